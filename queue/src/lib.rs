@@ -1,0 +1,14 @@
+#![doc = include_str!("../FORMAT.md")]
+
+mod entry;
+mod error;
+mod event;
+mod layout;
+mod reader;
+mod writer;
+
+pub use entry::{Entry, EntryError, EntryName};
+pub use error::{AckError, EnqueueError, OpenError, RejectError, ScanError};
+pub use event::Event;
+pub use reader::{Reader, ReaderOptions};
+pub use writer::{Durability, Writer, create_directory};

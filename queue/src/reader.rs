@@ -1,0 +1,327 @@
+//! The consumer's end: which entries wait, in which order, and what becomes of each.
+
+use std::collections::{HashSet, VecDeque};
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use crate::entry::{Entry, EntryError, EntryName, QueuedAt};
+use crate::error::{AckError, OpenError, RejectError, ScanError};
+use crate::event::Event;
+use crate::layout::{self, Now};
+use crate::writer::DEFAULT_MAX_EVENT_BYTES;
+
+/// Limits of a [`Reader`].
+#[derive(Debug, Clone)]
+pub struct ReaderOptions {
+    /// Largest entry in bytes; a larger one is rejected unread.
+    pub max_event_bytes: u64,
+    /// How long a file that does not parse may still be growing before it is rejected.
+    pub grace: Duration,
+    /// How many names are held in memory. A longer backlog is listed in as many passes as it takes.
+    pub index_entries: usize,
+}
+
+impl Default for ReaderOptions {
+    fn default() -> ReaderOptions {
+        ReaderOptions {
+            max_event_bytes: DEFAULT_MAX_EVENT_BYTES as u64,
+            grace: Duration::from_secs(5),
+            index_entries: 262_144,
+        }
+    }
+}
+
+/// The one consumer of a queue directory. Its lock ends with the value, or with the process.
+#[derive(Debug)]
+pub struct Reader {
+    path: PathBuf,
+    directory: OwnedFd,
+    _lock: OwnedFd,
+    options: ReaderOptions,
+    /// Listed and not yet scanned, oldest first.
+    index: VecDeque<Indexed>,
+    /// Scanned, and neither acked nor rejected: a listing must not find them again.
+    outstanding: HashSet<EntryName>,
+    /// Seen by the latest listing, but too new for it to be sure that nothing older is missing.
+    unsettled: HashSet<EntryName>,
+    /// Where files are read into.
+    buffer: Vec<u8>,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Indexed {
+    queued_at: QueuedAt,
+    name: EntryName,
+}
+
+impl Reader {
+    /// Takes possession of the directory.
+    ///
+    /// # Errors
+    /// When it is missing, not a directory, writable by everyone, unreadable, or owned by another reader.
+    pub fn open(path: impl Into<PathBuf>, options: ReaderOptions) -> Result<Reader, OpenError> {
+        let path = path.into();
+        let directory = open_directory(&path)?;
+        let lock = take_lock(&path, directory.as_fd())?;
+        Ok(Reader {
+            path,
+            directory,
+            _lock: lock,
+            options,
+            index: VecDeque::new(),
+            outstanding: HashSet::new(),
+            unsettled: HashSet::new(),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// The directory's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the next entries in the order of queueing, `limit` at most. Empty means that none waits.
+    ///
+    /// Each must be [acked](Self::ack) or [rejected](Self::reject); until then it is not returned again. A file that does
+    /// not parse yet is left for a later scan until its grace is over.
+    ///
+    /// # Errors
+    /// When the directory or a file in it cannot be read. Nothing is lost: a later scan begins where this one ended.
+    pub fn scan(&mut self, limit: usize) -> Result<Vec<Entry>, ScanError> {
+        if self.index.is_empty() {
+            self.list()?;
+            if self.index.is_empty() && !self.unsettled.is_empty() {
+                self.list()?; // Whatever the first listing found is settled now.
+            }
+        }
+        let mut entries = Vec::new();
+        while entries.len() < limit {
+            let Some(indexed) = self.index.pop_front() else { break };
+            match read_entry(self.directory.as_fd(), &indexed.name, &self.options, &mut self.buffer) {
+                Ok(Content::Gone | Content::Incomplete) => {}
+                Ok(Content::Read(event)) => {
+                    self.outstanding.insert(indexed.name.clone());
+                    entries.push(Entry { name: indexed.name, event });
+                }
+                Err(errno) => {
+                    let path = self.path.join(indexed.name.as_os_str());
+                    self.index.push_front(indexed);
+                    if entries.is_empty() {
+                        return Err(ScanError { path, cause: errno.into() });
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Deletes an entry that was delivered. One that is gone already counts as deleted.
+    ///
+    /// # Errors
+    /// When the system refuses; the entry stays outstanding and the call may be repeated.
+    pub fn ack(&mut self, name: &EntryName) -> Result<(), AckError> {
+        match rustix::fs::unlinkat(&self.directory, name.as_os_str(), AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {
+                self.outstanding.remove(name);
+                Ok(())
+            }
+            Err(errno) => Err(AckError { path: self.path.join(name.as_os_str()), cause: errno.into() }),
+        }
+    }
+
+    /// Moves an entry to the failed folder, with the reason in a text file beside it.
+    ///
+    /// # Errors
+    /// When the system refuses; the entry stays outstanding and the call may be repeated.
+    pub fn reject(&mut self, name: &EntryName, reason: &EntryError) -> Result<(), RejectError> {
+        let failed = self.path.join(layout::FAILED);
+        let refused = |path: PathBuf| move |cause: io::Error| RejectError { path, cause };
+        crate::create_directory(&failed).map_err(refused(failed.clone()))?;
+        // The reason comes first: a crash in between leaves a reason without entry, never an entry without reason.
+        let reason_path = failed.join(layout::reason_name(name));
+        std::fs::write(&reason_path, format!("{reason}\n")).map_err(refused(reason_path))?;
+        match rustix::fs::renameat(&self.directory, name.as_os_str(), &self.directory, failed_name(name)) {
+            Ok(()) | Err(Errno::NOENT) => {
+                self.outstanding.remove(name);
+                Ok(())
+            }
+            Err(errno) => Err(refused(self.path.join(name.as_os_str()))(errno.into())),
+        }
+    }
+
+    /// Tells whether the path still names the directory that was opened. When it was deleted, renamed or replaced, open a
+    /// new reader.
+    pub fn is_current(&self) -> bool {
+        let same = |ours: Stat, named: Stat| (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino);
+        matches!(
+            (rustix::fs::fstat(&self.directory), rustix::fs::stat(&self.path)),
+            (Ok(ours), Ok(named)) if same(ours, named)
+        )
+    }
+
+    /// Lists the directory into the index.
+    ///
+    /// A listing shows every file that was there before it began, but of those that appear meanwhile it may show a later
+    /// one and miss an earlier one of the same producer. An entry is therefore believed only if it was queued before the
+    /// listing began, or if the previous listing showed it, too.
+    fn list(&mut self) -> Result<(), ScanError> {
+        let began = Now::read().queued_at();
+        let failed = |errno: Errno| ScanError { path: self.path.clone(), cause: errno.into() };
+        let mut settled = Vec::new();
+        let mut unsettled = HashSet::new();
+        for file in Dir::read_from(&self.directory).map_err(failed)? {
+            let file = file.map_err(failed)?;
+            let name = OsStr::from_bytes(file.file_name().to_bytes());
+            if !layout::is_entry(name) {
+                continue;
+            }
+            let name = EntryName::new(name);
+            if self.outstanding.contains(&name) {
+                continue;
+            }
+            let queued_at = match layout::queued_at(name.as_os_str()) {
+                Some(queued_at) => queued_at,
+                None => foreign_queued_at(self.directory.as_fd(), &name, &self.options, &mut self.buffer),
+            };
+            if queued_at < began || self.unsettled.contains(&name) {
+                settled.push(Indexed { queued_at, name });
+                if settled.len() >= 2 * self.options.index_entries {
+                    keep_oldest(&mut settled, self.options.index_entries);
+                }
+            } else if unsettled.len() < self.options.index_entries {
+                unsettled.insert(name);
+            }
+        }
+        keep_oldest(&mut settled, self.options.index_entries);
+        settled.sort_unstable();
+        self.index = settled.into();
+        self.unsettled = unsettled;
+        Ok(())
+    }
+}
+
+/// What became of a file between listing and reading.
+enum Content {
+    Read(Result<Event, EntryError>),
+    /// It does not parse, and its producer may still be writing it.
+    Incomplete,
+    /// Somebody else removed it.
+    Gone,
+}
+
+fn open_directory(path: &Path) -> Result<OwnedFd, OpenError> {
+    let io = |doing, cause: Errno| OpenError::Io { doing, path: path.to_owned(), cause: cause.into() };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::NOENT => OpenError::Missing(path.to_owned()),
+        Errno::NOTDIR => OpenError::NotADirectory(path.to_owned()),
+        errno => io("read the queue directory", errno),
+    })?;
+    let stat = rustix::fs::fstat(&directory).map_err(|errno| io("read the queue directory", errno))?;
+    if Mode::from_raw_mode(stat.st_mode).contains(Mode::WOTH) {
+        return Err(OpenError::WorldWritable(path.to_owned()));
+    }
+    rustix::fs::accessat(&directory, ".", rustix::fs::Access::WRITE_OK, AtFlags::EACCESS)
+        .map_err(|errno| io("delete entries in the queue directory", errno))?;
+    Ok(directory)
+}
+
+fn take_lock(path: &Path, directory: BorrowedFd<'_>) -> Result<OwnedFd, OpenError> {
+    let io = |cause: Errno| OpenError::Io { doing: "lock", path: path.join(layout::LOCK), cause: cause.into() };
+    let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let lock =
+        rustix::fs::openat(directory, layout::LOCK, flags, Mode::from_raw_mode(layout::ENTRY_MODE)).map_err(io)?;
+    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(Errno::WOULDBLOCK) => Err(OpenError::Locked(path.to_owned())),
+        Err(errno) => Err(io(errno)),
+    }
+}
+
+fn read_entry(
+    directory: BorrowedFd<'_>,
+    name: &EntryName,
+    options: &ReaderOptions,
+    buffer: &mut Vec<u8>,
+) -> Result<Content, Errno> {
+    // Whoever plants a link or a pipe must not make us read another file, or wait.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::openat(directory, name.as_os_str(), flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(Content::Gone),
+        Err(Errno::LOOP | Errno::NXIO) => return Ok(Content::Read(Err(EntryError::NotAFile))),
+        Err(errno) => return Err(errno),
+    };
+    let stat = rustix::fs::fstat(&file)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Ok(Content::Read(Err(EntryError::NotAFile)));
+    }
+    let size = stat.st_size.unsigned_abs();
+    if size > options.max_event_bytes {
+        return Ok(Content::Read(Err(EntryError::TooLarge { size, limit: options.max_event_bytes })));
+    }
+    read_all(&file, size as usize, buffer)?;
+    match Event::parse(buffer) {
+        Err(error) if error.may_be_incomplete() && age(&stat) < options.grace => Ok(Content::Incomplete),
+        parsed => Ok(Content::Read(parsed)),
+    }
+}
+
+/// Reads as much of a file as it had when its size was asked.
+fn read_all(file: &OwnedFd, size: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
+    buffer.resize(size, 0);
+    let mut filled = 0;
+    while filled < size {
+        match rustix::io::read(file, &mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    buffer.truncate(filled);
+    Ok(())
+}
+
+/// When an entry of another producer was queued: what its content says, or else when the file was last written.
+fn foreign_queued_at(
+    directory: BorrowedFd<'_>,
+    name: &EntryName,
+    options: &ReaderOptions,
+    buffer: &mut Vec<u8>,
+) -> QueuedAt {
+    match read_entry(directory, name, options, buffer) {
+        Ok(Content::Read(Ok(event))) => event.queued_at(),
+        _ => None,
+    }
+    .unwrap_or_else(|| {
+        let stat = rustix::fs::statat(directory, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW);
+        stat.map_or(QueuedAt::from_nanos(0), |stat| {
+            QueuedAt::from_nanos(stat.st_mtime.unsigned_abs() * 1_000_000_000 + u64::from(stat.st_mtime_nsec as u32))
+        })
+    })
+}
+
+fn age(stat: &Stat) -> Duration {
+    let modified = SystemTime::UNIX_EPOCH + Duration::new(stat.st_mtime.unsigned_abs(), stat.st_mtime_nsec as u32);
+    modified.elapsed().unwrap_or_default()
+}
+
+fn keep_oldest(indexed: &mut Vec<Indexed>, count: usize) {
+    if indexed.len() > count {
+        indexed.select_nth_unstable(count);
+        indexed.truncate(count);
+    }
+}
+
+fn failed_name(name: &EntryName) -> PathBuf {
+    Path::new(layout::FAILED).join(name.as_os_str())
+}

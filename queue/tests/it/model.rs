@@ -1,0 +1,115 @@
+//! Random enqueues, scans, acks, rejects and crashes against a model in memory.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use queue::{Entry, ReaderOptions};
+
+use crate::util::{Queue, make_old};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Enqueue,
+    EnqueueGarbage,
+    Scan(usize),
+    AckOldest,
+    AckNewest,
+    Reject,
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => Just(Step::Enqueue),
+        1 => Just(Step::EnqueueGarbage),
+        3 => (1..6usize).prop_map(Step::Scan),
+        3 => Just(Step::AckOldest),
+        1 => Just(Step::AckNewest),
+        1 => Just(Step::Reject),
+        1 => Just(Step::Crash),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_event_is_waiting_outstanding_or_deliberately_gone(steps in prop::collection::vec(step(), 1..60)) {
+        let queue = Queue::new();
+        let options = ReaderOptions { index_entries: 5, ..ReaderOptions::default() };
+        let mut reader = queue.reader_with(options.clone());
+        // The model: what waits, by number in the order of queueing; what was scanned; how many are in `failed`.
+        let mut waiting: BTreeMap<usize, ()> = BTreeMap::new();
+        let mut outstanding: Vec<(usize, Entry)> = Vec::new();
+        let (mut next, mut failed) = (0, 0);
+
+        for step in steps {
+            match step {
+                Step::Enqueue => {
+                    queue.enqueue(next);
+                    waiting.insert(next, ());
+                    next += 1;
+                }
+                Step::EnqueueGarbage => {
+                    make_old(&queue.write(&format!("garbage-{next}.json"), "{"));
+                    next += 1;
+                }
+                Step::Scan(limit) => {
+                    let before = outstanding.last().map(|(number, _)| *number);
+                    let mut previous = None;
+                    for entry in reader.scan(limit).unwrap() {
+                        match &entry.event {
+                            Ok(event) => {
+                                let number: usize = event.payload_json().parse().unwrap();
+                                prop_assert!(waiting.remove(&number).is_some(), "{number} was found twice");
+                                prop_assert!(previous < Some(number), "{number} came after {previous:?}");
+                                prop_assert!(before < Some(number), "{number} came after {before:?}");
+                                previous = Some(number);
+                                outstanding.push((number, entry));
+                            }
+                            Err(reason) => {
+                                reader.reject(&entry.name, reason).unwrap();
+                                failed += 1;
+                            }
+                        }
+                    }
+                }
+                Step::AckOldest if !outstanding.is_empty() => reader.ack(&outstanding.remove(0).1.name).unwrap(),
+                Step::AckNewest => {
+                    if let Some((_, entry)) = outstanding.pop() {
+                        reader.ack(&entry.name).unwrap();
+                    }
+                }
+                Step::Reject => {
+                    if let Some((_, entry)) = outstanding.pop() {
+                        reader.reject(&entry.name, &queue::EntryError::NoName).unwrap();
+                        failed += 1;
+                    }
+                }
+                Step::Crash => {
+                    drop(reader);
+                    reader = queue.reader_with(options.clone());
+                    waiting.extend(outstanding.drain(..).map(|(number, _)| (number, ())));
+                }
+                Step::AckOldest => {}
+            }
+        }
+
+        drop(reader);
+        let mut reader = queue.reader_with(options);
+        let mut left = Vec::new();
+        loop {
+            let entries = reader.scan(7).unwrap();
+            if entries.is_empty() { break }
+            for entry in entries {
+                match &entry.event {
+                    Ok(event) => left.push(event.payload_json().parse::<usize>().unwrap()),
+                    Err(reason) => { reader.reject(&entry.name, reason).unwrap(); failed += 1; }
+                }
+            }
+        }
+        waiting.extend(outstanding.into_iter().map(|(number, _)| (number, ())));
+        prop_assert_eq!(left, waiting.into_keys().collect::<Vec<_>>());
+        prop_assert_eq!(queue.failed().len(), 2 * failed);
+    }
+}

@@ -1,0 +1,202 @@
+//! What `Reader` finds, in which order, and what becomes of it.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::Duration;
+
+use queue::{OpenError, Reader, ReaderOptions};
+
+use crate::util::{Queue, make_old, payloads};
+
+#[test]
+fn finds_entries_in_the_order_of_queueing_and_each_once() {
+    let queue = Queue::new();
+    (0..10).for_each(|number| queue.enqueue(number));
+    let mut reader = queue.reader();
+
+    let first = reader.scan(4).unwrap();
+    assert_eq!(payloads(&first), ["0", "1", "2", "3"]);
+    let second = reader.scan(100).unwrap();
+    assert_eq!(payloads(&second), ["4", "5", "6", "7", "8", "9"]);
+    assert!(reader.scan(100).unwrap().is_empty(), "outstanding entries are not found again");
+
+    for entry in first.iter().chain(&second) {
+        reader.ack(&entry.name).unwrap();
+    }
+    assert!(queue.entries().is_empty());
+}
+
+#[test]
+fn what_was_not_acked_is_found_by_the_next_reader() {
+    let queue = Queue::new();
+    (0..3).for_each(|number| queue.enqueue(number));
+    let mut reader = queue.reader();
+    let entries = reader.scan(100).unwrap();
+    reader.ack(&entries[1].name).unwrap();
+    drop(reader);
+    assert_eq!(payloads(&queue.reader().scan(100).unwrap()), ["0", "2"]);
+}
+
+#[test]
+fn a_backlog_larger_than_the_index_keeps_its_order() {
+    let queue = Queue::new();
+    (0..100).for_each(|number| queue.enqueue(number));
+    let mut reader = queue.reader_with(ReaderOptions { index_entries: 7, ..ReaderOptions::default() });
+    let mut found = Vec::new();
+    loop {
+        let entries = reader.scan(3).unwrap();
+        if entries.is_empty() {
+            break;
+        }
+        found.extend(payloads(&entries));
+        entries.iter().for_each(|entry| reader.ack(&entry.name).unwrap());
+    }
+    assert_eq!(found, (0..100).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_pure_php_producer_is_ordered_by_queued_at() {
+    let queue = Queue::new();
+    // Names as PHP's `precision` of 14 makes them: the first was queued last, but sorts first as text.
+    queue.write("1729000000.1_a.json", r#"{"event":"e","payload":2,"timestamp":1729000000,"queued_at":1729000000.1}"#);
+    queue.write(
+        "1729000000.0999_b.json",
+        r#"{"event":"e","payload":1,"timestamp":1729000000,"queued_at":1729000000.099912}"#,
+    );
+    queue.write(
+        "1729000000.09_c.json",
+        r#"{"event":"e","payload":0,"timestamp":1729000000,"queued_at":1729000000.0899}"#,
+    );
+    queue.enqueue(3);
+    assert_eq!(payloads(&queue.reader().scan(100).unwrap()), ["0", "1", "2", "3"]);
+}
+
+#[test]
+fn a_half_written_file_is_read_when_it_is_complete() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    queue.write("1729000000.5_a.json", r#"{"event":"late","payl"#);
+    queue.enqueue(1);
+    assert_eq!(payloads(&reader.scan(100).unwrap()), ["1"]);
+    queue.write("1729000000.5_a.json", r#"{"event":"late","payload":7}"#);
+    assert_eq!(payloads(&reader.scan(100).unwrap()), ["7"]);
+}
+
+#[test]
+fn garbage_is_rejected_after_its_grace_with_the_reason_beside_it() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    let path = queue.write("garbage.json", "not JSON");
+    assert!(reader.scan(100).unwrap().is_empty());
+    make_old(&path);
+    let entries = reader.scan(100).unwrap();
+    let reason = entries[0].event.as_ref().unwrap_err();
+    reader.reject(&entries[0].name, reason).unwrap();
+
+    assert!(queue.entries().is_empty());
+    assert_eq!(queue.failed(), ["garbage.json", "garbage.json.reason"]);
+    let failed = queue.path().join("failed");
+    assert_eq!(std::fs::read_to_string(failed.join("garbage.json")).unwrap(), "not JSON");
+    let reason = std::fs::read_to_string(failed.join("garbage.json.reason")).unwrap();
+    assert!(reason.starts_with("not valid JSON: "), "{reason}");
+}
+
+#[test]
+fn what_is_no_regular_file_or_too_large_is_rejected_unread() {
+    let queue = Queue::new();
+    let secret = queue.write("secret", r#"{"event":"secret"}"#);
+    symlink(&secret, queue.path().join("1-link.json")).unwrap();
+    std::fs::create_dir(queue.path().join("2-directory.json")).unwrap();
+    rustix_fifo(&queue.path().join("3-pipe.json"));
+    queue.write("4-large.json", vec![b' '; 2000]);
+
+    let mut reader = queue.reader_with(ReaderOptions { max_event_bytes: 1000, ..ReaderOptions::default() });
+    let entries = reader.scan(100).unwrap();
+    for entry in &entries {
+        reader.reject(&entry.name, entry.event.as_ref().unwrap_err()).unwrap();
+    }
+    let mut reasons: Vec<String> =
+        entries.iter().map(|entry| format!("{} {}", entry.name, entry.event.as_ref().unwrap_err())).collect();
+    reasons.sort();
+    assert_eq!(
+        reasons,
+        [
+            "1-link.json not a regular file",
+            "2-directory.json not a regular file",
+            "3-pipe.json not a regular file",
+            "4-large.json 2000 bytes is more than the limit of 1000 bytes"
+        ]
+    );
+    assert!(queue.entries().is_empty());
+    assert_eq!(queue.failed().len(), 8);
+}
+
+#[test]
+fn hidden_and_other_files_are_left_alone() {
+    let queue = Queue::new();
+    queue.write(".tmp-a.json", "half");
+    queue.write("notes.txt", "text");
+    assert!(queue.reader().scan(100).unwrap().is_empty());
+    assert!(queue.path().join(".tmp-a.json").exists() && queue.path().join("notes.txt").exists());
+}
+
+#[test]
+fn one_reader_owns_a_directory() {
+    let queue = Queue::new();
+    let reader = queue.reader();
+    let second = Reader::open(queue.path(), ReaderOptions::default());
+    assert!(matches!(second, Err(OpenError::Locked(path)) if path == queue.path()));
+    drop(reader);
+    queue.reader();
+}
+
+#[test]
+fn unsafe_or_missing_directories_are_refused() {
+    let queue = Queue::new();
+    let refused = |path| Reader::open(path, ReaderOptions::default()).unwrap_err().to_string();
+    assert!(refused(queue.path().join("absent")).ends_with("absent does not exist"));
+    assert!(refused(queue.write("file", "")).ends_with("file is not a directory"));
+    std::fs::set_permissions(queue.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(refused(queue.path()).contains("is writable by every user"));
+}
+
+#[test]
+fn a_replaced_directory_is_noticed() {
+    let queue = Queue::new();
+    let reader = queue.reader();
+    assert!(reader.is_current());
+    std::fs::rename(queue.path(), queue.path().with_extension("old")).unwrap();
+    assert!(!reader.is_current());
+    queue::create_directory(&queue.path()).unwrap();
+    assert!(!reader.is_current());
+    assert!(queue.reader().is_current());
+}
+
+#[test]
+fn order_per_producer_holds_while_the_directory_is_being_listed() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    const EACH: usize = 3000;
+    let (mut seen, mut next) = (0, [0; 3]);
+    std::thread::scope(|scope| {
+        for producer in 0..3 {
+            let queue = &queue;
+            scope.spawn(move || (0..EACH).for_each(|number| queue.enqueue(producer * EACH + number)));
+        }
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        while seen < 3 * EACH {
+            assert!(std::time::Instant::now() < deadline, "{seen} entries arrived");
+            for entry in reader.scan(64).unwrap() {
+                let number: usize = entry.event.as_ref().unwrap().payload_json().parse().unwrap();
+                let producer = number / EACH;
+                assert_eq!(number % EACH, next[producer], "producer {producer} is out of order");
+                next[producer] += 1;
+                seen += 1;
+                reader.ack(&entry.name).unwrap();
+            }
+        }
+    });
+}
+
+fn rustix_fifo(path: &std::path::Path) {
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+}

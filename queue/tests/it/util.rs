@@ -1,0 +1,75 @@
+use std::fs::{File, FileTimes};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use queue::{Entry, Reader, ReaderOptions, Writer};
+use tempfile::TempDir;
+
+/// A queue directory of a test's own, gone with the value.
+pub(crate) struct Queue {
+    root: TempDir,
+}
+
+impl Queue {
+    pub(crate) fn new() -> Queue {
+        let queue = Queue { root: TempDir::new().unwrap() };
+        queue::create_directory(&queue.path()).unwrap();
+        queue
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.root.path().join("queue")
+    }
+
+    pub(crate) fn writer(&self) -> Writer {
+        Writer::new(self.path())
+    }
+
+    pub(crate) fn reader(&self) -> Reader {
+        self.reader_with(ReaderOptions::default())
+    }
+
+    pub(crate) fn reader_with(&self, options: ReaderOptions) -> Reader {
+        Reader::open(self.path(), options).unwrap()
+    }
+
+    /// Queues an event whose payload is the number.
+    pub(crate) fn enqueue(&self, number: usize) {
+        self.writer().enqueue(br#""numbered""#, number.to_string().as_bytes()).unwrap();
+    }
+
+    /// Writes a file in place, as a producer without the extension does.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// The visible names in the directory, sorted.
+    pub(crate) fn entries(&self) -> Vec<String> {
+        names(&self.path()).into_iter().filter(|name| name.ends_with(".json")).collect()
+    }
+
+    /// The names in the failed folder, sorted.
+    pub(crate) fn failed(&self) -> Vec<String> {
+        names(&self.path().join("failed"))
+    }
+}
+
+/// Makes a file look as if it was written long ago.
+pub(crate) fn make_old(path: &Path) {
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    File::open(path).unwrap().set_times(FileTimes::new().set_modified(old)).unwrap();
+}
+
+/// The payloads of events, as text.
+pub(crate) fn payloads(entries: &[Entry]) -> Vec<String> {
+    entries.iter().map(|entry| entry.event.as_ref().unwrap().payload_json().to_owned()).collect()
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let Ok(files) = std::fs::read_dir(directory) else { return Vec::new() };
+    let mut names: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
