@@ -1,1 +1,32 @@
-//! x
+//! The broadcaster as a library: the binary runs it beside php-fpm, the PHP extension inside `start()`.
+//!
+//! An event goes through these rooms, top to bottom:
+//!
+//! 1. [`consumer`] waits for entries ([`watch`]), reads them in order and encodes each once ([`message`]).
+//! 2. [`hub`] takes the encoded frames; its thread ([`fan_out`]) appends them to one [`log`] of frames.
+//! 3. Every client is a [`session`]: a position in that log, and an [`outbox`] for what only it receives.
+//!
+//! Clients come in through [`listener`] and [`http`]; what code outside does when one speaks goes through
+//! [`application`]. [`server`] is the only room that knows all others.
+
+pub mod application;
+pub mod config;
+mod consumer;
+pub mod disconnect;
+mod fan_out;
+mod http;
+pub mod hub;
+mod listener;
+mod log;
+pub mod message;
+mod outbox;
+pub mod server;
+mod session;
+pub mod signal;
+mod watch;
+
+pub use application::{Application, Client, ClientMessage, Headers, NoApplication};
+pub use config::Config;
+pub use disconnect::Disconnect;
+pub use hub::{Hub, SessionId};
+pub use server::{BindError, Server};

@@ -1,0 +1,56 @@
+//! The application: the code outside that answers for clients. The binary has none, the extension brings PHP's handlers.
+
+use std::net::SocketAddr;
+
+use crate::hub::SessionId;
+
+/// What code outside does when a client connects, speaks or leaves. Called on the hub's thread: it must not block.
+pub trait Application: Send + 'static {
+    /// A client's handshake was accepted; its response is on the way.
+    fn opened(&mut self, client: Client);
+
+    /// A client sent a message. Returns it if the application does not want it; it may be relayed then.
+    fn received(&mut self, session: SessionId, message: ClientMessage) -> Option<ClientMessage>;
+
+    /// A session has ended. Nothing can be sent to it any more.
+    fn closed(&mut self, session: SessionId);
+}
+
+/// A client as the application gets to know it.
+#[derive(Debug)]
+pub struct Client {
+    /// By which the hub knows the client.
+    pub session: SessionId,
+    /// The remote address.
+    pub address: SocketAddr,
+    /// The request target as sent, with its query.
+    pub path: String,
+    /// The request's headers as sent, in their order.
+    pub headers: Headers,
+}
+
+/// Names and values of a request's headers, as sent.
+pub type Headers = Vec<(String, String)>;
+
+/// A complete message of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientMessage {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Vec<u8>),
+}
+
+/// The application of a server that only broadcasts.
+#[derive(Debug, Clone, Copy)]
+pub struct NoApplication;
+
+impl Application for NoApplication {
+    fn opened(&mut self, _client: Client) {}
+
+    fn received(&mut self, _session: SessionId, message: ClientMessage) -> Option<ClientMessage> {
+        Some(message)
+    }
+
+    fn closed(&mut self, _session: SessionId) {}
+}

@@ -1,0 +1,331 @@
+//! Settings as users give them (flags, environment, file: everything optional) and the configuration that follows from
+//! them (everything decided, checked once).
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::hub::SessionId;
+
+/// What users may set. A flag wins over the environment, that over the file, that over the default.
+#[derive(Debug, Clone, Default, PartialEq, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Queue directory that PHP writes events to. It must exist and must not be writable by every user
+    #[arg(long, short, value_name = "DIR", env = "FASTAPI_WS_QUEUE")]
+    pub queue: Option<PathBuf>,
+    /// Address and port for clients [default: 127.0.0.1:8081]
+    #[arg(long, short, value_name = "ADDRESS:PORT", env = "FASTAPI_WS_LISTEN")]
+    pub listen: Option<String>,
+    /// Address alone, as the pure-PHP server's scripts set it; --listen wins
+    #[arg(long, value_name = "ADDRESS", env = "WS_HOST")]
+    pub host: Option<String>,
+    /// Port alone, as the pure-PHP server's scripts set it; --listen wins
+    #[arg(long, value_name = "PORT", env = "WS_PORT")]
+    pub port: Option<u16>,
+    /// Largest event in bytes, as a file; a larger one is put aside in failed/ [default: 1048576]
+    #[arg(long, value_name = "BYTES", env = "FASTAPI_WS_MAX_EVENT_BYTES")]
+    pub max_event_bytes: Option<u64>,
+    /// How long a file that is no complete event may still be growing before it is put aside [default: 5]
+    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_ENTRY_GRACE_SECS")]
+    pub entry_grace_secs: Option<f64>,
+    /// How often the directory is read even if the file system reports nothing [default: 1]
+    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_SCAN_INTERVAL_SECS")]
+    pub scan_interval_secs: Option<f64>,
+    /// Encoded messages that are kept for clients that are behind; who falls further behind is disconnected as slow
+    /// [default: 16777216]
+    #[arg(long, value_name = "BYTES", env = "FASTAPI_WS_LOG_BYTES")]
+    pub log_bytes: Option<usize>,
+    /// How long a message may wait for one client before that client is disconnected as slow [default: 10]
+    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_SLOW_CLIENT_TIMEOUT_SECS")]
+    pub slow_client_timeout_secs: Option<f64>,
+    /// Bytes that may wait for one client alone: pongs and answers [default: 1048576]
+    #[arg(long, value_name = "BYTES", env = "FASTAPI_WS_MAX_OUTBOX_BYTES")]
+    pub max_outbox_bytes: Option<usize>,
+    /// Largest message of a client [default: 65536]
+    #[arg(long, value_name = "BYTES", env = "FASTAPI_WS_MAX_MESSAGE_BYTES")]
+    pub max_message_bytes: Option<usize>,
+    /// Clients at the same time; further ones wait to be accepted [default: 10000]
+    #[arg(long, value_name = "COUNT", env = "FASTAPI_WS_MAX_CONNECTIONS")]
+    pub max_connections: Option<usize>,
+    /// How long a client may take for its request [default: 10]
+    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_HANDSHAKE_TIMEOUT_SECS")]
+    pub handshake_timeout_secs: Option<f64>,
+    /// How long a client may be silent before it is pinged [default: 25]
+    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_PING_INTERVAL_SECS")]
+    pub ping_interval_secs: Option<f64>,
+    /// How long a client may take to answer a ping [default: 20]
+    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_PONG_TIMEOUT_SECS")]
+    pub pong_timeout_secs: Option<f64>,
+    /// How long clients may take to leave when the server stops [default: 10]
+    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_SHUTDOWN_GRACE_SECS")]
+    pub shutdown_grace_secs: Option<f64>,
+    /// Broadcast what a client sends as {"event":...,"payload":...}: every client can then speak to all [default: false]
+    #[arg(long, value_name = "BOOL", env = "FASTAPI_WS_RELAY_CLIENT_EVENTS")]
+    pub relay_client_events: Option<bool>,
+}
+
+/// What the server does: complete and checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The queue directory, if the server drains one.
+    pub queue: Option<PathBuf>,
+    /// Address as given, a name allowed.
+    pub host: String,
+    /// Port; 0 lets the system choose.
+    pub port: u16,
+    /// Largest event in bytes.
+    pub max_event_bytes: u64,
+    /// How long an incomplete file may still be growing.
+    pub entry_grace: Duration,
+    /// How often the directory is read without a hint.
+    pub scan_interval: Duration,
+    /// Clients at the same time.
+    pub max_connections: usize,
+    /// How long a client may take for its request.
+    pub handshake_timeout: Duration,
+    /// How long clients may take to leave when the server stops.
+    pub shutdown_grace: Duration,
+    /// What one client may cost the hub.
+    pub limits: Limits,
+}
+
+/// What one client may cost the hub.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Encoded frames that are kept, in bytes.
+    pub log_bytes: usize,
+    /// How long a message may wait for one client.
+    pub slow_client_timeout: Duration,
+    /// Bytes that may wait for one client alone.
+    pub max_outbox_bytes: usize,
+    /// Largest message of a client, in bytes.
+    pub max_message_bytes: usize,
+    /// How long a client may be silent before it is pinged.
+    pub ping_interval: Duration,
+    /// How long a client may take to answer a ping.
+    pub pong_timeout: Duration,
+    /// Whether events that clients send are broadcast.
+    pub relay_client_events: bool,
+}
+
+/// Why settings are refused.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration file {path}: {cause}", path = .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The file is not TOML, or has an unknown key or a wrong value.
+    #[error("in the configuration file {path}: {problem}", path = .path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and what, on one line.
+        problem: String,
+    },
+    /// A value is out of range.
+    #[error("{key} = {value}: {problem}")]
+    Value {
+        /// The key as in the file; the flag has dashes.
+        key: &'static str,
+        /// What was given.
+        value: String,
+        /// What is wrong and what would be right.
+        problem: &'static str,
+    },
+}
+
+impl Settings {
+    /// Reads settings from a TOML file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or has an unknown key or a value of the wrong type.
+    pub fn from_file(path: &Path) -> Result<Settings, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
+        toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            let problem = format!("line {line}: {}", error.message().replace('\n', " "));
+            ConfigError::Parse { path: path.to_owned(), problem }
+        })
+    }
+
+    /// Fills what is not set here from other settings.
+    #[must_use]
+    pub fn or(self, other: Settings) -> Settings {
+        // An address of a stronger source must not lose to a `listen` of a weaker one.
+        let addressed = self.listen.is_some() || self.host.is_some() || self.port.is_some();
+        Settings {
+            queue: self.queue.or(other.queue),
+            listen: if addressed { self.listen } else { other.listen },
+            host: self.host.or(other.host),
+            port: self.port.or(other.port),
+            max_event_bytes: self.max_event_bytes.or(other.max_event_bytes),
+            entry_grace_secs: self.entry_grace_secs.or(other.entry_grace_secs),
+            scan_interval_secs: self.scan_interval_secs.or(other.scan_interval_secs),
+            log_bytes: self.log_bytes.or(other.log_bytes),
+            slow_client_timeout_secs: self.slow_client_timeout_secs.or(other.slow_client_timeout_secs),
+            max_outbox_bytes: self.max_outbox_bytes.or(other.max_outbox_bytes),
+            max_message_bytes: self.max_message_bytes.or(other.max_message_bytes),
+            max_connections: self.max_connections.or(other.max_connections),
+            handshake_timeout_secs: self.handshake_timeout_secs.or(other.handshake_timeout_secs),
+            ping_interval_secs: self.ping_interval_secs.or(other.ping_interval_secs),
+            pong_timeout_secs: self.pong_timeout_secs.or(other.pong_timeout_secs),
+            shutdown_grace_secs: self.shutdown_grace_secs.or(other.shutdown_grace_secs),
+            relay_client_events: self.relay_client_events.or(other.relay_client_events),
+        }
+    }
+
+    /// Decides everything.
+    ///
+    /// # Errors
+    /// When a value is out of range.
+    pub fn resolve(self) -> Result<Config, ConfigError> {
+        let (host, port) = match &self.listen {
+            Some(listen) => parse_listen(listen)?,
+            None => (self.host.unwrap_or_else(|| "127.0.0.1".to_owned()), self.port.unwrap_or(8081)),
+        };
+        let max_event_bytes = positive("max_event_bytes", self.max_event_bytes, 1024 * 1024)?;
+        let log_bytes = positive("log_bytes", self.log_bytes.map(|bytes| bytes as u64), 16 * 1024 * 1024)?;
+        if log_bytes < 2 * max_event_bytes {
+            let problem = "must be at least twice max_event_bytes, or one event could disconnect every client";
+            return Err(ConfigError::Value { key: "log_bytes", value: log_bytes.to_string(), problem });
+        }
+        let count = |key, given: Option<usize>, default| positive(key, given.map(|value| value as u64), default);
+        Ok(Config {
+            queue: self.queue,
+            host,
+            port,
+            max_event_bytes,
+            entry_grace: seconds("entry_grace_secs", self.entry_grace_secs, 5.0)?,
+            scan_interval: seconds("scan_interval_secs", self.scan_interval_secs, 1.0)?,
+            max_connections: count("max_connections", self.max_connections, 10_000)? as usize,
+            handshake_timeout: seconds("handshake_timeout_secs", self.handshake_timeout_secs, 10.0)?,
+            shutdown_grace: seconds("shutdown_grace_secs", self.shutdown_grace_secs, 10.0)?,
+            limits: Limits {
+                log_bytes: log_bytes as usize,
+                slow_client_timeout: seconds("slow_client_timeout_secs", self.slow_client_timeout_secs, 10.0)?,
+                max_outbox_bytes: count("max_outbox_bytes", self.max_outbox_bytes, 1024 * 1024)? as usize,
+                max_message_bytes: count("max_message_bytes", self.max_message_bytes, 65_536)? as usize,
+                ping_interval: seconds("ping_interval_secs", self.ping_interval_secs, 25.0)?,
+                pong_timeout: seconds("pong_timeout_secs", self.pong_timeout_secs, 20.0)?,
+                relay_client_events: self.relay_client_events.unwrap_or(false),
+            },
+        })
+    }
+}
+
+impl Limits {
+    /// The ping interval of one session: up to a tenth shorter, so that clients that came together are not pinged together.
+    pub(crate) fn ping_interval(&self, session: SessionId) -> Duration {
+        self.ping_interval.mul_f64(1.0 - (session.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as f64 / 4.3e10)
+    }
+}
+
+fn parse_listen(listen: &str) -> Result<(String, u16), ConfigError> {
+    let problem = "must be ADDRESS:PORT, for example 127.0.0.1:8081 or [::1]:8081";
+    let refuse = || ConfigError::Value { key: "listen", value: listen.to_owned(), problem };
+    if let Ok(address) = listen.parse::<SocketAddr>() {
+        return Ok((address.ip().to_string(), address.port()));
+    }
+    let (host, port) = listen.rsplit_once(':').ok_or_else(refuse)?;
+    let port = port.parse().map_err(|_| refuse())?;
+    if host.is_empty() || host.contains(':') {
+        return Err(refuse());
+    }
+    Ok((host.to_owned(), port))
+}
+
+fn positive(key: &'static str, given: Option<u64>, default: u64) -> Result<u64, ConfigError> {
+    match given.unwrap_or(default) {
+        0 => Err(ConfigError::Value { key, value: "0".to_owned(), problem: "must be at least 1" }),
+        value => Ok(value),
+    }
+}
+
+fn seconds(key: &'static str, given: Option<f64>, default: f64) -> Result<Duration, ConfigError> {
+    let secs = given.unwrap_or(default);
+    let problem = "must be a number of seconds above 0, at most a day";
+    if secs > 0.0 && secs <= 86_400.0 {
+        Ok(Duration::from_secs_f64(secs))
+    } else {
+        Err(ConfigError::Value { key, value: secs.to_string(), problem })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Settings {
+        toml::from_str(text).expect("valid settings")
+    }
+
+    #[test]
+    fn the_stronger_source_wins_key_by_key() {
+        let strong = settings("port = 1\nmax_connections = 5");
+        let weak = settings("port = 2\nhost = 'localhost'\nmax_connections = 6\nping_interval_secs = 3");
+        let config = strong.or(weak).resolve().expect("a config");
+        assert_eq!((config.host.as_str(), config.port, config.max_connections), ("localhost", 1, 5));
+        assert_eq!(config.limits.ping_interval, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn a_stronger_port_wins_over_a_weaker_listen() {
+        let config = settings("port = 9000").or(settings("listen = '0.0.0.0:1'")).resolve().expect("a config");
+        assert_eq!((config.host.as_str(), config.port), ("127.0.0.1", 9000));
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_by_key() {
+        for (text, key) in [
+            ("ping_interval_secs = 0", "ping_interval_secs"),
+            ("pong_timeout_secs = nan", "pong_timeout_secs"),
+            ("max_connections = 0", "max_connections"),
+            ("log_bytes = 1000", "log_bytes"),
+            ("listen = '8081'", "listen"),
+            ("listen = '::1:8081'", "listen"),
+        ] {
+            let error = settings(text).resolve().expect_err(text).to_string();
+            assert!(error.starts_with(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn addresses_may_be_names_and_of_both_families() {
+        assert_eq!(parse_listen("localhost:80").ok(), Some(("localhost".to_owned(), 80)));
+        assert_eq!(parse_listen("[::1]:80").ok(), Some(("::1".to_owned(), 80)));
+    }
+
+    #[test]
+    fn ping_intervals_differ_a_little() {
+        let limits = Settings::default().resolve().expect("a config").limits;
+        let intervals: std::collections::BTreeSet<Duration> =
+            (0..100).map(|id| limits.ping_interval(SessionId(id << 32))).collect();
+        assert!(intervals.len() > 50);
+        assert!(intervals.iter().all(|interval| (22.4..=25.0).contains(&interval.as_secs_f64())));
+    }
+
+    #[test]
+    fn the_sample_file_lists_every_key_with_its_default() {
+        let sample = include_str!("../config.example.toml");
+        let listed: String = sample
+            .lines()
+            .filter_map(|line| line.strip_prefix("#"))
+            .filter(|line| line.contains(" = "))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let config = format!("{:?}", settings(&listed).resolve().expect("a config").limits);
+        assert_eq!(config, format!("{:?}", Settings::default().resolve().expect("a config").limits));
+        let all = format!("{:?}", settings(&listed));
+        assert_eq!(all.matches("None").count(), 2, "every key but host and port: {all}");
+    }
+}

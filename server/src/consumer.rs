@@ -1,0 +1,256 @@
+//! Empties the queue: waits, scans, encodes, appends, and acks what every session has been given.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use queue::{Entry, EntryName, OpenError, Reader, ReaderOptions};
+use tracing::{error, info, trace, warn};
+
+use crate::hub::Hub;
+use crate::log::Position;
+use crate::message;
+use crate::watch::{Doorbell, Watch, wait};
+
+/// Entries that are read before clients get them. Small enough for the first to be on its way soon, large enough that
+/// waking the hub costs nothing.
+const BATCH_ENTRIES: usize = 256;
+/// Entries that may wait for their ack. What is beyond waits on disk.
+const MAX_OUTSTANDING: usize = 65_536;
+/// Pause after a failure of the file system, doubled up to `MAX_BACKOFF`.
+const MIN_BACKOFF: Duration = Duration::from_millis(100);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
+
+pub(crate) struct Consumer {
+    reader: Reader,
+    options: ReaderOptions,
+    watch: Option<Watch>,
+    scan_interval: Duration,
+    hub: Hub,
+    /// Appended, by the position behind the entry's frame.
+    outstanding: VecDeque<(Position, EntryName)>,
+    /// How far the hub may run ahead of the clients that read.
+    window: u64,
+    appended: Position,
+    frames: Vec<u8>,
+    ends: Vec<usize>,
+    stop: Stop,
+    backoff: Option<Backoff>,
+}
+
+/// Tells the consumer to stop, from another thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop {
+    inner: Arc<(AtomicBool, Doorbell)>,
+}
+
+#[derive(Debug)]
+struct Backoff {
+    pause: Duration,
+    until: Instant,
+}
+
+impl Consumer {
+    /// Takes possession of the queue directory.
+    pub(crate) fn open(
+        path: PathBuf,
+        options: ReaderOptions,
+        scan_interval: Duration,
+        log_bytes: usize,
+        hub: Hub,
+    ) -> Result<Consumer, OpenError> {
+        let reader = Reader::open(path, options.clone())?;
+        let stop = Stop::new().map_err(|cause| OpenError::Io {
+            doing: "create an eventfd for",
+            path: reader.path().to_owned(),
+            cause,
+        })?;
+        let mut consumer = Consumer {
+            reader,
+            options,
+            watch: None,
+            scan_interval,
+            hub,
+            outstanding: VecDeque::new(),
+            window: log_bytes as u64 / 2,
+            appended: 0,
+            frames: Vec::new(),
+            ends: Vec::new(),
+            stop,
+            backoff: None,
+        };
+        consumer.start_watch();
+        Ok(consumer)
+    }
+
+    pub(crate) fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Runs until it is told to stop and every appended entry was acked.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        loop {
+            let (written, paced) = (self.hub.progress().written(), self.hub.progress().paced());
+            self.ack(written);
+            let stopping = self.stop.is_requested();
+            if stopping && self.outstanding.is_empty() {
+                return Ok(());
+            }
+            let has_room =
+                self.appended.saturating_sub(paced) < self.window && self.outstanding.len() < MAX_OUTSTANDING;
+            if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
+                continue;
+            }
+            self.wait(written, paced, !stopping && has_room)?;
+        }
+    }
+
+    /// Scans a batch and appends its frames. Returns whether there may be more.
+    fn take_batch(&mut self) -> bool {
+        if let Some(watch) = &self.watch {
+            watch.clear();
+        }
+        let entries = match self.reader.scan(BATCH_ENTRIES) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.on_failure("cannot read the queue", &error);
+                return false;
+            }
+        };
+        self.on_success();
+        let found = !entries.is_empty();
+        let mut names = Vec::with_capacity(entries.len());
+        for Entry { name, event } in entries {
+            match event {
+                Ok(event) => {
+                    trace!(entry = %name, event = event.name_json(), "entry read");
+                    message::encode_event(&event, &mut self.frames);
+                    self.ends.push(self.frames.len());
+                    names.push(name);
+                }
+                Err(reason) => self.reject(&name, &reason),
+            }
+        }
+        if !names.is_empty() {
+            let head = self.hub.append(&self.frames, &self.ends);
+            let base = head - self.frames.len() as u64;
+            self.outstanding.extend(self.ends.drain(..).map(|end| base + end as u64).zip(names));
+            self.frames.clear();
+            self.appended = head;
+        }
+        found
+    }
+
+    fn ack(&mut self, written: Position) {
+        while let Some((_, name)) = self.outstanding.front().filter(|(end, _)| *end <= written) {
+            if self.backoff.is_some() && self.is_backing_off() {
+                return;
+            }
+            if let Err(error) = self.reader.ack(name) {
+                self.on_failure("cannot delete a delivered entry", &error);
+                return;
+            }
+            self.outstanding.pop_front();
+        }
+    }
+
+    fn reject(&mut self, name: &EntryName, reason: &queue::EntryError) {
+        match self.reader.reject(name, reason) {
+            Ok(()) => error!(entry = %name, %reason, "entry is no event, kept in failed/"),
+            Err(error) => error!(entry = %name, %reason, %error, "entry is no event, and cannot be put aside"),
+        }
+    }
+
+    fn wait(&mut self, written: Position, paced: Position, may_scan: bool) -> io::Result<()> {
+        let progress = self.hub.progress();
+        let awaits_progress = !self.outstanding.is_empty() || !may_scan;
+        if awaits_progress && !progress.await_after(written, paced) {
+            return Ok(());
+        }
+        let mut descriptors = vec![self.stop.inner.1.as_fd(), progress.doorbell().as_fd()];
+        if let Some(watch) = self.watch.as_ref().filter(|_| may_scan && self.backoff.is_none()) {
+            descriptors.push(watch.as_fd());
+        }
+        let timeout = match &self.backoff {
+            Some(backoff) => backoff.until.saturating_duration_since(Instant::now()),
+            None => self.scan_interval,
+        };
+        wait(&descriptors, timeout)?;
+        progress.doorbell().clear();
+        self.stop.inner.1.clear();
+        if !self.reader.is_current() {
+            self.reopen();
+        }
+        Ok(())
+    }
+
+    /// The directory was deleted or replaced: whoever made the new one expects us there.
+    fn reopen(&mut self) {
+        if self.is_backing_off() {
+            return;
+        }
+        let path = self.reader.path().to_owned();
+        match Reader::open(&path, self.options.clone()) {
+            Ok(reader) => {
+                warn!(queue = %path.display(), "queue directory was replaced, reading the new one");
+                self.reader = reader;
+                // Their files are gone, or belong to the directory that was moved away.
+                self.outstanding.clear();
+                self.start_watch();
+                self.on_success();
+            }
+            Err(error) => self.on_failure("queue directory is gone", &error),
+        }
+    }
+
+    fn start_watch(&mut self) {
+        self.watch = Watch::new(self.reader.path())
+            .inspect_err(|error| {
+                let interval_secs = self.scan_interval.as_secs_f64();
+                warn!(%error, interval_secs, "file system reports no changes, reading the queue by timer only");
+            })
+            .ok();
+    }
+
+    fn is_backing_off(&self) -> bool {
+        self.backoff.as_ref().is_some_and(|backoff| Instant::now() < backoff.until)
+    }
+
+    /// Logs the first of a row of failures, and sees to it that the next try waits.
+    fn on_failure(&mut self, what: &'static str, error: &(dyn std::error::Error + 'static)) {
+        let pause = match &self.backoff {
+            None => {
+                warn!(error, "{what}, trying again");
+                MIN_BACKOFF
+            }
+            Some(backoff) => (backoff.pause * 2).min(MAX_BACKOFF),
+        };
+        self.backoff = Some(Backoff { pause, until: Instant::now() + pause });
+    }
+
+    fn on_success(&mut self) {
+        if self.backoff.take().is_some() {
+            info!("queue works again");
+        }
+    }
+}
+
+impl Stop {
+    fn new() -> io::Result<Stop> {
+        Ok(Stop { inner: Arc::new((AtomicBool::new(false), Doorbell::new()?)) })
+    }
+
+    /// Asks the consumer to end after the entry it is at.
+    pub(crate) fn request(&self) {
+        self.inner.0.store(true, Ordering::SeqCst);
+        self.inner.1.ring();
+    }
+
+    fn is_requested(&self) -> bool {
+        self.inner.0.load(Ordering::SeqCst)
+    }
+}

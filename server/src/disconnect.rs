@@ -1,0 +1,61 @@
+//! Why we end a session: the close code and reason that the client receives, and whether it should come back.
+
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
+
+/// A reason of ours to end a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Disconnect {
+    /// The application closed the session. Reconnect as the page likes.
+    Closed,
+    /// The server stops or restarts. Reconnect, after a random delay.
+    Shutdown,
+    /// The client broke RFC 6455. Do not reconnect with the same program.
+    Protocol,
+    /// A text message of the client is not UTF-8. Do not reconnect with the same program.
+    InvalidText,
+    /// A message of the client exceeds the limit. Do not send it again.
+    TooLarge,
+    /// The client read too slowly and would have missed messages. Reconnect.
+    Slow,
+    /// The client did not answer a ping. Reconnect.
+    PingTimeout,
+}
+
+impl Disconnect {
+    /// The close code: of RFC 6455, section 7.4.1, or the registry it founded, or of the private range.
+    pub fn code(self) -> u16 {
+        match self {
+            Disconnect::Closed => 1000,
+            Disconnect::Shutdown => 1001,
+            Disconnect::Protocol => 1002,
+            Disconnect::InvalidText => 1007,
+            Disconnect::TooLarge => 1009,
+            Disconnect::Slow => 4008,
+            Disconnect::PingTimeout => 4009,
+        }
+    }
+
+    /// The text that goes with the code, at most 123 bytes.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Disconnect::Closed => "",
+            Disconnect::Shutdown => "server is shutting down",
+            Disconnect::Protocol => "protocol error",
+            Disconnect::InvalidText => "text is not valid UTF-8",
+            Disconnect::TooLarge => "message too large",
+            Disconnect::Slow => "too slow: messages would have been missed",
+            Disconnect::PingTimeout => "no answer to ping",
+        }
+    }
+
+    /// Whether the client should connect again.
+    pub fn should_reconnect(self) -> bool {
+        !matches!(self, Disconnect::Protocol | Disconnect::InvalidText | Disconnect::TooLarge)
+    }
+
+    pub(crate) fn close_frame(self) -> CloseFrame {
+        CloseFrame { code: CloseCode::from(self.code()), reason: self.reason().into() }
+    }
+}

@@ -1,0 +1,359 @@
+//! The hub's thread: who is connected, and the writing of the log to all of them. One epoll instance holds every
+//! socket; nothing here waits for a single client, and fan-out allocates nothing per client.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Token, Waker};
+use slab::Slab;
+use tracing::{debug, warn};
+
+use crate::application::{Application, Client};
+use crate::config::Limits;
+use crate::disconnect::Disconnect;
+use crate::hub::{Command, Hub, Inbox, Joining, SessionId};
+use crate::log::{Log, Position};
+use crate::message;
+use crate::session::{Heard, Session, Written};
+
+const WAKE: Token = Token(usize::MAX);
+/// How often pings and deadlines are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// A client that takes nothing for so long is not waited for when the log fills up. It stays until the log has
+/// outgrown it or `slow_client_timeout` is over.
+const PACE_PATIENCE: Duration = Duration::from_millis(500);
+/// How often patience is looked at while somebody is behind.
+const PACE_TICK: Duration = Duration::from_millis(100);
+/// How long a client may take to answer our close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(crate) struct FanOut<A> {
+    poll: Poll,
+    hub: Hub,
+    inbox: Inbox,
+    log: Log,
+    sessions: Slab<Session>,
+    /// Sessions that do not have all of the log, or of their outbox.
+    behind: BTreeSet<usize>,
+    /// Sessions whose input was not read to its end.
+    unread: BTreeSet<usize>,
+    /// Where the head of the log was at recent ticks: what was older than the timeout must have been read by now.
+    marks: VecDeque<(Instant, Position)>,
+    generation: u32,
+    stopping: Option<Instant>,
+    limits: Limits,
+    application: A,
+}
+
+impl<A: Application> FanOut<A> {
+    /// Prepares the hub.
+    pub(crate) fn new(limits: Limits, make_application: impl FnOnce(&Hub) -> A) -> io::Result<(FanOut<A>, Hub)> {
+        let poll = Poll::new()?;
+        let hub = Hub::new(Waker::new(poll.registry(), WAKE)?)?;
+        let fan_out = FanOut {
+            poll,
+            hub: hub.clone(),
+            inbox: Inbox::default(),
+            log: Log::new(limits.log_bytes),
+            sessions: Slab::new(),
+            behind: BTreeSet::new(),
+            unread: BTreeSet::new(),
+            marks: VecDeque::new(),
+            generation: 0,
+            stopping: None,
+            application: make_application(&hub),
+            limits,
+        };
+        Ok((fan_out, hub))
+    }
+
+    /// Runs until [`Hub::shutdown`] has ended every session.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(1024);
+        let mut next_tick = Instant::now() + TICK;
+        loop {
+            self.sleep(&mut events, next_tick)?;
+            let now = Instant::now();
+            for event in &events {
+                self.on_event(event, now);
+            }
+            self.read_more(now);
+            self.take_inbox(now);
+            self.publish_progress(now);
+            if now >= next_tick {
+                self.on_tick(now);
+                next_tick = now + TICK;
+            }
+            if let Some(deadline) = self.stopping
+                && (self.sessions.is_empty() || now >= deadline)
+            {
+                self.sessions.iter().filter(|(_, session)| !session.is_closing()).for_each(|(_, session)| {
+                    self.application.closed(session.id);
+                });
+                self.sessions.clear();
+                self.behind.clear();
+                self.publish_progress(now);
+                return Ok(());
+            }
+        }
+    }
+
+    fn sleep(&mut self, events: &mut Events, next_tick: Instant) -> io::Result<()> {
+        let timeout = if !self.unread.is_empty() {
+            Some(Duration::ZERO)
+        } else if !self.behind.is_empty() {
+            Some(PACE_TICK)
+        } else if !self.sessions.is_empty() || self.stopping.is_some() {
+            Some(next_tick.saturating_duration_since(Instant::now()))
+        } else {
+            None
+        };
+        let timeout = if self.hub.shared().fall_asleep() { timeout } else { Some(Duration::ZERO) };
+        let polled = self.poll.poll(events, timeout);
+        self.hub.shared().awake();
+        match polled {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            polled => polled,
+        }
+    }
+
+    fn on_event(&mut self, event: &Event, now: Instant) {
+        let key = event.token().0;
+        if event.token() == WAKE || !self.sessions.contains(key) {
+            return;
+        }
+        if event.is_readable() {
+            self.read(key, now);
+        }
+        if event.is_writable() && self.behind.contains(&key) {
+            self.write(key, now);
+        }
+    }
+
+    fn read_more(&mut self, now: Instant) {
+        for key in std::mem::take(&mut self.unread) {
+            self.read(key, now);
+        }
+    }
+
+    fn take_inbox(&mut self, now: Instant) {
+        let mut inbox = std::mem::take(&mut self.inbox);
+        self.hub.shared().take(&mut inbox);
+        if !inbox.frames.is_empty() {
+            self.append(&mut inbox, now);
+        }
+        for (position, command) in inbox.commands.drain(..) {
+            self.on_command(position, command, now);
+        }
+        self.inbox = inbox;
+    }
+
+    /// Appends frames to the log and writes every client's gap.
+    fn append(&mut self, inbox: &mut Inbox, now: Instant) {
+        self.log.append(&inbox.frames, inbox.ends.drain(..));
+        inbox.frames.clear();
+        let overflow = self.log.overflow();
+        if overflow > self.log.tail() {
+            let fallen = |key: &usize| self.sessions[*key].needs().is_some_and(|position| position < overflow);
+            let fallen: Vec<usize> = self.behind.iter().copied().filter(fallen).collect();
+            fallen.into_iter().for_each(|key| self.disconnect_slow(key, now));
+        }
+        let keys = 0..self.sessions.capacity();
+        for key in keys {
+            // A session whose socket is full is written to when the kernel says that there is room.
+            if self.sessions.get(key).is_some_and(|session| !session.blocked) {
+                self.write(key, now);
+            }
+        }
+    }
+
+    fn on_command(&mut self, position: Position, command: Command, now: Instant) {
+        match command {
+            Command::Join(joining) => self.join(position, *joining, now),
+            Command::Send(id, frame) => {
+                if let Some(key) = self.key(id) {
+                    self.sessions[key].send(position, frame);
+                    self.write(key, now);
+                    if self.sessions.get(key).is_some_and(|session| session.outbox_len() > self.limits.max_outbox_bytes)
+                    {
+                        self.disconnect_slow(key, now);
+                    }
+                }
+            }
+            Command::Close(id, disconnect) => {
+                if let Some(key) = self.key(id) {
+                    self.close(key, position, disconnect, now);
+                }
+            }
+            Command::Shutdown { grace } => {
+                self.stopping = Some(now + grace);
+                let keys: Vec<usize> = self.sessions.iter().map(|(key, _)| key).collect();
+                keys.into_iter().for_each(|key| self.close(key, position, Disconnect::Shutdown, now));
+            }
+        }
+    }
+
+    fn join(&mut self, position: Position, joining: Joining, now: Instant) {
+        if self.stopping.is_some() {
+            return;
+        }
+        self.generation = self.generation.wrapping_add(1);
+        let entry = self.sessions.vacant_entry();
+        let key = entry.key();
+        let id = SessionId(u64::from(self.generation) << 32 | key as u64);
+        let Joining { address, path, headers, connection } = joining;
+        let heard_early = !connection.received.is_empty();
+        let session = entry.insert(Session::new(id, position, connection, self.limits.max_message_bytes, now));
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(session.stream(), Token(key), interest) {
+            warn!(%address, %error, "cannot watch a new connection");
+            self.sessions.remove(key);
+            return;
+        }
+        debug!(session = id.0, %address, path, "client connected");
+        self.application.opened(Client { session: id, address, path, headers });
+        self.write(key, now);
+        if heard_early && self.sessions.contains(key) {
+            self.read(key, now);
+        }
+    }
+
+    fn write(&mut self, key: usize, now: Instant) {
+        match self.sessions[key].write(&self.log, now) {
+            Ok(Written::All) => {
+                self.behind.remove(&key);
+            }
+            Ok(Written::Blocked) => {
+                self.behind.insert(key);
+            }
+            Ok(Written::Finished) => self.remove(key),
+            Err(error) => {
+                debug!(session = self.sessions[key].id.0, %error, "connection broke");
+                self.remove(key);
+            }
+        }
+    }
+
+    fn read(&mut self, key: usize, now: Instant) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let (id, was_closing) = (session.id, session.is_closing());
+        let (application, hub, relay) = (&mut self.application, &self.hub, self.limits.relay_client_events);
+        let heard = session.read(&self.log, now, |message| {
+            let declined = application.received(id, message);
+            if let Some(frame) = declined.filter(|_| relay).and_then(|message| message::encode_relayed(&message)) {
+                hub.broadcast(&frame);
+            }
+        });
+        match heard {
+            Heard::Ended => self.remove(key),
+            Heard::More => {
+                self.unread.insert(key);
+                self.write(key, now);
+            }
+            Heard::All => self.write(key, now),
+            Heard::Closing => {
+                self.closing(key, was_closing, now);
+                self.write(key, now);
+            }
+        }
+    }
+
+    fn close(&mut self, key: usize, after: Position, disconnect: Disconnect, now: Instant) {
+        let was_closing = self.sessions[key].is_closing();
+        self.sessions[key].close(after, disconnect);
+        self.closing(key, was_closing, now);
+        self.write(key, now);
+    }
+
+    fn disconnect_slow(&mut self, key: usize, now: Instant) {
+        let session = &mut self.sessions[key];
+        let was_closing = session.is_closing();
+        debug!(session = session.id.0, "client is too slow");
+        session.fall_out(&self.log, Disconnect::Slow);
+        self.closing(key, was_closing, now);
+        self.write(key, now);
+    }
+
+    /// From now on the application cannot reach the session, and it has a deadline.
+    fn closing(&mut self, key: usize, was_closing: bool, now: Instant) {
+        let session = &mut self.sessions[key];
+        session.deadline.get_or_insert(now + CLOSE_TIMEOUT);
+        if !was_closing {
+            self.application.closed(session.id);
+        }
+    }
+
+    fn remove(&mut self, key: usize) {
+        let mut session = self.sessions.remove(key);
+        self.behind.remove(&key);
+        self.unread.remove(&key);
+        // Dropping the socket removes it from the epoll set as well; this only fails if it never was there.
+        let _ = self.poll.registry().deregister(session.stream());
+        debug!(session = session.id.0, "client disconnected");
+        if !session.is_closing() {
+            self.application.closed(session.id);
+        }
+    }
+
+    fn key(&self, id: SessionId) -> Option<usize> {
+        let key = (id.0 & u64::from(u32::MAX)) as usize;
+        self.sessions.get(key).filter(|session| session.id == id).map(|_| key)
+    }
+
+    /// Tells the consumer how far everybody is, and forgets what nobody needs.
+    fn publish_progress(&mut self, now: Instant) {
+        let head = self.log.head();
+        let (mut written, mut paced) = (head, head);
+        for key in &self.behind {
+            let session = &self.sessions[*key];
+            if let Some(position) = session.needs() {
+                written = written.min(position);
+                if now.duration_since(session.progressed) < PACE_PATIENCE {
+                    paced = paced.min(position);
+                }
+            }
+        }
+        self.log.release(written);
+        self.hub.progress().publish(written, paced);
+    }
+
+    /// Looks after clients that say nothing, read nothing, or do not leave.
+    fn on_tick(&mut self, now: Instant) {
+        self.marks.push_back((now, self.log.head()));
+        let mut must_have = 0;
+        while let Some((_, head)) =
+            self.marks.front().filter(|(then, _)| now - *then >= self.limits.slow_client_timeout)
+        {
+            must_have = *head;
+            self.marks.pop_front();
+        }
+        let (mut expired, mut slow, mut silent, mut pinged) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (key, session) in &mut self.sessions {
+            if let Some(deadline) = session.deadline {
+                if now >= deadline {
+                    expired.push(key);
+                }
+                continue;
+            }
+            let stuck = session.blocked && now - session.progressed >= self.limits.slow_client_timeout;
+            let unanswered = session.pinged.is_some_and(|pinged| now - pinged >= self.limits.pong_timeout);
+            if stuck || session.needs().is_some_and(|position| position < must_have) {
+                slow.push(key);
+            } else if unanswered {
+                silent.push(key);
+            } else if session.pinged.is_none() && now - session.heard >= self.limits.ping_interval(session.id) {
+                session.ping(&self.log, now);
+                pinged.push(key);
+            }
+        }
+        expired.into_iter().for_each(|key| self.remove(key));
+        slow.into_iter().for_each(|key| self.disconnect_slow(key, now));
+        for key in silent {
+            let boundary = self.sessions[key].needs().map_or(self.log.head(), |position| self.log.boundary(position));
+            self.close(key, boundary, Disconnect::PingTimeout, now);
+        }
+        pinged.into_iter().for_each(|key| self.write(key, now));
+    }
+}

@@ -1,0 +1,144 @@
+//! The log: the encoded frames that clients still have to receive, contiguous in memory, so that a client's whole gap
+//! is one slice and one write. Bounded; knows nothing of clients.
+
+use std::collections::VecDeque;
+
+/// A place in the stream of frames: how many bytes were appended before it. Never reused.
+pub(crate) type Position = u64;
+
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// The bytes from `base` on. Those before `tail` are dead and wait for the next compaction.
+    bytes: Vec<u8>,
+    base: Position,
+    tail: Position,
+    /// Where each frame ends that may still be asked for.
+    ends: VecDeque<Position>,
+    capacity: usize,
+}
+
+impl Log {
+    /// An empty log that keeps at most `capacity` bytes.
+    pub(crate) fn new(capacity: usize) -> Log {
+        Log { bytes: Vec::new(), base: 0, tail: 0, ends: VecDeque::new(), capacity }
+    }
+
+    /// Where the next frame will begin.
+    pub(crate) fn head(&self) -> Position {
+        self.base + self.bytes.len() as u64
+    }
+
+    /// The oldest byte that is kept.
+    pub(crate) fn tail(&self) -> Position {
+        self.tail
+    }
+
+    /// Appends complete frames, whose ends are given as positions.
+    pub(crate) fn append(&mut self, frames: &[u8], ends: impl IntoIterator<Item = Position>) {
+        self.compact();
+        self.bytes.extend_from_slice(frames);
+        self.ends.extend(ends);
+        debug_assert_eq!(self.ends.back().copied().unwrap_or(self.head()), self.head());
+    }
+
+    /// The position that the capacity no longer covers: whoever stands before it has fallen out.
+    pub(crate) fn overflow(&self) -> Position {
+        self.head().saturating_sub(self.capacity as u64).max(self.tail)
+    }
+
+    /// The frames between two positions.
+    pub(crate) fn between(&self, from: Position, to: Position) -> &[u8] {
+        debug_assert!(self.tail <= from && from <= to && to <= self.head());
+        &self.bytes[(from - self.base) as usize..(to - self.base) as usize]
+    }
+
+    /// The first frame boundary at or after a position: only there may a client's own frames be inserted.
+    pub(crate) fn boundary(&self, position: Position) -> Position {
+        debug_assert!(self.tail <= position && position <= self.head());
+        if position == self.tail {
+            return position; // The tail is a boundary, though its frame's end may be forgotten.
+        }
+        let index = self.ends.partition_point(|end| *end < position);
+        self.ends.get(index).copied().unwrap_or(position)
+    }
+
+    /// Forgets what lies before a position, which nobody needs any more. Whole frames only: the tail stays a boundary.
+    pub(crate) fn release(&mut self, needed: Position) {
+        while let Some(end) = self.ends.front().copied().filter(|end| *end <= needed) {
+            self.ends.pop_front();
+            self.tail = end;
+        }
+        if self.tail == self.head() {
+            self.base = self.tail;
+            self.bytes.clear();
+        }
+    }
+
+    /// Moves the live bytes to the front once they are fewer than the dead ones: each byte moves at most once on average.
+    fn compact(&mut self) {
+        let dead = (self.tail - self.base) as usize;
+        if dead > self.bytes.len() / 2 {
+            self.bytes.drain(..dead);
+            self.base = self.tail;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log_of(frames: &[&str]) -> Log {
+        let mut log = Log::new(8);
+        frames.iter().for_each(|frame| append(&mut log, frame));
+        log
+    }
+
+    fn append(log: &mut Log, frame: &str) {
+        let end = log.head() + frame.len() as u64;
+        log.append(frame.as_bytes(), [end]);
+    }
+
+    #[test]
+    fn a_gap_of_several_frames_is_one_slice() {
+        let log = log_of(&["aa", "bbb", "c"]);
+        assert_eq!(log.between(2, log.head()), b"bbbc");
+    }
+
+    #[test]
+    fn boundaries_are_the_ends_of_frames() {
+        let log = log_of(&["aa", "bbb", "c"]);
+        let boundaries: Vec<Position> = (0..=6).map(|position| log.boundary(position)).collect();
+        assert_eq!(boundaries, [0, 2, 2, 5, 5, 5, 6]);
+    }
+
+    #[test]
+    fn releasing_keeps_the_frame_that_somebody_stands_in() {
+        let mut log = log_of(&["aa", "bbb", "c"]);
+        log.release(3);
+        assert_eq!(log.tail(), 2);
+        assert_eq!(log.between(3, 6), b"bbc".get(..3).unwrap_or_default());
+        log.release(6);
+        assert_eq!((log.tail(), log.head()), (6, 6));
+    }
+
+    #[test]
+    fn positions_survive_compaction() {
+        let mut log = log_of(&[]);
+        for round in 0..100u64 {
+            append(&mut log, &format!("{round:02}"));
+            log.release(log.head().saturating_sub(5));
+            let from = log.tail();
+            assert!(from.is_multiple_of(2) && log.head() - from <= 6);
+            assert_eq!(log.between(log.head() - 2, log.head()), format!("{round:02}").as_bytes());
+            assert!(log.bytes.len() <= 16, "{}", log.bytes.len());
+        }
+    }
+
+    #[test]
+    fn overflow_is_what_the_capacity_does_not_cover() {
+        let log = log_of(&["aaaa", "bbbb", "cc"]);
+        assert_eq!(log.overflow(), 2);
+        assert_eq!(log_of(&["a"]).overflow(), 0);
+    }
+}

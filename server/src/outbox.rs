@@ -1,0 +1,98 @@
+//! What one client alone receives: its handshake response, pongs, messages of the application, the close frame. Each
+//! part has its place in the log, so that the client's stream is one sequence of whole frames.
+
+use std::collections::VecDeque;
+
+use crate::log::Position;
+
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    parts: VecDeque<Part>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Part {
+    /// The frames of the log before this position go first.
+    after: Position,
+    bytes: Box<[u8]>,
+    written: usize,
+}
+
+impl Outbox {
+    /// Adds whole frames that go out when the log's frames before `after` have, and after all earlier parts of that place.
+    pub(crate) fn push(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
+        let bytes = bytes.into();
+        self.bytes += bytes.len();
+        let index = self.parts.partition_point(|part| part.after <= after);
+        self.parts.insert(index, Part { after, bytes, written: 0 });
+    }
+
+    /// Bytes that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// The position before which no more of the log may be written, and the bytes that come then.
+    pub(crate) fn next(&self) -> Option<(Position, &[u8])> {
+        self.parts.front().map(|part| (part.after, &part.bytes[part.written..]))
+    }
+
+    /// Notes that so many of the next bytes were written. Returns whether that part is complete.
+    pub(crate) fn advance(&mut self, written: usize) -> bool {
+        let Some(part) = self.parts.front_mut() else { return true };
+        part.written += written;
+        self.bytes -= written;
+        let complete = part.written == part.bytes.len();
+        if complete {
+            self.parts.pop_front();
+            if self.parts.is_empty() {
+                self.parts = VecDeque::new(); // Most clients never need it again.
+            }
+        }
+        complete
+    }
+
+    /// Tells whether a part was written in part: nothing else may be written before its rest.
+    pub(crate) fn is_mid_part(&self) -> bool {
+        self.parts.front().is_some_and(|part| part.written > 0)
+    }
+
+    /// Drops what has not begun to be written.
+    pub(crate) fn truncate_unwritten(&mut self) {
+        self.parts.truncate(usize::from(self.is_mid_part()));
+        self.bytes = self.parts.iter().map(|part| part.bytes.len() - part.written).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_go_out_by_place_then_by_age() {
+        let mut outbox = Outbox::default();
+        outbox.push(10, *b"b");
+        outbox.push(20, *b"d");
+        outbox.push(10, *b"c");
+        outbox.push(5, *b"a");
+        let mut order = Vec::new();
+        while let Some((_, bytes)) = outbox.next() {
+            order.extend_from_slice(bytes);
+            outbox.advance(bytes.len());
+        }
+        assert_eq!(order, b"abcd");
+        assert_eq!(outbox.len(), 0);
+    }
+
+    #[test]
+    fn a_part_that_has_begun_is_never_dropped() {
+        let mut outbox = Outbox::default();
+        outbox.push(0, *b"begun");
+        outbox.push(0, *b"waiting");
+        outbox.advance(2);
+        outbox.truncate_unwritten();
+        assert_eq!(outbox.next(), Some((0, b"gun".as_slice())));
+        assert_eq!(outbox.len(), 3);
+    }
+}

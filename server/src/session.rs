@@ -1,0 +1,346 @@
+//! One client: its socket, where it stands in the log, what it says. Driven by the hub's thread; never blocks.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::time::Instant;
+
+use mio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tungstenite::{Error, Message};
+
+use crate::application::ClientMessage;
+use crate::disconnect::Disconnect;
+use crate::hub::{Connection, SessionId};
+use crate::log::{Log, Position};
+use crate::message;
+use crate::outbox::Outbox;
+
+/// Bytes that one read asks for. Clients of a broadcaster say little; a longer message takes several reads.
+const READ_BUFFER_BYTES: usize = 1024;
+/// Messages of one client that are handled before the others have their turn.
+const MESSAGES_PER_TURN: usize = 32;
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    stream: TcpStream,
+    /// The frames of the log before this position were written to the socket.
+    position: Position,
+    outbox: Outbox,
+    /// What the client's bytes mean. Made when the first arrive: most clients never speak.
+    protocol: Option<Box<WebSocketContext>>,
+    max_message_bytes: usize,
+    /// Where the close frame stands: nothing of the log goes out after it.
+    finish: Option<Position>,
+    ending: Ending,
+    /// The kernel takes no more bytes until it says so.
+    pub(crate) blocked: bool,
+    /// When the kernel last took bytes, or had nothing to take.
+    pub(crate) progressed: Instant,
+    /// When the client was last heard.
+    pub(crate) heard: Instant,
+    /// When a ping was sent that no sign of life has answered.
+    pub(crate) pinged: Option<Instant>,
+    /// When a session that is being closed is dropped at the latest.
+    pub(crate) deadline: Option<Instant>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// How a session ends once its close frame is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The client's close frame is awaited, or nothing ends yet.
+    Awaited,
+    /// Both close frames have passed: the server drops the connection first (RFC 6455, section 7.1.1).
+    Dropped,
+    /// The client broke the protocol: input is thrown away until it goes, since unread input would turn our close frame
+    /// into a reset.
+    Lingering,
+}
+
+/// What writing led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// The client has all there is.
+    All,
+    /// The socket is full.
+    Blocked,
+    /// Both close frames have passed.
+    Finished,
+}
+
+/// What reading led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// There is nothing more to read.
+    All,
+    /// There may be more, in the next turn.
+    More,
+    /// The client has sent its close frame, or broke the protocol: our close frame waits to be written.
+    Closing,
+    /// The connection has ended.
+    Ended,
+}
+
+impl Session {
+    pub(crate) fn new(
+        id: SessionId,
+        position: Position,
+        connection: Connection,
+        max_message_bytes: usize,
+        now: Instant,
+    ) -> Session {
+        let Connection { stream, response, received, permit } = connection;
+        let mut outbox = Outbox::default();
+        outbox.push(position, response);
+        let mut session = Session {
+            id,
+            stream,
+            position,
+            outbox,
+            protocol: None,
+            max_message_bytes,
+            finish: None,
+            ending: Ending::Awaited,
+            blocked: false,
+            progressed: now,
+            heard: now,
+            pinged: None,
+            deadline: None,
+            _permit: permit,
+        };
+        if !received.is_empty() {
+            session.protocol = Some(Box::new(session.new_protocol(received)));
+        }
+        session
+    }
+
+    pub(crate) fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
+    /// The position whose frames this session still needs, if it needs any.
+    pub(crate) fn needs(&self) -> Option<Position> {
+        (self.finish != Some(self.position)).then_some(self.position)
+    }
+
+    /// Bytes that wait for this client alone.
+    pub(crate) fn outbox_len(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Whether a close frame was sent or is on its way.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    /// Hands over a frame for this client alone, to go out when the log before `after` has.
+    pub(crate) fn send(&mut self, after: Position, frame: Box<[u8]>) {
+        if !self.is_closing() {
+            self.outbox.push(after.max(self.position), frame);
+        }
+    }
+
+    /// Asks for a sign of life.
+    pub(crate) fn ping(&mut self, log: &Log, now: Instant) {
+        self.pinged = Some(now);
+        let ping = message::encode_control(tungstenite::protocol::frame::Frame::ping(Vec::new()));
+        self.send(log.boundary(self.position), ping.into());
+    }
+
+    /// Puts the close frame where the log before `after` has gone out.
+    pub(crate) fn close(&mut self, after: Position, disconnect: Disconnect) {
+        if self.is_closing() {
+            return;
+        }
+        let mut frame = Vec::new();
+        let mut protocol = self.protocol.take().unwrap_or_else(|| Box::new(self.new_protocol(Vec::new())));
+        let mut wire = Wire { stream: &mut self.stream, out: &mut frame };
+        // The protocol writes into our memory only, which cannot fail; it now expects the client's close frame.
+        let _ = protocol.close(&mut wire, Some(disconnect.close_frame()));
+        self.protocol = Some(protocol);
+        self.finish_at(after.max(self.position), frame);
+    }
+
+    /// Ends a session that the log no longer covers, or that does not read: the frame it stands in is completed, if it
+    /// ever reads again, and the close frame follows.
+    pub(crate) fn fall_out(&mut self, log: &Log, disconnect: Disconnect) {
+        if self.is_closing() {
+            self.outbox.truncate_unwritten();
+            self.finish = Some(self.position);
+            self.ending = Ending::Lingering;
+            return;
+        }
+        let boundary = log.boundary(self.position);
+        let rest = log.between(self.position, boundary).to_vec();
+        self.outbox.truncate_unwritten();
+        self.position = boundary;
+        if !rest.is_empty() {
+            self.outbox.push(boundary, rest);
+        }
+        self.close(boundary, disconnect);
+    }
+
+    /// Writes what this client still has to receive, until there is nothing or the socket is full.
+    pub(crate) fn write(&mut self, log: &Log, now: Instant) -> io::Result<Written> {
+        loop {
+            let head = self.finish.unwrap_or(log.head());
+            let next = self.outbox.next();
+            let limit = next.map_or(head, |(after, _)| after);
+            let (bytes, of_log) = match next {
+                _ if self.position < limit => (log.between(self.position, limit), true),
+                Some((_, bytes)) => (bytes, false),
+                None => break,
+            };
+            let written = match self.stream.write(bytes) {
+                Ok(written) => written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.blocked = true;
+                    return Ok(Written::Blocked);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            // A stream socket that takes less than it was given is full (epoll(7), on edge-triggered use).
+            self.blocked = written < bytes.len();
+            self.progressed = now;
+            if of_log {
+                self.position += written as u64;
+            } else {
+                self.outbox.advance(written);
+            }
+            if self.blocked {
+                return Ok(Written::Blocked);
+            }
+        }
+        self.blocked = false;
+        self.progressed = now;
+        match self.ending {
+            Ending::Awaited => Ok(Written::All),
+            Ending::Dropped => Ok(Written::Finished),
+            Ending::Lingering => {
+                // If the client is gone already there is nobody to tell that nothing more will come.
+                let _ = self.stream.shutdown(Shutdown::Write);
+                Ok(Written::All)
+            }
+        }
+    }
+
+    /// Reads what the client has sent and hands each message to `deliver`.
+    pub(crate) fn read(&mut self, log: &Log, now: Instant, mut deliver: impl FnMut(ClientMessage)) -> Heard {
+        if self.ending != Ending::Awaited {
+            return self.discard();
+        }
+        let mut protocol = self.protocol.take().unwrap_or_else(|| Box::new(self.new_protocol(Vec::new())));
+        let mut out = Vec::new();
+        let mut heard = Heard::More;
+        let mut broken = None;
+        for _ in 0..MESSAGES_PER_TURN {
+            match protocol.read(&mut Wire { stream: &mut self.stream, out: &mut out }) {
+                Ok(Message::Text(text)) if !self.is_closing() => deliver(ClientMessage::Text(text.as_str().to_owned())),
+                Ok(Message::Binary(bytes)) if !self.is_closing() => deliver(ClientMessage::Binary(bytes.to_vec())),
+                Ok(_) => {}
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    heard = Heard::All;
+                    break;
+                }
+                Err(Error::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
+                Err(Error::ConnectionClosed) => {
+                    heard = Heard::Closing;
+                    break;
+                }
+                Err(error) => {
+                    broken = disconnect_for(&error);
+                    heard = if broken.is_some() { Heard::Closing } else { Heard::Ended };
+                    break;
+                }
+            }
+            self.heard = now;
+            self.pinged = None;
+        }
+        self.protocol = Some(protocol);
+        if heard == Heard::Ended {
+            return heard;
+        }
+        let boundary = log.boundary(self.position);
+        if let Some(disconnect) = broken {
+            self.ending = Ending::Lingering;
+            if !self.is_closing() {
+                let close = tungstenite::protocol::frame::Frame::close(Some(disconnect.close_frame()));
+                self.finish_at(boundary, message::encode_control(close));
+            }
+        } else if heard == Heard::Closing {
+            self.ending = Ending::Dropped;
+            if !self.is_closing() {
+                self.finish_at(boundary, out);
+            }
+        } else if !out.is_empty() {
+            self.send(boundary, out.into());
+        }
+        heard
+    }
+
+    /// The client's bytes mean nothing any more, but unread ones would turn our last bytes into a reset.
+    fn discard(&mut self) -> Heard {
+        let mut buffer = [0; 4096];
+        for _ in 0..MESSAGES_PER_TURN {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Heard::Ended,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Heard::All,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Heard::Ended,
+            }
+        }
+        Heard::More
+    }
+
+    fn finish_at(&mut self, after: Position, close_frame: Vec<u8>) {
+        self.outbox.push(after, close_frame);
+        self.finish = Some(after);
+    }
+
+    fn new_protocol(&self, received: Vec<u8>) -> WebSocketContext {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_message_size(Some(self.max_message_bytes))
+            .max_frame_size(Some(self.max_message_bytes));
+        WebSocketContext::from_partially_read(received, Role::Server, Some(config))
+    }
+}
+
+/// Lets the protocol read from the socket, and keeps what it wants to write for the next frame boundary.
+struct Wire<'a> {
+    stream: &'a mut TcpStream,
+    out: &'a mut Vec<u8>,
+}
+
+impl Read for Wire<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The close code for what a client did wrong; none if the connection itself is gone.
+fn disconnect_for(error: &Error) -> Option<Disconnect> {
+    match error {
+        Error::Capacity(_) => Some(Disconnect::TooLarge),
+        Error::Utf8(_) => Some(Disconnect::InvalidText),
+        Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) => Some(Disconnect::Protocol),
+        _ => None,
+    }
+}

@@ -1,0 +1,91 @@
+//! How the consumer learns that something happened: the file system's hint, doorbells of other threads, and a timer. A
+//! hint may be missing or wrong; the scan that follows is the truth.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::fs::inotify;
+use rustix::io::Errno;
+
+/// Tells of files that appear in one directory.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    inotify: OwnedFd,
+}
+
+impl Watch {
+    /// Watches a directory.
+    ///
+    /// # Errors
+    /// When the system has no watch left or the file system cannot be watched. A timer does then, only slower.
+    pub(crate) fn new(directory: &Path) -> io::Result<Watch> {
+        let inotify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+        // An entry of ours appears (CREATE, or MOVED_TO by rename); one of another producer is complete when it is closed.
+        let hints = inotify::WatchFlags::CREATE
+            | inotify::WatchFlags::MOVED_TO
+            | inotify::WatchFlags::CLOSE_WRITE
+            | inotify::WatchFlags::DELETE_SELF
+            | inotify::WatchFlags::MOVE_SELF
+            | inotify::WatchFlags::ONLYDIR;
+        inotify::add_watch(&inotify, directory, hints)?;
+        Ok(Watch { inotify })
+    }
+
+    /// Forgets the hints that have come so far. Call it before the scan that they ask for.
+    pub(crate) fn clear(&self) {
+        let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
+        while let Ok((read, _)) = rustix::io::read(&self.inotify, &mut buffer) {
+            if read.is_empty() {
+                break;
+            }
+        }
+    }
+}
+
+impl AsFd for Watch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inotify.as_fd()
+    }
+}
+
+/// Wakes a thread that waits in [`wait`].
+#[derive(Debug)]
+pub(crate) struct Doorbell {
+    eventfd: OwnedFd,
+}
+
+impl Doorbell {
+    pub(crate) fn new() -> io::Result<Doorbell> {
+        Ok(Doorbell { eventfd: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)? })
+    }
+
+    pub(crate) fn ring(&self) {
+        // The only failure is a full counter, and then it rings already.
+        let _ = rustix::io::write(&self.eventfd, &1u64.to_ne_bytes());
+    }
+
+    pub(crate) fn clear(&self) {
+        let _ = rustix::io::read(&self.eventfd, &mut [0u8; 8]);
+    }
+}
+
+impl AsFd for Doorbell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.eventfd.as_fd()
+    }
+}
+
+/// Waits until one of the descriptors has something to say, or the time is over.
+pub(crate) fn wait(descriptors: &[BorrowedFd<'_>], timeout: Duration) -> io::Result<()> {
+    let mut descriptors: Vec<PollFd<'_>> =
+        descriptors.iter().map(|descriptor| PollFd::from_borrowed_fd(*descriptor, PollFlags::IN)).collect();
+    let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
+    match poll(&mut descriptors, Some(&timeout)) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
