@@ -87,26 +87,29 @@ impl Reader {
         &self.path
     }
 
-    /// Returns the next entries in the order of queueing, `limit` at most. Empty means that none waits.
+    /// Returns the next entries in the order of queueing: at most `max_entries`, and no more once they have reached
+    /// `max_bytes`. Empty means that none waits.
     ///
     /// Each must be [acked](Self::ack) or [rejected](Self::reject); until then it is not returned again. A file that does
     /// not parse yet is left for a later scan until its grace is over.
     ///
     /// # Errors
     /// When the directory or a file in it cannot be read. Nothing is lost: a later scan begins where this one ended.
-    pub fn scan(&mut self, limit: usize) -> Result<Vec<Entry>, ScanError> {
+    pub fn scan(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
         if self.index.is_empty() {
             self.list()?;
             if self.index.is_empty() && !self.unsettled.is_empty() {
                 self.list()?; // Whatever the first listing found is settled now.
             }
         }
-        let mut entries = Vec::new();
-        while entries.len() < limit {
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        while entries.len() < max_entries && bytes < max_bytes {
             let Some(indexed) = self.index.pop_front() else { break };
             match read_entry(self.directory.as_fd(), &indexed.name, &self.options, &mut self.buffer) {
                 Ok(Content::Gone | Content::Incomplete) => {}
                 Ok(Content::Read(event)) => {
+                    // A message has keys that a short entry may lack.
+                    bytes += self.buffer.len() as u64 + 64;
                     self.outstanding.insert(indexed.name.clone());
                     entries.push(Entry { name: indexed.name, event });
                 }

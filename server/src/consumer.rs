@@ -19,6 +19,8 @@ use crate::watch::{Doorbell, Watch, wait};
 /// Entries that are read before clients get them. Small enough for the first to be on its way soon, large enough that
 /// waking the hub costs nothing.
 const BATCH_ENTRIES: usize = 256;
+/// Bytes of entries that are read before clients get them.
+const MAX_BATCH_BYTES: u64 = 1024 * 1024;
 /// Entries that may wait for their ack. What is beyond waits on disk.
 const MAX_OUTSTANDING: usize = 65_536;
 /// Pause after a failure of the file system, doubled up to `MAX_BACKOFF`.
@@ -33,7 +35,8 @@ pub(crate) struct Consumer {
     hub: Hub,
     /// Appended, by the position behind the entry's frame.
     outstanding: VecDeque<(Position, EntryName)>,
-    /// How far the hub may run ahead of the clients that read.
+    /// How far the hub may run ahead of the clients that read, and how much one scan may add: a quarter of the log each,
+    /// so that with one event more (at most half of it) the log still covers everybody who is waited for.
     window: u64,
     appended: Position,
     frames: Vec<u8>,
@@ -76,7 +79,7 @@ impl Consumer {
             scan_interval,
             hub,
             outstanding: VecDeque::new(),
-            window: log_bytes as u64 / 2,
+            window: log_bytes as u64 / 4,
             appended: 0,
             frames: Vec::new(),
             ends: Vec::new(),
@@ -114,7 +117,7 @@ impl Consumer {
         if let Some(watch) = &self.watch {
             watch.clear();
         }
-        let entries = match self.reader.scan(BATCH_ENTRIES) {
+        let entries = match self.reader.scan(BATCH_ENTRIES, self.window.min(MAX_BATCH_BYTES)) {
             Ok(entries) => entries,
             Err(error) => {
                 self.on_failure("cannot read the queue", &error);

@@ -39,6 +39,8 @@ pub(crate) struct FanOut<A> {
     behind: BTreeSet<usize>,
     /// Sessions whose input was not read to its end.
     unread: BTreeSet<usize>,
+    /// Sessions that were given something of their own and are written to before the hub sleeps.
+    touched: Vec<usize>,
     /// Where the head of the log was at recent ticks: what was older than the timeout must have been read by now.
     marks: VecDeque<(Instant, Position)>,
     generation: u32,
@@ -60,6 +62,7 @@ impl<A: Application> FanOut<A> {
             sessions: Slab::new(),
             behind: BTreeSet::new(),
             unread: BTreeSet::new(),
+            touched: Vec::new(),
             marks: VecDeque::new(),
             generation: 0,
             stopping: None,
@@ -80,12 +83,12 @@ impl<A: Application> FanOut<A> {
                 self.on_event(event, now);
             }
             self.read_more(now);
-            self.take_inbox(now);
-            self.publish_progress(now);
             if now >= next_tick {
                 self.on_tick(now);
                 next_tick = now + TICK;
             }
+            self.take_inbox(now);
+            self.publish_progress(now);
             if let Some(deadline) = self.stopping
                 && (self.sessions.is_empty() || now >= deadline)
             {
@@ -141,16 +144,26 @@ impl<A: Application> FanOut<A> {
     fn take_inbox(&mut self, now: Instant) {
         let mut inbox = std::mem::take(&mut self.inbox);
         self.hub.shared().take(&mut inbox);
-        if !inbox.frames.is_empty() {
+        let appended = !inbox.frames.is_empty();
+        if appended {
             self.append(&mut inbox, now);
         }
+        // Nothing is written before every command has found its place between the new frames.
         for (position, command) in inbox.commands.drain(..) {
             self.on_command(position, command, now);
         }
         self.inbox = inbox;
+        let mut touched = std::mem::take(&mut self.touched);
+        if appended {
+            self.write_all(now);
+        } else {
+            touched.iter().for_each(|key| self.write(*key, now));
+        }
+        touched.clear();
+        self.touched = touched;
     }
 
-    /// Appends frames to the log and writes every client's gap.
+    /// Appends frames to the log. Sessions that it no longer covers are disconnected.
     fn append(&mut self, inbox: &mut Inbox, now: Instant) {
         self.log.append(&inbox.frames, inbox.ends.drain(..));
         inbox.frames.clear();
@@ -160,8 +173,11 @@ impl<A: Application> FanOut<A> {
             let fallen: Vec<usize> = self.behind.iter().copied().filter(fallen).collect();
             fallen.into_iter().for_each(|key| self.disconnect_slow(key, now));
         }
-        let keys = 0..self.sessions.capacity();
-        for key in keys {
+    }
+
+    /// Writes every client's gap.
+    fn write_all(&mut self, now: Instant) {
+        for key in 0..self.sessions.capacity() {
             // A session whose socket is full is written to when the kernel says that there is room.
             if self.sessions.get(key).is_some_and(|session| !session.blocked) {
                 self.write(key, now);
@@ -175,9 +191,8 @@ impl<A: Application> FanOut<A> {
             Command::Send(id, frame) => {
                 if let Some(key) = self.key(id) {
                     self.sessions[key].send(position, frame);
-                    self.write(key, now);
-                    if self.sessions.get(key).is_some_and(|session| session.outbox_len() > self.limits.max_outbox_bytes)
-                    {
+                    self.touched.push(key);
+                    if self.sessions[key].outbox_len() > self.limits.max_outbox_bytes {
                         self.disconnect_slow(key, now);
                     }
                 }
@@ -214,14 +229,15 @@ impl<A: Application> FanOut<A> {
         }
         debug!(session = id.0, %address, path, "client connected");
         self.application.opened(Client { session: id, address, path, headers });
-        self.write(key, now);
-        if heard_early && self.sessions.contains(key) {
-            self.read(key, now);
+        self.touched.push(key);
+        if heard_early {
+            self.unread.insert(key);
         }
     }
 
     fn write(&mut self, key: usize, now: Instant) {
-        match self.sessions[key].write(&self.log, now) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        match session.write(&self.log, now) {
             Ok(Written::All) => {
                 self.behind.remove(&key);
             }
@@ -264,7 +280,7 @@ impl<A: Application> FanOut<A> {
         let was_closing = self.sessions[key].is_closing();
         self.sessions[key].close(after, disconnect);
         self.closing(key, was_closing, now);
-        self.write(key, now);
+        self.touched.push(key);
     }
 
     fn disconnect_slow(&mut self, key: usize, now: Instant) {
@@ -273,7 +289,7 @@ impl<A: Application> FanOut<A> {
         debug!(session = session.id.0, "client is too slow");
         session.fall_out(&self.log, Disconnect::Slow);
         self.closing(key, was_closing, now);
-        self.write(key, now);
+        self.touched.push(key);
     }
 
     /// From now on the application cannot reach the session, and it has a deadline.
@@ -354,6 +370,6 @@ impl<A: Application> FanOut<A> {
             let boundary = self.sessions[key].needs().map_or(self.log.head(), |position| self.log.boundary(position));
             self.close(key, boundary, Disconnect::PingTimeout, now);
         }
-        pinged.into_iter().for_each(|key| self.write(key, now));
+        self.touched.extend(pinged);
     }
 }

@@ -57,7 +57,7 @@ proptest! {
                 Step::Scan(limit) => {
                     let before = outstanding.last().map(|(number, _)| *number);
                     let mut previous = None;
-                    for entry in reader.scan(limit).unwrap() {
+                    for entry in reader.scan(limit, u64::MAX).unwrap() {
                         match &entry.event {
                             Ok(event) => {
                                 let number: usize = event.payload_json().parse().unwrap();
@@ -99,7 +99,7 @@ proptest! {
         let mut reader = queue.reader_with(options);
         let mut left = Vec::new();
         loop {
-            let entries = reader.scan(7).unwrap();
+            let entries = reader.scan(7, u64::MAX).unwrap();
             if entries.is_empty() { break }
             for entry in entries {
                 match &entry.event {

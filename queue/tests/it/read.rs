@@ -13,11 +13,11 @@ fn finds_entries_in_the_order_of_queueing_and_each_once() {
     (0..10).for_each(|number| queue.enqueue(number));
     let mut reader = queue.reader();
 
-    let first = reader.scan(4).unwrap();
+    let first = reader.scan(4, u64::MAX).unwrap();
     assert_eq!(payloads(&first), ["0", "1", "2", "3"]);
-    let second = reader.scan(100).unwrap();
+    let second = reader.scan(100, u64::MAX).unwrap();
     assert_eq!(payloads(&second), ["4", "5", "6", "7", "8", "9"]);
-    assert!(reader.scan(100).unwrap().is_empty(), "outstanding entries are not found again");
+    assert!(reader.scan(100, u64::MAX).unwrap().is_empty(), "outstanding entries are not found again");
 
     for entry in first.iter().chain(&second) {
         reader.ack(&entry.name).unwrap();
@@ -26,14 +26,24 @@ fn finds_entries_in_the_order_of_queueing_and_each_once() {
 }
 
 #[test]
+fn a_scan_ends_when_it_has_enough_bytes() {
+    let queue = Queue::new();
+    (0..10).for_each(|number| queue.enqueue(number));
+    let mut reader = queue.reader();
+    assert_eq!(reader.scan(100, 1).unwrap().len(), 1);
+    let some = reader.scan(100, 300).unwrap().len();
+    assert!((2..9).contains(&some), "{some}");
+}
+
+#[test]
 fn what_was_not_acked_is_found_by_the_next_reader() {
     let queue = Queue::new();
     (0..3).for_each(|number| queue.enqueue(number));
     let mut reader = queue.reader();
-    let entries = reader.scan(100).unwrap();
+    let entries = reader.scan(100, u64::MAX).unwrap();
     reader.ack(&entries[1].name).unwrap();
     drop(reader);
-    assert_eq!(payloads(&queue.reader().scan(100).unwrap()), ["0", "2"]);
+    assert_eq!(payloads(&queue.reader().scan(100, u64::MAX).unwrap()), ["0", "2"]);
 }
 
 #[test]
@@ -43,7 +53,7 @@ fn a_backlog_larger_than_the_index_keeps_its_order() {
     let mut reader = queue.reader_with(ReaderOptions { index_entries: 7, ..ReaderOptions::default() });
     let mut found = Vec::new();
     loop {
-        let entries = reader.scan(3).unwrap();
+        let entries = reader.scan(3, u64::MAX).unwrap();
         if entries.is_empty() {
             break;
         }
@@ -67,7 +77,7 @@ fn the_pure_php_producer_is_ordered_by_queued_at() {
         r#"{"event":"e","payload":0,"timestamp":1729000000,"queued_at":1729000000.0899}"#,
     );
     queue.enqueue(3);
-    assert_eq!(payloads(&queue.reader().scan(100).unwrap()), ["0", "1", "2", "3"]);
+    assert_eq!(payloads(&queue.reader().scan(100, u64::MAX).unwrap()), ["0", "1", "2", "3"]);
 }
 
 #[test]
@@ -76,9 +86,9 @@ fn a_half_written_file_is_read_when_it_is_complete() {
     let mut reader = queue.reader();
     queue.write("1729000000.5_a.json", r#"{"event":"late","payl"#);
     queue.enqueue(1);
-    assert_eq!(payloads(&reader.scan(100).unwrap()), ["1"]);
+    assert_eq!(payloads(&reader.scan(100, u64::MAX).unwrap()), ["1"]);
     queue.write("1729000000.5_a.json", r#"{"event":"late","payload":7}"#);
-    assert_eq!(payloads(&reader.scan(100).unwrap()), ["7"]);
+    assert_eq!(payloads(&reader.scan(100, u64::MAX).unwrap()), ["7"]);
 }
 
 #[test]
@@ -86,9 +96,9 @@ fn garbage_is_rejected_after_its_grace_with_the_reason_beside_it() {
     let queue = Queue::new();
     let mut reader = queue.reader();
     let path = queue.write("garbage.json", "not JSON");
-    assert!(reader.scan(100).unwrap().is_empty());
+    assert!(reader.scan(100, u64::MAX).unwrap().is_empty());
     make_old(&path);
-    let entries = reader.scan(100).unwrap();
+    let entries = reader.scan(100, u64::MAX).unwrap();
     let reason = entries[0].event.as_ref().unwrap_err();
     reader.reject(&entries[0].name, reason).unwrap();
 
@@ -110,7 +120,7 @@ fn what_is_no_regular_file_or_too_large_is_rejected_unread() {
     queue.write("4-large.json", vec![b' '; 2000]);
 
     let mut reader = queue.reader_with(ReaderOptions { max_event_bytes: 1000, ..ReaderOptions::default() });
-    let entries = reader.scan(100).unwrap();
+    let entries = reader.scan(100, u64::MAX).unwrap();
     for entry in &entries {
         reader.reject(&entry.name, entry.event.as_ref().unwrap_err()).unwrap();
     }
@@ -135,7 +145,7 @@ fn hidden_and_other_files_are_left_alone() {
     let queue = Queue::new();
     queue.write(".tmp-a.json", "half");
     queue.write("notes.txt", "text");
-    assert!(queue.reader().scan(100).unwrap().is_empty());
+    assert!(queue.reader().scan(100, u64::MAX).unwrap().is_empty());
     assert!(queue.path().join(".tmp-a.json").exists() && queue.path().join("notes.txt").exists());
 }
 
@@ -185,7 +195,7 @@ fn order_per_producer_holds_while_the_directory_is_being_listed() {
         let deadline = std::time::Instant::now() + Duration::from_secs(60);
         while seen < 3 * EACH {
             assert!(std::time::Instant::now() < deadline, "{seen} entries arrived");
-            for entry in reader.scan(64).unwrap() {
+            for entry in reader.scan(64, u64::MAX).unwrap() {
                 let number: usize = entry.event.as_ref().unwrap().payload_json().parse().unwrap();
                 let producer = number / EACH;
                 assert_eq!(number % EACH, next[producer], "producer {producer} is out of order");

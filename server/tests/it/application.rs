@@ -1,0 +1,113 @@
+//! What an application can do, and what is relayed in its place.
+
+use server::config::Settings;
+use server::message::{encode_binary, encode_broadcast, encode_text};
+use server::{Application, Client, ClientMessage, Disconnect, Hub, SessionId};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::util::{TestServer, within};
+
+/// Answers with what it got, and tells the test what happened.
+struct Echo {
+    hub: Hub,
+    told: mpsc::UnboundedSender<String>,
+}
+
+impl Application for Echo {
+    fn opened(&mut self, client: Client) {
+        let agent = client
+            .headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("X-Test"))
+            .map(|(_, value)| value.as_str());
+        self.told.send(format!("opened {} {agent:?}", client.path)).unwrap();
+    }
+
+    fn received(&mut self, session: SessionId, message: ClientMessage) -> Option<ClientMessage> {
+        match message {
+            ClientMessage::Text(text) if text == "bye" => self.hub.close(session, Disconnect::Closed),
+            ClientMessage::Text(text) if text == "all" => {
+                self.hub.broadcast(&encode_broadcast("\"first\"", "1", 7));
+                self.hub.send(session, encode_text("second"));
+                self.hub.broadcast(&encode_broadcast("\"third\"", "3", 7));
+                self.hub.send(session, encode_text("fourth"));
+            }
+            ClientMessage::Text(text) if text.starts_with('{') => return Some(ClientMessage::Text(text)),
+            ClientMessage::Text(text) => self.hub.send(session, encode_text(&text)),
+            ClientMessage::Binary(bytes) => self.hub.send(session, encode_binary(&bytes)),
+        }
+        None
+    }
+
+    fn closed(&mut self, _session: SessionId) {
+        self.told.send("closed".to_owned()).unwrap();
+    }
+}
+
+fn start(settings: Settings) -> (TestServer, mpsc::UnboundedReceiver<String>) {
+    let (told, tells) = mpsc::unbounded_channel();
+    let server = TestServer::with_application(settings, |hub| Echo { hub: hub.clone(), told });
+    (server, tells)
+}
+
+#[tokio::test]
+async fn it_sees_the_request_as_sent() {
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+    let (server, mut tells) = start(Settings::default());
+    let mut request = format!("ws://{}/Chat?q=%20A", server.address).into_client_request().unwrap();
+    request.headers_mut().insert("x-test", "yes".parse().unwrap());
+    let (socket, _) = within(tokio_tungstenite::connect_async(request)).await.unwrap();
+    assert_eq!(within(tells.recv()).await.unwrap(), "opened /Chat?q=%20A Some(\"yes\")");
+    drop(socket);
+    assert_eq!(within(tells.recv()).await.unwrap(), "closed");
+}
+
+#[tokio::test]
+async fn it_answers_one_client() {
+    let (server, _tells) = start(Settings::default());
+    let mut client = server.connect().await;
+    client.send(Message::text("hello")).await;
+    assert_eq!(client.text().await, "hello");
+    client.send(Message::binary(vec![0, 255])).await;
+    let answer = within(futures_util::StreamExt::next(&mut client.socket)).await.unwrap().unwrap();
+    assert_eq!(answer, Message::binary(vec![0, 255]));
+}
+
+#[tokio::test]
+async fn broadcasts_and_answers_keep_their_order() {
+    let (server, _tells) = start(Settings::default());
+    let mut client = server.connect().await;
+    for _ in 0..100 {
+        client.send(Message::text("all")).await;
+        assert_eq!(client.text().await, r#"{"event":"first","payload":1,"timestamp":7}"#);
+        assert_eq!(client.text().await, "second");
+        assert_eq!(client.text().await, r#"{"event":"third","payload":3,"timestamp":7}"#);
+        assert_eq!(client.text().await, "fourth");
+    }
+}
+
+#[tokio::test]
+async fn it_ends_a_session_and_hears_of_it_once() {
+    let (server, mut tells) = start(Settings::default());
+    let mut client = server.connect().await;
+    assert!(within(tells.recv()).await.unwrap().starts_with("opened / "));
+    client.send(Message::text("bye")).await;
+    assert_eq!(client.close_code().await, 1000);
+    assert_eq!(within(tells.recv()).await.unwrap(), "closed");
+    server.stopped().await;
+    assert_eq!(tells.recv().await, None);
+}
+
+#[tokio::test]
+async fn what_it_does_not_want_is_relayed_if_so_configured() {
+    let (server, _tells) = start(Settings { relay_client_events: Some(true), ..Settings::default() });
+    let (mut speaker, mut listener) = (server.connect().await, server.connect().await);
+    for text in [r#"{"payload":1}"#, r#"{"event":null}"#, "{broken", r#"{"event":"test","payload":{"a":[1.0]}}"#] {
+        speaker.send(Message::text(text)).await;
+    }
+    for client in [&mut speaker, &mut listener] {
+        assert_eq!(client.payload().await, r#"{"a":[1.0]}"#);
+    }
+}

@@ -1,0 +1,103 @@
+//! The one port: plain HTTP, handshakes good and bad, limits before a session exists.
+
+use std::net::SocketAddr;
+
+use server::config::Settings;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::util::{TestServer, within};
+
+const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// Sends bytes and reads until the server closes.
+async fn exchange(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    within(stream.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn plain_http_is_answered_on_the_same_port() {
+    let server = TestServer::start();
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes();
+    let health = exchange(server.address, &get("/healthz")).await;
+    assert!(health.starts_with("HTTP/1.1 200 OK\r\n") && health.ends_with("\r\n\r\nok\n"), "{health}");
+    let other = exchange(server.address, &get("/chat")).await;
+    assert!(other.starts_with("HTTP/1.1 426 ") && other.contains("upgrade: websocket"), "{other}");
+    let post =
+        exchange(server.address, b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi").await;
+    assert!(post.starts_with("HTTP/1.1 405 "), "{post}");
+}
+
+#[tokio::test]
+async fn the_accept_key_is_that_of_the_standard() {
+    // RFC 6455, section 1.3.
+    let server = TestServer::start();
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    // In two pieces, the second with a frame behind it: an unmasked one, so that the answer ends with a close.
+    stream.write_all(&HANDSHAKE.as_bytes()[..50]).await.unwrap();
+    stream.write_all(&[&HANDSHAKE.as_bytes()[50..], b"\x81\x00"].concat()).await.unwrap();
+    let mut answer = Vec::new();
+    within(stream.read_to_end(&mut answer)).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    assert!(answer.to_lowercase().contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{answer}");
+    assert!(answer.ends_with("\u{3}\u{fffd}protocol error"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn bad_handshakes_are_refused_with_the_reason() {
+    let server = TestServer::start();
+    for (from, to) in [
+        ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"),
+        ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""),
+        ("Connection: keep-alive, Upgrade", "Connection: close"),
+        ("GET ", "POST "),
+    ] {
+        let answer = exchange(server.address, HANDSHAKE.replace(from, to).as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{to}: {answer}");
+        assert!(answer.split("\r\n\r\n").nth(1).unwrap().len() > 5, "{to}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn requests_that_are_no_http_or_too_large_are_refused() {
+    let server = TestServer::start();
+    let garbage = exchange(server.address, b"\x16\x03\x01\x02\x00 TLS\r\n\r\n").await;
+    assert!(garbage.starts_with("HTTP/1.1 400 "), "{garbage}");
+    let many = format!("GET / HTTP/1.1\r\n{}", "X: y\r\n".repeat(200));
+    assert!(exchange(server.address, many.as_bytes()).await.starts_with("HTTP/1.1 431 "));
+    let long = format!("GET / HTTP/1.1\r\nX: {}", "y".repeat(20_000));
+    assert!(exchange(server.address, long.as_bytes()).await.starts_with("HTTP/1.1 431 "));
+}
+
+#[tokio::test]
+async fn a_request_that_never_ends_is_cut_off() {
+    let server = TestServer::with(Settings { handshake_timeout_secs: Some(0.05), ..Settings::default() });
+    assert_eq!(exchange(server.address, b"GET / HTTP/1.1\r\nHost: slow").await, "");
+}
+
+#[tokio::test]
+async fn a_connection_too_many_waits_until_another_leaves() {
+    let server = TestServer::with(Settings { max_connections: Some(2), ..Settings::default() });
+    let first = server.connect().await;
+    let _second = server.connect().await;
+    let mut third = TcpStream::connect(server.address).await.unwrap();
+    third.write_all(HANDSHAKE.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    {
+        let mut read = std::pin::pin!(third.read_exact(&mut answer));
+        // The server is alive and has had its turn, yet the third has no answer.
+        server.hub.broadcast(b"\x81\x00");
+        let mut first = first;
+        assert_eq!(first.text().await, "");
+        assert!(futures_util::future::poll_immediate(&mut read).await.is_none());
+        drop(first);
+        within(read).await.unwrap();
+    }
+    assert_eq!(&answer, b"HTTP/1.1 101");
+}

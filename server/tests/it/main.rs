@@ -1,0 +1,11 @@
+//! The server as clients and producers see it: real sockets, real files, no sleeping.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod application;
+mod broadcast;
+mod handshake;
+mod protocol;
+mod shutdown;
+mod slow;
+mod util;
