@@ -9,10 +9,10 @@ pub trait Application: Send + 'static {
     /// A client's handshake was accepted; its response is on the way.
     fn opened(&mut self, client: Client);
 
-    /// A client sent a message. Returns it if the application does not want it; it may be relayed then.
-    fn received(&mut self, session: SessionId, message: ClientMessage) -> Option<ClientMessage>;
+    /// A client sent a message.
+    fn received(&mut self, session: SessionId, message: ClientMessage) -> Reception;
 
-    /// A session has ended. Nothing can be sent to it any more.
+    /// A session has ended, or its end has begun. Nothing can be sent to it any more, and nothing more comes from it.
     fn closed(&mut self, session: SessionId);
 }
 
@@ -41,6 +41,17 @@ pub enum ClientMessage {
     Binary(Vec<u8>),
 }
 
+/// What an application does with a message.
+#[derive(Debug)]
+pub enum Reception {
+    /// It took it.
+    Taken,
+    /// It took it and can take no more: the client is not read from until [`Hub::resume`](crate::Hub::resume).
+    TakenAndFull,
+    /// It does not want it. If the message is an event and the server relays, it is broadcast.
+    Declined(ClientMessage),
+}
+
 /// The application of a server that only broadcasts.
 #[derive(Debug, Clone, Copy)]
 pub struct NoApplication;
@@ -48,8 +59,8 @@ pub struct NoApplication;
 impl Application for NoApplication {
     fn opened(&mut self, _client: Client) {}
 
-    fn received(&mut self, _session: SessionId, message: ClientMessage) -> Option<ClientMessage> {
-        Some(message)
+    fn received(&mut self, _session: SessionId, message: ClientMessage) -> Reception {
+        Reception::Declined(message)
     }
 
     fn closed(&mut self, _session: SessionId) {}

@@ -17,6 +17,8 @@ pub enum Disconnect {
     InvalidText,
     /// A message of the client exceeds the limit. Do not send it again.
     TooLarge,
+    /// The application cannot serve another client now. Reconnect later.
+    Overloaded,
     /// The client read too slowly and would have missed messages. Reconnect.
     Slow,
     /// The client did not answer a ping. Reconnect.
@@ -32,6 +34,7 @@ impl Disconnect {
             Disconnect::Protocol => 1002,
             Disconnect::InvalidText => 1007,
             Disconnect::TooLarge => 1009,
+            Disconnect::Overloaded => 1013,
             Disconnect::Slow => 4008,
             Disconnect::PingTimeout => 4009,
         }
@@ -45,6 +48,7 @@ impl Disconnect {
             Disconnect::Protocol => "protocol error",
             Disconnect::InvalidText => "text is not valid UTF-8",
             Disconnect::TooLarge => "message too large",
+            Disconnect::Overloaded => "server is overloaded",
             Disconnect::Slow => "too slow: messages would have been missed",
             Disconnect::PingTimeout => "no answer to ping",
         }

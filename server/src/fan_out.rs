@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -10,7 +11,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 use tracing::{debug, warn};
 
-use crate::application::{Application, Client};
+use crate::application::{Application, Client, Reception};
 use crate::config::Limits;
 use crate::disconnect::Disconnect;
 use crate::hub::{Command, Hub, Inbox, Joining, SessionId};
@@ -152,6 +153,7 @@ impl<A: Application> FanOut<A> {
         for (position, command) in inbox.commands.drain(..) {
             self.on_command(position, command, now);
         }
+        inbox.sent_bytes = 0;
         self.inbox = inbox;
         let mut touched = std::mem::take(&mut self.touched);
         if appended {
@@ -200,6 +202,12 @@ impl<A: Application> FanOut<A> {
             Command::Close(id, disconnect) => {
                 if let Some(key) = self.key(id) {
                     self.close(key, position, disconnect, now);
+                }
+            }
+            Command::Resume(id) => {
+                if let Some(key) = self.key(id) {
+                    self.sessions[key].resume();
+                    self.unread.insert(key);
                 }
             }
             Command::Shutdown { grace } => {
@@ -256,10 +264,14 @@ impl<A: Application> FanOut<A> {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let (id, was_closing) = (session.id, session.is_closing());
         let (application, hub, relay) = (&mut self.application, &self.hub, self.limits.relay_client_events);
-        let heard = session.read(&self.log, now, |message| {
-            let declined = application.received(id, message);
-            if let Some(frame) = declined.filter(|_| relay).and_then(|message| message::encode_relayed(&message)) {
-                hub.broadcast(&frame);
+        let heard = session.read(&self.log, now, |message| match application.received(id, message) {
+            Reception::Taken => ControlFlow::Continue(()),
+            Reception::TakenAndFull => ControlFlow::Break(()),
+            Reception::Declined(message) => {
+                if let Some(frame) = message::encode_relayed(&message).filter(|_| relay) {
+                    hub.broadcast(&frame);
+                }
+                ControlFlow::Continue(())
             }
         });
         match heard {
@@ -268,7 +280,7 @@ impl<A: Application> FanOut<A> {
                 self.unread.insert(key);
                 self.write(key, now);
             }
-            Heard::All => self.write(key, now),
+            Heard::All | Heard::Paused => self.write(key, now),
             Heard::Closing => {
                 self.closing(key, was_closing, now);
                 self.write(key, now);
@@ -359,7 +371,10 @@ impl<A: Application> FanOut<A> {
                 slow.push(key);
             } else if unanswered {
                 silent.push(key);
-            } else if session.pinged.is_none() && now - session.heard >= self.limits.ping_interval(session.id) {
+            } else if session.pinged.is_none()
+                && !session.is_paused()
+                && now - session.heard >= self.limits.ping_interval(session.id)
+            {
                 session.ping(&self.log, now);
                 pinged.push(key);
             }

@@ -15,6 +15,10 @@ use crate::disconnect::Disconnect;
 use crate::log::Position;
 use crate::watch::Doorbell;
 
+/// Bytes that may wait in the inbox for single clients. The hub takes them within microseconds; whoever sends faster than
+/// that is in a loop without end.
+const MAX_SENT_BYTES: usize = 256 * 1024 * 1024;
+
 /// By which the hub knows a session. Never reused while the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub(crate) u64);
@@ -51,6 +55,7 @@ pub(crate) enum Command {
     Join(Box<Joining>),
     Send(SessionId, Box<[u8]>),
     Close(SessionId, Disconnect),
+    Resume(SessionId),
     Shutdown { grace: Duration },
 }
 
@@ -63,6 +68,8 @@ pub(crate) struct Inbox {
     pub(crate) ends: Vec<Position>,
     /// Each with the position it came at: what was broadcast before goes out before.
     pub(crate) commands: Vec<(Position, Command)>,
+    /// Bytes of the frames in `commands`.
+    pub(crate) sent_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -101,9 +108,27 @@ impl Hub {
     }
 
     /// Sends a frame ([`crate::message::encode_text`]) to one client, after everything that was broadcast before. Nothing
-    /// happens if the session has ended.
-    pub fn send(&self, session: SessionId, frame: impl Into<Box<[u8]>>) {
-        self.command(Command::Send(session, frame.into()));
+    /// happens if the session has ended. Returns false if more waits already than the hub can take: the client is
+    /// disconnected as slow then.
+    pub fn send(&self, session: SessionId, frame: impl Into<Box<[u8]>>) -> bool {
+        let frame = frame.into();
+        let mut inbox = self.shared.lock();
+        let position = inbox.head;
+        let fits = inbox.sent_bytes + frame.len() <= MAX_SENT_BYTES;
+        if fits {
+            inbox.sent_bytes += frame.len();
+            inbox.commands.push((position, Command::Send(session, frame)));
+        } else {
+            inbox.commands.push((position, Command::Close(session, Disconnect::Slow)));
+        }
+        drop(inbox);
+        self.shared.wake();
+        fits
+    }
+
+    /// Reads again from a client that was not read from since [`Reception::TakenAndFull`](crate::Reception::TakenAndFull).
+    pub fn resume(&self, session: SessionId) {
+        self.command(Command::Resume(session));
     }
 
     /// Ends a session with a close frame, after everything that was sent to it before.

@@ -25,7 +25,7 @@ mod session;
 pub mod signal;
 mod watch;
 
-pub use application::{Application, Client, ClientMessage, Headers, NoApplication};
+pub use application::{Application, Client, ClientMessage, Headers, NoApplication, Reception};
 pub use config::Config;
 pub use disconnect::Disconnect;
 pub use hub::{Hub, SessionId};

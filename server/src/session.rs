@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use mio::net::TcpStream;
@@ -34,6 +35,8 @@ pub(crate) struct Session {
     /// Where the close frame stands: nothing of the log goes out after it.
     finish: Option<Position>,
     ending: Ending,
+    /// The application takes no more messages until it says so.
+    paused: bool,
     /// The kernel takes no more bytes until it says so.
     pub(crate) blocked: bool,
     /// When the kernel last took bytes, or had nothing to take.
@@ -77,6 +80,8 @@ pub(crate) enum Heard {
     All,
     /// There may be more, in the next turn.
     More,
+    /// There may be more, but the application cannot take it now.
+    Paused,
     /// The client has sent its close frame, or broke the protocol: our close frame waits to be written.
     Closing,
     /// The connection has ended.
@@ -103,6 +108,7 @@ impl Session {
             max_message_bytes,
             finish: None,
             ending: Ending::Awaited,
+            paused: false,
             blocked: false,
             progressed: now,
             heard: now,
@@ -227,8 +233,26 @@ impl Session {
         }
     }
 
-    /// Reads what the client has sent and hands each message to `deliver`.
-    pub(crate) fn read(&mut self, log: &Log, now: Instant, mut deliver: impl FnMut(ClientMessage)) -> Heard {
+    /// Whether the application has paused the client, who cannot answer pings then.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Reads again.
+    pub(crate) fn resume(&mut self) {
+        self.paused = false;
+    }
+
+    /// Reads what the client has sent and hands each message to `deliver`, until that breaks or there is no more.
+    pub(crate) fn read(
+        &mut self,
+        log: &Log,
+        now: Instant,
+        mut deliver: impl FnMut(ClientMessage) -> ControlFlow<()>,
+    ) -> Heard {
+        if self.paused && !self.is_closing() {
+            return Heard::Paused;
+        }
         if self.ending != Ending::Awaited {
             return self.discard();
         }
@@ -237,15 +261,15 @@ impl Session {
         let mut heard = Heard::More;
         let mut broken = None;
         for _ in 0..MESSAGES_PER_TURN {
-            match protocol.read(&mut Wire { stream: &mut self.stream, out: &mut out }) {
-                Ok(Message::Text(text)) if !self.is_closing() => deliver(ClientMessage::Text(text.as_str().to_owned())),
-                Ok(Message::Binary(bytes)) if !self.is_closing() => deliver(ClientMessage::Binary(bytes.to_vec())),
-                Ok(_) => {}
+            let message = match protocol.read(&mut Wire { stream: &mut self.stream, out: &mut out }) {
+                Ok(Message::Text(text)) => Some(ClientMessage::Text(text.as_str().to_owned())),
+                Ok(Message::Binary(bytes)) => Some(ClientMessage::Binary(bytes.to_vec())),
+                Ok(_) => None,
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
                     heard = Heard::All;
                     break;
                 }
-                Err(Error::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
+                Err(Error::Io(error)) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(Error::ConnectionClosed) => {
                     heard = Heard::Closing;
                     break;
@@ -255,9 +279,17 @@ impl Session {
                     heard = if broken.is_some() { Heard::Closing } else { Heard::Ended };
                     break;
                 }
-            }
+            };
             self.heard = now;
             self.pinged = None;
+            // What comes after our close frame is of no interest, but the client's close frame is among it.
+            if let Some(message) = message.filter(|_| !self.is_closing())
+                && deliver(message).is_break()
+            {
+                self.paused = true;
+                heard = Heard::Paused;
+                break;
+            }
         }
         self.protocol = Some(protocol);
         if heard == Heard::Ended {

@@ -2,7 +2,7 @@
 
 use server::config::Settings;
 use server::message::{encode_binary, encode_broadcast, encode_text};
-use server::{Application, Client, ClientMessage, Disconnect, Hub, SessionId};
+use server::{Application, Client, ClientMessage, Disconnect, Hub, Reception, SessionId};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -24,7 +24,7 @@ impl Application for Echo {
         self.told.send(format!("opened {} {agent:?}", client.path)).unwrap();
     }
 
-    fn received(&mut self, session: SessionId, message: ClientMessage) -> Option<ClientMessage> {
+    fn received(&mut self, session: SessionId, message: ClientMessage) -> Reception {
         match message {
             ClientMessage::Text(text) if text == "bye" => self.hub.close(session, Disconnect::Closed),
             ClientMessage::Text(text) if text == "all" => {
@@ -33,11 +33,13 @@ impl Application for Echo {
                 self.hub.broadcast(&encode_broadcast("\"third\"", "3", 7));
                 self.hub.send(session, encode_text("fourth"));
             }
-            ClientMessage::Text(text) if text.starts_with('{') => return Some(ClientMessage::Text(text)),
-            ClientMessage::Text(text) => self.hub.send(session, encode_text(&text)),
-            ClientMessage::Binary(bytes) => self.hub.send(session, encode_binary(&bytes)),
+            ClientMessage::Text(text) if text.starts_with('{') => {
+                return Reception::Declined(ClientMessage::Text(text));
+            }
+            ClientMessage::Text(text) => assert!(self.hub.send(session, encode_text(&text))),
+            ClientMessage::Binary(bytes) => assert!(self.hub.send(session, encode_binary(&bytes))),
         }
-        None
+        Reception::Taken
     }
 
     fn closed(&mut self, _session: SessionId) {
@@ -109,5 +111,40 @@ async fn what_it_does_not_want_is_relayed_if_so_configured() {
     }
     for client in [&mut speaker, &mut listener] {
         assert_eq!(client.payload().await, r#"{"a":[1.0]}"#);
+    }
+}
+
+/// Takes one message, then none until it is told to.
+struct OneAtATime {
+    told: mpsc::UnboundedSender<(SessionId, ClientMessage)>,
+}
+
+impl Application for OneAtATime {
+    fn opened(&mut self, _client: Client) {}
+
+    fn received(&mut self, session: SessionId, message: ClientMessage) -> Reception {
+        self.told.send((session, message)).unwrap();
+        Reception::TakenAndFull
+    }
+
+    fn closed(&mut self, _session: SessionId) {}
+}
+
+#[tokio::test]
+async fn it_sets_the_pace_of_a_client() {
+    let (told, mut tells) = mpsc::unbounded_channel();
+    let server = TestServer::with_application(Settings::default(), |_| OneAtATime { told });
+    let mut client = server.connect().await;
+    for number in 0..200 {
+        client.send(Message::text(number.to_string())).await;
+    }
+    for number in 0..200 {
+        let (session, message) = within(tells.recv()).await.unwrap();
+        assert_eq!(message, ClientMessage::Text(number.to_string()));
+        // A broadcast goes out all the same, and proves that the hub has had its turn.
+        server.hub.broadcast(&encode_broadcast("\"test\"", "1", 7));
+        assert_eq!(client.payload().await, "1");
+        assert!(tells.try_recv().is_err(), "it took a second message");
+        server.hub.resume(session);
     }
 }
