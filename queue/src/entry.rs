@@ -2,12 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::str::Utf8Error;
+use std::str::{FromStr, Utf8Error};
 
 use thiserror::Error;
 
 use crate::event::Event;
-use crate::layout::Now;
+use crate::layout::{self, Now};
 
 /// The file name of an entry. Names that we made sort in the order of queueing; the name is the event's id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,20 @@ impl EntryName {
         &self.0
     }
 }
+
+impl FromStr for EntryName {
+    type Err = InvalidName;
+
+    fn from_str(name: &str) -> Result<EntryName, InvalidName> {
+        let is_plain = layout::is_entry(name.as_ref()) && !name.contains('/');
+        is_plain.then(|| EntryName::new(name)).ok_or(InvalidName)
+    }
+}
+
+/// The text cannot be the name of an entry.
+#[derive(Debug, Error)]
+#[error("not the name of an entry: it ends in .json and has no slash")]
+pub struct InvalidName;
 
 impl fmt::Display for EntryName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,6 +77,9 @@ pub enum EntryError {
         /// The reader's limit in bytes.
         limit: u64,
     },
+    /// The file may not be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(#[source] std::io::Error),
     /// A symbolic link, directory, pipe or device was planted under an entry's name.
     #[error("not a regular file")]
     NotAFile,

@@ -72,6 +72,11 @@ pub(crate) fn is_entry(name: &OsStr) -> bool {
     !bytes.starts_with(b".") && bytes.ends_with(ENTRY_SUFFIX.as_bytes())
 }
 
+/// Tells whether a file is an entry that a producer is writing, or was when it died.
+pub(crate) fn is_temporary(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes())
+}
+
 /// The time of queueing that a name of ours tells. `None` for the names of other producers.
 pub(crate) fn queued_at(name: &OsStr) -> Option<QueuedAt> {
     let stem = name.to_str()?.strip_suffix(ENTRY_SUFFIX)?;

@@ -3,12 +3,14 @@
 mod entry;
 mod error;
 mod event;
+mod failed;
 mod layout;
 mod reader;
 mod writer;
 
-pub use entry::{Entry, EntryError, EntryName};
+pub use entry::{Entry, EntryError, EntryName, InvalidName};
 pub use error::{AckError, EnqueueError, OpenError, RejectError, ScanError};
 pub use event::Event;
+pub use failed::{Backlog, Failed, FailedEntry, FailedError};
 pub use reader::{Reader, ReaderOptions};
 pub use writer::{Durability, Writer, create_directory};

@@ -2,7 +2,6 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsStr;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -14,8 +13,12 @@ use rustix::io::Errno;
 use crate::entry::{Entry, EntryError, EntryName, QueuedAt};
 use crate::error::{AckError, OpenError, RejectError, ScanError};
 use crate::event::Event;
+use crate::failed;
 use crate::layout::{self, Now};
 use crate::writer::DEFAULT_MAX_EVENT_BYTES;
+
+/// A producer needs milliseconds between creating its temporary file and renaming it.
+const TEMPORARY_AGE: Duration = Duration::from_secs(15 * 60);
 
 /// Limits of a [`Reader`].
 #[derive(Debug, Clone)]
@@ -70,6 +73,7 @@ impl Reader {
         let path = path.into();
         let directory = open_directory(&path)?;
         let lock = take_lock(&path, directory.as_fd())?;
+        sweep_temporaries(directory.as_fd());
         Ok(Reader {
             path,
             directory,
@@ -145,19 +149,10 @@ impl Reader {
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
     pub fn reject(&mut self, name: &EntryName, reason: &EntryError) -> Result<(), RejectError> {
-        let failed = self.path.join(layout::FAILED);
-        let refused = |path: PathBuf| move |cause: io::Error| RejectError { path, cause };
-        crate::create_directory(&failed).map_err(refused(failed.clone()))?;
-        // The reason comes first: a crash in between leaves a reason without entry, never an entry without reason.
-        let reason_path = failed.join(layout::reason_name(name));
-        std::fs::write(&reason_path, format!("{reason}\n")).map_err(refused(reason_path))?;
-        match rustix::fs::renameat(&self.directory, name.as_os_str(), &self.directory, failed_name(name)) {
-            Ok(()) | Err(Errno::NOENT) => {
-                self.outstanding.remove(name);
-                Ok(())
-            }
-            Err(errno) => Err(refused(self.path.join(name.as_os_str()))(errno.into())),
-        }
+        failed::put_aside(self.directory.as_fd(), name, reason)
+            .map_err(|cause| RejectError { path: self.path.join(name.as_os_str()), cause })?;
+        self.outstanding.remove(name);
+        Ok(())
     }
 
     /// Tells whether the path still names the directory that was opened. When it was deleted, renamed or replaced, open a
@@ -177,11 +172,11 @@ impl Reader {
     /// listing began, or if the previous listing showed it, too.
     fn list(&mut self) -> Result<(), ScanError> {
         let began = Now::read().queued_at();
-        let failed = |errno: Errno| ScanError { path: self.path.clone(), cause: errno.into() };
+        let unreadable = |errno: Errno| ScanError { path: self.path.clone(), cause: errno.into() };
         let mut settled = Vec::new();
         let mut unsettled = HashSet::new();
-        for file in Dir::read_from(&self.directory).map_err(failed)? {
-            let file = file.map_err(failed)?;
+        for file in Dir::read_from(&self.directory).map_err(unreadable)? {
+            let file = file.map_err(unreadable)?;
             let name = OsStr::from_bytes(file.file_name().to_bytes());
             if !layout::is_entry(name) {
                 continue;
@@ -249,6 +244,21 @@ fn take_lock(path: &Path, directory: BorrowedFd<'_>) -> Result<OwnedFd, OpenErro
     }
 }
 
+/// Deletes what producers left behind that died while writing. Only files that nobody can still be writing.
+fn sweep_temporaries(directory: BorrowedFd<'_>) {
+    // What cannot be swept costs only its space; the next start tries again.
+    let Ok(files) = Dir::read_from(directory) else { return };
+    for file in files.flatten() {
+        let name = OsStr::from_bytes(file.file_name().to_bytes());
+        if layout::is_temporary(name)
+            && let Ok(stat) = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
+            && age(&stat) > TEMPORARY_AGE
+        {
+            let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
+        }
+    }
+}
+
 fn read_entry(
     directory: BorrowedFd<'_>,
     name: &EntryName,
@@ -261,7 +271,15 @@ fn read_entry(
         Ok(file) => file,
         Err(Errno::NOENT) => return Ok(Content::Gone),
         Err(Errno::LOOP | Errno::NXIO) => return Ok(Content::Read(Err(EntryError::NotAFile))),
-        Err(errno) => return Err(errno),
+        // We are short of something; the file is not to blame.
+        Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR)) => return Err(errno),
+        Err(errno) => {
+            // The others must not wait for ever behind one file that, for example, another user may not read.
+            let stat = rustix::fs::statat(directory, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW)?;
+            let is_young = age(&stat) < options.grace;
+            let unreadable = EntryError::Unreadable(errno.into());
+            return Ok(if is_young { Content::Incomplete } else { Content::Read(Err(unreadable)) });
+        }
     };
     let stat = rustix::fs::fstat(&file)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
@@ -323,8 +341,4 @@ fn keep_oldest(indexed: &mut Vec<Indexed>, count: usize) {
         indexed.select_nth_unstable(count);
         indexed.truncate(count);
     }
-}
-
-fn failed_name(name: &EntryName) -> PathBuf {
-    Path::new(layout::FAILED).join(name.as_os_str())
 }

@@ -1,6 +1,7 @@
 //! The queue directory as producers and the consumer use it, on a real file system.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod failed;
 mod model;
 mod read;
 mod util;

@@ -1,0 +1,92 @@
+//! The failed folder, the backlog, and what crashed producers leave behind.
+
+use std::os::unix::fs::symlink;
+use std::time::Duration;
+
+use queue::{Backlog, EntryError, EntryName, Failed, Reader};
+
+use crate::util::{Queue, make_old, payloads};
+
+fn reject(reader: &mut Reader, queue: &Queue, name: &str) -> EntryName {
+    queue.write(name, r#"{"event":"e","payload":7}"#);
+    let name: EntryName = name.parse().unwrap();
+    reader.reject(&name, &EntryError::NoName).unwrap();
+    name
+}
+
+#[test]
+fn rejected_entries_are_listed_shown_put_back_and_dropped() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    assert!(Failed::open(&queue.path()).unwrap().is_none());
+    let (first, second) = (reject(&mut reader, &queue, "1.json"), reject(&mut reader, &queue, "2.json"));
+    let failed = Failed::open(&queue.path()).unwrap().unwrap();
+
+    let listed = failed.list().unwrap();
+    assert_eq!(listed.iter().map(|entry| &entry.name).collect::<Vec<_>>(), [&first, &second]);
+    assert_eq!(listed[0].reason, "no `event` key");
+    assert_eq!(listed[0].bytes, 25);
+    assert_eq!(failed.read(&first).unwrap(), br#"{"event":"e","payload":7}"#);
+
+    failed.retry(&first).unwrap();
+    assert_eq!(payloads(&reader.scan(10, u64::MAX).unwrap()), ["7"]);
+    failed.drop_entry(&second).unwrap();
+    assert!(failed.list().unwrap().is_empty() && queue.failed().is_empty());
+    assert!(failed.retry(&second).unwrap_err().to_string().starts_with("cannot put back "));
+}
+
+#[test]
+fn the_folder_is_bounded_in_number_and_age() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    for number in 0..5 {
+        reject(&mut reader, &queue, &format!("{number}.json"));
+    }
+    make_old(&queue.path().join("failed/3.json"));
+    make_old(&queue.path().join("failed/4.json"));
+    let failed = Failed::open(&queue.path()).unwrap().unwrap();
+    assert_eq!(failed.trim(4, Duration::from_secs(86_400)).unwrap(), 1);
+    assert_eq!(failed.trim(4, Duration::from_secs(60)).unwrap(), 1);
+    assert_eq!(queue.failed().len(), 6, "three entries with their reasons");
+    assert_eq!(failed.trim(4, Duration::from_secs(60)).unwrap(), 0);
+}
+
+#[test]
+fn a_planted_link_in_place_of_the_folder_is_not_followed() {
+    let (queue, elsewhere) = (Queue::new(), Queue::new());
+    symlink(elsewhere.path(), queue.path().join("failed")).unwrap();
+    queue.write("1.json", "{}");
+    let error = queue.reader().reject(&"1.json".parse().unwrap(), &EntryError::NoName).unwrap_err();
+    assert!(error.to_string().contains("1.json"), "{error}");
+    assert!(elsewhere.failed().is_empty() && elsewhere.entries().is_empty());
+    assert_eq!(queue.entries(), ["1.json"]);
+}
+
+#[test]
+fn names_that_leave_the_folder_are_no_names() {
+    for name in ["../x.json", "a/b.json", ".x.json", "x", ""] {
+        assert!(name.parse::<EntryName>().is_err(), "{name}");
+    }
+}
+
+#[test]
+fn the_backlog_counts_entries_and_tells_the_oldest_age() {
+    let queue = Queue::new();
+    assert_eq!(Backlog::of(&queue.path()).unwrap(), Backlog::default());
+    queue.enqueue(1);
+    make_old(&queue.write("old.json", "{}"));
+    queue.write("notes.txt", "");
+    let backlog = Backlog::of(&queue.path()).unwrap();
+    assert_eq!(backlog.entries, 2);
+    assert!(backlog.oldest.unwrap() >= Duration::from_secs(3599));
+}
+
+#[test]
+fn old_temporary_files_are_swept_on_open_and_young_ones_are_not() {
+    let queue = Queue::new();
+    let old = queue.write(".tmp-old.json", "half");
+    make_old(&old);
+    let young = queue.write(".tmp-young.json", "half");
+    queue.reader();
+    assert!(!old.exists() && young.exists());
+}
