@@ -1,0 +1,133 @@
+//! The ini settings: declared, parsed when they change, shown by `phpinfo()`. Reading one costs a load, not a parse.
+//!
+//! A value that is not understood is refused, with a warning that says what is: php.ini keeps the default then, and
+//! `ini_set()` returns false.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_int, c_void};
+use std::panic::catch_unwind;
+
+use ext_php_rs::error::php_error;
+use ext_php_rs::ffi::{zend_ini_entry, zend_string};
+use ext_php_rs::flags::{ErrorType, IniEntryPermission};
+use ext_php_rs::zend::{IniEntryDef, IniEntryDefs, ModuleEntry};
+use ext_php_rs::{info_table_end, info_table_row, info_table_start};
+use queue::Durability;
+
+use crate::globals::GLOBALS;
+
+/// Name of the limit, for messages.
+pub(crate) const MAX_EVENT_BYTES: &str = "fastapi_websocket.max_event_bytes";
+const FSYNC: &str = "fastapi_websocket.fsync";
+
+const SUCCESS: c_int = 0;
+const FAILURE: c_int = -1;
+
+static ENTRIES: IniEntryDefs<3> = IniEntryDefs::new([
+    entry(c"fastapi_websocket.fsync", c"none", change_fsync),
+    entry(c"fastapi_websocket.max_event_bytes", c"1048576", change_max_event_bytes),
+    IniEntryDef::end(),
+]);
+
+type OnModify =
+    unsafe extern "C" fn(*mut zend_ini_entry, *mut zend_string, *mut c_void, *mut c_void, *mut c_void, c_int) -> c_int;
+
+const fn entry(name: &'static CStr, default: &'static CStr, on_modify: OnModify) -> IniEntryDef {
+    let mut entry = IniEntryDef::new(name, default, IniEntryPermission::All);
+    entry.on_modify = Some(on_modify);
+    entry
+}
+
+unsafe extern "C" {
+    fn zend_unregister_ini_entries(module_number: c_int);
+    fn display_ini_entries(module: *mut ModuleEntry);
+}
+
+/// Declares the settings; PHP hands over the values of php.ini at once.
+pub(crate) fn register(module_number: i32) {
+    IniEntryDef::register(ENTRIES.as_slice(), module_number);
+}
+
+/// Takes the settings back before the library is unloaded: they point at handlers in it.
+pub(crate) fn unregister(module_number: i32) {
+    // SAFETY: called at module shutdown, with the number under which `register` declared the settings.
+    unsafe { zend_unregister_ini_entries(module_number) };
+}
+
+/// Prints the section of `phpinfo()`.
+pub(crate) extern "C" fn print_info(module: *mut ModuleEntry) {
+    info_table_start!();
+    info_table_row!("fastapi_websocket", "enabled");
+    info_table_row!("Version", env!("CARGO_PKG_VERSION"));
+    info_table_end!();
+    // SAFETY: `module` is this extension's entry, handed over by PHP for the time of the call.
+    unsafe { display_ini_entries(module) };
+}
+
+unsafe extern "C" fn change_fsync(
+    _entry: *mut zend_ini_entry,
+    value: *mut zend_string,
+    _: *mut c_void,
+    _: *mut c_void,
+    _: *mut c_void,
+    _stage: c_int,
+) -> c_int {
+    // SAFETY: PHP hands over null or a string that lives during the call.
+    let value = unsafe { value.as_ref() }.map_or(&b""[..], |value| value.as_bytes());
+    change(FSYNC, value, "none, data or full", parse_durability, |durability| {
+        GLOBALS.get().durability.set(durability);
+    })
+}
+
+unsafe extern "C" fn change_max_event_bytes(
+    _entry: *mut zend_ini_entry,
+    value: *mut zend_string,
+    _: *mut c_void,
+    _: *mut c_void,
+    _: *mut c_void,
+    _stage: c_int,
+) -> c_int {
+    // SAFETY: PHP hands over null or a string that lives during the call.
+    let value = unsafe { value.as_ref() }.map_or(&b""[..], |value| value.as_bytes());
+    change(MAX_EVENT_BYTES, value, "a size above 0 such as 65536, 512K or 2M", parse_size, |size| {
+        GLOBALS.get().max_event_bytes.set(size);
+    })
+}
+
+/// Stores what `parse` understands. Otherwise refuses, so that PHP keeps the value there was, and says what to write.
+fn change<T>(name: &str, value: &[u8], expected: &str, parse: fn(&str) -> Option<T>, store: fn(T)) -> c_int {
+    catch_unwind(|| match str::from_utf8(value).ok().and_then(|value| parse(value.trim())) {
+        Some(parsed) => {
+            store(parsed);
+            SUCCESS
+        }
+        None => {
+            let value = String::from_utf8_lossy(value).replace('\0', "\\0");
+            php_error(&ErrorType::Warning, &format!("{name} must be {expected}, \"{value}\" is ignored"));
+            FAILURE
+        }
+    })
+    .unwrap_or(FAILURE)
+}
+
+fn parse_durability(value: &str) -> Option<Durability> {
+    match value.to_ascii_lowercase().as_str() {
+        // An unquoted `none` in php.ini is a keyword of PHP's ini language and arrives as the empty string.
+        "none" | "" => Some(Durability::None),
+        "data" => Some(Durability::Data),
+        "full" => Some(Durability::Full),
+        _ => None,
+    }
+}
+
+/// Parses a size in PHP's notation: bytes in decimal, or with one of the suffixes K, M, G.
+fn parse_size(value: &str) -> Option<usize> {
+    let (digits, unit) = match value.bytes().last()? {
+        b'k' | b'K' => (&value[..value.len() - 1], 1 << 10),
+        b'm' | b'M' => (&value[..value.len() - 1], 1 << 20),
+        b'g' | b'G' => (&value[..value.len() - 1], 1 << 30),
+        _ => (value, 1),
+    };
+    let count: usize = digits.parse().ok()?;
+    count.checked_mul(unit).filter(|size| *size > 0)
+}

@@ -1,0 +1,54 @@
+//! The first argument of `queueEvent` as an absolute directory name, by PHP's own rules for paths.
+//!
+//! Does not look whether the directory exists: writing the entry tells.
+
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use ext_php_rs::boxed::ZBox;
+use ext_php_rs::types::{ZendStr, Zval};
+use ext_php_rs::zend::ce;
+
+use crate::json::Refusal;
+use crate::zend::{self, MAX_PATH_BYTES};
+
+/// Converts the argument to a string as PHP would, but refuses what PHP would warn about.
+pub(crate) fn to_string(value: &Zval) -> Result<ZBox<ZendStr>, Refusal> {
+    let convertible = value.is_scalar()
+        || value.is_null()
+        || value.object().is_some_and(|object| object.instance_of(ce::stringable()));
+    if !convertible {
+        let got = zend::type_name(value);
+        return Err(Refusal::Reason(format!("the queue path must be a string, got {got}")));
+    }
+    zend::to_string(value).ok_or(Refusal::Thrown)
+}
+
+/// Resolves the string to a directory this script may write to.
+pub(crate) fn resolve(path: &ZendStr) -> Result<PathBuf, String> {
+    let path = trim(path.as_bytes());
+    if path.is_empty() {
+        return Err("the queue path is empty".to_owned());
+    }
+    if path.len() > MAX_PATH_BYTES {
+        return Err(format!("the queue path is longer than {MAX_PATH_BYTES} bytes"));
+    }
+    let mut path = CString::new(path).map_err(|_| "the queue path contains a NUL byte".to_owned())?;
+    // A thread-safe PHP has a current directory of its own, so that only PHP can resolve a relative path.
+    if !path.as_bytes().starts_with(b"/") {
+        path = zend::absolute_path(&path)
+            .ok_or_else(|| format!("cannot resolve the queue path {}", path.to_string_lossy()))?;
+    }
+    if !zend::is_allowed_by_open_basedir(&path) {
+        return Err(format!("the queue path {} is outside of open_basedir", path.to_string_lossy()));
+    }
+    Ok(PathBuf::from(OsString::from_vec(path.into_bytes())))
+}
+
+/// Trims trailing slashes and backslashes as `eventQueue()` does, but leaves the root its slash.
+fn trim(path: &[u8]) -> &[u8] {
+    let is_separator = |byte: &u8| matches!(byte, b'/' | b'\\');
+    let kept = path.iter().rposition(|byte| !is_separator(byte)).map_or(0, |last| last + 1);
+    if kept == 0 && path.starts_with(b"/") { b"/" } else { &path[..kept] }
+}

@@ -1,0 +1,172 @@
+//! The calls into the engine that ext-php-rs does not wrap. Decides nothing; each function is safe to call while PHP
+//! runs a method of ours.
+//!
+//! Where these call PHP code (`jsonSerialize()`, `__toString()`), a fatal error or the memory limit makes the engine jump
+//! past the Rust frames below. Callers hold nothing then that needs a destructor but the engine's own memory.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::ptr;
+
+use ext_php_rs::boxed::ZBox;
+use ext_php_rs::ffi::{IS_UNDEF, zend_function, zend_long, zend_string, zend_wrong_parameters_count_error};
+use ext_php_rs::flags::DataType;
+use ext_php_rs::types::{ZendStr, Zval};
+use ext_php_rs::zend::{ClassEntry, ExecuteData, ExecutorGlobals};
+
+/// Longest path that PHP's path functions take, in bytes; they warn about longer ones.
+pub(crate) const MAX_PATH_BYTES: usize = MAXPATHLEN - 1;
+const MAXPATHLEN: usize = 4096;
+
+/// Why PHP's encoder gave no text.
+pub(crate) enum EncodeError {
+    /// PHP code threw, the exception is pending.
+    Thrown,
+    /// The `JSON_ERROR_*` code.
+    Code(u32),
+}
+
+/// Encodes with the default flags of `json_encode()`. What `json_last_error()` tells the script stays as it was.
+pub(crate) fn json_encode(value: &Zval, depth: c_int) -> Result<ZBox<ZendStr>, EncodeError> {
+    let globals = json_globals();
+    let mut buffer = SmartStr { text: ptr::null_mut(), capacity: 0 };
+    // SAFETY: `globals` points at the storage of PHP's json module for this thread, which outlives the call. The encoder
+    // takes its value by a mutable pointer, but changes only recursion marks behind it and takes them back.
+    let error = unsafe {
+        let before = globals.read();
+        php_json_encode_ex(&raw mut buffer, ptr::from_ref(value).cast_mut(), 0, zend_long::from(depth));
+        // The returned status is no help: it tells success for INF, NAN and bad UTF-8 in a key.
+        let error = (*globals).error_code;
+        // The script's json_last_error(), and the depth limit of a json_encode() that may be running around us.
+        globals.write(before);
+        error
+    };
+    // SAFETY: the encoder leaves null or a string of ours alone.
+    let text = (!buffer.text.is_null()).then(|| unsafe { ZBox::from_raw(buffer.text) });
+    if ExecutorGlobals::has_exception() {
+        return Err(EncodeError::Thrown);
+    }
+    text.filter(|_| error == 0).ok_or(EncodeError::Code(error))
+}
+
+/// Converts as `(string)` does; none when the conversion threw. Must not be given an array: PHP warns about it.
+pub(crate) fn to_string(value: &Zval) -> Option<ZBox<ZendStr>> {
+    // SAFETY: the value is live and not changed; the answer is null or a reference of ours alone.
+    unsafe {
+        let text = zval_try_get_string_func(ptr::from_ref(value).cast_mut());
+        (!text.is_null()).then(|| ZBox::from_raw(text))
+    }
+}
+
+/// Returns the argument at `index` (from 0) of the running call, if the caller passed it.
+pub(crate) fn argument(call: &ExecuteData, index: u32) -> Option<&Zval> {
+    // SAFETY: in a running call this union holds the number of arguments.
+    let count = unsafe { call.This.u2.num_args };
+    if index >= count {
+        return None;
+    }
+    // SAFETY: `index` is below the number of arguments, which lie behind the frame and live as long as the call.
+    let argument: &Zval = unsafe { call.zend_call_arg(index as usize)? };
+    Some(argument.dereference())
+}
+
+/// Throws PHP's own `ArgumentCountError` for the running method.
+pub(crate) fn throw_argument_count_error(min: u32, max: u32) {
+    // SAFETY: only reads the running call, which is one of a method of ours.
+    unsafe { zend_wrong_parameters_count_error(min, max) };
+}
+
+/// Makes a relative path absolute from the script's current directory, without asking the file system for more.
+pub(crate) fn absolute_path(path: &CStr) -> Option<CString> {
+    let mut buffer = [0_u8; MAXPATHLEN];
+    // SAFETY: both are NUL-terminated or long enough for what PHP writes, at most MAXPATHLEN bytes with the NUL.
+    let resolved = unsafe { expand_filepath(path.as_ptr(), buffer.as_mut_ptr().cast()) };
+    if resolved.is_null() {
+        return None;
+    }
+    CStr::from_bytes_until_nul(&buffer).ok().map(CStr::to_owned)
+}
+
+/// Tells whether `open_basedir` lets this script use the path; without a warning.
+pub(crate) fn is_allowed_by_open_basedir(path: &CStr) -> bool {
+    // SAFETY: the path is NUL-terminated and only read.
+    unsafe { php_check_open_basedir_ex(path.as_ptr(), 0) == 0 }
+}
+
+/// Takes the types off the parameters that were declared as `DataType::Undef`.
+///
+/// ext-php-rs has no parameter without a type. It declares these as of the type "undefined", which no PHP function has
+/// and which Reflection does not survive. Call it once, when the class is registered.
+pub(crate) fn untype_parameters(class: &ClassEntry) {
+    for method in class.function_table.values() {
+        // SAFETY: the table of a class holds pointers to its functions.
+        let Some(method) = (unsafe { method.ptr::<zend_function>() }) else { continue };
+        // SAFETY: the function lives as long as the class, and nobody else uses it while the class is registered.
+        let method = unsafe { &mut (*method).common };
+        for index in 0..method.num_args as usize {
+            // SAFETY: `arg_info` points at `num_args` entries of this process, writable, and never freed while PHP runs.
+            let parameter = unsafe { &mut *method.arg_info.add(index) };
+            parameter.type_.type_mask &= !TYPE_UNDEFINED;
+        }
+    }
+}
+
+/// Names a value's type as `get_debug_type()` does.
+pub(crate) fn type_name(value: &Zval) -> String {
+    match value.get_type() {
+        DataType::Null | DataType::Undef => "null".to_owned(),
+        DataType::False | DataType::True | DataType::Bool => "bool".to_owned(),
+        DataType::Long => "int".to_owned(),
+        DataType::Double => "float".to_owned(),
+        DataType::String => "string".to_owned(),
+        DataType::Array => "array".to_owned(),
+        DataType::Resource => "resource".to_owned(),
+        _ => value
+            .object()
+            .and_then(|object| object.get_class_entry().name())
+            // An anonymous class has a name like `class@anonymous\0/file.php:3`.
+            .map_or("unknown", |name| name.split('\0').next().unwrap_or(name))
+            .to_owned(),
+    }
+}
+
+/// The bit of `DataType::Undef` in a type mask.
+const TYPE_UNDEFINED: u32 = 1 << IS_UNDEF;
+
+#[repr(C)]
+struct SmartStr {
+    text: *mut zend_string,
+    capacity: usize,
+}
+
+#[repr(C)]
+struct JsonGlobals {
+    encoder_depth: c_int,
+    encode_max_depth: c_int,
+    error_code: u32,
+}
+
+unsafe extern "C" {
+    fn php_json_encode_ex(buffer: *mut SmartStr, value: *mut Zval, options: c_int, depth: zend_long) -> c_int;
+    fn zval_try_get_string_func(value: *mut Zval) -> *mut zend_string;
+    fn expand_filepath(path: *const c_char, resolved: *mut c_char) -> *mut c_char;
+    fn php_check_open_basedir_ex(path: *const c_char, warn: c_int) -> c_int;
+}
+
+#[cfg(not(php_zts))]
+fn json_globals() -> *mut JsonGlobals {
+    unsafe extern "C" {
+        static mut json_globals: JsonGlobals;
+    }
+    &raw mut json_globals
+}
+
+#[cfg(php_zts)]
+fn json_globals() -> *mut JsonGlobals {
+    unsafe extern "C" {
+        static json_globals_id: c_int;
+        fn ext_php_rs_tsrmg_bulk(id: c_int) -> *mut std::ffi::c_void;
+    }
+    // SAFETY: PHP's json module is always built in and started before any extension that is loaded.
+    unsafe { ext_php_rs_tsrmg_bulk(json_globals_id).cast() }
+}

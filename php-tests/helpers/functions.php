@@ -1,0 +1,78 @@
+<?php
+// Shared by the tests: a directory per test, what is in it, and how a refusal prints.
+
+use FASTAPI\WebSocket\WebSocketServer;
+
+/** Names the directory of a test; nobody has created it yet. The --CLEAN-- section gets the same name. */
+function queue_directory(string $file): string
+{
+    $test = preg_replace('/\.(clean\.|skip\.)?php$/', '', $file);
+
+    return sys_get_temp_dir() . '/fastapi-websocket-' . basename($test) . '-' . substr(md5($test), 0, 8);
+}
+
+/** Reads every file of the directory, sorted by name as a consumer sorts: name => content. */
+function entries(string $directory): array
+{
+    $entries = [];
+    foreach (array_diff(scandir($directory), ['.', '..']) as $name) {
+        $entries[$name] = file_get_contents("$directory/$name");
+    }
+
+    return $entries;
+}
+
+/** Returns the bytes of the only entry and deletes it. */
+function take_entry(string $directory): string
+{
+    $entries = entries($directory);
+    if (count($entries) !== 1) {
+        throw new Exception('expected one entry, found ' . count($entries));
+    }
+    unlink($directory . '/' . key($entries));
+
+    return current($entries);
+}
+
+/** Cuts the payload's bytes out of an entry. */
+function payload_bytes(string $entry): string
+{
+    preg_match('/^\{"event":"e","payload":(.*),"timestamp":\d+,"queued_at":[\d.]+\}$/s', $entry, $match);
+
+    return $match[1] ?? "no entry: $entry";
+}
+
+/** Queues an event that must be refused, and prints the answer with the directory's name taken out. */
+function print_refusal(string $label, mixed $path, mixed $event, mixed $payload = null, ?string $directory = null): void
+{
+    $answer = WebSocketServer::queueEvent($path, $event, $payload);
+    $reason = WebSocketServer::lastError();
+    if ($directory !== null && $reason !== null) {
+        $reason = str_replace($directory, 'DIRECTORY', $reason);
+    }
+    echo $label, ': ', var_export($answer, true), ', ', $reason ?? 'NULL', "\n";
+}
+
+/** Removes a directory and what is in it, links not followed. */
+function remove_directory(string $directory): void
+{
+    if (is_link($directory) || is_file($directory)) {
+        unlink($directory);
+        return;
+    }
+    if (!is_dir($directory)) {
+        return;
+    }
+    foreach (array_diff(scandir($directory), ['.', '..']) as $name) {
+        remove_directory("$directory/$name");
+    }
+    rmdir($directory);
+}
+
+/** Runs another PHP with the same extension and settings; returns what it printed on both outputs. */
+function run_php(string $arguments): string
+{
+    $php = getenv('TEST_PHP_EXECUTABLE') ?: PHP_BINARY;
+
+    return shell_exec(escapeshellarg($php) . ' ' . getenv('TEST_PHP_EXTRA_ARGS') . " $arguments 2>&1") ?? '';
+}

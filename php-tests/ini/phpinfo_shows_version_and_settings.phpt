@@ -1,0 +1,42 @@
+--TEST--
+php -m, --ri and phpinfo() show the name, the version and the settings
+--EXTENSIONS--
+fastapi_websocket
+--FILE--
+<?php
+require __DIR__ . '/../helpers/functions.php';
+use FASTAPI\WebSocket\WebSocketServer;
+
+var_dump(in_array('fastapi_websocket', explode("\n", run_php('-m')), true));
+preg_match('/^version = "(.+)"$/m', file_get_contents(__DIR__ . '/../../Cargo.toml'), $match);
+var_dump(phpversion('fastapi_websocket') === $match[1]);
+echo run_php('--ri fastapi_websocket');
+
+ini_set('fastapi_websocket.fsync', 'data');
+ob_start();
+phpinfo(INFO_MODULES);
+preg_match('/^fastapi_websocket\n.*?max_event_bytes[^\n]*\n/ms', ob_get_clean(), $section);
+echo $section[0];
+var_dump(ini_get_all('fastapi_websocket')['fastapi_websocket.max_event_bytes']['access'] === INI_ALL);
+?>
+--EXPECTF--
+bool(true)
+bool(true)
+
+fastapi_websocket
+
+fastapi_websocket => enabled
+Version => %d.%d.%d%S
+
+Directive => Local Value => Master Value
+fastapi_websocket.fsync => none => none
+fastapi_websocket.max_event_bytes => 1048576 => 1048576
+fastapi_websocket
+
+fastapi_websocket => enabled
+Version => %d.%d.%d%S
+
+Directive => Local Value => Master Value
+fastapi_websocket.fsync => data => none
+fastapi_websocket.max_event_bytes => 1048576 => 1048576
+bool(true)

@@ -1,0 +1,37 @@
+--TEST--
+A directory this user may not write to: false and a reason, nothing left
+--EXTENSIONS--
+fastapi_websocket
+pcntl
+posix
+--FILE--
+<?php
+require __DIR__ . '/../helpers/functions.php';
+use FASTAPI\WebSocket\WebSocketServer;
+
+$directory = queue_directory(__FILE__);
+mkdir($directory);
+chmod($directory, 0555);
+
+// Permission bits do not bind root: a child gives its rights up first.
+$child = pcntl_fork();
+if ($child === 0) {
+    if (posix_getuid() === 0 && !(posix_setgid(65534) && posix_setuid(65534))) {
+        echo "cannot drop privileges\n";
+    }
+    print_refusal('not writable', $directory, 'e', directory: $directory);
+    print_refusal('parent not writable', "$directory/queue", 'e', directory: $directory);
+    exit;
+}
+pcntl_waitpid($child, $status);
+echo count(entries($directory)), " files\n";
+?>
+--EXPECT--
+not writable: false, cannot write to the queue directory DIRECTORY: Permission denied (os error 13)
+parent not writable: false, cannot create the queue directory DIRECTORY/queue: Permission denied (os error 13)
+0 files
+--CLEAN--
+<?php
+require __DIR__ . '/../helpers/functions.php';
+remove_directory(queue_directory(__FILE__));
+?>
