@@ -9,6 +9,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::hub::SessionId;
+use crate::origin::{AllowedOrigins, Rule};
 
 /// What users may set. A flag wins over the environment, that over the file, that over the default.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args, Deserialize)]
@@ -32,6 +33,12 @@ pub struct Settings {
     /// How long a file that is no complete event may still be growing before it is put aside [default: 5]
     #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_ENTRY_GRACE_SECS")]
     pub entry_grace_secs: Option<f64>,
+    /// Entries kept in failed/; the oldest are deleted beyond it [default: 10000]
+    #[arg(long, value_name = "COUNT", env = "FASTAPI_WS_FAILED_MAX_ENTRIES")]
+    pub failed_max_entries: Option<usize>,
+    /// How long entries are kept in failed/ [default: 2592000, 30 days]
+    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_FAILED_MAX_AGE_SECS")]
+    pub failed_max_age_secs: Option<u64>,
     /// How often the directory is read even if the file system reports nothing [default: 1]
     #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_SCAN_INTERVAL_SECS")]
     pub scan_interval_secs: Option<f64>,
@@ -51,6 +58,12 @@ pub struct Settings {
     /// Clients at the same time; further ones wait to be accepted [default: 10000]
     #[arg(long, value_name = "COUNT", env = "FASTAPI_WS_MAX_CONNECTIONS")]
     pub max_connections: Option<usize>,
+    /// Clients of one address at the same time. Leave it off behind a proxy: all clients have its address [default: none]
+    #[arg(long, value_name = "COUNT", env = "FASTAPI_WS_MAX_CONNECTIONS_PER_ADDRESS")]
+    pub max_connections_per_address: Option<usize>,
+    /// Pages that may connect: same-host, * or origins such as https://example.com [default: same-host]
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "FASTAPI_WS_ALLOWED_ORIGINS")]
+    pub allowed_origins: Option<Vec<Rule>>,
     /// How long a client may take for its request [default: 10]
     #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_HANDSHAKE_TIMEOUT_SECS")]
     pub handshake_timeout_secs: Option<f64>,
@@ -83,14 +96,29 @@ pub struct Config {
     pub entry_grace: Duration,
     /// How often the directory is read without a hint.
     pub scan_interval: Duration,
-    /// Clients at the same time.
-    pub max_connections: usize,
-    /// How long a client may take for its request.
-    pub handshake_timeout: Duration,
+    /// Entries kept in the failed folder.
+    pub failed_max_entries: usize,
+    /// How long entries are kept in the failed folder.
+    pub failed_max_age: Duration,
+    /// Who may connect.
+    pub admission: Admission,
     /// How long clients may take to leave when the server stops.
     pub shutdown_grace: Duration,
     /// What one client may cost the hub.
     pub limits: Limits,
+}
+
+/// Who may connect.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// Clients at the same time.
+    pub max_connections: usize,
+    /// Clients of one address at the same time.
+    pub max_connections_per_address: Option<usize>,
+    /// How long a client may take for its request.
+    pub handshake_timeout: Duration,
+    /// Pages that may connect.
+    pub allowed_origins: AllowedOrigins,
 }
 
 /// What one client may cost the hub.
@@ -175,7 +203,11 @@ impl Settings {
             slow_client_timeout_secs: self.slow_client_timeout_secs.or(other.slow_client_timeout_secs),
             max_outbox_bytes: self.max_outbox_bytes.or(other.max_outbox_bytes),
             max_message_bytes: self.max_message_bytes.or(other.max_message_bytes),
+            failed_max_entries: self.failed_max_entries.or(other.failed_max_entries),
+            failed_max_age_secs: self.failed_max_age_secs.or(other.failed_max_age_secs),
             max_connections: self.max_connections.or(other.max_connections),
+            max_connections_per_address: self.max_connections_per_address.or(other.max_connections_per_address),
+            allowed_origins: self.allowed_origins.or(other.allowed_origins),
             handshake_timeout_secs: self.handshake_timeout_secs.or(other.handshake_timeout_secs),
             ping_interval_secs: self.ping_interval_secs.or(other.ping_interval_secs),
             pong_timeout_secs: self.pong_timeout_secs.or(other.pong_timeout_secs),
@@ -207,8 +239,22 @@ impl Settings {
             max_event_bytes,
             entry_grace: seconds("entry_grace_secs", self.entry_grace_secs, 5.0)?,
             scan_interval: seconds("scan_interval_secs", self.scan_interval_secs, 1.0)?,
-            max_connections: count("max_connections", self.max_connections, 10_000)? as usize,
-            handshake_timeout: seconds("handshake_timeout_secs", self.handshake_timeout_secs, 10.0)?,
+            failed_max_entries: count("failed_max_entries", self.failed_max_entries, 10_000)? as usize,
+            failed_max_age: Duration::from_secs(positive(
+                "failed_max_age_secs",
+                self.failed_max_age_secs,
+                30 * 24 * 60 * 60,
+            )?),
+            admission: Admission {
+                max_connections: count("max_connections", self.max_connections, 10_000)? as usize,
+                max_connections_per_address: self
+                    .max_connections_per_address
+                    .map(|given| count("max_connections_per_address", Some(given), 1))
+                    .transpose()?
+                    .map(|count| count as usize),
+                handshake_timeout: seconds("handshake_timeout_secs", self.handshake_timeout_secs, 10.0)?,
+                allowed_origins: AllowedOrigins::new(self.allowed_origins.unwrap_or_else(|| vec![Rule::SameHost])),
+            },
             shutdown_grace: seconds("shutdown_grace_secs", self.shutdown_grace_secs, 10.0)?,
             limits: Limits {
                 log_bytes: log_bytes as usize,
@@ -274,7 +320,7 @@ mod tests {
         let strong = settings("port = 1\nmax_connections = 5");
         let weak = settings("port = 2\nhost = 'localhost'\nmax_connections = 6\nping_interval_secs = 3");
         let config = strong.or(weak).resolve().expect("a config");
-        assert_eq!((config.host.as_str(), config.port, config.max_connections), ("localhost", 1, 5));
+        assert_eq!((config.host.as_str(), config.port, config.admission.max_connections), ("localhost", 1, 5));
         assert_eq!(config.limits.ping_interval, Duration::from_secs(3));
     }
 
@@ -326,6 +372,6 @@ mod tests {
         let config = format!("{:?}", settings(&listed).resolve().expect("a config").limits);
         assert_eq!(config, format!("{:?}", Settings::default().resolve().expect("a config").limits));
         let all = format!("{:?}", settings(&listed));
-        assert_eq!(all.matches("None").count(), 2, "every key but host and port: {all}");
+        assert_eq!(all.matches("None").count(), 3, "every key but host, port and the limit per address: {all}");
     }
 }

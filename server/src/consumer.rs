@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use queue::{Entry, EntryName, OpenError, Reader, ReaderOptions};
+use queue::{Entry, EntryName, Failed, OpenError, Reader, ReaderOptions};
 use tracing::{error, info, trace, warn};
 
 use crate::hub::Hub;
@@ -23,15 +23,18 @@ const BATCH_ENTRIES: usize = 256;
 const MAX_BATCH_BYTES: u64 = 1024 * 1024;
 /// Entries that may wait for their ack. What is beyond waits on disk.
 const MAX_OUTSTANDING: usize = 65_536;
+/// How often the directory is read when the file system reports nothing at all.
+const UNWATCHED_INTERVAL: Duration = Duration::from_millis(100);
+/// How often the failed folder is bounded and a missing watch is tried again.
+const CHORE_INTERVAL: Duration = Duration::from_secs(60);
 /// Pause after a failure of the file system, doubled up to `MAX_BACKOFF`.
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 pub(crate) struct Consumer {
     reader: Reader,
-    options: ReaderOptions,
+    options: ConsumerOptions,
     watch: Option<Watch>,
-    scan_interval: Duration,
     hub: Hub,
     /// Appended, by the position behind the entry's frame.
     outstanding: VecDeque<(Position, EntryName)>,
@@ -43,6 +46,17 @@ pub(crate) struct Consumer {
     ends: Vec<usize>,
     stop: Stop,
     backoff: Option<Backoff>,
+    chores_due: Instant,
+}
+
+/// How a directory is consumed.
+#[derive(Debug, Clone)]
+pub(crate) struct ConsumerOptions {
+    pub(crate) reader: ReaderOptions,
+    pub(crate) scan_interval: Duration,
+    pub(crate) failed_max_entries: usize,
+    pub(crate) failed_max_age: Duration,
+    pub(crate) log_bytes: usize,
 }
 
 /// Tells the consumer to stop, from another thread.
@@ -59,14 +73,8 @@ struct Backoff {
 
 impl Consumer {
     /// Takes possession of the queue directory.
-    pub(crate) fn open(
-        path: PathBuf,
-        options: ReaderOptions,
-        scan_interval: Duration,
-        log_bytes: usize,
-        hub: Hub,
-    ) -> Result<Consumer, OpenError> {
-        let reader = Reader::open(path, options.clone())?;
+    pub(crate) fn open(path: PathBuf, options: ConsumerOptions, hub: Hub) -> Result<Consumer, OpenError> {
+        let reader = Reader::open(path, options.reader.clone())?;
         let stop = Stop::new().map_err(|cause| OpenError::Io {
             doing: "create an eventfd for",
             path: reader.path().to_owned(),
@@ -74,17 +82,17 @@ impl Consumer {
         })?;
         let mut consumer = Consumer {
             reader,
-            options,
             watch: None,
-            scan_interval,
             hub,
             outstanding: VecDeque::new(),
-            window: log_bytes as u64 / 4,
+            window: options.log_bytes as u64 / 4,
+            options,
             appended: 0,
             frames: Vec::new(),
             ends: Vec::new(),
             stop,
             backoff: None,
+            chores_due: Instant::now(),
         };
         consumer.start_watch();
         Ok(consumer)
@@ -107,6 +115,9 @@ impl Consumer {
                 self.appended.saturating_sub(paced) < self.window && self.outstanding.len() < MAX_OUTSTANDING;
             if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
                 continue;
+            }
+            if Instant::now() >= self.chores_due {
+                self.do_chores();
             }
             self.wait(written, paced, !stopping && has_room)?;
         }
@@ -180,7 +191,8 @@ impl Consumer {
         }
         let timeout = match &self.backoff {
             Some(backoff) => backoff.until.saturating_duration_since(Instant::now()),
-            None => self.scan_interval,
+            None if self.watch.is_none() => self.options.scan_interval.min(UNWATCHED_INTERVAL),
+            None => self.options.scan_interval,
         };
         wait(&descriptors, timeout)?;
         progress.doorbell().clear();
@@ -197,7 +209,7 @@ impl Consumer {
             return;
         }
         let path = self.reader.path().to_owned();
-        match Reader::open(&path, self.options.clone()) {
+        match Reader::open(&path, self.options.reader.clone()) {
             Ok(reader) => {
                 warn!(queue = %path.display(), "queue directory was replaced, reading the new one");
                 self.reader = reader;
@@ -211,12 +223,34 @@ impl Consumer {
     }
 
     fn start_watch(&mut self) {
-        self.watch = Watch::new(self.reader.path())
-            .inspect_err(|error| {
-                let interval_secs = self.scan_interval.as_secs_f64();
-                warn!(%error, interval_secs, "file system reports no changes, reading the queue by timer only");
-            })
-            .ok();
+        match Watch::new(self.reader.path()) {
+            Ok(watch) => self.watch = Some(watch),
+            Err(error) => {
+                let interval_ms = self.options.scan_interval.min(UNWATCHED_INTERVAL).as_millis() as u64;
+                warn!(%error, interval_ms, "file system reports no changes (fs.inotify.* limits?), reading the queue by timer");
+                self.watch = None;
+            }
+        }
+    }
+
+    /// What has to be done now and then.
+    fn do_chores(&mut self) {
+        self.chores_due = Instant::now() + CHORE_INTERVAL;
+        if self.watch.is_none()
+            && let Ok(watch) = Watch::new(self.reader.path())
+        {
+            info!("file system reports changes again");
+            self.watch = Some(watch);
+        }
+        let trimmed = Failed::open(self.reader.path()).and_then(|failed| match failed {
+            Some(failed) => failed.trim(self.options.failed_max_entries, self.options.failed_max_age),
+            None => Ok(0),
+        });
+        match trimmed {
+            Ok(0) => {}
+            Ok(entries) => warn!(entries, "deleted the oldest entries of failed/, which has its limits"),
+            Err(error) => warn!(%error, "cannot look after failed/"),
+        }
     }
 
     fn is_backing_off(&self) -> bool {

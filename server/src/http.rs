@@ -13,11 +13,12 @@ use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tungstenite::handshake::server::{create_response, write_response};
 
 use crate::application::Headers;
 use crate::hub::{Connection, Hub, Joining};
+use crate::listener::Permit;
+use crate::origin::AllowedOrigins;
 
 /// Largest head of a request, in bytes: what nginx accepts by default, and room for a few cookies.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -45,14 +46,24 @@ pub(crate) enum HttpError {
 pub(crate) async fn answer(
     mut stream: TcpStream,
     address: SocketAddr,
-    hub: Hub,
-    permit: OwnedSemaphorePermit,
+    origins: &AllowedOrigins,
+    hub: &Hub,
+    permit: Permit,
 ) -> Result<(), HttpError> {
     let mut received = Vec::new();
     match read_head(&mut stream, &mut received).await {
         Ok(head) if head.is_upgrade() => {
+            let origin = head.header("origin");
+            if !origins.admit(origin, head.header("host")) {
+                let problem = format!(
+                    "pages of {} may not connect: the operator can add it to allowed_origins",
+                    origin.unwrap_or_default()
+                );
+                refuse(&mut stream, StatusCode::FORBIDDEN, &problem).await?;
+                return Err(HttpError::Handshake(problem));
+            }
             let rest = received.split_off(head.length);
-            upgrade(stream, address, head, rest, &hub, permit).await
+            upgrade(stream, address, head, rest, hub, permit).await
         }
         Ok(_) => serve_plain(stream, received).await,
         Err(error) => {
@@ -98,6 +109,10 @@ impl Head {
         self.headers.iter().any(|(name, value)| name.eq_ignore_ascii_case("upgrade") && lists_websocket(value))
     }
 
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
     fn to_request(&self) -> Result<Request<()>, http::Error> {
         let mut request = Request::builder().method(self.method.as_str()).uri(self.target.as_str());
         for (name, value) in &self.headers {
@@ -127,7 +142,7 @@ async fn upgrade(
     head: Head,
     received: Vec<u8>,
     hub: &Hub,
-    permit: OwnedSemaphorePermit,
+    permit: Permit,
 ) -> Result<(), HttpError> {
     let created = head.to_request().map_err(|error| error.to_string());
     let created = created.and_then(|request| create_response(&request).map_err(|error| error.to_string()));
@@ -185,7 +200,7 @@ fn route<B>(request: &Request<B>) -> Response<Full<Bytes>> {
 }
 
 /// Answers what is no valid request.
-async fn refuse(stream: &mut TcpStream, status: StatusCode, problem: &str) -> Result<(), HttpError> {
+pub(crate) async fn refuse(stream: &mut TcpStream, status: StatusCode, problem: &str) -> Result<(), HttpError> {
     let body = format!("{problem}\n");
     let response = Response::builder()
         .status(status)

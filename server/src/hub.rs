@@ -12,6 +12,7 @@ use mio::net::TcpStream;
 
 use crate::application::Headers;
 use crate::disconnect::Disconnect;
+use crate::listener::Permit;
 use crate::log::Position;
 use crate::watch::Doorbell;
 
@@ -47,7 +48,7 @@ pub(crate) struct Connection {
     /// What the client sent after its request.
     pub(crate) received: Vec<u8>,
     /// Freed when the session ends.
-    pub(crate) permit: tokio::sync::OwnedSemaphorePermit,
+    pub(crate) permit: Permit,
 }
 
 #[derive(Debug)]

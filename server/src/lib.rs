@@ -19,6 +19,7 @@ pub mod hub;
 mod listener;
 mod log;
 pub mod message;
+pub mod origin;
 mod outbox;
 pub mod server;
 mod session;

@@ -1,15 +1,20 @@
 //! Takes connections in: as many as are allowed, each with a time limit for its request.
 
+use std::collections::HashMap;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use ::http::StatusCode;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use crate::config::Admission;
 use crate::http;
 use crate::hub::Hub;
 
@@ -20,21 +25,39 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
 pub(crate) struct Listener {
     pub(crate) listener: TcpListener,
     pub(crate) hub: Hub,
-    pub(crate) max_connections: usize,
-    pub(crate) handshake_timeout: Duration,
+    pub(crate) admission: Admission,
+}
+
+/// A connection's right to be there, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    _slot: OwnedSemaphorePermit,
+    _address: Option<Counted>,
+}
+
+/// How many connections each address has.
+type Addresses = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
+/// One connection in the count of its address.
+#[derive(Debug)]
+struct Counted {
+    addresses: Addresses,
+    address: IpAddr,
 }
 
 impl Listener {
     /// Accepts until it is told to stop, then waits for requests that have begun.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let permits = std::sync::Arc::new(Semaphore::new(self.max_connections));
+        let slots = Arc::new(Semaphore::new(self.admission.max_connections));
+        let (addresses, admission) = (Addresses::default(), Arc::new(self.admission));
         let requests = TaskTracker::new();
+        let mut is_failing = false;
         loop {
-            // The permit comes first: a client too many waits in the kernel's queue and costs us nothing.
-            let permit = tokio::select! {
+            // The slot comes first: a client too many waits in the kernel's queue and costs us nothing.
+            let slot = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                permit = permits.clone().acquire_owned() => permit.expect("the semaphore is never closed"),
+                slot = slots.clone().acquire_owned() => slot.expect("the semaphore is never closed"),
             };
             let accepted = tokio::select! {
                 biased;
@@ -43,22 +66,28 @@ impl Listener {
             };
             let (stream, address) = match accepted {
                 Ok(accepted) => accepted,
+                Err(error) if is_client_fault(&error) => continue,
                 Err(error) => {
-                    if !is_client_fault(&error) {
-                        warn!(%error, "cannot accept connections");
-                        tokio::select! {
-                            () = stop.cancelled() => break,
-                            () = sleep(ACCEPT_BACKOFF) => {}
-                        }
+                    if !std::mem::replace(&mut is_failing, true) {
+                        warn!(%error, "cannot accept connections, trying again until it works");
                     }
-                    continue;
+                    tokio::select! {
+                        () = stop.cancelled() => break,
+                        () = sleep(ACCEPT_BACKOFF) => continue,
+                    }
                 }
             };
-            let (hub, limit, stop) = (self.hub.clone(), self.handshake_timeout, stop.clone());
+            is_failing = false;
+            let counted = admission
+                .max_connections_per_address
+                .map(|max| Counted::new(&addresses, address.ip(), max))
+                .transpose();
+            let (hub, admission, stop) = (self.hub.clone(), admission.clone(), stop.clone());
             requests.spawn(async move {
+                let limit = admission.handshake_timeout;
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    answered = timeout(limit, http::answer(stream, address, hub, permit)) => match answered {
+                    answered = timeout(limit, admit(stream, address, &admission, &hub, slot, counted)) => match answered {
                         Ok(Ok(())) => {}
                         Ok(Err(error)) => debug!(%address, %error, "request refused"),
                         Err(_) => debug!(%address, "request took too long"),
@@ -69,6 +98,54 @@ impl Listener {
         drop(self.listener);
         requests.close();
         requests.wait().await;
+    }
+}
+
+async fn admit(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    admission: &Admission,
+    hub: &Hub,
+    slot: OwnedSemaphorePermit,
+    counted: Result<Option<Counted>, TooMany>,
+) -> Result<(), http::HttpError> {
+    match counted {
+        Ok(counted) => {
+            let permit = Permit { _slot: slot, _address: counted };
+            http::answer(stream, address, &admission.allowed_origins, hub, permit).await
+        }
+        Err(TooMany) => {
+            let problem = "too many connections of this address (max_connections_per_address)";
+            http::refuse(&mut stream, StatusCode::TOO_MANY_REQUESTS, problem).await
+        }
+    }
+}
+
+/// An address has all the connections it may have.
+#[derive(Debug)]
+struct TooMany;
+
+impl Counted {
+    fn new(addresses: &Addresses, address: IpAddr, max: usize) -> Result<Counted, TooMany> {
+        let mut counts = addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        if *count >= max {
+            return Err(TooMany);
+        }
+        *count += 1;
+        Ok(Counted { addresses: addresses.clone(), address })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut counts = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
     }
 }
 

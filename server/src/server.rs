@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::application::Application;
 use crate::config::Config;
-use crate::consumer::{Consumer, Stop};
+use crate::consumer::{Consumer, ConsumerOptions, Stop};
 use crate::fan_out::FanOut;
 use crate::hub::Hub;
 use crate::listener::Listener;
@@ -92,12 +92,8 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let Server { config, listener, hub, mut fan_out, mut consumer, .. } = self;
         let stop = CancellationToken::new();
-        let accepting = Listener {
-            listener: TcpListener::from_std(listener)?,
-            hub: hub.clone(),
-            max_connections: config.max_connections,
-            handshake_timeout: config.handshake_timeout,
-        };
+        let accepting =
+            Listener { listener: TcpListener::from_std(listener)?, hub: hub.clone(), admission: config.admission };
         let accepting = tokio::spawn(accepting.run(stop.clone()));
         tokio::select! {
             () = shutdown => {}
@@ -154,12 +150,18 @@ impl Worker {
 }
 
 fn open_consumer(queue: std::path::PathBuf, config: &Config, hub: Hub) -> Result<Consumer, OpenError> {
-    let options = ReaderOptions {
-        max_event_bytes: config.max_event_bytes,
-        grace: config.entry_grace,
-        ..ReaderOptions::default()
+    let options = ConsumerOptions {
+        reader: ReaderOptions {
+            max_event_bytes: config.max_event_bytes,
+            grace: config.entry_grace,
+            ..ReaderOptions::default()
+        },
+        scan_interval: config.scan_interval,
+        failed_max_entries: config.failed_max_entries,
+        failed_max_age: config.failed_max_age,
+        log_bytes: config.limits.log_bytes,
     };
-    Consumer::open(queue, options, config.scan_interval, config.limits.log_bytes, hub)
+    Consumer::open(queue, options, hub)
 }
 
 fn listen(host: &str, port: u16) -> io::Result<std::net::TcpListener> {

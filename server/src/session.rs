@@ -6,13 +6,13 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use mio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error, Message};
 
 use crate::application::ClientMessage;
 use crate::disconnect::Disconnect;
 use crate::hub::{Connection, SessionId};
+use crate::listener::Permit;
 use crate::log::{Log, Position};
 use crate::message;
 use crate::outbox::Outbox;
@@ -47,7 +47,7 @@ pub(crate) struct Session {
     pub(crate) pinged: Option<Instant>,
     /// When a session that is being closed is dropped at the latest.
     pub(crate) deadline: Option<Instant>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 /// How a session ends once its close frame is out.

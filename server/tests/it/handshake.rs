@@ -101,3 +101,31 @@ async fn a_connection_too_many_waits_until_another_leaves() {
     }
     assert_eq!(&answer, b"HTTP/1.1 101");
 }
+
+#[tokio::test]
+async fn pages_of_other_hosts_may_not_connect() {
+    let server = TestServer::start();
+    let from =
+        |origin: &str| HANDSHAKE.replace("Upgrade: WebSocket", &format!("Upgrade: WebSocket\r\nOrigin: {origin}"));
+    let refused = exchange(server.address, from("https://evil.example").as_bytes()).await;
+    assert!(refused.starts_with("HTTP/1.1 403 ") && refused.contains("allowed_origins"), "{refused}");
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(from("http://localhost:8080").as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    within(stream.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 101");
+}
+
+#[tokio::test]
+async fn an_address_has_only_so_many_connections() {
+    let server = TestServer::with(Settings { max_connections_per_address: Some(2), ..Settings::default() });
+    let first = server.connect().await;
+    let _second = server.connect().await;
+    let refused = exchange(server.address, HANDSHAKE.as_bytes()).await;
+    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    drop(first);
+    let deadline = tokio::time::Instant::now() + crate::util::PATIENCE;
+    while tokio_tungstenite::connect_async(format!("ws://{}/", server.address)).await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "the place was not given back");
+    }
+}
