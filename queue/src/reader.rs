@@ -86,6 +86,12 @@ impl Reader {
         })
     }
 
+    /// Tells whether some reader owns a directory. The answer may be old when it arrives.
+    pub fn is_owned(path: &Path) -> bool {
+        let owned = open_directory(path).and_then(|directory| take_lock(path, directory.as_fd()));
+        matches!(owned, Err(OpenError::Locked(_)))
+    }
+
     /// The directory's path.
     pub fn path(&self) -> &Path {
         &self.path

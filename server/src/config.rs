@@ -16,7 +16,7 @@ use crate::origin::{AllowedOrigins, Rule};
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Queue directory that PHP writes events to. It must exist and must not be writable by every user
-    #[arg(long, short, value_name = "DIR", env = "FASTAPI_WS_QUEUE")]
+    #[arg(long, short, value_name = "DIR", env = "FASTAPI_WS_QUEUE", global = true)]
     pub queue: Option<PathBuf>,
     /// Address and port for clients [default: 127.0.0.1:8081]
     #[arg(long, short, value_name = "ADDRESS:PORT", env = "FASTAPI_WS_LISTEN")]
@@ -90,6 +90,8 @@ pub struct Config {
     pub host: String,
     /// Port; 0 lets the system choose.
     pub port: u16,
+    /// Whether another broadcaster may still be listening on the port: the one that we take over from.
+    pub shares_port: bool,
     /// Largest event in bytes.
     pub max_event_bytes: u64,
     /// How long an incomplete file may still be growing.
@@ -236,6 +238,7 @@ impl Settings {
             queue: self.queue,
             host,
             port,
+            shares_port: false,
             max_event_bytes,
             entry_grace: seconds("entry_grace_secs", self.entry_grace_secs, 5.0)?,
             scan_interval: seconds("scan_interval_secs", self.scan_interval_secs, 1.0)?,

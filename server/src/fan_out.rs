@@ -27,6 +27,8 @@ const TICK: Duration = Duration::from_secs(1);
 const PACE_PATIENCE: Duration = Duration::from_millis(500);
 /// How often patience is looked at while somebody is behind.
 const PACE_TICK: Duration = Duration::from_millis(100);
+/// Time between the close frames of a server that stops, unless half of its grace is too short for it.
+const CLOSE_SPACING: Duration = Duration::from_millis(1);
 /// How long a client may take to answer our close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -45,9 +47,18 @@ pub(crate) struct FanOut<A> {
     /// Where the head of the log was at recent ticks: what was older than the timeout must have been read by now.
     marks: VecDeque<(Instant, Position)>,
     generation: u32,
-    stopping: Option<Instant>,
+    stopping: Option<Stopping>,
     limits: Limits,
     application: A,
+}
+
+/// How the sessions are closed when the server stops.
+struct Stopping {
+    deadline: Instant,
+    /// When the next session is closed.
+    next: Instant,
+    spacing: Duration,
+    sessions: VecDeque<SessionId>,
 }
 
 impl<A: Application> FanOut<A> {
@@ -88,10 +99,11 @@ impl<A: Application> FanOut<A> {
                 self.on_tick(now);
                 next_tick = now + TICK;
             }
+            self.close_due(now);
             self.take_inbox(now);
             self.publish_progress(now);
-            if let Some(deadline) = self.stopping
-                && (self.sessions.is_empty() || now >= deadline)
+            if let Some(stopping) = &self.stopping
+                && (self.sessions.is_empty() || now >= stopping.deadline)
             {
                 self.sessions.iter().filter(|(_, session)| !session.is_closing()).for_each(|(_, session)| {
                     self.application.closed(session.id);
@@ -107,10 +119,13 @@ impl<A: Application> FanOut<A> {
     fn sleep(&mut self, events: &mut Events, next_tick: Instant) -> io::Result<()> {
         let timeout = if !self.unread.is_empty() {
             Some(Duration::ZERO)
+        } else if let Some(stopping) = self.stopping.as_ref().filter(|stopping| !stopping.sessions.is_empty()) {
+            Some(stopping.next.saturating_duration_since(Instant::now()))
         } else if !self.behind.is_empty() {
             Some(PACE_TICK)
         } else if !self.sessions.is_empty() || self.stopping.is_some() {
-            Some(next_tick.saturating_duration_since(Instant::now()))
+            let deadline = self.stopping.as_ref().map_or(next_tick, |stopping| stopping.deadline.min(next_tick));
+            Some(deadline.saturating_duration_since(Instant::now()))
         } else {
             None
         };
@@ -210,12 +225,29 @@ impl<A: Application> FanOut<A> {
                     self.unread.insert(key);
                 }
             }
-            Command::Shutdown { grace } => {
-                self.stopping = Some(now + grace);
-                let keys: Vec<usize> = self.sessions.iter().map(|(key, _)| key).collect();
-                keys.into_iter().for_each(|key| self.close(key, position, Disconnect::Shutdown, now));
+            Command::Shutdown { grace } if self.stopping.is_none() => {
+                let sessions: VecDeque<SessionId> = self.sessions.iter().map(|(_, session)| session.id).collect();
+                let spread = (CLOSE_SPACING * sessions.len() as u32).min(grace / 2);
+                let spacing = spread.checked_div(sessions.len() as u32).unwrap_or_default();
+                self.stopping = Some(Stopping { deadline: now + grace, next: now, spacing, sessions });
+                self.close_due(now);
+            }
+            Command::Shutdown { .. } => {}
+        }
+    }
+
+    /// Closes the sessions whose turn it is, one after the other, so that clients do not all come back at once.
+    fn close_due(&mut self, now: Instant) {
+        let Some(mut stopping) = self.stopping.take() else { return };
+        while now >= stopping.next
+            && let Some(id) = stopping.sessions.pop_front()
+        {
+            stopping.next += stopping.spacing;
+            if let Some(key) = self.key(id) {
+                self.close(key, self.log.head(), Disconnect::Shutdown, now);
             }
         }
+        self.stopping = Some(stopping);
     }
 
     fn join(&mut self, position: Position, joining: Joining, now: Instant) {

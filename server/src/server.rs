@@ -3,13 +3,18 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use queue::{OpenError, ReaderOptions};
+use queue::{OpenError, Reader, ReaderOptions};
+use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use crate::application::Application;
 use crate::config::Config;
@@ -17,6 +22,15 @@ use crate::consumer::{Consumer, ConsumerOptions, Stop};
 use crate::fan_out::FanOut;
 use crate::hub::Hub;
 use crate::listener::Listener;
+
+/// How often a standby asks whether the queue is free.
+pub const STANDBY_INTERVAL: Duration = Duration::from_millis(20);
+/// How often a server that stops asks whether a standby has the queue.
+const TAKEOVER_CHECKS: u32 = 3;
+/// How long a server that was taken over from goes on accepting, until its successor listens.
+const HANDOVER: Duration = Duration::from_millis(200);
+/// Connections that the kernel keeps until they are accepted; it cuts the number to net.core.somaxconn.
+const LISTEN_BACKLOG: i32 = 4096;
 
 /// A server that has its port and its queue, and runs when it is told to.
 pub struct Server {
@@ -56,14 +70,15 @@ impl Server {
     /// # Errors
     /// When the address, the directory or a thread is not to be had.
     pub fn bind<A: Application>(config: Config, make_application: impl FnOnce(&Hub) -> A) -> Result<Server, BindError> {
-        let listener = listen(&config.host, config.port).map_err(|cause| BindError::Listen {
+        let (fan_out, hub) = FanOut::new(config.limits.clone(), make_application)?;
+        // The queue comes first: who does not own it has no business on the port.
+        let consumer = config.queue.clone().map(|queue| open_consumer(queue, &config, hub.clone())).transpose()?;
+        let listener = listen(&config.host, config.port, config.shares_port).map_err(|cause| BindError::Listen {
             host: config.host.clone(),
             port: config.port,
             cause,
         })?;
         let address = listener.local_addr()?;
-        let (fan_out, hub) = FanOut::new(config.limits.clone(), make_application)?;
-        let consumer = config.queue.clone().map(|queue| open_consumer(queue, &config, hub.clone())).transpose()?;
         let fan_out = Worker::spawn("hub", || fan_out.run())?;
         let consumer = match consumer {
             None => None,
@@ -100,16 +115,28 @@ impl Server {
             () = fan_out.ended() => {}
             () = async { consumer.as_mut().expect("checked").0.ended().await }, if consumer.is_some() => {}
         }
-        // No new clients, no new entries, then what was read goes out before the close frames.
+        // No new entries: the queue is free for a successor once what was read is out.
+        let consumed = match consumer {
+            None => None,
+            Some((mut worker, stop)) => {
+                stop.request();
+                let _ = timeout(config.shutdown_grace / 2, worker.ended()).await;
+                Some(worker)
+            }
+        };
+        // A successor that waited for the queue listens on the same port in a moment. Nobody shall find it closed.
+        if let Some(queue) = &config.queue
+            && is_taken_over(queue).await
+        {
+            info!("another broadcaster has taken over");
+            sleep(HANDOVER).await;
+        }
         stop.cancel();
         let accepted = accepting.await.map_err(io::Error::other);
-        if let Some((_, stop)) = &consumer {
-            stop.request();
-        }
         hub.shutdown(config.shutdown_grace);
         let broadcast = fan_out.join().await;
-        let consumed = match consumer {
-            Some((worker, _)) => worker.join().await,
+        let consumed = match consumed {
+            Some(worker) => worker.join().await,
             None => Ok(()),
         };
         accepted.and(broadcast).and(consumed)
@@ -164,16 +191,37 @@ fn open_consumer(queue: std::path::PathBuf, config: &Config, hub: Hub) -> Result
     Consumer::open(queue, options, hub)
 }
 
-fn listen(host: &str, port: u16) -> io::Result<std::net::TcpListener> {
+/// Waits a moment for somebody else to own the queue.
+async fn is_taken_over(queue: &Path) -> bool {
+    for _ in 0..TAKEOVER_CHECKS {
+        sleep(STANDBY_INTERVAL).await;
+        if Reader::is_owned(queue) {
+            return true;
+        }
+    }
+    false
+}
+
+fn listen(host: &str, port: u16, shares_port: bool) -> io::Result<std::net::TcpListener> {
     let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
     for address in (host, port).to_socket_addrs()? {
-        match std::net::TcpListener::bind(address) {
-            Ok(listener) => {
-                listener.set_nonblocking(true)?;
-                return Ok(listener);
-            }
+        // The port is shared only with the one that we take over from: with another it would be a mistake, and the system
+        // would give each of them half of the clients.
+        let free = if shares_port { Ok(()) } else { std::net::TcpListener::bind(address).map(drop) };
+        match free.and_then(|()| listen_sharing(address)) {
+            Ok(listener) => return Ok(listener),
             Err(error) => failure = error,
         }
     }
     Err(failure)
+}
+
+fn listen_sharing(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(LISTEN_BACKLOG)?;
+    Ok(socket.into())
 }

@@ -155,7 +155,9 @@ fn one_reader_owns_a_directory() {
     let reader = queue.reader();
     let second = Reader::open(queue.path(), ReaderOptions::default());
     assert!(matches!(second, Err(OpenError::Locked(path)) if path == queue.path()));
+    assert!(Reader::is_owned(&queue.path()));
     drop(reader);
+    assert!(!Reader::is_owned(&queue.path()));
     queue.reader();
 }
 

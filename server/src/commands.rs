@@ -1,0 +1,114 @@
+//! What the binary does besides serving: looking at a queue directory and after its failed entries.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use queue::{Backlog, EntryName, Failed, FailedEntry};
+
+/// `fastapi-broadcaster failed ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum FailedCommand {
+    /// Lists the failed entries with their reasons, oldest first
+    List,
+    /// Prints the content of a failed entry
+    Show {
+        /// Name as listed
+        name: EntryName,
+    },
+    /// Puts entries back into the queue; they are broadcast if they are events now
+    Retry(Selection),
+    /// Deletes entries
+    Drop(Selection),
+}
+
+/// `fastapi-broadcaster queue ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum QueueCommand {
+    /// Prints how many entries wait, and how long the oldest has
+    Stat,
+}
+
+/// Which failed entries are meant.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Selection {
+    /// Names as listed
+    names: Vec<EntryName>,
+    /// All of them
+    #[arg(long)]
+    all: bool,
+}
+
+pub(crate) fn failed(queue: &Path, command: FailedCommand) -> anyhow::Result<()> {
+    let folder = Failed::open(queue)?;
+    let mut out = io::stdout().lock();
+    let Some(folder) = folder else {
+        return match command {
+            FailedCommand::Show { name } => bail!("no entry has failed, so {name} has not"),
+            FailedCommand::Retry(Selection { names, .. }) | FailedCommand::Drop(Selection { names, .. })
+                if !names.is_empty() =>
+            {
+                bail!("no entry has failed, so {} has not", names[0])
+            }
+            _ => Ok(()),
+        };
+    };
+    match command {
+        FailedCommand::List => {
+            for FailedEntry { name, reason, bytes, age } in folder.list()? {
+                writeln!(out, "{name}\t{bytes} bytes\t{}\t{reason}", ago(age))?;
+            }
+        }
+        FailedCommand::Show { name } => out.write_all(&folder.read(&name)?)?,
+        FailedCommand::Retry(selection) => {
+            for name in selection.names(&folder)? {
+                folder.retry(&name)?;
+                writeln!(out, "{name}\tput back")?;
+            }
+        }
+        FailedCommand::Drop(selection) => {
+            for name in selection.names(&folder)? {
+                folder.drop_entry(&name)?;
+                writeln!(out, "{name}\tdeleted")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn stat(queue: &Path) -> anyhow::Result<()> {
+    let backlog = Backlog::of(queue).with_context(|| format!("cannot read {}", queue.display()))?;
+    let failed = match Failed::open(queue)? {
+        Some(folder) => folder.list()?.len(),
+        None => 0,
+    };
+    let mut out = io::stdout().lock();
+    writeln!(out, "waiting\t{}", backlog.entries)?;
+    writeln!(out, "oldest\t{}", backlog.oldest.map_or_else(|| "-".to_owned(), ago))?;
+    writeln!(out, "failed\t{failed}")?;
+    let owner = if queue::Reader::is_owned(queue) { "running" } else { "none" };
+    writeln!(out, "broadcaster\t{owner}")?;
+    Ok(())
+}
+
+impl Selection {
+    fn names(self, folder: &Failed) -> anyhow::Result<Vec<EntryName>> {
+        if self.all {
+            return Ok(folder.list()?.into_iter().map(|entry| entry.name).collect());
+        }
+        Ok(self.names)
+    }
+}
+
+/// An age in the largest unit that keeps it readable.
+fn ago(age: Duration) -> String {
+    match age.as_secs() {
+        secs @ 0..=119 => format!("{secs} s"),
+        secs @ 120..=7_199 => format!("{} min", secs / 60),
+        secs @ 7_200..=172_799 => format!("{} h", secs / 3_600),
+        secs => format!("{} d", secs / 86_400),
+    }
+}
