@@ -219,6 +219,10 @@ impl<A: Application> FanOut<A> {
                     self.close(key, position, disconnect, now);
                 }
             }
+            Command::Answer(answer) => {
+                // Whoever asked may have stopped waiting.
+                let _ = answer.send(());
+            }
             Command::Resume(id) => {
                 if let Some(key) = self.key(id) {
                     self.sessions[key].resume();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use mio::Waker;
 use mio::net::TcpStream;
+use tokio::sync::oneshot;
 
 use crate::application::Headers;
 use crate::disconnect::Disconnect;
@@ -57,6 +58,7 @@ pub(crate) enum Command {
     Send(SessionId, Box<[u8]>),
     Close(SessionId, Disconnect),
     Resume(SessionId),
+    Answer(oneshot::Sender<()>),
     Shutdown { grace: Duration },
 }
 
@@ -135,6 +137,13 @@ impl Hub {
     /// Ends a session with a close frame, after everything that was sent to it before.
     pub fn close(&self, session: SessionId, disconnect: Disconnect) {
         self.command(Command::Close(session, disconnect));
+    }
+
+    /// Returns once the hub's thread has had its turn: a sign of life.
+    pub async fn answers(&self) -> bool {
+        let (answer, answered) = oneshot::channel();
+        self.command(Command::Answer(answer));
+        answered.await.is_ok()
     }
 
     /// Appends frames that end at the given offsets. Returns the position behind them.

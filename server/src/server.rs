@@ -70,14 +70,39 @@ impl Server {
     /// # Errors
     /// When the address, the directory or a thread is not to be had.
     pub fn bind<A: Application>(config: Config, make_application: impl FnOnce(&Hub) -> A) -> Result<Server, BindError> {
+        Server::build(config, make_application, |config| {
+            listen(&config.host, config.port, config.shares_port).map_err(|cause| BindError::Listen {
+                host: config.host.clone(),
+                port: config.port,
+                cause,
+            })
+        })
+    }
+
+    /// The same on a socket that is listening already, such as one that systemd holds.
+    ///
+    /// # Errors
+    /// When the directory or a thread is not to be had.
+    pub fn bind_to<A: Application>(
+        listener: std::net::TcpListener,
+        config: Config,
+        make_application: impl FnOnce(&Hub) -> A,
+    ) -> Result<Server, BindError> {
+        Server::build(config, make_application, |_| {
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        })
+    }
+
+    fn build<A: Application>(
+        config: Config,
+        make_application: impl FnOnce(&Hub) -> A,
+        listen: impl FnOnce(&Config) -> Result<std::net::TcpListener, BindError>,
+    ) -> Result<Server, BindError> {
         let (fan_out, hub) = FanOut::new(config.limits.clone(), make_application)?;
         // The queue comes first: who does not own it has no business on the port.
         let consumer = config.queue.clone().map(|queue| open_consumer(queue, &config, hub.clone())).transpose()?;
-        let listener = listen(&config.host, config.port, config.shares_port).map_err(|cause| BindError::Listen {
-            host: config.host.clone(),
-            port: config.port,
-            cause,
-        })?;
+        let listener = listen(&config)?;
         let address = listener.local_addr()?;
         let fan_out = Worker::spawn("hub", || fan_out.run())?;
         let consumer = match consumer {

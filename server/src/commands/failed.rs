@@ -1,4 +1,4 @@
-//! What the binary does besides serving: looking at a queue directory and after its failed entries.
+//! `fastapi-broadcaster failed ...` and `queue ...`: a look into the queue directory and after its failed entries.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -104,7 +104,7 @@ impl Selection {
 }
 
 /// An age in the largest unit that keeps it readable.
-fn ago(age: Duration) -> String {
+pub(crate) fn ago(age: Duration) -> String {
     match age.as_secs() {
         secs @ 0..=119 => format!("{secs} s"),
         secs @ 120..=7_199 => format!("{} min", secs / 60),

@@ -1,0 +1,76 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use server::config::Settings;
+
+use crate::commands::doctor::DoctorArgs;
+use crate::commands::failed::{FailedCommand, QueueCommand};
+use crate::commands::generate::GenerateCommand;
+use crate::commands::listen::ListenArgs;
+use crate::commands::publish::PublishArgs;
+
+/// Drains a queue directory that PHP writes events to, and broadcasts them to every WebSocket client.
+#[derive(Debug, Parser)]
+#[command(name = "fastapi-broadcaster", version = VERSION, after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// TOML file with the same keys as the flags, with underscores
+    #[arg(long, short, value_name = "FILE", env = "FASTAPI_WS_CONFIG", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// How log lines on standard error look
+    #[arg(long, value_name = "FORMAT", env = "FASTAPI_WS_LOG_FORMAT", default_value = "human")]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Looks after the entries that were no events
+    #[command(subcommand)]
+    Failed(FailedCommand),
+    /// Looks at the queue directory
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Queues an event
+    Publish(PublishArgs),
+    /// Connects as a client and prints what it receives, a message a line
+    Listen(ListenArgs),
+    /// Checks directory, rights, limits, port and PHP, and says how to mend what is wrong
+    Doctor(DoctorArgs),
+    /// Prints a shell completion or the man page, for packagers
+    #[command(subcommand, hide = true)]
+    Generate(GenerateCommand),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines to read, coloured on a terminal
+    Human,
+    /// One JSON object a line
+    Json,
+}
+
+/// The version, with the commit in parentheses where the build was told it.
+const VERSION: &str = match option_env!("FASTAPI_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  fastapi-broadcaster --queue /var/lib/app/events
+  fastapi-broadcaster --queue /var/lib/app/events --listen 0.0.0.0:8081 --log-format json
+  WS_PORT=8090 fastapi-broadcaster --config /etc/fastapi-broadcaster.toml
+  fastapi-broadcaster publish order.created '{\"id\":7}' --queue /var/lib/app/events
+  fastapi-broadcaster listen ws://127.0.0.1:8081/
+  fastapi-broadcaster doctor --queue /var/lib/app/events
+  fastapi-broadcaster failed list --queue /var/lib/app/events
+
+A flag wins over its environment variable, that over the file, that over the default.
+RUST_LOG sets the log level: error, warn, info (default), debug, trace.
+SIGTERM or SIGINT stops: clients receive what was read and close code 1001. A second signal exits at once.
+Exit codes: 0 stopped, 64 bad arguments, configuration or queue directory, 1 any other failure.";

@@ -1,0 +1,258 @@
+//! `fastapi-broadcaster doctor`: looks at everything between PHP and a client, and says how to mend what is wrong.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use futures_util::StreamExt;
+use queue::{Backlog, Failed, Reader, ReaderOptions, Writer};
+use rustix::fs::inotify;
+use rustix::process::{Resource, getrlimit};
+use server::Config;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::commands::failed::ago;
+use crate::commands::listen;
+use crate::serve::DESCRIPTORS_BESIDE_CLIENTS;
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Also queue an event named doctor.ping and wait for it at this address, such as wss://example.com/ws. Every client
+    /// receives that event
+    #[arg(long)]
+    url: Option<String>,
+}
+
+/// How long an event may take through everything.
+const ROUND_TRIP_TIMEOUT: Duration = Duration::from_secs(10);
+/// A backlog older than this is not being read.
+const OLD_BACKLOG: Duration = Duration::from_secs(60);
+
+/// What was found, and what to do about it.
+enum Finding {
+    Good(String),
+    Note(String, String),
+    Bad(String, String),
+}
+
+use Finding::{Bad, Good, Note};
+
+pub(crate) fn run(config: &Config, queue: &Path, arguments: DoctorArgs) -> anyhow::Result<()> {
+    let mut findings = vec![directory(queue)];
+    if queue.is_dir() {
+        findings.extend([owner(queue), backlog(queue), failed(queue), watch(queue)]);
+    }
+    findings.extend([descriptors(config), port(config), php_extension()]);
+    if let Some(url) = &arguments.url {
+        findings.push(round_trip(queue, url));
+    }
+    let mut out = io::stdout().lock();
+    let colours = io::stdout().is_terminal();
+    for finding in &findings {
+        print(&mut out, finding, colours)?;
+    }
+    if findings.iter().any(|finding| matches!(finding, Bad(..))) {
+        bail!("something is wrong, see above");
+    }
+    Ok(())
+}
+
+fn print(out: &mut impl Write, finding: &Finding, colours: bool) -> io::Result<()> {
+    let (label, colour, text, remedy) = match finding {
+        Good(text) => ("ok  ", 32, text, None),
+        Note(text, remedy) => ("note", 33, text, Some(remedy)),
+        Bad(text, remedy) => ("BAD ", 31, text, Some(remedy)),
+    };
+    if colours {
+        writeln!(out, "\x1b[{colour}m{label}\x1b[0m {text}")?;
+    } else {
+        writeln!(out, "{label} {text}")?;
+    }
+    remedy.map_or(Ok(()), |remedy| writeln!(out, "     -> {remedy}"))
+}
+
+fn directory(queue: &Path) -> Finding {
+    let shown = queue.display();
+    let metadata = match fs::metadata(queue) {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            return Bad(
+                format!("queue directory {shown}: {error}"),
+                format!("install -d -o www-data -g www-data -m 2770 {shown}"),
+            );
+        }
+    };
+    let described = format!(
+        "queue directory {shown}, mode {:o}, user {}, group {}",
+        metadata.mode() & 0o7777,
+        metadata.uid(),
+        metadata.gid()
+    );
+    if metadata.mode() & 0o002 != 0 {
+        return Bad(described, format!("every user can speak to all clients: chmod o-w {shown}"));
+    }
+    if Reader::is_owned(queue) {
+        return Good(described);
+    }
+    match Reader::open(queue, ReaderOptions::default()) {
+        Err(error) => {
+            Bad(format!("{described}: {error}"), "run the broadcaster as a user of the directory's group".into())
+        }
+        Ok(_) if metadata.mode() & 0o2020 == 0o020 => Note(
+            format!("{described}, without the set-group-id bit"),
+            format!("if php-fpm runs as another user: chmod g+s {shown}"),
+        ),
+        Ok(_) => Good(described),
+    }
+}
+
+fn owner(queue: &Path) -> Finding {
+    if Reader::is_owned(queue) {
+        Good("a broadcaster reads the directory".into())
+    } else {
+        Note("no broadcaster reads the directory".into(), format!("fastapi-broadcaster --queue {}", queue.display()))
+    }
+}
+
+fn backlog(queue: &Path) -> Finding {
+    match Backlog::of(queue) {
+        Err(error) => Bad(format!("cannot list the entries: {error}"), "check the directory's owner and mode".into()),
+        Ok(Backlog { oldest: Some(oldest), entries }) if oldest > OLD_BACKLOG => Bad(
+            format!("{entries} events wait, the oldest for {}", ago(oldest)),
+            "see whether a broadcaster runs and what it logs; clients that read slowly hold it up for seconds only"
+                .into(),
+        ),
+        Ok(Backlog { entries, .. }) => Good(format!("{entries} events wait")),
+    }
+}
+
+fn failed(queue: &Path) -> Finding {
+    match Failed::open(queue).and_then(|folder| folder.map_or(Ok(Vec::new()), |folder| folder.list())) {
+        Err(error) => Bad(error.to_string(), "check the owner and mode of failed/".into()),
+        Ok(entries) if entries.is_empty() => Good("no entry has failed".into()),
+        Ok(entries) => Note(
+            format!("{} entries have failed, the last because: {}", entries.len(), entries[entries.len() - 1].reason),
+            "fastapi-broadcaster failed list".into(),
+        ),
+    }
+}
+
+fn watch(queue: &Path) -> Finding {
+    let watched = inotify::init(inotify::CreateFlags::CLOEXEC)
+        .and_then(|inotify| inotify::add_watch(&inotify, queue, inotify::WatchFlags::CREATE));
+    match watched {
+        Ok(_) => {
+            Good("the file system reports new events (inotify); network file systems only those of this machine".into())
+        }
+        Err(error) => Note(
+            format!("the file system reports no new events: {error}. They are found by a timer, a little later"),
+            "raise fs.inotify.max_user_instances and max_user_watches by sysctl".into(),
+        ),
+    }
+}
+
+fn descriptors(config: &Config) -> Finding {
+    let wanted = config.admission.max_connections as u64 + DESCRIPTORS_BESIDE_CLIENTS;
+    match getrlimit(Resource::Nofile).maximum {
+        Some(maximum) if maximum < wanted => Note(
+            format!(
+                "only {maximum} files may be open, and max_connections = {} needs {wanted}",
+                config.admission.max_connections
+            ),
+            format!("LimitNOFILE={wanted} in the unit, or a smaller max_connections (the limit is that of this shell)"),
+        ),
+        _ => Good(format!("{} clients fit into the limit of open files", config.admission.max_connections)),
+    }
+}
+
+fn port(config: &Config) -> Finding {
+    let address = format!("{}:{}", config.host, config.port);
+    let health = (config.host.as_str(), config.port)
+        .to_socket_addrs()
+        .and_then(|mut addresses| addresses.next().ok_or_else(|| io::Error::other("the name has no address")))
+        .and_then(|address| TcpStream::connect_timeout(&address, Duration::from_secs(3)))
+        .and_then(|mut stream| {
+            stream.set_read_timeout(Some(Duration::from_secs(3)))?;
+            stream.write_all(
+                format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
+            )?;
+            io::read_to_string(stream)
+        });
+    match health {
+        Ok(answer) if answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n") => {
+            Good(format!("a broadcaster answers on {address}"))
+        }
+        Ok(answer) => Bad(
+            format!("something else answers on {address}: {}", answer.lines().next().unwrap_or("nothing")),
+            "choose another port with --listen".into(),
+        ),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Note(
+            format!("nothing listens on {address}"),
+            "start the broadcaster, or say where it listens: --listen".into(),
+        ),
+        Err(error) => Bad(format!("{address}: {error}"), "check --listen".into()),
+    }
+}
+
+fn php_extension() -> Finding {
+    let php = std::env::var_os("PHP").unwrap_or_else(|| "php".into());
+    let shown = php.display().to_string();
+    match Command::new(&php).arg("-i").output() {
+        Err(error) => Note(format!("cannot run {shown}: {error}"), "set PHP to the path of your php".into()),
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            let settings: Vec<&str> = text.lines().filter(|line| line.starts_with("fastapi_websocket.")).collect();
+            if settings.is_empty() {
+                let ini = text.lines().find(|line| line.starts_with("Loaded Configuration File")).unwrap_or("php.ini");
+                return Bad(
+                    format!("{shown} has not loaded the extension fastapi_websocket ({ini})"),
+                    "extension=/path/to/libfastapi_websocket.so in php.ini, for cli and fpm each, then restart php-fpm"
+                        .into(),
+                );
+            }
+            Good(format!("{shown} (cli) has loaded the extension: {}", settings.join(", ")))
+        }
+    }
+}
+
+fn round_trip(queue: &Path, url: &str) -> Finding {
+    match try_round_trip(queue, url) {
+        Ok(took) => Good(format!("an event went from the directory to {url} in {:.1} ms", took.as_secs_f64() * 1e3)),
+        Err(error) => Bad(
+            format!("no round trip through {url}: {error:#}"),
+            "check the address, the proxy's upgrade headers, and that a broadcaster reads this directory".into(),
+        ),
+    }
+}
+
+fn try_round_trip(queue: &Path, url: &str) -> anyhow::Result<Duration> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let mut socket = listen::connect(url).await?;
+        let began = Instant::now();
+        let id = Writer::new(queue)
+            .enqueue(br#""doctor.ping""#, format!("{}", std::process::id()).as_bytes())
+            .context("cannot queue an event")?;
+        let wanted = format!(r#"{{"event":"doctor.ping","payload":{},"#, std::process::id());
+        let arrival = async {
+            while let Some(message) = socket.next().await {
+                if let Message::Text(text) = message?
+                    && text.starts_with(&wanted)
+                {
+                    return Ok(began.elapsed());
+                }
+            }
+            bail!("the connection has ended");
+        };
+        tokio::time::timeout(ROUND_TRIP_TIMEOUT, arrival)
+            .await
+            .with_context(|| format!("event {id} did not arrive within {} s", ROUND_TRIP_TIMEOUT.as_secs()))?
+    })
+}

@@ -1,0 +1,57 @@
+//! `fastapi-broadcaster listen`: a client for the shell.
+
+use std::io::{self, Write};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use futures_util::StreamExt;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+#[derive(Debug, Args)]
+pub(crate) struct ListenArgs {
+    /// Address as a page would use it, such as wss://example.com/ws
+    url: String,
+    /// Stop after so many messages
+    #[arg(long, short = 'n', value_name = "COUNT")]
+    count: Option<u64>,
+}
+
+pub(crate) fn run(arguments: ListenArgs) -> anyhow::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let mut socket = connect(&arguments.url).await?;
+        let mut out = io::stdout().lock();
+        let mut left = arguments.count.unwrap_or(u64::MAX);
+        while left > 0 {
+            match socket.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    writeln!(out, "{text}")?;
+                    out.flush()?;
+                    left -= 1;
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    let code = frame.as_ref().map_or(1005, |frame| u16::from(frame.code));
+                    let reason = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
+                    bail!("the server closed the connection with code {code} {reason}");
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(error).context("the connection broke"),
+                None => bail!("the connection has ended"),
+            }
+        }
+        // The server learns of our end by the socket's.
+        let _ = socket.close(None).await;
+        Ok(())
+    })
+}
+
+pub(crate) async fn connect(url: &str) -> anyhow::Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
+    // It fails only if a provider is set already, and then there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (socket, _) =
+        tokio_tungstenite::connect_async(url).await.with_context(|| format!("cannot connect to {url}"))?;
+    Ok(socket)
+}

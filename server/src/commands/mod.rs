@@ -1,0 +1,7 @@
+//! What the binary does besides serving, one file a command.
+
+pub(crate) mod doctor;
+pub(crate) mod failed;
+pub(crate) mod generate;
+pub(crate) mod listen;
+pub(crate) mod publish;

@@ -1,0 +1,33 @@
+//! `fastapi-broadcaster publish`: queues an event from the shell, as `queueEvent()` does from PHP.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::Context;
+use clap::Args;
+use queue::Writer;
+use serde_json::value::RawValue;
+
+#[derive(Debug, Args)]
+pub(crate) struct PublishArgs {
+    /// Name of the event
+    event: String,
+    /// Payload as JSON, or - to read it from standard input
+    #[arg(default_value = "null")]
+    payload: String,
+}
+
+pub(crate) fn run(queue: &Path, max_event_bytes: u64, arguments: PublishArgs) -> anyhow::Result<()> {
+    let mut payload = arguments.payload;
+    if payload == "-" {
+        payload.clear();
+        io::stdin().read_to_string(&mut payload).context("cannot read the payload from standard input")?;
+    }
+    let payload: &RawValue = serde_json::from_str(&payload)
+        .context("the payload is not valid JSON; a text needs quotes of its own, as in '\"text\"'")?;
+    let name = serde_json::to_string(&arguments.event)?;
+    Writer::new(queue)
+        .max_event_bytes(usize::try_from(max_event_bytes).unwrap_or(usize::MAX))
+        .enqueue(name.as_bytes(), payload.get().as_bytes())?;
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! Serving: standing by, starting, stopping on a signal.
+
+use std::path::Path;
+
+use anyhow::Context;
+use queue::OpenError;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use server::server::{BindError, STANDBY_INTERVAL, Server};
+use server::signal::Signals;
+use server::{Config, NoApplication};
+use tracing::{info, warn};
+
+use crate::args::LogFormat;
+use crate::logging;
+use crate::systemd;
+
+/// Files that are open beside the clients' sockets: the queue, epoll, inotify, wake-ups, standard streams.
+pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
+
+pub(crate) fn run(config: Config, queue: &Path, log_format: LogFormat) -> anyhow::Result<()> {
+    logging::start(log_format);
+    raise_descriptor_limit(config.admission.max_connections as u64);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let mut signals = Signals::new().context("cannot listen to signals")?;
+        let Some(server) = bind_or_stand_by(config, queue, &mut signals).await? else { return Ok(()) };
+        info!(address = %server.local_addr(), queue = %queue.display(), "listening");
+        let watchdog = systemd::ready(server.hub().clone());
+        server.run(stop_on_signal(signals)).await?;
+        watchdog.stop().await;
+        info!("stopped");
+        Ok(())
+    })
+}
+
+/// Returns the server once it owns the queue; none if a signal came first.
+async fn bind_or_stand_by(mut config: Config, queue: &Path, signals: &mut Signals) -> anyhow::Result<Option<Server>> {
+    let socket = systemd::socket()?;
+    loop {
+        let bound = match &socket {
+            Some(socket) => Server::bind_to(socket.try_clone()?, config.clone(), |_| NoApplication),
+            None => Server::bind(config.clone(), |_| NoApplication),
+        };
+        match bound {
+            Err(BindError::Queue(OpenError::Locked(_))) => {
+                if !std::mem::replace(&mut config.shares_port, true) {
+                    info!(queue = %queue.display(), "another broadcaster owns the queue, waiting to take over");
+                    systemd::standing_by();
+                }
+                tokio::select! {
+                    signal = signals.next() => {
+                        info!(signal, "stopped while waiting");
+                        return Ok(None);
+                    }
+                    () = tokio::time::sleep(STANDBY_INTERVAL) => {}
+                }
+            }
+            bound => return Ok(Some(bound?)),
+        }
+    }
+}
+
+/// Returns at the first signal. A second one ends the process at once: nothing waits for this task, since it waits for
+/// nothing but that.
+async fn stop_on_signal(mut signals: Signals) {
+    let signal = signals.next().await;
+    info!(signal, "stopping, a second signal exits at once");
+    systemd::stopping();
+    tokio::spawn(async move {
+        let signal = signals.next().await;
+        warn!(signal, "exiting at once");
+        std::process::exit(1);
+    });
+}
+
+/// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select().
+fn raise_descriptor_limit(max_connections: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = max_connections + DESCRIPTORS_BESIDE_CLIENTS;
+    let reachable = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    if limit.current.is_some_and(|current| current < reachable) {
+        let raised = Rlimit { current: Some(reachable), maximum: limit.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            warn!(%error, "cannot raise the limit of open files");
+        }
+    }
+    if reachable < wanted {
+        warn!(
+            limit = reachable,
+            wanted, "fewer files may be open than max_connections needs (LimitNOFILE, ulimit -Hn)"
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! What systemd offers, where it started us: a socket that outlives restarts, notice of our state, and a watchdog
+//! (sd_listen_fds(3), sd_notify(3)). Elsewhere nothing here does anything.
+
+use std::net::TcpListener;
+
+use anyhow::{Context, bail};
+use listenfd::ListenFd;
+use sd_notify::NotifyState;
+use server::Hub;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+/// The listening socket that was passed to us, if one was.
+pub(crate) fn socket() -> anyhow::Result<Option<TcpListener>> {
+    let mut passed = ListenFd::from_env();
+    if passed.len() > 1 {
+        bail!(
+            "systemd passed {} sockets, and this service takes one: one ListenStream= in its socket unit",
+            passed.len()
+        );
+    }
+    let socket = passed.take_tcp_listener(0).context("the socket that systemd passed is no TCP socket")?;
+    if socket.is_some() {
+        info!("listening on the socket of the service manager, --listen is not used");
+    }
+    Ok(socket)
+}
+
+/// Tells that clients are served, and keeps the watchdog quiet as long as the hub answers.
+pub(crate) fn ready(hub: Hub) -> Watchdog {
+    notify(&[NotifyState::Ready, NotifyState::Status("serving")]);
+    let task = sd_notify::watchdog_enabled().map(|interval| {
+        tokio::spawn(async move {
+            while hub.answers().await {
+                notify(&[NotifyState::Watchdog]);
+                tokio::time::sleep(interval / 3).await;
+            }
+        })
+    });
+    Watchdog { task }
+}
+
+/// Tells that another broadcaster serves. The service counts as started: it does what it is there for.
+pub(crate) fn standing_by() {
+    notify(&[NotifyState::Ready, NotifyState::Status("waiting to take over the queue")]);
+}
+
+pub(crate) fn stopping() {
+    notify(&[NotifyState::Stopping, NotifyState::Status("closing clients")]);
+}
+
+/// The task behind the watchdog.
+pub(crate) struct Watchdog {
+    task: Option<JoinHandle<()>>,
+}
+
+impl Watchdog {
+    pub(crate) async fn stop(self) {
+        if let Some(task) = self.task {
+            task.abort();
+            // It was aborted or has ended with the hub.
+            let _ = task.await;
+        }
+    }
+}
+
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        warn!(%error, "cannot tell the service manager");
+    }
+}
