@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use server::config::Settings;
 
 use crate::commands::doctor::DoctorArgs;
@@ -25,6 +26,20 @@ pub(crate) struct Args {
     /// How log lines on standard error look
     #[arg(long, value_name = "FORMAT", env = "FASTAPI_WS_LOG_FORMAT", default_value = "human")]
     pub(crate) log_format: LogFormat,
+}
+
+impl Args {
+    /// Parses the command line and the environment.
+    pub(crate) fn from_process() -> Result<Args, clap::Error> {
+        let matches = Args::command().try_get_matches()?;
+        let mut args = Args::from_arg_matches(&matches)?;
+        // --host and --port are weaker than --listen, but stronger than a variable.
+        let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        if (given("host") || given("port")) && !given("listen") {
+            args.settings.listen = None;
+        }
+        Ok(args)
+    }
 }
 
 #[derive(Debug, Subcommand)]

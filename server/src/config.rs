@@ -182,8 +182,10 @@ impl Settings {
     pub fn from_file(path: &Path) -> Result<Settings, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
         toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-            let problem = format!("line {line}: {}", error.message().replace('\n', " "));
+            // The message alone does not say at which key; the line does.
+            let number = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            let line = text.lines().nth(number - 1).unwrap_or_default().trim();
+            let problem = format!("line {number}, `{line}`: {}", error.message().replace('\n', " "));
             ConfigError::Parse { path: path.to_owned(), problem }
         })
     }
@@ -345,6 +347,21 @@ mod tests {
         ] {
             let error = settings(text).resolve().expect_err(text).to_string();
             assert!(error.starts_with(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_mistake_is_refused_with_line_and_key() {
+        let directory = tempfile::TempDir::new().expect("a directory");
+        let path = directory.path().join("broadcaster.toml");
+        for (text, told) in [
+            ("# comment\nping_interval_secs = 'soon'", "line 2, `ping_interval_secs = 'soon'`: invalid type"),
+            ("a = 1\nport = 1", "line 1, `a = 1`: unknown field `a`"),
+            ("port = ", "line 1, `port =`: "),
+        ] {
+            std::fs::write(&path, text).expect("a file");
+            let error = Settings::from_file(&path).expect_err(text).to_string();
+            assert!(error.contains(told) && error.contains("broadcaster.toml"), "{error}");
         }
     }
 

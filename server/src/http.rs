@@ -122,6 +122,25 @@ impl Head {
     }
 }
 
+/// Does with the beginning of a request what the server does, but for the network. Returns whether the head is complete
+/// or refused.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn try_head(received: &[u8]) -> bool {
+    let Ok(parsed) = Head::parse(received) else { return true };
+    let Some(head) = parsed else { return received.len() > MAX_HEAD_BYTES };
+    assert!(head.length <= received.len());
+    AllowedOrigins::new(vec![crate::origin::Rule::SameHost]).admit(head.header("origin"), head.header("host"));
+    if head.is_upgrade()
+        && let Ok(request) = head.to_request()
+        && let Ok(created) = create_response(&request)
+    {
+        let mut response = Vec::new();
+        write_response(&mut response, &created).expect("a Vec takes every write");
+        assert!(response.starts_with(b"HTTP/1.1 101 "));
+    }
+    true
+}
+
 async fn read_head(stream: &mut TcpStream, received: &mut Vec<u8>) -> Result<Head, HttpError> {
     loop {
         if stream.read_buf(received).await? == 0 {

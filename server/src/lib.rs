@@ -14,6 +14,9 @@ pub mod config;
 mod consumer;
 pub mod disconnect;
 mod fan_out;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 pub mod hub;
 mod listener;

@@ -35,6 +35,14 @@ pub(crate) struct Permit {
     _address: Option<Counted>,
 }
 
+#[cfg(feature = "fuzzing")]
+impl Permit {
+    pub(crate) fn for_fuzzing() -> Permit {
+        let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a new semaphore has its permits");
+        Permit { _slot: slot, _address: None }
+    }
+}
+
 /// How many connections each address has.
 type Addresses = Arc<Mutex<HashMap<IpAddr, usize>>>;
 

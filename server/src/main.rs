@@ -9,7 +9,6 @@ mod systemd;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
 use server::Config;
 use server::config::Settings;
 use server::server::BindError;
@@ -21,7 +20,7 @@ use crate::commands::{doctor, failed, generate, listen, publish};
 const EX_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::from_process() {
         Ok(args) => args,
         Err(error) if error.use_stderr() => {
             let text = error.to_string();

@@ -1,0 +1,185 @@
+//! Doors for the fuzz targets in `fuzz/`: what a client's bytes reach, without a port and without threads. Only there with
+//! the feature `fuzzing`; no part of the server's interface.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
+
+use tungstenite::protocol::frame::Frame;
+use tungstenite::protocol::frame::coding::OpCode;
+
+use crate::disconnect::Disconnect;
+use crate::hub::{Connection, SessionId};
+use crate::listener::Permit;
+use crate::log::Log;
+use crate::message;
+use crate::session::{Heard, Session, Written};
+
+const LOG_BYTES: usize = 64 * 1024;
+const MAX_MESSAGE_BYTES: usize = 4096;
+/// What a socket takes before it is full: little, so that frames are written in parts.
+const SOCKET_BYTES: usize = 4096;
+
+/// Reads the head of a request as the server does, piece by piece, and answers the handshake that it may be.
+pub fn handshake(bytes: &[u8]) {
+    let (piece, bytes) = bytes.split_first().map_or((1, bytes), |(first, rest)| (usize::from(*first).max(1), rest));
+    let mut end = 0;
+    while end < bytes.len() {
+        end = (end + piece).min(bytes.len());
+        if crate::http::try_head(&bytes[..end]) {
+            return;
+        }
+    }
+}
+
+/// Plays a script of what a client sends and what the server does meanwhile against one session, and checks everything
+/// that the client receives.
+///
+/// # Panics
+/// When the client receives anything but whole frames: those of the log in order, and nothing after a close frame.
+pub fn session(script: &[u8]) {
+    let Some(mut play) = Play::new() else { return };
+    let mut script = script.iter().copied();
+    while let Some(step) = script.next() {
+        let argument = script.next().unwrap_or(0);
+        let mut take = |count: u8| script.by_ref().take(usize::from(count)).collect::<Vec<u8>>();
+        match step % 10 {
+            0 | 1 => play.say(&take(argument)),
+            // A frame with a correct head, which mutations of raw bytes seldom find.
+            2..=4 => {
+                let opcode = OpCode::from(argument & 0x0f);
+                let payload = take(step / 2);
+                let mut frame = Frame::message(payload, opcode, argument & 0x80 != 0);
+                frame.header_mut().mask = Some([step, argument, 7, 0]);
+                frame.header_mut().rsv1 = argument & 0x40 != 0;
+                let mut bytes = Vec::new();
+                frame.format(&mut bytes).expect("a Vec takes every write");
+                play.say(&bytes);
+            }
+            5 => play.broadcast(usize::from(argument) * 64),
+            6 => play.session.send(play.log.head(), message::encode_binary(&take(argument)).into()),
+            7 => play.session.ping(&play.log, play.now),
+            8 if argument & 1 == 0 => play.session.resume(),
+            8 => play.takes_messages = argument & 2 != 0,
+            _ if argument & 1 == 0 => play.session.close(play.log.head(), Disconnect::Shutdown),
+            _ => play.session.fall_out(&play.log, Disconnect::Slow),
+        }
+        if play.turn(argument & 4 != 0).is_break() {
+            break;
+        }
+    }
+    play.finish();
+}
+
+struct Play {
+    client: UnixStream,
+    session: Session,
+    log: Log,
+    now: Instant,
+    takes_messages: bool,
+    broadcast: u32,
+    received: Vec<u8>,
+}
+
+impl Play {
+    fn new() -> Option<Play> {
+        let (client, server) = UnixStream::pair().ok()?;
+        client.set_nonblocking(true).ok()?;
+        server.set_nonblocking(true).ok()?;
+        socket2::SockRef::from(&server).set_send_buffer_size(SOCKET_BYTES).ok()?;
+        let stream = mio::net::TcpStream::from_std(TcpStream::from(OwnedFd::from(server)));
+        let connection =
+            Connection { stream, response: Vec::new(), received: Vec::new(), permit: Permit::for_fuzzing() };
+        let now = Instant::now();
+        let session = Session::new(SessionId(1), 0, connection, MAX_MESSAGE_BYTES, now);
+        let log = Log::new(LOG_BYTES);
+        Some(Play { client, session, log, now, takes_messages: true, broadcast: 0, received: Vec::new() })
+    }
+
+    fn say(&mut self, mut bytes: &[u8]) {
+        while let Ok(written) = self.client.write(bytes) {
+            bytes = &bytes[written..];
+            if bytes.is_empty() || written == 0 {
+                return;
+            }
+        }
+    }
+
+    fn broadcast(&mut self, length: usize) {
+        let frame = message::encode_text(&format!("{:08}{}", self.broadcast, "x".repeat(length)));
+        self.broadcast += 1;
+        let end = self.log.head() + frame.len() as u64;
+        self.log.append(&frame, [end]);
+        if self.session.needs().is_some_and(|position| position < self.log.overflow()) {
+            self.session.fall_out(&self.log, Disconnect::Slow);
+        }
+    }
+
+    /// What the hub does for a session whose socket has something to say.
+    fn turn(&mut self, client_reads: bool) -> ControlFlow<()> {
+        let takes_messages = self.takes_messages;
+        let heard = self.session.read(&self.log, self.now, |_| match takes_messages {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        });
+        let written = self.session.write(&self.log, self.now);
+        if client_reads {
+            self.listen();
+        }
+        self.log.release(self.session.needs().unwrap_or(self.log.head()));
+        match (heard, written) {
+            (Heard::Ended, _) | (_, Ok(Written::Finished) | Err(_)) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn listen(&mut self) {
+        let mut buffer = [0; 4096];
+        loop {
+            match self.client.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(read) => self.received.extend_from_slice(&buffer[..read]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn finish(mut self) {
+        self.listen();
+        let mut bytes = self.received.as_slice();
+        let (mut next, mut closed) = (0, false);
+        while let Some((opcode, payload, rest)) = split_frame(bytes) {
+            assert!(!closed, "a frame after the close frame");
+            match opcode {
+                1 => {
+                    assert!(payload.starts_with(format!("{next:08}").as_bytes()), "frame {next} of the log is missing");
+                    next += 1;
+                }
+                2 | 9 | 10 => {}
+                8 => closed = true,
+                other => panic!("a frame with the opcode {other}"),
+            }
+            bytes = rest;
+        }
+    }
+}
+
+/// Splits a server's frame off. None if it is not all there.
+fn split_frame(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&[first, second], rest) = bytes.split_first_chunk()?;
+    assert_eq!(first & 0xf0, 0x80, "a fragment or reserved bits: {first:x}");
+    assert_eq!(second & 0x80, 0, "a masked frame");
+    let (length, rest) = match second {
+        126 => rest.split_first_chunk().map(|(length, rest)| (u64::from(u16::from_be_bytes(*length)), rest))?,
+        127 => rest.split_first_chunk().map(|(length, rest)| (u64::from_be_bytes(*length), rest))?,
+        length => (u64::from(length), rest),
+    };
+    assert!(first < 0x88 || length <= 125, "a control frame of {length} bytes");
+    assert!(length <= LOG_BYTES as u64, "a frame of {length} bytes");
+    let (payload, rest) = rest.split_at_checked(length as usize)?;
+    Some((first & 0x0f, payload, rest))
+}
