@@ -1,0 +1,81 @@
+# The one door: everything a developer or CI does is a target here. `make help` lists them.
+#
+# PHP, PHP_CONFIG, PHP_FPM and NGINX choose other programs than those in PATH; CARGO_FLAGS goes to every cargo build.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO_FLAGS ?=
+target := $(abspath $(or $(CARGO_TARGET_DIR),target))
+extension := $(target)/release/libfastapi_websocket.so
+broadcaster := $(target)/release/fastapi-broadcaster
+
+# Build scripts want paths, people write names.
+ifneq ($(PHP),)
+export PHP := $(or $(shell command -v $(PHP)),$(PHP))
+endif
+ifneq ($(PHP_CONFIG),)
+export PHP_CONFIG := $(or $(shell command -v $(PHP_CONFIG)),$(PHP_CONFIG))
+endif
+export FASTAPI_EXTENSION := $(extension)
+export FASTAPI_BROADCASTER := $(broadcaster)
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Build, start the broadcaster and a PHP endpoint, print the address of a page to try it
+	@exec examples/run
+
+.PHONY: test
+test: setup rust-test php-test e2e ## Run all tests: Rust, PHP extension, end to end
+
+.PHONY: build
+build: setup-run ## Build the extension and the broadcaster for release
+	cargo build --release $(CARGO_FLAGS) -p fastapi_websocket -p fastapi-broadcaster
+
+# In the dev profile: its debug assertions and overflow checks are worth more to tests than its speed.
+.PHONY: rust-test
+rust-test: ## Test the Rust crates
+	cargo test $(CARGO_FLAGS) -p fastapi-websocket-queue -p fastapi-broadcaster
+
+.PHONY: php-test
+php-test: build ## Test the extension with PHP's own run-tests.php
+	php-tests/run $(extension)
+
+.PHONY: e2e
+e2e: setup build ## Test the whole path: PHP, php-fpm behind nginx, broadcaster, clients
+	cargo test $(CARGO_FLAGS) -p e2e
+
+.PHONY: lint
+lint: setup-run ## Check format, clippy, scripts, PHP syntax and the queue's dependencies
+	cargo fmt --all --check
+	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+	.ci/check-scripts
+	.ci/check-queue
+
+.PHONY: fmt
+fmt: ## Format the Rust code
+	cargo fmt --all
+
+.PHONY: bench
+bench: build ## Measure, where bench/ has something to run
+	@if [ -x bench/run ]; then exec bench/run; else echo "bench/run does not exist yet"; fi
+
+.PHONY: valgrind
+valgrind: setup-valgrind build ## Check 100,000 calls of queueEvent for memory errors and leaks
+	php-tests/valgrind $(extension)
+
+.PHONY: setup
+setup: ## Install what run and test need and the system lacks
+	@setup/install test
+
+.PHONY: setup-run setup-valgrind
+setup-run setup-valgrind: setup-%:
+	@setup/install $*
+
+.PHONY: clean
+clean: ## Remove what was built
+	cargo clean

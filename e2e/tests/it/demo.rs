@@ -1,0 +1,59 @@
+//! What `make run` shows to a new user.
+
+use hyper::StatusCode;
+
+use crate::harness::{Client, Demo, get, post_json};
+
+#[tokio::test]
+async fn a_posted_event_arrives_at_the_address_that_the_page_is_told() {
+    let demo = Demo::start().await;
+
+    let (status, page) = get(demo.address(), "/").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(page.contains("config.json") && page.contains("api/events"), "{page}");
+
+    let (_, config) = get(demo.address(), "/config.json").await;
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    let websocket = config["websocketUrl"].as_str().and_then(|url| url.strip_prefix("ws://")?.strip_suffix('/'));
+    let mut client = Client::connect(websocket.unwrap().parse().unwrap(), "/").await;
+
+    let event = r#"{"event":"order.created","payload":{"id":7,"empty":{},"name":"Zoë"}}"#;
+    let (status, answer) = post_json(demo.address(), "/api/events", event).await;
+    assert_eq!((status, answer.trim()), (StatusCode::ACCEPTED, r#"{"queued":true,"event":"order.created"}"#));
+    let message = client.messages(1).await.remove(0);
+    assert_eq!(message.event, "order.created");
+    assert_eq!(message.payload, r#"{"id":7,"empty":{},"name":"Zo\u00eb"}"#);
+}
+
+#[tokio::test]
+async fn requests_that_queue_nothing_say_why() {
+    let demo = Demo::start().await;
+    for (body, status) in [
+        ("", StatusCode::BAD_REQUEST),
+        ("[]", StatusCode::BAD_REQUEST),
+        (r#"{"payload":1}"#, StatusCode::BAD_REQUEST),
+        (r#"{"event":""}"#, StatusCode::BAD_REQUEST),
+    ] {
+        let (answered, answer) = post_json(demo.address(), "/api/events", body).await;
+        assert!(answered == status && answer.contains("error"), "{body}: {answered}, {answer}");
+    }
+    assert_eq!(get(demo.address(), "/api/events").await.0, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(get(demo.address(), "/../run").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn ctrl_c_stops_everything_and_leaves_nothing() {
+    let demo = Demo::start().await;
+    let (_, config) = get(demo.address(), "/config.json").await;
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    let websocket = config["websocketUrl"].as_str().unwrap().to_owned();
+    let page = demo.address();
+
+    let (status, files_left) = demo.interrupt().await;
+
+    assert_eq!((status.code(), files_left), (Some(0), 0));
+    let broadcaster = websocket.trim_start_matches("ws://").trim_end_matches('/').to_owned();
+    for address in [page.to_string(), broadcaster] {
+        assert!(std::net::TcpStream::connect(&address).is_err(), "{address} still answers");
+    }
+}

@@ -1,0 +1,44 @@
+//! What `make run` starts, on ports of the system's choice.
+
+use std::net::SocketAddr;
+use std::process::ExitStatus;
+
+use tempfile::TempDir;
+
+use super::built;
+use super::process::{Process, Signal};
+use super::queue_dir::temporary_directory;
+
+pub(crate) struct Demo {
+    process: Process,
+    page: SocketAddr,
+    temporary: TempDir,
+}
+
+impl Demo {
+    pub(crate) async fn start() -> Demo {
+        let temporary = temporary_directory();
+        let mut command = Process::command(built::repository().join("examples/run"));
+        command
+            .env("PORT", "0")
+            .env("TMPDIR", temporary.path())
+            .env("FASTAPI_BROADCASTER", built::broadcaster())
+            .env("FASTAPI_EXTENSION", built::extension());
+        let mut process = Process::spawn(command.env_remove("WS_HOST").env_remove("WS_PORT"));
+        let page = |line: &str| line.trim().strip_prefix("Open  http://")?.strip_suffix('/')?.parse().ok();
+        let page = process.line("it prints the page's address", page).await.expect("the demo starts");
+        Demo { process, page, temporary }
+    }
+
+    /// Where the page is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.page
+    }
+
+    /// Presses Ctrl-C. Returns how it ended and how many files it left behind.
+    pub(crate) async fn interrupt(mut self) -> (ExitStatus, usize) {
+        self.process.signal(Signal::INT);
+        let status = self.process.exit().await;
+        (status, self.temporary.path().read_dir().unwrap().count())
+    }
+}

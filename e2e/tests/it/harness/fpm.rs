@@ -1,0 +1,63 @@
+//! A php-fpm master with the extension, whose workers answer every request with one script.
+
+use std::fs;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use super::process::Process;
+use super::queue_dir::temporary_directory;
+use super::{NOBODY, QueueDir, built, is_root, php};
+
+pub(crate) struct Fpm {
+    _master: Process,
+    directory: TempDir,
+    queue: PathBuf,
+}
+
+impl Fpm {
+    /// Starts it, and returns when its workers are ready. As root, the workers run as another user.
+    pub(crate) async fn start(queue: &QueueDir, script: &str) -> Fpm {
+        let directory = temporary_directory();
+        // The workers' user may not be able to enter the source tree.
+        fs::copy(php::script_path(script), directory.path().join("script.php")).unwrap();
+        let user = if is_root() { format!("user = {NOBODY}\ngroup = {NOBODY}") } else { String::new() };
+        // Its parser refuses indented lines.
+        let configuration = format!(
+            "[global]\n\
+             error_log = {path}/error.log\n\
+             daemonize = no\n\
+             [workers]\n\
+             {user}\n\
+             listen = {path}/socket\n\
+             listen.mode = 0666\n\
+             pm = static\n\
+             pm.max_children = 4\n\
+             ; Workers are replaced while producers are at work.\n\
+             pm.max_requests = 20\n\
+             catch_workers_output = yes\n",
+            path = directory.path().display(),
+        );
+        let configuration_path = directory.path().join("php-fpm.conf");
+        fs::write(&configuration_path, configuration).unwrap();
+        let mut command = Process::command(built::server_program("php-fpm"));
+        command.arg("-n").arg("-d").arg(php::extension_setting()).arg("--nodaemonize").arg("--force-stderr");
+        let mut master = Process::spawn(command.arg("--fpm-config").arg(configuration_path));
+        let ready = |line: &str| line.contains("ready to handle connections").then_some(());
+        master.line("it is ready", ready).await.expect("php-fpm starts");
+        Fpm { _master: master, directory, queue: queue.path() }
+    }
+
+    /// nginx's directives that pass a request to the workers.
+    pub(crate) fn nginx_directives(&self) -> String {
+        format!(
+            "fastcgi_pass unix:{path}/socket;
+             fastcgi_param REQUEST_METHOD $request_method;
+             fastcgi_param QUERY_STRING $query_string;
+             fastcgi_param SCRIPT_FILENAME {path}/script.php;
+             fastcgi_param QUEUE {queue};",
+            path = self.directory.path().display(),
+            queue = self.queue.display(),
+        )
+    }
+}

@@ -1,0 +1,47 @@
+//! Plain HTTP requests, each on a connection of its own.
+
+use std::net::SocketAddr;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::wait::within_deadline;
+
+pub(crate) async fn get(address: SocketAddr, path: &str) -> (StatusCode, String) {
+    request(address, Method::GET, path, "").await
+}
+
+pub(crate) async fn post_json(address: SocketAddr, path: &str, body: &str) -> (StatusCode, String) {
+    request(address, Method::POST, path, body).await
+}
+
+async fn request(address: SocketAddr, method: Method, path: &str, body: &str) -> (StatusCode, String) {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("Host", address.to_string())
+        .header("Content-Type", "application/json")
+        .header("Connection", "close")
+        .body(Full::new(Bytes::from(body.to_owned())))
+        .unwrap();
+    let exchange = async {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let (response, ended) = tokio::join!(
+            async {
+                let response = sender.send_request(request).await.expect("an HTTP answer");
+                let status = response.status();
+                let body = response.into_body().collect().await.expect("a whole body").to_bytes();
+                drop(sender);
+                (status, String::from_utf8(body.to_vec()).unwrap())
+            },
+            connection
+        );
+        let _ = ended; // A server may reset the connection after its answer.
+        response
+    };
+    within_deadline(&format!("the answer to {path}"), exchange).await
+}

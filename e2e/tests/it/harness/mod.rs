@@ -1,0 +1,32 @@
+//! The parts of a deployment as values: created they run, dropped they are gone.
+
+mod broadcaster;
+mod built;
+mod client;
+mod demo;
+mod fpm;
+mod http;
+mod nginx;
+mod php;
+mod process;
+mod queue_dir;
+mod wait;
+
+pub(crate) use broadcaster::{Broadcaster, Standby};
+pub(crate) use client::{Client, Message};
+pub(crate) use demo::Demo;
+pub(crate) use fpm::Fpm;
+pub(crate) use http::{get, post_json};
+pub(crate) use nginx::Nginx;
+pub(crate) use php::Php;
+pub(crate) use process::{Process, Signal};
+pub(crate) use queue_dir::QueueDir;
+pub(crate) use wait::eventually;
+
+/// An ordinary user and group for what must not run as root; 65534 is "nobody" on every Linux system.
+pub(crate) const NOBODY: u32 = 65534;
+
+/// Tells whether the tests may act as other users.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}

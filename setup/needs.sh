@@ -1,0 +1,115 @@
+# What this project needs from the system, and how each need is checked: by using it, because an installed package may
+# still not work (libclang without its headers, php-config of another PHP). Sourced by `install`.
+#
+# Each check prints nothing when it succeeds, and one line that says what is wrong when it fails. Runs in the repository's
+# root, with a directory of temporary files in `scratch`.
+# shellcheck shell=bash
+
+: "${scratch:?}"
+php=${PHP:-php}
+php_config=${PHP_CONFIG:-php-config}
+
+# Needs by profile. Each profile includes the one before.
+needs_of() {
+    case "$1" in
+        run) echo cc php php-dev libclang ;;
+        test) echo cc php php-dev libclang php-fpm nginx ;;
+        valgrind) echo cc php php-dev libclang valgrind ;;
+        *) return 1 ;;
+    esac
+}
+
+check() {
+    case "$1" in
+        cc) check_cc ;;
+        php) check_php ;;
+        php-dev) check_php_dev ;;
+        libclang) check_libclang ;;
+        php-fpm) check_php_fpm ;;
+        nginx) check_nginx ;;
+        valgrind) check_valgrind ;;
+    esac
+}
+
+check_cargo() {
+    local wanted found
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    if ! found=$(cargo --version 2>&1); then
+        echo "cargo does not run (${found##*: }): Rust $wanted or newer is needed"
+        return 1
+    fi
+    found=$(cut -d' ' -f2 <<<"$found")
+    if [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -n1)" != "$wanted" ]; then
+        echo "cargo is $found: Rust $wanted or newer is needed"
+        return 1
+    fi
+}
+
+check_cc() {
+    echo 'int main(void) { return 0; }' | cc -x c -o "$scratch/cc" - >/dev/null 2>&1 ||
+        fail "no C compiler: 'cc' does not compile and link a program"
+}
+
+check_php() {
+    local version
+    version=$("$php" -n -r 'echo PHP_VERSION;' 2>/dev/null) || fail "no PHP: '$php' does not run" || return
+    "$php" -n -r 'exit(PHP_VERSION_ID >= 80100 ? 0 : 1);' ||
+        fail "'$php' is PHP $version: PHP 8.1 or newer is needed"
+}
+
+check_php_dev() {
+    local ours theirs
+    theirs=$("$php_config" --vernum 2>/dev/null) || fail "no PHP headers: '$php_config' does not run" || return
+    ours=$("$php" -n -r 'echo PHP_VERSION_ID;' 2>/dev/null) || fail "no PHP whose headers to look for" || return
+    [ "$((ours / 100))" = "$((theirs / 100))" ] ||
+        fail "'$php_config' belongs to another PHP ($theirs) than '$php' ($ours): set PHP and PHP_CONFIG" || return
+    # shellcheck disable=SC2046 # the includes are several words
+    echo '#include <php.h>' | cc $("$php_config" --includes) -x c -fsyntax-only - >/dev/null 2>&1 ||
+        fail "no PHP headers: a C program cannot include php.h of '$php_config'"
+}
+
+check_libclang() {
+    [ -x "$scratch/cc" ] || fail "no libclang that could be tried without a C compiler" || return
+    # Where the bindgen crate looks as well.
+    local candidates
+    mapfile -t candidates < <(shopt -s nullglob; printf '%s\n' \
+        ${LIBCLANG_PATH:+"$LIBCLANG_PATH" "$LIBCLANG_PATH"/libclang*.so*} \
+        /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*-linux-gnu/libclang*.so* \
+        /usr/lib64/libclang*.so* /usr/lib/libclang*.so* /usr/local/lib/libclang*.so* | grep -v libclang-cpp)
+    cc -o "$scratch/libclang" setup/libclang.c -ldl >/dev/null 2>&1 || fail "no <dlfcn.h> to try libclang with" || return
+    "$scratch/libclang" "${candidates[@]}" 2>/dev/null ||
+        fail "no libclang that can read <stddef.h>: the library or its headers are missing"
+}
+
+check_php_fpm() {
+    setup/find php-fpm >/dev/null 2>&1 || fail "no php-fpm of the same version as '$php'"
+}
+
+check_nginx() {
+    local nginx kind temporary=
+    nginx=$(setup/find nginx) || fail "no nginx" || return
+    # Its own paths for temporary files belong to root.
+    for kind in client_body proxy fastcgi uwsgi scgi; do temporary+="${kind}_temp_path $scratch/$kind; "; done
+    cat >"$scratch/nginx" <<TEXT
+pid $scratch/pid;
+events {}
+http {
+    access_log off; $temporary
+    server {
+        listen unix:$scratch/socket;
+        location / { proxy_pass http://127.0.0.1; }
+        location /php { fastcgi_pass unix:$scratch/fpm; }
+    }
+}
+TEXT
+    "$nginx" -t -q -e stderr -c "$scratch/nginx" >/dev/null 2>&1 || fail "'$nginx' refuses a simple configuration"
+}
+
+check_valgrind() {
+    valgrind --version >/dev/null 2>&1 || fail "no valgrind"
+}
+
+fail() {
+    echo "$1"
+    return 1
+}

@@ -1,0 +1,39 @@
+# The names of apt packages that meet our needs, on Debian and Ubuntu. Sourced by `install` and `apt-install`.
+# shellcheck shell=bash
+
+# Prints the packages for the needs given, one per line.
+packages_of() {
+    local need
+    for need in "$@"; do
+        case "$need" in
+            cc) echo gcc libc6-dev ;;
+            php) echo "php$(php_series)-cli" ;;
+            php-dev) echo "php$(php_series)-dev" ;;
+            php-fpm) echo "php$(php_series)-fpm" ;;
+            libclang) libclang_packages ;;
+            nginx | valgrind) echo "$need" ;;
+        esac
+    done | tr ' ' '\n'
+}
+
+# The series of PHP, as in "8.2": that of the PHP which is there, else that of the distribution. Empty when unknown, which
+# leaves names like "php-cli" that mean the distribution's own.
+php_series() {
+    "${PHP:-php}" -n -r 'if (PHP_VERSION_ID < 80100) exit(1); echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;' 2>/dev/null ||
+        depended_on php-cli 's/^php\([0-9.]*\)-cli$/\1/p'
+}
+
+# libclang-dev would pull in a whole LLVM. The library and the compiler's headers are enough.
+libclang_packages() {
+    local series
+    series=$(depended_on libclang-dev 's/^libclang-\([0-9]*\)-dev$/\1/p')
+    if [ -n "$series" ]; then
+        echo "libclang1-$series libclang-common-$series-dev"
+    else
+        echo libclang-dev
+    fi
+}
+
+depended_on() {
+    apt-cache depends "$1" 2>/dev/null | sed -n 's/^ *Depends: //p' | sed -n "$2" | head -n1
+}
