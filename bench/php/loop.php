@@ -1,0 +1,52 @@
+<?php
+// Queues events in tight loops, round after round, the variants taking turns, and prints nanoseconds per event for every
+// round, by the clock and of CPU time, as JSON: {"native":{"wall":[...],"cpu":[...]},...}.
+// The files stay: ext4 does not use an inode again for minutes after it was deleted, and to look for another among
+// thousands of those takes longer than all that is measured here.
+// Usage: php loop.php DIRECTORY ROUNDS EVENTS_PER_ROUND [VARIANT...]
+
+declare(strict_types=1);
+
+require __DIR__ . '/variants.php';
+
+[, $root, $rounds, $events] = $argv;
+$variants = array_slice($argv, 4) ?: array_keys(VARIANTS);
+$cpu_nanoseconds = function (): int {
+    $usage = getrusage();
+    $seconds = $usage['ru_utime.tv_sec'] + $usage['ru_stime.tv_sec'];
+    return 1_000 * ($seconds * 1_000_000 + $usage['ru_utime.tv_usec'] + $usage['ru_stime.tv_usec']);
+};
+$times = [];
+for ($round = -1; $round < (int) $rounds; $round++) {
+    // Whoever comes first meets other caches than who comes last, so that changes from round to round.
+    $order = $variants;
+    for ($turn = 0; $turn < ($round + 1) % count($variants); $turn++) {
+        $order[] = array_shift($order);
+    }
+    foreach ($order as $variant) {
+        $queue_event = VARIANTS[$variant];
+        $directory = "$root/$variant-$round";
+        mkdir($directory);
+        $cpu = $cpu_nanoseconds();
+        $start = hrtime(true);
+        for ($id = 0; $id < (int) $events; $id++) {
+            if (!$queue_event($directory, 'order.created', sample_payload($id))) {
+                fwrite(STDERR, "$variant: event $id was not queued\n");
+                exit(1);
+            }
+        }
+        $elapsed = hrtime(true) - $start;
+        $cpu = $cpu_nanoseconds() - $cpu;
+        $files = glob("$directory/*.json");
+        if (count($files) !== (int) $events) {
+            fwrite(STDERR, "$variant: " . count($files) . " files for $events events\n");
+            exit(1);
+        }
+        // The first round warms up.
+        if ($round >= 0) {
+            $times[$variant]['wall'][] = $elapsed / (int) $events;
+            $times[$variant]['cpu'][] = $cpu / (int) $events;
+        }
+    }
+}
+echo json_encode($times), "\n";

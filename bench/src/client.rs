@@ -1,0 +1,154 @@
+//! One client of the load: its handshake, and the check that every message arrives once and in order.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+
+use anyhow::{Context, bail, ensure};
+use mio::net::TcpStream;
+
+use crate::frames;
+use crate::machine::monotonic_nanos;
+use crate::message;
+
+/// The key of RFC 6455's example. A bench needs no secrets.
+const REQUEST: &str = "GET /bench HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+/// An empty pong, masked with zeros.
+const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
+
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
+    state: State,
+    /// The number that the next message must have.
+    pub(crate) next: u64,
+    /// The beginning of a frame, or of the handshake response, whose rest has not come yet.
+    rest: Vec<u8>,
+    /// Off: what it is sent stays in the kernel.
+    pub(crate) reads: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Connecting,
+    AwaitingResponse,
+    Open,
+}
+
+/// What all clients share while they read.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    buffer: Box<[u8]>,
+    /// Messages received.
+    pub(crate) received: u64,
+    /// Nanoseconds from sending to reading, where they are asked for.
+    pub(crate) latencies: Option<Vec<u64>>,
+}
+
+impl Reading {
+    pub(crate) fn new() -> Reading {
+        Reading { buffer: vec![0; 256 * 1024].into(), received: 0, latencies: None }
+    }
+}
+
+impl Client {
+    /// Begins to connect.
+    pub(crate) fn connect(address: SocketAddr) -> anyhow::Result<Client> {
+        let stream = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
+        Ok(Client { stream, state: State::Connecting, next: 0, rest: Vec::new(), reads: true })
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Goes on after the kernel said that the socket is ready.
+    pub(crate) fn on_ready(&mut self, reading: &mut Reading) -> anyhow::Result<()> {
+        if self.state == State::Connecting {
+            if let Some(error) = self.stream.take_error()? {
+                return Err(error).context("the server does not take the connection");
+            }
+            match self.stream.write(REQUEST.as_bytes()) {
+                Ok(written) => ensure!(written == REQUEST.len(), "a new socket is full"),
+                Err(error) if error.kind() == ErrorKind::NotConnected || error.kind() == ErrorKind::WouldBlock => {
+                    return Ok(());
+                }
+                Err(error) => return Err(error).context("cannot send the request"),
+            }
+            self.state = State::AwaitingResponse;
+        }
+        if self.reads { self.read(reading) } else { Ok(()) }
+    }
+
+    fn read(&mut self, reading: &mut Reading) -> anyhow::Result<()> {
+        loop {
+            // The rest goes in front of what is read, so that every frame lies in one piece.
+            let kept = self.rest.len();
+            reading.buffer[..kept].copy_from_slice(&self.rest);
+            let read = match self.stream.read(&mut reading.buffer[kept..]) {
+                Ok(0) => bail!("the server closed a connection after message {}", self.next),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error).context("a connection broke"),
+            };
+            let filled = kept + read;
+            let drained = filled < reading.buffer.len();
+            let mut begin = 0;
+            if self.state == State::AwaitingResponse {
+                begin = self.take_response(&reading.buffer[..filled])?;
+            }
+            if self.is_open() {
+                let Reading { buffer, received, latencies } = reading;
+                begin += self.take_frames(&buffer[begin..filled], received, latencies)?;
+            }
+            self.rest.clear();
+            self.rest.extend_from_slice(&reading.buffer[begin..filled]);
+            if drained {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Returns how many bytes the response has, once it is complete.
+    fn take_response(&mut self, bytes: &[u8]) -> anyhow::Result<usize> {
+        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(0) };
+        let line = bytes[..end].split(|byte| *byte == b'\r').next().unwrap_or_default();
+        ensure!(line.starts_with(b"HTTP/1.1 101"), "the server answers {:?}", String::from_utf8_lossy(line));
+        self.state = State::Open;
+        Ok(end + 4)
+    }
+
+    /// Checks the complete frames and returns how many bytes they have.
+    fn take_frames(
+        &mut self,
+        bytes: &[u8],
+        received: &mut u64,
+        latencies: &mut Option<Vec<u64>>,
+    ) -> anyhow::Result<usize> {
+        let now = if latencies.is_some() { monotonic_nanos() } else { 0 };
+        let mut begin = 0;
+        while let Some(frame) = frames::first(&bytes[begin..]) {
+            let payload = &bytes[begin + frame.header_bytes..begin + frame.bytes()];
+            begin += frame.bytes();
+            match frame.opcode {
+                frames::TEXT => {
+                    let number = message::number(payload)?;
+                    ensure!(number == self.next, "message {number} came where {} was due", self.next);
+                    self.next += 1;
+                    *received += 1;
+                    if let Some(latencies) = latencies {
+                        latencies.push(now.saturating_sub(message::sent_at(payload)));
+                    }
+                }
+                frames::PING => drop(self.stream.write(&PONG)),
+                frames::CLOSE => {
+                    let code = payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]));
+                    bail!("the server disconnected a client with code {code} after message {}", self.next)
+                }
+                opcode => bail!("a frame of opcode {opcode}"),
+            }
+        }
+        Ok(begin)
+    }
+}

@@ -1,0 +1,67 @@
+//! The plain way to read a queue directory: list it once, then open, read, parse and unlink file by file. What the
+//! reference does, and what the drain of a backlog is compared with.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use anyhow::Context;
+use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::frames;
+
+#[derive(Debug)]
+pub(crate) struct Directory {
+    descriptor: OwnedFd,
+    buffer: Vec<u8>,
+}
+
+/// What is in a file.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PlainEvent<'a> {
+    #[serde(borrow)]
+    event: &'a RawValue,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+    timestamp: i64,
+}
+
+impl Directory {
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Directory> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let descriptor = rustix::fs::open(path, flags, Mode::empty()).context("cannot open the directory")?;
+        Ok(Directory { descriptor, buffer: vec![0; 64 * 1024] })
+    }
+
+    /// The names of all entries, in their order.
+    pub(crate) fn list(&self) -> anyhow::Result<Vec<CString>> {
+        let mut names = Vec::new();
+        for file in Dir::read_from(&self.descriptor)? {
+            let file = file?;
+            if file.file_name().to_bytes().ends_with(b".json") {
+                names.push(file.file_name().to_owned());
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Reads, parses and deletes one entry.
+    pub(crate) fn take(&mut self, name: &CStr, then: impl FnOnce(PlainEvent<'_>)) -> anyhow::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.descriptor, name, flags, Mode::empty()).context("cannot open an entry")?;
+        let read = rustix::io::read(&file, &mut self.buffer[..]).context("cannot read an entry")?;
+        then(serde_json::from_slice(&self.buffer[..read]).context("an entry is not JSON")?);
+        drop(file);
+        rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty()).context("cannot delete an entry")
+    }
+}
+
+/// Appends the frame that clients receive for an event.
+pub(crate) fn append_frame(event: &PlainEvent<'_>, log: &mut Vec<u8>) {
+    let PlainEvent { event, payload, timestamp } = event;
+    let text = format!(r#"{{"event":{event},"payload":{payload},"timestamp":{timestamp}}}"#);
+    frames::encode_text(text.as_bytes(), log);
+}

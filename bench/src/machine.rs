@@ -1,0 +1,82 @@
+//! The machine: which cores to use, limits, clocks, and what to say of it beside the figures.
+
+use std::path::Path;
+
+use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::CpuSet;
+use rustix::time::ClockId;
+
+/// The cores of a run: the measured server on one, all that loads it on another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cores {
+    pub(crate) server: usize,
+    pub(crate) load: usize,
+}
+
+impl Cores {
+    /// The first two that this process may use; the same twice if there is only one.
+    pub(crate) fn choose() -> anyhow::Result<Cores> {
+        let allowed = rustix::thread::sched_getaffinity(None).context("cannot ask for the cores")?;
+        let mut cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
+        let server = cores.next().context("no core to run on")?;
+        Ok(Cores { server, load: cores.next().unwrap_or(server) })
+    }
+
+    /// Starts something on the server's core, and leaves this thread on the one of the load.
+    pub(crate) fn on_server<T>(self, start: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+        // A child process inherits the core of the thread that starts it.
+        pin(self.server)?;
+        let started = start();
+        pin(self.load)?;
+        started
+    }
+}
+
+/// Keeps this thread, and what it starts from now on, on one core.
+pub(crate) fn pin(core: usize) -> anyhow::Result<()> {
+    let mut only = CpuSet::new();
+    only.set(core);
+    rustix::thread::sched_setaffinity(None, &only).with_context(|| format!("cannot run on core {core}"))
+}
+
+/// Raises the limit of open files as far as allowed, for this process and its children. Returns it.
+pub(crate) fn raise_open_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    // A refusal leaves the limit as it was, and the caller looks at it.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Nanoseconds of the monotonic clock, the same in all processes and in PHP's `hrtime()`.
+pub(crate) fn monotonic_nanos() -> u64 {
+    let now = rustix::time::clock_gettime(ClockId::Monotonic);
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+}
+
+/// The name of the file system that a path is on.
+pub(crate) fn file_system(path: &Path) -> anyhow::Result<String> {
+    let statfs = rustix::fs::statfs(path).with_context(|| format!("cannot ask for the file system of {path:?}"))?;
+    Ok(match statfs.f_type {
+        0xef53 => "ext4".to_owned(),
+        0x0102_1994 => "tmpfs".to_owned(),
+        0x5846_5342 => "xfs".to_owned(),
+        0x9123_683e => "btrfs".to_owned(),
+        0x794c_7630 => "overlayfs".to_owned(),
+        other => format!("file system {other:#x}"),
+    })
+}
+
+/// One line about the machine.
+pub(crate) fn describe() -> String {
+    let name = rustix::system::uname();
+    let model = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        line.split(':').nth(1).map(|model| model.trim().to_owned())
+    });
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // Of the kernel's release only the version: the rest names a build.
+    let release = name.release().to_string_lossy();
+    let version = release.split(['-', '+']).next().unwrap_or_default();
+    format!("{} cores, {}, Linux {version}", cores, model.unwrap_or_else(|| "unknown processor".to_owned()))
+}

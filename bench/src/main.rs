@@ -1,0 +1,142 @@
+//! `bench`: measures the extension and the broadcaster against references, and writes tables and a plot.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints its figures")]
+
+mod client;
+mod directory;
+mod frames;
+mod machine;
+mod message;
+mod plot;
+mod process;
+mod publisher;
+mod report;
+mod servers;
+mod stats;
+mod suites;
+mod swarm;
+mod workload;
+
+use std::cell::RefCell;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use clap::{Parser, Subcommand};
+
+use crate::machine::Cores;
+use crate::report::Section;
+use crate::suites::Plan;
+
+/// Measures the extension and the broadcaster against references.
+#[derive(Debug, Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure, print tables, and write them with a plot
+    Run(Run),
+    /// Be a server under measurement
+    Serve {
+        /// Which one
+        server: servers::Kind,
+        /// Follow this queue directory instead of a TCP feed
+        #[arg(long)]
+        queue: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// More loads, longer, with more rounds
+    #[arg(long)]
+    full: bool,
+    /// How often each load is repeated [default: 3, or 5 with --full]
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Make only these tables
+    #[arg(value_parser = suites::ALL.map(|(name, _)| name))]
+    only: Vec<String>,
+    /// The extension
+    #[arg(long, env = "FASTAPI_EXTENSION", default_value = "target/release/libfastapi_websocket.so")]
+    extension: PathBuf,
+    /// The broadcaster
+    #[arg(long, env = "FASTAPI_BROADCASTER", default_value = "target/release/fastapi-broadcaster")]
+    broadcaster: PathBuf,
+    /// The folder of the PHP scripts
+    #[arg(long, default_value = "bench/php")]
+    scripts: PathBuf,
+    #[arg(long, env = "PHP", default_value = "php", help = "PHP")]
+    php: String,
+    #[arg(long, env = "PHP_FPM", help = "php-fpm; its table is left out without")]
+    php_fpm: Option<String>,
+    #[arg(long, env = "NGINX", help = "nginx; the table of php-fpm is left out without")]
+    nginx: Option<String>,
+    /// Write the tables to DIR/performance-figures.md and the plot to DIR/performance.svg
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Args::parse().command {
+        Command::Serve { server, queue } => servers::serve(server, queue),
+        Command::Run(run) => measure(run),
+    }
+}
+
+fn measure(run: Run) -> anyhow::Result<()> {
+    let open_files = machine::raise_open_files();
+    let cores = Cores::choose()?;
+    let absolute = |path: PathBuf| path.canonicalize().with_context(|| format!("{}: run 'make build'", path.display()));
+    let plan = Plan {
+        cores,
+        rounds: run.rounds.unwrap_or(if run.full { 5 } else { 3 }),
+        full: run.full,
+        extension: absolute(run.extension)?,
+        broadcaster: absolute(run.broadcaster)?,
+        scripts: absolute(run.scripts)?,
+        php: run.php,
+        php_fpm: run.php_fpm,
+        nginx: run.nginx,
+        kept: RefCell::default(),
+    };
+    ensure!(plan.rounds > 0, "at least one round");
+    let head = format!(
+        "{}. Servers on one core, their load on {}. Open files at most {open_files}. {} rounds; \
+         median (least..greatest) of the rounds; ratios round by round.\n",
+        machine::describe(),
+        if cores.load == cores.server { "the same" } else { "another" },
+        plan.rounds,
+    );
+    println!("{head}");
+    machine::pin(cores.load)?;
+    let begun = Instant::now();
+    let mut text = head;
+    for (name, suite) in suites::ALL {
+        if !run.only.is_empty() && !run.only.iter().any(|only| only == name) {
+            continue;
+        }
+        let section = suite(&plan).with_context(|| format!("the table {name} failed"))?;
+        println!("{}", section.to_markdown());
+        let _ = write!(text, "\n{}", section.to_markdown());
+        if let Some(out) = run.out.as_ref().filter(|_| name == "batches") {
+            write_plot(&section, out)?;
+        }
+    }
+    eprintln!("{:.0} s", begun.elapsed().as_secs_f64());
+    if let Some(out) = run.out {
+        let path = out.join("performance-figures.md");
+        let text = format!("# Figures of one run of `bench/run`\n\n{text}");
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn write_plot(section: &Section, out: &std::path::Path) -> anyhow::Result<()> {
+    let svg = plot::bars(section, 0, "Million deliveries per second, server on one core");
+    let path = out.join("performance.svg");
+    std::fs::write(&path, svg).with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,66 @@
+//! The messages of a run: of an exact size, each with its number and the time it was sent, at fixed places.
+
+use anyhow::ensure;
+
+use crate::machine::monotonic_nanos;
+
+const HEAD: &str = r#"{"event":"b","payload":"#;
+const TO_NUMBER: &str = r#"{"event":"b","payload":{"n":""#;
+const NUMBER_DIGITS: usize = 10;
+const TO_TIME: &str = r#"","t":""#;
+const TIME_DIGITS: usize = 16;
+const TO_FILL: &str = r#"","x":""#;
+const END_OF_PAYLOAD: &str = r#""}"#;
+/// The tail with a timestamp of ten digits, `,"timestamp":1729000000}`.
+const TAIL_BYTES: usize = 24;
+
+/// The event's name as JSON.
+pub(crate) const NAME_JSON: &str = r#""b""#;
+
+/// The shortest message there is, in bytes.
+pub(crate) const MIN_BYTES: usize =
+    TO_NUMBER.len() + NUMBER_DIGITS + TO_TIME.len() + TIME_DIGITS + TO_FILL.len() + END_OF_PAYLOAD.len() + TAIL_BYTES;
+
+/// Builds the payload of message `number`, sent now, so that what clients receive has `bytes` bytes.
+pub(crate) fn payload_json(number: u64, bytes: usize) -> String {
+    let fill = bytes.saturating_sub(MIN_BYTES);
+    let time = monotonic_nanos();
+    format!(r#"{{"n":"{number:010}","t":"{time:016}","x":"{:x<fill$}"}}"#, "")
+}
+
+/// Builds the whole text that clients receive.
+pub(crate) fn text(payload_json: &str, timestamp: u64) -> String {
+    format!(r#"{HEAD}{payload_json},"timestamp":{timestamp}}}"#)
+}
+
+/// Reads a message's number.
+pub(crate) fn number(text: &[u8]) -> anyhow::Result<u64> {
+    ensure!(text.len() >= MIN_BYTES, "a message of {} bytes is none of ours", text.len());
+    ensure!(text.starts_with(TO_NUMBER.as_bytes()), "a message does not begin as ours do");
+    Ok(digits(&text[TO_NUMBER.len()..][..NUMBER_DIGITS]))
+}
+
+/// Reads when a message was sent, in nanoseconds of the monotonic clock. Check its [`number`] first.
+pub(crate) fn sent_at(text: &[u8]) -> u64 {
+    digits(&text[TO_NUMBER.len() + NUMBER_DIGITS + TO_TIME.len()..][..TIME_DIGITS])
+}
+
+fn digits(text: &[u8]) -> u64 {
+    text.iter().fold(0, |value, digit| value * 10 + u64::from(digit.wrapping_sub(b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_the_size_asked_for_and_tells_its_number_and_time() {
+        let before = monotonic_nanos();
+        for bytes in [100, 1000] {
+            let text = text(&payload_json(42, bytes), 1_729_000_000);
+            assert_eq!(text.len(), bytes);
+            assert_eq!(number(text.as_bytes()).expect("a number"), 42);
+            assert!((before..=monotonic_nanos()).contains(&sent_at(text.as_bytes())));
+        }
+    }
+}

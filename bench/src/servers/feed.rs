@@ -1,0 +1,117 @@
+//! Where the reference gets its events: a queue directory that it follows by inotify, or lines over TCP.
+
+use std::io::{ErrorKind, Read};
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+
+use anyhow::Context;
+use mio::net::{TcpListener, TcpStream};
+use mio::unix::SourceFd;
+use mio::{Interest, Registry};
+use rustix::fs::inotify;
+use rustix::io::Errno;
+
+use super::reference::FEED;
+use crate::directory::{Directory, append_frame};
+use crate::frames;
+use crate::message;
+use crate::publisher::timestamp;
+
+#[derive(Debug)]
+pub(super) enum Feed {
+    Queue { directory: Directory, inotify: OwnedFd, more: bool },
+    Tcp { listener: TcpListener, stream: Option<TcpStream>, buffer: Vec<u8>, kept: usize, more: bool },
+}
+
+impl Feed {
+    /// Follows a directory.
+    pub(super) fn queue(path: &Path, registry: &Registry) -> anyhow::Result<Feed> {
+        let inotify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+        inotify::add_watch(&inotify, path, inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO)?;
+        registry.register(&mut SourceFd(&inotify.as_raw_fd()), FEED, Interest::READABLE)?;
+        Ok(Feed::Queue { directory: Directory::open(path)?, inotify, more: false })
+    }
+
+    /// Listens for a publisher.
+    pub(super) fn tcp(registry: &Registry) -> anyhow::Result<Feed> {
+        let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
+        registry.register(&mut listener, FEED, Interest::READABLE)?;
+        Ok(Feed::Tcp { listener, stream: None, buffer: vec![0; 256 * 1024], kept: 0, more: false })
+    }
+
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Feed::Queue { .. } => None,
+            Feed::Tcp { listener, .. } => listener.local_addr().ok(),
+        }
+    }
+
+    /// The last read left something.
+    pub(super) fn has_more(&self) -> bool {
+        match self {
+            Feed::Queue { more, .. } | Feed::Tcp { more, .. } => *more,
+        }
+    }
+
+    /// Appends the frames of what has come, a bounded part of it.
+    pub(super) fn read(&mut self, registry: &Registry, log: &mut Vec<u8>) -> anyhow::Result<()> {
+        match self {
+            Feed::Queue { directory, inotify, more } => {
+                *more = read_names(directory, inotify, log)?;
+                Ok(())
+            }
+            Feed::Tcp { listener, stream, buffer, kept, more } => {
+                if stream.is_none() {
+                    let (mut accepted, _) = listener.accept().context("no publisher")?;
+                    registry.register(&mut accepted, FEED, Interest::READABLE)?;
+                    *stream = Some(accepted);
+                }
+                let Some(stream) = stream else { return Ok(()) };
+                *more = read_lines(stream, buffer, kept, log)?;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Reads the events of one buffer of names. Returns whether there are more.
+fn read_names(directory: &mut Directory, inotify: &OwnedFd, log: &mut Vec<u8>) -> anyhow::Result<bool> {
+    let mut buffer = [MaybeUninit::<u8>::uninit(); 32 * 1024];
+    let mut names = inotify::Reader::new(inotify.as_fd(), &mut buffer);
+    loop {
+        match names.next() {
+            Ok(event) => {
+                if let Some(name) = event.file_name().filter(|name| name.to_bytes().ends_with(b".json")) {
+                    directory.take(name, |event| append_frame(&event, log))?;
+                }
+            }
+            Err(Errno::AGAIN) => return Ok(false),
+            Err(errno) => return Err(errno).context("cannot read names"),
+        }
+        if names.is_buffer_empty() {
+            return Ok(true);
+        }
+    }
+}
+
+/// Reads one buffer of lines. Returns whether there are more.
+fn read_lines(stream: &mut TcpStream, buffer: &mut [u8], kept: &mut usize, log: &mut Vec<u8>) -> anyhow::Result<bool> {
+    let read = match stream.read(&mut buffer[*kept..]) {
+        Ok(read) => read,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+        Err(error) => return Err(error).context("the feed broke"),
+    };
+    let filled = *kept + read;
+    let timestamp = timestamp();
+    let mut begin = 0;
+    while let Some(length) = buffer[begin..filled].iter().position(|byte| *byte == b'\n') {
+        let payload = std::str::from_utf8(&buffer[begin..begin + length])?;
+        frames::encode_text(message::text(payload, timestamp).as_bytes(), log);
+        begin += length + 1;
+    }
+    buffer.copy_within(begin..filled, 0);
+    *kept = filled - begin;
+    Ok(read > 0)
+}

@@ -1,0 +1,48 @@
+//! Our hub alone: the server library without a queue, fed by lines over TCP.
+
+use std::io::Read;
+use std::net::TcpListener;
+
+use anyhow::Context;
+use server::config::Settings;
+use server::message::encode_broadcast;
+use server::{NoApplication, Server};
+
+use crate::message::NAME_JSON;
+use crate::publisher::timestamp;
+
+pub(super) fn serve() -> anyhow::Result<()> {
+    let settings =
+        Settings { listen: Some("127.0.0.1:0".to_owned()), max_connections: Some(50_000), ..Settings::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let server = Server::bind(settings.resolve()?, |_| NoApplication)?;
+        let feed = TcpListener::bind("127.0.0.1:0")?;
+        super::announce(server.local_addr(), Some(feed.local_addr()?));
+        let hub = server.hub().clone();
+        std::thread::spawn(move || read_feed(&feed, &hub).unwrap_or_else(|error| eprintln!("feed: {error:#}")));
+        server.run(std::future::pending()).await.context("the server failed")
+    })
+}
+
+fn read_feed(feed: &TcpListener, hub: &server::Hub) -> anyhow::Result<()> {
+    let (mut stream, _) = feed.accept()?;
+    let mut buffer = vec![0; 256 * 1024];
+    let mut kept = 0;
+    loop {
+        let read = stream.read(&mut buffer[kept..])?;
+        if read == 0 {
+            return Ok(());
+        }
+        let filled = kept + read;
+        let mut begin = 0;
+        let timestamp = timestamp() as i64;
+        while let Some(length) = buffer[begin..filled].iter().position(|byte| *byte == b'\n') {
+            let payload = std::str::from_utf8(&buffer[begin..begin + length])?;
+            hub.broadcast(&encode_broadcast(NAME_JSON, payload, timestamp));
+            begin += length + 1;
+        }
+        buffer.copy_within(begin..filled, 0);
+        kept = filled - begin;
+    }
+}

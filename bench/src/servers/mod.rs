@@ -1,0 +1,44 @@
+//! Servers to measure against, and our hub without its queue. Each is a process: `bench serve NAME`.
+
+mod feed;
+mod hub;
+mod naive;
+mod reference;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+/// A server that this program can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// One thread on epoll with one shared log of encoded frames, one write per client and wake-up.
+    Reference,
+    /// A task per client with tokio-tungstenite, and a broadcast channel.
+    Naive,
+    /// The hub of the broadcaster, fed by lines over TCP instead of a queue.
+    Hub,
+}
+
+/// Serves until its standard input ends, which it does with whoever started it.
+pub(crate) fn serve(kind: Kind, queue: Option<PathBuf>) -> anyhow::Result<()> {
+    std::thread::spawn(|| {
+        // Whatever the end looks like, it is the end.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        std::process::exit(0);
+    });
+    match kind {
+        Kind::Reference => reference::serve(queue),
+        Kind::Naive => naive::serve(),
+        Kind::Hub => hub::serve(),
+    }
+}
+
+fn announce(clients: SocketAddr, feed: Option<SocketAddr>) {
+    println!("clients {clients}");
+    match feed {
+        Some(feed) => println!("feed {feed}"),
+        None => println!("feed none"),
+    }
+}

@@ -1,0 +1,97 @@
+//! A backlog that was queued while nobody consumed it.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use queue::{Reader, ReaderOptions};
+use tempfile::TempDir;
+
+use super::{Plan, in_memory, on_disk};
+use crate::directory::{Directory, append_frame};
+use crate::machine::file_system;
+use crate::process::Process;
+use crate::publisher::Publisher;
+use crate::report::{Metric, Section};
+
+const METRICS: &[Metric] = &[Metric { name: "thousand entries/s", unit: 1e3 }];
+const LOOP: &str = "plain loop";
+/// Empties a directory, and returns how long that took.
+type Drain = fn(&Plan, &Path) -> anyhow::Result<Duration>;
+
+/// Nothing takes longer.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
+    let entries = plan.pick(20_000, 100_000);
+    let mut section = Section::new(
+        "Drain of a backlog",
+        &format!(
+            "{entries} entries of 100 B, all on one core, warm cache. The plain loop lists once, then opens, reads, parses, \
+             encodes and unlinks; the broadcaster's time includes its start and ends when the last entry is deleted."
+        ),
+        METRICS,
+    );
+    let places: [fn() -> anyhow::Result<TempDir>; 2] = [in_memory, on_disk];
+    for place in places {
+        for _ in 0..plan.rounds {
+            let case = file_system(place()?.path())?;
+            let runs: [(&'static str, Drain); 3] =
+                [(LOOP, plain_loop), ("queue::Reader", reader), ("fastapi-broadcaster", broadcaster)];
+            for (name, run) in runs {
+                let directory = place()?;
+                Publisher::to_queue(directory.path(), 100).publish(entries)?;
+                // Writing back what was just made is not part of the drain.
+                rustix::fs::sync();
+                let took = run(plan, directory.path())?;
+                section.add(&case, name, (name != LOOP).then_some(LOOP), &[entries as f64 / took.as_secs_f64()]);
+            }
+        }
+    }
+    Ok(section)
+}
+
+fn plain_loop(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
+    plan.cores.on_server(|| {
+        let begun = Instant::now();
+        let mut directory = Directory::open(path)?;
+        let mut log = Vec::new();
+        for name in directory.list()? {
+            directory.take(&name, |event| append_frame(&event, &mut log))?;
+        }
+        Ok(begun.elapsed())
+    })
+}
+
+fn reader(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
+    plan.cores.on_server(|| {
+        let begun = Instant::now();
+        let mut reader = Reader::open(path, ReaderOptions::default())?;
+        loop {
+            let entries = reader.scan(256, 1024 * 1024)?;
+            if entries.is_empty() {
+                return Ok(begun.elapsed());
+            }
+            for entry in entries {
+                entry.event.context("an entry is no event")?;
+                reader.ack(&entry.name)?;
+            }
+        }
+    })
+}
+
+fn broadcaster(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
+    let names = Directory::open(path)?.list()?;
+    let last = names.last().context("no entries")?;
+    let last = path.join(last.to_str().context("a name is not text")?);
+    let begun = Instant::now();
+    let server = Process::broadcaster(plan.cores, &plan.broadcaster, path)?;
+    while last.exists() {
+        ensure!(begun.elapsed() < PATIENCE, "process {} does not drain its queue", server.id());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let took = begun.elapsed();
+    let left = Directory::open(path)?.list()?.len();
+    ensure!(left == 0, "{left} entries are left behind the last");
+    Ok(took)
+}

@@ -1,0 +1,71 @@
+//! How long an event takes to its clients.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::Plan;
+use super::subject::Subject;
+use crate::report::{Metric, Section};
+use crate::stats::percentile_ms;
+use crate::workload;
+
+const METRICS: &[Metric] = &[Metric { name: "p50, ms", unit: 1.0 }, Metric { name: "p99, ms", unit: 1.0 }];
+const SUBJECTS: [Subject; 2] = [Subject::ReferenceQueue, Subject::Broadcaster];
+
+/// One event at a time from a real PHP to one client.
+pub(crate) fn one_client(plan: &Plan) -> anyhow::Result<Section> {
+    let events = plan.pick(500, 2_000);
+    let mut section = Section::new(
+        "Latency, one event at a time",
+        &format!(
+            "From the call of queueEvent in PHP to one client that has read the message; {events} events a round, one \
+             every 2 ms, queue on tmpfs."
+        ),
+        METRICS,
+    );
+    for _ in 0..plan.rounds {
+        for subject in SUBJECTS {
+            let started = subject.start(plan)?;
+            let (mut swarm, _) = started.connect(1)?;
+            swarm.reading.latencies = Some(Vec::new());
+            let mut php = Command::new(&plan.php)
+                .args(["-n", "-d"])
+                .arg(format!("extension={}", plan.extension.display()))
+                .arg(plan.scripts.join("spaced.php"))
+                .arg(started.queue.path())
+                .args([events.to_string(), "2000".to_owned()])
+                .stdin(Stdio::null())
+                .spawn()
+                .with_context(|| format!("cannot run {}", plan.php))?;
+            let received = swarm.until_all_have(events);
+            ensure!(php.wait()?.success(), "spaced.php failed");
+            received?;
+            let mut latencies = swarm.reading.latencies.take().unwrap_or_default();
+            let values = [percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)];
+            section.add("1 client", subject.name(), subject.against(), &values);
+        }
+    }
+    Ok(section)
+}
+
+/// A steady stream to many clients.
+pub(crate) fn many_clients(plan: &Plan) -> anyhow::Result<Section> {
+    let messages = plan.pick(50, 250);
+    let mut section = Section::new(
+        "Latency at a steady rate",
+        "From the producer's call to each client that has read the message, 50 messages of 100 B a second, queue on tmpfs.",
+        METRICS,
+    );
+    for _ in 0..plan.rounds {
+        for subject in Subject::ALL {
+            let started = subject.start(plan)?;
+            let (mut swarm, _) = started.connect(1_000)?;
+            let mut publisher = started.publisher(100)?;
+            let (p50, p99) = workload::steady(&mut swarm, &mut publisher, Duration::from_millis(20), messages)?;
+            section.add("1,000 clients", subject.name(), subject.against(), &[p50, p99]);
+        }
+    }
+    Ok(section)
+}

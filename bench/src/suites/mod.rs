@@ -1,0 +1,82 @@
+//! What is measured, table by table. Every suite lets its subjects take turns within each round.
+
+mod drain;
+mod fan_out;
+mod fpm;
+mod http;
+mod idle;
+mod latency;
+mod queue_event;
+mod slow;
+mod subject;
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use tempfile::TempDir;
+
+use crate::machine::Cores;
+use crate::report::Section;
+
+/// A table to make.
+pub(crate) type Suite = fn(&Plan) -> anyhow::Result<Section>;
+
+/// All tables, by the name to ask for one.
+pub(crate) const ALL: [(&str, Suite); 9] = [
+    ("queue-event", queue_event::measure),
+    ("fpm", fpm::measure),
+    ("latency", latency::one_client),
+    ("batches", fan_out::batches),
+    ("singles", fan_out::singles),
+    ("steady", latency::many_clients),
+    ("idle", idle::measure),
+    ("slow", slow::measure),
+    ("drain", drain::measure),
+];
+
+/// How much is measured, and with what.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) cores: Cores,
+    pub(crate) rounds: usize,
+    pub(crate) full: bool,
+    pub(crate) extension: PathBuf,
+    pub(crate) broadcaster: PathBuf,
+    /// The folder of our PHP scripts.
+    pub(crate) scripts: PathBuf,
+    pub(crate) php: String,
+    pub(crate) php_fpm: Option<String>,
+    pub(crate) nginx: Option<String>,
+    /// What is deleted only when all is measured. ext4 does not use an inode again for minutes after it was deleted, and
+    /// every file that is made meanwhile pays for the search.
+    pub(crate) kept: RefCell<Vec<TempDir>>,
+}
+
+impl Plan {
+    /// One of two values, by how much is measured.
+    pub(crate) fn pick<T>(&self, quick: T, full: T) -> T {
+        if self.full { full } else { quick }
+    }
+
+    /// Puts off the deletion of a directory.
+    pub(crate) fn keep(&self, directory: TempDir) {
+        self.kept.borrow_mut().push(directory);
+    }
+
+    /// How long one load lasts.
+    pub(crate) fn load_time(&self) -> Duration {
+        self.pick(Duration::from_millis(500), Duration::from_millis(1500))
+    }
+}
+
+/// A directory in memory, removed when it is dropped.
+pub(crate) fn in_memory() -> anyhow::Result<TempDir> {
+    tempfile::Builder::new().prefix("bench-").tempdir_in("/dev/shm").context("no directory in /dev/shm")
+}
+
+/// A directory where temporary files are, on a disk as a rule.
+pub(crate) fn on_disk() -> anyhow::Result<TempDir> {
+    tempfile::Builder::new().prefix("bench-").tempdir().context("no temporary directory")
+}

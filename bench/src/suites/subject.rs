@@ -1,0 +1,81 @@
+//! The servers of a run, each started anew with clients and a publisher.
+
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use super::Plan;
+use crate::process::Process;
+use crate::publisher::Publisher;
+use crate::swarm::{CONCURRENT_HANDSHAKES, Swarm};
+
+/// What is measured under load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    ReferenceQueue,
+    Broadcaster,
+    ReferenceTcp,
+    Hub,
+    Naive,
+}
+
+impl Subject {
+    pub(super) const ALL: [Subject; 5] =
+        [Subject::ReferenceQueue, Subject::Broadcaster, Subject::ReferenceTcp, Subject::Hub, Subject::Naive];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Subject::ReferenceQueue => "reference, queue directory",
+            Subject::Broadcaster => "fastapi-broadcaster",
+            Subject::ReferenceTcp => "reference, TCP",
+            Subject::Hub => "our hub, TCP",
+            Subject::Naive => "tokio-tungstenite, TCP",
+        }
+    }
+
+    /// What it is compared with: the reference that is fed in the same way.
+    pub(super) fn against(self) -> Option<&'static str> {
+        match self {
+            Subject::ReferenceQueue | Subject::ReferenceTcp => None,
+            Subject::Broadcaster => Some(Subject::ReferenceQueue.name()),
+            Subject::Hub | Subject::Naive => Some(Subject::ReferenceTcp.name()),
+        }
+    }
+
+    /// Starts the server on its core, on a queue in memory if it reads one.
+    pub(super) fn start(self, plan: &Plan) -> anyhow::Result<Started> {
+        let queue = super::in_memory()?;
+        let server = match self {
+            Subject::ReferenceQueue => Process::own(plan.cores, "reference", Some(queue.path()))?,
+            Subject::Broadcaster => Process::broadcaster(plan.cores, &plan.broadcaster, queue.path())?,
+            Subject::ReferenceTcp => Process::own(plan.cores, "reference", None)?,
+            Subject::Hub => Process::own(plan.cores, "hub", None)?,
+            Subject::Naive => Process::own(plan.cores, "naive", None)?,
+        };
+        Ok(Started { server, queue })
+    }
+}
+
+/// A server that runs, and the directory it may read.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) server: Process,
+    pub(super) queue: TempDir,
+}
+
+impl Started {
+    /// Connects clients and returns them with the seconds it took.
+    pub(super) fn connect(&self, clients: usize) -> anyhow::Result<(Swarm, f64)> {
+        let begun = Instant::now();
+        let swarm = Swarm::connect(self.server.address, clients, CONCURRENT_HANDSHAKES)?;
+        Ok((swarm, begun.elapsed().as_secs_f64()))
+    }
+
+    /// A publisher of messages of so many bytes.
+    pub(super) fn publisher(&self, bytes: usize) -> anyhow::Result<Publisher> {
+        match self.server.feed {
+            Some(feed) => Publisher::to_tcp(feed, bytes),
+            None => Ok(Publisher::to_queue(self.queue.path(), bytes)),
+        }
+    }
+}

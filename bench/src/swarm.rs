@@ -1,0 +1,100 @@
+//! The load: thousands of clients on one thread and one epoll instance.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use mio::{Events, Interest, Poll, Token};
+
+use crate::client::{Client, Reading};
+
+/// Handshakes at the same time: less than the backlog of a listening socket, which is 128 by default.
+pub(crate) const CONCURRENT_HANDSHAKES: usize = 100;
+/// No workload waits longer than this without any progress.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+#[derive(Debug)]
+pub(crate) struct Swarm {
+    poll: Poll,
+    events: Events,
+    clients: Vec<Client>,
+    pub(crate) reading: Reading,
+    open: usize,
+}
+
+impl Swarm {
+    /// Connects clients and returns when every handshake is complete.
+    pub(crate) fn connect(address: SocketAddr, count: usize, concurrent: usize) -> anyhow::Result<Swarm> {
+        let mut swarm = Swarm {
+            poll: Poll::new().context("cannot create an epoll instance")?,
+            events: Events::with_capacity(1024),
+            clients: Vec::with_capacity(count),
+            reading: Reading::new(),
+            open: 0,
+        };
+        let mut waited = Instant::now();
+        while swarm.open < count {
+            while swarm.clients.len() < count && swarm.clients.len() - swarm.open < concurrent {
+                let mut client = Client::connect(address)?;
+                let interest = Interest::READABLE | Interest::WRITABLE;
+                swarm.poll.registry().register(&mut client.stream, Token(swarm.clients.len()), interest)?;
+                swarm.clients.push(client);
+            }
+            let before = swarm.open;
+            swarm.turn(Duration::from_secs(1))?;
+            if swarm.open > before {
+                waited = Instant::now();
+            }
+            ensure!(waited.elapsed() < PATIENCE, "only {} of {count} clients were let in", swarm.open);
+        }
+        Ok(swarm)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Makes the last clients stop reading.
+    pub(crate) fn silence(&mut self, count: usize) {
+        self.clients.iter_mut().rev().take(count).for_each(|client| client.reads = false);
+    }
+
+    /// Waits for something to read, and reads it.
+    pub(crate) fn turn(&mut self, timeout: Duration) -> anyhow::Result<()> {
+        match self.poll.poll(&mut self.events, Some(timeout)) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(()),
+            polled => polled.context("cannot wait for clients")?,
+        }
+        for event in &self.events {
+            let client = &mut self.clients[event.token().0];
+            let was_open = client.is_open();
+            client.on_ready(&mut self.reading)?;
+            self.open += usize::from(client.is_open() && !was_open);
+        }
+        Ok(())
+    }
+
+    /// The number of messages that every client has.
+    pub(crate) fn slowest(&self) -> u64 {
+        self.clients.iter().filter(|client| client.reads).map(|client| client.next).min().unwrap_or(0)
+    }
+
+    /// Reads until every client has so many messages.
+    pub(crate) fn until_all_have(&mut self, messages: u64) -> anyhow::Result<()> {
+        let readers = self.clients.iter().filter(|client| client.reads).count() as u64;
+        let mut progress = (self.reading.received, Instant::now());
+        // Every client checks that it misses none, so that the sum tells that all have all.
+        while self.reading.received < readers * messages {
+            self.turn(Duration::from_millis(100))?;
+            if self.reading.received > progress.0 {
+                progress = (self.reading.received, Instant::now());
+            }
+            ensure!(
+                progress.1.elapsed() < PATIENCE,
+                "no message for {PATIENCE:?}: the slowest client has {} of {messages}",
+                self.slowest()
+            );
+        }
+        Ok(())
+    }
+}

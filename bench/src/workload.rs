@@ -1,0 +1,119 @@
+//! What is done to a server: flood, one at a time, a steady rate.
+
+use std::time::{Duration, Instant};
+
+use crate::machine::monotonic_nanos;
+use crate::process::Process;
+use crate::publisher::Publisher;
+use crate::stats::percentile_ms;
+use crate::swarm::Swarm;
+
+/// Messages that are published before clients get their turn.
+const BURST: u64 = 256;
+/// A second bound of every load beside its time.
+const MAX_MESSAGES: u64 = 2_000_000;
+
+/// What a server did under a load.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Delivered {
+    pub(crate) messages: u64,
+    pub(crate) deliveries: u64,
+    pub(crate) secs: f64,
+    pub(crate) cpu_secs: f64,
+}
+
+impl Delivered {
+    pub(crate) fn per_sec(self) -> f64 {
+        self.deliveries as f64 / self.secs
+    }
+
+    /// CPU seconds of the server per million deliveries.
+    pub(crate) fn cpu_per_million(self) -> f64 {
+        self.cpu_secs * 1e6 / self.deliveries as f64
+    }
+}
+
+/// Publishes as fast as the slowest client receives, at most `window` messages ahead of it.
+pub(crate) fn flood(
+    server: &Process,
+    swarm: &mut Swarm,
+    publisher: &mut Publisher,
+    window: u64,
+    duration: Duration,
+) -> anyhow::Result<Delivered> {
+    measure(server, swarm, publisher, |swarm, publisher| {
+        let start = Instant::now();
+        while start.elapsed() < duration && publisher.published() < MAX_MESSAGES {
+            let room = window.saturating_sub(publisher.published() - swarm.slowest());
+            publisher.publish(room.min(BURST))?;
+            swarm.turn(if room > BURST { Duration::ZERO } else { Duration::from_millis(10) })?;
+        }
+        Ok(())
+    })
+}
+
+/// Publishes the next message when every client has the one before.
+pub(crate) fn one_at_a_time(
+    server: &Process,
+    swarm: &mut Swarm,
+    publisher: &mut Publisher,
+    duration: Duration,
+) -> anyhow::Result<Delivered> {
+    measure(server, swarm, publisher, |swarm, publisher| {
+        let start = Instant::now();
+        while start.elapsed() < duration && publisher.published() < MAX_MESSAGES {
+            publisher.publish(1)?;
+            swarm.until_all_have(publisher.published())?;
+        }
+        Ok(())
+    })
+}
+
+/// Publishes at a steady rate, and returns the milliseconds to the clients at p50 and p99.
+pub(crate) fn steady(
+    swarm: &mut Swarm,
+    publisher: &mut Publisher,
+    interval: Duration,
+    messages: u64,
+) -> anyhow::Result<(f64, f64)> {
+    swarm.reading.latencies = Some(Vec::with_capacity(messages as usize * swarm.len()));
+    let start = monotonic_nanos();
+    for number in 0..messages {
+        let due = start + number * interval.as_nanos() as u64;
+        loop {
+            let now = monotonic_nanos();
+            if now >= due {
+                break;
+            }
+            // epoll counts in milliseconds and rounds up: the last one is spent asking again and again.
+            let left = Duration::from_nanos(due - now);
+            swarm.turn(if left > Duration::from_millis(1) {
+                Duration::from_millis(left.as_millis() as u64 - 1)
+            } else {
+                Duration::ZERO
+            })?;
+        }
+        publisher.publish(1)?;
+    }
+    swarm.until_all_have(messages)?;
+    let mut latencies = swarm.reading.latencies.take().unwrap_or_default();
+    Ok((percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)))
+}
+
+fn measure(
+    server: &Process,
+    swarm: &mut Swarm,
+    publisher: &mut Publisher,
+    load: impl FnOnce(&mut Swarm, &mut Publisher) -> anyhow::Result<()>,
+) -> anyhow::Result<Delivered> {
+    let (received, published, cpu, start) =
+        (swarm.reading.received, publisher.published(), server.cpu_secs()?, Instant::now());
+    load(swarm, publisher)?;
+    swarm.until_all_have(publisher.published())?;
+    Ok(Delivered {
+        messages: publisher.published() - published,
+        deliveries: swarm.reading.received - received,
+        secs: start.elapsed().as_secs_f64(),
+        cpu_secs: server.cpu_secs()? - cpu,
+    })
+}
