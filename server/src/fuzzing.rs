@@ -1,5 +1,5 @@
 //! Doors for the fuzz targets in `fuzz/`: what a client's bytes reach, without a port and without threads. Only there with
-//! the feature `fuzzing`; no part of the server's interface.
+//! the feature `fuzzing` and in tests, which keep what was found; no part of the server's interface.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
-use tungstenite::protocol::frame::Frame;
+use tungstenite::protocol::frame::{Frame, FrameHeader};
 use tungstenite::protocol::frame::coding::OpCode;
 
 use crate::disconnect::Disconnect;
@@ -50,18 +50,23 @@ pub fn session(script: &[u8]) {
             0 | 1 => play.say(&take(argument)),
             // A frame with a correct head, which mutations of raw bytes seldom find.
             2..=4 => {
-                let opcode = OpCode::from(argument & 0x0f);
-                let payload = take(step / 2);
-                let mut frame = Frame::message(payload, opcode, argument & 0x80 != 0);
-                frame.header_mut().mask = Some([step, argument, 7, 0]);
-                frame.header_mut().rsv1 = argument & 0x40 != 0;
+                let header = FrameHeader {
+                    is_final: argument & 0x80 != 0,
+                    rsv1: argument & 0x40 != 0,
+                    opcode: OpCode::from(argument & 0x0f),
+                    mask: Some([step, argument, 7, 0]),
+                    ..FrameHeader::default()
+                };
+                let frame = Frame::from_payload(header, take(step / 2).into());
                 let mut bytes = Vec::new();
                 frame.format(&mut bytes).expect("a Vec takes every write");
                 play.say(&bytes);
             }
             5 => play.broadcast(usize::from(argument) * 64),
             6 => play.session.send(play.log.head(), message::encode_binary(&take(argument)).into()),
-            7 => play.session.ping(&play.log, play.now),
+            // The hub neither pings who is leaving, nor gives up on it twice.
+            7 if !play.session.is_closing() => play.session.ping(&play.log, play.now),
+            7 => {}
             8 if argument & 1 == 0 => play.session.resume(),
             8 => play.takes_messages = argument & 2 != 0,
             _ if argument & 1 == 0 => play.session.close(play.log.head(), Disconnect::Shutdown),
@@ -182,4 +187,22 @@ fn split_frame(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     assert!(length <= LOG_BYTES as u64, "a frame of {length} bytes");
     let (payload, rest) = rest.split_at_checked(length as usize)?;
     Some((first & 0x0f, payload, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    //! What the fuzzers found, each once.
+
+    use super::*;
+
+    #[test]
+    fn a_slow_client_that_speaks_while_it_is_disconnected() {
+        let fallen_out = [5, 255, 5, 255, 5, 255, 5, 255, 5, 255, 9, 5];
+        session(&[&fallen_out[..], &[3, 0x89, b'?'], &[0, 4, 1, 2, 3, 4], &[5, 4]].concat());
+    }
+
+    #[test]
+    fn a_client_that_breaks_the_protocol_while_a_message_for_it_alone_waits() {
+        session(&[5, 255, 5, 0, 6, 5, 1, 2, 3, 4, 5, 0, 4, 0x25, 1, 2, 3, 7, 4, 7, 4]);
+    }
 }

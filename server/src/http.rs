@@ -124,7 +124,7 @@ impl Head {
 
 /// Does with the beginning of a request what the server does, but for the network. Returns whether the head is complete
 /// or refused.
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn try_head(received: &[u8]) -> bool {
     let Ok(parsed) = Head::parse(received) else { return true };
     let Some(head) = parsed else { return received.len() > MAX_HEAD_BYTES };

@@ -14,7 +14,7 @@ pub mod config;
 mod consumer;
 pub mod disconnect;
 mod fan_out;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;

@@ -35,7 +35,7 @@ pub(crate) struct Permit {
     _address: Option<Counted>,
 }
 
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 impl Permit {
     pub(crate) fn for_fuzzing() -> Permit {
         let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a new semaphore has its permits");

@@ -25,7 +25,7 @@ pub fn encode_broadcast(name_json: &str, payload_json: &str, timestamp: i64) -> 
 
 /// Encodes the broadcast that a client asks for: a JSON object with an `event` key and perhaps a `payload`. None for
 /// any other message.
-pub(crate) fn encode_relayed(message: &ClientMessage) -> Option<Vec<u8>> {
+pub fn encode_relayed(message: &ClientMessage) -> Option<Vec<u8>> {
     let ClientMessage::Text(text) = message else { return None };
     let event = Event::parse(text.as_bytes()).ok()?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -58,9 +58,19 @@ impl Outbox {
         self.parts.front().is_some_and(|part| part.written > 0)
     }
 
+    /// Drops what would go out later than at a place.
+    pub(crate) fn truncate_after(&mut self, place: Position) {
+        self.parts.truncate(self.parts.partition_point(|part| part.after <= place));
+        self.count();
+    }
+
     /// Drops what has not begun to be written.
     pub(crate) fn truncate_unwritten(&mut self) {
         self.parts.truncate(usize::from(self.is_mid_part()));
+        self.count();
+    }
+
+    fn count(&mut self) {
         self.bytes = self.parts.iter().map(|part| part.bytes.len() - part.written).sum();
     }
 }
@@ -83,6 +93,16 @@ mod tests {
         }
         assert_eq!(order, b"abcd");
         assert_eq!(outbox.len(), 0);
+    }
+
+    #[test]
+    fn what_comes_after_a_place_can_be_dropped() {
+        let mut outbox = Outbox::default();
+        outbox.push(10, *b"at the place");
+        outbox.push(11, *b"after");
+        outbox.truncate_after(10);
+        assert_eq!(outbox.next(), Some((10, b"at the place".as_slice())));
+        assert_eq!(outbox.len(), 12);
     }
 
     #[test]

@@ -295,7 +295,8 @@ impl Session {
         if heard == Heard::Ended {
             return heard;
         }
-        let boundary = log.boundary(self.position);
+        // A session that is closing may stand where the log has forgotten everything; it sends nothing more either.
+        let boundary = if self.is_closing() { self.position } else { log.boundary(self.position) };
         if let Some(disconnect) = broken {
             self.ending = Ending::Lingering;
             if !self.is_closing() {
@@ -329,6 +330,8 @@ impl Session {
     }
 
     fn finish_at(&mut self, after: Position, close_frame: Vec<u8>) {
+        // What was to go out later would come after the close frame (RFC 6455, section 5.5.1), and the log is not kept for it.
+        self.outbox.truncate_after(after);
         self.outbox.push(after, close_frame);
         self.finish = Some(after);
     }

@@ -1,0 +1,172 @@
+//! The broadcaster as a child process, with its log and what /proc tells of it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::client::Client;
+use crate::wait::{PATIENCE, until};
+
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_fastapi-broadcaster");
+
+/// A running broadcaster, killed with the value.
+pub(crate) struct Broadcaster {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    address: Option<SocketAddr>,
+}
+
+/// A command that runs a program with nothing of our environment that it could take for settings.
+pub(crate) fn command(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new(program.as_ref());
+    command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    command
+}
+
+/// The arguments that every broadcaster of these tests has: a port of its own, and a look at the directory often.
+pub(crate) fn arguments(queue: &Path) -> Vec<String> {
+    let queue = queue.to_str().unwrap();
+    ["--queue", queue, "--listen", "127.0.0.1:0", "--scan-interval-secs", "0.02"].map(str::to_owned).into()
+}
+
+impl Broadcaster {
+    pub(crate) fn start(queue: &Path) -> Broadcaster {
+        Broadcaster::with(queue, &[])
+    }
+
+    /// Starts with further flags and waits until it listens.
+    pub(crate) fn with(queue: &Path, flags: &[&str]) -> Broadcaster {
+        let mut command = command(BINARY);
+        command.args(arguments(queue)).args(flags);
+        Broadcaster::spawn(command).listening()
+    }
+
+    /// Starts without waiting for anything.
+    pub(crate) fn spawn(mut command: Command) -> Broadcaster {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (lines, stderr) = (log.clone(), BufReader::new(child.stderr.take().unwrap()));
+        // The thread ends with the child's standard error.
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| lines.lock().unwrap().push(line)));
+        Broadcaster { child, log, address: None }
+    }
+
+    /// Waits until it says where it listens.
+    pub(crate) fn listening(mut self) -> Broadcaster {
+        self.await_log("listening address=");
+        let line = self.log_lines("listening address=").remove(0);
+        let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap();
+        self.address = Some(address.parse().unwrap());
+        self
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address.expect("it is listening")
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.address())
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Kills it at once, and waits until the system has done so.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for it to end.
+    pub(crate) fn exited(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it does not end: {:#?}", self.log_lines(""));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Asks it to stop, and waits for it to have done so properly.
+    pub(crate) fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        let status = self.exited();
+        assert!(status.success(), "{status}: {:#?}", self.log_lines(""));
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// The lines of the log that contain a text.
+    pub(crate) fn log_lines(&self, text: &str) -> Vec<String> {
+        self.log.lock().unwrap().iter().filter(|line| line.contains(text)).cloned().collect()
+    }
+
+    pub(crate) fn await_log(&mut self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.log_lines(text).is_empty() {
+            assert!(self.is_running() && Instant::now() < deadline, "no {text:?} in {:#?}", self.log_lines(""));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Processor time that it has used, in hundredths of a second.
+    pub(crate) fn cpu_ticks(&self) -> u64 {
+        let stat = fs::read_to_string(self.proc("stat")).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// Asserts that it is idle, over a second in which a busy loop would use a hundred ticks.
+    pub(crate) fn assert_idle(&self) {
+        let before = self.cpu_ticks();
+        std::thread::sleep(Duration::from_secs(1));
+        let used = self.cpu_ticks() - before;
+        assert!(used < 30, "{used} ticks in a second without work");
+    }
+
+    /// A value of /proc/PID/status in kilobytes, such as `VmHWM`, the most memory that it ever had.
+    pub(crate) fn memory_kb(&self, key: &str) -> u64 {
+        let status = fs::read_to_string(self.proc("status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(self.proc("fd")).unwrap().count()
+    }
+
+    pub(crate) fn await_descriptors(&self, count: usize) {
+        until(&format!("{count} open descriptors"), || self.descriptors() == count);
+    }
+
+    fn proc(&self, file: &str) -> String {
+        format!("/proc/{}/{file}", self.child.id())
+    }
+}
+
+impl Drop for Broadcaster {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("log of the broadcaster: {:#?}", self.log_lines(""));
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Clients: one that speaks WebSocket, and the bytes of one that does not.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use tungstenite::{Error, HandshakeError, Message, WebSocket};
+
+use crate::wait::PATIENCE;
+
+/// A handshake with the key of RFC 6455, section 1.3.
+pub(crate) const HANDSHAKE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// A WebSocket client that blocks, but no longer than a test has patience.
+pub(crate) struct Client {
+    socket: WebSocket<TcpStream>,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Client {
+        Client::try_connect(address).unwrap()
+    }
+
+    pub(crate) fn try_connect(address: SocketAddr) -> Result<Client, Error> {
+        let stream = connect(address)?;
+        match tungstenite::client::client(format!("ws://{address}/"), stream) {
+            Ok((socket, _)) => Ok(Client { socket }),
+            Err(HandshakeError::Failure(error)) => Err(error),
+            Err(HandshakeError::Interrupted(_)) => panic!("no answer to a handshake"),
+        }
+    }
+
+    /// The next text or close message, or what the connection ended with.
+    pub(crate) fn next(&mut self) -> Result<Message, Error> {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => panic!("nothing comes"),
+                next => return next,
+            }
+        }
+    }
+
+    /// The payload of the next event, as text.
+    pub(crate) fn payload(&mut self) -> String {
+        match self.next() {
+            Ok(Message::Text(text)) => payload_of(&text).to_owned(),
+            other => panic!("expected an event, got {other:?}"),
+        }
+    }
+
+    pub(crate) fn send(&mut self, message: Message) {
+        self.socket.send(message).unwrap();
+    }
+
+    /// Reads to the end and returns the close code.
+    pub(crate) fn close_code(&mut self) -> u16 {
+        let mut code = None;
+        loop {
+            match self.next() {
+                Ok(Message::Close(frame)) => code = Some(frame.map_or(1005, |frame| frame.code.into())),
+                Ok(_) => {}
+                Err(error) => return code.unwrap_or_else(|| panic!("{error} before a close frame")),
+            }
+        }
+    }
+
+    pub(crate) fn stream(&self) -> &TcpStream {
+        self.socket.get_ref()
+    }
+}
+
+/// The payload in the text of an event.
+pub(crate) fn payload_of(text: &str) -> &str {
+    let rest = text.strip_prefix(r#"{"event":"test","payload":"#).unwrap_or_else(|| panic!("unexpected {text}"));
+    &rest[..rest.rfind(r#","timestamp":"#).unwrap()]
+}
+
+/// A connection without a word.
+pub(crate) fn connect(address: SocketAddr) -> Result<TcpStream, std::io::Error> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// A connection whose handshake was accepted, and which says no more.
+pub(crate) fn shake_hands(address: SocketAddr) -> TcpStream {
+    let mut stream = connect(address).unwrap();
+    stream.write_all(HANDSHAKE.as_bytes()).unwrap();
+    let head = read_head(&mut stream);
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    stream
+}
+
+/// Reads the head of a response and not a byte more.
+pub(crate) fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+/// Sends bytes on a new connection and reads until the server ends it.
+pub(crate) fn exchange(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = connect(address).unwrap();
+    stream.write_all(bytes).unwrap();
+    read_to_end(&mut stream)
+}
+
+/// What comes until the end, be it an orderly one or a reset.
+pub(crate) fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
+    let mut received = Vec::new();
+    match stream.read_to_end(&mut received) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("{error} after {} bytes", received.len()),
+    }
+    received
+}

@@ -1,0 +1,107 @@
+//! `failed` and `queue stat` as an operator calls them: what they print, and how they end.
+
+use std::path::Path;
+
+use crate::broadcaster::{BINARY, Broadcaster, command};
+use crate::queue_dir::QueueDir;
+use crate::wait::until;
+
+/// Exit code, standard output, standard error.
+fn run(queue: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let output = command(BINARY).args(arguments).arg("--queue").arg(queue).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn printed(queue: &Path, arguments: &[&str]) -> String {
+    let (code, out, error) = run(queue, arguments);
+    assert_eq!((code, error.as_str()), (0, ""), "{arguments:?}");
+    out
+}
+
+#[test]
+fn failed_entries_are_listed_shown_put_back_and_dropped() {
+    let queue = QueueDir::new();
+    let path = queue.path();
+    assert_eq!(printed(&path, &["failed", "list"]), "");
+    let mut broadcaster = Broadcaster::with(&path, &["--entry-grace-secs", "0.05"]);
+    let mut client = broadcaster.connect();
+    queue.write("1.json", r#"{"payload":1}"#);
+    queue.write("2.json", "garbage");
+    until("both are put aside", || queue.failed().len() == 4);
+
+    let list = printed(&path, &["failed", "list"]);
+    let lines: Vec<&str> = list.lines().collect();
+    assert_eq!(lines.len(), 2, "{list}");
+    assert!(lines.iter().any(|line| line.starts_with("1.json\t13 bytes\t") && line.ends_with("\tno `event` key")), "{list}");
+    assert!(lines.iter().any(|line| line.starts_with("2.json\t7 bytes\t") && line.contains("\tnot valid JSON")), "{list}");
+    assert_eq!(printed(&path, &["failed", "show", "2.json"]), "garbage");
+    assert!(printed(&path, &["queue", "stat"]).contains("failed\t2\n"));
+
+    std::fs::write(path.join("failed/1.json"), r#"{"event":"test","payload":"mended"}"#).unwrap();
+    assert_eq!(printed(&path, &["failed", "retry", "1.json"]), "1.json\tput back\n");
+    assert_eq!(client.payload(), "\"mended\"");
+    assert_eq!(printed(&path, &["failed", "drop", "--all"]), "2.json\tdeleted\n");
+    assert!(queue.failed().is_empty());
+    broadcaster.stop();
+}
+
+#[test]
+fn what_cannot_be_done_ends_with_a_code_and_one_line() {
+    let queue = QueueDir::new();
+    let path = queue.path();
+    let refused = |arguments: &[&str], code, text: &str| {
+        let (given, out, error) = run(&path, arguments);
+        assert_eq!((given, out.as_str()), (code, ""), "{arguments:?}: {error}");
+        assert!(error.starts_with("fastapi-broadcaster: ") && error.contains(text), "{arguments:?}: {error}");
+        assert_eq!(error.lines().count(), 1, "{arguments:?}: {error}");
+    };
+    refused(&["failed", "show", "1.json"], 1, "no entry has failed");
+    refused(&["failed", "retry", "1.json"], 1, "no entry has failed");
+    refused(&["failed", "show", "../../etc/passwd.json"], 64, "no slash");
+    refused(&["failed", "drop"], 64, "required");
+    refused(&["failed", "drop", "1.json", "--all"], 64, "cannot be used");
+    refused(&["failed", "mend"], 64, "mend");
+    refused(&["queue", "statistics"], 64, "statistics");
+    std::fs::create_dir(path.join("failed")).unwrap();
+    for verb in ["show", "retry", "drop"] {
+        refused(&["failed", verb, "1.json"], 1, "1.json: No such file");
+    }
+    let absent = path.join("absent");
+    for arguments in [&["failed", "list"][..], &["queue", "stat"][..]] {
+        let (code, _, error) = run(&absent, arguments);
+        assert_eq!(code, 1, "{error}");
+        assert!(error.contains("absent: No such file"), "{error}");
+    }
+}
+
+#[test]
+fn queue_stat_shows_backlog_age_and_whether_somebody_drains_it() {
+    let queue = QueueDir::new();
+    let path = queue.path();
+    assert_eq!(printed(&path, &["queue", "stat"]), "waiting\t0\noldest\t-\nfailed\t0\nbroadcaster\tnone\n");
+    // Asking leaves nothing behind that the broadcaster's user might not be allowed to open.
+    assert!(queue.names().is_empty(), "{:?}", queue.names());
+    (0..3).for_each(|number| drop(queue.enqueue(number)));
+    let stat = printed(&path, &["queue", "stat"]);
+    assert!(stat.starts_with("waiting\t3\noldest\t") && stat.contains(" s\n"), "{stat}");
+    let mut broadcaster = Broadcaster::start(&path);
+    until("it is drained", || queue.waiting() == 0);
+    assert!(printed(&path, &["queue", "stat"]).ends_with("broadcaster\trunning\n"));
+    broadcaster.stop();
+}
+
+#[test]
+fn a_pipe_planted_beside_a_failed_entry_holds_up_nobody() {
+    let queue = QueueDir::new();
+    let path = queue.path();
+    std::fs::create_dir(path.join("failed")).unwrap();
+    std::fs::write(path.join("failed/1.json"), "{}").unwrap();
+    let pipe = path.join("failed/1.json.reason");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let broadcaster = Broadcaster::start(&path);
+    let mut client = broadcaster.connect();
+    queue.enqueue(1);
+    assert_eq!(client.payload(), "1");
+    assert!(printed(&path, &["failed", "list"]).ends_with("\tunknown\n"));
+}

@@ -1,0 +1,144 @@
+//! What may happen to the directory itself, and to single files in it.
+
+use std::fs::{self, File, FileTimes, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::time::{Duration, SystemTime};
+
+use tungstenite::Message;
+
+use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::queue_dir::QueueDir;
+use crate::wait::{is_root, until};
+
+#[test]
+fn a_deleted_directory_is_missed_once_in_the_log_and_read_again_when_it_is_back() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut client = broadcaster.connect();
+    for round in 1..=3 {
+        fs::remove_dir_all(queue.path()).unwrap();
+        until("it notices", || broadcaster.log_lines("queue directory is gone").len() == round);
+        broadcaster.assert_idle();
+        // The first producer that comes makes the directory again.
+        queue.enqueue(round);
+        assert_eq!(client.payload(), round.to_string());
+        until("it says that it is back", || broadcaster.log_lines("reading the new one").len() == round);
+    }
+    assert_eq!(broadcaster.log_lines("queue directory is gone").len(), 3);
+    broadcaster.stop();
+}
+
+#[test]
+fn a_broadcaster_whose_new_directory_another_one_owns_sends_its_clients_there() {
+    let queue = QueueDir::new();
+    let mut first = Broadcaster::start(&queue.path());
+    let mut client = first.connect();
+    // A second one that has the directory's successor before the first has noticed.
+    let new = queue.root().join("new");
+    queue::create_directory(&new).unwrap();
+    let mut second = Broadcaster::start(&new);
+    fs::rename(queue.path(), queue.root().join("old")).unwrap();
+    fs::rename(&new, queue.path()).unwrap();
+    // Clients of the first would never hear anything again.
+    assert_eq!(client.close_code(), 1001);
+    assert_eq!(first.exited().code(), Some(1));
+    assert_eq!(first.log_lines("in use by another broadcaster").len(), 1, "{:?}", first.log_lines(""));
+    second.kill();
+}
+
+#[test]
+fn a_file_that_may_not_be_read_holds_up_no_other_and_is_put_aside() {
+    if !is_root("to run the broadcaster as another user") {
+        return;
+    }
+    let queue = QueueDir::new();
+    queue.give_to(54_321, 54_321);
+    let mut command = command(queue.public_binary());
+    command.args(arguments(&queue.path())).args(["--entry-grace-secs", "2"]).uid(54_321).gid(54_321);
+    let mut broadcaster = Broadcaster::spawn(command).listening();
+    let mut client = broadcaster.connect();
+    let secret = queue.write("1.json", r#"{"event":"test","payload":"secret"}"#);
+    fs::set_permissions(&secret, Permissions::from_mode(0o000)).unwrap();
+    let readable = |number: usize| {
+        let name = queue.enqueue(number);
+        fs::set_permissions(queue.path().join(name.as_os_str()), Permissions::from_mode(0o644)).unwrap();
+    };
+    for number in 0..10 {
+        readable(number);
+        assert_eq!(client.payload(), number.to_string());
+    }
+    until("it is put aside", || queue.failed() == ["1.json", "1.json.reason"]);
+    let reason = fs::read_to_string(queue.path().join("failed/1.json.reason")).unwrap();
+    assert!(reason.contains("Permission denied"), "{reason}");
+    broadcaster.stop();
+}
+
+#[test]
+fn an_entry_that_cannot_be_deleted_holds_up_no_other_and_is_sent_once() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut client = broadcaster.connect();
+    let stuck = queue.path().join("1.json");
+    fs::write(queue.root().join("1.json"), r#"{"event":"test","payload":"stuck"}"#).unwrap();
+    let immutable = |on: &str, path| std::process::Command::new("chattr").args([on, path]).status();
+    let outside = queue.root().join("1.json");
+    // Not every file system has the attribute, not every user may set it, and it is there before the broadcaster looks.
+    fs::hard_link(&outside, &stuck).unwrap();
+    if !immutable("+i", stuck.to_str().unwrap()).is_ok_and(|status| status.success()) {
+        return crate::wait::skipped("needs root and chattr +i");
+    }
+    assert_eq!(client.payload(), "\"stuck\"");
+    until("it cannot be deleted", || {
+        stuck.exists() == (broadcaster.log_lines("cannot delete a delivered entry").len() == 1)
+    });
+    let deletable = stuck.exists();
+    (0..100).for_each(|number| drop(queue.enqueue(number)));
+    for number in 0..100 {
+        assert_eq!(client.payload(), number.to_string());
+    }
+    until("the others are deleted", || queue.waiting() == usize::from(deletable));
+    let lifted = immutable("-i", outside.to_str().unwrap()).unwrap();
+    assert!(lifted.success());
+    until("it is deleted in the end", || queue.waiting() == 0);
+    queue.enqueue("\"last\"");
+    assert_eq!(client.payload(), "\"last\"");
+    broadcaster.stop();
+}
+
+#[test]
+fn old_temporary_files_are_swept_and_young_ones_are_left_to_their_writer() {
+    let queue = QueueDir::new();
+    let old = queue.write(".tmp-old.json", "half");
+    let young = queue.write(".tmp-young.json", "half");
+    let an_hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    File::options().write(true).open(&old).unwrap().set_times(FileTimes::new().set_modified(an_hour_ago)).unwrap();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    until("the old one is swept", || !old.exists());
+    assert!(young.exists());
+    broadcaster.stop();
+}
+
+#[test]
+fn a_directory_that_is_moved_away_is_left_as_it_is() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut client = broadcaster.connect();
+    let inode = fs::metadata(queue.path()).unwrap().ino();
+    let away = queue.root().join("away");
+    fs::rename(queue.path(), &away).unwrap();
+    queue.enqueue(1);
+    assert!(matches!(client.next(), Ok(Message::Text(_))));
+    assert_eq!(fs::metadata(away).unwrap().ino(), inode);
+    broadcaster.stop();
+}
+
+#[test]
+fn a_missing_directory_and_one_that_is_a_file_are_refused() {
+    let queue = QueueDir::new();
+    for path in [queue.path().join("absent"), queue.write("file", "")] {
+        let mut broadcaster = command(BINARY);
+        broadcaster.args(arguments(&path));
+        assert_eq!(Broadcaster::spawn(broadcaster).exited().code(), Some(64));
+    }
+}

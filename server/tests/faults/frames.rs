@@ -1,0 +1,130 @@
+//! What clients must not send: each byte string has its answer, and the server lives on.
+
+use std::io::Write;
+
+use tungstenite::Message;
+
+use crate::broadcaster::Broadcaster;
+use crate::client::{exchange, read_to_end, shake_hands};
+use crate::queue_dir::QueueDir;
+
+/// A masked frame with a mask of zeros, so that the payload is readable.
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first, 0x80 | payload.len() as u8, 0, 0, 0, 0];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// A head that announces so many bytes, and none of them.
+fn announced(bytes: u64) -> Vec<u8> {
+    [&[0x81, 0xff][..], &bytes.to_be_bytes(), &[0; 4]].concat()
+}
+
+/// The code of the close frame at the end of what a server sent.
+fn close_code(received: &[u8]) -> Option<u16> {
+    let mut rest = received;
+    while let [first, length, payload @ ..] = rest {
+        let payload = payload.get(..usize::from(*length))?;
+        if *first == 0x88 {
+            return Some(payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code)));
+        }
+        rest = &rest[2 + payload.len()..];
+    }
+    None
+}
+
+#[test]
+fn malformed_frames_are_answered_with_their_close_code() {
+    let queue = QueueDir::new();
+    let flags = ["--max-message-bytes", "1000"];
+    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
+    let mut witness = broadcaster.connect();
+    let table: [(&str, Vec<u8>, u16); 22] = [
+        ("not masked", vec![0x81, 2, b'h', b'i'], 1002),
+        ("a reserved bit", masked(0xc1, b"hi"), 1002),
+        ("all reserved bits", masked(0xf1, b"hi"), 1002),
+        ("a reserved data opcode", masked(0x83, b""), 1002),
+        ("a reserved control opcode", masked(0x8b, b""), 1002),
+        ("a continuation of nothing", masked(0x80, b"more"), 1002),
+        ("a message within a fragmented one", [masked(0x01, b"a"), masked(0x81, b"b")].concat(), 1002),
+        ("a fragmented ping", masked(0x09, b"?"), 1002),
+        ("a ping of 126 bytes", [&[0x89, 0xfe, 0, 126, 0, 0, 0, 0][..], &[b'x'; 126]].concat(), 1002),
+        ("a close frame of one byte", masked(0x88, b"x"), 1002),
+        ("a close code that nobody may send", masked(0x88, &1005_u16.to_be_bytes()), 1002),
+        ("a close code below 1000", masked(0x88, &999_u16.to_be_bytes()), 1002),
+        ("a close reason that is no text", masked(0x88, b"\x03\xe8\xff"), 1007),
+        ("text that is not UTF-8", masked(0x81, b"\xff"), 1007),
+        ("text whose end is missing", masked(0x81, b"\xe2\x82"), 1007),
+        ("text cut within a character by fragments", [masked(0x01, b"\xe2"), masked(0x80, b"x")].concat(), 1007),
+        ("a surrogate", masked(0x81, b"\xed\xa0\x80"), 1007),
+        ("a message of 1001 bytes", announced(1001), 1009),
+        ("a message of four gigabytes", announced(1 << 32), 1009),
+        ("the longest message", announced(u64::MAX >> 1), 1009),
+        ("a length with the highest bit", announced(u64::MAX), 1009),
+        ("too long in fragments", (0..9).flat_map(|_| masked(0x01, &[b'x'; 125]).into_iter().chain(masked(0x00, &[b'x'; 125]))).collect(), 1002),
+    ];
+    for (what, bytes, code) in table {
+        let mut stream = shake_hands(broadcaster.address());
+        stream.write_all(&bytes).unwrap();
+        let received = read_to_end(&mut stream);
+        assert_eq!(close_code(&received), Some(code), "{what}: {received:x?}");
+        queue.enqueue(format!("\"{what}\""));
+        assert_eq!(witness.payload(), format!("\"{what}\""));
+    }
+    witness.send(Message::text("x".repeat(1000)));
+    queue.enqueue("\"a message at the limit\"");
+    assert_eq!(witness.payload(), "\"a message at the limit\"");
+    broadcaster.stop();
+}
+
+#[test]
+fn malformed_handshakes_are_answered_with_their_status() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    let handshake = |from: &str, to: &str| crate::client::HANDSHAKE.replace(from, to).into_bytes();
+    let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let table: [(&str, Vec<u8>, &str); 17] = [
+        ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec(), "400"),
+        ("zeros", vec![0; 64], "400"),
+        ("line feeds that never end a head", vec![b'\n'; 17_000], ""),
+        ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), "400"),
+        ("HTTP/1.0", handshake("HTTP/1.1", "HTTP/1.0"), "400"),
+        ("a method that is not GET", handshake("GET", "DELETE"), "400"),
+        ("no key", handshake(key, ""), "400"),
+        ("another version", handshake("Version: 13", "Version: 12"), "400"),
+        ("no version", handshake("Sec-WebSocket-Version: 13\r\n", ""), "400"),
+        ("no connection header", handshake("Connection: Upgrade\r\n", ""), "400"),
+        ("another protocol", handshake("Upgrade: websocket", "Upgrade: h2c"), "426"),
+        ("a target that is no URI", handshake("GET /", "GET /<>\\^`{|}"), "400"),
+        ("a header without a name", handshake("Host:", ":"), "400"),
+        ("a header with a NUL", handshake("Host: localhost", "Host: a\0b"), "400"),
+        ("a folded header", handshake("Host: localhost", "Host: a\r\n b"), "400"),
+        ("101 headers", format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(101)).into_bytes(), "431"),
+        ("a head of 20,000 bytes", handshake("Host: localhost", &format!("Host: {}", "x".repeat(20_000))), "431"),
+    ];
+    for (what, bytes, status) in table {
+        let answer = exchange(broadcaster.address(), &bytes);
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let given = answer.strip_prefix("HTTP/1.1 ").unwrap_or("").split(' ').next().unwrap();
+        assert!(given == status || status.is_empty() && !given.starts_with('1'), "{what}: {answer}");
+    }
+    let mut client = broadcaster.connect();
+    queue.enqueue(1);
+    assert_eq!(client.payload(), "1");
+    broadcaster.stop();
+}
+
+#[test]
+fn pings_without_end_from_a_client_that_reads_no_pong_end_its_session_only() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::with(&queue.path(), &["--max-outbox-bytes", "100000"]);
+    let mut witness = broadcaster.connect();
+    let mut flood = shake_hands(broadcaster.address());
+    let pings = masked(0x89, &[b'x'; 100]).repeat(100);
+    // Until the server has had enough, which breaks the connection.
+    while flood.write_all(&pings).is_ok() {}
+    queue.enqueue(1);
+    assert_eq!(witness.payload(), "1");
+    assert!(broadcaster.memory_kb("VmHWM") < 64 * 1024);
+    broadcaster.stop();
+}

@@ -1,0 +1,181 @@
+//! kill -9 of producers and broadcasters at any moment: nothing is lost, nothing is torn, and the order stays.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use queue::Event;
+use tungstenite::Message;
+
+use crate::broadcaster::Broadcaster;
+use crate::client::{Client, payload_of};
+use crate::producer::Producer;
+use crate::queue_dir::QueueDir;
+use crate::wait::until;
+
+const PRODUCERS: usize = 3;
+const LIVES: usize = 12;
+
+/// What a client saw through all lives of the broadcaster.
+#[derive(Default)]
+struct Ledger {
+    /// The life in which each event of each producer was last received.
+    last_seen: HashMap<(usize, usize), usize>,
+    /// How many events of each producer were received, which is also the next one's number.
+    received: HashMap<usize, usize>,
+    repeats: usize,
+}
+
+impl Ledger {
+    fn note(&mut self, life: usize, payload: &str) {
+        let (producer, number): (usize, usize) = serde_json::from_str(payload).unwrap();
+        match self.last_seen.insert((producer, number), life) {
+            None => {
+                let next = self.received.entry(producer).or_default();
+                assert_eq!(number, *next, "producer {producer}: {number} came first when {next} was due");
+                *next += 1;
+            }
+            Some(before) => {
+                assert!(before < life, "[{producer},{number}] came twice from one broadcaster");
+                self.repeats += 1;
+            }
+        }
+    }
+}
+
+/// Enough to choose moments; the seed is printed if the test fails.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound) as usize
+    }
+}
+
+#[test]
+fn killed_producers_and_broadcasters_lose_nothing_and_keep_the_order() {
+    let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos();
+    eprintln!("seed {seed}");
+    let mut random = Random(u64::from(seed) | 1 << 40);
+    let queue = QueueDir::new();
+    let mut ids = 0..;
+    let mut start_producer = || Producer::start(queue.root(), &queue.path(), ids.next().unwrap());
+    let mut producers: Vec<Producer> = (0..PRODUCERS).map(|_| start_producer()).collect();
+    let mut buried = Vec::new();
+    let mut ledger = Ledger::default();
+
+    for life in 0..LIVES {
+        let (mut broadcaster, mut client) = start_with_client(&queue, &producers);
+        for _ in 0..2 {
+            receive(&mut client, &mut ledger, life, 1 + random.below(150));
+            let mut unlucky = std::mem::replace(&mut producers[random.below(PRODUCERS as u64)], start_producer());
+            unlucky.kill();
+            buried.push(unlucky);
+        }
+        receive(&mut client, &mut ledger, life, 1 + random.below(300));
+        broadcaster.kill();
+        // What was written before is in the client's socket.
+        while let Ok(Message::Text(text)) = client.next() {
+            ledger.note(life, payload_of(&text));
+        }
+    }
+    let (mut broadcaster, mut client) = start_with_client(&queue, &producers);
+    producers.iter_mut().for_each(Producer::kill);
+    let last = queue.enqueue(format!("[{},0]", usize::MAX));
+    while !ledger.received.contains_key(&usize::MAX) {
+        receive(&mut client, &mut ledger, LIVES, 1);
+    }
+    until("everything is acked", || queue.waiting() == 0);
+    broadcaster.stop();
+
+    buried.append(&mut producers);
+    for producer in buried {
+        let (queued, received) = (producer.queued(), ledger.received.get(&producer.id).copied().unwrap_or(0));
+        // It may have died between queueing an event and noting it.
+        assert!(received == queued || received == queued + 1, "producer {}: {queued} queued, {received} received", producer.id);
+    }
+    assert!(queue.failed().is_empty(), "nothing was torn, {last} included: {:?}", queue.failed());
+    eprintln!("{} events, {} repeats after {LIVES} kills", ledger.last_seen.len(), ledger.repeats);
+}
+
+/// Starts a broadcaster, and a client that is there before the first entry is: producers pause meanwhile.
+fn start_with_client(queue: &QueueDir, producers: &[Producer]) -> (Broadcaster, Client) {
+    producers.iter().for_each(Producer::pause);
+    let started = queue.held_back(|| {
+        let broadcaster = Broadcaster::start(&queue.path());
+        let client = broadcaster.connect();
+        (broadcaster, client)
+    });
+    producers.iter().for_each(Producer::resume);
+    started
+}
+
+fn receive(client: &mut Client, ledger: &mut Ledger, life: usize, count: usize) {
+    (0..count).for_each(|_| ledger.note(life, &client.payload()));
+}
+
+#[test]
+fn a_reader_of_the_directory_never_sees_part_of_an_entry_while_producers_are_killed() {
+    let queue = QueueDir::in_memory();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            let mut looked = 0;
+            while !stop.load(Ordering::Relaxed) {
+                for name in queue.names() {
+                    let content = std::fs::read(queue.path().join(&name)).unwrap();
+                    Event::parse(&content).unwrap_or_else(|error| panic!("{}: {error}", name.display()));
+                    looked += 1;
+                }
+            }
+            looked
+        });
+        for id in 0..20 {
+            let mut producer = Producer::start(queue.root(), &queue.path(), id);
+            until("it has queued something", || producer.queued() >= id);
+            producer.kill();
+            assert!(queue.waiting() >= producer.queued());
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert!(looking.join().unwrap() > 0);
+    });
+}
+
+#[test]
+fn each_broadcaster_goes_on_in_order_where_the_killed_one_was() {
+    const EVENTS: usize = 2000;
+    let queue = QueueDir::in_memory();
+    // More than the kernel's buffers hold: each of them dies with entries read, written, and not acked.
+    let filler = "x".repeat(10_000);
+    (0..EVENTS).for_each(|number| drop(queue.enqueue(format!("[{number},\"{filler}\"]"))));
+    let number_of = |text: &str| payload_of(text)[1..].split(',').next().unwrap().parse::<usize>().unwrap();
+    let (mut next, mut lives) = (0, 0);
+    while next < EVENTS {
+        let (mut broadcaster, mut client) = queue.held_back(|| {
+            let broadcaster = Broadcaster::start(&queue.path());
+            let client = broadcaster.connect();
+            (broadcaster, client)
+        });
+        let mut expected = None;
+        for received in 0.. {
+            if received == 100 {
+                broadcaster.kill();
+            }
+            let Ok(Message::Text(text)) = client.next() else { break };
+            let number = number_of(&text);
+            assert!(expected.map_or(number <= next, |expected| number == expected), "{number} after {expected:?}");
+            expected = Some(number + 1);
+            if number + 1 == EVENTS {
+                break;
+            }
+        }
+        next = next.max(expected.unwrap());
+        broadcaster.kill();
+        assert!(queue.waiting() >= EVENTS - next, "an entry is gone that nobody received");
+        lives += 1;
+    }
+    assert!(lives > 2, "{lives} lives are too few to prove anything");
+}

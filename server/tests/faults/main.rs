@@ -1,0 +1,26 @@
+//! The broadcaster's binary under faults: killed, starved, shut out, and visited by bad clients. Each test does the damage.
+//!
+//! Some need root (to mount a file system, to be another user) and say so when they are skipped. None waits for a time to
+//! pass: they wait for conditions, as long as [`wait::PATIENCE`].
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failed unwrap is a failed test, a skipped one says why")]
+
+mod backlog;
+mod broadcaster;
+mod client;
+mod commands;
+mod crowd;
+mod directory;
+mod disk;
+mod frames;
+mod inotify;
+mod kill;
+mod ownership;
+mod patience;
+mod permission;
+mod producer;
+mod queue_dir;
+mod shutdown;
+mod slow;
+mod standby;
+mod starvation;
+mod wait;

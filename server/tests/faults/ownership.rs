@@ -1,0 +1,92 @@
+//! Who may write to the directory, and who may not.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
+
+use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::producer;
+use crate::queue_dir::QueueDir;
+use crate::wait::{is_root, until};
+
+const PHP: u32 = 54_001;
+const BROADCASTER: u32 = 54_002;
+const GROUP: u32 = 54_003;
+
+#[test]
+fn producer_and_broadcaster_may_be_different_users_of_one_group() {
+    if !is_root("to be other users") {
+        return;
+    }
+    let queue = QueueDir::new();
+    queue.give_to(PHP, GROUP);
+    let mut command = command(queue.public_binary());
+    command.args(arguments(&queue.path())).uid(BROADCASTER).gid(GROUP);
+    let mut broadcaster = Broadcaster::spawn(command).listening();
+    let mut client = broadcaster.connect();
+    // The producer's own group is another one: the set-group-id bit gives its entries to the directory's group.
+    let program = queue.root().join("producer");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let mut php = producer::bounded(&program, &queue.path(), 7, 100);
+    // A user is in several groups; the directory's need not be the first.
+    let mut php = php.current_dir("/").uid(PHP).gid(PHP).stdout(Stdio::null()).spawn().unwrap();
+    for number in 0..100 {
+        assert_eq!(client.payload(), format!("[7,{number}]"));
+    }
+    assert!(php.wait().unwrap().success());
+    until("all are acked", || queue.waiting() == 0);
+    let lock = fs::metadata(queue.path().join(".lock")).unwrap();
+    assert_eq!((lock.uid(), lock.gid()), (BROADCASTER, GROUP));
+    broadcaster.stop();
+}
+
+#[test]
+fn entries_are_for_owner_and_group_only() {
+    let queue = QueueDir::new();
+    let entry = queue.path().join(queue.enqueue(1).as_os_str());
+    assert_eq!(fs::metadata(entry).unwrap().mode() & 0o7137, 0);
+    assert_eq!(fs::metadata(queue.path()).unwrap().mode() & 0o7777, 0o2770);
+}
+
+#[test]
+fn a_directory_that_every_user_can_write_to_is_refused() {
+    let queue = QueueDir::new();
+    for mode in [0o777, 0o1777, 0o2772, 0o703] {
+        queue.set_mode(mode);
+        let mut binary = command(BINARY);
+        binary.args(arguments(&queue.path()));
+        let mut broadcaster = Broadcaster::spawn(binary);
+        assert_eq!(broadcaster.exited().code(), Some(64), "{mode:o}");
+        until("it says why", || !broadcaster.log_lines("is writable by every user").is_empty());
+    }
+}
+
+#[test]
+fn planted_links_are_put_aside_and_what_they_name_reaches_nobody() {
+    let queue = QueueDir::new();
+    let secret = queue.root().join("secret");
+    fs::write(&secret, r#"{"event":"test","payload":"secret"}"#).unwrap();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut client = broadcaster.connect();
+    symlink(&secret, queue.path().join("1.json")).unwrap();
+    symlink("/etc/passwd", queue.path().join("2.json")).unwrap();
+    until("both are put aside", || queue.failed().len() == 4);
+    queue.enqueue("\"only this\"");
+    assert_eq!(client.payload(), "\"only this\"");
+    let reason = fs::read_to_string(queue.path().join("failed/1.json.reason")).unwrap();
+    assert_eq!(reason, "not a regular file\n");
+    assert!(secret.exists());
+    broadcaster.stop();
+}
+
+#[test]
+fn a_link_in_place_of_the_lock_is_refused() {
+    let queue = QueueDir::new();
+    symlink(queue.root().join("elsewhere"), queue.path().join(".lock")).unwrap();
+    let mut binary = command(BINARY);
+    binary.args(arguments(&queue.path()));
+    assert_eq!(Broadcaster::spawn(binary).exited().code(), Some(64));
+    assert!(!queue.root().join("elsewhere").exists());
+}

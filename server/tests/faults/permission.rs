@@ -1,0 +1,69 @@
+//! Rights that are taken away from the broadcaster while it runs, and given back.
+
+use std::os::unix::process::CommandExt;
+
+use crate::broadcaster::{Broadcaster, arguments, command};
+use crate::queue_dir::QueueDir;
+use crate::wait::{is_root, until};
+
+const USER: u32 = 54_322;
+
+#[test]
+fn a_directory_whose_rights_are_taken_away_is_drained_when_they_are_back() {
+    if !is_root("to run the broadcaster as another user") {
+        return;
+    }
+    let queue = QueueDir::new();
+    queue.give_to(USER, USER);
+    let mut command = command(queue.public_binary());
+    command.args(arguments(&queue.path())).uid(USER).gid(USER);
+    let mut broadcaster = Broadcaster::spawn(command).listening();
+    let mut client = broadcaster.connect();
+    queue.enqueue(0);
+    assert_eq!(client.payload(), "0");
+    until("it is acked", || queue.waiting() == 0);
+
+    let mut next = 1;
+    for (round, mode) in [(1, 0o000), (2, 0o300), (3, 0o000)] {
+        queue.set_mode(mode);
+        (next..next + 10).for_each(|number| drop(queue.enqueue(number)));
+        until("it says so", || broadcaster.log_lines("cannot read the queue").len() == round);
+        broadcaster.assert_idle();
+        assert_eq!(broadcaster.log_lines("cannot read the queue").len(), round, "once each time");
+        queue.set_mode(0o2770);
+        for number in next..next + 10 {
+            assert_eq!(client.payload(), number.to_string());
+        }
+        next += 10;
+    }
+    until("all are acked", || queue.waiting() == 0);
+    broadcaster.stop();
+}
+
+#[test]
+fn entries_that_may_be_read_but_not_deleted_are_sent_once_and_deleted_when_they_may_be() {
+    if !is_root("to run the broadcaster as another user") {
+        return;
+    }
+    let queue = QueueDir::new();
+    queue.give_to(USER, USER);
+    let mut command = command(queue.public_binary());
+    command.args(arguments(&queue.path())).uid(USER).gid(USER);
+    let mut broadcaster = Broadcaster::spawn(command).listening();
+    let mut client = broadcaster.connect();
+    queue.set_mode(0o2550);
+    // New ones come all the while: nobody may be held up by what cannot be deleted.
+    for number in 0..300 {
+        queue.enqueue(number);
+        assert_eq!(client.payload(), number.to_string());
+    }
+    broadcaster.await_log("cannot delete a delivered entry");
+    assert_eq!(queue.waiting(), 300);
+    broadcaster.assert_idle();
+    queue.set_mode(0o2770);
+    until("all are acked", || queue.waiting() == 0);
+    queue.enqueue(300);
+    assert_eq!(client.payload(), "300", "and nothing came twice");
+    assert_eq!(broadcaster.log_lines("cannot delete a delivered entry").len(), 1);
+    broadcaster.stop();
+}

@@ -1,0 +1,102 @@
+//! A producer as a process of its own, so that it can be killed: this test binary, told to run one ignored test.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use queue::Writer;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::wait::until;
+
+const QUEUE: &str = "FAULTS_QUEUE";
+const JOURNAL: &str = "FAULTS_JOURNAL";
+const ID: &str = "FAULTS_ID";
+const COUNT: &str = "FAULTS_COUNT";
+
+/// Queues `[id,0]`, `[id,1]` and so on, and notes each success in its journal.
+pub(crate) struct Producer {
+    child: Child,
+    journal: PathBuf,
+    pub(crate) id: usize,
+}
+
+impl Producer {
+    /// Starts one that runs until it is killed, with a journal in `root`.
+    pub(crate) fn start(root: &Path, queue: &Path, id: usize) -> Producer {
+        let journal = root.join(format!("journal-{id}"));
+        File::create(&journal).unwrap();
+        let child = command(&std::env::current_exe().unwrap(), queue, id)
+            .env(JOURNAL, &journal)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Producer { child, journal, id }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Stops it, and waits until it has: a signal is delivered between two system calls.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+        let stat = || fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        until("the producer pauses", || stat().rsplit(')').next().unwrap().trim_start().starts_with('T'));
+    }
+
+    pub(crate) fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// How many events it was told are queued.
+    pub(crate) fn queued(&self) -> usize {
+        fs::metadata(&self.journal).unwrap().len() as usize
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A command that queues `[id,0]` up to `[id,count - 1]` and ends well if all were queued.
+pub(crate) fn bounded(program: &Path, queue: &Path, id: usize, count: usize) -> Command {
+    let mut command = command(program, queue, id);
+    command.env(COUNT, count.to_string());
+    command
+}
+
+fn command(program: &Path, queue: &Path, id: usize) -> Command {
+    let mut command = Command::new(program);
+    command.args(["--exact", "producer::runs_in_a_process_of_its_own", "--ignored", "--nocapture"]);
+    command.env(QUEUE, queue).env(ID, id.to_string());
+    command
+}
+
+#[test]
+#[ignore = "it is the producer process of other tests"]
+fn runs_in_a_process_of_its_own() {
+    let Some(queue) = std::env::var_os(QUEUE) else { return };
+    let number = |key| std::env::var(key).ok().and_then(|text| text.parse::<usize>().ok());
+    let id = number(ID).unwrap();
+    let mut journal = std::env::var_os(JOURNAL).map(|path| OpenOptions::new().append(true).open(path).unwrap());
+    let writer = Writer::new(queue);
+    for event in 0..number(COUNT).unwrap_or(usize::MAX) {
+        writer.enqueue(br#""test""#, format!("[{id},{event}]").as_bytes()).unwrap();
+        if let Some(journal) = &mut journal {
+            journal.write_all(b".").unwrap();
+            // It is to be killed at work, not to fill the disk.
+            std::thread::sleep(Duration::from_micros(300));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Two broadcasters on one directory: one serves, the other waits.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::process::Signal;
+use tungstenite::{Error, Message};
+
+use crate::broadcaster::{BINARY, Broadcaster, command};
+use crate::client::{Client, payload_of};
+use crate::queue_dir::QueueDir;
+use crate::wait::until;
+
+/// Both need the same port. One that was just free stays so: the system gives out others first.
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn on(queue: &Path, address: SocketAddr) -> Command {
+    let mut command = command(BINARY);
+    command.args(["--scan-interval-secs", "0.02", "--listen", &address.to_string(), "--queue"]).arg(queue);
+    command
+}
+
+fn standby(queue: &Path, address: SocketAddr) -> Broadcaster {
+    let mut standby = Broadcaster::spawn(on(queue, address));
+    standby.await_log("waiting to take over");
+    standby
+}
+
+#[test]
+fn the_second_takes_over_when_the_first_is_killed() {
+    let (queue, address) = (QueueDir::new(), free_address());
+    let mut serving = Broadcaster::spawn(on(&queue.path(), address)).listening();
+    for round in 0..3 {
+        let mut next = standby(&queue.path(), address);
+        let mut client = Client::connect(address);
+        queue.enqueue(round);
+        assert_eq!(client.payload(), round.to_string());
+        assert!(next.is_running() && next.log_lines("listening").is_empty());
+        serving.kill();
+        serving = next.listening();
+    }
+    assert!(serving.log_lines("another broadcaster owns").len() == 1);
+    serving.stop();
+}
+
+#[test]
+fn the_one_that_waits_uses_no_processor_time_to_speak_of() {
+    let (queue, address) = (QueueDir::new(), free_address());
+    let _serving = Broadcaster::spawn(on(&queue.path(), address)).listening();
+    standby(&queue.path(), address).assert_idle();
+}
+
+#[test]
+fn a_hand_over_refuses_no_connection_and_loses_no_event() {
+    let (queue, address) = (QueueDir::new(), free_address());
+    let mut serving = Broadcaster::spawn(on(&queue.path(), address)).listening();
+    // A backlog makes the successor's first look at the directory take its time.
+    let stop = AtomicBool::new(false);
+    let mut next = 0;
+    std::thread::scope(|scope| {
+        let knocking = scope.spawn(|| {
+            let (mut connected, mut dropped) = (0, 0);
+            while !stop.load(Ordering::Relaxed) {
+                match Client::try_connect(address) {
+                    Ok(_) => connected += 1,
+                    Err(Error::Io(error)) if error.kind() == ErrorKind::ConnectionRefused => panic!("refused"),
+                    // It came in the moment in which the socket was closed; browsers try again.
+                    Err(_) => dropped += 1,
+                }
+            }
+            (connected, dropped)
+        });
+        for _ in 0..4 {
+            let successor = standby(&queue.path(), address);
+            // One client before, one after: between them they get everything.
+            let mut before = Client::connect(address);
+            for _ in 0..50 {
+                queue.enqueue(next);
+                assert_eq!(before.payload(), next.to_string());
+                next += 1;
+            }
+            serving.signal(Signal::TERM);
+            let mut expected = next;
+            while let Ok(Message::Text(text)) = before.next() {
+                assert_eq!(payload_of(&text), expected.to_string());
+                expected += 1;
+            }
+            drop(before);
+            assert!(serving.exited().success());
+            assert_eq!(serving.log_lines("another broadcaster has taken over").len(), 1);
+            serving = successor.listening();
+        }
+        stop.store(true, Ordering::Relaxed);
+        let (connected, dropped) = knocking.join().unwrap();
+        eprintln!("{connected} connections, {dropped} of them cut off by a hand-over");
+        assert!(connected > dropped);
+    });
+    serving.stop();
+}
+
+#[test]
+fn events_of_a_hand_over_are_delivered_by_the_one_or_the_other_and_in_order() {
+    let (queue, address) = (QueueDir::new(), free_address());
+    let mut first = Broadcaster::spawn(on(&queue.path(), address)).listening();
+    let mut second = standby(&queue.path(), address);
+    let mut client = Client::connect(address);
+    let filler = "x".repeat(5000);
+    let total = 4000;
+    let number_of = |text: &str| payload_of(text)[1..].split(',').next().unwrap().parse::<usize>().unwrap();
+    // Nobody is connected to the second when it starts, so that what it delivers shows in what is gone: the client of the
+    // first has a beginning, the directory must have been emptied of the rest, and never of anything before its turn.
+    (0..total).for_each(|number| drop(queue.enqueue(format!("[{number},\"{filler}\"]"))));
+    let mut received = 0;
+    while received < 100 {
+        let Ok(Message::Text(text)) = client.next() else { panic!("a message") };
+        assert_eq!(number_of(&text), received);
+        received += 1;
+    }
+    second.signal(Signal::STOP);
+    first.signal(Signal::TERM);
+    while let Ok(Message::Text(text)) = client.next() {
+        assert_eq!(number_of(&text), received);
+        received += 1;
+    }
+    drop(client);
+    assert!(first.exited().success());
+    assert_eq!(received + queue.waiting(), total, "each is with the client or in the directory");
+    second.signal(Signal::CONT);
+    second = second.listening();
+    until("the second has emptied the directory", || queue.waiting() == 0);
+    second.stop();
+}
+
+#[test]
+fn one_that_waits_outlives_the_deletion_of_the_directory() {
+    let (queue, address) = (QueueDir::new(), free_address());
+    let mut serving = Broadcaster::spawn(on(&queue.path(), address)).listening();
+    let mut waiting = standby(&queue.path(), address);
+    fs::remove_dir_all(queue.path()).unwrap();
+    serving.await_log("queue directory is gone");
+    assert!(waiting.is_running());
+    let mut client = Client::connect(address);
+    queue.enqueue(1);
+    // Whichever of the two has the new directory, its clients get the event, and clients of the other are sent away.
+    match client.next() {
+        Ok(Message::Text(text)) => assert_eq!(payload_of(&text), "1"),
+        Ok(Message::Close(Some(frame))) => assert_eq!(u16::from(frame.code), 1001),
+        other => panic!("{other:?}"),
+    }
+    until("it is drained", || queue.waiting() == 0);
+    drop((client, serving));
+    waiting.kill();
+}
