@@ -1,12 +1,19 @@
-//! What the extension remembers between two calls: the settings in force and the reason of the last `false`.
+//! What the extension remembers between two calls: the settings in force, the reason of the last `false`, and the server
+//! of `WebSocketServer::getInstance()`.
 //!
-//! PHP owns the storage (one per process, or one per thread in a thread-safe PHP). No zval lives here, so nothing
-//! can dangle when a php-fpm worker goes on to its next request.
+//! PHP owns the storage (one per process, or one per thread in a thread-safe PHP). What holds values of PHP is let go at
+//! the end of the request, so nothing can dangle when a php-fpm worker goes on to its next one.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::rc::Rc;
 
+use ext_php_rs::types::Zval;
 use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use queue::Durability;
+
+use crate::event_loop::EventLoop;
 
 /// The globals of the calling thread.
 pub(crate) static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();
@@ -18,7 +25,34 @@ pub(crate) struct Globals {
     pub(crate) durability: Cell<Durability>,
     /// `fastapi_websocket.max_event_bytes`, kept parsed by its ini handler.
     pub(crate) max_event_bytes: Cell<usize>,
+    /// `fastapi_websocket.client_relay`
+    pub(crate) client_relay: Cell<bool>,
+    /// `fastapi_websocket.sleep_hook`
+    pub(crate) sleep_hook: Cell<bool>,
+    /// `fastapi_websocket.max_message_bytes`
+    pub(crate) max_message_bytes: Cell<usize>,
+    /// `fastapi_websocket.max_outbox_bytes`
+    pub(crate) max_outbox_bytes: Cell<usize>,
+    /// `fastapi_websocket.max_connections`
+    pub(crate) max_connections: Cell<usize>,
     last_error: Cell<Option<String>>,
+    /// What the script has set on the server.
+    pub(crate) server: RefCell<ServerSettings>,
+    handlers: RefCell<HashMap<String, Zval>>,
+    event_loop: RefCell<Option<Rc<EventLoop>>>,
+}
+
+/// What `host()`, `port()` and `eventQueue()` were given.
+pub(crate) struct ServerSettings {
+    pub(crate) host: String,
+    pub(crate) port: String,
+    pub(crate) queue: Option<PathBuf>,
+}
+
+impl Default for ServerSettings {
+    fn default() -> ServerSettings {
+        ServerSettings { host: "0.0.0.0".to_owned(), port: "8080".to_owned(), queue: None }
+    }
 }
 
 impl ModuleGlobal for Globals {}
@@ -38,10 +72,43 @@ impl Globals {
         self.last_error.set(reason);
         seen
     }
+
+    /// Registers a handler. The one it replaces is returned, to be dropped when nothing is borrowed: that may run PHP code.
+    pub(crate) fn set_handler(&self, path: String, callable: Zval) -> Option<Zval> {
+        self.handlers.borrow_mut().insert(path, callable)
+    }
+
+    /// The handler of exactly this path.
+    pub(crate) fn handler(&self, path: &str) -> Option<Zval> {
+        self.handlers.borrow().get(path).map(Zval::shallow_clone)
+    }
+
+    /// The paths that have a handler.
+    pub(crate) fn handler_paths(&self) -> HashSet<String> {
+        self.handlers.borrow().keys().cloned().collect()
+    }
+
+    /// The event loop, between the begin and the end of `start()`.
+    pub(crate) fn event_loop(&self) -> Option<Rc<EventLoop>> {
+        self.event_loop.borrow().clone()
+    }
+
+    /// Makes an event loop known, or takes it back.
+    pub(crate) fn set_event_loop(&self, event_loop: Option<Rc<EventLoop>>) -> Option<Rc<EventLoop>> {
+        self.event_loop.replace(event_loop)
+    }
 }
 
-/// Forgets the last request's reason: the next request on this worker belongs to somebody else.
+/// Forgets what belongs to the last request: the next one on this worker belongs to somebody else. A server that a fatal
+/// error has left behind is ended here.
 pub(crate) extern "C" fn reset(_type: i32, _module_number: i32) -> i32 {
-    GLOBALS.get().set_last_error(None);
+    let globals = GLOBALS.get();
+    globals.set_last_error(None);
+    if let Some(event_loop) = globals.set_event_loop(None) {
+        // Nobody is left to be told how it ended.
+        let _ = event_loop.finish();
+    }
+    drop(globals.handlers.take());
+    globals.server.take();
     0
 }

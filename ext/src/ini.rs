@@ -20,12 +20,23 @@ use crate::globals::GLOBALS;
 pub(crate) const MAX_EVENT_BYTES: &str = "fastapi_websocket.max_event_bytes";
 const FSYNC: &str = "fastapi_websocket.fsync";
 
+const CLIENT_RELAY: &str = "fastapi_websocket.client_relay";
+const SLEEP_HOOK: &str = "fastapi_websocket.sleep_hook";
+const MAX_MESSAGE_BYTES: &str = "fastapi_websocket.max_message_bytes";
+const MAX_OUTBOX_BYTES: &str = "fastapi_websocket.max_outbox_bytes";
+const MAX_CONNECTIONS: &str = "fastapi_websocket.max_connections";
+
 const SUCCESS: c_int = 0;
 const FAILURE: c_int = -1;
 
-static ENTRIES: IniEntryDefs<3> = IniEntryDefs::new([
+static ENTRIES: IniEntryDefs<8> = IniEntryDefs::new([
+    entry(c"fastapi_websocket.client_relay", c"1", change_client_relay),
     entry(c"fastapi_websocket.fsync", c"none", change_fsync),
+    entry(c"fastapi_websocket.max_connections", c"65536", change_max_connections),
     entry(c"fastapi_websocket.max_event_bytes", c"1048576", change_max_event_bytes),
+    entry(c"fastapi_websocket.max_message_bytes", c"1048576", change_max_message_bytes),
+    entry(c"fastapi_websocket.max_outbox_bytes", c"16777216", change_max_outbox_bytes),
+    entry(c"fastapi_websocket.sleep_hook", c"1", change_sleep_hook),
     IniEntryDef::end(),
 ]);
 
@@ -64,35 +75,33 @@ pub(crate) extern "C" fn print_info(module: *mut ModuleEntry) {
     unsafe { display_ini_entries(module) };
 }
 
-unsafe extern "C" fn change_fsync(
-    _entry: *mut zend_ini_entry,
-    value: *mut zend_string,
-    _: *mut c_void,
-    _: *mut c_void,
-    _: *mut c_void,
-    _stage: c_int,
-) -> c_int {
-    // SAFETY: PHP hands over null or a string that lives during the call.
-    let value = unsafe { value.as_ref() }.map_or(&b""[..], |value| value.as_bytes());
-    change(FSYNC, value, "none, data or full", parse_durability, |durability| {
-        GLOBALS.get().durability.set(durability);
-    })
+/// Defines the function that PHP calls with a new value.
+macro_rules! on_change {
+    ($function:ident, $name:expr, $expected:expr, $parse:expr, $setting:ident) => {
+        unsafe extern "C" fn $function(
+            _entry: *mut zend_ini_entry,
+            value: *mut zend_string,
+            _: *mut c_void,
+            _: *mut c_void,
+            _: *mut c_void,
+            _stage: c_int,
+        ) -> c_int {
+            // SAFETY: PHP hands over null or a string that lives during the call.
+            let value = unsafe { value.as_ref() }.map_or(&b""[..], |value| value.as_bytes());
+            change($name, value, $expected, $parse, |parsed| GLOBALS.get().$setting.set(parsed))
+        }
+    };
 }
 
-unsafe extern "C" fn change_max_event_bytes(
-    _entry: *mut zend_ini_entry,
-    value: *mut zend_string,
-    _: *mut c_void,
-    _: *mut c_void,
-    _: *mut c_void,
-    _stage: c_int,
-) -> c_int {
-    // SAFETY: PHP hands over null or a string that lives during the call.
-    let value = unsafe { value.as_ref() }.map_or(&b""[..], |value| value.as_bytes());
-    change(MAX_EVENT_BYTES, value, "a size above 0 such as 65536, 512K or 2M", parse_size, |size| {
-        GLOBALS.get().max_event_bytes.set(size);
-    })
-}
+const A_SIZE: &str = "a size above 0 such as 65536, 512K or 2M";
+
+on_change!(change_fsync, FSYNC, "none, data or full", parse_durability, durability);
+on_change!(change_max_event_bytes, MAX_EVENT_BYTES, A_SIZE, parse_size, max_event_bytes);
+on_change!(change_max_message_bytes, MAX_MESSAGE_BYTES, A_SIZE, parse_size, max_message_bytes);
+on_change!(change_max_outbox_bytes, MAX_OUTBOX_BYTES, A_SIZE, parse_size, max_outbox_bytes);
+on_change!(change_max_connections, MAX_CONNECTIONS, "a number above 0", parse_size, max_connections);
+on_change!(change_client_relay, CLIENT_RELAY, "on or off", parse_switch, client_relay);
+on_change!(change_sleep_hook, SLEEP_HOOK, "on or off", parse_switch, sleep_hook);
 
 /// Stores what `parse` understands. Otherwise refuses, so that PHP keeps the value there was, and says what to write.
 fn change<T>(name: &str, value: &[u8], expected: &str, parse: fn(&str) -> Option<T>, store: fn(T)) -> c_int {
@@ -116,6 +125,15 @@ fn parse_durability(value: &str) -> Option<Durability> {
         "none" | "" => Some(Durability::None),
         "data" => Some(Durability::Data),
         "full" => Some(Durability::Full),
+        _ => None,
+    }
+}
+
+fn parse_switch(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "1" | "on" | "yes" | "true" => Some(true),
+        // PHP's ini language turns an unquoted `off` into the empty string.
+        "" | "0" | "off" | "no" | "false" => Some(false),
         _ => None,
     }
 }

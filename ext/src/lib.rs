@@ -11,11 +11,48 @@
 //! globals            what one request (or thread) keeps: the settings, the reason of the last false
 //! zend               the engine calls that need `unsafe`
 //! ```
+//!
+//! `WebSocketServer::start()` is the server library on threads of its own, and PHP's handlers on PHP's thread:
+//!
+//! ```text
+//! serve                    start(), stop(), on() and the rest of the class
+//!   serving                the server on its threads: started, stopped, waited for
+//!     application          what it tells us, on the hub's thread
+//!       incidents, client  what both threads share: news, and each client's unread messages
+//!   event_loop             runs a handler per client and continues those that wait
+//!     parking              who waits, for a message or a time
+//!     fiber                the Fibers that they wait in, and how to leave and to enter one
+//!     signals              sleeping, and what the engine does on signals
+//!     limits               how many handlers there can be
+//!     exception            what a handler leaves behind
+//! websocket_connection     the class of a client as PHP sees it
+//!   connection_object      the object that holds it
+//! sleep                    sleep() and its relatives inside of a handler
+//! fork                     whether this process is a fork
+//! ```
 
 #![cfg_attr(debug_assertions, allow(missing_docs, reason = "#[php_module] adds a function of its own to debug builds"))]
 
+mod websocket_connection;
 mod websocket_server;
 
+mod serve;
+mod serving;
+
+mod application;
+mod client;
+mod incidents;
+
+mod event_loop;
+mod fiber;
+mod limits;
+mod parking;
+mod signals;
+mod sleep;
+
+mod connection_object;
+mod exception;
+mod fork;
 mod globals;
 mod ini;
 mod json;
@@ -43,11 +80,15 @@ pub fn module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
 extern "C" fn startup(_type: i32, module_number: i32) -> i32 {
     startup_guard(|| {
         ini::register(module_number);
-        websocket_server::register()
+        websocket_connection::register()?;
+        websocket_server::register()?;
+        sleep::install();
+        Ok(())
     })
 }
 
 extern "C" fn shutdown(_type: i32, module_number: i32) -> i32 {
+    sleep::uninstall();
     ini::unregister(module_number);
     0
 }

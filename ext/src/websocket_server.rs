@@ -1,4 +1,5 @@
-//! The class `FASTAPI\WebSocket\WebSocketServer` as PHP sees it. Does not encode and does not write by itself.
+//! The class `FASTAPI\WebSocket\WebSocketServer` as PHP sees it: all its members, and `queueEvent()`. Does not encode and
+//! does not write by itself; what serves clients is in [`crate::serve`].
 //!
 //! The methods are declared by hand, without types: a method of `#[php_impl]` always declares a return type, which
 //! makes an untyped override in a userland subclass a fatal error, and it refuses extra arguments.
@@ -7,9 +8,9 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ext_php_rs::args::Arg;
-use ext_php_rs::builders::{ClassBuilder, FunctionBuilder};
+use ext_php_rs::builders::{ClassBuilder, ClassProperty, FunctionBuilder};
 use ext_php_rs::class::RegisteredClass;
-use ext_php_rs::flags::{DataType, MethodFlags};
+use ext_php_rs::flags::{DataType, MethodFlags, PropertyFlags};
 use ext_php_rs::php_class;
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::ExecuteData;
@@ -19,9 +20,10 @@ use crate::globals::GLOBALS;
 use crate::ini;
 use crate::json::{self, Refusal};
 use crate::queue_path;
+use crate::serve;
 use crate::zend;
 
-/// `FASTAPI\WebSocket\WebSocketServer`. Its methods are static: an object of it holds nothing of ours.
+/// `FASTAPI\WebSocket\WebSocketServer`. There is one server, so an object of it holds nothing of ours.
 #[php_class]
 #[php(name = "FASTAPI\\WebSocket\\WebSocketServer")]
 pub struct WebSocketServer;
@@ -30,17 +32,51 @@ pub struct WebSocketServer;
 ///
 /// `ModuleBuilder::class` does the same, but leaves no moment to take the types off the parameters.
 pub(crate) fn register() -> Result<(), ext_php_rs::error::Error> {
+    let (public, private) = (MethodFlags::Public, MethodFlags::Private);
     let public_static = MethodFlags::Public | MethodFlags::Static;
+    let method = |name: &str, handler| FunctionBuilder::new(name, handler);
+    let property = |name: &str, flags| ClassProperty {
+        name: name.to_owned(),
+        flags,
+        default: None,
+        docs: &[],
+        ty: None,
+        nullable: true,
+        readonly: false,
+        default_stub: None,
+    };
     ClassBuilder::new(WebSocketServer::CLASS_NAME)
+        .property(property(serve::INSTANCE, PropertyFlags::Private | PropertyFlags::Static))
+        .property(property(serve::APP, PropertyFlags::Private))
+        .method(method("__construct", serve::construct).not_required().arg(app()), private)
+        .method(method("__clone", serve::clone), private)
+        .method(method("__wakeup", serve::wakeup), public)
+        .method(method("getInstance", serve::get_instance).not_required().arg(app()), public_static)
+        .method(method("on", serve::on).arg(untyped("path")).arg(Arg::new("handler", DataType::Callable)), public)
+        .method(method("port", serve::port).arg(untyped("port")), public)
+        .method(method("host", serve::host).arg(untyped("host")), public)
+        .method(method("eventQueue", serve::event_queue).arg(untyped("path")), public)
+        .method(method("start", serve::start), public)
+        .method(method("stop", serve::stop), public)
+        .method(method("isRunning", serve::is_running), public)
         .method(
-            FunctionBuilder::new("queueEvent", queue_event)
+            method("broadcast", serve::broadcast)
+                .arg(untyped("event"))
+                .not_required()
+                .arg(untyped("payload").default("null")),
+            public,
+        )
+        .method(method("getConnectionCount", serve::get_connection_count), public)
+        .method(method("getConnections", serve::get_connections), public)
+        .method(
+            method("queueEvent", queue_event)
                 .arg(untyped("queuePath"))
                 .arg(untyped("event"))
                 .not_required()
                 .arg(untyped("payload").default("null")),
             public_static,
         )
-        .method(FunctionBuilder::new("lastError", last_error).returns(DataType::String, false, true), public_static)
+        .method(method("lastError", last_error).returns(DataType::String, false, true), public_static)
         .registration(|class, parameters| {
             zend::untype_parameters(class);
             WebSocketServer::get_metadata().set_ce(class);
@@ -51,6 +87,11 @@ pub(crate) fn register() -> Result<(), ext_php_rs::error::Error> {
 
 fn untyped(name: &str) -> Arg<'static> {
     Arg::new(name, DataType::Undef)
+}
+
+/// `?FASTAPI\App $app = null`. The class is the script's, and need not exist.
+fn app() -> Arg<'static> {
+    Arg::new("app", DataType::object("FASTAPI\\App")).allow_null().default("null")
 }
 
 /// `queueEvent($queuePath, $event, $payload = null)`: true when the event is in the queue.

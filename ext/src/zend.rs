@@ -9,9 +9,12 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 
 use ext_php_rs::boxed::ZBox;
-use ext_php_rs::ffi::{IS_UNDEF, zend_function, zend_long, zend_string, zend_wrong_parameters_count_error};
+use ext_php_rs::ffi::{
+    IS_UNDEF, ext_php_rs_process_globals, ext_php_rs_sapi_module, php_output_write, zend_class_entry, zend_function,
+    zend_long, zend_read_static_property, zend_string, zend_update_static_property, zend_wrong_parameters_count_error,
+};
 use ext_php_rs::flags::DataType;
-use ext_php_rs::types::{ZendStr, Zval};
+use ext_php_rs::types::{ZendObject, ZendStr, Zval};
 use ext_php_rs::zend::{ClassEntry, ExecuteData, ExecutorGlobals};
 
 /// Longest path that PHP's path functions take, in bytes; they warn about longer ones.
@@ -111,6 +114,49 @@ pub(crate) fn untype_parameters(class: &ClassEntry) {
     }
 }
 
+/// Reads a static property of a class, whatever its visibility.
+pub(crate) fn static_property<'a>(class: &'a ClassEntry, name: &str) -> Option<&'a Zval> {
+    let raw = ptr::from_ref(class).cast_mut();
+    // SAFETY: the class is registered; the engine answers with its own storage or null.
+    unsafe { zend_read_static_property(raw, name.as_ptr().cast(), name.len(), true).as_ref() }
+}
+
+/// Writes a static property of a class, whatever its visibility.
+pub(crate) fn set_static_property(class: &ClassEntry, name: &str, value: &mut Zval) {
+    let raw = ptr::from_ref(class).cast_mut();
+    // SAFETY: the class is registered; the engine takes a reference of its own.
+    unsafe { zend_update_static_property(raw, name.as_ptr().cast(), name.len(), value) };
+}
+
+/// Writes a property of an object, in the scope of a class.
+pub(crate) fn set_property(class: &ClassEntry, object: &mut ZendObject, name: &str, value: &Zval) {
+    let raw = ptr::from_ref(class).cast_mut();
+    // SAFETY: class and object live; the engine takes a reference of its own.
+    unsafe { zend_update_property(raw, object, name.as_ptr().cast(), name.len(), ptr::from_ref(value).cast_mut()) };
+}
+
+/// Whether this is a script of the command line, and not a web request.
+pub(crate) fn is_command_line() -> bool {
+    // SAFETY: the running SAPI has a name.
+    let name = unsafe { CStr::from_ptr((*ext_php_rs_sapi_module()).name) };
+    [c"cli", c"phpdbg", c"embed", c"micro"].contains(&name)
+}
+
+/// Prints as `echo` does.
+pub(crate) fn print(text: &str) {
+    // SAFETY: PHP copies or writes the bytes during the call.
+    unsafe { php_output_write(text.as_ptr().cast(), text.len()) };
+}
+
+/// Bytes that the script may still allocate.
+pub(crate) fn memory_left() -> usize {
+    // SAFETY: reads globals of this thread.
+    unsafe {
+        let limit = (*ext_php_rs_process_globals()).memory_limit;
+        usize::try_from(limit).map_or(usize::MAX, |limit| limit.saturating_sub(zend_memory_usage(false)))
+    }
+}
+
 /// Names a value's type as `get_debug_type()` does.
 pub(crate) fn type_name(value: &Zval) -> String {
     match value.get_type() {
@@ -150,6 +196,14 @@ unsafe extern "C" {
     fn php_json_encode_ex(buffer: *mut SmartStr, value: *mut Zval, options: c_int, depth: zend_long) -> c_int;
     fn zval_try_get_string_func(value: *mut Zval) -> *mut zend_string;
     fn expand_filepath(path: *const c_char, resolved: *mut c_char) -> *mut c_char;
+    fn zend_update_property(
+        class: *mut zend_class_entry,
+        object: *mut ZendObject,
+        name: *const c_char,
+        length: usize,
+        value: *mut Zval,
+    );
+    fn zend_memory_usage(real: bool) -> usize;
     fn php_check_open_basedir_ex(path: *const c_char, warn: c_int) -> c_int;
 }
 

@@ -1,0 +1,182 @@
+//! A client as the hub's thread and PHP's thread share it: whether it is there, and what it said that PHP has not read.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use server::{ClientMessage, Disconnect, Headers, Hub, Reception, SessionId};
+
+use crate::fork::Process;
+use crate::parking::ParkId;
+
+/// Messages that may wait for `read()`. The client is not read from while there are more: TCP slows it down.
+const MAX_UNREAD_MESSAGES: usize = 64;
+/// Bytes of messages that may wait for `read()`. The message that exceeds them is still taken.
+const MAX_UNREAD_BYTES: usize = 1024 * 1024;
+
+pub(crate) struct Client {
+    pub(crate) session: SessionId,
+    /// The request target as sent.
+    pub(crate) path: String,
+    pub(crate) headers: Headers,
+    hub: Hub,
+    process: Process,
+    open: AtomicBool,
+    /// PHP has an object for it and wants to know when it ends.
+    known: AtomicBool,
+    unread: Mutex<Unread>,
+}
+
+#[derive(Default)]
+struct Unread {
+    messages: VecDeque<ClientMessage>,
+    bytes: usize,
+    /// A handler runs or is about to: messages are kept for it.
+    handled: bool,
+    /// The hub does not read from the client.
+    paused: bool,
+    /// Who waits in `read()`.
+    readers: Vec<ParkId>,
+}
+
+/// What `read()` finds.
+pub(crate) enum Next {
+    Message(ClientMessage),
+    /// There is none, and none will come.
+    End,
+    /// There is none yet. The reader is told when that changes.
+    Wait,
+}
+
+impl Client {
+    pub(crate) fn new(client: server::Client, hub: Hub, handled: bool) -> Client {
+        Client {
+            session: client.session,
+            path: client.path,
+            headers: client.headers,
+            hub,
+            process: Process::this(),
+            open: AtomicBool::new(true),
+            known: AtomicBool::new(handled),
+            unread: Mutex::new(Unread { handled, ..Unread::default() }),
+        }
+    }
+
+    /// Whether something can be sent to it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::SeqCst) && !self.process.is_gone()
+    }
+
+    /// Whether messages wait to be read.
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.process.is_gone() && !self.lock().messages.is_empty()
+    }
+
+    /// Hands a frame to the hub. False if it will not be sent.
+    pub(crate) fn send(&self, frame: Vec<u8>) -> bool {
+        self.is_open() && self.hub.send(self.session, frame)
+    }
+
+    /// Ends the connection with a close frame and forgets what was not read. Returns the readers to wake.
+    pub(crate) fn close(&self, disconnect: Disconnect) -> Vec<ParkId> {
+        if self.process.is_gone() {
+            return Vec::new();
+        }
+        if self.open.swap(false, Ordering::SeqCst) {
+            self.hub.close(self.session, disconnect);
+        }
+        let mut unread = self.lock();
+        unread.messages.clear();
+        std::mem::take(&mut unread.readers)
+    }
+
+    /// Takes the next message, or remembers who waits for it.
+    pub(crate) fn next(&self, reader: Option<ParkId>) -> Next {
+        if self.process.is_gone() {
+            return Next::End;
+        }
+        let mut unread = self.lock();
+        let Some(message) = unread.messages.pop_front() else {
+            if !self.is_open() {
+                return Next::End;
+            }
+            unread.readers.extend(reader);
+            return Next::Wait;
+        };
+        unread.bytes -= length(&message);
+        if unread.paused && unread.messages.len() <= MAX_UNREAD_MESSAGES / 2 && unread.bytes <= MAX_UNREAD_BYTES / 2 {
+            unread.paused = false;
+            self.hub.resume(self.session);
+        }
+        Next::Message(message)
+    }
+
+    /// Forgets somebody who waited.
+    pub(crate) fn forget_reader(&self, reader: ParkId) {
+        if self.process.is_gone() {
+            // A thread of the parent may have held the lock when the process was forked.
+            return;
+        }
+        self.lock().readers.retain(|waiting| *waiting != reader);
+    }
+
+    /// PHP has made an object for it. False if it has ended meanwhile and nobody will say so.
+    pub(crate) fn make_known(&self) -> bool {
+        self.known.store(true, Ordering::SeqCst);
+        self.is_open()
+    }
+
+    /// Its handler is done: what was not read and what comes from now on is relayed, or ignored.
+    pub(crate) fn finish_handling(&self, relay: bool) {
+        if self.process.is_gone() {
+            return;
+        }
+        let mut unread = self.lock();
+        unread.handled = false;
+        // Under the lock, so that what the client says next is not relayed before what it said first.
+        for message in unread.messages.drain(..) {
+            if let Some(frame) = server::message::encode_relayed(&message).filter(|_| relay) {
+                self.hub.broadcast(&frame);
+            }
+        }
+        unread.bytes = 0;
+        if std::mem::take(&mut unread.paused) {
+            self.hub.resume(self.session);
+        }
+    }
+
+    /// Keeps a message for the handler, on the hub's thread. Readers to wake are given to `wake`.
+    pub(crate) fn receive(&self, message: ClientMessage, wake: impl FnMut(ParkId)) -> Reception {
+        let mut unread = self.lock();
+        if !unread.handled {
+            return Reception::Declined(message);
+        }
+        unread.bytes += length(&message);
+        unread.messages.push_back(message);
+        unread.readers.drain(..).for_each(wake);
+        if unread.messages.len() >= MAX_UNREAD_MESSAGES || unread.bytes >= MAX_UNREAD_BYTES {
+            unread.paused = true;
+            return Reception::TakenAndFull;
+        }
+        Reception::Taken
+    }
+
+    /// Notes on the hub's thread that it has ended. Readers to wake are given to `wake`. Returns whether PHP knows it.
+    pub(crate) fn end(&self, wake: impl FnMut(ParkId)) -> bool {
+        self.open.store(false, Ordering::SeqCst);
+        self.lock().readers.drain(..).for_each(wake);
+        self.known.load(Ordering::SeqCst)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Unread> {
+        // Every critical section leaves it whole, so a panic elsewhere does not spoil it.
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn length(message: &ClientMessage) -> usize {
+    match message {
+        ClientMessage::Text(text) => text.len(),
+        ClientMessage::Binary(bytes) => bytes.len(),
+    }
+}

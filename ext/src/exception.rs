@@ -1,0 +1,173 @@
+//! Exceptions: thrown by us, and what PHP code that the event loop has called leaves behind.
+#![allow(unsafe_code)]
+
+use std::ffi::{CString, c_int};
+use std::ptr;
+
+use ext_php_rs::ffi::{
+    _call_user_function_impl, E_WARNING, IS_UNDEF, ext_php_rs_executor_globals, zend_ce_exception, zend_class_entry,
+    zend_object, zend_throw_exception,
+};
+use ext_php_rs::types::Zval;
+
+/// The script is ending (`exit()`): whoever gets it returns to the engine at once.
+#[derive(Debug)]
+pub(crate) struct Leaving;
+
+/// Whether an exception is pending.
+pub(crate) fn is_pending() -> bool {
+    // SAFETY: the globals of this thread.
+    unsafe { !(*ext_php_rs_executor_globals()).exception.is_null() }
+}
+
+/// Throws an `\Exception`.
+pub(crate) fn throw(message: &str) {
+    // SAFETY: the class is one of the engine.
+    throw_of(unsafe { zend_ce_exception }, message);
+}
+
+/// Throws an `\Exception` whose previous one tells the cause.
+pub(crate) fn throw_with_cause(message: &str, cause: &str) {
+    throw(cause);
+    // The engine chains the one that is pending.
+    throw(message);
+}
+
+/// Throws PHP's own `TypeError` for an argument of the running method.
+pub(crate) fn throw_argument_type_error(number: u32, expected: &str, got: &str) {
+    let text = CString::new(format!("must be of type {expected}, {got} given")).unwrap_or_default();
+    // SAFETY: the format takes one string, which lives during the call.
+    unsafe { zend_argument_type_error(number, c"%s".as_ptr(), text.as_ptr()) };
+}
+
+fn throw_of(class: *mut zend_class_entry, message: &str) {
+    let message = CString::new(message.replace('\0', "\\0")).unwrap_or_default();
+    // SAFETY: PHP copies the message.
+    unsafe { zend_throw_exception(class, message.as_ptr(), 0) };
+}
+
+/// Deals with the exception that a handler left, if it did: reports it as PHP reports one that nobody caught, and goes on.
+///
+/// # Errors
+/// When it is not an exception of the script but its end.
+pub(crate) fn settle() -> Result<(), Leaving> {
+    if !is_pending() {
+        return Ok(());
+    }
+    if is_script_ending() {
+        return Err(Leaving);
+    }
+    let exception = take();
+    if call_exception_handler(&exception) {
+        if is_script_ending() {
+            return Err(Leaving);
+        }
+        drop(exception);
+        if is_pending() {
+            print(take());
+        }
+    } else {
+        print(exception);
+    }
+    Ok(())
+}
+
+/// Sets a pending exception aside while something runs that must not see it.
+pub(crate) fn aside(run: impl FnOnce()) {
+    // SAFETY: the globals of this thread; the reference moves out and back in.
+    let before = unsafe { ptr::replace(&raw mut (*ext_php_rs_executor_globals()).exception, ptr::null_mut()) };
+    run();
+    if before.is_null() {
+        return;
+    }
+    if is_pending() {
+        drop(take());
+    }
+    // SAFETY: as above.
+    unsafe { (*ext_php_rs_executor_globals()).exception = before };
+}
+
+fn is_script_ending() -> bool {
+    // SAFETY: reads the class of the pending exception, if there is one.
+    unsafe {
+        let exception = (*ext_php_rs_executor_globals()).exception;
+        !exception.is_null() && (zend_is_unwind_exit(exception) || zend_is_graceful_exit(exception))
+    }
+}
+
+/// Takes the pending exception out of the engine.
+fn take() -> Zval {
+    let mut taken = Zval::new();
+    // SAFETY: the globals of this thread. The engine's reference becomes that of the value.
+    unsafe {
+        let pending = ptr::replace(&raw mut (*ext_php_rs_executor_globals()).exception, ptr::null_mut());
+        if let Some(pending) = pending.as_mut() {
+            taken.set_object(pending);
+            pending.gc.refcount -= 1;
+        }
+    }
+    taken
+}
+
+/// Calls what the script gave to `set_exception_handler()`. False if it gave nothing.
+fn call_exception_handler(exception: &Zval) -> bool {
+    // SAFETY: the globals of this thread.
+    let slot = unsafe { &raw mut (*ext_php_rs_executor_globals()).user_exception_handler };
+    // SAFETY: as above; nobody else uses the slot now.
+    let mut handler = unsafe { ptr::replace(slot, undefined()) };
+    if is_undefined(&handler) {
+        // SAFETY: puts back what was there.
+        unsafe { ptr::write(slot, handler) };
+        return false;
+    }
+    let mut returned = Zval::new();
+    // SAFETY: values that live during the call. The handler is not set meanwhile, so that it cannot call itself.
+    unsafe {
+        _call_user_function_impl(
+            ptr::null_mut(),
+            &raw mut handler,
+            &raw mut returned,
+            1,
+            ptr::from_ref(exception).cast_mut(),
+            ptr::null_mut(),
+        );
+        // It stays set for the next exception, unless it has set another.
+        if is_undefined(&*slot) {
+            ptr::write(slot, handler);
+        }
+    }
+    true
+}
+
+/// Prints an exception as a warning: only fatal errors that end the script are more.
+fn print(exception: Zval) {
+    // SAFETY: the globals of this thread. As with an exception that ends a script, the script's error handler is not asked:
+    // many throw, and that would be reported in turn. The engine releases the exception.
+    unsafe {
+        let globals = ext_php_rs_executor_globals();
+        let handler = ptr::replace(&raw mut (*globals).user_error_handler, undefined());
+        let raw = exception.value.obj;
+        std::mem::forget(exception);
+        zend_exception_error(raw, E_WARNING.cast_signed());
+        drop(ptr::replace(&raw mut (*globals).user_error_handler, handler));
+    }
+}
+
+/// The engine's mark for "not set", which is not the null that a new value is.
+fn undefined() -> Zval {
+    let mut value = Zval::new();
+    value.u1.type_info = IS_UNDEF;
+    value
+}
+
+fn is_undefined(value: &Zval) -> bool {
+    // SAFETY: every value has a type.
+    unsafe { value.u1.type_info == IS_UNDEF }
+}
+
+unsafe extern "C" {
+    fn zend_argument_type_error(number: u32, format: *const std::ffi::c_char, ...);
+    fn zend_is_unwind_exit(exception: *const zend_object) -> bool;
+    fn zend_is_graceful_exit(exception: *const zend_object) -> bool;
+    fn zend_exception_error(exception: *mut zend_object, severity: c_int) -> c_int;
+}

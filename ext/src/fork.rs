@@ -1,0 +1,33 @@
+//! Whether this process is a fork of the one that something was made in. Threads do not survive a fork, and what a
+//! running server shares with its threads belongs to the parent.
+#![allow(unsafe_code)]
+
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+static FORKS: AtomicU32 = AtomicU32::new(0);
+static WATCHED: Once = Once::new();
+
+/// Remembers the process it was made in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Process(u32);
+
+impl Process {
+    /// The process that is running now.
+    pub(crate) fn this() -> Process {
+        WATCHED.call_once(|| {
+            // SAFETY: the handler does nothing but count. The C library forgets it when this library is unloaded.
+            unsafe { libc::pthread_atfork(None, None, Some(count_fork)) };
+        });
+        Process(FORKS.load(Ordering::Relaxed))
+    }
+
+    /// Whether the running process is another one: a fork.
+    pub(crate) fn is_gone(self) -> bool {
+        self.0 != FORKS.load(Ordering::Relaxed)
+    }
+}
+
+extern "C" fn count_fork() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}

@@ -1,0 +1,142 @@
+//! The server library on threads of this process: started, told to stop, and waited for. Its threads take no signals and
+//! run no PHP.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::{Builder, JoinHandle};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use server::server::BindError;
+use server::{Config, Hub, Server};
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use crate::application::PhpApplication;
+use crate::fork::Process;
+use crate::incidents::Shared;
+use crate::signals;
+
+/// Descriptors that a script and the server need beside one for each client.
+const DESCRIPTORS_BESIDE_CLIENTS: u64 = 256;
+
+/// A server that runs on its own threads.
+pub(crate) struct Serving {
+    pub(crate) address: SocketAddr,
+    pub(crate) hub: Hub,
+    process: Process,
+    shutdown: RefCell<Option<oneshot::Sender<()>>>,
+    thread: RefCell<Option<JoinHandle<io::Result<()>>>>,
+}
+
+impl Serving {
+    /// Takes the port and the queue and begins to serve.
+    pub(crate) fn start(config: Config, shared: &Arc<Shared>) -> Result<Serving, BindError> {
+        raise_descriptor_limit(config.admission.max_connections as u64);
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let (shutdown, on_shutdown) = oneshot::channel();
+        let (tell, bound) = mpsc::sync_channel(1);
+        let shared = shared.clone();
+        // Threads inherit the mask, and the server's own threads from this one.
+        let mask = signals::block();
+        let thread = Builder::new().name("server".to_owned()).spawn(move || {
+            let _entered = runtime.enter();
+            let ending = Ending(shared.clone());
+            match Server::bind(config, |hub| PhpApplication::new(shared, hub)) {
+                Ok(server) => {
+                    // PHP's thread waits for it.
+                    let _ = tell.send(Ok((server.local_addr(), server.hub().clone())));
+                    let outcome = runtime.block_on(server.run(async {
+                        let _ = on_shutdown.await;
+                    }));
+                    drop(ending);
+                    outcome
+                }
+                Err(error) => {
+                    let _ = tell.send(Err(error));
+                    Ok(())
+                }
+            }
+        });
+        signals::unblock(&mask);
+        let thread = thread?;
+        match bound.recv() {
+            Ok(Ok((address, hub))) => Ok(Serving {
+                address,
+                hub,
+                process: Process::this(),
+                shutdown: RefCell::new(Some(shutdown)),
+                thread: RefCell::new(Some(thread)),
+            }),
+            Ok(Err(error)) => {
+                // It has nothing more to do.
+                let _ = thread.join();
+                Err(error)
+            }
+            Err(_) => {
+                let _ = thread.join();
+                Err(io::Error::other("a thread of the server panicked").into())
+            }
+        }
+    }
+
+    /// Whether this process is a fork of the one that serves.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.process.is_gone()
+    }
+
+    /// Tells the server to close its port and every connection. It goes on for a moment.
+    pub(crate) fn request_shutdown(&self) {
+        if self.is_inherited() {
+            return;
+        }
+        if let Some(shutdown) = self.shutdown.borrow_mut().take() {
+            // It may have ended on its own.
+            let _ = shutdown.send(());
+        }
+    }
+
+    /// Waits until the server has ended, and tells why if it did so on its own.
+    pub(crate) fn join(&self) -> io::Result<()> {
+        self.request_shutdown();
+        let Some(thread) = self.thread.borrow_mut().take() else { return Ok(()) };
+        if self.is_inherited() {
+            // The thread is the parent's; a handle of a thread that does not exist must not even be dropped.
+            std::mem::forget(thread);
+            return Ok(());
+        }
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the server panicked")))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if self.is_inherited() {
+            std::mem::forget(self.shutdown.take());
+        }
+        // Whoever cares for the outcome has asked before.
+        let _ = self.join();
+    }
+}
+
+/// Tells PHP's thread that the server has ended, however it ends.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.incidents.end();
+    }
+}
+
+/// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select().
+fn raise_descriptor_limit(max_connections: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = max_connections + DESCRIPTORS_BESIDE_CLIENTS;
+    let reachable = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    if limit.current.is_some_and(|current| current < reachable) {
+        // Without it fewer clients can be there; those that come then wait to be accepted.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(reachable), maximum: limit.maximum });
+    }
+}

@@ -1,0 +1,209 @@
+//! `sleep()`, `usleep()`, `time_nanosleep()` and `time_sleep_until()` inside of a handler: only that handler sleeps. The
+//! functions stay PHP's own; what they run is replaced, and everywhere else it is what it was.
+#![allow(unsafe_code)]
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use ext_php_rs::ffi::{zend_function, zend_hash_str_find_ptr_lc, zend_long, zif_handler};
+use ext_php_rs::types::{ZendHashTable, Zval};
+use ext_php_rs::zend::ExecuteData;
+
+use crate::exception;
+use crate::globals::GLOBALS;
+use crate::zend;
+
+type Handler = unsafe extern "C" fn(*mut ExecuteData, *mut Zval);
+
+/// One function: its name, what it runs now, and what it ran before.
+struct Hook {
+    name: &'static str,
+    handler: Handler,
+    original: AtomicPtr<()>,
+}
+
+static SLEEP: Hook = Hook::new("sleep", sleep);
+static USLEEP: Hook = Hook::new("usleep", usleep);
+static NANOSLEEP: Hook = Hook::new("time_nanosleep", time_nanosleep);
+static SLEEP_UNTIL: Hook = Hook::new("time_sleep_until", time_sleep_until);
+static HOOKS: [&Hook; 4] = [&SLEEP, &USLEEP, &NANOSLEEP, &SLEEP_UNTIL];
+
+/// Replaces what the functions run. Called when PHP loads the library.
+pub(crate) fn install() {
+    HOOKS.iter().for_each(|hook| hook.install());
+}
+
+/// Takes that back before the library is unloaded.
+pub(crate) fn uninstall() {
+    HOOKS.iter().for_each(|hook| hook.uninstall());
+}
+
+impl Hook {
+    const fn new(name: &'static str, handler: Handler) -> Hook {
+        Hook { name, handler, original: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    fn install(&self) {
+        if let Some(slot) = self.slot()
+            && let Some(original) = *slot
+        {
+            self.original.store(original as *mut (), Ordering::Release);
+            *slot = Some(self.handler);
+        }
+    }
+
+    fn uninstall(&self) {
+        // Looked up again: `disable_functions` may have removed it.
+        if let Some(slot) = self.slot()
+            && slot.is_some_and(|current| ptr::fn_addr_eq(current, self.handler))
+        {
+            *slot = self.original();
+        }
+    }
+
+    /// Where the engine keeps what the function runs.
+    fn slot(&self) -> Option<&'static mut zif_handler> {
+        // SAFETY: while modules are started and shut down nobody else runs; internal functions live until PHP ends.
+        unsafe {
+            let functions = (*ext_php_rs::ffi::ext_php_rs_compiler_globals()).function_table;
+            let function: *mut zend_function =
+                zend_hash_str_find_ptr_lc(functions, self.name.as_ptr().cast(), self.name.len()).cast();
+            function.as_mut().map(|function| &mut function.internal_function.handler)
+        }
+    }
+
+    fn original(&self) -> zif_handler {
+        let original = self.original.load(Ordering::Acquire);
+        // SAFETY: null, or what `install` has taken from the engine.
+        unsafe { std::mem::transmute::<*mut (), zif_handler>(original) }
+    }
+
+    /// Does what the function did before.
+    fn run_original(&self, call: *mut ExecuteData, returned: *mut Zval) {
+        if let Some(original) = self.original() {
+            // SAFETY: with the arguments that the engine has given for it.
+            unsafe { original(call, returned) };
+        }
+    }
+}
+
+/// Sleeps for a while in a handler. None if the running code is not in one, or cannot be left.
+fn rest(duration: Duration) -> Option<Slept> {
+    let event_loop = GLOBALS.get().event_loop()?;
+    let now = Instant::now();
+    // Nobody lives to see the end of a time that does not fit.
+    let end = now.checked_add(duration).unwrap_or_else(|| now + Duration::from_secs(u32::MAX.into()));
+    event_loop.wait_until(end).then(|| Slept { left: end.saturating_duration_since(Instant::now()) })
+}
+
+struct Slept {
+    /// What was left when the sleep was cut short.
+    left: Duration,
+}
+
+/// Whether a handler may be running: everywhere else the functions are left alone. They also refuse too many arguments.
+fn may_rest(call: *mut ExecuteData, parameters: u32) -> bool {
+    let globals = GLOBALS.get();
+    globals.sleep_hook.get() && globals.event_loop().is_some() && argument(call, parameters).is_none()
+}
+
+unsafe extern "C" fn usleep(call: *mut ExecuteData, returned: *mut Zval) {
+    let slept =
+        may_rest(call, 1).then(|| long(call, 0)).flatten().and_then(|micros| rest(Duration::from_micros(micros)));
+    if slept.is_none() && !exception::is_pending() {
+        USLEEP.run_original(call, returned);
+    }
+}
+
+unsafe extern "C" fn sleep(call: *mut ExecuteData, returned: *mut Zval) {
+    let slept = may_rest(call, 1).then(|| long(call, 0)).flatten().and_then(|secs| rest(Duration::from_secs(secs)));
+    match slept {
+        // As after a signal, the whole seconds that were left.
+        // SAFETY: the engine's place for the answer.
+        Some(slept) => unsafe { (*returned).set_long(zend_long::try_from(slept.left.as_secs()).unwrap_or_default()) },
+        None if exception::is_pending() => {}
+        None => SLEEP.run_original(call, returned),
+    }
+}
+
+unsafe extern "C" fn time_nanosleep(call: *mut ExecuteData, returned: *mut Zval) {
+    let duration = || {
+        let (secs, nanos) = (long(call, 0)?, long(call, 1)?);
+        let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+        Some(Duration::new(secs, nanos))
+    };
+    let slept = may_rest(call, 2).then(duration).flatten().and_then(rest);
+    match slept {
+        None if exception::is_pending() => {}
+        None => NANOSLEEP.run_original(call, returned),
+        // SAFETY: the engine's place for the answer.
+        Some(Slept { left }) if left.is_zero() => unsafe { (*returned).set_bool(true) },
+        Some(Slept { left }) => {
+            let mut table = ZendHashTable::new();
+            // Nothing refuses a number.
+            let _ = table.insert("seconds", zend_long::try_from(left.as_secs()).unwrap_or_default());
+            let _ = table.insert("nanoseconds", zend_long::from(left.subsec_nanos()));
+            // SAFETY: as above.
+            unsafe { (*returned).set_hashtable(table) };
+        }
+    }
+}
+
+unsafe extern "C" fn time_sleep_until(call: *mut ExecuteData, returned: *mut Zval) {
+    let duration = || {
+        let time = Duration::try_from_secs_f64(double(call, 0)?).ok()?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        // PHP warns about a time that has passed.
+        time.checked_sub(now)
+    };
+    let slept = may_rest(call, 1).then(duration).flatten().and_then(rest);
+    match slept {
+        None if exception::is_pending() => {}
+        None => SLEEP_UNTIL.run_original(call, returned),
+        // SAFETY: the engine's place for the answer.
+        Some(Slept { left }) => unsafe { (*returned).set_bool(left.is_zero()) },
+    }
+}
+
+/// An argument as PHP converts it for a parameter of type int; none if the function itself must say what is wrong.
+fn long(call: *mut ExecuteData, index: u32) -> Option<u64> {
+    let argument = argument(call, index)?;
+    let value = match argument.long() {
+        Some(value) => value,
+        None => {
+            let mut value = 0;
+            // SAFETY: a live value, which is not changed, and a place for the answer.
+            let converted =
+                unsafe { zend_parse_arg_long_slow(ptr::from_ref(argument).cast_mut(), &raw mut value, index + 1) };
+            if !converted {
+                return None;
+            }
+            value
+        }
+    };
+    u64::try_from(value).ok()
+}
+
+fn double(call: *mut ExecuteData, index: u32) -> Option<f64> {
+    let argument = argument(call, index)?;
+    argument.double().or_else(|| {
+        let mut value = 0.0;
+        // SAFETY: a live value, which is not changed, and a place for the answer.
+        let converted =
+            unsafe { zend_parse_arg_double_slow(ptr::from_ref(argument).cast_mut(), &raw mut value, index + 1) };
+        converted.then_some(value)
+    })
+}
+
+/// An argument other than null, which PHP warns about.
+fn argument<'a>(call: *mut ExecuteData, index: u32) -> Option<&'a Zval> {
+    // SAFETY: the running call, whose arguments live until it returns.
+    let call = unsafe { &*call };
+    zend::argument(call, index).filter(|argument| !argument.is_null())
+}
+
+unsafe extern "C" {
+    fn zend_parse_arg_long_slow(argument: *mut Zval, value: *mut zend_long, number: u32) -> bool;
+    fn zend_parse_arg_double_slow(argument: *mut Zval, value: *mut f64, number: u32) -> bool;
+}
