@@ -20,6 +20,8 @@ export PHP_CONFIG := $(or $(shell command -v $(PHP_CONFIG)),$(PHP_CONFIG))
 endif
 export FASTAPI_EXTENSION := $(extension)
 export FASTAPI_BROADCASTER := $(broadcaster)
+# What --version prints, with the commit.
+export FASTAPI_VERSION := $(shell packaging/version)
 
 .PHONY: help
 help: ## Show this list
@@ -48,6 +50,16 @@ php-test: build ## Test the extension with PHP's own run-tests.php
 .PHONY: e2e
 e2e: setup build ## Test the whole path: PHP, php-fpm behind nginx, broadcaster, clients
 	cargo test $(CARGO_FLAGS) -p e2e
+
+.PHONY: package
+package: build ## Build the two Debian packages, into target/packages
+	packaging/build $(target)/packages
+
+.PHONY: pictures
+pictures: setup build ## Take the pictures of docs anew, from the page in Chromium
+	cargo test $(CARGO_FLAGS) -p e2e page::pictures
+	install -d docs/images
+	install -m 644 $(target)/tmp/pictures/page-*.png docs/images
 
 .PHONY: lint
 lint: setup-run ## Check format, clippy, scripts, PHP syntax and the queue's dependencies

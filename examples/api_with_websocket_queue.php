@@ -51,7 +51,7 @@ function updateOrder(int $id): array
 {
     $changes = orderFields(requestBody(), required: false);
     $orders = changeOrders(function (array $orders) use ($id, $changes) {
-        $orders[$id] = $changes + existing($orders, $id);
+        $orders[$id] = array_replace(existing($orders, $id), $changes);
 
         return $orders;
     });

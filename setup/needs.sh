@@ -13,7 +13,7 @@ php_config=${PHP_CONFIG:-php-config}
 needs_of() {
     case "$1" in
         run) echo cc php php-dev libclang ;;
-        test) echo cc php php-dev libclang php-fpm nginx ;;
+        test) echo cc php php-dev libclang php-fpm nginx chromium openssl systemd-analyze ;;
         valgrind) echo cc php php-dev libclang valgrind ;;
         *) return 1 ;;
     esac
@@ -27,6 +27,9 @@ check() {
         libclang) check_libclang ;;
         php-fpm) check_php_fpm ;;
         nginx) check_nginx ;;
+        chromium) check_chromium ;;
+        openssl) check_openssl ;;
+        systemd-analyze) check_systemd_analyze ;;
         valgrind) check_valgrind ;;
     esac
 }
@@ -103,6 +106,18 @@ http {
 }
 TEXT
     "$nginx" -t -q -e stderr -c "$scratch/nginx" >/dev/null 2>&1 || fail "'$nginx' refuses a simple configuration"
+}
+
+check_chromium() {
+    setup/find chromium >/dev/null 2>&1 || fail "no Chromium"
+}
+
+check_openssl() {
+    openssl version >/dev/null 2>&1 || fail "no openssl"
+}
+
+check_systemd_analyze() {
+    systemd-analyze --version >/dev/null 2>&1 || fail "no systemd-analyze"
 }
 
 check_valgrind() {

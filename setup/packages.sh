@@ -11,7 +11,8 @@ packages_of() {
             php-dev) echo "php$(php_series)-dev" ;;
             php-fpm) echo "php$(php_series)-fpm" ;;
             libclang) libclang_packages ;;
-            nginx | valgrind) echo "$need" ;;
+            systemd-analyze) echo systemd ;;
+            nginx | valgrind | chromium | openssl) echo "$need" ;;
         esac
     done | tr ' ' '\n'
 }

@@ -66,6 +66,9 @@ struct Run {
     /// The broadcaster
     #[arg(long, env = "FASTAPI_BROADCASTER", default_value = "target/release/fastapi-broadcaster")]
     broadcaster: PathBuf,
+    /// Another build of the broadcaster, measured beside the first
+    #[arg(long, env = "OTHER_BROADCASTER", value_name = "PROGRAM")]
+    other_broadcaster: Option<PathBuf>,
     /// The folder of the PHP scripts
     #[arg(long, default_value = "bench/php")]
     scripts: PathBuf,
@@ -97,6 +100,7 @@ fn measure(run: Run) -> anyhow::Result<()> {
         full: run.full,
         extension: absolute(run.extension)?,
         broadcaster: absolute(run.broadcaster)?,
+        other_broadcaster: run.other_broadcaster.map(absolute).transpose()?,
         scripts: absolute(run.scripts)?,
         php: run.php,
         php_fpm: run.php_fpm,

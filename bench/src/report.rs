@@ -57,7 +57,9 @@ impl Section {
     /// The same in relation to the row that it is compared with.
     pub(crate) fn ratio(&self, row: &Row, metric: usize) -> Option<Spread> {
         let against = self.rows.iter().find(|other| other.case == row.case && Some(other.subject) == row.against)?;
-        Some(Spread::of_ratios(&row.values[metric], &against.values[metric]))
+        let ratio = Spread::of_ratios(&row.values[metric], &against.values[metric]);
+        // Nothing is so many times zero.
+        ratio.median.is_finite().then_some(ratio)
     }
 
     pub(crate) fn to_markdown(&self) -> String {

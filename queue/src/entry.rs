@@ -103,7 +103,7 @@ impl QueuedAt {
 
     pub(crate) fn from_secs(secs: f64) -> QueuedAt {
         // A double holds microseconds of today's time exactly, nanoseconds not: rounding makes equal texts equal times.
-        QueuedAt((secs * 1e6).round() as u64 * 1_000)
+        QueuedAt(((secs * 1e6).round() as u64).saturating_mul(1_000))
     }
 }
 

@@ -87,8 +87,9 @@ pub(crate) fn queued_at(name: &OsStr) -> Option<QueuedAt> {
     let (head, _) = uuid.as_u64_pair();
     let millis = head >> 16;
     let fraction = head & 0xfff;
-    // The end of the interval that the name stands for: an entry must never seem older than it is.
-    Some(QueuedAt::from_nanos(millis * 1_000_000 + (fraction + 1) * NANOS_PER_FRACTION))
+    // The end of the interval that the name stands for: an entry must never seem older than it is. Any 48 bits can stand
+    // there, and what is too far away for our count is last.
+    Some(QueuedAt::from_nanos(millis.saturating_mul(1_000_000).saturating_add((fraction + 1) * NANOS_PER_FRACTION)))
 }
 
 /// The name of the text beside a rejected entry that says why.

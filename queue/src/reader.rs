@@ -332,14 +332,17 @@ fn foreign_queued_at(
     .unwrap_or_else(|| {
         let stat = rustix::fs::statat(directory, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW);
         stat.map_or(QueuedAt::from_nanos(0), |stat| {
-            QueuedAt::from_nanos(stat.st_mtime.unsigned_abs() * 1_000_000_000 + u64::from(stat.st_mtime_nsec as u32))
+            let secs = u64::try_from(stat.st_mtime).unwrap_or(0);
+            QueuedAt::from_nanos(secs.saturating_mul(1_000_000_000).saturating_add(u64::from(stat.st_mtime_nsec as u32)))
         })
     })
 }
 
 fn age(stat: &Stat) -> Duration {
-    let modified = SystemTime::UNIX_EPOCH + Duration::new(stat.st_mtime.unsigned_abs(), stat.st_mtime_nsec as u32);
-    modified.elapsed().unwrap_or_default()
+    // Producers can set any time, even one that no clock shows: before 1970 is old, and the future is young.
+    let Ok(secs) = u64::try_from(stat.st_mtime) else { return Duration::MAX };
+    let modified = SystemTime::UNIX_EPOCH.checked_add(Duration::new(secs, stat.st_mtime_nsec as u32));
+    modified.and_then(|modified| modified.elapsed().ok()).unwrap_or_default()
 }
 
 fn keep_oldest(indexed: &mut Vec<Indexed>, count: usize) {

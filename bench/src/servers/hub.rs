@@ -29,6 +29,7 @@ fn read_feed(feed: &TcpListener, hub: &server::Hub) -> anyhow::Result<()> {
     let (mut stream, _) = feed.accept()?;
     let mut buffer = vec![0; 256 * 1024];
     let mut kept = 0;
+    let mut frames = Vec::new();
     loop {
         let read = stream.read(&mut buffer[kept..])?;
         if read == 0 {
@@ -37,10 +38,15 @@ fn read_feed(feed: &TcpListener, hub: &server::Hub) -> anyhow::Result<()> {
         let filled = kept + read;
         let mut begin = 0;
         let timestamp = timestamp() as i64;
+        frames.clear();
         while let Some(length) = buffer[begin..filled].iter().position(|byte| *byte == b'\n') {
             let payload = std::str::from_utf8(&buffer[begin..begin + length])?;
-            hub.broadcast(&encode_broadcast(NAME_JSON, payload, timestamp));
+            frames.extend_from_slice(&encode_broadcast(NAME_JSON, payload, timestamp));
             begin += length + 1;
+        }
+        // The hub takes several whole frames as it takes one. One by one would wake it for the first of them.
+        if !frames.is_empty() {
+            hub.broadcast(&frames);
         }
         buffer.copy_within(begin..filled, 0);
         kept = filled - begin;

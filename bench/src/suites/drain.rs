@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use queue::{Reader, ReaderOptions};
 use tempfile::TempDir;
 
+use super::subject::Subject;
 use super::{Plan, in_memory, on_disk};
 use crate::directory::{Directory, append_frame};
 use crate::machine::file_system;
@@ -34,10 +35,13 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     );
     let places: [fn() -> anyhow::Result<TempDir>; 2] = [in_memory, on_disk];
     for place in places {
-        for _ in 0..plan.rounds {
+        for _ in 0..plan.rounds.min(3) {
             let case = file_system(place()?.path())?;
-            let runs: [(&'static str, Drain); 3] =
-                [(LOOP, plain_loop), ("queue::Reader", reader), ("fastapi-broadcaster", broadcaster)];
+            let mut runs: Vec<(&'static str, Drain)> =
+                vec![(LOOP, plain_loop), ("queue::Reader", reader), (Subject::Broadcaster.name(), broadcaster)];
+            if plan.other_broadcaster.is_some() {
+                runs.push((Subject::OtherBroadcaster.name(), other_broadcaster));
+            }
             for (name, run) in runs {
                 let directory = place()?;
                 Publisher::to_queue(directory.path(), 100).publish(entries)?;
@@ -81,11 +85,19 @@ fn reader(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
 }
 
 fn broadcaster(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
+    drain_by(plan, &plan.broadcaster, path)
+}
+
+fn other_broadcaster(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
+    drain_by(plan, plan.other_broadcaster.as_deref().unwrap_or(&plan.broadcaster), path)
+}
+
+fn drain_by(plan: &Plan, program: &Path, path: &Path) -> anyhow::Result<Duration> {
     let names = Directory::open(path)?.list()?;
     let last = names.last().context("no entries")?;
     let last = path.join(last.to_str().context("a name is not text")?);
     let begun = Instant::now();
-    let server = Process::broadcaster(plan.cores, &plan.broadcaster, path)?;
+    let server = Process::broadcaster(plan.cores, program, path)?;
     while last.exists() {
         ensure!(begun.elapsed() < PATIENCE, "process {} does not drain its queue", server.id());
         std::thread::sleep(Duration::from_millis(1));

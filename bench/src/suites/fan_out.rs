@@ -32,7 +32,7 @@ pub(crate) fn batches(plan: &Plan) -> anyhow::Result<Section> {
     for (clients, bytes) in cases {
         let case = format!("{clients} clients, {bytes} B");
         for _ in 0..plan.rounds {
-            for subject in Subject::ALL {
+            for subject in Subject::all(plan) {
                 let started = subject.start(plan)?;
                 let (mut swarm, _) = started.connect(*clients)?;
                 let mut publisher = started.publisher(*bytes)?;
@@ -54,7 +54,7 @@ pub(crate) fn singles(plan: &Plan) -> anyhow::Result<Section> {
     );
     let clients = 1_000;
     for _ in 0..plan.rounds {
-        for subject in Subject::ALL {
+        for subject in Subject::all(plan) {
             let started = subject.start(plan)?;
             let (mut swarm, _) = started.connect(clients)?;
             let mut publisher = started.publisher(100)?;

@@ -27,7 +27,7 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
         METRICS,
     );
     for _ in 0..plan.rounds.min(3) {
-        for subject in [Subject::ReferenceQueue, Subject::Broadcaster, Subject::Naive] {
+        for subject in Subject::fed_by_queue(plan).into_iter().chain([Subject::Naive]) {
             let started = subject.start(plan)?;
             // The first clients wake up what a server makes only once.
             let (_first, _) = started.connect(10)?;

@@ -12,7 +12,6 @@ use crate::stats::percentile_ms;
 use crate::workload;
 
 const METRICS: &[Metric] = &[Metric { name: "p50, ms", unit: 1.0 }, Metric { name: "p99, ms", unit: 1.0 }];
-const SUBJECTS: [Subject; 2] = [Subject::ReferenceQueue, Subject::Broadcaster];
 
 /// One event at a time from a real PHP to one client.
 pub(crate) fn one_client(plan: &Plan) -> anyhow::Result<Section> {
@@ -26,7 +25,7 @@ pub(crate) fn one_client(plan: &Plan) -> anyhow::Result<Section> {
         METRICS,
     );
     for _ in 0..plan.rounds {
-        for subject in SUBJECTS {
+        for subject in Subject::fed_by_queue(plan) {
             let started = subject.start(plan)?;
             let (mut swarm, _) = started.connect(1)?;
             swarm.reading.latencies = Some(Vec::new());
@@ -59,7 +58,7 @@ pub(crate) fn many_clients(plan: &Plan) -> anyhow::Result<Section> {
         METRICS,
     );
     for _ in 0..plan.rounds {
-        for subject in Subject::ALL {
+        for subject in Subject::all(plan) {
             let started = subject.start(plan)?;
             let (mut swarm, _) = started.connect(1_000)?;
             let mut publisher = started.publisher(100)?;

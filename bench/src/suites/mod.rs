@@ -44,6 +44,7 @@ pub(crate) struct Plan {
     pub(crate) full: bool,
     pub(crate) extension: PathBuf,
     pub(crate) broadcaster: PathBuf,
+    pub(crate) other_broadcaster: Option<PathBuf>,
     /// The folder of our PHP scripts.
     pub(crate) scripts: PathBuf,
     pub(crate) php: String,

@@ -14,19 +14,32 @@ use crate::swarm::{CONCURRENT_HANDSHAKES, Swarm};
 pub(super) enum Subject {
     ReferenceQueue,
     Broadcaster,
+    /// The broadcaster as another build has it, to see what a change brings.
+    OtherBroadcaster,
     ReferenceTcp,
     Hub,
     Naive,
 }
 
 impl Subject {
-    pub(super) const ALL: [Subject; 5] =
-        [Subject::ReferenceQueue, Subject::Broadcaster, Subject::ReferenceTcp, Subject::Hub, Subject::Naive];
+    /// All of them, with the other broadcaster if there is one.
+    pub(super) fn all(plan: &Plan) -> Vec<Subject> {
+        let mut all = Subject::fed_by_queue(plan);
+        all.extend([Subject::ReferenceTcp, Subject::Hub, Subject::Naive]);
+        all
+    }
+
+    /// Those that read a queue directory.
+    pub(super) fn fed_by_queue(plan: &Plan) -> Vec<Subject> {
+        let other = plan.other_broadcaster.is_some().then_some(Subject::OtherBroadcaster);
+        [Subject::ReferenceQueue, Subject::Broadcaster].into_iter().chain(other).collect()
+    }
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Subject::ReferenceQueue => "reference, queue directory",
             Subject::Broadcaster => "fastapi-broadcaster",
+            Subject::OtherBroadcaster => "the other fastapi-broadcaster",
             Subject::ReferenceTcp => "reference, TCP",
             Subject::Hub => "our hub, TCP",
             Subject::Naive => "tokio-tungstenite, TCP",
@@ -37,7 +50,7 @@ impl Subject {
     pub(super) fn against(self) -> Option<&'static str> {
         match self {
             Subject::ReferenceQueue | Subject::ReferenceTcp => None,
-            Subject::Broadcaster => Some(Subject::ReferenceQueue.name()),
+            Subject::Broadcaster | Subject::OtherBroadcaster => Some(Subject::ReferenceQueue.name()),
             Subject::Hub | Subject::Naive => Some(Subject::ReferenceTcp.name()),
         }
     }
@@ -48,6 +61,10 @@ impl Subject {
         let server = match self {
             Subject::ReferenceQueue => Process::own(plan.cores, "reference", Some(queue.path()))?,
             Subject::Broadcaster => Process::broadcaster(plan.cores, &plan.broadcaster, queue.path())?,
+            Subject::OtherBroadcaster => {
+                let program = plan.other_broadcaster.as_deref().unwrap_or(&plan.broadcaster);
+                Process::broadcaster(plan.cores, program, queue.path())?
+            }
             Subject::ReferenceTcp => Process::own(plan.cores, "reference", None)?,
             Subject::Hub => Process::own(plan.cores, "hub", None)?,
             Subject::Naive => Process::own(plan.cores, "naive", None)?,

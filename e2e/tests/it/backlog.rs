@@ -16,7 +16,6 @@ async fn a_backlog_written_while_no_broadcaster_ran_is_read_on_start_in_order() 
     let mut client = broadcaster.connect().await;
     let messages = client.messages_until(|message| number(message) == LONG - 1).await;
 
-    eprintln!("MARGIN {}", messages.len());
     let first = LONG - messages.len();
     let expected: Vec<usize> = (first..LONG).collect();
     assert_eq!(messages.iter().map(number).collect::<Vec<_>>(), expected);

@@ -12,10 +12,7 @@ async fn a_posted_event_arrives_at_the_address_that_the_page_is_told() {
     assert_eq!(status, StatusCode::OK);
     assert!(page.contains("config.json") && page.contains("api/events"), "{page}");
 
-    let (_, config) = get(demo.address(), "/config.json").await;
-    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
-    let websocket = config["websocketUrl"].as_str().and_then(|url| url.strip_prefix("ws://")?.strip_suffix('/'));
-    let mut client = Client::connect(websocket.unwrap().parse().unwrap(), "/").await;
+    let mut client = Client::connect_from_page(demo.address(), &websocket_url(&demo).await).await;
 
     let event = r#"{"event":"order.created","payload":{"id":7,"empty":{},"name":"Zoë"}}"#;
     let (status, answer) = post_json(demo.address(), "/api/events", event).await;
@@ -44,16 +41,21 @@ async fn requests_that_queue_nothing_say_why() {
 #[tokio::test]
 async fn ctrl_c_stops_everything_and_leaves_nothing() {
     let demo = Demo::start().await;
-    let (_, config) = get(demo.address(), "/config.json").await;
-    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
-    let websocket = config["websocketUrl"].as_str().unwrap().to_owned();
+    let websocket_url = websocket_url(&demo).await;
     let page = demo.address();
 
     let (status, files_left) = demo.interrupt().await;
 
     assert_eq!((status.code(), files_left), (Some(0), 0));
-    let broadcaster = websocket.trim_start_matches("ws://").trim_end_matches('/').to_owned();
-    for address in [page.to_string(), broadcaster] {
-        assert!(std::net::TcpStream::connect(&address).is_err(), "{address} still answers");
+    let broadcaster = websocket_url.trim_start_matches("ws://").trim_end_matches('/');
+    for address in [&page.to_string(), broadcaster] {
+        assert!(std::net::TcpStream::connect(address).is_err(), "{address} still answers");
     }
+}
+
+/// What the page is told.
+async fn websocket_url(demo: &Demo) -> String {
+    let (_, config) = get(demo.address(), "/config.json").await;
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    config["websocketUrl"].as_str().unwrap().to_owned()
 }

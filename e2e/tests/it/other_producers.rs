@@ -43,7 +43,6 @@ async fn entries_of_the_pure_php_class_and_of_the_extension_come_in_order_of_que
     let last = (COUNT - 1).to_string();
     let messages = client.messages_until(|message| message.payload == last).await;
 
-    eprintln!("MARGIN other {}", messages.len());
     for (position, message) in messages.iter().enumerate() {
         let number = COUNT - messages.len() + position;
         let event = if number % 3 == 2 { "native" } else { "original" };

@@ -28,7 +28,6 @@ async fn events_undelivered_when_the_broadcaster_is_killed_come_after_its_restar
     let restarted = Broadcaster::start(&queue).await;
     let mut client = restarted.connect().await;
     let messages = client.messages_until(|message| number(message) == LONG - 1).await;
-    eprintln!("MARGIN restart {}", messages.len());
     let expected: Vec<usize> = (LONG - messages.len()..LONG).collect();
     assert_eq!(messages.iter().map(number).collect::<Vec<_>>(), expected);
     queue.is_drained().await;

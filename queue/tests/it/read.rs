@@ -81,6 +81,28 @@ fn the_pure_php_producer_is_ordered_by_queued_at() {
 }
 
 #[test]
+fn times_that_no_clock_shows_break_nothing() {
+    let queue = Queue::new();
+    // Found by fuzzing: 48 bits of milliseconds are more than 64 bits of nanoseconds hold.
+    queue.write("ffffffff-ffff-7fff-bfff-ffffffffffff.json", r#"{"event":"e","payload":2}"#);
+    queue.write("126ca003-295e-7412-97b6-4260e23a9528.json", r#"{"event":"e","payload":1}"#);
+    for (number, secs) in [(3, "1e300"), (4, "-1e300"), (5, "1.8446744073709552e19")] {
+        queue.write(&format!("{number}.json"), format!(r#"{{"event":"e","payload":{number},"queued_at":{secs}}}"#));
+    }
+    let ancient = queue.write("6.json", r#"{"event":"e","payload":6}"#);
+    let before_1970 = std::time::SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+    let times = std::fs::FileTimes::new().set_modified(before_1970);
+    std::fs::File::options().write(true).open(&ancient).unwrap().set_times(times).unwrap();
+    queue.enqueue(0);
+    let mut reader = queue.reader();
+    let mut found = payloads(&reader.scan(100, u64::MAX).unwrap());
+    // Those of the future come when a second look has shown that nothing is missing before them.
+    found.extend(payloads(&reader.scan(100, u64::MAX).unwrap()));
+    found.sort();
+    assert_eq!(found, ["0", "1", "2", "3", "4", "5", "6"]);
+}
+
+#[test]
 fn a_half_written_file_is_read_when_it_is_complete() {
     let queue = Queue::new();
     let mut reader = queue.reader();

@@ -1,25 +1,56 @@
 //! A process that is short of descriptors.
 
+use std::io::Write;
 use std::net::TcpStream;
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 
 use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
-use crate::client::{Client, HANDSHAKE, connect, read_head};
+use crate::client::{HANDSHAKE, connect, read_head};
 use crate::queue_dir::QueueDir;
 use crate::wait::until;
 
-/// Lets a process open no further files, or so many.
-fn limit_files(pid: Pid, current: u64) {
-    let maximum = prlimit(Some(pid), Resource::Nofile, Rlimit { current: None, maximum: None });
-    drop(maximum);
-    let _ = current;
+/// Sets how many files a running process may have open.
+fn limit_files(broadcaster: &Broadcaster, current: usize) {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    prlimit(Some(broadcaster.pid()), Resource::Nofile, Rlimit { current: Some(current as u64), maximum }).unwrap();
+}
+
+#[test]
+fn without_a_descriptor_accepting_and_reading_pause_and_go_on_when_there_are_some() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut client = broadcaster.connect();
+    queue.enqueue(0);
+    assert_eq!(client.payload(), "0");
+    until("the entry is acked", || queue.waiting() == 0);
+
+    limit_files(&broadcaster, broadcaster.descriptors());
+    let mut waiting = connect(broadcaster.address()).unwrap();
+    waiting.write_all(HANDSHAKE.as_bytes()).unwrap();
+    broadcaster.await_log("cannot accept connections");
+    queue.enqueue(1);
+    broadcaster.await_log("cannot read");
+    broadcaster.assert_idle();
+    limit_files(&broadcaster, 1000);
+    assert!(read_head(&mut waiting).starts_with("HTTP/1.1 101 "));
+    assert_eq!(client.payload(), "1");
+    assert_eq!(broadcaster.log_lines("cannot accept connections").len(), 1);
+    assert_eq!(broadcaster.log_lines("cannot read").len(), 1);
+
+    // Clients that leave give back what they had, too.
+    limit_files(&broadcaster, broadcaster.descriptors());
+    let mut waiting = connect(broadcaster.address()).unwrap();
+    waiting.write_all(HANDSHAKE.as_bytes()).unwrap();
+    until("it is short again", || broadcaster.log_lines("cannot accept connections").len() == 2);
+    drop(client);
+    assert!(read_head(&mut waiting).starts_with("HTTP/1.1 101 "));
+    limit_files(&broadcaster, 1000);
+    broadcaster.stop();
 }
 
 #[test]
 fn a_low_limit_of_open_files_leaves_room_for_the_queue() {
-    use std::io::Write;
-
     let queue = QueueDir::new();
     let mut shell = command("sh");
     shell.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\"", BINARY]).args(arguments(&queue.path()));

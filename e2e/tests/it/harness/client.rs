@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinHandle;
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest, handshake::client::Request};
 
 use super::wait::within_deadline;
 
@@ -35,7 +35,18 @@ enum Received {
 impl Client {
     /// Connects. What the server sends is read from then on, whether the test asks for it or not.
     pub(crate) async fn connect(address: SocketAddr, path: &str) -> Client {
-        let opening = tokio_tungstenite::connect_async(format!("ws://{address}{path}"));
+        Self::open(format!("ws://{address}{path}").into_client_request().unwrap()).await
+    }
+
+    /// Connects as a browser does for a page, whose origin it tells.
+    pub(crate) async fn connect_from_page(page: SocketAddr, url: &str) -> Client {
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("Origin", format!("http://{page}").parse().unwrap());
+        Self::open(request).await
+    }
+
+    async fn open(request: Request) -> Client {
+        let opening = tokio_tungstenite::connect_async(request);
         let (mut socket, _) = within_deadline("the client connects", opening).await.expect("a WebSocket");
         let (sender, received) = mpsc::unbounded_channel();
         let reading = tokio::spawn(async move {

@@ -18,8 +18,11 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) async fn start() -> Demo {
         let temporary = temporary_directory();
-        let mut command = Process::command(built::repository().join("examples/run"));
+        // A shell cannot trap what was ignored when it began, as SIGINT is in jobs that a script has put in the background.
+        let mut command = Process::command("env");
         command
+            .arg("--default-signal=INT")
+            .arg(built::repository().join("examples/run"))
             .env("PORT", "0")
             .env("TMPDIR", temporary.path())
             .env("FASTAPI_BROADCASTER", built::broadcaster())

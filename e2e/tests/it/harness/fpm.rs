@@ -1,6 +1,7 @@
 //! A php-fpm master with the extension, whose workers answer every request with one script.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -21,6 +22,10 @@ impl Fpm {
         let directory = temporary_directory();
         // The workers' user may not be able to enter the source tree.
         fs::copy(php::script_path(script), directory.path().join("script.php")).unwrap();
+        // What the script keeps beside the queue.
+        let data = directory.path().join("data");
+        fs::create_dir(&data).unwrap();
+        fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).unwrap();
         let user = if is_root() { format!("user = {NOBODY}\ngroup = {NOBODY}") } else { String::new() };
         // Its parser refuses indented lines.
         let configuration = format!(
@@ -53,9 +58,14 @@ impl Fpm {
         format!(
             "fastcgi_pass unix:{path}/socket;
              fastcgi_param REQUEST_METHOD $request_method;
+             fastcgi_param REQUEST_URI $request_uri;
              fastcgi_param QUERY_STRING $query_string;
+             fastcgi_param CONTENT_TYPE $content_type;
+             fastcgi_param CONTENT_LENGTH $content_length;
              fastcgi_param SCRIPT_FILENAME {path}/script.php;
-             fastcgi_param QUEUE {queue};",
+             fastcgi_param QUEUE {queue};
+             fastcgi_param EVENT_QUEUE_PATH {queue};
+             fastcgi_param ORDERS_FILE {path}/data/orders.json;",
             path = self.directory.path().display(),
             queue = self.queue.display(),
         )

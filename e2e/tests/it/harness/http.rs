@@ -18,7 +18,7 @@ pub(crate) async fn post_json(address: SocketAddr, path: &str, body: &str) -> (S
     request(address, Method::POST, path, body).await
 }
 
-async fn request(address: SocketAddr, method: Method, path: &str, body: &str) -> (StatusCode, String) {
+pub(crate) async fn request(address: SocketAddr, method: Method, path: &str, body: &str) -> (StatusCode, String) {
     let request = Request::builder()
         .method(method)
         .uri(path)

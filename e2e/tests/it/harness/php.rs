@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::process::Command;
 
 use super::process::Process;
 use super::{QueueDir, built};
@@ -41,6 +42,13 @@ impl Php {
         assert!(status.success() && stderr.is_empty(), "{}: {status}, {stderr:?}, {stdout:?}", self.script);
         stdout
     }
+}
+
+/// A command that runs a script of `examples`.
+pub(crate) fn example(script: &str) -> Command {
+    let mut command = Process::command(built::php());
+    command.arg("-n").arg("-d").arg(extension_setting()).arg(built::repository().join("examples").join(script));
+    command
 }
 
 /// The ini setting that loads the extension.

@@ -54,6 +54,13 @@ impl QueueDir {
     }
 }
 
+impl Drop for QueueDir {
+    fn drop(&mut self) {
+        // Its owner, too, can delete only what he may enter.
+        let _ = fs::set_permissions(self.path(), Permissions::from_mode(0o700));
+    }
+}
+
 /// A directory that every user of the machine may enter, for sockets, configurations and copies.
 pub(crate) fn temporary_directory() -> TempDir {
     let directory = TempDir::with_prefix("e2e-").unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// How often a condition that cannot be waited for, such as a file, is looked at.
-const INTERVAL: Duration = Duration::from_millis(5);
+pub(crate) const INTERVAL: Duration = Duration::from_millis(5);
 
 /// Returns when the condition gives a value.
 pub(crate) async fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {

@@ -1,0 +1,99 @@
+//! The Debian packages and the folder for PIE: built from what `make build` built, installed, used, purged.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+use crate::harness::{Process, built, is_root, temporary_directory};
+
+#[tokio::test]
+async fn packages_install_run_and_purge_without_a_trace() {
+    let folder = temporary_directory();
+    build_packages(folder.path()).await;
+    if !is_root() {
+        eprintln!("only root can install packages: their building was tested, their installation was not");
+        return;
+    }
+    let mut command = Process::command(built::repository().join("packaging/try-packages"));
+    command.arg("--in-a-copy").arg(folder.path()).env_remove("FASTAPI_WS_QUEUE");
+    let (status, stdout) = run(&mut command).await;
+    assert!(status.success(), "{status}");
+    assert_eq!(stdout.last().unwrap(), "try: done");
+}
+
+#[tokio::test]
+async fn the_same_build_gives_the_same_packages() {
+    let (first, second) = (temporary_directory(), temporary_directory());
+    for name in build_packages(first.path()).await {
+        build_packages(second.path()).await;
+        let [first, second] = [&first, &second].map(|folder| fs::read(folder.path().join(&name)).unwrap());
+        assert!(first == second, "{name} differs");
+    }
+}
+
+#[tokio::test]
+async fn units_are_valid_and_hardened() {
+    let directory = temporary_directory();
+    for unit in ["fastapi-broadcaster.service", "fastapi-broadcaster.socket"] {
+        let text = fs::read_to_string(built::repository().join("packaging/broadcaster").join(unit)).unwrap();
+        // verify wants to find the program.
+        let text = text.replace("/usr/bin/fastapi-broadcaster", built::broadcaster().to_str().unwrap());
+        fs::write(directory.path().join(unit), text).unwrap();
+    }
+    let unit = directory.path().join("fastapi-broadcaster.service");
+    let mut verify = Process::command("systemd-analyze");
+    let mut process = Process::spawn(verify.args(["verify", "--man=no"]).arg(&unit));
+    let status = process.exit().await;
+    // It also reports on units of this machine.
+    let said: Vec<String> = process.stderr().into_iter().filter(|line| line.contains("fastapi")).collect();
+    assert!(status.success() && said.is_empty(), "{status}: {said:?}");
+
+    // Exposure in tenths: 96 without any setting, 20 and below is what systemd calls OK.
+    let mut security = Process::command("systemd-analyze");
+    security.args(["security", "--offline=true", "--threshold=20", "--no-pager"]).arg(&unit);
+    let (status, stdout) = run(&mut security).await;
+    assert!(status.success(), "{:?}", stdout.last());
+}
+
+#[tokio::test]
+async fn phpize_builds_what_pie_would_install() {
+    let directory = temporary_directory();
+    let source = built::repository().join("packaging/pie");
+    for file in ["config.m4", "Makefile.frag"] {
+        fs::copy(source.join(file), directory.path().join(file)).unwrap();
+    }
+    let composer = fs::read(built::repository().join("composer.json")).unwrap();
+    let composer: serde_json::Value = serde_json::from_slice(&composer).unwrap();
+    assert_eq!(composer["type"], "php-ext");
+    assert_eq!(composer["php-ext"]["build-path"], "packaging/pie");
+    let extension_name = composer["php-ext"]["extension-name"].as_str().unwrap();
+
+    let script = "phpize=${PHP_CONFIG:-php-config}; \"${phpize/php-config/phpize}\" && ./configure \
+                  --enable-fastapi-websocket --with-php-config=\"$(command -v \"${PHP_CONFIG:-php-config}\")\" && \
+                  make FASTAPI_LIBRARY=\"$0\"";
+    let mut command = Process::command("bash");
+    command.current_dir(directory.path()).arg("-c").arg(script).arg(built::extension());
+    let (status, _) = run(&mut command).await;
+
+    assert!(status.success(), "{status}");
+    let module = directory.path().join("modules").join(format!("{extension_name}.so"));
+    assert_eq!(fs::read(module).unwrap(), fs::read(built::extension()).unwrap());
+}
+
+/// Builds both, and returns their names.
+async fn build_packages(folder: &Path) -> Vec<String> {
+    let mut command = Process::command(built::repository().join("packaging/build"));
+    command.env("FASTAPI_EXTENSION", built::extension()).env("FASTAPI_BROADCASTER", built::broadcaster()).arg(folder);
+    let (status, paths) = run(&mut command).await;
+    assert!(status.success() && paths.len() == 2, "{status}: {paths:?}");
+    paths.iter().map(|path| Path::new(path).file_name().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+async fn run(command: &mut Command) -> (ExitStatus, Vec<String>) {
+    let mut process = Process::spawn(command);
+    let status = process.exit().await;
+    if !status.success() {
+        eprintln!("{}", process.stderr().join("\n"));
+    }
+    (status, process.stdout())
+}

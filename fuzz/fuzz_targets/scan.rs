@@ -1,0 +1,54 @@
+//! A whole directory with a file of any name and content: scanned, acked or put aside, and never in the way of others.
+#![no_main]
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use queue::{Reader, ReaderOptions, Writer};
+use tempfile::TempDir;
+
+thread_local! {
+    static QUEUE: RefCell<(TempDir, Reader)> = RefCell::new(open());
+}
+
+fn open() -> (TempDir, Reader) {
+    let root = TempDir::new().expect("a temporary directory");
+    let path = root.path().join("queue");
+    queue::create_directory(&path).expect("a queue directory");
+    let options = ReaderOptions { grace: Duration::ZERO, max_event_bytes: 4096, ..ReaderOptions::default() };
+    let reader = Reader::open(path, options).expect("a reader");
+    (root, reader)
+}
+
+fuzz_target!(|input: (bool, &str, &[u8])| {
+    let (in_place, name, content) = input;
+    QUEUE.with_borrow_mut(|(_, reader)| {
+        let path = reader.path().to_owned();
+        let is_name = !name.is_empty() && name.len() < 200 && !name.contains(['/', '\0']) && name != "." && name != "..";
+        let file = path.join(if in_place && is_name { format!("{name}.json") } else { "a.json".to_owned() });
+        std::fs::write(&file, content).expect("the file is written");
+        let sent = Writer::new(&path).enqueue(br#""good""#, b"1").expect("an entry is queued");
+        let mut seen = false;
+        for _ in 0..3 {
+            for entry in reader.scan(10, u64::MAX).expect("a scan") {
+                seen |= entry.name == sent;
+                match &entry.event {
+                    Ok(_) => reader.ack(&entry.name).expect("an ack"),
+                    Err(reason) => reader.reject(&entry.name, reason).expect("a rejection"),
+                }
+            }
+        }
+        assert!(seen, "the good entry was not found");
+        // Only what is hidden is no entry.
+        let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        assert_eq!(file.exists(), hidden, "{file:?}");
+        let _ = std::fs::remove_file(&file);
+        if let Some(failed) = queue::Failed::open(&path).expect("the failed folder") {
+            for entry in failed.list().expect("a list") {
+                failed.read(&entry.name).expect("the content");
+                failed.drop_entry(&entry.name).expect("a deletion");
+            }
+        }
+    });
+});

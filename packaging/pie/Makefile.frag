@@ -1,0 +1,12 @@
+# FASTAPI_LIBRARY names an extension that is built already.
+FASTAPI_TARGET = $(abspath $(srcdir)/../../target)
+
+$(phplibdir)/fastapi_websocket.so:
+	@mkdir -p $(phplibdir)
+	@if test -z "$(FASTAPI_LIBRARY)"; then \
+	    cd $(srcdir)/../.. && PHP_CONFIG=$(PHP_CONFIG) PHP=`$(PHP_CONFIG) --php-binary` \
+	        $(CARGO) build --release --locked -p fastapi_websocket --target-dir $(FASTAPI_TARGET); \
+	fi
+	cp $(if $(FASTAPI_LIBRARY),$(FASTAPI_LIBRARY),$(FASTAPI_TARGET)/release/libfastapi_websocket.so) $@
+
+.PHONY: $(phplibdir)/fastapi_websocket.so
