@@ -16,11 +16,17 @@ $host = getenv('WS_HOST') ?: '127.0.0.1';
 $port = (int) (getenv('WS_PORT') ?: 8081);
 $queue = getenv('EVENT_QUEUE_PATH') ?: sys_get_temp_dir() . '/fastapi-events';
 
+/** A message to one client, in the shape that events have. */
+function message(string $event, mixed $payload): string
+{
+    return json_encode(['event' => $event, 'payload' => $payload, 'timestamp' => time()], JSON_INVALID_UTF8_SUBSTITUTE);
+}
+
 $server = WebSocketServer::getInstance();
 
 // The first shape of a handler: it says something and returns. The client stays connected and receives all events.
 $server->on('/', function (WebSocketConnection $connection) use ($server) {
-    $connection->send(json_encode(['event' => 'welcome', 'payload' => ['clients' => $server->getConnectionCount()]]));
+    $connection->send(message('welcome', ['clients' => $server->getConnectionCount()]));
 });
 
 // The second shape: it converses until the client leaves. Thousands of such loops run side by side.
@@ -37,29 +43,30 @@ $server->on('/echo', function (WebSocketConnection $connection) {
 // A route may look at the request: its path with the query, and its headers.
 $server->on('/whoami', function (WebSocketConnection $connection) {
     parse_str((string) parse_url($connection->getPath(), PHP_URL_QUERY), $query);
-    $connection->send(json_encode(['event' => 'you.are', 'payload' => [
+    $connection->send(message('you.are', [
         'path' => $connection->getPath(),
         'name' => $query['name'] ?? null,
         'agent' => $connection->getHeader('User-Agent'),
-    ]]));
+    ]));
 });
 
-// Asks for a password first, that of the variable WS_TOKEN, and sends away who does not know it.
+// Asks for a password first, that of the variable WS_TOKEN, and sends away who does not know it. Events of the queue go to
+// every client none the less: this protects what this handler says, not them.
 $server->on('/private', function (WebSocketConnection $connection) {
     $token = (string) getenv('WS_TOKEN');
     if ($token === '' || !hash_equals($token, (string) $connection->read())) {
-        $connection->send(json_encode(['event' => 'refused', 'payload' => null]));
+        $connection->send(message('refused', null));
         $connection->close();
 
         return;
     }
-    $connection->send(json_encode(['event' => 'accepted', 'payload' => null]));
+    $connection->send(message('accepted', null));
 });
 
 // Only sends, at its own pace. sleep() holds up nobody else.
 $server->on('/clock', function (WebSocketConnection $connection) {
     while ($connection->isConnected()) {
-        $connection->send(json_encode(['event' => 'clock', 'payload' => date(DATE_ATOM)]));
+        $connection->send(message('clock', date(DATE_ATOM)));
         sleep(1);
     }
 });

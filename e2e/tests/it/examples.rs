@@ -2,10 +2,17 @@
 
 use std::net::SocketAddr;
 
+use futures_util::{SinkExt, StreamExt};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::harness::{Broadcaster, Client, Fpm, Nginx, PhpServer, Process, QueueDir, example, get, post_json, request};
+use crate::harness::{
+    Broadcaster, Client, Fpm, Nginx, Php, PhpServer, Process, QueueDir, Signal, example, get, post_json, request,
+    within_deadline,
+};
 
 #[tokio::test]
 async fn the_queue_example_shows_every_feature_and_its_events_arrive() {
@@ -81,6 +88,83 @@ async fn a_change_stands_and_a_notification_fails_when_nothing_can_be_queued() {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.contains("the event was not queued"), "{answer}");
     assert_eq!(parsed(&get(server.address(), "/api/orders").await.1)["orders"][0]["id"], 1);
+}
+
+#[tokio::test]
+async fn the_server_example_answers_on_every_route_and_tells_queued_events() {
+    let queue = QueueDir::new();
+    let mut command = example("event_queue_websocket_server.php");
+    command
+        .env("WS_HOST", "127.0.0.1")
+        .env("WS_PORT", "0")
+        .env("WS_TOKEN", "open sesame")
+        .env("EVENT_QUEUE_PATH", queue.path());
+    let mut server = Process::spawn(&mut command);
+    let started = |line: &str| line.strip_prefix("WebSocket server started on ws://")?.parse::<SocketAddr>().ok();
+    let address = server.line("it listens", started).await.expect("the server starts");
+
+    let mut root = Talker::connect(address, "/").await;
+    assert_eq!(root.heard().await["payload"], json!({"clients": 1}));
+    let mut whoami = Talker::connect(address, "/whoami?name=Zo%C3%AB").await;
+    assert_eq!(whoami.heard().await["payload"]["name"], "Zoë");
+    let mut clock = Talker::connect(address, "/clock").await;
+    assert_eq!(clock.heard().await["event"], "clock");
+    let mut echo = Talker::connect(address, "/echo").await;
+    for word in ["\"one\"", "\"two\""] {
+        echo.say(word).await;
+        assert_eq!(echo.heard().await.to_string(), word);
+    }
+    let mut private = Talker::connect(address, "/private").await;
+    private.say("open sesame").await;
+    assert_eq!(private.heard().await["event"], "accepted");
+    let mut stranger = Talker::connect(address, "/private").await;
+    stranger.say("guess").await;
+    assert_eq!(stranger.heard().await["event"], "refused");
+    assert!(stranger.is_closed().await);
+    let mut chat = Talker::connect(address, "/chat").await;
+    chat.say("Hello ☕").await;
+    assert_eq!(root.heard().await["payload"], json!({"text": "Hello ☕"}));
+
+    // Clients in a loop and on paths without a handler receive what is queued as well.
+    let mut elsewhere = Talker::connect(address, "/no/handler").await;
+    Php::run("queue_backlog.php", &queue, ["1"]).await;
+    for talker in [&mut root, &mut echo, &mut elsewhere] {
+        while talker.heard().await["event"] != "backlog" {}
+    }
+
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit().await.code(), Some(0));
+    assert_eq!(server.stdout().last().unwrap(), "WebSocket server stopped");
+    assert_eq!(server.stderr(), [""; 0]);
+}
+
+/// A client that also speaks.
+struct Talker {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl Talker {
+    async fn connect(address: SocketAddr, path: &str) -> Talker {
+        let opening = tokio_tungstenite::connect_async(format!("ws://{address}{path}"));
+        Talker { socket: within_deadline("a client connects", opening).await.expect("a WebSocket").0 }
+    }
+
+    async fn say(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).await.unwrap();
+    }
+
+    async fn heard(&mut self) -> Value {
+        loop {
+            let next = within_deadline("a message", self.socket.next()).await;
+            if let Message::Text(text) = next.expect("an open connection").expect("a message") {
+                return parsed(&text);
+            }
+        }
+    }
+
+    async fn is_closed(&mut self) -> bool {
+        matches!(within_deadline("the end", self.socket.next()).await, None | Some(Err(_) | Ok(Message::Close(_))))
+    }
 }
 
 async fn changes_are_announced(api: SocketAddr, client: &mut Client) {

@@ -24,8 +24,9 @@ async fn packages_install_run_and_purge_without_a_trace() {
 #[tokio::test]
 async fn the_same_build_gives_the_same_packages() {
     let (first, second) = (temporary_directory(), temporary_directory());
-    for name in build_packages(first.path()).await {
-        build_packages(second.path()).await;
+    let names = build_packages(first.path()).await;
+    assert_eq!(build_packages(second.path()).await, names);
+    for name in names {
         let [first, second] = [&first, &second].map(|folder| fs::read(folder.path().join(&name)).unwrap());
         assert!(first == second, "{name} differs");
     }

@@ -25,6 +25,15 @@ pub(crate) struct Browser {
 impl Browser {
     /// Starts one with a profile of its own, which talks to nobody but the pages.
     pub(crate) async fn start() -> Browser {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts one that accepts any certificate.
+    pub(crate) async fn trusting_all() -> Browser {
+        Self::start_with(&["--ignore-certificate-errors"]).await
+    }
+
+    async fn start_with(args: &[&str]) -> Browser {
         let profile = temporary_directory();
         let mut command = Process::command(built::server_program("chromium"));
         command.arg(format!("--user-data-dir={}", profile.path().display())).env("HOME", profile.path()).args([
@@ -40,8 +49,8 @@ impl Browser {
             "--disable-component-update",
             "--disable-sync",
             "--hide-scrollbars",
-            "about:blank",
         ]);
+        command.args(args).arg("about:blank");
         let mut process = Process::spawn(&mut command);
         let devtools = |line: &str| line.strip_prefix("DevTools listening on ").map(str::to_owned);
         let devtools = process.line("it can be driven", devtools).await.expect("Chromium starts");

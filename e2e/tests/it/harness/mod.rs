@@ -21,11 +21,11 @@ pub(crate) use demo::Demo;
 pub(crate) use fpm::Fpm;
 pub(crate) use http::{get, post_json, request};
 pub(crate) use nginx::Nginx;
-pub(crate) use php::{Php, example};
+pub(crate) use php::{Php, example, extension_setting};
 pub(crate) use php_server::PhpServer;
 pub(crate) use process::{Process, Signal};
 pub(crate) use queue_dir::{QueueDir, temporary_directory};
-pub(crate) use wait::eventually;
+pub(crate) use wait::{eventually, within_deadline};
 
 /// An ordinary user and group for what must not run as root; 65534 is "nobody" on every Linux system.
 pub(crate) const NOBODY: u32 = 65534;

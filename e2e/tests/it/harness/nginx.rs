@@ -19,13 +19,18 @@ pub(crate) struct Nginx {
 impl Nginx {
     /// Starts it, and returns when it listens.
     pub(crate) async fn start(broadcaster: &Broadcaster, fpm: &Fpm) -> Nginx {
+        Self::start_with(|address| server(address, broadcaster, fpm)).await
+    }
+
+    /// The same with what the function makes for an address, inside of `http {}`.
+    pub(crate) async fn start_with(servers: impl Fn(SocketAddr) -> String) -> Nginx {
         // nginx cannot say which port the system chose, so a free one is looked for; until nginx listens, another process
         // may take it.
         for _ in 0..10 {
             let directory = temporary_directory();
             let address = free_address();
             let path = directory.path().join("nginx.conf");
-            fs::write(&path, configuration(directory.path(), address, broadcaster, fpm)).unwrap();
+            fs::write(&path, configuration(directory.path(), &servers(address))).unwrap();
             let mut command = Process::command(built::server_program("nginx"));
             let mut master = Process::spawn(command.arg("-e").arg("stderr").arg("-c").arg(path));
             // It says so once its sockets are bound.
@@ -45,7 +50,7 @@ impl Nginx {
     }
 }
 
-fn configuration(directory: &Path, address: SocketAddr, broadcaster: &Broadcaster, fpm: &Fpm) -> String {
+fn configuration(directory: &Path, servers: &str) -> String {
     format!(
         "daemon off;
          pid {path}/pid;
@@ -58,21 +63,27 @@ fn configuration(directory: &Path, address: SocketAddr, broadcaster: &Broadcaste
              fastcgi_temp_path {path}/fastcgi;
              uwsgi_temp_path {path}/uwsgi;
              scgi_temp_path {path}/scgi;
-             server {{
-                 listen {address};
-                 location /ws {{
-                     proxy_pass http://{broadcaster};
-                     proxy_http_version 1.1;
-                     proxy_set_header Upgrade $http_upgrade;
-                     proxy_set_header Connection upgrade;
-                     proxy_set_header Host $host;
-                 }}
-                 location /api {{
-                     {fpm}
-                 }}
-             }}
+             {servers}
          }}",
         path = directory.display(),
+    )
+}
+
+fn server(address: SocketAddr, broadcaster: &Broadcaster, fpm: &Fpm) -> String {
+    format!(
+        "server {{
+             listen {address};
+             location /ws {{
+                 proxy_pass http://{broadcaster};
+                 proxy_http_version 1.1;
+                 proxy_set_header Upgrade $http_upgrade;
+                 proxy_set_header Connection upgrade;
+                 proxy_set_header Host $host;
+             }}
+             location /api {{
+                 {fpm}
+             }}
+         }}",
         broadcaster = broadcaster.address(),
         fpm = fpm.nginx_directives(),
     )

@@ -95,6 +95,11 @@ impl Process {
         .await
     }
 
+    /// Whether it has ended.
+    pub(crate) fn has_exited(&mut self) -> bool {
+        self.try_wait().is_some()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         rustix::process::kill_process(self.pid(), signal).unwrap();
     }

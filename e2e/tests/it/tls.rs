@@ -1,0 +1,172 @@
+//! TLS in front, by the configurations of `docs/operations.md`: only addresses, paths and the certificate are others.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::docs;
+use crate::harness::{Broadcaster, Browser, Fpm, Nginx, Php, Process, QueueDir, temporary_directory};
+
+#[tokio::test]
+async fn events_arrive_through_nginx_with_tls_as_documented() {
+    let queue = QueueDir::new();
+    let broadcaster = Broadcaster::start(&queue).await;
+    let fpm = Fpm::start(&queue, "queue_events.php").await;
+    let certificate = Certificate::new();
+    let nginx = documented_nginx(&broadcaster, &fpm, &certificate).await;
+    let url = format!("wss://localhost:{}/ws", nginx.address().port());
+
+    // A client that checks the certificate.
+    let mut command = Broadcaster::command(["listen", &url, "--count", "3"]);
+    let mut listener = Process::spawn(command.env("SSL_CERT_FILE", certificate.path("cert.pem")));
+    let mut queued = 0;
+    // It does not say when it is connected, so events are queued until it has received.
+    let status = loop {
+        if listener.has_exited() {
+            break listener.exit().await;
+        }
+        Php::run("queue_backlog.php", &queue, ["1"]).await;
+        queued += 1;
+        assert!(queued < 1000, "nothing arrived: {:?}", listener.stderr());
+    };
+    assert!(status.success(), "{:?}", listener.stderr());
+    assert!(listener.stdout()[0].starts_with(r#"{"event":"backlog","payload":0,"timestamp":"#));
+
+    let mut doctor = Broadcaster::command(["doctor", "--url", &url, "--queue"]);
+    doctor.arg(queue.path()).env("SSL_CERT_FILE", certificate.path("cert.pem"));
+    let said = output(&mut doctor).await;
+    assert!(said.iter().any(|line| line.contains("went from the directory to wss://localhost")), "{said:?}");
+
+    // Without the certificate's authority there is no connection.
+    let mut distrusting = Process::spawn(&mut Broadcaster::command(["listen", &url, "--count", "1"]));
+    assert!(!distrusting.exit().await.success());
+}
+
+/// A page of the same host may connect, one of another host may not; both through the documented proxy.
+#[tokio::test]
+async fn pages_connect_through_tls_by_their_origin() {
+    let queue = QueueDir::new();
+    let broadcaster = Broadcaster::start(&queue).await;
+    let fpm = Fpm::start(&queue, "queue_events.php").await;
+    let certificate = Certificate::new();
+    let nginx = documented_nginx(&broadcaster, &fpm, &certificate).await;
+    let browser = Browser::trusting_all().await;
+    for (host, outcome) in [("localhost", "open"), ("127.0.0.1", "closed")] {
+        // The page is what php-fpm answers, a few lines of text.
+        let page = format!("https://{host}:{}/api?producer=page&first=0&count=1", nginx.address().port());
+        let mut page = browser.open(&page, (800, 600)).await;
+        let connect = format!(
+            "new Promise((resolve) => {{
+                const socket = new WebSocket('wss://localhost:{}/ws');
+                socket.onopen = () => resolve('open');
+                socket.onerror = () => resolve('closed');
+            }})",
+            nginx.address().port()
+        );
+        assert_eq!(page.evaluate(&connect).await, outcome, "a page of {host}");
+    }
+}
+
+#[tokio::test]
+async fn nginx_accepts_the_documented_question_to_the_application() {
+    let queue = QueueDir::new();
+    let broadcaster = Broadcaster::start(&queue).await;
+    let fpm = Fpm::start(&queue, "queue_events.php").await;
+    let documented = docs::code("nginx").into_iter().find(|code| code.contains("auth_request")).unwrap();
+    Nginx::start_with(|address| format!("server {{ listen {address}; {} }}", adapted(&documented, &broadcaster, &fpm)))
+        .await;
+}
+
+#[tokio::test]
+async fn events_arrive_through_caddy_with_tls_as_documented() {
+    if Command::new("caddy").arg("version").output().is_err() {
+        eprintln!("the Caddyfile of the documentation was not tried: no caddy");
+        return;
+    }
+    let queue = QueueDir::new();
+    let broadcaster = Broadcaster::start(&queue).await;
+    let certificate = Certificate::new();
+    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).unwrap();
+    let (certificate_path, key_path) = (certificate.path("cert.pem"), certificate.path("key.pem"));
+    let documented = docs::code("caddyfile").remove(0);
+    let caddyfile = documented
+        .replace("example.com {", &format!("https://localhost:{} {{\n    tls CERTIFICATE KEY", address.port()))
+        .replace("CERTIFICATE", certificate_path.to_str().unwrap())
+        .replace("KEY", key_path.to_str().unwrap())
+        .replace("127.0.0.1:8081", &broadcaster.address().to_string());
+    assert!(caddyfile.contains("https://localhost"), "{caddyfile}");
+    fs::write(certificate.path("Caddyfile"), format!("{{\n    admin off\n}}\n{caddyfile}")).unwrap();
+    let mut command = Process::command("caddy");
+    command.args(["run", "--adapter", "caddyfile", "--config"]).arg(certificate.path("Caddyfile"));
+    let mut caddy = Process::spawn(command.env("HOME", certificate.directory.path()));
+    let serves = |line: &str| line.contains("serving initial configuration").then_some(());
+    caddy.line("it serves", serves).await.expect("caddy starts");
+
+    let url = format!("wss://localhost:{}/ws", address.port());
+    let mut doctor = Broadcaster::command(["doctor", "--url", &url, "--queue"]);
+    output(doctor.arg(queue.path()).env("SSL_CERT_FILE", certificate_path)).await;
+}
+
+async fn documented_nginx(broadcaster: &Broadcaster, fpm: &Fpm, certificate: &Certificate) -> Nginx {
+    let documented = docs::code("nginx").into_iter().find(|code| code.contains("listen 443 ssl")).unwrap();
+    Nginx::start_with(|address| {
+        let files = "/etc/letsencrypt/live/example.com";
+        adapted(&documented, broadcaster, fpm)
+            .replace("listen 443 ssl", &format!("listen {address} ssl"))
+            .replace(&format!("{files}/fullchain.pem"), certificate.path("cert.pem").to_str().unwrap())
+            .replace(&format!("{files}/privkey.pem"), certificate.path("key.pem").to_str().unwrap())
+    })
+    .await
+}
+
+/// The documented configuration with the addresses of this test.
+fn adapted(documented: &str, broadcaster: &Broadcaster, fpm: &Fpm) -> String {
+    let mut adapted = String::new();
+    for line in documented.lines() {
+        let directive = line.split_whitespace().next().unwrap_or_default();
+        match directive {
+            "fastcgi_param" | "include" => {}
+            "fastcgi_pass" => adapted += &fpm.nginx_directives(),
+            _ => adapted += line,
+        }
+        adapted.push('\n');
+    }
+    adapted.replace("127.0.0.1:8081", &broadcaster.address().to_string())
+}
+
+/// A certificate for `localhost`, which is its own authority.
+struct Certificate {
+    directory: TempDir,
+}
+
+impl Certificate {
+    fn new() -> Certificate {
+        let certificate = Certificate { directory: temporary_directory() };
+        let status = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+            .arg("-keyout")
+            .arg(certificate.path("key.pem"))
+            .arg("-out")
+            .arg(certificate.path("cert.pem"))
+            .output()
+            .expect("openssl");
+        assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
+        certificate
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
+async fn output(command: &mut Command) -> Vec<String> {
+    let mut process = Process::spawn(command.env("PHP", Path::new(env!("CARGO_MANIFEST_DIR")).join("nowhere")));
+    let status = process.exit().await;
+    assert!(status.success(), "{status}: {:?} {:?}", process.stdout(), process.stderr());
+    process.stdout()
+}
