@@ -10,12 +10,150 @@
  *   `data`: the event's content; `full`: its content and its name. Each costs the time of the disk.
  * - `fastapi_websocket.max_event_bytes`: largest file of one event in bytes, envelope included; K, M and G are understood.
  *   Default 1048576 (1 MiB).
+ *
+ * Those of start(), read when it is called; the sleep hook at each sleep:
+ *
+ * - `fastapi_websocket.client_relay`: whether {"event":...,"payload":...} that a client sends while no handler of it runs is
+ *   broadcast to every client. Default on, as in the pure-PHP server. Turn it off if clients shall not speak to each other.
+ * - `fastapi_websocket.sleep_hook`: whether sleep(), usleep(), time_nanosleep() and time_sleep_until() in a handler let the
+ *   others go on. Default on; off, a sleep in one handler blocks all.
+ * - `fastapi_websocket.max_connections`: clients at the same time; further ones wait to be accepted. Default 65536.
+ * - `fastapi_websocket.max_message_bytes`: largest message of a client; a larger one ends its connection (1009). Default 1 MiB.
+ * - `fastapi_websocket.max_outbox_bytes`: what may wait for one client that does not read; more ends its connection (4008).
+ *   Default 16 MiB.
  */
 
 namespace FASTAPI\WebSocket;
 
+/**
+ * The WebSocket server of this script. There is one: getInstance().
+ *
+ * start() serves clients on threads of its own. Handlers run on PHP's thread, every call in a Fiber: while one waits in read()
+ * or sleeps, all others go on.
+ */
 class WebSocketServer
 {
+    private static $instance;
+
+    private $app;
+
+    private function __construct(?\FASTAPI\App $app = null) {}
+
+    private function __clone() {}
+
+    /**
+     * @throws \Exception Always: "Cannot unserialize a singleton."
+     */
+    public function __wakeup() {}
+
+    /**
+     * Returns the server, the same object each time.
+     *
+     * @param \FASTAPI\App|null $app The application, or any object. Kept by the first call; later ones are ignored.
+     *
+     * @return WebSocketServer
+     */
+    public static function getInstance(?\FASTAPI\App $app = null) {}
+
+    /**
+     * Registers what is called, once, with the connection of every client that connects on a path.
+     *
+     * A handler may send something and return, or stay: `while (($message = $connection->read()) !== null) { ... }`. When it
+     * returns the connection stays open. What it throws is reported and ends only this call.
+     *
+     * @param string $path The request target as the client sends it; one with a query is looked up with it, then without it.
+     *     A later handler of the same path replaces the first.
+     * @param callable(WebSocketConnection): mixed $handler
+     *
+     * @return $this
+     *
+     * @throws \TypeError If the handler is not callable.
+     */
+    public function on($path, callable $handler) {}
+
+    /**
+     * Sets the port, 8080 if it is not called. 0 lets the system choose; start() prints the one it has.
+     *
+     * @param int|string $port
+     *
+     * @return $this
+     */
+    public function port($port) {}
+
+    /**
+     * Sets the address to listen on, 0.0.0.0 if it is not called.
+     *
+     * @param string $host An address of this machine, or a name that has one.
+     *
+     * @return $this
+     */
+    public function host($host) {}
+
+    /**
+     * Sets the directory whose events start() broadcasts; see queueEvent(). It is created if it is missing. If that fails it
+     * warns, and start() throws.
+     *
+     * @param string|\Stringable $path
+     *
+     * @return $this
+     */
+    public function eventQueue($path) {}
+
+    /**
+     * Serves clients until stop(). Prints `WebSocket server started on ws://HOST:PORT`. Returns at once if it runs already.
+     *
+     * When it is stopped all connections are closed (1001), and handlers are woken: read() is null, a sleep ends early. One
+     * that has not ended two seconds later is unwound: its `finally` blocks run.
+     *
+     * exit() in a handler ends the script; signal handlers of pcntl_signal() run, async or not.
+     *
+     * @return void
+     *
+     * @throws \Exception "Failed to bind WebSocket to HOST:PORT" if the address cannot be had, with the cause as the previous
+     *     exception; if another server has the queue directory; if this is not a script of the command line; if it is called in
+     *     a handler after stop().
+     */
+    public function start() {}
+
+    /**
+     * Closes the port and every connection; start() returns soon. Harmless if nothing runs.
+     *
+     * @return void
+     */
+    public function stop() {}
+
+    /**
+     * Tells whether start() is serving clients.
+     *
+     * @return bool
+     */
+    public function isRunning() {}
+
+    /**
+     * Sends `{"event":...,"payload":...,"timestamp":...}` to every client that is connected. Warns and sends nothing if it
+     * cannot be encoded.
+     *
+     * @param string|int|float|bool|\JsonSerializable|\BackedEnum $event
+     * @param mixed $payload
+     *
+     * @return void
+     */
+    public function broadcast($event, $payload = null) {}
+
+    /**
+     * Counts the clients that are connected.
+     *
+     * @return int
+     */
+    public function getConnectionCount() {}
+
+    /**
+     * Returns the clients that are connected, in the order they came. A client's object is the one that its handler got.
+     *
+     * @return list<WebSocketConnection>
+     */
+    public function getConnections() {}
+
     /**
      * Queues an event for every connected client.
      *
@@ -52,4 +190,101 @@ class WebSocketServer
      *     yet or returned true.
      */
     public static function lastError(): ?string {}
+}
+
+/**
+ * One client: what a handler gets.
+ */
+class WebSocketConnection
+{
+    /**
+     * Makes a connection without a client, for tests: not connected, path `/`, no headers.
+     *
+     * @param mixed $socket Ignored.
+     */
+    public function __construct($socket) {}
+
+    /**
+     * Tells whether the handshake was done, which the server does before a handler is called, and the client is still there.
+     *
+     * @return bool
+     */
+    public function handshake() {}
+
+    /**
+     * Waits for the client's next message; other handlers go on.
+     *
+     * Up to 64 messages or 1 MiB wait to be read. The client is not read from while there are more, so that it waits.
+     *
+     * @return string|null A text or binary message, see isBinary(); null when the client has left and all it said was read.
+     */
+    public function read() {}
+
+    /**
+     * Sends a text message. Never waits: a client that does not read is disconnected when too much waits for it.
+     *
+     * @param string|int|float|bool|null|\Stringable $message Valid UTF-8; other bytes are refused with a warning.
+     *
+     * @return bool False if it was not sent: the client has left.
+     *
+     * @throws \TypeError If it is not a string and PHP does not convert it to one.
+     */
+    public function send($message) {}
+
+    /**
+     * Closes the connection with a close frame (1000), after what was sent before. Calling it again does nothing.
+     *
+     * @return void
+     */
+    public function close() {}
+
+    /**
+     * Tells whether the client is there, or has left and said something that read() has not returned.
+     *
+     * The latter only a few times in a row without a read(), so that a handler that never reads comes to its end.
+     *
+     * @return bool
+     */
+    public function isConnected() {}
+
+    /**
+     * Returns the request target as sent, with its query.
+     *
+     * @return string
+     */
+    public function getPath() {}
+
+    /**
+     * Returns the request's headers: name as sent => value. Of one that was sent twice, the last value.
+     *
+     * @return array<string, string>
+     */
+    public function getHeaders() {}
+
+    /**
+     * Returns one header of the request.
+     *
+     * @param string $name In any case.
+     *
+     * @return string|null
+     */
+    public function getHeader($name) {}
+
+    /**
+     * Tells whether the message that read() returned last was binary.
+     *
+     * @return bool
+     */
+    public function isBinary() {}
+
+    /**
+     * Sends a binary message: send() with any bytes.
+     *
+     * @param string|int|float|bool|null|\Stringable $message
+     *
+     * @return bool False if it was not sent: the client has left.
+     *
+     * @throws \TypeError If it is not a string and PHP does not convert it to one.
+     */
+    public function sendBinary($message) {}
 }

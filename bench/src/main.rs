@@ -38,7 +38,7 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Measure, print tables, and write them with a plot
-    Run(Run),
+    Run(Box<Run>),
     /// Be a server under measurement
     Serve {
         /// Which one
@@ -86,7 +86,7 @@ struct Run {
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Serve { server, queue } => servers::serve(server, queue),
-        Command::Run(run) => measure(run),
+        Command::Run(run) => measure(*run),
     }
 }
 

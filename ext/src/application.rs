@@ -9,15 +9,20 @@ use server::{Application, ClientMessage, Hub, Reception, SessionId};
 use crate::client::Client;
 use crate::incidents::{Incident, Shared};
 
+/// After so many incidents PHP's thread is woken although more are to come: it can begin meanwhile.
+const INCIDENTS_PER_RING: usize = 16;
+
 pub(crate) struct PhpApplication {
     shared: Arc<Shared>,
     hub: Hub,
     clients: HashMap<SessionId, Arc<Client>>,
+    /// Incidents that were added since PHP's thread was woken.
+    unheard: usize,
 }
 
 impl PhpApplication {
     pub(crate) fn new(shared: Arc<Shared>, hub: &Hub) -> PhpApplication {
-        PhpApplication { shared, hub: hub.clone(), clients: HashMap::new() }
+        PhpApplication { shared, hub: hub.clone(), clients: HashMap::new(), unheard: 0 }
     }
 }
 
@@ -29,22 +34,36 @@ impl Application for PhpApplication {
         self.shared.clients().insert(session, client.clone());
         self.clients.insert(session, client.clone());
         if handled {
-            self.shared.incidents.add(Incident::Opened(client));
+            self.add(Incident::Opened(client));
         }
     }
 
     fn received(&mut self, session: SessionId, message: ClientMessage) -> Reception {
-        match self.clients.get(&session) {
-            Some(client) => client.receive(message, |reader| self.shared.incidents.add(Incident::Readable(reader))),
-            None => Reception::Declined(message),
-        }
+        let Some(client) = self.clients.get(&session).cloned() else { return Reception::Declined(message) };
+        client.receive(message, |reader| self.add(Incident::Readable(reader)))
     }
 
     fn closed(&mut self, session: SessionId) {
         self.shared.clients().remove(&session);
         let Some(client) = self.clients.remove(&session) else { return };
-        if client.end(|reader| self.shared.incidents.add(Incident::Readable(reader))) {
-            self.shared.incidents.add(Incident::Closed(session));
+        if client.end(|reader| self.add(Incident::Readable(reader))) {
+            self.add(Incident::Closed(session));
+        }
+    }
+
+    fn turn_ended(&mut self) {
+        if std::mem::take(&mut self.unheard) > 0 {
+            self.shared.incidents.ring();
+        }
+    }
+}
+
+impl PhpApplication {
+    fn add(&mut self, incident: Incident) {
+        self.shared.incidents.add(incident);
+        self.unheard += 1;
+        if self.unheard >= INCIDENTS_PER_RING {
+            self.turn_ended();
         }
     }
 }

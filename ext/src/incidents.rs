@@ -74,10 +74,9 @@ pub(crate) fn without_query(target: &str) -> &str {
 }
 
 impl Incidents {
-    /// Adds an incident; wakes PHP's thread if it sleeps.
+    /// Adds an incident. PHP's thread sees it at its next turn; [`Self::ring`] is what wakes it.
     pub(crate) fn add(&self, incident: Incident) {
         self.lock().push_back(incident);
-        self.ring();
     }
 
     /// The server has ended.
@@ -120,7 +119,8 @@ impl Incidents {
         self.doorbell.as_fd()
     }
 
-    fn ring(&self) {
+    /// Wakes PHP's thread if it sleeps.
+    pub(crate) fn ring(&self) {
         if self.asleep.swap(false, Ordering::SeqCst) {
             // It fails only when the count is at its limit, and then the doorbell is ringing.
             let _ = rustix::io::write(&self.doorbell, &1_u64.to_ne_bytes());

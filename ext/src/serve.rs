@@ -18,6 +18,7 @@ use server::{Config, message};
 
 use crate::event_loop::EventLoop;
 use crate::exception;
+use crate::fiber;
 use crate::globals::{GLOBALS, Globals};
 use crate::incidents::Shared;
 use crate::json::{self, Refusal};
@@ -171,6 +172,10 @@ pub(crate) extern "C" fn start(_call: &mut ExecuteData, returned: &mut Zval) {
                 "WebSocketServer::start() runs until it is stopped and works only in a script of the command line; \
                  in a web request use WebSocketServer::queueEvent()",
             );
+            return;
+        }
+        if !fiber::can_switch() {
+            exception::throw("WebSocketServer::start() cannot run in a signal handler or while objects are destroyed");
             return;
         }
         let Some(event_loop) = build(globals) else { return };

@@ -4,13 +4,24 @@ Reflection shows the signatures of the original: names, order, defaults, no type
 fastapi_websocket
 --FILE--
 <?php
-$class = new ReflectionClass('FASTAPI\WebSocket\WebSocketServer');
-var_dump($class->isInternal(), $class->isFinal(), $class->isAbstract(), $class->isInterface(), $class->getParentClass(), $class->getInterfaceNames());
-echo $class->getMethod('queueEvent'), $class->getMethod('lastError');
-$payload = $class->getMethod('queueEvent')->getParameters()[2];
-var_dump($payload->isDefaultValueAvailable(), $payload->getDefaultValue(), $payload->allowsNull(), $payload->isPassedByReference());
-var_dump($class->getMethod('queueEvent')->hasReturnType(), $class->getMethod('queueEvent')->hasTentativeReturnType());
-var_dump($class->getStaticProperties(), $class->getConstants());
+foreach (['WebSocketServer', 'WebSocketConnection'] as $name) {
+    $class = new ReflectionClass("FASTAPI\\WebSocket\\$name");
+    var_dump($class->isInternal(), $class->isFinal(), $class->isAbstract(), $class->isInterface(), $class->getParentClass(), $class->getInterfaceNames());
+    foreach ($class->getMethods() as $method) {
+        $parameters = array_map(function ($parameter) {
+            return trim($parameter->getType() . ' $' . $parameter->getName())
+                . ($parameter->isDefaultValueAvailable() ? ' = ' . var_export($parameter->getDefaultValue(), true) : '')
+                . ($parameter->isOptional() ? '' : ' required') . ($parameter->isPassedByReference() ? ' by reference' : '')
+                . ($parameter->allowsNull() ? '' : ' not null');
+        }, $method->getParameters());
+        echo implode(' ', Reflection::getModifierNames($method->getModifiers())), ' ', $method->getName(), '(', implode(', ', $parameters), ')',
+            $method->hasReturnType() ? ': ' . $method->getReturnType() : '', $method->hasTentativeReturnType() ? ' tentative' : '', "\n";
+    }
+    foreach ($class->getProperties() as $property) {
+        echo implode(' ', Reflection::getModifierNames($property->getModifiers())), ' $', $property->getName(), "\n";
+    }
+    var_dump($class->getConstants());
+}
 ?>
 --EXPECT--
 bool(true)
@@ -20,27 +31,43 @@ bool(false)
 bool(false)
 array(0) {
 }
-Method [ <internal:fastapi_websocket> static public method queueEvent ] {
-
-  - Parameters [3] {
-    Parameter #0 [ <required> $queuePath ]
-    Parameter #1 [ <required> $event ]
-    Parameter #2 [ <optional> $payload = null ]
-  }
-}
-Method [ <internal:fastapi_websocket> static public method lastError ] {
-
-  - Parameters [0] {
-  }
-  - Return [ ?string ]
+private __construct(?FASTAPI\App $app = NULL)
+private __clone()
+public __wakeup()
+public static getInstance(?FASTAPI\App $app = NULL)
+public on($path required, callable $handler required not null)
+public port($port required)
+public host($host required)
+public eventQueue($path required)
+public start()
+public stop()
+public isRunning()
+public broadcast($event required, $payload = NULL)
+public getConnectionCount()
+public getConnections()
+public static queueEvent($queuePath required, $event required, $payload = NULL)
+public static lastError(): ?string
+private static $instance
+private $app
+array(0) {
 }
 bool(true)
-NULL
-bool(true)
+bool(false)
 bool(false)
 bool(false)
 bool(false)
 array(0) {
 }
+public __construct($socket required)
+public handshake()
+public read()
+public send($message required)
+public close()
+public isConnected()
+public getPath()
+public getHeaders()
+public getHeader($name required)
+public isBinary()
+public sendBinary($message required)
 array(0) {
 }

@@ -62,4 +62,5 @@ foreach ($native as $class) {
 --EXPECT--
 read the stub
 same classes
+FASTAPI\WebSocket\WebSocketConnection: same
 FASTAPI\WebSocket\WebSocketServer: same

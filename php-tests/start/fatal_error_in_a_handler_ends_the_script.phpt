@@ -9,6 +9,7 @@ foreach ([
     'trigger_error("fatal", E_USER_ERROR);',
     '$text = str_repeat("x", 1 << 20); while (true) $all[] = $text . count($all ?? []);',
     'set_time_limit(1); while (true);',
+    '(new Fiber(function () use ($connection) { usleep(1000); $connection->read(); trigger_error("nested", E_USER_ERROR); }))->start();',
     '(function () { $f = new Fiber(function () { $c = fn () => eval("class A { function f(); }"); $c(); }); $f->start(); })();',
 ] as $code) {
     $server = new ServerProcess(<<<PHP
@@ -22,6 +23,7 @@ foreach ([
     echo $waiting->read(), ' ', $sleeping->read(), "\n";
     $client = $server->connect('/');
     $client->send('go');
+    $client->send('on');
     $client->readClose();
     echo $server->wait(), "\n";
 }
@@ -42,6 +44,12 @@ exit code 255
 waiting sleeping
 
 Fatal error: Maximum execution time of 1 second exceeded in SCRIPT on line %d
+shutdown function
+exit code 255
+
+waiting sleeping
+
+Fatal error: nested in SCRIPT on line %d
 shutdown function
 exit code 255
 

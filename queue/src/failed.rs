@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,17 @@ pub struct FailedEntry {
     pub age: Duration,
 }
 
+/// A rejected entry as its folder shows it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct File {
+    modified: SystemTime,
+    name: EntryName,
+    bytes: u64,
+}
+
+/// What is read of a reason. Ours are shorter.
+const MAX_REASON_BYTES: u64 = 4096;
+
 /// Why the failed folder could not be used.
 #[derive(Debug, Error)]
 #[error("cannot {doing} {}: {cause}", .path.display())]
@@ -66,21 +77,30 @@ impl Failed {
     /// # Errors
     /// When the folder cannot be read.
     pub fn list(&self) -> Result<Vec<FailedEntry>, FailedError> {
-        let mut entries = Vec::new();
+        let now = SystemTime::now();
+        let files = self.files()?.into_iter().map(|File { modified, name, bytes }| {
+            let age = now.duration_since(modified).unwrap_or_default();
+            FailedEntry { reason: self.reason(&name), name, bytes, age }
+        });
+        Ok(files.collect())
+    }
+
+    /// The files of rejected entries, oldest first.
+    fn files(&self) -> Result<Vec<File>, FailedError> {
+        let mut files = Vec::new();
         for file in Dir::read_from(&self.folder).map_err(failed("read", &self.path))? {
             let file = file.map_err(failed("read", &self.path))?;
             let name = OsStr::from_bytes(file.file_name().to_bytes());
             if !layout::is_entry(name) {
                 continue;
             }
-            let name = EntryName::new(name);
             // One that was retried or dropped meanwhile is not there any more.
-            let Ok(metadata) = fs::symlink_metadata(self.path.join(name.as_os_str())) else { continue };
-            let age = metadata.modified().ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
-            entries.push(FailedEntry { reason: self.reason(&name), name, bytes: metadata.len(), age });
+            let Ok(metadata) = fs::symlink_metadata(self.path.join(name)) else { continue };
+            let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            files.push(File { modified, name: EntryName::new(name), bytes: metadata.len() });
         }
-        entries.sort_by(|a, b| b.age.cmp(&a.age).then_with(|| a.name.cmp(&b.name)));
-        Ok(entries)
+        files.sort_unstable();
+        Ok(files)
     }
 
     /// The content of a rejected entry.
@@ -88,16 +108,10 @@ impl Failed {
     /// # Errors
     /// When there is no such entry, or it cannot be read.
     pub fn read(&self, name: &EntryName) -> Result<Vec<u8>, FailedError> {
-        let path = self.path.join(name.as_os_str());
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file =
-            rustix::fs::openat(&self.folder, name.as_os_str(), flags, Mode::empty()).map_err(failed("read", &path))?;
         let mut content = Vec::new();
-        io::Read::read_to_end(&mut fs::File::from(file), &mut content).map_err(|cause| FailedError {
-            doing: "read",
-            path,
-            cause,
-        })?;
+        self.open_file(name.as_os_str())
+            .and_then(|mut file| file.read_to_end(&mut content))
+            .map_err(|cause| FailedError { doing: "read", path: self.path.join(name.as_os_str()), cause })?;
         Ok(content)
     }
 
@@ -134,12 +148,12 @@ impl Failed {
     /// # Errors
     /// When the folder cannot be read or an entry not be deleted.
     pub fn trim(&self, max_entries: usize, max_age: Duration) -> Result<usize, FailedError> {
-        let entries = self.list()?;
-        let surplus = entries.len().saturating_sub(max_entries);
+        let files = self.files()?;
+        let surplus = files.len().saturating_sub(max_entries);
         let mut dropped = 0;
-        for (index, entry) in entries.iter().enumerate() {
-            if index < surplus || entry.age > max_age {
-                self.drop_entry(&entry.name)?;
+        for (index, file) in files.iter().enumerate() {
+            if index < surplus || file.modified.elapsed().is_ok_and(|age| age > max_age) {
+                self.drop_entry(&file.name)?;
                 dropped += 1;
             }
         }
@@ -147,8 +161,17 @@ impl Failed {
     }
 
     fn reason(&self, name: &EntryName) -> String {
-        let reason = fs::read_to_string(self.path.join(layout::reason_name(name))).unwrap_or_default();
-        reason.lines().next().unwrap_or("unknown").to_owned()
+        let mut reason = String::new();
+        let read = self
+            .open_file(&layout::reason_name(name))
+            .and_then(|file| file.take(MAX_REASON_BYTES).read_to_string(&mut reason));
+        read.ok().and(reason.lines().next()).unwrap_or("unknown").to_owned()
+    }
+
+    /// Opens a file of the folder, and nothing that somebody planted there to lead us elsewhere or make us wait.
+    fn open_file(&self, name: &OsStr) -> io::Result<fs::File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Ok(fs::File::from(rustix::fs::openat(&self.folder, name, flags, Mode::empty())?))
     }
 
     fn forget_reason(&self, name: &EntryName) {

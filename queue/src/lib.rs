@@ -5,6 +5,7 @@ mod error;
 mod event;
 mod failed;
 mod layout;
+mod lock;
 mod reader;
 mod writer;
 
@@ -12,5 +13,6 @@ pub use entry::{Entry, EntryError, EntryName, InvalidName};
 pub use error::{AckError, EnqueueError, OpenError, RejectError, ScanError};
 pub use event::Event;
 pub use failed::{Backlog, Failed, FailedEntry, FailedError};
+pub use lock::Standby;
 pub use reader::{Reader, ReaderOptions};
 pub use writer::{Durability, Writer, create_directory};

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::entry::{Entry, EntryError, EntryName, QueuedAt};
@@ -15,6 +15,7 @@ use crate::error::{AckError, OpenError, RejectError, ScanError};
 use crate::event::Event;
 use crate::failed;
 use crate::layout::{self, Now};
+use crate::lock;
 use crate::writer::DEFAULT_MAX_EVENT_BYTES;
 
 /// A producer needs milliseconds between creating its temporary file and renaming it.
@@ -72,8 +73,7 @@ impl Reader {
     pub fn open(path: impl Into<PathBuf>, options: ReaderOptions) -> Result<Reader, OpenError> {
         let path = path.into();
         let directory = open_directory(&path)?;
-        let lock = take_lock(&path, directory.as_fd())?;
-        sweep_temporaries(directory.as_fd());
+        let lock = lock::take(&path, directory.as_fd())?;
         Ok(Reader {
             path,
             directory,
@@ -88,8 +88,7 @@ impl Reader {
 
     /// Tells whether some reader owns a directory. The answer may be old when it arrives.
     pub fn is_owned(path: &Path) -> bool {
-        let owned = open_directory(path).and_then(|directory| take_lock(path, directory.as_fd()));
-        matches!(owned, Err(OpenError::Locked(_)))
+        lock::is_taken(path)
     }
 
     /// The directory's path.
@@ -184,6 +183,9 @@ impl Reader {
         for file in Dir::read_from(&self.directory).map_err(unreadable)? {
             let file = file.map_err(unreadable)?;
             let name = OsStr::from_bytes(file.file_name().to_bytes());
+            if layout::is_temporary(name) {
+                sweep(self.directory.as_fd(), name);
+            }
             if !layout::is_entry(name) {
                 continue;
             }
@@ -238,30 +240,13 @@ fn open_directory(path: &Path) -> Result<OwnedFd, OpenError> {
     Ok(directory)
 }
 
-fn take_lock(path: &Path, directory: BorrowedFd<'_>) -> Result<OwnedFd, OpenError> {
-    let io = |cause: Errno| OpenError::Io { doing: "lock", path: path.join(layout::LOCK), cause: cause.into() };
-    let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let lock =
-        rustix::fs::openat(directory, layout::LOCK, flags, Mode::from_raw_mode(layout::ENTRY_MODE)).map_err(io)?;
-    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(lock),
-        Err(Errno::WOULDBLOCK) => Err(OpenError::Locked(path.to_owned())),
-        Err(errno) => Err(io(errno)),
-    }
-}
-
-/// Deletes what producers left behind that died while writing. Only files that nobody can still be writing.
-fn sweep_temporaries(directory: BorrowedFd<'_>) {
-    // What cannot be swept costs only its space; the next start tries again.
-    let Ok(files) = Dir::read_from(directory) else { return };
-    for file in files.flatten() {
-        let name = OsStr::from_bytes(file.file_name().to_bytes());
-        if layout::is_temporary(name)
-            && let Ok(stat) = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
-            && age(&stat) > TEMPORARY_AGE
-        {
-            let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
-        }
+/// Deletes what a producer left behind that died while writing, if nobody can still be writing it.
+fn sweep(directory: BorrowedFd<'_>, temporary: &OsStr) {
+    // What cannot be swept costs only its space; the next listing tries again.
+    if let Ok(stat) = rustix::fs::statat(directory, temporary, AtFlags::SYMLINK_NOFOLLOW)
+        && age(&stat) > TEMPORARY_AGE
+    {
+        let _ = rustix::fs::unlinkat(directory, temporary, AtFlags::empty());
     }
 }
 
@@ -277,15 +262,7 @@ fn read_entry(
         Ok(file) => file,
         Err(Errno::NOENT) => return Ok(Content::Gone),
         Err(Errno::LOOP | Errno::NXIO) => return Ok(Content::Read(Err(EntryError::NotAFile))),
-        // We are short of something; the file is not to blame.
-        Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR)) => return Err(errno),
-        Err(errno) => {
-            // The others must not wait for ever behind one file that, for example, another user may not read.
-            let stat = rustix::fs::statat(directory, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW)?;
-            let is_young = age(&stat) < options.grace;
-            let unreadable = EntryError::Unreadable(errno.into());
-            return Ok(if is_young { Content::Incomplete } else { Content::Read(Err(unreadable)) });
-        }
+        Err(errno) => return unreadable(directory, name, options, errno),
     };
     let stat = rustix::fs::fstat(&file)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
@@ -295,10 +272,32 @@ fn read_entry(
     if size > options.max_event_bytes {
         return Ok(Content::Read(Err(EntryError::TooLarge { size, limit: options.max_event_bytes })));
     }
-    read_all(&file, size as usize, buffer)?;
+    if let Err(errno) = read_all(&file, size as usize, buffer) {
+        return unreadable(directory, name, options, errno);
+    }
     match Event::parse(buffer) {
         Err(error) if error.may_be_incomplete() && age(&stat) < options.grace => Ok(Content::Incomplete),
         parsed => Ok(Content::Read(parsed)),
+    }
+}
+
+/// What becomes of an entry that the system does not let us read.
+fn unreadable(
+    directory: BorrowedFd<'_>,
+    name: &EntryName,
+    options: &ReaderOptions,
+    errno: Errno,
+) -> Result<Content, Errno> {
+    // We are short of something; the file is not to blame.
+    if matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR) {
+        return Err(errno);
+    }
+    // The others must not wait for ever behind one file that, for example, another user may not read.
+    match rustix::fs::statat(directory, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) if age(&stat) < options.grace => Ok(Content::Incomplete),
+        Ok(_) => Ok(Content::Read(Err(EntryError::Unreadable(errno.into())))),
+        Err(Errno::NOENT) => Ok(Content::Gone),
+        Err(errno) => Err(errno),
     }
 }
 
@@ -333,7 +332,9 @@ fn foreign_queued_at(
         let stat = rustix::fs::statat(directory, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW);
         stat.map_or(QueuedAt::from_nanos(0), |stat| {
             let secs = u64::try_from(stat.st_mtime).unwrap_or(0);
-            QueuedAt::from_nanos(secs.saturating_mul(1_000_000_000).saturating_add(u64::from(stat.st_mtime_nsec as u32)))
+            QueuedAt::from_nanos(
+                secs.saturating_mul(1_000_000_000).saturating_add(u64::from(stat.st_mtime_nsec as u32)),
+            )
         })
     })
 }

@@ -14,6 +14,10 @@ pub trait Application: Send + 'static {
 
     /// A session has ended, or its end has begun. Nothing can be sent to it any more, and nothing more comes from it.
     fn closed(&mut self, session: SessionId);
+
+    /// The hub has told all that came in at once. Who serves the application on another thread can be woken now, once for
+    /// all of it.
+    fn turn_ended(&mut self) {}
 }
 
 /// A client as the application gets to know it.

@@ -19,7 +19,7 @@ pub struct Settings {
     #[arg(long, short, value_name = "DIR", env = "FASTAPI_WS_QUEUE", global = true)]
     pub queue: Option<PathBuf>,
     /// Address and port for clients [default: 127.0.0.1:8081]
-    #[arg(long, short, value_name = "ADDRESS:PORT", env = "FASTAPI_WS_LISTEN")]
+    #[arg(long, short, value_name = "ADDRESS:PORT", env = "FASTAPI_WS_LISTEN", global = true)]
     pub listen: Option<String>,
     /// Address alone, as the pure-PHP server's scripts set it; --listen wins
     #[arg(long, value_name = "ADDRESS", env = "WS_HOST")]

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use queue::{Entry, EntryName, Failed, OpenError, Reader, ReaderOptions};
-use tracing::{error, info, trace, warn};
+use queue::{Entry, EntryError, EntryName, Failed, OpenError, Reader, ReaderOptions};
+use tracing::{info, trace, warn};
 
 use crate::hub::Hub;
 use crate::log::Position;
 use crate::message;
+use crate::undone::{Deed, Undone};
 use crate::watch::{Doorbell, Watch, wait};
 
 /// Entries that are read before clients get them. Small enough for the first to be on its way soon, large enough that
@@ -38,6 +39,7 @@ pub(crate) struct Consumer {
     hub: Hub,
     /// Appended, by the position behind the entry's frame.
     outstanding: VecDeque<(Position, EntryName)>,
+    undone: Undone,
     /// How far the hub may run ahead of the clients that read, and how much one scan may add: a quarter of the log each,
     /// so that with one event more (at most half of it) the log still covers everybody who is waited for.
     window: u64,
@@ -47,6 +49,8 @@ pub(crate) struct Consumer {
     stop: Stop,
     backoff: Option<Backoff>,
     chores_due: Instant,
+    /// Since the failed folder was bounded.
+    rejected: usize,
 }
 
 /// How a directory is consumed.
@@ -85,6 +89,7 @@ impl Consumer {
             watch: None,
             hub,
             outstanding: VecDeque::new(),
+            undone: Undone::default(),
             window: options.log_bytes as u64 / 4,
             options,
             appended: 0,
@@ -93,6 +98,7 @@ impl Consumer {
             stop,
             backoff: None,
             chores_due: Instant::now(),
+            rejected: 0,
         };
         consumer.start_watch();
         Ok(consumer)
@@ -107,17 +113,19 @@ impl Consumer {
         loop {
             let (written, paced) = (self.hub.progress().written(), self.hub.progress().paced());
             self.ack(written);
+            self.undone.retry(&mut self.reader);
             let stopping = self.stop.is_requested();
             if stopping && self.outstanding.is_empty() {
+                self.undone.give_up(&mut self.reader);
                 return Ok(());
-            }
-            let has_room =
-                self.appended.saturating_sub(paced) < self.window && self.outstanding.len() < MAX_OUTSTANDING;
-            if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
-                continue;
             }
             if Instant::now() >= self.chores_due {
                 self.do_chores();
+            }
+            let has_room = self.appended.saturating_sub(paced) < self.window
+                && self.outstanding.len() + self.undone.len() < MAX_OUTSTANDING;
+            if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
+                continue;
             }
             self.wait(written, paced, !stopping && has_room)?;
         }
@@ -146,7 +154,7 @@ impl Consumer {
                     self.ends.push(self.frames.len());
                     names.push(name);
                 }
-                Err(reason) => self.reject(&name, &reason),
+                Err(reason) => self.reject(name, reason),
             }
         }
         if !names.is_empty() {
@@ -160,22 +168,19 @@ impl Consumer {
     }
 
     fn ack(&mut self, written: Position) {
-        while let Some((_, name)) = self.outstanding.front().filter(|(end, _)| *end <= written) {
-            if self.backoff.is_some() && self.is_backing_off() {
-                return;
-            }
-            if let Err(error) = self.reader.ack(name) {
-                self.on_failure("cannot delete a delivered entry", &error);
-                return;
-            }
-            self.outstanding.pop_front();
+        while self.outstanding.front().is_some_and(|(end, _)| *end <= written)
+            && let Some((_, name)) = self.outstanding.pop_front()
+        {
+            self.undone.attempt(&mut self.reader, Deed::Ack(name));
         }
     }
 
-    fn reject(&mut self, name: &EntryName, reason: &queue::EntryError) {
-        match self.reader.reject(name, reason) {
-            Ok(()) => error!(entry = %name, %reason, "entry is no event, kept in failed/"),
-            Err(error) => error!(entry = %name, %reason, %error, "entry is no event, and cannot be put aside"),
+    fn reject(&mut self, name: EntryName, reason: EntryError) {
+        self.undone.attempt(&mut self.reader, Deed::Reject(name, reason));
+        self.rejected += 1;
+        // A flood of garbage must not outgrow the folder's limit by far until the next chores.
+        if self.rejected > self.options.failed_max_entries / 4 {
+            self.chores_due = Instant::now();
         }
     }
 
@@ -189,25 +194,23 @@ impl Consumer {
         if let Some(watch) = self.watch.as_ref().filter(|_| may_scan && self.backoff.is_none()) {
             descriptors.push(watch.as_fd());
         }
+        let until = |due: Instant| due.saturating_duration_since(Instant::now());
         let timeout = match &self.backoff {
-            Some(backoff) => backoff.until.saturating_duration_since(Instant::now()),
+            Some(backoff) => until(backoff.until),
             None if self.watch.is_none() => self.options.scan_interval.min(UNWATCHED_INTERVAL),
             None => self.options.scan_interval,
         };
-        wait(&descriptors, timeout)?;
+        wait(&descriptors, self.undone.due().map_or(timeout, |due| timeout.min(until(due))))?;
         progress.doorbell().clear();
         self.stop.inner.1.clear();
-        if !self.reader.is_current() {
-            self.reopen();
+        if !self.reader.is_current() && !self.is_backing_off() {
+            self.reopen()?;
         }
         Ok(())
     }
 
     /// The directory was deleted or replaced: whoever made the new one expects us there.
-    fn reopen(&mut self) {
-        if self.is_backing_off() {
-            return;
-        }
+    fn reopen(&mut self) -> io::Result<()> {
         let path = self.reader.path().to_owned();
         match Reader::open(&path, self.options.reader.clone()) {
             Ok(reader) => {
@@ -215,11 +218,15 @@ impl Consumer {
                 self.reader = reader;
                 // Their files are gone, or belong to the directory that was moved away.
                 self.outstanding.clear();
+                self.undone = Undone::default();
                 self.start_watch();
                 self.on_success();
             }
+            // A standby was faster. Our clients would never hear anything again: they have to go to its side.
+            Err(error @ OpenError::Locked(_)) => return Err(io::Error::other(error)),
             Err(error) => self.on_failure("queue directory is gone", &error),
         }
+        Ok(())
     }
 
     fn start_watch(&mut self) {
@@ -236,6 +243,7 @@ impl Consumer {
     /// What has to be done now and then.
     fn do_chores(&mut self) {
         self.chores_due = Instant::now() + CHORE_INTERVAL;
+        self.rejected = 0;
         if self.watch.is_none()
             && let Ok(watch) = Watch::new(self.reader.path())
         {

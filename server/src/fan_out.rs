@@ -101,6 +101,7 @@ impl<A: Application> FanOut<A> {
             }
             self.close_due(now);
             self.take_inbox(now);
+            self.application.turn_ended();
             self.publish_progress(now);
             if let Some(stopping) = &self.stopping
                 && (self.sessions.is_empty() || now >= stopping.deadline)
@@ -321,6 +322,10 @@ impl<A: Application> FanOut<A> {
                 self.closing(key, was_closing, now);
                 self.write(key, now);
             }
+        }
+        // A client that pings and does not read the pongs must not fill our memory.
+        if self.sessions.get(key).is_some_and(|session| session.outbox_len() > self.limits.max_outbox_bytes) {
+            self.disconnect_slow(key, now);
         }
     }
 

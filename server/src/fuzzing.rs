@@ -8,8 +8,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
-use tungstenite::protocol::frame::{Frame, FrameHeader};
 use tungstenite::protocol::frame::coding::OpCode;
+use tungstenite::protocol::frame::{Frame, FrameHeader};
 
 use crate::disconnect::Disconnect;
 use crate::hub::{Connection, SessionId};

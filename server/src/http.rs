@@ -4,8 +4,9 @@
 use std::convert::Infallible;
 use std::io::{self, Cursor};
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::service::service_fn;
@@ -13,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tungstenite::handshake::server::{create_response, write_response};
 
 use crate::application::Headers;
@@ -22,6 +24,8 @@ use crate::origin::AllowedOrigins;
 
 /// Largest head of a request, in bytes: what nginx accepts by default, and room for a few cookies.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// How long a client that was refused may take to read why.
+const LINGER: Duration = Duration::from_secs(1);
 /// Most headers of a request.
 const MAX_HEADERS: usize = 100;
 
@@ -84,6 +88,7 @@ pub(crate) async fn answer(
 struct Head {
     method: String,
     target: String,
+    version: Version,
     headers: Headers,
     /// Bytes of the head.
     length: usize,
@@ -98,6 +103,7 @@ impl Head {
         Ok(Some(Head {
             method: request.method.unwrap_or_default().to_owned(),
             target: request.path.unwrap_or_default().to_owned(),
+            version: if request.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 },
             headers: request.headers.iter().map(|header| (header.name.to_owned(), text(header.value))).collect(),
             length,
         }))
@@ -114,7 +120,8 @@ impl Head {
     }
 
     fn to_request(&self) -> Result<Request<()>, http::Error> {
-        let mut request = Request::builder().method(self.method.as_str()).uri(self.target.as_str());
+        let mut request =
+            Request::builder().method(self.method.as_str()).uri(self.target.as_str()).version(self.version);
         for (name, value) in &self.headers {
             request = request.header(name.as_str(), value.as_str());
         }
@@ -234,5 +241,8 @@ pub(crate) async fn refuse(stream: &mut TcpStream, status: StatusCode, problem: 
     bytes.extend_from_slice(body.as_bytes());
     stream.write_all(&bytes).await?;
     stream.shutdown().await?;
+    // Input that nobody has read would turn the answer into a reset.
+    let mut rest = [0; 4096];
+    let _ = timeout(LINGER, async { while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {} }).await;
     Ok(())
 }

@@ -27,6 +27,7 @@ mod outbox;
 pub mod server;
 mod session;
 pub mod signal;
+mod undone;
 mod watch;
 
 pub use application::{Application, Client, ClientMessage, Headers, NoApplication, Reception};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use queue::OpenError;
+use queue::{OpenError, Standby};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::server::{BindError, STANDBY_INTERVAL, Server};
 use server::signal::Signals;
@@ -17,9 +17,9 @@ use crate::systemd;
 /// Files that are open beside the clients' sockets: the queue, epoll, inotify, wake-ups, standard streams.
 pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
 
-pub(crate) fn run(config: Config, queue: &Path, log_format: LogFormat) -> anyhow::Result<()> {
+pub(crate) fn run(mut config: Config, queue: &Path, log_format: LogFormat) -> anyhow::Result<()> {
     logging::start(log_format);
-    raise_descriptor_limit(config.admission.max_connections as u64);
+    config.admission.max_connections = raise_descriptor_limit(config.admission.max_connections);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
@@ -37,6 +37,8 @@ pub(crate) fn run(config: Config, queue: &Path, log_format: LogFormat) -> anyhow
 /// Returns the server once it owns the queue; none if a signal came first.
 async fn bind_or_stand_by(mut config: Config, queue: &Path, signals: &mut Signals) -> anyhow::Result<Option<Server>> {
     let socket = systemd::socket()?;
+    // Dropped when we listen: the one that we take over from goes on accepting until then.
+    let mut standby = None;
     loop {
         let bound = match &socket {
             Some(socket) => Server::bind_to(socket.try_clone()?, config.clone(), |_| NoApplication),
@@ -48,15 +50,19 @@ async fn bind_or_stand_by(mut config: Config, queue: &Path, signals: &mut Signal
                     info!(queue = %queue.display(), "another broadcaster owns the queue, waiting to take over");
                     systemd::standing_by();
                 }
-                tokio::select! {
-                    signal = signals.next() => {
-                        info!(signal, "stopped while waiting");
-                        return Ok(None);
-                    }
-                    () = tokio::time::sleep(STANDBY_INTERVAL) => {}
-                }
+                // Without it we take over all the same, perhaps after a moment in which nobody listens.
+                standby = standby.or_else(|| Standby::announce(queue).ok());
             }
+            // Deleted while we wait. Whoever makes it again expects one of us there.
+            Err(BindError::Queue(OpenError::Missing(_))) if config.shares_port => standby = None,
             bound => return Ok(Some(bound?)),
+        }
+        tokio::select! {
+            signal = signals.next() => {
+                info!(signal, "stopped while waiting");
+                return Ok(None);
+            }
+            () = tokio::time::sleep(STANDBY_INTERVAL) => {}
         }
     }
 }
@@ -74,10 +80,11 @@ async fn stop_on_signal(mut signals: Signals) {
     });
 }
 
-/// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select().
-fn raise_descriptor_limit(max_connections: u64) {
+/// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select(). Returns how many
+/// clients there may be.
+fn raise_descriptor_limit(max_connections: usize) -> usize {
     let limit = getrlimit(Resource::Nofile);
-    let wanted = max_connections + DESCRIPTORS_BESIDE_CLIENTS;
+    let wanted = max_connections as u64 + DESCRIPTORS_BESIDE_CLIENTS;
     let reachable = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
     if limit.current.is_some_and(|current| current < reachable) {
         let raised = Rlimit { current: Some(reachable), maximum: limit.maximum };
@@ -85,10 +92,16 @@ fn raise_descriptor_limit(max_connections: u64) {
             warn!(%error, "cannot raise the limit of open files");
         }
     }
-    if reachable < wanted {
-        warn!(
-            limit = reachable,
-            wanted, "fewer files may be open than max_connections needs (LimitNOFILE, ulimit -Hn)"
-        );
+    if reachable == wanted {
+        return max_connections;
     }
+    // Clients that took the last descriptor would keep us from reading the queue.
+    let room = (reachable - DESCRIPTORS_BESIDE_CLIENTS.min(reachable / 2)) as usize;
+    warn!(
+        limit = reachable,
+        wanted,
+        max_connections = room,
+        "fewer files may be open than max_connections needs (LimitNOFILE, ulimit -Hn)"
+    );
+    room
 }

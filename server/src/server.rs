@@ -7,14 +7,14 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use queue::{OpenError, Reader, ReaderOptions};
+use queue::{OpenError, Reader, ReaderOptions, Standby};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::application::Application;
 use crate::config::Config;
@@ -25,10 +25,11 @@ use crate::listener::Listener;
 
 /// How often a standby asks whether the queue is free.
 pub const STANDBY_INTERVAL: Duration = Duration::from_millis(20);
-/// How often a server that stops asks whether a standby has the queue.
-const TAKEOVER_CHECKS: u32 = 3;
-/// How long a server that was taken over from goes on accepting, until its successor listens.
-const HANDOVER: Duration = Duration::from_millis(200);
+/// How long a server that stops goes on accepting for a standby to take the queue. One is enough for a busy machine; a
+/// standby that does not come in that time does not come.
+const TAKEOVER_PATIENCE: Duration = Duration::from_secs(2);
+/// How long it goes on when the standby has the queue, if there are others that wait and hide whether it listens.
+const HANDOVER: Duration = Duration::from_secs(1);
 /// Connections that the kernel keeps until they are accepted; it cuts the number to net.core.somaxconn.
 const LISTEN_BACKLOG: i32 = 4096;
 
@@ -141,20 +142,17 @@ impl Server {
             () = async { consumer.as_mut().expect("checked").0.ended().await }, if consumer.is_some() => {}
         }
         // No new entries: the queue is free for a successor once what was read is out.
-        let consumed = match consumer {
-            None => None,
-            Some((mut worker, stop)) => {
-                stop.request();
-                let _ = timeout(config.shutdown_grace / 2, worker.ended()).await;
-                Some(worker)
-            }
-        };
+        let (mut consumed, mut is_free) = (None, false);
+        if let Some((mut worker, stop)) = consumer {
+            stop.request();
+            is_free = timeout(config.shutdown_grace / 2, worker.ended()).await.is_ok();
+            consumed = Some(worker);
+        }
         // A successor that waited for the queue listens on the same port in a moment. Nobody shall find it closed.
-        if let Some(queue) = &config.queue
-            && is_taken_over(queue).await
+        if let Some(queue) = config.queue.as_deref().filter(|_| is_free)
+            && (Standby::is_announced(queue) || Reader::is_owned(queue))
         {
-            info!("another broadcaster has taken over");
-            sleep(HANDOVER).await;
+            hand_over(queue).await;
         }
         stop.cancel();
         let accepted = accepting.await.map_err(io::Error::other);
@@ -186,14 +184,14 @@ impl Worker {
     }
 
     async fn ended(&mut self) {
-        // Nothing is ever sent; the channel closes with the thread.
-        let _ = (&mut self.alive).await;
+        // Nothing is ever sent; the channel closes with the thread. It must not be asked again then.
+        if !self.alive.is_terminated() {
+            let _ = (&mut self.alive).await;
+        }
     }
 
     async fn join(mut self) -> io::Result<()> {
-        if !self.alive.is_terminated() {
-            self.ended().await;
-        }
+        self.ended().await;
         match self.thread.join() {
             Ok(ended) => ended,
             Err(_) => Err(io::Error::other("a thread of the server panicked")),
@@ -216,15 +214,24 @@ fn open_consumer(queue: std::path::PathBuf, config: &Config, hub: Hub) -> Result
     Consumer::open(queue, options, hub)
 }
 
-/// Waits a moment for somebody else to own the queue.
-async fn is_taken_over(queue: &Path) -> bool {
-    for _ in 0..TAKEOVER_CHECKS {
-        sleep(STANDBY_INTERVAL).await;
-        if Reader::is_owned(queue) {
-            return true;
+/// Waits for a standby to have the queue and to listen.
+async fn hand_over(queue: &Path) {
+    let has_queue = async {
+        while !Reader::is_owned(queue) {
+            sleep(STANDBY_INTERVAL).await;
         }
+    };
+    let listens = async {
+        while Standby::is_announced(queue) {
+            sleep(STANDBY_INTERVAL).await;
+        }
+    };
+    if timeout(TAKEOVER_PATIENCE, has_queue).await.is_ok() {
+        let _ = timeout(HANDOVER, listens).await;
+        info!("another broadcaster has taken over");
+    } else {
+        warn!("a broadcaster waits for the queue and does not take it");
     }
-    false
 }
 
 fn listen(host: &str, port: u16, shares_port: bool) -> io::Result<std::net::TcpListener> {

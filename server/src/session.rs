@@ -291,6 +291,8 @@ impl Session {
                 break;
             }
         }
+        // The answer to the last ping waits for the next read; a close frame of ours could come first.
+        let _ = protocol.flush(&mut Wire { stream: &mut self.stream, out: &mut out });
         self.protocol = Some(protocol);
         if heard == Heard::Ended {
             return heard;

@@ -82,11 +82,24 @@ fn the_backlog_counts_entries_and_tells_the_oldest_age() {
 }
 
 #[test]
-fn old_temporary_files_are_swept_on_open_and_young_ones_are_not() {
+fn old_temporary_files_are_swept_and_young_ones_are_not() {
     let queue = Queue::new();
     let old = queue.write(".tmp-old.json", "half");
     make_old(&old);
     let young = queue.write(".tmp-young.json", "half");
-    queue.reader();
+    queue.reader().scan(10, u64::MAX).unwrap();
     assert!(!old.exists() && young.exists());
+}
+
+#[test]
+fn a_pipe_in_place_of_a_reason_makes_nobody_wait() {
+    let queue = Queue::new();
+    let name = reject(&mut queue.reader(), &queue, "1.json");
+    let reason = queue.path().join("failed/1.json.reason");
+    std::fs::remove_file(&reason).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &reason, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let failed = Failed::open(&queue.path()).unwrap().unwrap();
+    assert_eq!(failed.list().unwrap()[0].reason, "unknown");
+    failed.drop_entry(&name).unwrap();
+    assert!(queue.failed().is_empty());
 }

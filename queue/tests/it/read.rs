@@ -3,7 +3,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::Duration;
 
-use queue::{OpenError, Reader, ReaderOptions};
+use queue::{OpenError, Reader, ReaderOptions, Standby};
 
 use crate::util::{Queue, make_old, payloads};
 
@@ -181,6 +181,25 @@ fn one_reader_owns_a_directory() {
     drop(reader);
     assert!(!Reader::is_owned(&queue.path()));
     queue.reader();
+}
+
+#[test]
+fn asking_who_owns_a_directory_leaves_nothing_in_it() {
+    let queue = Queue::new();
+    assert!(!Reader::is_owned(&queue.path()));
+    assert_eq!(std::fs::read_dir(queue.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_owner_sees_who_waits_for_the_directory() {
+    let queue = Queue::new();
+    assert!(!Standby::is_announced(&queue.path()));
+    let first = Standby::announce(&queue.path()).unwrap();
+    let second = Standby::announce(&queue.path()).unwrap();
+    drop(first);
+    assert!(Standby::is_announced(&queue.path()));
+    drop(second);
+    assert!(!Standby::is_announced(&queue.path()));
 }
 
 #[test]

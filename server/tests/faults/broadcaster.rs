@@ -53,7 +53,9 @@ impl Broadcaster {
         let log = Arc::new(Mutex::new(Vec::new()));
         let (lines, stderr) = (log.clone(), BufReader::new(child.stderr.take().unwrap()));
         // The thread ends with the child's standard error.
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| lines.lock().unwrap().push(line)));
+        std::thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).for_each(|line| lines.lock().unwrap().push(line))
+        });
         Broadcaster { child, log, address: None }
     }
 

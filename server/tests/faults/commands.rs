@@ -33,8 +33,14 @@ fn failed_entries_are_listed_shown_put_back_and_dropped() {
     let list = printed(&path, &["failed", "list"]);
     let lines: Vec<&str> = list.lines().collect();
     assert_eq!(lines.len(), 2, "{list}");
-    assert!(lines.iter().any(|line| line.starts_with("1.json\t13 bytes\t") && line.ends_with("\tno `event` key")), "{list}");
-    assert!(lines.iter().any(|line| line.starts_with("2.json\t7 bytes\t") && line.contains("\tnot valid JSON")), "{list}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("1.json\t13 bytes\t") && line.ends_with("\tno `event` key")),
+        "{list}"
+    );
+    assert!(
+        lines.iter().any(|line| line.starts_with("2.json\t7 bytes\t") && line.contains("\tnot valid JSON")),
+        "{list}"
+    );
     assert_eq!(printed(&path, &["failed", "show", "2.json"]), "garbage");
     assert!(printed(&path, &["queue", "stat"]).contains("failed\t2\n"));
 

@@ -61,7 +61,11 @@ fn malformed_frames_are_answered_with_their_close_code() {
         ("a message of four gigabytes", announced(1 << 32), 1009),
         ("the longest message", announced(u64::MAX >> 1), 1009),
         ("a length with the highest bit", announced(u64::MAX), 1009),
-        ("too long in fragments", (0..9).flat_map(|_| masked(0x01, &[b'x'; 125]).into_iter().chain(masked(0x00, &[b'x'; 125]))).collect(), 1002),
+        (
+            "too long in fragments",
+            (0..9).flat_map(|_| masked(0x01, &[b'x'; 125]).into_iter().chain(masked(0x00, &[b'x'; 125]))).collect(),
+            1002,
+        ),
     ];
     for (what, bytes, code) in table {
         let mut stream = shake_hands(broadcaster.address());

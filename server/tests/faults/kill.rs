@@ -95,7 +95,11 @@ fn killed_producers_and_broadcasters_lose_nothing_and_keep_the_order() {
     for producer in buried {
         let (queued, received) = (producer.queued(), ledger.received.get(&producer.id).copied().unwrap_or(0));
         // It may have died between queueing an event and noting it.
-        assert!(received == queued || received == queued + 1, "producer {}: {queued} queued, {received} received", producer.id);
+        assert!(
+            received == queued || received == queued + 1,
+            "producer {}: {queued} queued, {received} received",
+            producer.id
+        );
     }
     assert!(queue.failed().is_empty(), "nothing was torn, {last} included: {:?}", queue.failed());
     eprintln!("{} events, {} repeats after {LIVES} kills", ledger.last_seen.len(), ledger.repeats);

@@ -2,7 +2,11 @@
 //!
 //! Some need root (to mount a file system, to be another user) and say so when they are skipped. None waits for a time to
 //! pass: they wait for conditions, as long as [`wait::PATIENCE`].
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failed unwrap is a failed test, a skipped one says why")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a failed unwrap is a failed test, a skipped one says why"
+)]
 
 mod backlog;
 mod broadcaster;

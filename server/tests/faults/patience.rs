@@ -44,7 +44,7 @@ fn half_open_connections_are_found_out_by_a_ping_and_freed() {
     for stream in &mut gone {
         let received = read_to_end(stream);
         assert_eq!(received[..2], [0x89, 0], "a ping");
-        assert_eq!(received[2..6], [0x88, 20, 0x0f, 0xa9], "the close code 4009");
+        assert_eq!(received[2..6], [0x88, 19, 0x0f, 0xa9], "the close code 4009");
     }
     broadcaster.stop();
 }

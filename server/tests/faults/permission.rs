@@ -24,7 +24,7 @@ fn a_directory_whose_rights_are_taken_away_is_drained_when_they_are_back() {
     until("it is acked", || queue.waiting() == 0);
 
     let mut next = 1;
-    for (round, mode) in [(1, 0o000), (2, 0o300), (3, 0o000)] {
+    for (round, mode) in [(1, 0o2000), (2, 0o2300), (3, 0o2000)] {
         queue.set_mode(mode);
         (next..next + 10).for_each(|number| drop(queue.enqueue(number)));
         until("it says so", || broadcaster.log_lines("cannot read the queue").len() == round);
