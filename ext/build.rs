@@ -1,14 +1,31 @@
-//! Tells the crate which PHP it is built against: `php_zts` is set for a thread-safe one. Generates no code.
+//! Tells the crate which PHP it is built against: `php_zts` is set for a thread-safe one. Compiles the C part with its
+//! headers. Generates no code.
+
+use std::env;
+use std::error::Error;
+use std::process::Command;
 
 use ext_php_rs_build::{PHPInfo, find_php};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rustc-check-cfg=cfg(php_zts)");
     println!("cargo:rerun-if-env-changed=PHP");
+    println!("cargo:rerun-if-env-changed=PHP_CONFIG");
+    println!("cargo:rerun-if-changed=src/fiber.c");
     let php = find_php()?;
     println!("cargo:rerun-if-changed={}", php.display());
     if PHPInfo::get(&php)?.thread_safety()? {
         println!("cargo:rustc-cfg=php_zts");
     }
+    cc::Build::new().file("src/fiber.c").includes(php_includes()?).compile("fiber");
     Ok(())
+}
+
+/// The directories of PHP's headers, as ext-php-rs itself asks for them.
+fn php_includes() -> Result<Vec<String>, Box<dyn Error>> {
+    let php_config = env::var("PHP_CONFIG").unwrap_or_else(|_| "php-config".to_owned());
+    let answer =
+        Command::new(&php_config).arg("--includes").output().map_err(|error| format!("{php_config}: {error}"))?;
+    let answer = String::from_utf8(answer.stdout)?;
+    Ok(answer.split_whitespace().map(|flag| flag.trim_start_matches("-I").to_owned()).collect())
 }

@@ -133,7 +133,7 @@ fn measure(run: Run) -> anyhow::Result<()> {
     eprintln!("{:.0} s", begun.elapsed().as_secs_f64());
     if let Some(out) = run.out {
         let path = out.join("performance-figures.md");
-        let text = format!("# Figures of one run of `bench/run`\n\n{text}");
+        let text = format!("# Figures of one run: `bench/run {}`\n\n{text}", if plan.full { "full" } else { "quick" });
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())

@@ -354,8 +354,30 @@ impl EventLoop {
         let handler = self.handlers.borrow_mut().insert(Handler { fiber, client, is_parked: Cell::new(false) });
         self.current.set(handler);
         running.start(&object);
-        drop((running, object, callable));
+        drop((object, callable));
+        let refused = exception::is_pending() && {
+            let mut is_started = true;
+            exception::aside(|| is_started = running.is_started());
+            !is_started
+        };
+        drop(running);
+        if refused {
+            exception::discard();
+            return self.refuse(handler);
+        }
         self.after(handler)
+    }
+
+    /// Sends a client away whose handler could not be started.
+    fn refuse(&self, handler: usize) -> Result<(), Leaving> {
+        let handler = self.handlers.borrow_mut().try_remove(handler);
+        if let Some(handler) = handler {
+            handler.client.finish_handling(false);
+            handler.client.close(Disconnect::Overloaded);
+            drop(handler.fiber);
+        }
+        self.limits.report(self.handlers.borrow().len(), "the system has no memory for the stack of another");
+        exception::settle()
     }
 
     /// Looks at a handler that has run.

@@ -87,6 +87,11 @@ pub(crate) fn aside(run: impl FnOnce()) {
     unsafe { (*ext_php_rs_executor_globals()).exception = before };
 }
 
+/// Forgets a pending exception.
+pub(crate) fn discard() {
+    drop(take());
+}
+
 fn is_script_ending() -> bool {
     // SAFETY: reads the class of the pending exception, if there is one.
     unsafe {

@@ -4,8 +4,8 @@
 use std::ptr;
 
 use ext_php_rs::ffi::{
-    _zend_bailout, ext_php_rs_executor_globals, zend_call_known_function, zend_class_entry, zend_fiber_context,
-    zend_function, zend_hash_str_find_ptr_lc, zend_object,
+    _zend_bailout, ext_php_rs_executor_globals, zend_call_known_function, zend_class_entry, zend_execute_data,
+    zend_fiber, zend_fiber_context, zend_function, zend_hash_str_find_ptr_lc, zend_object,
 };
 use ext_php_rs::types::Zval;
 
@@ -25,6 +25,13 @@ impl Context {
     ///
     /// Unlike `Fiber::suspend()` it leaves everything between the two as it is, however many fibers those are.
     pub(crate) fn switch_to(self) {
+        // SAFETY: the globals of this thread; the running Fiber, if there is one, is left in the running frame.
+        unsafe {
+            let globals = ext_php_rs_executor_globals();
+            if !(*globals).active_fiber.is_null() {
+                fastapi_websocket_note_frame((*globals).active_fiber, (*globals).current_execute_data);
+            }
+        }
         let mut transfer = Transfer { context: self.0, value: Zval::null(), flags: 0 };
         // SAFETY: the context is one that waits in this function or inside of `Fiber::start()` or `resume()`; the caller
         // knows, because it was not continued since. The engine saves and restores its own state with each context.
@@ -66,6 +73,7 @@ pub(crate) struct Methods {
     start: *mut zend_function,
     resume: *mut zend_function,
     suspend: *mut zend_function,
+    is_started: *mut zend_function,
     is_suspended: *mut zend_function,
     is_terminated: *mut zend_function,
 }
@@ -83,6 +91,7 @@ impl Methods {
             start: find("start"),
             resume: find("resume"),
             suspend: find("suspend"),
+            is_started: find("isStarted"),
             is_suspended: find("isSuspended"),
             is_terminated: find("isTerminated"),
         }
@@ -136,6 +145,11 @@ impl Fiber {
         call(self.methods.resume, self.raw(), None);
     }
 
+    /// False if there was no memory for its stack.
+    pub(crate) fn is_started(&self) -> bool {
+        call(self.methods.is_started, self.raw(), None).is_true()
+    }
+
     pub(crate) fn is_suspended(&self) -> bool {
         call(self.methods.is_suspended, self.raw(), None).is_true()
     }
@@ -181,6 +195,7 @@ struct Transfer {
 }
 
 unsafe extern "C" {
+    fn fastapi_websocket_note_frame(fiber: *mut zend_fiber, frame: *mut zend_execute_data);
     static zend_ce_fiber: *mut zend_class_entry;
     fn object_init_ex(value: *mut Zval, class: *mut zend_class_entry) -> std::ffi::c_int;
     fn zend_fiber_switch_context(transfer: *mut Transfer);

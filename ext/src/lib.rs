@@ -16,6 +16,7 @@
 //!
 //! ```text
 //! serve                    start(), stop(), on() and the rest of the class
+//!   logging                what the server has to say to the operator
 //!   serving                the server on its threads: started, stopped, waited for
 //!     application          what it tells us, on the hub's thread
 //!       incidents, client  what both threads share: news, and each client's unread messages
@@ -46,6 +47,7 @@ mod incidents;
 mod event_loop;
 mod fiber;
 mod limits;
+mod logging;
 mod parking;
 mod signals;
 mod sleep;

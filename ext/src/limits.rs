@@ -36,16 +36,22 @@ impl Limits {
     /// Whether another handler can start while so many run. Reports it if not, which may leave an exception.
     pub(crate) fn allow(&self, running: usize) -> bool {
         let reason = if running >= self.handlers {
-            format!("{running} handlers are running, more would exceed vm.max_map_count")
+            "more would exceed vm.max_map_count"
         } else if zend::memory_left() < MEMORY_MARGIN {
-            format!("{running} handlers are running, more would exceed memory_limit")
+            "more would exceed memory_limit"
         } else {
             return true;
         };
+        self.report(running, reason);
+        false
+    }
+
+    /// Reports a refusal, if none was reported lately.
+    pub(crate) fn report(&self, running: usize, reason: &str) {
         if self.reported.get().is_none_or(|reported| reported.elapsed() >= REPORT_INTERVAL) {
             self.reported.set(Some(Instant::now()));
-            php_error(&ErrorType::Warning, &format!("new connections are refused: {reason}"));
+            let text = format!("new connections are refused: {running} handlers are running, {reason}");
+            php_error(&ErrorType::Warning, &text);
         }
-        false
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use crate::application::PhpApplication;
 use crate::fork::Process;
 use crate::incidents::Shared;
-use crate::signals;
+use crate::{logging, signals};
 
 /// Descriptors that a script and the server need beside one for each client.
 const DESCRIPTORS_BESIDE_CLIENTS: u64 = 256;
@@ -34,6 +34,7 @@ pub(crate) struct Serving {
 impl Serving {
     /// Takes the port and the queue and begins to serve.
     pub(crate) fn start(config: Config, shared: &Arc<Shared>) -> Result<Serving, BindError> {
+        logging::start();
         raise_descriptor_limit(config.admission.max_connections as u64);
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (shutdown, on_shutdown) = oneshot::channel();

@@ -8,9 +8,8 @@ require __DIR__ . '/../helpers/server.php';
 $server = new ServerProcess(<<<'PHP'
     $server->on('/self', function ($connection) use ($server) {
         $connection->send('before');
-        $count = $server->getConnectionCount();
         var_dump($connection->close(), $connection->isConnected(), $connection->send('after'), $connection->read(), $connection->close());
-        var_dump($count - $server->getConnectionCount());
+        var_dump(in_array($connection, $server->getConnections(), true));
     });
     $server->on('/read', function ($connection) {
         $connection->send('reading');
@@ -46,5 +45,5 @@ bool(false)
 bool(false)
 NULL
 NULL
-int(1)
+bool(false)
 read: NULL

@@ -22,14 +22,21 @@ $server = new ServerProcess(<<<'PHP'
         }
     };
     $server->on('/wait', $wait);
-    $server->on('/nested', function ($connection) use ($wait) { (new Fiber($wait))->start($connection); });
+    $server->on('/nested', function ($connection) use ($wait) {
+        $fiber = new Fiber(function () use ($connection, $wait) {
+            (function () { Fiber::suspend(); })();
+            $wait($connection);
+        });
+        $fiber->start();
+        $fiber->resume();
+    });
     $server->on('/suspended', function ($connection) use ($wait) { Fiber::suspend(); $wait($connection); });
     $server->on('/look', function ($connection) use (&$fibers) {
         gc_collect_cycles();
         $text = [];
         foreach ($fibers as $fiber) {
             $trace = (new ReflectionFiber($fiber))->getTrace();
-            $text[] = $trace[0]['function'] . ' ' . var_export($fiber->isSuspended(), true);
+            $text[] = implode(' ', array_column(array_slice($trace, 0, 3), 'function')) . ' ' . var_export($fiber->isSuspended(), true);
         }
         $connection->send(count($fibers) . ' fibers, ' . $GLOBALS['freed'] . ' freed, ' . json_encode(array_count_values($text)));
         $fibers = [];
@@ -58,7 +65,7 @@ foreach ($clients as $client) {
 }
 echo $server->stop();
 ?>
---EXPECTF--
-450 fibers, 450 freed, {%s}
+--EXPECT--
+450 fibers, 450 freed, {"suspend read {closure} true":300,"read {closure} {closure} false":150}
 {"asked kept":900}
 0 fibers, 450 freed, []

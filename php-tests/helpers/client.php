@@ -9,6 +9,7 @@ class Client
     /** @var resource */
     public $socket;
     private string $received = '';
+    private bool $closing = false;
 
     public function __construct(public readonly string $address, string $target = '/', array $headers = [], float $timeout = 10)
     {
@@ -77,20 +78,23 @@ class Client
         return [$kind, $payload];
     }
 
-    /** Receives a text message; null when the server has closed. */
-    public function read(): ?string
+    /** Receives a message of either kind. */
+    public function read(): string
     {
         [$kind, $payload] = $this->receive();
 
-        return $kind === 'close' ? null : $payload;
+        return $kind === 'close' ? throw new Exception('the server has closed: ' . substr($payload, 2)) : $payload;
     }
 
-    /** Receives until the close frame; returns its code and reason. */
+    /** Receives until the close frame, answers it, and returns its code and reason. */
     public function readClose(): string
     {
         do {
             [$kind, $payload] = $this->receive();
         } while ($kind !== 'close');
+        if (!$this->closing) {
+            $this->frame($payload, 'close');
+        }
 
         return $payload === '' ? 'no code' : trim(unpack('n', $payload)[1] . ' ' . substr($payload, 2));
     }
@@ -98,6 +102,7 @@ class Client
     /** Closes as RFC 6455 asks: a close frame each way, then the server ends the connection. */
     public function close(int $code = 1000): void
     {
+        $this->closing = true;
         $this->frame(pack('n', $code), 'close');
         $this->readClose();
         fclose($this->socket);
@@ -106,7 +111,9 @@ class Client
     /** Leaves without a word. */
     public function drop(): void
     {
-        fclose($this->socket);
+        if (is_resource($this->socket)) {
+            fclose($this->socket);
+        }
     }
 
     private function take(int $count): string

@@ -11,6 +11,8 @@ class ServerProcess
     private string $script;
     private string $output;
     private ?int $code = null;
+    /** @var list<Client> */
+    private array $clients = [];
 
     /**
      * Runs `$code` in a script that has the instance in `$server`, and starts it. A client of /__stop stops it.
@@ -67,7 +69,7 @@ class ServerProcess
     /** Connects a client. */
     public function connect(string $target = '/', array $headers = []): Client
     {
-        return new Client($this->address, $target, $headers);
+        return $this->clients[] = new Client($this->address, $target, $headers);
     }
 
     /** Stops it, and returns what it has printed, without the line about its address. */
@@ -75,6 +77,8 @@ class ServerProcess
     {
         if (!$this->hasEnded()) {
             $this->connect('/__stop')->readClose();
+            // The server would wait for their close frames.
+            array_map(fn ($client) => $client->drop(), $this->clients);
         }
 
         return $this->wait();

@@ -24,36 +24,41 @@ foreach ([
     $client = $server->connect('/');
     $client->send('go');
     $client->send('on');
-    $client->readClose();
+    echo $client->readClose(), ', ', $waiting->readClose(), ', ', $sleeping->readClose(), "\n";
     echo $server->wait(), "\n";
 }
 ?>
 --EXPECTF--
 waiting sleeping
+1001 server is shutting down, 1001 server is shutting down, 1001 server is shutting down
 
 Fatal error: fatal in SCRIPT on line %d
 shutdown function
 exit code 255
 
 waiting sleeping
+1001 server is shutting down, 1001 server is shutting down, 1001 server is shutting down
 
 Fatal error: Allowed memory size of 33554432 bytes exhausted%S (tried to allocate %d bytes) in SCRIPT on line %d
 shutdown function
 exit code 255
 
 waiting sleeping
+1001 server is shutting down, 1001 server is shutting down, 1001 server is shutting down
 
 Fatal error: Maximum execution time of 1 second exceeded in SCRIPT on line %d
 shutdown function
 exit code 255
 
 waiting sleeping
+1001 server is shutting down, 1001 server is shutting down, 1001 server is shutting down
 
 Fatal error: nested in SCRIPT on line %d
 shutdown function
 exit code 255
 
 waiting sleeping
+1001 server is shutting down, 1001 server is shutting down, 1001 server is shutting down
 
 Fatal error: Non-abstract method A::f() must contain body in SCRIPT(%d) : eval()'d code on line %d
 shutdown function

@@ -1,5 +1,5 @@
 --TEST--
-Loops that read, loops that sleep, timers and idle clients are served at the same time
+200 loops that read and sleep, 100 timers and 200 idle clients are served at the same time
 --EXTENSIONS--
 fastapi_websocket
 --FILE--
@@ -24,10 +24,12 @@ $server = new ServerProcess(<<<'PHP'
     });
     PHP);
 $idle = $timers = $loops = [];
-for ($i = 0; $i < 20; $i++) {
+for ($i = 0; $i < 200; $i++) {
     $idle[] = $server->connect('/');
-    $timers[] = $server->connect('/timer');
     $loops[] = $server->connect('/loop');
+    if ($i % 2) {
+        $timers[] = $server->connect('/timer');
+    }
 }
 $began = microtime(true);
 foreach ($loops as $i => $loop) {
@@ -38,7 +40,7 @@ foreach ($loops as $i => $loop) {
     $right += $loop->read() === "answer to $i";
 }
 $took = microtime(true) - $began;
-// One after the other they would sleep for two seconds.
+// One after the other they would sleep for 20 seconds.
 echo "$right answers, ", $took >= 0.1 && $took < 1 ? 'side by side' : "after $took s", "\n";
 $ticks = 0;
 foreach ($timers as $timer) {
@@ -50,5 +52,5 @@ echo "$ticks ticks\n";
 echo $server->stop();
 ?>
 --EXPECT--
-20 answers, side by side
-60 ticks
+200 answers, side by side
+300 ticks

@@ -153,11 +153,12 @@ async fn read_head(stream: &mut TcpStream, received: &mut Vec<u8>) -> Result<Hea
         if stream.read_buf(received).await? == 0 {
             return Err(HttpError::Incomplete);
         }
-        if let Some(head) = Head::parse(received)? {
-            return Ok(head);
-        }
-        if received.len() > MAX_HEAD_BYTES {
+        let head = Head::parse(received)?;
+        if head.as_ref().map_or(received.len(), |head| head.length) > MAX_HEAD_BYTES {
             return Err(HttpError::HeadTooLarge);
+        }
+        if let Some(head) = head {
+            return Ok(head);
         }
     }
 }

@@ -24,7 +24,7 @@ type Drain = fn(&Plan, &Path) -> anyhow::Result<Duration>;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
-    let entries = plan.pick(10_000, 100_000);
+    let entries = plan.pick(5_000, 100_000);
     let mut section = Section::new(
         "Drain of a backlog",
         &format!(

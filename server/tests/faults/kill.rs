@@ -1,65 +1,24 @@
 //! kill -9 of producers and broadcasters at any moment: nothing is lost, nothing is torn, and the order stays.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 
 use queue::Event;
 use tungstenite::Message;
 
 use crate::broadcaster::Broadcaster;
 use crate::client::{Client, payload_of};
+use crate::ledger::Ledger;
 use crate::producer::Producer;
 use crate::queue_dir::QueueDir;
+use crate::random::Random;
 use crate::wait::until;
 
 const PRODUCERS: usize = 3;
 const LIVES: usize = 12;
 
-/// What a client saw through all lives of the broadcaster.
-#[derive(Default)]
-struct Ledger {
-    /// The life in which each event of each producer was last received.
-    last_seen: HashMap<(usize, usize), usize>,
-    /// How many events of each producer were received, which is also the next one's number.
-    received: HashMap<usize, usize>,
-    repeats: usize,
-}
-
-impl Ledger {
-    fn note(&mut self, life: usize, payload: &str) {
-        let (producer, number): (usize, usize) = serde_json::from_str(payload).unwrap();
-        match self.last_seen.insert((producer, number), life) {
-            None => {
-                let next = self.received.entry(producer).or_default();
-                assert_eq!(number, *next, "producer {producer}: {number} came first when {next} was due");
-                *next += 1;
-            }
-            Some(before) => {
-                assert!(before < life, "[{producer},{number}] came twice from one broadcaster");
-                self.repeats += 1;
-            }
-        }
-    }
-}
-
-/// Enough to choose moments; the seed is printed if the test fails.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound) as usize
-    }
-}
-
 #[test]
 fn killed_producers_and_broadcasters_lose_nothing_and_keep_the_order() {
-    let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos();
-    eprintln!("seed {seed}");
-    let mut random = Random(u64::from(seed) | 1 << 40);
+    let mut random = Random::new();
     let queue = QueueDir::new();
     let mut ids = 0..;
     let mut start_producer = || Producer::start(queue.root(), &queue.path(), ids.next().unwrap());
@@ -71,7 +30,7 @@ fn killed_producers_and_broadcasters_lose_nothing_and_keep_the_order() {
         let (mut broadcaster, mut client) = start_with_client(&queue, &producers);
         for _ in 0..2 {
             receive(&mut client, &mut ledger, life, 1 + random.below(150));
-            let mut unlucky = std::mem::replace(&mut producers[random.below(PRODUCERS as u64)], start_producer());
+            let mut unlucky = std::mem::replace(&mut producers[random.below(PRODUCERS)], start_producer());
             unlucky.kill();
             buried.push(unlucky);
         }
@@ -85,7 +44,7 @@ fn killed_producers_and_broadcasters_lose_nothing_and_keep_the_order() {
     let (mut broadcaster, mut client) = start_with_client(&queue, &producers);
     producers.iter_mut().for_each(Producer::kill);
     let last = queue.enqueue(format!("[{},0]", usize::MAX));
-    while !ledger.received.contains_key(&usize::MAX) {
+    while ledger.received(usize::MAX) == 0 {
         receive(&mut client, &mut ledger, LIVES, 1);
     }
     until("everything is acked", || queue.waiting() == 0);
@@ -93,7 +52,7 @@ fn killed_producers_and_broadcasters_lose_nothing_and_keep_the_order() {
 
     buried.append(&mut producers);
     for producer in buried {
-        let (queued, received) = (producer.queued(), ledger.received.get(&producer.id).copied().unwrap_or(0));
+        let (queued, received) = (producer.queued(), ledger.received(producer.id));
         // It may have died between queueing an event and noting it.
         assert!(
             received == queued || received == queued + 1,
@@ -102,7 +61,7 @@ fn killed_producers_and_broadcasters_lose_nothing_and_keep_the_order() {
         );
     }
     assert!(queue.failed().is_empty(), "nothing was torn, {last} included: {:?}", queue.failed());
-    eprintln!("{} events, {} repeats after {LIVES} kills", ledger.last_seen.len(), ledger.repeats);
+    eprintln!("{} events, {} repeats after {LIVES} kills", ledger.events(), ledger.repeats());
 }
 
 /// Starts a broadcaster, and a client that is there before the first entry is: producers pause meanwhile.

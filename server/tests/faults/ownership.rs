@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
 use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::ledger::numbers;
 use crate::producer;
 use crate::queue_dir::QueueDir;
 use crate::wait::{is_root, until};
@@ -33,7 +34,7 @@ fn producer_and_broadcaster_may_be_different_users_of_one_group() {
     // A user is in several groups; the directory's need not be the first.
     let mut php = php.current_dir("/").uid(PHP).gid(PHP).stdout(Stdio::null()).spawn().unwrap();
     for number in 0..100 {
-        assert_eq!(client.payload(), format!("[7,{number}]"));
+        assert_eq!(numbers(&client.payload()), (7, number));
     }
     assert!(php.wait().unwrap().success());
     until("all are acked", || queue.waiting() == 0);

@@ -15,6 +15,7 @@ const QUEUE: &str = "FAULTS_QUEUE";
 const JOURNAL: &str = "FAULTS_JOURNAL";
 const ID: &str = "FAULTS_ID";
 const COUNT: &str = "FAULTS_COUNT";
+const PAUSE: &str = "FAULTS_PAUSE_MICROS";
 
 /// Queues `[id,0]`, `[id,1]` and so on, and notes each success in its journal.
 pub(crate) struct Producer {
@@ -26,10 +27,16 @@ pub(crate) struct Producer {
 impl Producer {
     /// Starts one that runs until it is killed, with a journal in `root`.
     pub(crate) fn start(root: &Path, queue: &Path, id: usize) -> Producer {
+        Producer::paced(root, queue, id, Duration::from_micros(300))
+    }
+
+    /// The same with another pause between its events: it is to be killed at work, not to fill the disk.
+    pub(crate) fn paced(root: &Path, queue: &Path, id: usize, pause: Duration) -> Producer {
         let journal = root.join(format!("journal-{id}"));
         File::create(&journal).unwrap();
         let child = command(&std::env::current_exe().unwrap(), queue, id)
             .env(JOURNAL, &journal)
+            .env(PAUSE, pause.as_micros().to_string())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -90,13 +97,18 @@ fn runs_in_a_process_of_its_own() {
     let number = |key| std::env::var(key).ok().and_then(|text| text.parse::<usize>().ok());
     let id = number(ID).unwrap();
     let mut journal = std::env::var_os(JOURNAL).map(|path| OpenOptions::new().append(true).open(path).unwrap());
+    let pause = Duration::from_micros(number(PAUSE).unwrap_or(0) as u64);
     let writer = Writer::new(queue);
     for event in 0..number(COUNT).unwrap_or(usize::MAX) {
-        writer.enqueue(br#""test""#, format!("[{id},{event}]").as_bytes()).unwrap();
+        // Now and then a large one, so that frames are written in parts.
+        let payload = match event % 50 {
+            49 => format!("[{id},{event},\"{}\"]", "x".repeat(20_000)),
+            _ => format!("[{id},{event}]"),
+        };
+        writer.enqueue(br#""test""#, payload.as_bytes()).unwrap();
         if let Some(journal) = &mut journal {
             journal.write_all(b".").unwrap();
-            // It is to be killed at work, not to fill the disk.
-            std::thread::sleep(Duration::from_micros(300));
         }
+        std::thread::sleep(pause);
     }
 }

@@ -84,7 +84,8 @@ impl QueueDir {
 
     /// How many entries wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.names().iter().filter(|name| name.as_encoded_bytes().ends_with(b".json")).count()
+        let is_entry = |name: &[u8]| name.ends_with(b".json") && !name.starts_with(b".");
+        self.names().iter().filter(|name| is_entry(name.as_encoded_bytes())).count()
     }
 
     pub(crate) fn failed(&self) -> Vec<OsString> {
