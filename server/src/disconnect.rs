@@ -63,3 +63,50 @@ impl Disconnect {
         CloseFrame { code: CloseCode::from(self.code()), reason: self.reason().into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Disconnect; 8] = [
+        Disconnect::Closed,
+        Disconnect::Shutdown,
+        Disconnect::Protocol,
+        Disconnect::InvalidText,
+        Disconnect::TooLarge,
+        Disconnect::Overloaded,
+        Disconnect::Slow,
+        Disconnect::PingTimeout,
+    ];
+
+    #[test]
+    fn the_documented_table_is_that_of_the_code() {
+        let documented: Vec<&str> = include_str!("../../docs/protocol.md")
+            .lines()
+            .skip_while(|line| *line != "| code | reason | come back |")
+            .skip(2)
+            .take_while(|line| line.starts_with('|'))
+            // What browsers report when there was no close frame.
+            .filter(|line| !line.starts_with("| 1006 "))
+            .collect();
+        assert_eq!(documented.len(), ALL.len());
+        for (line, disconnect) in documented.into_iter().zip(ALL) {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            assert_eq!(cells[0], disconnect.code().to_string());
+            assert_eq!(cells[1], disconnect.reason(), "{line}");
+            assert_eq!(!cells[2].starts_with("no"), disconnect.should_reconnect(), "{line}");
+        }
+    }
+
+    #[test]
+    fn reasons_fit_into_a_control_frame() {
+        // A new reason has to be listed above.
+        for disconnect in ALL {
+            match disconnect {
+                Disconnect::Closed | Disconnect::Shutdown | Disconnect::Protocol | Disconnect::InvalidText => {}
+                Disconnect::TooLarge | Disconnect::Overloaded | Disconnect::Slow | Disconnect::PingTimeout => {}
+            }
+            assert!(disconnect.reason().len() <= 123);
+        }
+    }
+}

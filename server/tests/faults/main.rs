@@ -16,6 +16,7 @@ mod crowd;
 mod directory;
 mod disk;
 mod frames;
+mod guarantees;
 mod inotify;
 mod kill;
 mod ledger;
