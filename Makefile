@@ -76,6 +76,11 @@ fmt: ## Format the Rust code
 bench: build ## Measure, where bench/ has something to run
 	@if [ -x bench/run ]; then exec bench/run; else echo "bench/run does not exist yet"; fi
 
+.PHONY: soak
+soak: ## Half an hour of mixed load with kills and slow clients (SOAK_MINUTES=N)
+	cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \
+		--ignored --exact soak::mixed_load_with_kills_and_slow_clients --nocapture
+
 .PHONY: valgrind
 valgrind: setup-valgrind build ## Check 100,000 calls of queueEvent for memory errors and leaks
 	php-tests/valgrind $(extension)
