@@ -35,10 +35,11 @@ class ServerProcess
             \$server->start();
             $after
             PHP);
+        touch($this->output);
         $php = getenv('TEST_PHP_EXECUTABLE') ?: PHP_BINARY;
         $command = 'exec ' . escapeshellarg($php) . ' ' . getenv('TEST_PHP_EXTRA_ARGS')
             . " -d display_errors=1 -d log_errors=0 -d html_errors=0 $arguments " . escapeshellarg($this->script);
-        $this->process = proc_open($command, [['file', '/dev/null', 'r'], ['file', $this->output, 'w'], ['file', $this->output, 'a']], $pipes);
+        $this->process = proc_open($command, [['file', '/dev/null', 'r'], ['file', $this->output, 'a'], ['file', $this->output, 'a']], $pipes);
         if ($starts) {
             $this->waitUntil('start', function () {
                 preg_match_all('~^WebSocket server started on ws://(\S+)\n~m', $this->output(), $match);

@@ -9,7 +9,6 @@ require __DIR__ . '/../helpers/functions.php';
 $directory = queue_directory(__FILE__);
 mkdir($directory, 0700);
 touch("$directory/1.json", time() - 100);
-file_put_contents("$directory/2.json", '{"event":"good","payload":2,"timestamp":1,"queued_at":1.5}');
 $server = new ServerProcess('$server->eventQueue(' . var_export($directory, true) . ');');
 $server->waitFor('1.json');
 echo count(glob("$directory/*.json")), " left, ", count(glob("$directory/failed/*")) > 0 ? 'some' : 'none', " put aside\n";

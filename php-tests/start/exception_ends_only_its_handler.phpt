@@ -40,14 +40,14 @@ still there
 Warning: Uncaught LogicException: cause in SCRIPT:%d
 Stack trace:
 #0 [internal function]: {closure}(Object(FASTAPI\WebSocket\WebSocketConnection))
-#1 [internal function]: Fiber->resume()
+#1 [internal function]: Fiber->%s
 #2 SCRIPT(%d): FASTAPI\WebSocket\WebSocketServer->start()
 #3 {main}
 
 Next DomainException: thrown in SCRIPT:%d
 Stack trace:
 #0 [internal function]: {closure}(Object(FASTAPI\WebSocket\WebSocketConnection))
-#1 [internal function]: Fiber->resume()
+#1 [internal function]: Fiber->%s
 #2 SCRIPT(%d): FASTAPI\WebSocket\WebSocketServer->start()
 #3 {main}
   thrown in SCRIPT on line %d

@@ -12,6 +12,7 @@ foreach (['/', '/busy', '/sleep'] as $target) {
         pcntl_async_signals(true);
         pcntl_signal(SIGTERM, function () { echo "SIGTERM\n"; exit(3); });
         $server->on('/busy', function ($connection) { $connection->send('busy'); while (true); });
+        $server->on('/ask', function ($connection) { $connection->send('answer'); });
         $server->on('/sleep', function ($connection) {
             $connection->send('busy');
             try { sleep(100); } finally { echo "finally\n"; }
@@ -20,6 +21,10 @@ foreach (['/', '/busy', '/sleep'] as $target) {
     $client = $server->connect($target);
     if ($target !== '/') {
         echo $client->read(), "\n";
+    }
+    if ($target === '/sleep') {
+        // exit() runs no `finally` of the code it interrupts, but the handler sleeps when another one runs.
+        echo $server->connect('/ask')->read(), "\n";
     }
     posix_kill($server->pid(), SIGTERM);
     echo $client->readClose(), "\n";
@@ -35,6 +40,7 @@ busy
 SIGTERM
 exit code 3
 busy
+answer
 1001 server is shutting down
 SIGTERM
 finally
