@@ -29,7 +29,8 @@ namespace FASTAPI\WebSocket;
  * The WebSocket server of this script. There is one: getInstance().
  *
  * start() serves clients on threads of its own. Handlers run on PHP's thread, every call in a Fiber: while one waits in read()
- * or sleeps, all others go on.
+ * or sleeps, all others go on. What else takes time in a handler, such as a query of a database, holds up the others.
+ * A handler that calls Fiber::suspend() itself is continued soon, with null.
  */
 class WebSocketServer
 {

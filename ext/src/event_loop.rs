@@ -4,6 +4,9 @@
 //! PHP code that runs from here may not come back: a fatal error jumps past all Rust frames. So nothing is borrowed, locked
 //! or owned by a frame while PHP code runs; what must be cleaned up is reachable from [`crate::globals`].
 
+mod handlers;
+mod waiting;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,12 +16,11 @@ use ext_php_rs::types::Zval;
 use server::{Disconnect, Hub, SessionId};
 use slab::Slab;
 
-use crate::client::{Client, Next};
+use crate::client::Client;
 use crate::connection_object;
 use crate::exception::{self, Leaving};
-use crate::fiber::{self, Context, Fiber, Methods};
-use crate::globals::GLOBALS;
-use crate::incidents::{Incident, Shared, without_query};
+use crate::fiber::{Context, Fiber, Methods};
+use crate::incidents::{Incident, Shared};
 use crate::limits::Limits;
 use crate::parking::{ParkId, Parking};
 use crate::serving::Serving;
@@ -205,117 +207,6 @@ impl EventLoop {
         object
     }
 
-    /// Waits for a client's next message.
-    pub(crate) fn next_message(&self, client: &Client) -> Next {
-        loop {
-            match client.next(None) {
-                Next::Wait => {}
-                found => return found,
-            }
-            if !self.can_park() {
-                return self.block_for_message(client);
-            }
-            let id = self.park();
-            match client.next(Some(id)) {
-                Next::Wait => {
-                    self.suspend(id);
-                    client.forget_reader(id);
-                    self.parking.leave(id);
-                }
-                found => {
-                    self.parking.leave(id);
-                    return found;
-                }
-            }
-            if exception::is_pending() {
-                return Next::End;
-            }
-        }
-    }
-
-    /// Waits for a time; others go on meanwhile. Returns early when the server stops or an exception is pending. False if
-    /// the running code cannot be left here.
-    pub(crate) fn wait_until(&self, time: Instant) -> bool {
-        if !self.can_park() {
-            return false;
-        }
-        let id = self.park();
-        self.parking.wake_at(time, id);
-        let was_stopping = self.stop_requested.get();
-        loop {
-            self.suspend(id);
-            let early = Instant::now() < time && was_stopping == self.stop_requested.get();
-            if exception::is_pending() || !early || self.parking.find(id).is_none() {
-                break;
-            }
-        }
-        self.parking.leave(id);
-        true
-    }
-
-    fn can_park(&self) -> bool {
-        fiber::can_switch() && Context::current() != self.context && !self.serving.is_inherited()
-    }
-
-    /// Prepares to leave the running code. Must be followed by [`Self::suspend`] or `leave`.
-    fn park(&self) -> ParkId {
-        let handler = self.current.get();
-        let active = fiber::active();
-        let handlers = self.handlers.borrow();
-        let is_active = |handler: &Handler| std::ptr::eq(handler.fiber.address(), active);
-        let parked = if handlers.get(handler).is_some_and(is_active) {
-            Parked { handler, inside: None }
-        } else if let Some((handler, _)) = handlers.iter().find(|(_, handler)| is_active(handler)) {
-            Parked { handler, inside: None }
-        } else {
-            Parked { handler, inside: Some(Context::current()) }
-        };
-        self.parking.park(parked)
-    }
-
-    /// Leaves the running code until somebody continues it: the loop, or the script itself.
-    fn suspend(&self, id: ParkId) {
-        let Some(parked) = self.parking.find(id) else { return };
-        if parked.inside.is_some() {
-            // A Fiber of the script's own, inside of the handler. The whole handler waits.
-            self.context.switch_to();
-        } else {
-            self.set_parked(parked.handler, true);
-            self.methods.suspend();
-            self.set_parked(parked.handler, false);
-        }
-        if self.continued.replace(None) != Some(id) {
-            self.strays.borrow_mut().push(parked.handler);
-        }
-    }
-
-    fn set_parked(&self, handler: usize, is_parked: bool) {
-        if let Some(handler) = self.handlers.borrow().get(handler) {
-            handler.is_parked.set(is_parked);
-        }
-    }
-
-    /// Waits for a message where the running code cannot be left: in a signal handler, or in code that the loop itself has
-    /// called. Nobody else goes on meanwhile.
-    fn block_for_message(&self, client: &Client) -> Next {
-        loop {
-            match client.next(None) {
-                Next::Wait => {}
-                found => return found,
-            }
-            let mask = signals::block();
-            if !signals::is_interrupted() {
-                // It is told by nobody, so it looks again and again.
-                signals::sleep(self.shared.incidents.doorbell(), Some(YIELD_PAUSE), &mask);
-            }
-            signals::unblock(&mask);
-            signals::handle_interrupt();
-            if exception::is_pending() || self.serving.is_inherited() {
-                return Next::End;
-            }
-        }
-    }
-
     fn see_to_incidents(&self) -> Result<(), Leaving> {
         self.shared.incidents.take(&mut self.incidents.borrow_mut());
         loop {
@@ -333,145 +224,6 @@ impl EventLoop {
         }
     }
 
-    fn start_handler(&self, client: Arc<Client>) -> Result<(), Leaving> {
-        let globals = GLOBALS.get();
-        let callable = globals.handler(&client.path).or_else(|| globals.handler(without_query(&client.path)));
-        let Some(callable) = callable.filter(|_| !self.stop_requested.get()) else {
-            client.finish_handling(self.relay);
-            return Ok(());
-        };
-        if !self.limits.allow(self.handlers.borrow().len()) {
-            client.finish_handling(false);
-            client.close(Disconnect::Overloaded);
-            return exception::settle();
-        }
-        let object = self.object(&client);
-        let Some(fiber) = self.methods.make(&callable) else {
-            client.finish_handling(self.relay);
-            return exception::settle();
-        };
-        let running = fiber.share();
-        let handler = self.handlers.borrow_mut().insert(Handler { fiber, client, is_parked: Cell::new(false) });
-        self.current.set(handler);
-        running.start(&object);
-        drop((object, callable));
-        let refused = exception::is_pending() && {
-            let mut is_started = true;
-            exception::aside(|| is_started = running.is_started());
-            !is_started
-        };
-        drop(running);
-        if refused {
-            exception::discard();
-            return self.refuse(handler);
-        }
-        self.after(handler)
-    }
-
-    /// Sends a client away whose handler could not be started.
-    fn refuse(&self, handler: usize) -> Result<(), Leaving> {
-        let handler = self.handlers.borrow_mut().try_remove(handler);
-        if let Some(handler) = handler {
-            handler.client.finish_handling(false);
-            handler.client.close(Disconnect::Overloaded);
-            drop(handler.fiber);
-        }
-        self.limits.report(self.handlers.borrow().len(), "the system has no memory for the stack of another");
-        exception::settle()
-    }
-
-    /// Looks at a handler that has run.
-    fn after(&self, handler: usize) -> Result<(), Leaving> {
-        exception::settle()?;
-        if self.serving.is_inherited() {
-            // A fork that did not end in the handler has no server: `start()` returns in it.
-            return Err(Leaving);
-        }
-        let fiber = {
-            let handlers = self.handlers.borrow();
-            let Some(handler) = handlers.get(handler).filter(|handler| !handler.is_parked.get()) else { return Ok(()) };
-            handler.fiber.share()
-        };
-        if fiber.is_terminated() {
-            drop(fiber);
-            self.remove(handler);
-            return exception::settle();
-        }
-        if fiber.is_suspended() {
-            self.yielded.borrow_mut().push_back(handler);
-        }
-        Ok(())
-    }
-
-    fn remove(&self, handler: usize) {
-        let handler = self.handlers.borrow_mut().try_remove(handler);
-        if let Some(handler) = handler {
-            handler.client.finish_handling(self.relay);
-            drop(handler.fiber);
-        }
-    }
-
-    fn continue_ready(&self) -> Result<(), Leaving> {
-        // What becomes ready meanwhile has its turn after the incidents.
-        for _ in 0..self.parking.ready_len() {
-            let Some(id) = self.parking.next_ready() else { break };
-            let Some(parked) = self.parking.find(id) else { continue };
-            let fiber = self.handlers.borrow().get(parked.handler).map(|handler| handler.fiber.share());
-            self.current.set(parked.handler);
-            self.continued.set(Some(id));
-            match (parked.inside, fiber) {
-                (Some(context), _) => context.switch_to(),
-                (None, Some(fiber)) => fiber.resume(),
-                (None, None) => continue,
-            }
-            self.after(parked.handler)?;
-        }
-        Ok(())
-    }
-
-    fn continue_yielded(&self) -> Result<(), Leaving> {
-        let count = self.yielded.borrow().len();
-        for _ in 0..count {
-            let Some(handler) = self.yielded.borrow_mut().pop_front() else { break };
-            let fiber = {
-                let handlers = self.handlers.borrow();
-                let found = handlers.get(handler).filter(|handler| !handler.is_parked.get());
-                let Some(found) = found else { continue };
-                found.fiber.share()
-            };
-            if fiber.is_suspended() {
-                self.current.set(handler);
-                fiber.resume();
-                drop(fiber);
-                self.after(handler)?;
-            } else {
-                // Somebody else has continued it.
-                self.strays.borrow_mut().push(handler);
-            }
-        }
-        Ok(())
-    }
-
-    fn look_after_strays(&self) {
-        let strays = self.strays.take();
-        for handler in strays {
-            let fiber = self.handlers.borrow().get(handler).map(|handler| handler.fiber.share());
-            let Some(fiber) = fiber else { continue };
-            let is_parked = self.handlers.borrow().get(handler).is_some_and(|handler| handler.is_parked.get());
-            if is_parked {
-                continue;
-            }
-            if fiber.is_terminated() {
-                drop(fiber);
-                self.remove(handler);
-            } else if fiber.is_suspended() {
-                self.yielded.borrow_mut().push_back(handler);
-            } else {
-                self.strays.borrow_mut().push(handler);
-            }
-        }
-    }
-
     fn has_work(&self) -> bool {
         self.parking.ready_len() > 0 || (self.stop_requested.get() && self.deadline.get().is_none())
     }
@@ -485,7 +237,7 @@ impl EventLoop {
         self.dispatcher.dispatch();
         if signals::is_interrupted() || exception::is_pending() || self.has_work() {
             signals::unblock(&mask);
-            signals::handle_interrupt();
+            signals::handle_interrupt(&self.methods);
             return exception::settle();
         }
         let mut woken = Woken::Awake;
@@ -500,7 +252,7 @@ impl EventLoop {
         }
         signals::unblock(&mask);
         if woken == Woken::Interrupted {
-            signals::handle_interrupt();
+            signals::handle_interrupt(&self.methods);
         }
         exception::settle()
     }

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CString, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use ext_php_rs::ffi::{
@@ -10,9 +11,16 @@ use ext_php_rs::ffi::{
 };
 use ext_php_rs::types::Zval;
 
-/// The script is ending (`exit()`): whoever gets it returns to the engine at once.
+/// The script is ending: whoever gets it returns to the engine at once.
 #[derive(Debug)]
 pub(crate) struct Leaving;
+
+/// Runs a method's code. A panic in it becomes an `\Exception`, none may reach PHP.
+pub(crate) fn guard(run: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(run)).is_err() {
+        throw("internal error in fastapi_websocket");
+    }
+}
 
 /// Whether an exception is pending.
 pub(crate) fn is_pending() -> bool {
@@ -92,7 +100,8 @@ pub(crate) fn discard() {
     drop(take());
 }
 
-fn is_script_ending() -> bool {
+/// Whether what is pending is the end of the script: `exit()`, or an error that the engine ends it with.
+pub(crate) fn is_script_ending() -> bool {
     // SAFETY: reads the class of the pending exception, if there is one.
     unsafe {
         let exception = (*ext_php_rs_executor_globals()).exception;

@@ -69,6 +69,7 @@ pub(crate) fn active() -> *const zend_object {
 /// The methods of PHP's class `Fiber`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Methods {
+    get_current: *mut zend_function,
     construct: *mut zend_function,
     start: *mut zend_function,
     resume: *mut zend_function,
@@ -87,6 +88,7 @@ impl Methods {
                 .cast::<zend_function>()
         };
         Methods {
+            get_current: find("getCurrent"),
             construct: find("__construct"),
             start: find("start"),
             resume: find("resume"),
@@ -95,6 +97,11 @@ impl Methods {
             is_suspended: find("isSuspended"),
             is_terminated: find("isTerminated"),
         }
+    }
+
+    /// Calls a function of the engine that has no effect.
+    pub(crate) fn call_nothing(&self) {
+        call(self.get_current, ptr::null_mut(), None);
     }
 
     /// Suspends the running Fiber as `Fiber::suspend()` does. Returns when it is resumed, perhaps with an exception.

@@ -15,12 +15,15 @@
 //! `WebSocketServer::start()` is the server library on threads of its own, and PHP's handlers on PHP's thread:
 //!
 //! ```text
-//! serve                    start(), stop(), on() and the rest of the class
+//! serve                    on(), stop(), broadcast() and the rest of the class
+//! start                    start(): from settings to a server that runs, and back
 //!   logging                what the server has to say to the operator
 //!   serving                the server on its threads: started, stopped, waited for
 //!     application          what it tells us, on the hub's thread
 //!       incidents, client  what both threads share: news, and each client's unread messages
-//!   event_loop             runs a handler per client and continues those that wait
+//!   event_loop             turns: what came in, who may go on, sleep
+//!     handlers             the handler calls that have not returned
+//!     waiting              read() and sleeps leave the running code
 //!     parking              who waits, for a message or a time
 //!     fiber                the Fibers that they wait in, and how to leave and to enter one
 //!     signals              sleeping, and what the engine does on signals
@@ -39,6 +42,7 @@ mod websocket_server;
 
 mod serve;
 mod serving;
+mod start;
 
 mod application;
 mod client;

@@ -1,7 +1,6 @@
 //! Signals on PHP's thread, and its sleep: what the engine does between two instructions, done while the event loop waits.
 #![allow(unsafe_code)]
 
-use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
@@ -10,9 +9,10 @@ use std::time::Duration;
 
 use ext_php_rs::ffi::{
     ext_php_rs_executor_globals, zend_call_known_function, zend_function, zend_hash_str_find_ptr_lc,
-    zend_interrupt_function,
 };
 use ext_php_rs::types::Zval;
+
+use crate::fiber::Methods;
 
 /// The signals that were blocked before.
 pub(crate) struct Mask(libc::sigset_t);
@@ -58,26 +58,18 @@ pub(crate) fn sleep(descriptor: BorrowedFd<'_>, timeout: Option<Duration>, mask:
     if count < 0 { Woken::Interrupted } else { Woken::Awake }
 }
 
-/// Does what the engine does between two instructions: time limit and signal handlers of `pcntl_async_signals()`. They may
-/// leave an exception, and the time limit does not return.
-pub(crate) fn handle_interrupt() {
-    // SAFETY: the globals of this thread; a C `atomic_bool` is the same as an `AtomicBool`.
-    unsafe {
-        let globals = ext_php_rs_executor_globals();
-        if !AtomicBool::from_ptr((&raw mut (*globals).vm_interrupt).cast()).swap(false, Ordering::SeqCst) {
-            return;
-        }
-        if AtomicBool::from_ptr((&raw mut (*globals).timed_out).cast()).load(Ordering::SeqCst) {
-            zend_timeout();
-        } else if let Some(interrupt) = zend_interrupt_function {
-            interrupt((*globals).current_execute_data);
-        }
+/// Lets the engine do what it does between two instructions: time limit, signal handlers of `pcntl_async_signals()`, and what
+/// else asks for it. They may leave an exception, and the time limit does not return.
+pub(crate) fn handle_interrupt(methods: &Methods) {
+    if is_interrupted() {
+        // The engine looks after each function that it calls.
+        methods.call_nothing();
     }
 }
 
 /// Whether [`handle_interrupt`] has something to do.
 pub(crate) fn is_interrupted() -> bool {
-    // SAFETY: as in `handle_interrupt`.
+    // SAFETY: the globals of this thread; a C `atomic_bool` is the same as an `AtomicBool`.
     unsafe {
         AtomicBool::from_ptr((&raw mut (*ext_php_rs_executor_globals()).vm_interrupt).cast()).load(Ordering::SeqCst)
     }
@@ -117,8 +109,4 @@ impl Dispatcher {
             );
         }
     }
-}
-
-unsafe extern "C" {
-    fn zend_timeout() -> c_int;
 }

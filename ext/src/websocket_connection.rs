@@ -1,7 +1,5 @@
 //! The class `FASTAPI\WebSocket\WebSocketConnection` as PHP sees it: one client, in a handler or out of `getConnections()`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use ext_php_rs::args::Arg;
 use ext_php_rs::builders::{ClassBuilder, FunctionBuilder};
 use ext_php_rs::class::RegisteredClass;
@@ -14,7 +12,7 @@ use server::{ClientMessage, Disconnect, message};
 
 use crate::client::Next;
 use crate::connection_object::{self, Connection, VOUCHERS};
-use crate::exception;
+use crate::exception::{self, guard};
 use crate::globals::GLOBALS;
 use crate::zend;
 
@@ -52,13 +50,6 @@ pub(crate) fn register() -> Result<(), ext_php_rs::error::Error> {
 /// The class.
 pub(crate) fn class() -> &'static ClassEntry {
     WebSocketConnection::get_metadata().ce()
-}
-
-/// Runs a method's code. A panic in it becomes an `\Exception`, none may reach PHP.
-fn guard(run: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(run)).is_err() {
-        exception::throw("internal error in fastapi_websocket");
-    }
 }
 
 /// `__construct($socket)`: an object that the script makes has no client, whatever it is given.

@@ -21,6 +21,7 @@ use crate::ini;
 use crate::json::{self, Refusal};
 use crate::queue_path;
 use crate::serve;
+use crate::start;
 use crate::zend;
 
 /// `FASTAPI\WebSocket\WebSocketServer`. There is one server, so an object of it holds nothing of ours.
@@ -56,7 +57,7 @@ pub(crate) fn register() -> Result<(), ext_php_rs::error::Error> {
         .method(method("port", serve::port).arg(untyped("port")), public)
         .method(method("host", serve::host).arg(untyped("host")), public)
         .method(method("eventQueue", serve::event_queue).arg(untyped("path")), public)
-        .method(method("start", serve::start), public)
+        .method(method("start", start::start), public)
         .method(method("stop", serve::stop), public)
         .method(method("isRunning", serve::is_running), public)
         .method(

@@ -29,11 +29,16 @@ pub(crate) fn command(program: impl AsRef<Path>) -> Command {
     command
 }
 
-/// The arguments that every broadcaster of these tests has: a port of its own, and a look at the directory often.
+/// The arguments that every broadcaster of these tests has: a port of its own, a look at the directory often, and little
+/// patience at the end with clients that do not answer.
 pub(crate) fn arguments(queue: &Path) -> Vec<String> {
     let queue = queue.to_str().unwrap();
-    ["--queue", queue, "--listen", "127.0.0.1:0", "--scan-interval-secs", "0.02"].map(str::to_owned).into()
+    let all = ["--queue", queue, "--listen", "127.0.0.1:0", "--scan-interval-secs", "0.02", GRACE, "0.5"];
+    all.map(str::to_owned).into()
 }
+
+/// How long clients may take to leave. Tests whose clients read to the end say how long.
+pub(crate) const GRACE: &str = "--shutdown-grace-secs";
 
 impl Broadcaster {
     pub(crate) fn start(queue: &Path) -> Broadcaster {
@@ -43,7 +48,11 @@ impl Broadcaster {
     /// Starts with further flags and waits until it listens.
     pub(crate) fn with(queue: &Path, flags: &[&str]) -> Broadcaster {
         let mut command = command(BINARY);
-        command.args(arguments(queue)).args(flags);
+        let mut arguments = arguments(queue);
+        if flags.contains(&GRACE) {
+            arguments.truncate(arguments.len() - 2);
+        }
+        command.args(arguments).args(flags);
         Broadcaster::spawn(command).listening()
     }
 

@@ -98,7 +98,7 @@ fn a_broadcaster_on_a_read_only_file_system_can_be_stopped() {
         return;
     }
     let queue = QueueDir::mounted("2m");
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--shutdown-grace-secs", "1"]);
+    let mut broadcaster = Broadcaster::start(&queue.path());
     let mut client = broadcaster.connect();
     broadcaster.signal(Signal::STOP);
     (0..3).for_each(|number| drop(queue.enqueue(number)));

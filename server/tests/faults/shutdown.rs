@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::broadcaster::{BINARY, Broadcaster, GRACE, arguments, command};
 use crate::client::{read_to_end, shake_hands};
 use crate::queue_dir::QueueDir;
 use crate::wait::{PATIENCE, until};
@@ -16,7 +16,7 @@ use crate::wait::{PATIENCE, until};
 fn a_stopping_broadcaster_writes_what_it_has_read_and_leaves_the_rest_in_the_directory() {
     const EVENTS: usize = 5000;
     let queue = QueueDir::in_memory();
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut broadcaster = Broadcaster::with(&queue.path(), &[GRACE, "60"]);
     let mut client = broadcaster.connect();
     let filler = "x".repeat(2000);
     (0..EVENTS).for_each(|number| drop(queue.enqueue(format!("[{number},\"{filler}\"]"))));
@@ -36,7 +36,7 @@ fn a_stopping_broadcaster_writes_what_it_has_read_and_leaves_the_rest_in_the_dir
 fn clients_are_closed_one_after_the_other_with_1001() {
     const CLIENTS: usize = 600;
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut broadcaster = Broadcaster::with(&queue.path(), &[GRACE, "60"]);
     let streams: Vec<TcpStream> = (0..CLIENTS).map(|_| shake_hands(broadcaster.address())).collect();
     let ready = Barrier::new(2);
     let closed_at: Vec<Instant> = std::thread::scope(|scope| {
@@ -63,7 +63,7 @@ fn clients_are_closed_one_after_the_other_with_1001() {
 #[test]
 fn clients_that_never_answer_do_not_hold_it_longer_than_the_grace() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--shutdown-grace-secs", "0.5"]);
+    let mut broadcaster = Broadcaster::with(&queue.path(), &[GRACE, "0.5"]);
     let mut silent: Vec<TcpStream> = (0..20).map(|_| shake_hands(broadcaster.address())).collect();
     broadcaster.stop();
     for stream in &mut silent {
@@ -75,7 +75,7 @@ fn clients_that_never_answer_do_not_hold_it_longer_than_the_grace() {
 fn a_second_signal_exits_at_once() {
     for second in [Signal::TERM, Signal::INT] {
         let queue = QueueDir::new();
-        let mut broadcaster = Broadcaster::with(&queue.path(), &["--shutdown-grace-secs", "3600"]);
+        let mut broadcaster = Broadcaster::with(&queue.path(), &[GRACE, "3600"]);
         let silent = shake_hands(broadcaster.address());
         broadcaster.signal(Signal::TERM);
         broadcaster.await_log("stopping, a second signal exits at once");
@@ -101,7 +101,7 @@ fn a_signal_before_the_start_is_complete_or_while_standing_by_ends_well() {
 #[test]
 fn new_connections_are_refused_once_it_stops_and_nobody_takes_over() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--shutdown-grace-secs", "3600"]);
+    let mut broadcaster = Broadcaster::with(&queue.path(), &[GRACE, "3600"]);
     let address = broadcaster.address();
     let silent = shake_hands(address);
     broadcaster.signal(Signal::TERM);

@@ -1,0 +1,153 @@
+//! The handler calls that have not returned: started, continued, looked at when they have run, and let go.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use server::Disconnect;
+
+use super::{EventLoop, Handler};
+use crate::client::Client;
+use crate::exception::{self, Leaving};
+use crate::globals::GLOBALS;
+use crate::incidents::without_query;
+
+impl EventLoop {
+    pub(super) fn start_handler(&self, client: Arc<Client>) -> Result<(), Leaving> {
+        let globals = GLOBALS.get();
+        let callable = globals.handler(&client.path).or_else(|| globals.handler(without_query(&client.path)));
+        let Some(callable) = callable.filter(|_| !self.stop_requested.get()) else {
+            client.finish_handling(self.relay);
+            return Ok(());
+        };
+        if !self.limits.allow(self.handlers.borrow().len()) {
+            client.finish_handling(false);
+            client.close(Disconnect::Overloaded);
+            return exception::settle();
+        }
+        let object = self.object(&client);
+        let Some(fiber) = self.methods.make(&callable) else {
+            client.finish_handling(self.relay);
+            return exception::settle();
+        };
+        let running = fiber.share();
+        let handler = self.handlers.borrow_mut().insert(Handler { fiber, client, is_parked: Cell::new(false) });
+        self.current.set(handler);
+        running.start(&object);
+        drop((object, callable));
+        let refused = exception::is_pending() && !exception::is_script_ending() && {
+            let mut is_started = true;
+            exception::aside(|| is_started = running.is_started());
+            !is_started
+        };
+        drop(running);
+        if refused {
+            exception::discard();
+            return self.refuse(handler);
+        }
+        self.after(handler)
+    }
+
+    /// Sends a client away whose handler could not be started.
+    fn refuse(&self, handler: usize) -> Result<(), Leaving> {
+        let handler = self.handlers.borrow_mut().try_remove(handler);
+        if let Some(handler) = handler {
+            handler.client.finish_handling(false);
+            handler.client.close(Disconnect::Overloaded);
+            drop(handler.fiber);
+        }
+        self.limits.report(self.handlers.borrow().len(), "the system has no memory for the stack of another");
+        exception::settle()
+    }
+
+    /// Looks at a handler that has run.
+    fn after(&self, handler: usize) -> Result<(), Leaving> {
+        exception::settle()?;
+        if self.serving.is_inherited() {
+            // A fork that did not end in the handler has no server: `start()` returns in it.
+            return Err(Leaving);
+        }
+        let fiber = {
+            let handlers = self.handlers.borrow();
+            let Some(handler) = handlers.get(handler).filter(|handler| !handler.is_parked.get()) else { return Ok(()) };
+            handler.fiber.share()
+        };
+        if fiber.is_terminated() {
+            drop(fiber);
+            self.remove(handler);
+            return exception::settle();
+        }
+        if fiber.is_suspended() {
+            self.yielded.borrow_mut().push_back(handler);
+        }
+        Ok(())
+    }
+
+    fn remove(&self, handler: usize) {
+        let handler = self.handlers.borrow_mut().try_remove(handler);
+        if let Some(handler) = handler {
+            handler.client.finish_handling(self.relay);
+            drop(handler.fiber);
+        }
+    }
+
+    pub(super) fn continue_ready(&self) -> Result<(), Leaving> {
+        // What becomes ready meanwhile has its turn after the incidents.
+        for _ in 0..self.parking.ready_len() {
+            let Some(id) = self.parking.next_ready() else { break };
+            let Some(parked) = self.parking.find(id) else { continue };
+            let fiber = self.handlers.borrow().get(parked.handler).map(|handler| handler.fiber.share());
+            self.current.set(parked.handler);
+            self.continued.set(Some(id));
+            match (parked.inside, fiber) {
+                (Some(context), _) => context.switch_to(),
+                (None, Some(fiber)) => fiber.resume(),
+                (None, None) => continue,
+            }
+            self.after(parked.handler)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn continue_yielded(&self) -> Result<(), Leaving> {
+        let count = self.yielded.borrow().len();
+        for _ in 0..count {
+            let Some(handler) = self.yielded.borrow_mut().pop_front() else { break };
+            let fiber = {
+                let handlers = self.handlers.borrow();
+                let found = handlers.get(handler).filter(|handler| !handler.is_parked.get());
+                let Some(found) = found else { continue };
+                found.fiber.share()
+            };
+            if fiber.is_suspended() {
+                self.current.set(handler);
+                fiber.resume();
+                drop(fiber);
+                self.after(handler)?;
+            } else {
+                // Somebody else has continued it.
+                self.strays.borrow_mut().push(handler);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn look_after_strays(&self) {
+        let strays = self.strays.take();
+        for handler in strays {
+            let fiber = self.handlers.borrow().get(handler).map(|handler| handler.fiber.share());
+            let Some(fiber) = fiber else { continue };
+            let is_parked = self.handlers.borrow().get(handler).is_some_and(|handler| handler.is_parked.get());
+            if is_parked {
+                continue;
+            }
+            if fiber.is_terminated() {
+                drop(fiber);
+                self.remove(handler);
+            } else if fiber.is_suspended() {
+                self.yielded.borrow_mut().push_back(handler);
+            } else {
+                self.strays.borrow_mut().push(handler);
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What waits: `read()` and the sleeps leave the running code until somebody continues it, wherever in a handler they are
+//! called.
+
+use std::time::Instant;
+
+use super::{EventLoop, Handler, Parked, YIELD_PAUSE};
+use crate::client::{Client, Next};
+use crate::exception;
+use crate::fiber::{self, Context};
+use crate::parking::ParkId;
+use crate::signals;
+
+impl EventLoop {
+    /// Waits for a client's next message.
+    pub(crate) fn next_message(&self, client: &Client) -> Next {
+        loop {
+            match client.next(None) {
+                Next::Wait => {}
+                found => return found,
+            }
+            if !self.can_park() {
+                return self.block_for_message(client);
+            }
+            let id = self.park();
+            match client.next(Some(id)) {
+                Next::Wait => {
+                    self.suspend(id);
+                    client.forget_reader(id);
+                    self.parking.leave(id);
+                }
+                found => {
+                    self.parking.leave(id);
+                    return found;
+                }
+            }
+            if exception::is_pending() {
+                return Next::End;
+            }
+        }
+    }
+
+    /// Waits for a time; others go on meanwhile. Returns early when the server stops or an exception is pending. False if
+    /// the running code cannot be left here.
+    pub(crate) fn wait_until(&self, time: Instant) -> bool {
+        if !self.can_park() {
+            return false;
+        }
+        let id = self.park();
+        self.parking.wake_at(time, id);
+        let was_stopping = self.stop_requested.get();
+        loop {
+            self.suspend(id);
+            let early = Instant::now() < time && was_stopping == self.stop_requested.get();
+            if exception::is_pending() || !early || self.parking.find(id).is_none() {
+                break;
+            }
+        }
+        self.parking.leave(id);
+        true
+    }
+
+    fn can_park(&self) -> bool {
+        fiber::can_switch() && Context::current() != self.context && !self.serving.is_inherited()
+    }
+
+    /// Prepares to leave the running code. Must be followed by [`Self::suspend`] or `leave`.
+    fn park(&self) -> ParkId {
+        let handler = self.current.get();
+        let active = fiber::active();
+        let handlers = self.handlers.borrow();
+        let is_active = |handler: &Handler| std::ptr::eq(handler.fiber.address(), active);
+        let parked = if handlers.get(handler).is_some_and(is_active) {
+            Parked { handler, inside: None }
+        } else if let Some((handler, _)) = handlers.iter().find(|(_, handler)| is_active(handler)) {
+            Parked { handler, inside: None }
+        } else {
+            Parked { handler, inside: Some(Context::current()) }
+        };
+        self.parking.park(parked)
+    }
+
+    /// Leaves the running code until somebody continues it: the loop, or the script itself.
+    fn suspend(&self, id: ParkId) {
+        let Some(parked) = self.parking.find(id) else { return };
+        if parked.inside.is_some() {
+            // A Fiber of the script's own, inside of the handler. The whole handler waits.
+            self.context.switch_to();
+        } else {
+            self.set_parked(parked.handler, true);
+            self.methods.suspend();
+            self.set_parked(parked.handler, false);
+        }
+        if self.continued.replace(None) != Some(id) {
+            self.strays.borrow_mut().push(parked.handler);
+        }
+    }
+
+    fn set_parked(&self, handler: usize, is_parked: bool) {
+        if let Some(handler) = self.handlers.borrow().get(handler) {
+            handler.is_parked.set(is_parked);
+        }
+    }
+
+    /// Waits for a message where the running code cannot be left: in a signal handler, or in code that the loop itself has
+    /// called. Nobody else goes on meanwhile.
+    fn block_for_message(&self, client: &Client) -> Next {
+        loop {
+            match client.next(None) {
+                Next::Wait => {}
+                found => return found,
+            }
+            let mask = signals::block();
+            if !signals::is_interrupted() {
+                // It is told by nobody, so it looks again and again.
+                signals::sleep(self.shared.incidents.doorbell(), Some(YIELD_PAUSE), &mask);
+            }
+            signals::unblock(&mask);
+            signals::handle_interrupt(&self.methods);
+            if exception::is_pending() || self.serving.is_inherited() {
+                return Next::End;
+            }
+        }
+    }
+}

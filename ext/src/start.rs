@@ -1,0 +1,122 @@
+//! `WebSocketServer::start()`: from what the script has set to a server that runs, and back.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use ext_php_rs::types::Zval;
+use ext_php_rs::zend::ExecuteData;
+use server::Config;
+use server::config::Settings;
+use server::origin::Rule;
+use server::server::BindError;
+
+use crate::event_loop::EventLoop;
+use crate::exception::{self, guard};
+use crate::fiber;
+use crate::globals::{GLOBALS, Globals};
+use crate::incidents::Shared;
+use crate::serving::Serving;
+use crate::zend;
+
+/// How long clients may take to answer a close frame when the server stops.
+const SHUTDOWN_GRACE_SECS: f64 = 2.0;
+/// The log holds at least two of the largest events.
+const MIN_LOG_BYTES: usize = 16 * 1024 * 1024;
+
+/// `start()`: blocks until `stop()`.
+pub(crate) extern "C" fn start(_call: &mut ExecuteData, returned: &mut Zval) {
+    returned.set_null();
+    guard(|| {
+        let globals = GLOBALS.get();
+        if let Some(event_loop) = globals.event_loop() {
+            if !event_loop.is_running() {
+                exception::throw("The WebSocket server is still stopping: start it again when start() has returned");
+            }
+            return;
+        }
+        if !zend::is_command_line() {
+            exception::throw(
+                "WebSocketServer::start() runs until it is stopped and works only in a script of the command line; \
+                 in a web request use WebSocketServer::queueEvent()",
+            );
+            return;
+        }
+        if !fiber::can_switch() {
+            exception::throw("WebSocketServer::start() cannot run in a signal handler or while objects are destroyed");
+            return;
+        }
+        let Some(event_loop) = build(globals) else { return };
+        let running = Rc::new(event_loop);
+        globals.set_event_loop(Some(running.clone()));
+        let host = globals.server.borrow().host.clone();
+        zend::print(&format!("WebSocket server started on ws://{host}:{}\n", running.serving.address.port()));
+        let _ = exception::settle().and_then(|()| running.run());
+        // From here on PHP code finds no server: what still waits is unwound.
+        globals.set_event_loop(None);
+        let mut outcome = Ok(());
+        exception::aside(|| outcome = running.finish());
+        if let Err(error) = outcome
+            && !exception::is_pending()
+        {
+            exception::throw_with_cause("The WebSocket server has failed", &error.to_string());
+        }
+    });
+}
+
+/// Starts the server. None if that is not possible, and an exception says why.
+fn build(globals: &Globals) -> Option<EventLoop> {
+    let (host, port) = {
+        let settings = globals.server.borrow();
+        (settings.host.clone(), settings.port.clone())
+    };
+    let refuse =
+        |cause: &str| exception::throw_with_cause(&format!("Failed to bind WebSocket to {host}:{port}"), cause);
+    let Ok(number) = port.trim().parse::<u16>() else {
+        refuse("the port must be a number from 0 to 65535");
+        return None;
+    };
+    let started = configure(globals, host.clone(), number).and_then(|config| {
+        let shared = Arc::new(Shared::new(globals.handler_paths()).map_err(BindError::from)?);
+        Ok((Serving::start(config, &shared)?, shared))
+    });
+    match started {
+        Ok((serving, shared)) => Some(EventLoop::new(serving, shared, globals.client_relay.get())),
+        Err(StartError::Bind(BindError::Listen { cause, .. })) => {
+            refuse(&cause.to_string());
+            None
+        }
+        Err(error) => {
+            exception::throw(&format!("Failed to start the WebSocket server: {error}"));
+            None
+        }
+    }
+}
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Config(#[from] server::config::ConfigError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+}
+
+fn configure(globals: &Globals, host: String, port: u16) -> Result<Config, StartError> {
+    let max_event_bytes = globals.max_event_bytes.get();
+    let settings = Settings {
+        queue: globals.server.borrow().queue.clone(),
+        host: Some(host),
+        port: Some(port),
+        // As the original: any page on any path.
+        allowed_origins: Some(vec![Rule::Any]),
+        max_event_bytes: Some(max_event_bytes as u64),
+        log_bytes: Some(MIN_LOG_BYTES.max(max_event_bytes.saturating_mul(2))),
+        max_connections: Some(globals.max_connections.get()),
+        max_message_bytes: Some(globals.max_message_bytes.get()),
+        max_outbox_bytes: Some(globals.max_outbox_bytes.get()),
+        relay_client_events: Some(globals.client_relay.get()),
+        shutdown_grace_secs: Some(SHUTDOWN_GRACE_SECS),
+        ..Settings::default()
+    };
+    Ok(settings.resolve()?)
+}
