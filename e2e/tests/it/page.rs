@@ -29,7 +29,7 @@ async fn a_click_calls_the_api_and_its_event_arrives() {
             page.click("#own summary").await;
         }
         page.click(button).await;
-        page.wait_for(&format!("document.querySelector('#events li .name').innerText === '{event}'")).await;
+        page.wait_for(&format!("document.querySelector('#events li .name')?.innerText === '{event}'")).await;
     }
     assert_eq!(page.text("#received").await, "6");
     assert_eq!(page.evaluate("document.querySelectorAll('#events .took').length").await, 6);
@@ -137,6 +137,30 @@ async fn it_connects_again_when_the_broadcaster_is_back() {
 }
 
 #[tokio::test]
+async fn a_list_of_orders_that_comes_late_hides_no_newer_order() {
+    let shown = Shown::start(DESKTOP).await;
+    let mut page = shown.page;
+    page.evaluate(
+        "window.list = new Promise((resolve) => {
+             const now = window.fetch;
+             window.fetch = async (...request) => {
+                 const answer = await now(...request);
+                 if (request.length === 1) await new Promise((goOn) => window.late = () => { goOn(); resolve(); });
+                 return answer;
+             };
+         }), void loadOrders()",
+    )
+    .await;
+    page.wait_for("window.late").await;
+    page.click("#create").await;
+    page.wait_for("!document.querySelector('#update').disabled").await;
+
+    page.evaluate("late(), list.then(() => new Promise((drawn) => setTimeout(drawn)))").await;
+    assert_eq!(page.evaluate("orderIds").await, serde_json::json!([1]));
+    assert_eq!(page.evaluate("document.querySelector('#update').disabled").await, false);
+}
+
+#[tokio::test]
 async fn refusals_of_the_api_are_shown() {
     let shown = Shown::start(DESKTOP).await;
     let mut page = shown.page;
@@ -148,7 +172,7 @@ async fn refusals_of_the_api_are_shown() {
     page.click("#create").await;
     page.wait_for("!document.querySelector('#update').disabled").await;
     page.evaluate("fetch('api/orders/1', { method: 'DELETE' }).then(() => orderIds.push(1))").await;
-    page.wait_for("document.querySelector('#events li .name').innerText === 'order.deleted'").await;
+    page.wait_for("document.querySelector('#events li .name')?.innerText === 'order.deleted'").await;
     page.evaluate("orderIds.push(1), showOrder()").await;
     page.click("#update").await;
     page.wait_for("document.querySelector('#problem').innerText.includes('there is no order 1')").await;
