@@ -1,6 +1,6 @@
 //! The consumer's end: which entries wait, in which order, and what becomes of each.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -49,9 +49,11 @@ pub struct Reader {
     directory: OwnedFd,
     _lock: OwnedFd,
     options: ReaderOptions,
-    /// Listed and not yet scanned, oldest first.
-    index: VecDeque<Indexed>,
-    /// Scanned, and neither acked nor rejected: a listing must not find them again.
+    /// Found and not yet scanned, oldest first.
+    index: BTreeSet<Indexed>,
+    /// There may be entries that the index lacks and that nobody will tell of: only a listing finds them.
+    lost_track: bool,
+    /// Scanned, and neither acked nor rejected: they must not be found again.
     outstanding: HashSet<EntryName>,
     /// Seen by the latest listing, but too new for it to be sure that nothing older is missing.
     unsettled: HashSet<EntryName>,
@@ -79,7 +81,8 @@ impl Reader {
             directory,
             _lock: lock,
             options,
-            index: VecDeque::new(),
+            index: BTreeSet::new(),
+            lost_track: true,
             outstanding: HashSet::new(),
             unsettled: HashSet::new(),
             buffer: Vec::new(),
@@ -96,8 +99,8 @@ impl Reader {
         &self.path
     }
 
-    /// Returns the next entries in the order of queueing: at most `max_entries`, and no more once they have reached
-    /// `max_bytes`. Empty means that none waits.
+    /// Lists the directory if everything that was found before is scanned, and returns the next entries in the order of
+    /// queueing: at most `max_entries`, and no more once they have reached `max_bytes`. Empty means that none waits.
     ///
     /// Each must be [acked](Self::ack) or [rejected](Self::reject); until then it is not returned again. A file that does
     /// not parse yet is left for a later scan until its grace is over.
@@ -105,34 +108,48 @@ impl Reader {
     /// # Errors
     /// When the directory or a file in it cannot be read. Nothing is lost: a later scan begins where this one ended.
     pub fn scan(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
-        if self.index.is_empty() {
+        self.lose_track();
+        self.scan_followed(max_entries, max_bytes)
+    }
+
+    /// The same for a caller that [follows](Self::follow) the directory: lists it only if that is needed.
+    ///
+    /// # Errors
+    /// Those of [`scan`](Self::scan).
+    pub fn scan_followed(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
+        if self.index.is_empty() && (self.lost_track || !self.unsettled.is_empty()) {
             self.list()?;
             if self.index.is_empty() && !self.unsettled.is_empty() {
                 self.list()?; // Whatever the first listing found is settled now.
             }
         }
-        let (mut entries, mut bytes) = (Vec::new(), 0);
-        while entries.len() < max_entries && bytes < max_bytes {
-            let Some(indexed) = self.index.pop_front() else { break };
-            match read_entry(self.directory.as_fd(), &indexed.name, &self.options, &mut self.buffer) {
-                Ok(Content::Gone | Content::Incomplete) => {}
-                Ok(Content::Read(event)) => {
-                    // A message has keys that a short entry may lack.
-                    bytes += self.buffer.len() as u64 + 64;
-                    self.outstanding.insert(indexed.name.clone());
-                    entries.push(Entry { name: indexed.name, event });
-                }
-                Err(errno) => {
-                    let path = self.path.join(indexed.name.as_os_str());
-                    self.index.push_front(indexed);
-                    if entries.is_empty() {
-                        return Err(ScanError { path, cause: errno.into() });
-                    }
-                    break;
-                }
-            }
+        self.take(max_entries, max_bytes)
+    }
+
+    /// Takes note of a file that has appeared or was completed, so that no listing is needed to find it.
+    ///
+    /// Every such file has to be told of, in the order of their appearance, beginning before the first scan; whoever
+    /// missed some calls [`lose_track`](Self::lose_track) before going on.
+    pub fn follow(&mut self, file: &OsStr) {
+        // What came in between must not be overtaken; the next listing has this file as well.
+        if self.lost_track || !layout::is_entry(file) {
+            return;
         }
-        Ok(entries)
+        if self.index.len() >= self.options.index_entries {
+            self.lose_track();
+            return;
+        }
+        let name = EntryName::new(file);
+        self.unsettled.remove(&name);
+        if !self.outstanding.contains(&name) {
+            let queued_at = self.queued_at(&name);
+            self.index.insert(Indexed { queued_at, name });
+        }
+    }
+
+    /// Notes that files may have appeared that were not told of: the directory is listed before anything newer is read.
+    pub fn lose_track(&mut self) {
+        self.lost_track = true;
     }
 
     /// Deletes an entry that was delivered. One that is gone already counts as deleted.
@@ -170,16 +187,47 @@ impl Reader {
         )
     }
 
+    /// Reads the oldest entries of the index.
+    fn take(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        while entries.len() < max_entries && bytes < max_bytes {
+            let Some(indexed) = self.index.pop_first() else { break };
+            // A file of another producer that was told of twice can be in the index by two times.
+            if self.outstanding.contains(&indexed.name) {
+                continue;
+            }
+            match read_entry(self.directory.as_fd(), &indexed.name, &self.options, &mut self.buffer) {
+                Ok(Content::Gone | Content::Incomplete) => {}
+                Ok(Content::Read(event)) => {
+                    // A message has keys that a short entry may lack.
+                    bytes += self.buffer.len() as u64 + 64;
+                    self.outstanding.insert(indexed.name.clone());
+                    entries.push(Entry { name: indexed.name, event });
+                }
+                Err(errno) => {
+                    let path = self.path.join(indexed.name.as_os_str());
+                    self.index.insert(indexed);
+                    if entries.is_empty() {
+                        return Err(ScanError { path, cause: errno.into() });
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(entries)
+    }
+
     /// Lists the directory into the index.
     ///
     /// A listing shows every file that was there before it began, but of those that appear meanwhile it may show a later
     /// one and miss an earlier one of the same producer. An entry is therefore believed only if it was queued before the
-    /// listing began, or if the previous listing showed it, too.
+    /// listing began, if the previous listing showed it, too, or if it is told of ([`Self::follow`]).
     fn list(&mut self) -> Result<(), ScanError> {
         let began = Now::read().queued_at();
         let unreadable = |errno: Errno| ScanError { path: self.path.clone(), cause: errno.into() };
         let mut settled = Vec::new();
         let mut unsettled = HashSet::new();
+        let mut complete = true;
         for file in Dir::read_from(&self.directory).map_err(unreadable)? {
             let file = file.map_err(unreadable)?;
             let name = OsStr::from_bytes(file.file_name().to_bytes());
@@ -193,24 +241,28 @@ impl Reader {
             if self.outstanding.contains(&name) {
                 continue;
             }
-            let queued_at = match layout::queued_at(name.as_os_str()) {
-                Some(queued_at) => queued_at,
-                None => foreign_queued_at(self.directory.as_fd(), &name, &self.options, &mut self.buffer),
-            };
+            let queued_at = self.queued_at(&name);
             if queued_at < began || self.unsettled.contains(&name) {
                 settled.push(Indexed { queued_at, name });
                 if settled.len() >= 2 * self.options.index_entries {
-                    keep_oldest(&mut settled, self.options.index_entries);
+                    complete &= keep_oldest(&mut settled, self.options.index_entries);
                 }
             } else if unsettled.len() < self.options.index_entries {
                 unsettled.insert(name);
+            } else {
+                complete = false;
             }
         }
-        keep_oldest(&mut settled, self.options.index_entries);
-        settled.sort_unstable();
-        self.index = settled.into();
+        complete &= keep_oldest(&mut settled, self.options.index_entries);
+        self.index = settled.into_iter().collect();
         self.unsettled = unsettled;
+        self.lost_track = !complete;
         Ok(())
+    }
+
+    fn queued_at(&self, name: &EntryName) -> QueuedAt {
+        let foreign = || foreign_queued_at(self.directory.as_fd(), name, &self.options);
+        layout::queued_at(name.as_os_str()).unwrap_or_else(foreign)
     }
 }
 
@@ -318,13 +370,8 @@ fn read_all(file: &OwnedFd, size: usize, buffer: &mut Vec<u8>) -> Result<(), Err
 }
 
 /// When an entry of another producer was queued: what its content says, or else when the file was last written.
-fn foreign_queued_at(
-    directory: BorrowedFd<'_>,
-    name: &EntryName,
-    options: &ReaderOptions,
-    buffer: &mut Vec<u8>,
-) -> QueuedAt {
-    match read_entry(directory, name, options, buffer) {
+fn foreign_queued_at(directory: BorrowedFd<'_>, name: &EntryName, options: &ReaderOptions) -> QueuedAt {
+    match read_entry(directory, name, options, &mut Vec::new()) {
         Ok(Content::Read(Ok(event))) => event.queued_at(),
         _ => None,
     }
@@ -346,9 +393,12 @@ fn age(stat: &Stat) -> Duration {
     modified.and_then(|modified| modified.elapsed().ok()).unwrap_or_default()
 }
 
-fn keep_oldest(indexed: &mut Vec<Indexed>, count: usize) {
-    if indexed.len() > count {
-        indexed.select_nth_unstable(count);
-        indexed.truncate(count);
+/// Drops the newest beyond a count. Returns whether there were none.
+fn keep_oldest(indexed: &mut Vec<Indexed>, count: usize) -> bool {
+    if indexed.len() <= count {
+        return true;
     }
+    indexed.select_nth_unstable(count);
+    indexed.truncate(count);
+    false
 }

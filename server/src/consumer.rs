@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 use queue::{Entry, EntryError, EntryName, Failed, OpenError, Reader, ReaderOptions};
 use tracing::{info, trace, warn};
 
-use crate::hub::Hub;
+use crate::hub::{Hub, Reached};
 use crate::log::Position;
 use crate::message;
 use crate::undone::{Deed, Undone};
 use crate::watch::{Doorbell, Watch, wait};
 
-/// Entries that are read before clients get them. Small enough for the first to be on its way soon, large enough that
-/// waking the hub costs nothing.
-const BATCH_ENTRIES: usize = 256;
+/// Entries that are read before clients get them: few enough for the first to be on its way soon, so many that writing
+/// to a thousand clients is worth the while.
+const BATCH_ENTRIES: usize = 1024;
 /// Bytes of entries that are read before clients get them.
 const MAX_BATCH_BYTES: u64 = 1024 * 1024;
 /// Entries that may wait for their ack. What is beyond waits on disk.
@@ -48,6 +48,8 @@ pub(crate) struct Consumer {
     ends: Vec<usize>,
     stop: Stop,
     backoff: Option<Backoff>,
+    /// When the directory is listed although the file system reports every change.
+    listing_due: Instant,
     chores_due: Instant,
     /// Since the failed folder was bounded.
     rejected: usize,
@@ -97,6 +99,7 @@ impl Consumer {
             ends: Vec::new(),
             stop,
             backoff: None,
+            listing_due: Instant::now(),
             chores_due: Instant::now(),
             rejected: 0,
         };
@@ -111,8 +114,8 @@ impl Consumer {
     /// Runs until it is told to stop and every appended entry was acked.
     pub(crate) fn run(mut self) -> io::Result<()> {
         loop {
-            let (written, paced) = (self.hub.progress().written(), self.hub.progress().paced());
-            self.ack(written);
+            let reached = self.hub.progress().reached();
+            self.ack(reached.written);
             self.undone.retry(&mut self.reader);
             let stopping = self.stop.is_requested();
             if stopping && self.outstanding.is_empty() {
@@ -122,21 +125,22 @@ impl Consumer {
             if Instant::now() >= self.chores_due {
                 self.do_chores();
             }
-            let has_room = self.appended.saturating_sub(paced) < self.window
+            // While the hub writes, the next batch gathers in the directory. Reading each file at once would wake both
+            // threads more often and make small writes: 1.7 times the CPU for 1,000 clients that share a core with us.
+            let has_room = self.appended <= reached.offered
+                && self.appended.saturating_sub(reached.paced) < self.window
                 && self.outstanding.len() + self.undone.len() < MAX_OUTSTANDING;
             if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
                 continue;
             }
-            self.wait(written, paced, !stopping && has_room)?;
+            self.wait(reached, !stopping && has_room)?;
         }
     }
 
     /// Scans a batch and appends its frames. Returns whether there may be more.
     fn take_batch(&mut self) -> bool {
-        if let Some(watch) = &self.watch {
-            watch.clear();
-        }
-        let entries = match self.reader.scan(BATCH_ENTRIES, self.window.min(MAX_BATCH_BYTES)) {
+        self.follow();
+        let entries = match self.reader.scan_followed(BATCH_ENTRIES, self.window.min(MAX_BATCH_BYTES)) {
             Ok(entries) => entries,
             Err(error) => {
                 self.on_failure("cannot read the queue", &error);
@@ -167,6 +171,16 @@ impl Consumer {
         found
     }
 
+    /// Tells the reader what appeared. That the file system reports everything is believed for a while only.
+    fn follow(&mut self) {
+        let reader = &mut self.reader;
+        let whole = self.watch.as_ref().is_some_and(|watch| watch.read(|name| reader.follow(name)));
+        if !whole || Instant::now() >= self.listing_due {
+            self.reader.lose_track();
+            self.listing_due = Instant::now() + self.options.scan_interval;
+        }
+    }
+
     fn ack(&mut self, written: Position) {
         while self.outstanding.front().is_some_and(|(end, _)| *end <= written)
             && let Some((_, name)) = self.outstanding.pop_front()
@@ -184,10 +198,10 @@ impl Consumer {
         }
     }
 
-    fn wait(&mut self, written: Position, paced: Position, may_scan: bool) -> io::Result<()> {
+    fn wait(&mut self, reached: Reached, may_scan: bool) -> io::Result<()> {
         let progress = self.hub.progress();
         let awaits_progress = !self.outstanding.is_empty() || !may_scan;
-        if awaits_progress && !progress.await_after(written, paced) {
+        if awaits_progress && !progress.await_more(reached) {
             return Ok(());
         }
         let mut descriptors = vec![self.stop.inner.1.as_fd(), progress.doorbell().as_fd()];
@@ -230,25 +244,26 @@ impl Consumer {
     }
 
     fn start_watch(&mut self) {
-        match Watch::new(self.reader.path()) {
-            Ok(watch) => self.watch = Some(watch),
-            Err(error) => {
-                let interval_ms = self.options.scan_interval.min(UNWATCHED_INTERVAL).as_millis() as u64;
-                warn!(%error, interval_ms, "file system reports no changes (fs.inotify.* limits?), reading the queue by timer");
-                self.watch = None;
-            }
+        if let Err(error) = self.try_watch() {
+            let interval_ms = self.options.scan_interval.min(UNWATCHED_INTERVAL).as_millis() as u64;
+            warn!(%error, interval_ms, "file system reports no changes (fs.inotify.* limits?), reading the queue by timer");
         }
+    }
+
+    fn try_watch(&mut self) -> io::Result<()> {
+        self.watch = None;
+        self.watch = Some(Watch::new(self.reader.path())?);
+        // What appeared before is not reported.
+        self.reader.lose_track();
+        Ok(())
     }
 
     /// What has to be done now and then.
     fn do_chores(&mut self) {
         self.chores_due = Instant::now() + CHORE_INTERVAL;
         self.rejected = 0;
-        if self.watch.is_none()
-            && let Ok(watch) = Watch::new(self.reader.path())
-        {
+        if self.watch.is_none() && self.try_watch().is_ok() {
             info!("file system reports changes again");
-            self.watch = Some(watch);
         }
         let trimmed = Failed::open(self.reader.path()).and_then(|failed| match failed {
             Some(failed) => failed.trim(self.options.failed_max_entries, self.options.failed_max_age),

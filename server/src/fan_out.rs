@@ -385,7 +385,7 @@ impl<A: Application> FanOut<A> {
             }
         }
         self.log.release(written);
-        self.hub.progress().publish(written, paced);
+        self.hub.progress().publish(head, written, paced);
     }
 
     /// Looks after clients that say nothing, read nothing, or do not leave.

@@ -84,20 +84,36 @@ pub(crate) struct Shared {
     progress: Progress,
 }
 
-/// How far the sessions have come, for whoever feeds the hub.
+/// How far the hub has come, for whoever feeds it.
 #[derive(Debug)]
 pub(crate) struct Progress {
+    offered: AtomicU64,
     written: AtomicU64,
     paced: AtomicU64,
+    /// It came further since the doorbell was last thought of.
+    moved: AtomicBool,
     awaited: AtomicBool,
     doorbell: Doorbell,
+}
+
+/// Positions of the log that are reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// Every session had its turn to write everything before.
+    pub(crate) offered: Position,
+    /// Every session has written everything before, or has ended.
+    pub(crate) written: Position,
+    /// The same, without sessions that take nothing at all: nobody waits for those.
+    pub(crate) paced: Position,
 }
 
 impl Hub {
     pub(crate) fn new(waker: Waker) -> io::Result<Hub> {
         let progress = Progress {
+            offered: AtomicU64::new(0),
             written: AtomicU64::new(0),
             paced: AtomicU64::new(0),
+            moved: AtomicBool::new(false),
             awaited: AtomicBool::new(false),
             doorbell: Doorbell::new()?,
         };
@@ -192,6 +208,11 @@ impl Shared {
         let mut inbox = self.lock();
         empty.head = inbox.head;
         std::mem::swap(&mut *inbox, empty);
+        drop(inbox);
+        if !empty.frames.is_empty() || !empty.commands.is_empty() {
+            // The hub will not sleep soon.
+            self.progress.tell();
+        }
     }
 
     /// Announces that the hub's thread is going to sleep. Returns false if something has come in meanwhile.
@@ -200,7 +221,9 @@ impl Shared {
         let inbox = self.lock();
         let empty = inbox.frames.is_empty() && inbox.commands.is_empty();
         drop(inbox);
-        if !empty {
+        if empty {
+            self.progress.tell();
+        } else {
             self.asleep.store(false, Ordering::SeqCst);
         }
         empty
@@ -224,35 +247,43 @@ impl Shared {
 }
 
 impl Progress {
-    /// The position up to which every session has written, or has ended.
-    pub(crate) fn written(&self) -> Position {
-        self.written.load(Ordering::SeqCst)
+    pub(crate) fn reached(&self) -> Reached {
+        Reached {
+            offered: self.offered.load(Ordering::SeqCst),
+            written: self.written.load(Ordering::SeqCst),
+            paced: self.paced.load(Ordering::SeqCst),
+        }
     }
 
-    /// The same, without sessions that take nothing at all: nobody waits for those.
-    pub(crate) fn paced(&self) -> Position {
-        self.paced.load(Ordering::SeqCst)
-    }
-
-    /// Asks for the doorbell to ring at the next progress after the given one. Returns false if there is some already.
-    pub(crate) fn await_after(&self, written: Position, paced: Position) -> bool {
+    /// Asks for the doorbell to ring when more is reached than the given. Returns false if that is so already.
+    pub(crate) fn await_more(&self, than: Reached) -> bool {
         self.awaited.store(true, Ordering::SeqCst);
-        let same = self.written() == written && self.paced() == paced;
+        let same = self.reached() == than;
         if !same {
             self.awaited.store(false, Ordering::SeqCst);
         }
         same
     }
 
-    /// Rings when the awaited progress was made.
+    /// Rings when more is reached, at most once in a turn of the hub.
     pub(crate) fn doorbell(&self) -> &Doorbell {
         &self.doorbell
     }
 
-    pub(crate) fn publish(&self, written: Position, paced: Position) {
-        let before = self.written.swap(written, Ordering::SeqCst);
-        let paced_before = self.paced.swap(paced, Ordering::SeqCst);
-        if (before != written || paced_before != paced) && self.awaited.swap(false, Ordering::SeqCst) {
+    pub(crate) fn publish(&self, offered: Position, written: Position, paced: Position) {
+        self.note(&self.offered, offered);
+        self.note(&self.written, written);
+        self.note(&self.paced, paced);
+    }
+
+    fn note(&self, what: &AtomicU64, position: Position) {
+        if what.swap(position, Ordering::SeqCst) != position {
+            self.moved.store(true, Ordering::SeqCst);
+        }
+    }
+
+    fn tell(&self) {
+        if self.moved.swap(false, Ordering::SeqCst) && self.awaited.swap(false, Ordering::SeqCst) {
             self.doorbell.ring();
         }
     }

@@ -1,15 +1,19 @@
-//! How the consumer learns that something happened: the file system's hint, doorbells of other threads, and a timer. A
-//! hint may be missing or wrong; the scan that follows is the truth.
+//! How the consumer learns that something happened: the file system's reports, doorbells of other threads, and a timer.
 
+use std::ffi::OsStr;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fs::inotify;
 use rustix::io::Errno;
+
+/// Bytes of reports that are read at once: some 1,000 names.
+const REPORTS: usize = 64 * 1024;
 
 /// Tells of files that appear in one directory.
 #[derive(Debug)]
@@ -25,24 +29,33 @@ impl Watch {
     pub(crate) fn new(directory: &Path) -> io::Result<Watch> {
         let inotify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
         // An entry of ours appears (CREATE, or MOVED_TO by rename); one of another producer is complete when it is closed.
-        let hints = inotify::WatchFlags::CREATE
+        let reports = inotify::WatchFlags::CREATE
             | inotify::WatchFlags::MOVED_TO
             | inotify::WatchFlags::CLOSE_WRITE
             | inotify::WatchFlags::DELETE_SELF
             | inotify::WatchFlags::MOVE_SELF
             | inotify::WatchFlags::ONLYDIR;
-        inotify::add_watch(&inotify, directory, hints)?;
+        inotify::add_watch(&inotify, directory, reports)?;
         Ok(Watch { inotify })
     }
 
-    /// Forgets the hints that have come so far. Call it before the scan that they ask for.
-    pub(crate) fn clear(&self) {
-        let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
-        while let Ok((read, _)) = rustix::io::read(&self.inotify, &mut buffer) {
-            if read.is_empty() {
+    /// Reads a portion of what was reported: names in the order in which the files appeared. Returns whether the report is
+    /// whole; the kernel drops what finds no place (fs.inotify.max_queued_events).
+    pub(crate) fn read(&self, mut appeared: impl FnMut(&OsStr)) -> bool {
+        let mut buffer = [MaybeUninit::<u8>::uninit(); REPORTS];
+        let mut reports = inotify::Reader::new(&self.inotify, &mut buffer);
+        let mut whole = true;
+        // The only failure is that there is nothing to read.
+        while let Ok(report) = reports.next() {
+            whole &= !report.events().contains(inotify::ReadFlags::QUEUE_OVERFLOW);
+            if let Some(name) = report.file_name() {
+                appeared(OsStr::from_bytes(name.to_bytes()));
+            }
+            if reports.is_buffer_empty() {
                 break;
             }
         }
+        whole
     }
 }
 

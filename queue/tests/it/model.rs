@@ -1,6 +1,8 @@
-//! Random enqueues of both producers, scans, acks, rejects, retries and crashes against a model in memory.
+//! Random enqueues of both producers, scans, acks, rejects, retries and crashes against a model in memory. What appears is
+//! reported late, in part, or not at all, as a file system does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ffi::OsString;
 use std::time::SystemTime;
 
 use proptest::prelude::*;
@@ -13,7 +15,10 @@ enum Step {
     Enqueue,
     EnqueueInPlace,
     EnqueueGarbage,
+    Report(usize),
+    LoseReports,
     Scan(usize),
+    ScanFollowed(usize),
     AckOldest,
     AckNewest,
     Reject,
@@ -26,7 +31,10 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Enqueue),
         2 => Just(Step::EnqueueInPlace),
         1 => Just(Step::EnqueueGarbage),
-        3 => (1..6usize).prop_map(Step::Scan),
+        4 => (1..6usize).prop_map(Step::Report),
+        1 => Just(Step::LoseReports),
+        1 => (1..6usize).prop_map(Step::Scan),
+        4 => (1..6usize).prop_map(Step::ScanFollowed),
         3 => Just(Step::AckOldest),
         1 => Just(Step::AckNewest),
         1 => Just(Step::Reject),
@@ -47,6 +55,8 @@ proptest! {
         let mut waiting: BTreeMap<usize, ()> = BTreeMap::new();
         let mut outstanding: Vec<(usize, Entry)> = Vec::new();
         let (mut next, mut failed) = (0, 0);
+        // Files that appeared and were not told of yet.
+        let mut reports: VecDeque<OsString> = VecDeque::new();
         // Events in `failed`, and those that were there: they come when they are put back, whatever came meanwhile.
         let mut put_aside: Vec<(usize, EntryName)> = Vec::new();
         let mut late = BTreeSet::new();
@@ -54,7 +64,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Enqueue => {
-                    queue.enqueue(next);
+                    reports.push_back(queue.enqueue_told(next));
                     waiting.insert(next, ());
                     next += 1;
                 }
@@ -62,7 +72,9 @@ proptest! {
                     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
                     let queued_at = format!("{}.{:06}", now.as_secs(), now.subsec_micros());
                     let content = format!(r#"{{"event":"numbered","payload":{next},"queued_at":{queued_at}}}"#);
-                    queue.write(&format!("{}.1_{next:013x}.json", now.as_secs()), content);
+                    let path = queue.write(&format!("{}.1_{next:013x}.json", now.as_secs()), content);
+                    // As it is created, and as it is closed.
+                    reports.extend([path.file_name().unwrap().to_owned(), path.file_name().unwrap().to_owned()]);
                     waiting.insert(next, ());
                     next += 1;
                 }
@@ -70,10 +82,19 @@ proptest! {
                     make_old(&queue.write(&format!("garbage-{next}.json"), "{"));
                     next += 1;
                 }
-                Step::Scan(limit) => {
+                Step::Report(count) => {
+                    reports.drain(..count.min(reports.len())).for_each(|name| reader.follow(&name));
+                }
+                Step::LoseReports => {
+                    reports.clear();
+                    reader.lose_track();
+                }
+                Step::Scan(limit) | Step::ScanFollowed(limit) => {
                     let before = outstanding.last().map(|(number, _)| *number);
                     let mut previous = None;
-                    for entry in reader.scan(limit, u64::MAX).unwrap() {
+                    let followed = matches!(step, Step::ScanFollowed(_));
+                    let scanned = if followed { reader.scan_followed(limit, u64::MAX) } else { reader.scan(limit, u64::MAX) };
+                    for entry in scanned.unwrap() {
                         match &entry.event {
                             Ok(event) => {
                                 let number: usize = event.payload_json().parse().unwrap();
@@ -106,6 +127,7 @@ proptest! {
                 Step::Retry => {
                     if let Some((number, name)) = put_aside.pop() {
                         Failed::open(&queue.path()).unwrap().unwrap().retry(&name).unwrap();
+                        reports.push_back(name.as_os_str().to_owned());
                         waiting.insert(number, ());
                         late.insert(number);
                         failed -= 1;

@@ -172,6 +172,58 @@ fn hidden_and_other_files_are_left_alone() {
 }
 
 #[test]
+fn a_follower_is_told_what_appears_and_lists_only_after_it_lost_track() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    queue.enqueue(0);
+    assert_eq!(payloads(&reader.scan_followed(10, u64::MAX).unwrap()), ["0"], "the first scan lists");
+
+    let name = queue.enqueue_told(1);
+    assert!(reader.scan_followed(10, u64::MAX).unwrap().is_empty(), "nobody told of it");
+    reader.follow(&name);
+    reader.follow(&name);
+    assert_eq!(payloads(&reader.scan_followed(10, u64::MAX).unwrap()), ["1"]);
+    reader.follow(&name);
+    assert!(reader.scan_followed(10, u64::MAX).unwrap().is_empty(), "it is outstanding");
+
+    queue.enqueue(2);
+    reader.lose_track();
+    reader.follow(&queue.enqueue_told(3));
+    assert_eq!(payloads(&reader.scan_followed(10, u64::MAX).unwrap()), ["2", "3"]);
+}
+
+#[test]
+fn a_follower_whose_index_is_full_keeps_the_order() {
+    let queue = Queue::new();
+    let mut reader = queue.reader_with(ReaderOptions { index_entries: 3, ..ReaderOptions::default() });
+    assert!(reader.scan_followed(1, u64::MAX).unwrap().is_empty());
+    let mut seen = Vec::new();
+    for number in 0..10 {
+        reader.follow(&queue.enqueue_told(number));
+        if number % 3 == 2 {
+            seen.extend(payloads(&reader.scan_followed(1, u64::MAX).unwrap()));
+        }
+    }
+    while let Some(payload) = payloads(&reader.scan_followed(1, u64::MAX).unwrap()).pop() {
+        seen.push(payload);
+    }
+    assert_eq!(seen, (0..10).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_file_that_was_told_of_while_it_was_written_is_read_when_it_is_closed() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    assert!(reader.scan_followed(1, u64::MAX).unwrap().is_empty());
+    let path = queue.write("1700000000.5_abc.json", r#"{"event":"x","payl"#);
+    reader.follow(path.file_name().unwrap());
+    assert!(reader.scan_followed(1, u64::MAX).unwrap().is_empty());
+    queue.write("1700000000.5_abc.json", r#"{"event":"x","payload":7,"queued_at":1700000000.5}"#);
+    reader.follow(path.file_name().unwrap());
+    assert_eq!(payloads(&reader.scan_followed(1, u64::MAX).unwrap()), ["7"]);
+}
+
+#[test]
 fn one_reader_owns_a_directory() {
     let queue = Queue::new();
     let reader = queue.reader();

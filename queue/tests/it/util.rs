@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::fs::{File, FileTimes};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -35,7 +36,12 @@ impl Queue {
 
     /// Queues an event whose payload is the number.
     pub(crate) fn enqueue(&self, number: usize) {
-        self.writer().enqueue(br#""numbered""#, number.to_string().as_bytes()).unwrap();
+        self.enqueue_told(number);
+    }
+
+    /// The same; returns the name of the file that appeared.
+    pub(crate) fn enqueue_told(&self, number: usize) -> OsString {
+        self.writer().enqueue(br#""numbered""#, number.to_string().as_bytes()).unwrap().as_os_str().to_owned()
     }
 
     /// Writes a file in place, as a producer without the extension does.

@@ -48,11 +48,10 @@ impl Broadcaster {
     /// Starts with further flags and waits until it listens.
     pub(crate) fn with(queue: &Path, flags: &[&str]) -> Broadcaster {
         let mut command = command(BINARY);
-        let mut arguments = arguments(queue);
-        if flags.contains(&GRACE) {
-            arguments.truncate(arguments.len() - 2);
+        for usual in arguments(queue).chunks(2).filter(|usual| !flags.contains(&usual[0].as_str())) {
+            command.args(usual);
         }
-        command.args(arguments).args(flags);
+        command.args(flags);
         Broadcaster::spawn(command).listening()
     }
 

@@ -1,4 +1,6 @@
-//! A system that has no inotify left for us.
+//! A system that has no inotify left for us, or drops what it should report.
+
+use rustix::process::Signal;
 
 use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
 use crate::queue_dir::QueueDir;
@@ -26,5 +28,31 @@ fn without_inotify_the_directory_is_read_by_timer_and_the_processor_stays_idle()
     until("all are acked", || queue.waiting() == 0);
     broadcaster.assert_idle();
     assert_eq!(broadcaster.log_lines("file system reports no changes").len(), 1);
+    broadcaster.stop();
+}
+
+#[test]
+fn more_changes_than_the_system_reports_are_all_found_in_order() {
+    let queue = QueueDir::in_memory();
+    let reported: usize =
+        std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap().trim().parse().unwrap();
+    let entries = reported + 1000;
+    if entries > 100_000 {
+        return skipped("needs an fs.inotify.max_queued_events that does not take minutes to exceed");
+    }
+    let mut broadcaster = Broadcaster::with(&queue.path(), &["--scan-interval-secs", "3600"]);
+    let mut client = broadcaster.connect();
+    queue.enqueue(0);
+    assert_eq!(client.payload(), "0");
+    broadcaster.signal(Signal::STOP);
+    (1..entries).for_each(|number| drop(queue.enqueue(number)));
+    broadcaster.signal(Signal::CONT);
+    for number in 1..entries {
+        assert_eq!(client.payload(), number.to_string());
+    }
+    // And reports are believed again.
+    queue.enqueue(entries);
+    assert_eq!(client.payload(), entries.to_string());
+    until("all are acked", || queue.waiting() == 0);
     broadcaster.stop();
 }
