@@ -49,7 +49,7 @@ pub struct Settings {
     /// How long a message may wait for one client before that client is disconnected as slow [default: 10]
     #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_SLOW_CLIENT_TIMEOUT_SECS")]
     pub slow_client_timeout_secs: Option<f64>,
-    /// Bytes that may wait for one client alone: pongs and answers [default: 1048576]
+    /// Bytes that may wait for one client alone: pongs and answers; four times that while it reads [default: 1048576]
     #[arg(long, value_name = "BYTES", env = "FASTAPI_WS_MAX_OUTBOX_BYTES")]
     pub max_outbox_bytes: Option<usize>,
     /// Largest message of a client [default: 65536]
@@ -130,7 +130,7 @@ pub struct Limits {
     pub log_bytes: usize,
     /// How long a message may wait for one client.
     pub slow_client_timeout: Duration,
-    /// Bytes that may wait for one client alone.
+    /// Bytes that may wait for one client alone when its socket was offered them; four times that while it goes on reading.
     pub max_outbox_bytes: usize,
     /// Largest message of a client, in bytes.
     pub max_message_bytes: usize,

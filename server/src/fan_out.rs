@@ -22,11 +22,14 @@ use crate::session::{Heard, Session, Written};
 const WAKE: Token = Token(usize::MAX);
 /// How often pings and deadlines are looked at.
 const TICK: Duration = Duration::from_secs(1);
-/// A client that takes nothing for so long is not waited for when the log fills up. It stays until the log has
-/// outgrown it or `slow_client_timeout` is over.
+/// A client that takes nothing for so long is not waited for when the log fills up, and no more than `max_outbox_bytes` may
+/// wait for it alone. It stays until the log has outgrown it or `slow_client_timeout` is over.
 const PACE_PATIENCE: Duration = Duration::from_millis(500);
 /// How often patience is looked at while somebody is behind.
 const PACE_TICK: Duration = Duration::from_millis(100);
+/// How many times `max_outbox_bytes` may wait for a client that goes on reading. What PHP sends in one go is in memory long
+/// before any socket can have taken it.
+const BURST: usize = 4;
 /// Time between the close frames of a server that stops, unless half of its grace is too short for it.
 const CLOSE_SPACING: Duration = Duration::from_millis(1);
 /// How long a client may take to answer our close frame.
@@ -177,7 +180,9 @@ impl<A: Application> FanOut<A> {
         } else {
             touched.iter().for_each(|key| self.write(*key, now));
         }
-        touched.clear();
+        // Only now, so that a burst is no reason to send a client away whose socket takes it.
+        touched.drain(..).for_each(|key| self.bound_outbox(key, now));
+        touched.append(&mut self.touched);
         self.touched = touched;
     }
 
@@ -209,9 +214,9 @@ impl<A: Application> FanOut<A> {
             Command::Send(id, frame) => {
                 if let Some(key) = self.key(id) {
                     self.sessions[key].send(position, frame);
-                    self.touched.push(key);
-                    if self.sessions[key].outbox_len() > self.limits.max_outbox_bytes {
-                        self.disconnect_slow(key, now);
+                    // Of a burst, once.
+                    if self.touched.last() != Some(&key) {
+                        self.touched.push(key);
                     }
                 }
             }
@@ -324,7 +329,17 @@ impl<A: Application> FanOut<A> {
             }
         }
         // A client that pings and does not read the pongs must not fill our memory.
-        if self.sessions.get(key).is_some_and(|session| session.outbox_len() > self.limits.max_outbox_bytes) {
+        self.bound_outbox(key, now);
+    }
+
+    /// Disconnects a client for whom too much waits, although its socket was offered all of it.
+    fn bound_outbox(&mut self, key: usize, now: Instant) {
+        let limit = self.limits.max_outbox_bytes;
+        if self.sessions.get(key).is_some_and(|session| session.outbox_len() > limit) {
+            // A socket that was full has not been offered it yet.
+            self.write(key, now);
+        }
+        if self.sessions.get(key).is_some_and(|session| outbox_is_too_long(session, limit, now)) {
             self.disconnect_slow(key, now);
         }
     }
@@ -406,7 +421,8 @@ impl<A: Application> FanOut<A> {
                 }
                 continue;
             }
-            let stuck = session.blocked && now - session.progressed >= self.limits.slow_client_timeout;
+            let stuck = session.blocked && now - session.progressed >= self.limits.slow_client_timeout
+                || outbox_is_too_long(session, self.limits.max_outbox_bytes, now);
             let unanswered = session.pinged.is_some_and(|pinged| now - pinged >= self.limits.pong_timeout);
             if stuck || session.needs().is_some_and(|position| position < must_have) {
                 slow.push(key);
@@ -428,4 +444,9 @@ impl<A: Application> FanOut<A> {
         }
         self.touched.extend(pinged);
     }
+}
+
+fn outbox_is_too_long(session: &Session, limit: usize, now: Instant) -> bool {
+    let takes = now.duration_since(session.progressed) < PACE_PATIENCE;
+    session.outbox_len() > if takes { limit.saturating_mul(BURST) } else { limit }
 }

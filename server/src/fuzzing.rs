@@ -64,7 +64,7 @@ pub fn session(script: &[u8]) {
             }
             5 => play.broadcast(usize::from(argument) * 64),
             6 => play.session.send(play.log.head(), message::encode_binary(&take(argument)).into()),
-            // The hub neither pings who is leaving, nor gives up on it twice.
+            // The hub pings nobody who is leaving.
             7 if !play.session.is_closing() => play.session.ping(&play.log, play.now),
             7 => {}
             8 if argument & 1 == 0 => play.session.resume(),
@@ -204,5 +204,10 @@ mod tests {
     #[test]
     fn a_client_that_breaks_the_protocol_while_a_message_for_it_alone_waits() {
         session(&[5, 255, 5, 0, 6, 5, 1, 2, 3, 4, 5, 0, 4, 0x25, 1, 2, 3, 7, 4, 7, 4]);
+    }
+
+    #[test]
+    fn a_slow_client_that_is_given_up_on_twice_in_the_middle_of_a_frame() {
+        session(&[5, 252, 8, 3, 9, 7, 9, 1]);
     }
 }

@@ -17,15 +17,26 @@ struct Part {
     after: Position,
     bytes: Box<[u8]>,
     written: usize,
+    /// Its frame's first bytes are out: nothing else may be written before the rest.
+    begun: bool,
 }
 
 impl Outbox {
     /// Adds whole frames that go out when the log's frames before `after` have, and after all earlier parts of that place.
     pub(crate) fn push(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
-        let bytes = bytes.into();
+        self.insert(after, bytes.into(), false);
+    }
+
+    /// Adds the rest of a frame of the log whose first bytes were written. Nothing else may wait.
+    pub(crate) fn push_rest(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
+        debug_assert!(self.parts.is_empty());
+        self.insert(after, bytes.into(), true);
+    }
+
+    fn insert(&mut self, after: Position, bytes: Box<[u8]>, begun: bool) {
         self.bytes += bytes.len();
         let index = self.parts.partition_point(|part| part.after <= after);
-        self.parts.insert(index, Part { after, bytes, written: 0 });
+        self.parts.insert(index, Part { after, bytes, written: 0, begun });
     }
 
     /// Bytes that wait.
@@ -42,6 +53,7 @@ impl Outbox {
     pub(crate) fn advance(&mut self, written: usize) -> bool {
         let Some(part) = self.parts.front_mut() else { return true };
         part.written += written;
+        part.begun |= written > 0;
         self.bytes -= written;
         let complete = part.written == part.bytes.len();
         if complete {
@@ -53,9 +65,14 @@ impl Outbox {
         complete
     }
 
-    /// Tells whether a part was written in part: nothing else may be written before its rest.
+    /// Tells whether a part has begun to be written: nothing else may be written before its rest.
     pub(crate) fn is_mid_part(&self) -> bool {
-        self.parts.front().is_some_and(|part| part.written > 0)
+        self.parts.front().is_some_and(|part| part.begun)
+    }
+
+    /// Tells whether one part is left at most.
+    pub(crate) fn is_last(&self) -> bool {
+        self.parts.len() <= 1
     }
 
     /// Drops what would go out later than at a place.
@@ -114,5 +131,11 @@ mod tests {
         outbox.truncate_unwritten();
         assert_eq!(outbox.next(), Some((0, b"gun".as_slice())));
         assert_eq!(outbox.len(), 3);
+
+        let mut outbox = Outbox::default();
+        outbox.push_rest(7, *b"of the log's frame");
+        outbox.push(7, *b"waiting");
+        outbox.truncate_unwritten();
+        assert_eq!(outbox.next(), Some((7, b"of the log's frame".as_slice())));
     }
 }

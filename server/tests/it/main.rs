@@ -4,6 +4,7 @@
 
 mod application;
 mod broadcast;
+mod burst;
 mod handshake;
 mod protocol;
 mod shutdown;
