@@ -2,16 +2,12 @@
 
 use std::net::SocketAddr;
 
-use futures_util::{SinkExt, StreamExt};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::harness::{
-    Broadcaster, Client, Fpm, Nginx, Php, PhpServer, Process, QueueDir, Signal, example, get, post_json, request,
-    within_deadline,
+    Broadcaster, Client, Fpm, Nginx, Php, PhpServer, Process, QueueDir, Signal, Talker, example, get, post_json,
+    request,
 };
 
 #[tokio::test]
@@ -136,35 +132,6 @@ async fn the_server_example_answers_on_every_route_and_tells_queued_events() {
     assert_eq!(server.exit().await.code(), Some(0));
     assert_eq!(server.stdout().last().unwrap(), "WebSocket server stopped");
     assert_eq!(server.stderr(), [""; 0]);
-}
-
-/// A client that also speaks.
-struct Talker {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-}
-
-impl Talker {
-    async fn connect(address: SocketAddr, path: &str) -> Talker {
-        let opening = tokio_tungstenite::connect_async(format!("ws://{address}{path}"));
-        Talker { socket: within_deadline("a client connects", opening).await.expect("a WebSocket").0 }
-    }
-
-    async fn say(&mut self, text: &str) {
-        self.socket.send(Message::text(text)).await.unwrap();
-    }
-
-    async fn heard(&mut self) -> Value {
-        loop {
-            let next = within_deadline("a message", self.socket.next()).await;
-            if let Message::Text(text) = next.expect("an open connection").expect("a message") {
-                return parsed(&text);
-            }
-        }
-    }
-
-    async fn is_closed(&mut self) -> bool {
-        matches!(within_deadline("the end", self.socket.next()).await, None | Some(Err(_) | Ok(Message::Close(_))))
-    }
 }
 
 async fn changes_are_announced(api: SocketAddr, client: &mut Client) {

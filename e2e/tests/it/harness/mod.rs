@@ -12,6 +12,7 @@ mod php;
 mod php_server;
 mod process;
 mod queue_dir;
+mod talker;
 mod wait;
 
 pub(crate) use broadcaster::{Broadcaster, Standby};
@@ -25,6 +26,7 @@ pub(crate) use php::{Php, example, extension_setting};
 pub(crate) use php_server::PhpServer;
 pub(crate) use process::{Process, Signal};
 pub(crate) use queue_dir::{QueueDir, temporary_directory};
+pub(crate) use talker::Talker;
 pub(crate) use wait::{eventually, within_deadline};
 
 /// An ordinary user and group for what must not run as root; 65534 is "nobody" on every Linux system.

@@ -35,6 +35,11 @@ impl Php {
         Self::spawn(script, queue, args).output().await
     }
 
+    /// The process that runs it.
+    pub(crate) fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     /// Waits for the script's end and returns the lines that it printed.
     pub(crate) async fn output(mut self) -> Vec<String> {
         let status = self.process.exit().await;

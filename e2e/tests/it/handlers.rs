@@ -1,0 +1,68 @@
+//! A PHP script that serves by itself, with `start()`: its handlers wait side by side.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::harness::{Php, QueueDir, Talker, within_deadline};
+
+const LOOPS: usize = 200;
+const TIMERS: usize = 100;
+const IDLE: usize = 200;
+const ROUNDS: usize = 3;
+/// What a server takes at least that answers one loop after the other: each sleeps for 100 ms before it does.
+const ONE_AFTER_THE_OTHER: Duration = Duration::from_millis(100 * (LOOPS * ROUNDS) as u64);
+
+#[tokio::test]
+async fn loops_timers_and_idle_clients_are_served_at_the_same_time() {
+    let queue = QueueDir::new();
+    let mut server = Php::spawn("handlers.php", &queue, [""; 0]);
+    let started = |line: &str| line.strip_prefix("WebSocket server started on ws://")?.parse::<SocketAddr>().ok();
+    let address = server.process().line("it listens", started).await.expect("the server starts");
+    let mut idle = crowd(address, "/", IDLE).await;
+    let mut timers = crowd(address, "/timer", TIMERS).await;
+    let mut loops = crowd(address, "/loop", LOOPS).await;
+
+    // Every client speaks again as soon as it was answered, whether the others were or not.
+    let began = Instant::now();
+    let conversations = loops.iter_mut().enumerate().map(|(number, client)| async move {
+        for round in 0..ROUNDS {
+            let message = format!("{number} in round {round}");
+            client.say(&message).await;
+            assert_eq!(client.heard().await, json!({"event": "answer", "payload": message}));
+        }
+    });
+    within_deadline("all answers", join_all(conversations)).await;
+    let took = began.elapsed();
+    assert!(took < ONE_AFTER_THE_OTHER / 4, "{took:?}");
+
+    // Meanwhile the timers went on, and events reach everybody in between.
+    Php::run("queue_backlog.php", &queue, ["1"]).await;
+    let is_event = |message: &Value| message["event"] == "backlog";
+    for client in &mut timers {
+        let (mut ticks, mut events) = (0, 0);
+        while ticks < 5 || events < 1 {
+            let message = client.heard().await;
+            if is_event(&message) {
+                events += 1;
+            } else {
+                assert_eq!(message, json!({"event": "tick", "payload": ticks}));
+                ticks += 1;
+            }
+        }
+    }
+    for client in idle.iter_mut().chain(&mut loops) {
+        assert!(is_event(&client.heard().await));
+    }
+
+    let _stop = Talker::connect(address, "/stop").await;
+    let all = idle.iter_mut().chain(&mut timers).chain(&mut loops);
+    assert!(join_all(all.map(Talker::close_code)).await.iter().all(|code| *code == 1001));
+    assert_eq!(server.output().await.last().unwrap(), "stopped");
+}
+
+async fn crowd(address: SocketAddr, path: &str, count: usize) -> Vec<Talker> {
+    join_all((0..count).map(|_| Talker::connect(address, path))).await
+}
