@@ -82,15 +82,24 @@ soak: ## Half an hour of mixed load with kills and slow clients (SOAK_MINUTES=N)
 		--ignored --exact soak::mixed_load_with_kills_and_slow_clients --nocapture
 
 .PHONY: valgrind
-valgrind: setup-valgrind build ## Check 100,000 calls of queueEvent for memory errors and leaks
+valgrind: setup-valgrind build ## Check queueEvent and a server for memory errors and leaks
 	php-tests/valgrind $(extension)
+	php-tests/valgrind-server $(extension)
+
+.PHONY: memory
+memory: build ## Check that a server's memory stays flat over 100,000 connections
+	php-tests/memory-server $(extension)
+
+.PHONY: autobahn
+autobahn: setup-autobahn build ## Run the Autobahn test suite against an echo handler in PHP
+	php-tests/autobahn $(extension)
 
 .PHONY: setup
 setup: ## Install what run and test need and the system lacks
 	@setup/install test
 
-.PHONY: setup-run setup-valgrind
-setup-run setup-valgrind: setup-%:
+.PHONY: setup-run setup-valgrind setup-autobahn
+setup-run setup-valgrind setup-autobahn: setup-%:
 	@setup/install $*
 
 .PHONY: clean

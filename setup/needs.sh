@@ -9,12 +9,13 @@
 php=${PHP:-php}
 php_config=${PHP_CONFIG:-php-config}
 
-# Needs by profile. Each profile includes the one before.
+# Needs by profile. Each includes what `run` needs.
 needs_of() {
     case "$1" in
         run) echo cc php php-dev libclang ;;
         test) echo cc php php-dev libclang php-fpm nginx chromium openssl systemd-analyze ;;
         valgrind) echo cc php php-dev libclang valgrind ;;
+        autobahn) echo cc php php-dev libclang python2 ;;
         *) return 1 ;;
     esac
 }
@@ -31,6 +32,7 @@ check() {
         openssl) check_openssl ;;
         systemd-analyze) check_systemd_analyze ;;
         valgrind) check_valgrind ;;
+        python2) check_python2 ;;
     esac
 }
 
@@ -122,6 +124,12 @@ check_systemd_analyze() {
 
 check_valgrind() {
     valgrind --version >/dev/null 2>&1 || fail "no valgrind"
+}
+
+check_python2() {
+    local python
+    python=$(setup/find python2) || fail "no Python 2.7, which the Autobahn test suite is written in" || return
+    "$python" -m pip --version >/dev/null 2>&1 || fail "'$python' has no pip, which fetches the Autobahn test suite"
 }
 
 fail() {
