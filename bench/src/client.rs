@@ -26,6 +26,16 @@ pub(crate) struct Client {
     rest: Vec<u8>,
     /// Off: what it is sent stays in the kernel.
     pub(crate) reads: bool,
+    /// Answers every message with the next.
+    words: Option<Words>,
+}
+
+/// What a client says: the same message again and again, with another number.
+#[derive(Debug)]
+struct Words {
+    frame: Vec<u8>,
+    /// Where the text begins.
+    text: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +65,28 @@ impl Client {
     /// Begins to connect.
     pub(crate) fn connect(address: SocketAddr) -> anyhow::Result<Client> {
         let stream = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
-        Ok(Client { stream, state: State::Connecting, next: 0, rest: Vec::new(), reads: true })
+        Ok(Client { stream, state: State::Connecting, next: 0, rest: Vec::new(), reads: true, words: None })
     }
 
     pub(crate) fn is_open(&self) -> bool {
         self.state == State::Open
+    }
+
+    /// Says something of so many bytes, and again when it has come back.
+    pub(crate) fn converse(&mut self, bytes: usize) -> anyhow::Result<()> {
+        let text = message::text(&message::payload_json(0, bytes), 1_729_000_000);
+        let (frame, text) = frames::encode_client_text(text.as_bytes());
+        self.words = Some(Words { frame, text });
+        self.speak()
+    }
+
+    fn speak(&mut self) -> anyhow::Result<()> {
+        let Some(Words { frame, text }) = &mut self.words else { return Ok(()) };
+        message::stamp(&mut frame[*text..], self.next);
+        // It waits for each before it sends the next: there is room.
+        let written = self.stream.write(frame).context("cannot send a message")?;
+        ensure!(written == frame.len(), "a socket without anything on its way is full");
+        Ok(())
     }
 
     /// Goes on after the kernel said that the socket is ready.
@@ -140,6 +167,7 @@ impl Client {
                     if let Some(latencies) = latencies {
                         latencies.push(now.saturating_sub(message::sent_at(payload)));
                     }
+                    self.speak()?;
                 }
                 frames::PING => drop(self.stream.write(&PONG)),
                 frames::CLOSE => {

@@ -31,6 +31,16 @@ pub(crate) fn first(buffer: &[u8]) -> Option<Frame> {
     (buffer.len() >= frame.bytes()).then_some(frame)
 }
 
+/// A text frame as a client sends it, masked with zeros, and where its text begins.
+pub(crate) fn encode_client_text(text: &[u8]) -> (Vec<u8>, usize) {
+    let mut frame = Vec::new();
+    encode_text(text, &mut frame);
+    frame[1] |= 0x80;
+    let header_bytes = frame.len() - text.len();
+    frame.splice(header_bytes..header_bytes, [0; 4]);
+    (frame, header_bytes + 4)
+}
+
 /// Appends an unmasked text frame, as a server sends it.
 pub(crate) fn encode_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(0x80 | TEXT);
@@ -51,6 +61,18 @@ pub(crate) fn encode_text(text: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_s_frame_is_a_server_s_with_a_mask() {
+        for length in [100, 1000] {
+            let text = vec![b'x'; length];
+            let (mut frame, begin) = encode_client_text(&text);
+            assert_eq!(frame[begin..], text);
+            frame.drain(begin - 4..begin);
+            frame[1] &= 0x7f;
+            assert_eq!(first(&frame).map(Frame::bytes), Some(frame.len()));
+        }
+    }
 
     #[test]
     fn frames_of_every_length_are_found_when_complete() {

@@ -33,6 +33,13 @@ pub(crate) fn text(payload_json: &str, timestamp: u64) -> String {
     format!(r#"{HEAD}{payload_json},"timestamp":{timestamp}}}"#)
 }
 
+/// Gives a message another number and the present time.
+pub(crate) fn stamp(text: &mut [u8], number: u64) {
+    write_digits(&mut text[TO_NUMBER.len()..][..NUMBER_DIGITS], number);
+    let time = TO_NUMBER.len() + NUMBER_DIGITS + TO_TIME.len();
+    write_digits(&mut text[time..][..TIME_DIGITS], monotonic_nanos());
+}
+
 /// Reads a message's number.
 pub(crate) fn number(text: &[u8]) -> anyhow::Result<u64> {
     ensure!(text.len() >= MIN_BYTES, "a message of {} bytes is none of ours", text.len());
@@ -49,6 +56,13 @@ fn digits(text: &[u8]) -> u64 {
     text.iter().fold(0, |value, digit| value * 10 + u64::from(digit.wrapping_sub(b'0')))
 }
 
+fn write_digits(text: &mut [u8], mut value: u64) {
+    for digit in text.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +75,10 @@ mod tests {
             assert_eq!(text.len(), bytes);
             assert_eq!(number(text.as_bytes()).expect("a number"), 42);
             assert!((before..=monotonic_nanos()).contains(&sent_at(text.as_bytes())));
+            let (mut stamped, before) = (text.into_bytes(), monotonic_nanos());
+            stamp(&mut stamped, 43);
+            assert_eq!(number(&stamped).expect("a number"), 43);
+            assert!((before..=monotonic_nanos()).contains(&sent_at(&stamped)));
         }
     }
 }

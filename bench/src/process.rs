@@ -72,6 +72,19 @@ impl Process {
         Ok(Process { child, address, feed: None })
     }
 
+    /// Starts a PHP script that serves, with the extension.
+    pub(crate) fn php(cores: Cores, php: &str, extension: &Path, script: &Path) -> anyhow::Result<Process> {
+        let mut command = Command::new(php);
+        command.args(["-n", "-d"]).arg(format!("extension={}", extension.display())).arg(script);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = cores.on_server(|| command.spawn().with_context(|| format!("cannot run {php}")))?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
+        let address = line.trim().strip_prefix("WebSocket server started on ws://");
+        let address = address.with_context(|| format!("unexpected: {line}"))?.parse()?;
+        Ok(Process { child, address, feed: None })
+    }
+
     /// CPU seconds of the process so far, all threads, user and system.
     pub(crate) fn cpu_secs(&self) -> anyhow::Result<f64> {
         let mut nanos = 0;

@@ -59,6 +59,11 @@ impl Swarm {
         self.clients.iter_mut().rev().take(count).for_each(|client| client.reads = false);
     }
 
+    /// Makes every client say something, and again each time it has come back.
+    pub(crate) fn converse(&mut self, bytes: usize) -> anyhow::Result<()> {
+        self.clients.iter_mut().try_for_each(|client| client.converse(bytes))
+    }
+
     /// Waits for something to read, and reads it.
     pub(crate) fn turn(&mut self, timeout: Duration) -> anyhow::Result<()> {
         match self.poll.poll(&mut self.events, Some(timeout)) {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
+
 use crate::machine::monotonic_nanos;
 use crate::process::Process;
 use crate::publisher::Publisher;
@@ -12,6 +14,8 @@ use crate::swarm::Swarm;
 const BURST: u64 = 256;
 /// A second bound of every load beside its time.
 const MAX_MESSAGES: u64 = 2_000_000;
+/// How long a conversation goes on before it is measured.
+const WARM_UP: Duration = Duration::from_millis(200);
 
 /// What a server did under a load.
 #[derive(Debug, Clone, Copy)]
@@ -98,6 +102,35 @@ pub(crate) fn steady(
     swarm.until_all_have(messages)?;
     let mut latencies = swarm.reading.latencies.take().unwrap_or_default();
     Ok((percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)))
+}
+
+/// Lets every client say something and wait for it, over and over. Returns what came back, and the milliseconds of one at p50
+/// and p99.
+pub(crate) fn converse(
+    server: &Process,
+    swarm: &mut Swarm,
+    bytes: usize,
+    duration: Duration,
+) -> anyhow::Result<(Delivered, f64, f64)> {
+    swarm.converse(bytes)?;
+    talk(swarm, WARM_UP)?;
+    swarm.reading.latencies = Some(Vec::new());
+    let (received, cpu, start) = (swarm.reading.received, server.cpu_secs()?, Instant::now());
+    talk(swarm, duration)?;
+    let (secs, cpu_secs) = (start.elapsed().as_secs_f64(), server.cpu_secs()? - cpu);
+    let echoed = swarm.reading.received - received;
+    let mut latencies = swarm.reading.latencies.take().unwrap_or_default();
+    let delivered = Delivered { messages: echoed, deliveries: echoed, secs, cpu_secs };
+    Ok((delivered, percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)))
+}
+
+fn talk(swarm: &mut Swarm, duration: Duration) -> anyhow::Result<()> {
+    let (received, start) = (swarm.reading.received, Instant::now());
+    while start.elapsed() < duration {
+        swarm.turn(Duration::from_millis(10))?;
+    }
+    ensure!(swarm.reading.received > received, "nothing came back");
+    Ok(())
 }
 
 fn measure(

@@ -1,5 +1,6 @@
 //! Servers to measure against, and our hub without its queue. Each is a process: `bench serve NAME`.
 
+mod echo;
 mod feed;
 mod hub;
 mod naive;
@@ -19,6 +20,8 @@ pub(crate) enum Kind {
     Naive,
     /// The hub of the broadcaster, fed by lines over TCP instead of a queue.
     Hub,
+    /// The server library with an application that sends back what it is sent.
+    Echo,
 }
 
 /// Serves until its standard input ends, which it does with whoever started it.
@@ -32,6 +35,7 @@ pub(crate) fn serve(kind: Kind, queue: Option<PathBuf>) -> anyhow::Result<()> {
         Kind::Reference => reference::serve(queue),
         Kind::Naive => naive::serve(),
         Kind::Hub => hub::serve(),
+        Kind::Echo => echo::serve(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is measured, table by table. Every suite lets its subjects take turns within each round.
 
 mod drain;
+mod echo;
 mod fan_out;
 mod fpm;
 mod http;
@@ -24,7 +25,7 @@ use crate::report::Section;
 pub(crate) type Suite = fn(&Plan) -> anyhow::Result<Section>;
 
 /// All tables, by the name to ask for one.
-pub(crate) const ALL: [(&str, Suite); 9] = [
+pub(crate) const ALL: [(&str, Suite); 10] = [
     ("queue-event", queue_event::measure),
     ("fpm", fpm::measure),
     ("latency", latency::one_client),
@@ -33,6 +34,7 @@ pub(crate) const ALL: [(&str, Suite); 9] = [
     ("steady", latency::many_clients),
     ("idle", idle::measure),
     ("slow", slow::measure),
+    ("echo", echo::measure),
     ("drain", drain::measure),
 ];
 
