@@ -30,6 +30,9 @@ const PACE_TICK: Duration = Duration::from_millis(100);
 /// How many times `max_outbox_bytes` may wait for a client that goes on reading. What PHP sends in one go is in memory long
 /// before any socket can have taken it.
 const BURST: usize = 4;
+/// Bytes of the log that are written to a client before it is the next one's turn. More at once fills kernel buffers that
+/// nobody empties meanwhile: without the limit 5,000 clients of 1,000-byte messages took 1.1 times the CPU, at 0.75 of the speed.
+const ROUND_BYTES: u64 = 256 * 1024;
 /// Time between the close frames of a server that stops, unless half of its grace is too short for it.
 const CLOSE_SPACING: Duration = Duration::from_millis(1);
 /// How long a client may take to answer our close frame.
@@ -164,7 +167,7 @@ impl<A: Application> FanOut<A> {
     fn take_inbox(&mut self, now: Instant) {
         let mut inbox = std::mem::take(&mut self.inbox);
         self.hub.shared().take(&mut inbox);
-        let appended = !inbox.frames.is_empty();
+        let (appended, from) = (!inbox.frames.is_empty(), self.log.head());
         if appended {
             self.append(&mut inbox, now);
         }
@@ -176,7 +179,7 @@ impl<A: Application> FanOut<A> {
         self.inbox = inbox;
         let mut touched = std::mem::take(&mut self.touched);
         if appended {
-            self.write_all(now);
+            self.write_all(from, now);
         } else {
             touched.iter().for_each(|key| self.write(*key, now));
         }
@@ -198,12 +201,17 @@ impl<A: Application> FanOut<A> {
         }
     }
 
-    /// Writes every client's gap.
-    fn write_all(&mut self, now: Instant) {
-        for key in 0..self.sessions.capacity() {
-            // A session whose socket is full is written to when the kernel says that there is room.
-            if self.sessions.get(key).is_some_and(|session| !session.blocked) {
-                self.write(key, now);
+    /// Writes every client's gap, in rounds.
+    fn write_all(&mut self, from: Position, now: Instant) {
+        let head = self.log.head();
+        let mut limit = from;
+        while limit < head {
+            limit = head.min(limit + ROUND_BYTES);
+            for key in 0..self.sessions.capacity() {
+                // A session whose socket is full is written to when the kernel says that there is room.
+                if self.sessions.get(key).is_some_and(|session| !session.blocked) {
+                    self.write_up_to(limit, key, now);
+                }
             }
         }
     }
@@ -286,8 +294,12 @@ impl<A: Application> FanOut<A> {
     }
 
     fn write(&mut self, key: usize, now: Instant) {
+        self.write_up_to(self.log.head(), key, now);
+    }
+
+    fn write_up_to(&mut self, limit: Position, key: usize, now: Instant) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        match session.write(&self.log, now) {
+        match session.write(limit, &self.log, now) {
             Ok(Written::All) => {
                 self.behind.remove(&key);
             }

@@ -130,7 +130,7 @@ impl Play {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
         });
-        let written = self.session.write(&self.log, self.now);
+        let written = self.session.write(self.log.head(), &self.log, self.now);
         if client_reads {
             self.listen();
         }

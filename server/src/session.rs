@@ -194,14 +194,15 @@ impl Session {
         }
     }
 
-    /// Writes what this client still has to receive, until there is nothing or the socket is full.
-    pub(crate) fn write(&mut self, log: &Log, now: Instant) -> io::Result<Written> {
+    /// Writes what this client still has to receive of what comes before a position, until there is nothing or the socket
+    /// is full.
+    pub(crate) fn write(&mut self, limit: Position, log: &Log, now: Instant) -> io::Result<Written> {
         loop {
-            let head = self.finish.unwrap_or(log.head());
-            let next = self.outbox.next();
-            let limit = next.map_or(head, |(after, _)| after);
+            let head = self.finish.unwrap_or(limit).min(limit);
+            let next = self.outbox.next().filter(|(after, _)| *after <= limit);
+            let end = next.map_or(head, |(after, _)| after);
             let (bytes, of_log) = match next {
-                _ if self.position < limit => (log.between(self.position, limit), true),
+                _ if self.position < end => (log.between(self.position, end), true),
                 Some((_, bytes)) => (bytes, false),
                 None => break,
             };
@@ -229,6 +230,7 @@ impl Session {
         self.blocked = false;
         self.progressed = now;
         match self.ending {
+            _ if limit < log.head() => Ok(Written::All),
             Ending::Awaited => Ok(Written::All),
             Ending::Dropped => Ok(Written::Finished),
             Ending::Lingering => {

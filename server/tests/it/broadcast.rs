@@ -1,6 +1,9 @@
 //! From the directory to every client.
 
 use server::config::Settings;
+use server::message::{encode_broadcast, encode_text};
+use server::{Application, Client, ClientMessage, Hub, Reception, SessionId};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::util::{TestClient, TestServer, enqueue, queue_directory, until};
 
@@ -115,4 +118,36 @@ async fn a_backlog_larger_than_the_log_loses_no_client_that_reads() {
     };
     tokio::join!(read_all(first), read_all(second));
     producer.join().unwrap();
+}
+
+#[tokio::test]
+async fn what_one_client_is_sent_between_broadcasts_arrives_between_them_however_much_it_is() {
+    const MESSAGES: usize = 100;
+    fn payload(number: usize) -> String {
+        format!("\"{number:020000}\"")
+    }
+    /// Broadcasts and sends by turns, all before the hub can write any of it.
+    struct ByTurns(Hub);
+    impl Application for ByTurns {
+        fn opened(&mut self, _client: Client) {}
+
+        fn received(&mut self, session: SessionId, _message: ClientMessage) -> Reception {
+            for number in 0..MESSAGES {
+                self.0.broadcast(&encode_broadcast("\"test\"", &payload(number), 0));
+                assert!(self.0.send(session, encode_text(&format!("{number}"))));
+            }
+            Reception::Taken
+        }
+
+        fn closed(&mut self, _session: SessionId) {}
+    }
+
+    let server = TestServer::with_application(Settings::default(), |hub| ByTurns(hub.clone()));
+    let (mut asking, mut other) = (server.connect().await, server.connect().await);
+    asking.send(Message::text("go")).await;
+    for number in 0..MESSAGES {
+        assert_eq!(asking.payload().await, payload(number));
+        assert_eq!(asking.text().await, number.to_string());
+        assert_eq!(other.payload().await, payload(number));
+    }
 }
