@@ -45,7 +45,7 @@ impl Serving {
         let thread = Builder::new().name("server".to_owned()).spawn(move || {
             let _entered = runtime.enter();
             let ending = Ending(shared.clone());
-            match Server::bind(config, |hub| PhpApplication::new(shared, hub)) {
+            match Server::bind(config, |hub| PhpApplication::new(shared.clone(), hub)) {
                 Ok(server) => {
                     // PHP's thread waits for it.
                     let _ = tell.send(Ok((server.local_addr(), server.hub().clone())));

@@ -114,6 +114,8 @@ fn configure(globals: &Globals, host: String, port: u16) -> Result<Config, Start
         max_connections: Some(globals.max_connections.get()),
         max_message_bytes: Some(globals.max_message_bytes.get()),
         max_outbox_bytes: Some(globals.max_outbox_bytes.get()),
+        // PHP's own thread is what is busy.
+        hub_threads: Some(1),
         relay_client_events: Some(globals.client_relay.get()),
         shutdown_grace_secs: Some(SHUTDOWN_GRACE_SECS),
         ..Settings::default()

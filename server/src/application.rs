@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use crate::hub::SessionId;
 
-/// What code outside does when a client connects, speaks or leaves. Called on the hub's thread: it must not block.
+/// What code outside does when a client connects, speaks or leaves. Called on the thread of the hub that has the client: it
+/// must not block.
 pub trait Application: Send + 'static {
     /// A client's handshake was accepted; its response is on the way.
     fn opened(&mut self, client: Client);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::hub::SessionId;
+use crate::hub::{MAX_THREADS, SessionId};
 use crate::origin::{AllowedOrigins, Rule};
 
 /// What users may set. A flag wins over the environment, that over the file, that over the default.
@@ -73,6 +73,9 @@ pub struct Settings {
     /// How long a client may take to answer a ping [default: 20]
     #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_PONG_TIMEOUT_SECS")]
     pub pong_timeout_secs: Option<f64>,
+    /// Threads that write to clients, each with some of them [default: one for each processor, at most 4]
+    #[arg(long, value_name = "COUNT", env = "FASTAPI_WS_HUB_THREADS")]
+    pub hub_threads: Option<usize>,
     /// How long clients may take to leave when the server stops [default: 10]
     #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_SHUTDOWN_GRACE_SECS")]
     pub shutdown_grace_secs: Option<f64>,
@@ -106,6 +109,8 @@ pub struct Config {
     pub admission: Admission,
     /// How long clients may take to leave when the server stops.
     pub shutdown_grace: Duration,
+    /// Threads of the hub.
+    pub hub_threads: usize,
     /// What one client may cost the hub.
     pub limits: Limits,
 }
@@ -215,6 +220,7 @@ impl Settings {
             handshake_timeout_secs: self.handshake_timeout_secs.or(other.handshake_timeout_secs),
             ping_interval_secs: self.ping_interval_secs.or(other.ping_interval_secs),
             pong_timeout_secs: self.pong_timeout_secs.or(other.pong_timeout_secs),
+            hub_threads: self.hub_threads.or(other.hub_threads),
             shutdown_grace_secs: self.shutdown_grace_secs.or(other.shutdown_grace_secs),
             relay_client_events: self.relay_client_events.or(other.relay_client_events),
         }
@@ -260,6 +266,7 @@ impl Settings {
                 handshake_timeout: seconds("handshake_timeout_secs", self.handshake_timeout_secs, 10.0)?,
                 allowed_origins: AllowedOrigins::new(self.allowed_origins.unwrap_or_else(|| vec![Rule::SameHost])),
             },
+            hub_threads: hub_threads(self.hub_threads)?,
             shutdown_grace: seconds("shutdown_grace_secs", self.shutdown_grace_secs, 10.0)?,
             limits: Limits {
                 log_bytes: log_bytes as usize,
@@ -295,6 +302,16 @@ fn parse_listen(listen: &str) -> Result<(String, u16), ConfigError> {
     Ok((host.to_owned(), port))
 }
 
+fn hub_threads(given: Option<usize>) -> Result<usize, ConfigError> {
+    let problem = "must be 1 to 64";
+    match given {
+        // More rarely help, and every one keeps a log. A processor that we may not use does not count.
+        None => Ok(std::thread::available_parallelism().map_or(1, |processors| processors.get().min(4))),
+        Some(threads) if (1..=MAX_THREADS).contains(&threads) => Ok(threads),
+        Some(threads) => Err(ConfigError::Value { key: "hub_threads", value: threads.to_string(), problem }),
+    }
+}
+
 fn positive(key: &'static str, given: Option<u64>, default: u64) -> Result<u64, ConfigError> {
     match given.unwrap_or(default) {
         0 => Err(ConfigError::Value { key, value: "0".to_owned(), problem: "must be at least 1" }),
@@ -318,6 +335,16 @@ mod tests {
 
     fn settings(text: &str) -> Settings {
         toml::from_str(text).expect("valid settings")
+    }
+
+    #[test]
+    fn the_hub_has_between_1_and_64_threads() {
+        let threads = |text| settings(text).resolve().map(|config| config.hub_threads);
+        assert!((1..=4).contains(&threads("").expect("a default")));
+        assert_eq!(threads("hub_threads = 64").expect("a number in range"), 64);
+        for text in ["hub_threads = 0", "hub_threads = 65"] {
+            assert!(threads(text).is_err_and(|error| error.to_string().contains("must be 1 to 64")), "{text}");
+        }
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Consumer {
     /// Runs until it is told to stop and every appended entry was acked.
     pub(crate) fn run(mut self) -> io::Result<()> {
         loop {
-            let reached = self.hub.progress().reached();
+            let reached = self.hub.reached();
             self.ack(reached.written);
             self.undone.retry(&mut self.reader);
             let stopping = self.stop.is_requested();
@@ -199,12 +199,11 @@ impl Consumer {
     }
 
     fn wait(&mut self, reached: Reached, may_scan: bool) -> io::Result<()> {
-        let progress = self.hub.progress();
         let awaits_progress = !self.outstanding.is_empty() || !may_scan;
-        if awaits_progress && !progress.await_more(reached) {
+        if awaits_progress && !self.hub.await_more(reached) {
             return Ok(());
         }
-        let mut descriptors = vec![self.stop.inner.1.as_fd(), progress.doorbell().as_fd()];
+        let mut descriptors = vec![self.stop.inner.1.as_fd(), self.hub.doorbell().as_fd()];
         if let Some(watch) = self.watch.as_ref().filter(|_| may_scan && self.backoff.is_none()) {
             descriptors.push(watch.as_fd());
         }
@@ -215,7 +214,7 @@ impl Consumer {
             None => self.options.scan_interval,
         };
         wait(&descriptors, self.undone.due().map_or(timeout, |due| timeout.min(until(due))))?;
-        progress.doorbell().clear();
+        self.hub.doorbell().clear();
         self.stop.inner.1.clear();
         if !self.reader.is_current() && !self.is_backing_off() {
             self.reopen()?;

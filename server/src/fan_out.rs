@@ -1,9 +1,10 @@
-//! The hub's thread: who is connected, and the writing of the log to all of them. One epoll instance holds every
+//! A thread of the hub: who is connected to it, and the writing of the log to all of them. One epoll instance holds every
 //! socket; nothing here waits for a single client, and fan-out allocates nothing per client.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -14,7 +15,7 @@ use tracing::{debug, warn};
 use crate::application::{Application, Client, Reception};
 use crate::config::Limits;
 use crate::disconnect::Disconnect;
-use crate::hub::{Command, Hub, Inbox, Joining, SessionId};
+use crate::hub::{Command, Hub, Inbox, Joining, Reached, SessionId, Shard};
 use crate::log::{Log, Position};
 use crate::message;
 use crate::session::{Heard, Session, Written};
@@ -41,6 +42,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct FanOut<A> {
     poll: Poll,
     hub: Hub,
+    shard: Arc<Shard>,
     inbox: Inbox,
     log: Log,
     sessions: Slab<Session>,
@@ -68,13 +70,19 @@ struct Stopping {
 }
 
 impl<A: Application> FanOut<A> {
-    /// Prepares the hub.
-    pub(crate) fn new(limits: Limits, make_application: impl FnOnce(&Hub) -> A) -> io::Result<(FanOut<A>, Hub)> {
-        let poll = Poll::new()?;
-        let hub = Hub::new(Waker::new(poll.registry(), WAKE)?)?;
-        let fan_out = FanOut {
+    /// Prepares a hub of some threads.
+    pub(crate) fn new(
+        threads: usize,
+        limits: &Limits,
+        mut make_application: impl FnMut(&Hub) -> A,
+    ) -> io::Result<(Vec<FanOut<A>>, Hub)> {
+        let polls = (0..threads).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
+        let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), WAKE)).collect::<io::Result<Vec<_>>>()?;
+        let hub = Hub::new(wakers)?;
+        let fan_outs = polls.into_iter().zip(hub.shards()).map(|(poll, shard)| FanOut {
             poll,
             hub: hub.clone(),
+            shard: shard.clone(),
             inbox: Inbox::default(),
             log: Log::new(limits.log_bytes),
             sessions: Slab::new(),
@@ -85,9 +93,9 @@ impl<A: Application> FanOut<A> {
             generation: 0,
             stopping: None,
             application: make_application(&hub),
-            limits,
-        };
-        Ok((fan_out, hub))
+            limits: limits.clone(),
+        });
+        Ok((fan_outs.collect(), hub.clone()))
     }
 
     /// Runs until [`Hub::shutdown`] has ended every session.
@@ -136,9 +144,9 @@ impl<A: Application> FanOut<A> {
         } else {
             None
         };
-        let timeout = if self.hub.shared().fall_asleep() { timeout } else { Some(Duration::ZERO) };
+        let timeout = if self.shard.fall_asleep() { timeout } else { Some(Duration::ZERO) };
         let polled = self.poll.poll(events, timeout);
-        self.hub.shared().awake();
+        self.shard.awake();
         match polled {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             polled => polled,
@@ -166,7 +174,7 @@ impl<A: Application> FanOut<A> {
 
     fn take_inbox(&mut self, now: Instant) {
         let mut inbox = std::mem::take(&mut self.inbox);
-        self.hub.shared().take(&mut inbox);
+        self.shard.take(&mut inbox);
         let (appended, from) = (!inbox.frames.is_empty(), self.log.head());
         if appended {
             self.append(&mut inbox, now);
@@ -275,7 +283,7 @@ impl<A: Application> FanOut<A> {
         self.generation = self.generation.wrapping_add(1);
         let entry = self.sessions.vacant_entry();
         let key = entry.key();
-        let id = SessionId(u64::from(self.generation) << 32 | key as u64);
+        let id = SessionId::new(self.generation, &self.shard, key);
         let Joining { address, path, headers, connection } = joining;
         let heard_early = !connection.received.is_empty();
         let session = entry.insert(Session::new(id, position, connection, self.limits.max_message_bytes, now));
@@ -394,8 +402,7 @@ impl<A: Application> FanOut<A> {
     }
 
     fn key(&self, id: SessionId) -> Option<usize> {
-        let key = (id.0 & u64::from(u32::MAX)) as usize;
-        self.sessions.get(key).filter(|session| session.id == id).map(|_| key)
+        self.sessions.get(id.key()).filter(|session| session.id == id).map(|_| id.key())
     }
 
     /// Tells the consumer how far everybody is, and forgets what nobody needs.
@@ -412,7 +419,7 @@ impl<A: Application> FanOut<A> {
             }
         }
         self.log.release(written);
-        self.hub.progress().publish(head, written, paced);
+        self.shard.publish(Reached { offered: head, written, paced });
     }
 
     /// Looks after clients that say nothing, read nothing, or do not leave.

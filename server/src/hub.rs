@@ -1,9 +1,9 @@
-//! The hub as everybody sees it: frames to broadcast go in, clients join, one client's frames are handed over. The
-//! hub's own thread takes all of it from the inbox ([`crate::fan_out`]).
+//! The hub as everybody sees it: frames to broadcast go in, clients join, one client's frames are handed over. It has one
+//! thread or several, each with some of the clients, and an inbox from which it takes all of it ([`crate::fan_out`]).
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,11 +17,17 @@ use crate::listener::Permit;
 use crate::log::Position;
 use crate::watch::Doorbell;
 
-/// Bytes that may wait in the inbox for single clients. The hub takes them within microseconds; whoever sends faster than
+/// Bytes that may wait in an inbox for single clients. The hub takes them within microseconds; whoever sends faster than
 /// that is in a loop without end.
 const MAX_SENT_BYTES: usize = 256 * 1024 * 1024;
 
-/// By which the hub knows a session. Never reused while the process lives.
+/// Threads that a hub can have.
+pub(crate) const MAX_THREADS: usize = 1 << THREAD_BITS;
+const THREAD_BITS: u32 = 6;
+const KEY_BITS: u32 = 32 - THREAD_BITS;
+
+/// By which the hub knows a session. Never reused while the process lives. From the highest bit: 32 of a generation, the
+/// hub's thread, and the session's key there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub(crate) u64);
 
@@ -29,6 +35,16 @@ pub struct SessionId(pub(crate) u64);
 #[derive(Debug, Clone)]
 pub struct Hub {
     shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    shards: Vec<Arc<Shard>>,
+    /// Held while something is appended to every shard: the order is the same in each, and so is the meaning of a position.
+    appending: Mutex<()>,
+    /// Clients that joined so far; they are dealt out in turn.
+    joined: AtomicUsize,
+    bell: Arc<Bell>,
 }
 
 /// A client whose handshake was accepted.
@@ -62,7 +78,7 @@ pub(crate) enum Command {
     Shutdown { grace: Duration },
 }
 
-/// What waits for the hub's thread.
+/// What waits for a thread of the hub.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     /// The position behind all frames that were ever put in.
@@ -75,23 +91,25 @@ pub(crate) struct Inbox {
     pub(crate) sent_bytes: usize,
 }
 
+/// What one thread of the hub shares with everybody.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct Shard {
+    index: usize,
     inbox: Mutex<Inbox>,
     waker: Waker,
-    /// The hub's thread is about to sleep, or sleeps: who puts something in must wake it.
+    /// The thread is about to sleep, or sleeps: who puts something in must wake it.
     asleep: AtomicBool,
-    progress: Progress,
-}
-
-/// How far the hub has come, for whoever feeds it.
-#[derive(Debug)]
-pub(crate) struct Progress {
     offered: AtomicU64,
     written: AtomicU64,
     paced: AtomicU64,
-    /// It came further since the doorbell was last thought of.
+    /// It came further since the bell was last thought of.
     moved: AtomicBool,
+    bell: Arc<Bell>,
+}
+
+/// Wakes whoever feeds the hub.
+#[derive(Debug)]
+struct Bell {
     awaited: AtomicBool,
     doorbell: Doorbell,
 }
@@ -107,18 +125,42 @@ pub(crate) struct Reached {
     pub(crate) paced: Position,
 }
 
+impl SessionId {
+    pub(crate) fn new(generation: u32, shard: &Shard, key: usize) -> SessionId {
+        debug_assert!(key < 1 << KEY_BITS);
+        SessionId(u64::from(generation) << 32 | (shard.index as u64) << KEY_BITS | key as u64)
+    }
+
+    /// The key of the session in its thread.
+    pub(crate) fn key(self) -> usize {
+        self.0 as usize & ((1 << KEY_BITS) - 1)
+    }
+
+    fn shard(self) -> usize {
+        (self.0 as u32 >> KEY_BITS) as usize
+    }
+}
+
 impl Hub {
-    pub(crate) fn new(waker: Waker) -> io::Result<Hub> {
-        let progress = Progress {
-            offered: AtomicU64::new(0),
-            written: AtomicU64::new(0),
-            paced: AtomicU64::new(0),
-            moved: AtomicBool::new(false),
-            awaited: AtomicBool::new(false),
-            doorbell: Doorbell::new()?,
+    /// A hub with a thread for each waker.
+    pub(crate) fn new(wakers: impl IntoIterator<Item = Waker>) -> io::Result<Hub> {
+        let bell = Arc::new(Bell { awaited: AtomicBool::new(false), doorbell: Doorbell::new()? });
+        let shard = |(index, waker)| {
+            Arc::new(Shard {
+                index,
+                inbox: Mutex::default(),
+                waker,
+                asleep: AtomicBool::new(true),
+                offered: AtomicU64::new(0),
+                written: AtomicU64::new(0),
+                paced: AtomicU64::new(0),
+                moved: AtomicBool::new(false),
+                bell: bell.clone(),
+            })
         };
-        let shared = Shared { inbox: Mutex::default(), waker, asleep: AtomicBool::new(true), progress };
-        Ok(Hub { shared: Arc::new(shared) })
+        let shards = wakers.into_iter().enumerate().map(shard).collect();
+        let (appending, joined) = (Mutex::default(), AtomicUsize::new(0));
+        Ok(Hub { shared: Arc::new(Shared { shards, appending, joined, bell }) })
     }
 
     /// Sends a frame ([`crate::message::encode_broadcast`]) to every client.
@@ -130,78 +172,91 @@ impl Hub {
     /// happens if the session has ended. Returns false if more waits already than the hub can take: the client is
     /// disconnected as slow then.
     pub fn send(&self, session: SessionId, frame: impl Into<Box<[u8]>>) -> bool {
-        let frame = frame.into();
-        let mut inbox = self.shared.lock();
-        let position = inbox.head;
-        let fits = inbox.sent_bytes + frame.len() <= MAX_SENT_BYTES;
-        if fits {
-            inbox.sent_bytes += frame.len();
-            inbox.commands.push((position, Command::Send(session, frame)));
-        } else {
-            inbox.commands.push((position, Command::Close(session, Disconnect::Slow)));
-        }
-        drop(inbox);
-        self.shared.wake();
-        fits
+        self.shard(session).send(session, frame.into())
     }
 
     /// Reads again from a client that was not read from since [`Reception::TakenAndFull`](crate::Reception::TakenAndFull).
     pub fn resume(&self, session: SessionId) {
-        self.command(Command::Resume(session));
+        self.shard(session).command(Command::Resume(session));
     }
 
     /// Ends a session with a close frame, after everything that was sent to it before.
     pub fn close(&self, session: SessionId, disconnect: Disconnect) {
-        self.command(Command::Close(session, disconnect));
+        self.shard(session).command(Command::Close(session, disconnect));
     }
 
-    /// Returns once the hub's thread has had its turn: a sign of life.
+    /// Returns once every thread of the hub has had its turn: a sign of life.
     pub async fn answers(&self) -> bool {
-        let (answer, answered) = oneshot::channel();
-        self.command(Command::Answer(answer));
-        answered.await.is_ok()
+        let ask = |shard: &Arc<Shard>| {
+            let (answer, answered) = oneshot::channel();
+            shard.command(Command::Answer(answer));
+            answered
+        };
+        for answered in self.shared.shards.iter().map(ask).collect::<Vec<_>>() {
+            if answered.await.is_err() {
+                return false;
+            }
+        }
+        true
     }
 
     /// Appends frames that end at the given offsets. Returns the position behind them.
     pub(crate) fn append(&self, frames: &[u8], ends: &[usize]) -> Position {
-        let mut inbox = self.shared.lock();
-        let base = inbox.head;
-        inbox.frames.extend_from_slice(frames);
-        inbox.ends.extend(ends.iter().map(|end| base + *end as u64));
-        inbox.head += frames.len() as u64;
-        let head = inbox.head;
-        drop(inbox);
-        self.shared.wake();
-        head
+        let _order = self.shared.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.shards.iter().fold(0, |_, shard| shard.append(frames, ends))
     }
 
     pub(crate) fn join(&self, joining: Joining) {
-        self.command(Command::Join(Box::new(joining)));
+        let turn = self.shared.joined.fetch_add(1, Ordering::Relaxed);
+        self.shared.shards[turn % self.shared.shards.len()].command(Command::Join(Box::new(joining)));
     }
 
-    /// Closes all sessions and ends the hub's thread, after `grace` at the latest.
+    /// Closes all sessions and ends the hub's threads, after `grace` at the latest.
     pub(crate) fn shutdown(&self, grace: Duration) {
-        self.command(Command::Shutdown { grace });
+        self.shared.shards.iter().for_each(|shard| shard.command(Command::Shutdown { grace }));
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.shared
+    /// What each thread of the hub takes from and reports to.
+    pub(crate) fn shards(&self) -> &[Arc<Shard>] {
+        &self.shared.shards
     }
 
-    pub(crate) fn progress(&self) -> &Progress {
-        &self.shared.progress
+    /// How far all threads have come.
+    pub(crate) fn reached(&self) -> Reached {
+        let least = |position: fn(&Shard) -> &AtomicU64| {
+            let positions = self.shared.shards.iter().map(|shard| position(shard).load(Ordering::SeqCst));
+            positions.min().unwrap_or_default()
+        };
+        Reached {
+            offered: least(|shard| &shard.offered),
+            written: least(|shard| &shard.written),
+            paced: least(|shard| &shard.paced),
+        }
     }
 
-    fn command(&self, command: Command) {
-        let mut inbox = self.shared.lock();
-        let position = inbox.head;
-        inbox.commands.push((position, command));
-        drop(inbox);
-        self.shared.wake();
+    /// Asks for the doorbell to ring when more is reached than the given. Returns false if that is so already.
+    pub(crate) fn await_more(&self, than: Reached) -> bool {
+        let awaited = &self.shared.bell.awaited;
+        awaited.store(true, Ordering::SeqCst);
+        let same = self.reached() == than;
+        if !same {
+            awaited.store(false, Ordering::SeqCst);
+        }
+        same
+    }
+
+    /// Rings when a thread has come further, at most once in a turn of it.
+    pub(crate) fn doorbell(&self) -> &Doorbell {
+        &self.shared.bell.doorbell
+    }
+
+    fn shard(&self, session: SessionId) -> &Shard {
+        // The modulo is for the ids of another hub, of whose sessions none is here.
+        &self.shared.shards[session.shard() % self.shared.shards.len()]
     }
 }
 
-impl Shared {
+impl Shard {
     /// Swaps the inbox with an empty one whose memory is used again.
     pub(crate) fn take(&self, empty: &mut Inbox) {
         debug_assert!(empty.frames.is_empty() && empty.ends.is_empty() && empty.commands.is_empty());
@@ -211,7 +266,7 @@ impl Shared {
         drop(inbox);
         if !empty.frames.is_empty() || !empty.commands.is_empty() {
             // The hub will not sleep soon.
-            self.progress.tell();
+            self.tell();
         }
     }
 
@@ -222,7 +277,7 @@ impl Shared {
         let empty = inbox.frames.is_empty() && inbox.commands.is_empty();
         drop(inbox);
         if empty {
-            self.progress.tell();
+            self.tell();
         } else {
             self.asleep.store(false, Ordering::SeqCst);
         }
@@ -233,6 +288,53 @@ impl Shared {
         self.asleep.store(false, Ordering::SeqCst);
     }
 
+    /// Tells how far the thread has come.
+    pub(crate) fn publish(&self, reached: Reached) {
+        let note = |what: &AtomicU64, position| {
+            if what.swap(position, Ordering::SeqCst) != position {
+                self.moved.store(true, Ordering::SeqCst);
+            }
+        };
+        note(&self.offered, reached.offered);
+        note(&self.written, reached.written);
+        note(&self.paced, reached.paced);
+    }
+
+    fn append(&self, frames: &[u8], ends: &[usize]) -> Position {
+        let mut inbox = self.lock();
+        let base = inbox.head;
+        inbox.frames.extend_from_slice(frames);
+        inbox.ends.extend(ends.iter().map(|end| base + *end as u64));
+        inbox.head += frames.len() as u64;
+        let head = inbox.head;
+        drop(inbox);
+        self.wake();
+        head
+    }
+
+    fn send(&self, session: SessionId, frame: Box<[u8]>) -> bool {
+        let mut inbox = self.lock();
+        let position = inbox.head;
+        let fits = inbox.sent_bytes + frame.len() <= MAX_SENT_BYTES;
+        if fits {
+            inbox.sent_bytes += frame.len();
+            inbox.commands.push((position, Command::Send(session, frame)));
+        } else {
+            inbox.commands.push((position, Command::Close(session, Disconnect::Slow)));
+        }
+        drop(inbox);
+        self.wake();
+        fits
+    }
+
+    fn command(&self, command: Command) {
+        let mut inbox = self.lock();
+        let position = inbox.head;
+        inbox.commands.push((position, command));
+        drop(inbox);
+        self.wake();
+    }
+
     fn wake(&self) {
         if self.asleep.swap(false, Ordering::SeqCst) {
             // It fails only if the descriptor is not an eventfd any more.
@@ -240,51 +342,14 @@ impl Shared {
         }
     }
 
+    fn tell(&self) {
+        if self.moved.swap(false, Ordering::SeqCst) && self.bell.awaited.swap(false, Ordering::SeqCst) {
+            self.bell.doorbell.ring();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inbox> {
         // Every critical section leaves the inbox whole, so a panic elsewhere does not spoil it.
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Progress {
-    pub(crate) fn reached(&self) -> Reached {
-        Reached {
-            offered: self.offered.load(Ordering::SeqCst),
-            written: self.written.load(Ordering::SeqCst),
-            paced: self.paced.load(Ordering::SeqCst),
-        }
-    }
-
-    /// Asks for the doorbell to ring when more is reached than the given. Returns false if that is so already.
-    pub(crate) fn await_more(&self, than: Reached) -> bool {
-        self.awaited.store(true, Ordering::SeqCst);
-        let same = self.reached() == than;
-        if !same {
-            self.awaited.store(false, Ordering::SeqCst);
-        }
-        same
-    }
-
-    /// Rings when more is reached, at most once in a turn of the hub.
-    pub(crate) fn doorbell(&self) -> &Doorbell {
-        &self.doorbell
-    }
-
-    pub(crate) fn publish(&self, offered: Position, written: Position, paced: Position) {
-        self.note(&self.offered, offered);
-        self.note(&self.written, written);
-        self.note(&self.paced, paced);
-    }
-
-    fn note(&self, what: &AtomicU64, position: Position) {
-        if what.swap(position, Ordering::SeqCst) != position {
-            self.moved.store(true, Ordering::SeqCst);
-        }
-    }
-
-    fn tell(&self) {
-        if self.moved.swap(false, Ordering::SeqCst) && self.awaited.swap(false, Ordering::SeqCst) {
-            self.doorbell.ring();
-        }
     }
 }

@@ -39,7 +39,9 @@ pub struct Server {
     listener: std::net::TcpListener,
     address: SocketAddr,
     hub: Hub,
-    fan_out: Worker,
+    fan_outs: Vec<Worker>,
+    /// Cancelled when a thread of the hub ends.
+    hub_ends: CancellationToken,
     consumer: Option<(Worker, Stop)>,
 }
 
@@ -67,10 +69,11 @@ pub enum BindError {
 
 impl Server {
     /// Takes the port and the queue directory, and starts to broadcast. Clients are accepted once it [runs](Self::run).
+    /// Each thread of the hub gets an application of its own.
     ///
     /// # Errors
     /// When the address, the directory or a thread is not to be had.
-    pub fn bind<A: Application>(config: Config, make_application: impl FnOnce(&Hub) -> A) -> Result<Server, BindError> {
+    pub fn bind<A: Application>(config: Config, make_application: impl FnMut(&Hub) -> A) -> Result<Server, BindError> {
         Server::build(config, make_application, |config| {
             listen(&config.host, config.port, config.shares_port).map_err(|cause| BindError::Listen {
                 host: config.host.clone(),
@@ -87,7 +90,7 @@ impl Server {
     pub fn bind_to<A: Application>(
         listener: std::net::TcpListener,
         config: Config,
-        make_application: impl FnOnce(&Hub) -> A,
+        make_application: impl FnMut(&Hub) -> A,
     ) -> Result<Server, BindError> {
         Server::build(config, make_application, |_| {
             listener.set_nonblocking(true)?;
@@ -97,15 +100,24 @@ impl Server {
 
     fn build<A: Application>(
         config: Config,
-        make_application: impl FnOnce(&Hub) -> A,
+        make_application: impl FnMut(&Hub) -> A,
         listen: impl FnOnce(&Config) -> Result<std::net::TcpListener, BindError>,
     ) -> Result<Server, BindError> {
-        let (fan_out, hub) = FanOut::new(config.limits.clone(), make_application)?;
+        let (fan_outs, hub) = FanOut::new(config.hub_threads, &config.limits, make_application)?;
         // The queue comes first: who does not own it has no business on the port.
         let consumer = config.queue.clone().map(|queue| open_consumer(queue, &config, hub.clone())).transpose()?;
         let listener = listen(&config)?;
         let address = listener.local_addr()?;
-        let fan_out = Worker::spawn("hub", || fan_out.run())?;
+        let hub_ends = CancellationToken::new();
+        let spawn = |fan_out: FanOut<A>| {
+            let ending = hub_ends.clone().drop_guard();
+            Worker::spawn("hub", || {
+                let _ending = ending;
+                fan_out.run()
+            })
+        };
+        let fan_outs = fan_outs.into_iter().map(spawn).collect::<io::Result<_>>();
+        let fan_outs = fan_outs.inspect_err(|_| hub.shutdown(Duration::ZERO))?;
         let consumer = match consumer {
             None => None,
             Some(consumer) => {
@@ -113,7 +125,7 @@ impl Server {
                 Some((Worker::spawn("consumer", || consumer.run())?, stop))
             }
         };
-        Ok(Server { config, listener, address, hub, fan_out, consumer })
+        Ok(Server { config, listener, address, hub, fan_outs, hub_ends, consumer })
     }
 
     /// The address that clients connect to.
@@ -131,14 +143,14 @@ impl Server {
     /// # Errors
     /// When a part of the server failed. The others were stopped then.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let Server { config, listener, hub, mut fan_out, mut consumer, .. } = self;
+        let Server { config, listener, hub, fan_outs, hub_ends, mut consumer, .. } = self;
         let stop = CancellationToken::new();
         let accepting =
             Listener { listener: TcpListener::from_std(listener)?, hub: hub.clone(), admission: config.admission };
         let accepting = tokio::spawn(accepting.run(stop.clone()));
         tokio::select! {
             () = shutdown => {}
-            () = fan_out.ended() => {}
+            () = hub_ends.cancelled() => {}
             () = async { consumer.as_mut().expect("checked").0.ended().await }, if consumer.is_some() => {}
         }
         // No new entries: the queue is free for a successor once what was read is out.
@@ -157,7 +169,10 @@ impl Server {
         stop.cancel();
         let accepted = accepting.await.map_err(io::Error::other);
         hub.shutdown(config.shutdown_grace);
-        let broadcast = fan_out.join().await;
+        let mut broadcast = Ok(());
+        for fan_out in fan_outs {
+            broadcast = broadcast.and(fan_out.join().await);
+        }
         let consumed = match consumed {
             Some(worker) => worker.join().await,
             None => Ok(()),

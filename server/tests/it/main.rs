@@ -9,4 +9,5 @@ mod handshake;
 mod protocol;
 mod shutdown;
 mod slow;
+mod threads;
 mod util;

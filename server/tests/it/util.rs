@@ -37,7 +37,15 @@ impl TestServer {
         TestServer::build(queue_directory(), settings, |_| NoApplication)
     }
 
+    /// With one application for all clients.
     pub(crate) fn with_application<A: Application>(settings: Settings, make: impl FnOnce(&Hub) -> A) -> TestServer {
+        let mut make = Some(make);
+        let settings = Settings { hub_threads: Some(1), ..settings };
+        TestServer::with_applications(settings, |hub| make.take().expect("one thread has one application")(hub))
+    }
+
+    /// With an application for the clients of each thread.
+    pub(crate) fn with_applications<A: Application>(settings: Settings, make: impl FnMut(&Hub) -> A) -> TestServer {
         TestServer::build(queue_directory(), settings, make)
     }
 
@@ -46,7 +54,7 @@ impl TestServer {
         TestServer::build(root, Settings::default(), |_| NoApplication)
     }
 
-    fn build<A: Application>(root: TempDir, settings: Settings, make: impl FnOnce(&Hub) -> A) -> TestServer {
+    fn build<A: Application>(root: TempDir, settings: Settings, make: impl FnMut(&Hub) -> A) -> TestServer {
         let own = Settings { queue: Some(root.path().join("queue")), port: Some(0), ..Settings::default() };
         let server = Server::bind(own.or(settings).resolve().unwrap(), make).unwrap();
         let (address, hub) = (server.local_addr(), server.hub().clone());
