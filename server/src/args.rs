@@ -31,7 +31,7 @@ pub(crate) struct Args {
 impl Args {
     /// Parses the command line and the environment.
     pub(crate) fn from_process() -> Result<Args, clap::Error> {
-        let matches = Args::command().try_get_matches()?;
+        let matches = with_negative_numbers(Args::command()).try_get_matches()?;
         let mut args = Args::from_arg_matches(&matches)?;
         // --host and --port are weaker than --listen, but stronger than a variable.
         let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
@@ -40,6 +40,15 @@ impl Args {
         }
         Ok(args)
     }
+}
+
+/// Takes `-1` for the value that it is meant as: a payload, or a number out of range, and not an argument that nobody knows.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let allow = |arg: clap::Arg| {
+        let takes_values = arg.get_action().takes_values();
+        arg.allow_negative_numbers(takes_values)
+    };
+    command.mut_args(allow).mut_subcommands(with_negative_numbers)
 }
 
 #[derive(Debug, Subcommand)]

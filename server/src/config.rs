@@ -2,7 +2,9 @@
 //! them (everything decided, checked once).
 
 use std::net::SocketAddr;
+use std::num::{IntErrorKind, ParseIntError};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -28,56 +30,56 @@ pub struct Settings {
     #[arg(long, value_name = "PORT", env = "WS_PORT")]
     pub port: Option<u16>,
     /// Largest event in bytes, as a file; a larger one is put aside in failed/ [default: 1048576]
-    #[arg(long, value_name = "BYTES", env = "FASTAPI_WS_MAX_EVENT_BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = whole::<u64>, env = "FASTAPI_WS_MAX_EVENT_BYTES")]
     pub max_event_bytes: Option<u64>,
     /// How long a file that is no complete event may still be growing before it is put aside [default: 5]
-    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_ENTRY_GRACE_SECS")]
+    #[arg(long, value_name = "SECONDS", value_parser = number_of_seconds, env = "FASTAPI_WS_ENTRY_GRACE_SECS")]
     pub entry_grace_secs: Option<f64>,
     /// Entries kept in failed/; the oldest are deleted beyond it [default: 10000]
-    #[arg(long, value_name = "COUNT", env = "FASTAPI_WS_FAILED_MAX_ENTRIES")]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<usize>, env = "FASTAPI_WS_FAILED_MAX_ENTRIES")]
     pub failed_max_entries: Option<usize>,
     /// How long entries are kept in failed/ [default: 2592000, 30 days]
-    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_FAILED_MAX_AGE_SECS")]
+    #[arg(long, value_name = "SECONDS", value_parser = whole::<u64>, env = "FASTAPI_WS_FAILED_MAX_AGE_SECS")]
     pub failed_max_age_secs: Option<u64>,
     /// How often the directory is read even if the file system reports nothing [default: 1]
-    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_SCAN_INTERVAL_SECS")]
+    #[arg(long, value_name = "SECONDS", value_parser = number_of_seconds, env = "FASTAPI_WS_SCAN_INTERVAL_SECS")]
     pub scan_interval_secs: Option<f64>,
     /// Encoded messages that are kept for clients that are behind; who falls further behind is disconnected as slow
     /// [default: 16777216]
-    #[arg(long, value_name = "BYTES", env = "FASTAPI_WS_LOG_BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = whole::<usize>, env = "FASTAPI_WS_LOG_BYTES")]
     pub log_bytes: Option<usize>,
     /// How long a message may wait for one client before that client is disconnected as slow [default: 10]
-    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_SLOW_CLIENT_TIMEOUT_SECS")]
+    #[arg(long, value_name = "SECONDS", value_parser = number_of_seconds, env = "FASTAPI_WS_SLOW_CLIENT_TIMEOUT_SECS")]
     pub slow_client_timeout_secs: Option<f64>,
     /// Bytes that may wait for one client alone: pongs and answers; four times that while it reads [default: 1048576]
-    #[arg(long, value_name = "BYTES", env = "FASTAPI_WS_MAX_OUTBOX_BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = whole::<usize>, env = "FASTAPI_WS_MAX_OUTBOX_BYTES")]
     pub max_outbox_bytes: Option<usize>,
     /// Largest message of a client [default: 65536]
-    #[arg(long, value_name = "BYTES", env = "FASTAPI_WS_MAX_MESSAGE_BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = whole::<usize>, env = "FASTAPI_WS_MAX_MESSAGE_BYTES")]
     pub max_message_bytes: Option<usize>,
     /// Clients at the same time; further ones wait to be accepted [default: 10000]
-    #[arg(long, value_name = "COUNT", env = "FASTAPI_WS_MAX_CONNECTIONS")]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<usize>, env = "FASTAPI_WS_MAX_CONNECTIONS")]
     pub max_connections: Option<usize>,
     /// Clients of one address at the same time. Leave it off behind a proxy: all clients have its address [default: none]
-    #[arg(long, value_name = "COUNT", env = "FASTAPI_WS_MAX_CONNECTIONS_PER_ADDRESS")]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<usize>, env = "FASTAPI_WS_MAX_CONNECTIONS_PER_ADDRESS")]
     pub max_connections_per_address: Option<usize>,
     /// Pages that may connect: same-host, * or origins such as https://example.com [default: same-host]
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "FASTAPI_WS_ALLOWED_ORIGINS")]
     pub allowed_origins: Option<Vec<Rule>>,
     /// How long a client may take for its request [default: 10]
-    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_HANDSHAKE_TIMEOUT_SECS")]
+    #[arg(long, value_name = "SECONDS", value_parser = number_of_seconds, env = "FASTAPI_WS_HANDSHAKE_TIMEOUT_SECS")]
     pub handshake_timeout_secs: Option<f64>,
     /// How long a client may be silent before it is pinged [default: 25]
-    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_PING_INTERVAL_SECS")]
+    #[arg(long, value_name = "SECONDS", value_parser = number_of_seconds, env = "FASTAPI_WS_PING_INTERVAL_SECS")]
     pub ping_interval_secs: Option<f64>,
     /// How long a client may take to answer a ping [default: 20]
-    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_PONG_TIMEOUT_SECS")]
+    #[arg(long, value_name = "SECONDS", value_parser = number_of_seconds, env = "FASTAPI_WS_PONG_TIMEOUT_SECS")]
     pub pong_timeout_secs: Option<f64>,
     /// Threads that write to clients, each with some of them [default: one for each processor, at most 4]
     #[arg(long, value_name = "COUNT", env = "FASTAPI_WS_HUB_THREADS")]
     pub hub_threads: Option<usize>,
     /// How long clients may take to leave when the server stops [default: 10]
-    #[arg(long, value_name = "SECONDS", env = "FASTAPI_WS_SHUTDOWN_GRACE_SECS")]
+    #[arg(long, value_name = "SECONDS", value_parser = number_of_seconds, env = "FASTAPI_WS_SHUTDOWN_GRACE_SECS")]
     pub shutdown_grace_secs: Option<f64>,
     /// Broadcast what a client sends as {"event":...,"payload":...}: every client can then speak to all [default: false]
     #[arg(long, value_name = "BOOL", env = "FASTAPI_WS_RELAY_CLIENT_EVENTS")]
@@ -177,6 +179,14 @@ pub enum ConfigError {
         /// What is wrong and what would be right.
         problem: &'static str,
     },
+    /// A value of the file is out of range, or does not go with one that was set elsewhere.
+    #[error("with the configuration file {path}: {cause}", path = .path.display())]
+    WithFile {
+        /// The file.
+        path: PathBuf,
+        /// Which value, and why.
+        cause: Box<ConfigError>,
+    },
 }
 
 impl Settings {
@@ -224,6 +234,19 @@ impl Settings {
             shutdown_grace_secs: self.shutdown_grace_secs.or(other.shutdown_grace_secs),
             relay_client_events: self.relay_client_events.or(other.relay_client_events),
         }
+    }
+
+    /// Reads the file, if there is one, for what is not set here, and decides everything.
+    ///
+    /// # Errors
+    /// When the file is refused or a value is out of range. Names the file unless these settings alone are to blame.
+    pub fn resolve_with_file(self, path: Option<&Path>) -> Result<Config, ConfigError> {
+        let Some(path) = path else { return self.resolve() };
+        let file = Settings::from_file(path)?;
+        self.clone().or(file).resolve().map_err(|error| match self.resolve() {
+            Err(alone) if alone.to_string() == error.to_string() => error,
+            _ => ConfigError::WithFile { path: path.to_owned(), cause: Box::new(error) },
+        })
     }
 
     /// Decides everything.
@@ -279,6 +302,23 @@ impl Settings {
             },
         })
     }
+}
+
+/// Parses a number of bytes, clients or the like on the command line.
+///
+/// # Errors
+/// When it is no number, 0 or too large.
+pub fn whole<T: FromStr<Err = ParseIntError> + Default + PartialEq>(text: &str) -> Result<T, &'static str> {
+    match text.parse::<T>() {
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Err("is too large"),
+        Ok(number) if number != T::default() => Ok(number),
+        _ => Err("must be a whole number of at least 1"),
+    }
+}
+
+/// Parses a number of seconds on the command line. Its range is that of the file's, see [`Settings::resolve`].
+fn number_of_seconds(text: &str) -> Result<f64, &'static str> {
+    text.parse().map_err(|_| "must be a number of seconds, such as 0.5")
 }
 
 impl Limits {
@@ -390,6 +430,23 @@ mod tests {
             let error = Settings::from_file(&path).expect_err(text).to_string();
             assert!(error.contains(told) && error.contains("broadcaster.toml"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_refused_with_the_file_that_it_stands_in() {
+        let directory = tempfile::TempDir::new().expect("a directory");
+        let path = directory.path().join("broadcaster.toml");
+        std::fs::write(&path, "max_event_bytes = 2_000_000\nport = 1\nping_interval_secs = -1").expect("a file");
+        let resolve = |text| settings(text).resolve_with_file(Some(&path)).map_err(|error| error.to_string());
+        let named = format!("with the configuration file {}: ", path.display());
+        let error = resolve("").expect_err("a negative time");
+        assert!(error.starts_with(&format!("{named}ping_interval_secs = -1: must be")), "{error}");
+        assert!(resolve("ping_interval_secs = 1").is_ok());
+        let error = resolve("ping_interval_secs = 0").expect_err("a time of nothing");
+        assert!(error.starts_with("ping_interval_secs = 0: "), "{error}");
+        // Neither would be wrong without the other.
+        let error = resolve("log_bytes = 3_000_000\nping_interval_secs = 1").expect_err("a small log");
+        assert!(error.starts_with(&format!("{named}log_bytes = 3000000: ")), "{error}");
     }
 
     #[test]

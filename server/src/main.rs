@@ -9,8 +9,6 @@ mod systemd;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use server::Config;
-use server::config::Settings;
 use server::server::BindError;
 
 use crate::args::{Args, Command};
@@ -58,7 +56,8 @@ fn run(args: Args) -> Result<(), Failure> {
         Some(Command::Generate(command)) => return generate::run(command).map_err(Failure::Other),
         _ => {}
     }
-    let config = resolve(&args).map_err(Failure::Usage)?;
+    let config =
+        args.settings.resolve_with_file(args.config.as_deref()).map_err(|error| Failure::Usage(error.into()))?;
     let Some(queue) = config.queue.clone() else {
         let ways = "set --queue DIR, FASTAPI_WS_QUEUE or `queue` in the configuration file";
         return Err(Failure::Usage(anyhow::anyhow!("no queue directory is given: {ways}")));
@@ -71,11 +70,6 @@ fn run(args: Args) -> Result<(), Failure> {
         _ => serve::run(config, &queue, args.log_format),
     }
     .map_err(Failure::Other)
-}
-
-fn resolve(args: &Args) -> anyhow::Result<Config> {
-    let file = args.config.as_deref().map(Settings::from_file).transpose()?.unwrap_or_default();
-    Ok(args.settings.clone().or(file).resolve()?)
 }
 
 /// Whoever read our output has seen enough.

@@ -94,7 +94,8 @@ async fn bad_configuration_files_are_named_with_the_key() {
     for (content, told) in [
         ("listne = '127.0.0.1:0'", [&file_name[..], "listne"]),
         ("entry_grace_secs = 'soon'", [&file_name, "entry_grace_secs"]),
-        ("max_connections = 0", ["max_connections", "at least 1"]),
+        ("max_connections = 0", [&file_name, "max_connections = 0: must be at least 1"]),
+        ("ping_interval_secs = -1", [&file_name, "ping_interval_secs = -1: must be"]),
         ("listen = ", [&file_name, "line 1"]),
     ] {
         std::fs::write(&file, content).unwrap();
@@ -104,8 +105,56 @@ async fn bad_configuration_files_are_named_with_the_key() {
     refused(with_queue(&queue, &["--config", &file_name]), USAGE, &[&file_name]).await;
 }
 
+#[tokio::test]
+async fn numbers_out_of_range_are_refused_as_such_also_after_a_space() {
+    let queue = QueueDir::new();
+    for (args, told) in [
+        (&["--entry-grace-secs", "-1"][..], "entry_grace_secs = -1: must be a number of seconds above 0"),
+        (&["--scan-interval-secs", "-0.5"], "scan_interval_secs = -0.5: must be a number of seconds above 0"),
+        (&["--slow-client-timeout-secs", "soon"], "--slow-client-timeout-secs <SECONDS>': must be a number of seconds"),
+        (&["--handshake-timeout-secs", "-1"], "handshake_timeout_secs = -1"),
+        (&["--ping-interval-secs", "-1"], "ping_interval_secs = -1"),
+        (&["--pong-timeout-secs", "-1"], "pong_timeout_secs = -1"),
+        (&["--shutdown-grace-secs", "-1"], "shutdown_grace_secs = -1"),
+        (&["--port", "-1"], "--port <PORT>': -1 is not in 0..=65535"),
+        (&["--max-event-bytes", "-1"], "--max-event-bytes <BYTES>': must be a whole number of at least 1"),
+        (&["--failed-max-entries", "-1"], "--failed-max-entries <COUNT>': must be a whole number of at least 1"),
+        (&["--failed-max-age-secs", "1.5"], "--failed-max-age-secs <SECONDS>': must be a whole number of at least 1"),
+        (&["--log-bytes", "-1"], "--log-bytes <BYTES>': must be a whole number of at least 1"),
+        (&["--max-outbox-bytes", "-1"], "--max-outbox-bytes <BYTES>': must be a whole number of at least 1"),
+        (&["--max-message-bytes", "1M"], "--max-message-bytes <BYTES>': must be a whole number of at least 1"),
+        (&["--max-connections", "-1"], "--max-connections <COUNT>': must be a whole number of at least 1"),
+        (&["--max-connections", "99999999999999999999"], "--max-connections <COUNT>': is too large"),
+        (&["--max-connections-per-address", "-1"], "per-address <COUNT>': must be a whole number of at least 1"),
+        (&["listen", "ws://127.0.0.1/", "-n", "-1"], "--count <COUNT>': must be a whole number of at least 1"),
+        (&["listen", "ws://127.0.0.1/", "-n", "0"], "--count <COUNT>': must be a whole number of at least 1"),
+        (&["--nothing-such", "-1"], "unexpected argument '--nothing-such'"),
+    ] {
+        refused(with_queue(&queue, args), USAGE, &[told]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_value_of_a_flag_is_not_blamed_on_the_file() {
+    let queue = QueueDir::new();
+    let file = queue.path().with_file_name("broadcaster.toml");
+    std::fs::write(&file, "ping_interval_secs = 0\nmax_event_bytes = 2000000").unwrap();
+    let file_name = file.display().to_string();
+    let flags = |flags: &[&str]| with_queue(&queue, &[&["--config", &file_name], flags].concat());
+    let said = refused(flags(&["--ping-interval-secs", "0"]), USAGE, &["ping_interval_secs = 0"]).await;
+    assert!(!said.contains(&file_name), "{said}");
+    // Each would do alone; the file has its part in it.
+    refused(
+        flags(&["--ping-interval-secs", "1", "--log-bytes", "3000000"]),
+        USAGE,
+        &[&file_name, "log_bytes = 3000000"],
+    )
+    .await;
+}
+
 /// Runs it and checks that it says everything told on one line of standard error, nothing else, and exits with the code.
-async fn refused(mut command: Command, code: i32, told: &[&str]) {
+/// Returns that line.
+async fn refused(mut command: Command, code: i32, told: &[&str]) -> String {
     let mut process = Process::spawn(&mut command);
     let status = process.exit().await;
     let (stdout, stderr) = (process.stdout(), process.stderr());
@@ -115,6 +164,7 @@ async fn refused(mut command: Command, code: i32, told: &[&str]) {
     for text in told {
         assert!(stderr[0].contains(text), "{text:?} is not in {:?}", stderr[0]);
     }
+    stderr[0].clone()
 }
 
 fn with_queue(queue: &QueueDir, args: &[&str]) -> Command {

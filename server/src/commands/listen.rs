@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::StreamExt;
+use server::config::whole;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -14,7 +15,7 @@ pub(crate) struct ListenArgs {
     /// Address as a page would use it, such as wss://example.com/ws
     url: String,
     /// Stop after so many messages
-    #[arg(long, short = 'n', value_name = "COUNT")]
+    #[arg(long, short = 'n', value_name = "COUNT", value_parser = whole::<u64>)]
     count: Option<u64>,
 }
 

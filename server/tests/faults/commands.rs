@@ -1,4 +1,4 @@
-//! `failed` and `queue stat` as an operator calls them: what they print, and how they end.
+//! `failed`, `queue stat` and `publish` as an operator calls them: what they print, and how they end.
 
 use std::path::Path;
 
@@ -94,6 +94,21 @@ fn queue_stat_shows_backlog_age_and_whether_somebody_drains_it() {
     let mut broadcaster = Broadcaster::start(&path);
     until("it is drained", || queue.waiting() == 0);
     assert!(printed(&path, &["queue", "stat"]).ends_with("broadcaster\trunning\n"));
+    broadcaster.stop();
+}
+
+#[test]
+fn publish_takes_any_json_for_a_payload() {
+    let queue = QueueDir::new();
+    let path = queue.path();
+    let mut broadcaster = Broadcaster::start(&path);
+    let mut client = broadcaster.connect();
+    for payload in ["-5", "-0.5e3", "{\"a\": [1]}", "\"text\"", "null"] {
+        assert_eq!(printed(&path, &["publish", "test", payload]), "");
+        assert_eq!(client.payload(), payload);
+    }
+    let (code, _, error) = run(&path, &["publish", "test", "text"]);
+    assert!(code == 1 && error.contains("not valid JSON"), "{code}: {error}");
     broadcaster.stop();
 }
 
