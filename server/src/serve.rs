@@ -39,7 +39,8 @@ async fn bind_or_stand_by(mut config: Config, queue: &Path, signals: &mut Signal
     let socket = systemd::socket()?;
     // Dropped when we listen: the one that we take over from goes on accepting until then.
     let mut standby = None;
-    loop {
+    let mut watchdog = None;
+    let bound = loop {
         let bound = match &socket {
             Some(socket) => Server::bind_to(socket.try_clone()?, config.clone(), |_| NoApplication),
             None => Server::bind(config.clone(), |_| NoApplication),
@@ -48,23 +49,27 @@ async fn bind_or_stand_by(mut config: Config, queue: &Path, signals: &mut Signal
             Err(BindError::Queue(OpenError::Locked(_))) => {
                 if !std::mem::replace(&mut config.shares_port, true) {
                     info!(queue = %queue.display(), "another broadcaster owns the queue, waiting to take over");
-                    systemd::standing_by();
+                    watchdog = Some(systemd::standing_by());
                 }
                 // Without it we take over all the same, perhaps after a moment in which nobody listens.
                 standby = standby.or_else(|| Standby::announce(queue).ok());
             }
             // Deleted while we wait. Whoever makes it again expects one of us there.
             Err(BindError::Queue(OpenError::Missing(_))) if config.shares_port => standby = None,
-            bound => return Ok(Some(bound?)),
+            bound => break bound.map(Some),
         }
         tokio::select! {
             signal = signals.next() => {
                 info!(signal, "stopped while waiting");
-                return Ok(None);
+                break Ok(None);
             }
             () = tokio::time::sleep(STANDBY_INTERVAL) => {}
         }
+    };
+    if let Some(watchdog) = watchdog {
+        watchdog.stop().await;
     }
+    Ok(bound?)
 }
 
 /// Returns at the first signal. A second one ends the process at once: nothing waits for this task, since it waits for

@@ -29,20 +29,14 @@ pub(crate) fn socket() -> anyhow::Result<Option<TcpListener>> {
 /// Tells that clients are served, and keeps the watchdog quiet as long as the hub answers.
 pub(crate) fn ready(hub: Hub) -> Watchdog {
     notify(&[NotifyState::Ready, NotifyState::Status("serving")]);
-    let task = sd_notify::watchdog_enabled().map(|interval| {
-        tokio::spawn(async move {
-            while hub.answers().await {
-                notify(&[NotifyState::Watchdog]);
-                tokio::time::sleep(interval / 3).await;
-            }
-        })
-    });
-    Watchdog { task }
+    Watchdog::start(Some(hub))
 }
 
-/// Tells that another broadcaster serves. The service counts as started: it does what it is there for.
-pub(crate) fn standing_by() {
+/// Tells that another broadcaster serves. The service counts as started: it does what it is there for. The watchdog runs from
+/// here on, and is kept quiet as long as this runtime is not stuck.
+pub(crate) fn standing_by() -> Watchdog {
     notify(&[NotifyState::Ready, NotifyState::Status("waiting to take over the queue")]);
+    Watchdog::start(None)
 }
 
 pub(crate) fn stopping() {
@@ -55,10 +49,27 @@ pub(crate) struct Watchdog {
 }
 
 impl Watchdog {
+    fn start(hub: Option<Hub>) -> Watchdog {
+        let task = sd_notify::watchdog_enabled().map(|interval| {
+            tokio::spawn(async move {
+                loop {
+                    if let Some(hub) = &hub
+                        && !hub.answers().await
+                    {
+                        return;
+                    }
+                    notify(&[NotifyState::Watchdog]);
+                    tokio::time::sleep(interval / 3).await;
+                }
+            })
+        });
+        Watchdog { task }
+    }
+
     pub(crate) async fn stop(self) {
         if let Some(task) = self.task {
             task.abort();
-            // It was aborted or has ended with the hub.
+            // It was aborted, or has ended with the hub.
             let _ = task.await;
         }
     }

@@ -56,8 +56,12 @@ impl Broadcaster {
     }
 
     /// Starts without waiting for anything.
-    pub(crate) fn spawn(mut command: Command) -> Broadcaster {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    pub(crate) fn spawn(command: Command) -> Broadcaster {
+        Broadcaster::spawn_with_stdin(command, Stdio::null())
+    }
+
+    pub(crate) fn spawn_with_stdin(mut command: Command, stdin: Stdio) -> Broadcaster {
+        let mut child = command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let (lines, stderr) = (log.clone(), BufReader::new(child.stderr.take().unwrap()));
         // The thread ends with the child's standard error.

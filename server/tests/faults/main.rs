@@ -31,4 +31,5 @@ mod slow;
 mod soak;
 mod standby;
 mod starvation;
+mod systemd;
 mod wait;
