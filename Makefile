@@ -62,7 +62,7 @@ pictures: setup build ## Take the pictures of docs anew, from the page in Chromi
 	install -m 644 $(target)/tmp/pictures/page-*.png docs/images
 
 .PHONY: lint
-lint: setup-run ## Check format, clippy, scripts, PHP syntax and the queue's dependencies
+lint: setup-lint ## Check format, clippy, scripts, PHP syntax and the queue's dependencies
 	cargo fmt --all --check
 	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
 	.ci/check-scripts
@@ -98,8 +98,8 @@ autobahn: setup-autobahn build ## Run the Autobahn test suite against an echo ha
 setup: ## Install what run and test need and the system lacks
 	@setup/install test
 
-.PHONY: setup-run setup-valgrind setup-autobahn
-setup-run setup-valgrind setup-autobahn: setup-%:
+.PHONY: setup-run setup-lint setup-valgrind setup-autobahn
+setup-run setup-lint setup-valgrind setup-autobahn: setup-%:
 	@setup/install $*
 
 .PHONY: clean

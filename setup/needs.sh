@@ -13,7 +13,8 @@ php_config=${PHP_CONFIG:-php-config}
 needs_of() {
     case "$1" in
         run) echo cc php php-dev libclang ;;
-        test) echo cc php php-dev libclang php-fpm nginx chromium openssl systemd-analyze ;;
+        lint) echo cc php php-dev libclang shellcheck ;;
+        test) echo cc php php-dev libclang php-fpm nginx caddy chromium openssl systemd-analyze systemd-nspawn ;;
         valgrind) echo cc php php-dev libclang valgrind ;;
         autobahn) echo cc php php-dev libclang python2 ;;
         *) return 1 ;;
@@ -28,7 +29,10 @@ check() {
         libclang) check_libclang ;;
         php-fpm) check_php_fpm ;;
         nginx) check_nginx ;;
+        caddy) check_caddy ;;
         chromium) check_chromium ;;
+        shellcheck) check_shellcheck ;;
+        systemd-nspawn) check_systemd_nspawn ;;
         openssl) check_openssl ;;
         systemd-analyze) check_systemd_analyze ;;
         valgrind) check_valgrind ;;
@@ -112,6 +116,18 @@ TEXT
 
 check_chromium() {
     setup/find chromium >/dev/null 2>&1 || fail "no Chromium"
+}
+
+check_caddy() {
+    "$(setup/find caddy)" version >/dev/null 2>&1 || fail "no Caddy"
+}
+
+check_shellcheck() {
+    shellcheck --version >/dev/null 2>&1 || fail "no shellcheck"
+}
+
+check_systemd_nspawn() {
+    "$(setup/find systemd-nspawn)" --version >/dev/null 2>&1 || fail "no systemd-nspawn, to boot systemd in a copy of this machine"
 }
 
 check_openssl() {

@@ -12,7 +12,8 @@ packages_of() {
             php-fpm) echo "php$(php_series)-fpm" ;;
             libclang) libclang_packages ;;
             systemd-analyze) echo systemd ;;
-            nginx | valgrind | chromium | openssl) echo "$need" ;;
+            systemd-nspawn) echo systemd-container ;;
+            nginx | caddy | valgrind | chromium | openssl | shellcheck) echo "$need" ;;
         esac
     done | tr ' ' '\n'
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::docs;
-use crate::harness::{Broadcaster, Browser, Fpm, Nginx, Php, Process, QueueDir, temporary_directory};
+use crate::harness::{Broadcaster, Browser, Fpm, Nginx, Php, Process, QueueDir, built, temporary_directory};
 
 #[tokio::test]
 async fn events_arrive_through_nginx_with_tls_as_documented() {
@@ -82,10 +82,6 @@ async fn nginx_accepts_the_documented_question_to_the_application() {
 
 #[tokio::test]
 async fn events_arrive_through_caddy_with_tls_as_documented() {
-    if Command::new("caddy").arg("version").output().is_err() {
-        eprintln!("the Caddyfile of the documentation was not tried: no caddy");
-        return;
-    }
     let queue = QueueDir::new();
     let broadcaster = Broadcaster::start(&queue).await;
     let certificate = Certificate::new();
@@ -99,7 +95,7 @@ async fn events_arrive_through_caddy_with_tls_as_documented() {
         .replace("127.0.0.1:8081", &broadcaster.address().to_string());
     assert!(caddyfile.contains("https://localhost"), "{caddyfile}");
     fs::write(certificate.path("Caddyfile"), format!("{{\n    admin off\n}}\n{caddyfile}")).unwrap();
-    let mut command = Process::command("caddy");
+    let mut command = Process::command(built::server_program("caddy"));
     command.args(["run", "--adapter", "caddyfile", "--config"]).arg(certificate.path("Caddyfile"));
     let mut caddy = Process::spawn(command.env("HOME", certificate.directory.path()));
     let serves = |line: &str| line.contains("serving initial configuration").then_some(());
