@@ -4,21 +4,21 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
-use crate::harness::{Process, built, is_root, temporary_directory};
+use crate::harness::{Process, built, is_root, skipped, temporary_directory};
 
 #[tokio::test]
 async fn packages_install_run_and_purge_without_a_trace() {
     let folder = temporary_directory();
     build_packages(folder.path()).await;
-    if !is_root() {
-        eprintln!("only root can install packages: their building was tested, their installation was not");
-        return;
-    }
-    let mut command = Process::command(built::repository().join("packaging/try-packages"));
-    command.arg("--in-a-copy").arg(folder.path()).env_remove("FASTAPI_WS_QUEUE");
-    let (status, stdout) = run(&mut command).await;
-    assert!(status.success(), "{status}");
-    assert_eq!(stdout.last().unwrap(), "try: done");
+    try_in_a_copy("try-packages", &["--in-a-copy"], folder.path()).await;
+}
+
+/// systemd itself, booted: activation by the socket, restarts, kills, watchdog, standing by, upgrade.
+#[tokio::test]
+async fn systemd_keeps_the_service_running_and_refuses_no_client() {
+    let folder = temporary_directory();
+    build_packages(folder.path()).await;
+    try_in_a_copy("try-in-systemd", &[], folder.path()).await;
 }
 
 #[tokio::test]
@@ -80,6 +80,26 @@ async fn phpize_builds_what_pie_would_install() {
     let module = directory.path().join("modules").join(format!("{extension_name}.so"));
     assert_eq!(fs::read(module).unwrap(), fs::read(built::extension()).unwrap());
 }
+
+/// Runs a script of `packaging` that makes a copy of this machine to install the packages in.
+async fn try_in_a_copy(script: &str, args: &[&str], packages: &Path) {
+    if !is_root() {
+        return skipped("only root may install packages");
+    }
+    let mut command = Process::command(built::repository().join("packaging").join(script));
+    let path = built::server_program("systemd-nspawn").parent().unwrap().to_owned();
+    let path = format!("{}:{}", path.display(), std::env::var("PATH").unwrap());
+    let mut process = Process::spawn(command.env("PATH", path).args(args).arg(packages).env_remove("FASTAPI_WS_QUEUE"));
+    let status = process.exit_in_its_time().await;
+    if status.code() == Some(NOT_HERE) {
+        return skipped(process.stderr().last().unwrap());
+    }
+    assert!(status.success(), "{status}: {:#?}\n{:#?}", process.stdout(), process.stderr());
+    assert_eq!(process.stdout().last().unwrap(), "try: done");
+}
+
+/// The exit code of scripts that could not make a copy.
+const NOT_HERE: i32 = 77;
 
 /// Builds both, and returns their names.
 async fn build_packages(folder: &Path) -> Vec<String> {

@@ -16,6 +16,7 @@ fn every_test_that_the_document_names_exists() {
             "faults" => "server/tests/faults",
             "server" => "server/tests/it",
             "queue" => "queue/tests/it",
+            "e2e" => "e2e/tests/it",
             other => panic!("{name}: no test binary {other}"),
         };
         let file = [format!("{directory}/{module}.rs"), format!("{directory}/{module}/mod.rs")]

@@ -12,6 +12,7 @@ mod php;
 mod php_server;
 mod process;
 mod queue_dir;
+mod skip;
 mod talker;
 mod wait;
 
@@ -26,6 +27,7 @@ pub(crate) use php::{Php, example, extension_setting};
 pub(crate) use php_server::PhpServer;
 pub(crate) use process::{Process, Signal};
 pub(crate) use queue_dir::{QueueDir, temporary_directory};
+pub(crate) use skip::skipped;
 pub(crate) use talker::Talker;
 pub(crate) use wait::{eventually, within_deadline};
 

@@ -95,6 +95,14 @@ impl Process {
         .await
     }
 
+    /// The same for a program that takes long and has deadlines of its own.
+    pub(crate) async fn exit_in_its_time(&mut self) -> ExitStatus {
+        while !self.has_exited() {
+            tokio::time::sleep(super::wait::INTERVAL).await;
+        }
+        self.exit().await
+    }
+
     /// Whether it has ended.
     pub(crate) fn has_exited(&mut self) -> bool {
         self.try_wait().is_some()
