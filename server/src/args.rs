@@ -65,7 +65,7 @@ pub(crate) enum Command {
     Listen(ListenArgs),
     /// Checks directory, rights, limits, port and PHP, and says how to mend what is wrong
     Doctor(DoctorArgs),
-    /// Prints a shell completion or the man page, for packagers
+    /// Prints a shell completion or writes the man pages, for packagers
     #[command(subcommand, hide = true)]
     Generate(GenerateCommand),
 }

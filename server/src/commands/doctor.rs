@@ -22,12 +22,22 @@ use crate::commands::listen;
 use crate::serve::DESCRIPTORS_BESIDE_CLIENTS;
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct DoctorArgs {
     /// Also queue an event named doctor.ping and wait for it at this address, such as wss://example.com/ws. Every client
     /// receives that event
     #[arg(long)]
     url: Option<String>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  fastapi-broadcaster doctor --queue /var/lib/app/events
+  fastapi-broadcaster doctor --queue /var/lib/app/events --url wss://example.com/ws
+  sudo -u www-data PHP=php8.3 fastapi-broadcaster doctor --config /etc/fastapi-broadcaster/config.toml
+
+The variable PHP names the PHP whose extension is looked at.
+Exit codes: 0 nothing is bad, 64 bad arguments or configuration, 1 something is bad.";
 
 /// How long an event may take through everything.
 const ROUND_TRIP_TIMEOUT: Duration = Duration::from_secs(10);

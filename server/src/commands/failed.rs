@@ -11,7 +11,7 @@ use queue::{Backlog, EntryName, Failed, FailedEntry};
 /// `fastapi-broadcaster failed ...`
 #[derive(Debug, Subcommand)]
 pub(crate) enum FailedCommand {
-    /// Lists the failed entries with their reasons, oldest first
+    /// Lists the failed entries with their reasons, oldest first: name, size, age and reason, with tabs between
     List,
     /// Prints the content of a failed entry
     Show {

@@ -1,7 +1,9 @@
 //! `fastapi-broadcaster generate ...`: what packages ship beside the binary.
 
 use std::io;
+use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::{CommandFactory, Subcommand};
 use clap_complete::Shell;
 
@@ -14,8 +16,11 @@ pub(crate) enum GenerateCommand {
         /// Which shell
         shell: Shell,
     },
-    /// Prints the man page
-    Man,
+    /// Writes the man pages, one for each command
+    Man {
+        /// Where to
+        directory: PathBuf,
+    },
 }
 
 pub(crate) fn run(command: GenerateCommand) -> anyhow::Result<()> {
@@ -23,7 +28,8 @@ pub(crate) fn run(command: GenerateCommand) -> anyhow::Result<()> {
         GenerateCommand::Completion { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "fastapi-broadcaster", &mut io::stdout());
         }
-        GenerateCommand::Man => clap_mangen::Man::new(Args::command()).render(&mut io::stdout())?,
+        GenerateCommand::Man { directory } => clap_mangen::generate_to(Args::command(), &directory)
+            .with_context(|| format!("cannot write man pages to {}", directory.display()))?,
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct ListenArgs {
     /// Address as a page would use it, such as wss://example.com/ws
     url: String,
@@ -18,6 +19,15 @@ pub(crate) struct ListenArgs {
     #[arg(long, short = 'n', value_name = "COUNT", value_parser = whole::<u64>)]
     count: Option<u64>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  fastapi-broadcaster listen ws://127.0.0.1:8081/
+  fastapi-broadcaster listen wss://example.com/ws --count 1
+  fastapi-broadcaster listen ws://127.0.0.1:8081/ | jq .payload
+
+Certificates are checked against those of the system, or those in the file that SSL_CERT_FILE names.
+Exit codes: 0 as many messages as --count says have come, 64 bad arguments, 1 no connection, or its end.";
 
 pub(crate) fn run(arguments: ListenArgs) -> anyhow::Result<()> {
     let runtime =

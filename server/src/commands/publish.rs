@@ -9,6 +9,7 @@ use queue::Writer;
 use serde_json::value::RawValue;
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct PublishArgs {
     /// Name of the event
     event: String,
@@ -16,6 +17,14 @@ pub(crate) struct PublishArgs {
     #[arg(default_value = "null")]
     payload: String,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  fastapi-broadcaster publish order.created '{\"id\": 7}' --queue /var/lib/app/events
+  fastapi-broadcaster publish greeting '\"a text has quotes of its own\"' --queue /var/lib/app/events
+  jq . report.json | fastapi-broadcaster publish report - --queue /var/lib/app/events
+
+Exit codes: 0 queued, 64 bad arguments or configuration, 1 not queued.";
 
 pub(crate) fn run(queue: &Path, max_event_bytes: u64, arguments: PublishArgs) -> anyhow::Result<()> {
     let mut payload = arguments.payload;

@@ -126,3 +126,35 @@ fn a_pipe_planted_beside_a_failed_entry_holds_up_nobody() {
     assert_eq!(client.payload(), "1");
     assert!(printed(&path, &["failed", "list"]).ends_with("\tunknown\n"));
 }
+
+#[test]
+fn every_command_has_a_man_page_with_its_options() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let output = command(BINARY).args(["generate", "man"]).arg(directory.path()).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let page = |name: &str| {
+        let path = directory.path().join(format!("fastapi-broadcaster{name}.1"));
+        // Dashes and dots are escaped for roff.
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}")).replace('\\', "")
+    };
+    for (name, told) in [
+        ("", &["--queue", "FASTAPI_WS_QUEUE", "fastapi-broadcaster-publish(1)", "Exit codes", "SIGTERM"][..]),
+        ("-publish", &["PAYLOAD", "standard input", "--queue", "Examples:", "Exit codes"]),
+        ("-listen", &["URL", "--count", "-n", "Examples:", "SSL_CERT_FILE"]),
+        ("-doctor", &["--url", "doctor.ping", "Examples:"]),
+        ("-failed", &["fastapi-broadcaster-failed-retry(1)"]),
+        ("-failed-list", &["fastapi-broadcaster failed list", "--queue", "FASTAPI_WS_QUEUE"]),
+        ("-failed-show", &["Name as listed"]),
+        ("-failed-retry", &["--all"]),
+        ("-failed-drop", &["--all"]),
+        ("-queue", &["fastapi-broadcaster-queue-stat(1)"]),
+        ("-queue-stat", &["oldest"]),
+    ] {
+        let page = page(name);
+        for text in told {
+            assert!(page.contains(text), "{name}: {text:?} is not in {page}");
+        }
+    }
+    // Nobody but packagers wants these.
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 11);
+}
