@@ -33,12 +33,12 @@ fn main() -> ExitCode {
     };
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Usage(error)) => fail(EX_USAGE, &format!("{error:#}")),
+        Err(Failure::Usage(error)) => fail(EX_USAGE, &in_one_line(&error)),
         Err(Failure::Other(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(Failure::Other(error)) if matches!(error.downcast_ref(), Some(BindError::Queue(_))) => {
-            fail(EX_USAGE, &format!("{error:#}"))
+            fail(EX_USAGE, &in_one_line(&error))
         }
-        Err(Failure::Other(error)) => fail(1, &format!("{error:#}")),
+        Err(Failure::Other(error)) => fail(1, &in_one_line(&error)),
     }
 }
 
@@ -70,6 +70,18 @@ fn run(args: Args) -> Result<(), Failure> {
         _ => serve::run(config, &queue, args.log_format),
     }
     .map_err(Failure::Other)
+}
+
+/// An error and its causes. Many errors tell their cause themselves, which is then not told again.
+pub(crate) fn in_one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if !line.ends_with(&cause) {
+            let separator = if line.is_empty() { "" } else { ": " };
+            line += &format!("{separator}{cause}");
+        }
+    }
+    line
 }
 
 /// Whoever read our output has seen enough.

@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::commands::failed::ago;
 use crate::commands::listen;
+use crate::in_one_line;
 use crate::serve::DESCRIPTORS_BESIDE_CLIENTS;
 
 #[derive(Debug, Args)]
@@ -55,7 +56,8 @@ use Finding::{Bad, Good, Note};
 
 pub(crate) fn run(config: &Config, queue: &Path, arguments: DoctorArgs) -> anyhow::Result<()> {
     let mut findings = vec![directory(queue)];
-    if queue.is_dir() {
+    // Whoever may not look could only guess.
+    if fs::read_dir(queue).is_ok() {
         findings.extend([owner(queue), backlog(queue), failed(queue), watch(queue)]);
     }
     findings.extend([descriptors(config), port(config), php_extension()]);
@@ -91,6 +93,12 @@ fn directory(queue: &Path) -> Finding {
     let shown = queue.display();
     let metadata = match fs::metadata(queue) {
         Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Bad(
+                format!("queue directory {shown}: {error}"),
+                "run the doctor as the broadcaster's user, by sudo -u".into(),
+            );
+        }
         Err(error) => {
             return Bad(
                 format!("queue directory {shown}: {error}"),
@@ -106,6 +114,16 @@ fn directory(queue: &Path) -> Finding {
     );
     if metadata.mode() & 0o002 != 0 {
         return Bad(described, format!("every user can speak to all clients: chmod o-w {shown}"));
+    }
+    if fs::read_dir(queue).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+        return Bad(
+            format!("{described}: this user may not look into it"),
+            format!(
+                "run the doctor as the broadcaster's user, as in sudo -u '#{}' fastapi-broadcaster doctor; if this is that \
+                 user, let it join the directory's group",
+                metadata.uid()
+            ),
+        );
     }
     if Reader::is_owned(queue) {
         return Good(described);
@@ -235,7 +253,7 @@ fn round_trip(queue: &Path, url: &str) -> Finding {
     match try_round_trip(queue, url) {
         Ok(took) => Good(format!("an event went from the directory to {url} in {:.1} ms", took.as_secs_f64() * 1e3)),
         Err(error) => Bad(
-            format!("no round trip through {url}: {error:#}"),
+            format!("no round trip through {url}: {}", in_one_line(&error)),
             "check the address, the proxy's upgrade headers, and that a broadcaster reads this directory".into(),
         ),
     }

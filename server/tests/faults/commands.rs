@@ -1,10 +1,11 @@
 //! `failed`, `queue stat` and `publish` as an operator calls them: what they print, and how they end.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 use crate::broadcaster::{BINARY, Broadcaster, command};
 use crate::queue_dir::QueueDir;
-use crate::wait::until;
+use crate::wait::{is_root, until};
 
 /// Exit code, standard output, standard error.
 fn run(queue: &Path, arguments: &[&str]) -> (i32, String, String) {
@@ -157,4 +158,32 @@ fn every_command_has_a_man_page_with_its_options() {
     }
     // Nobody but packagers wants these.
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 11);
+}
+
+#[test]
+fn the_doctor_of_a_user_who_may_not_look_says_only_that() {
+    if !is_root("to be another user") {
+        return;
+    }
+    let queue = QueueDir::new();
+    queue.give_to(54_320, 54_320);
+    let mut doctor = command(queue.public_binary());
+    doctor.args(["doctor", "--queue"]).arg(queue.path()).uid(54_321).gid(54_321);
+    let output = doctor.env("PHP", "/nowhere/php").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.matches("BAD ").count(), 1, "{said}");
+    assert!(said.contains("this user may not look into it") && said.contains("sudo -u '#54320'"), "{said}");
+    assert!(!said.contains("inotify") && !said.contains("no broadcaster reads"), "{said}");
+}
+
+#[test]
+fn a_cause_is_told_once() {
+    let queue = QueueDir::new();
+    let file = queue.write("file", "");
+    let (_, _, error) = run(&file, &["publish", "test"]);
+    let cause = error.trim_end().rsplit(": ").next().unwrap();
+    assert_eq!(error.matches(cause).count(), 1, "{error}");
+    let (_, _, error) = run(&queue.path(), &["listen", "ws://127.0.0.1:1/"]);
+    assert_eq!(error.matches("Connection refused").count(), 1, "{error}");
 }
