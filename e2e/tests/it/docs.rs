@@ -98,7 +98,7 @@ fn the_readme_is_short() {
 #[test]
 fn links_lead_somewhere() {
     let mut broken = Vec::new();
-    for page in pages() {
+    for page in every_page() {
         let text = fs::read_to_string(&page).unwrap();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             if link.contains("://") {
@@ -116,6 +116,17 @@ fn links_lead_somewhere() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn the_readme_leads_to_every_page() {
+    let readme = fs::read_to_string(built::repository().join("README.md")).unwrap();
+    let performance = fs::read_to_string(built::repository().join("docs/performance.md")).unwrap();
+    for page in pages() {
+        let name = page.file_name().unwrap().to_str().unwrap();
+        let linked = readme.contains(&format!("](docs/{name})")) || performance.contains(&format!("]({name})"));
+        assert!(linked || name == "README.md", "{name} is not linked");
+    }
 }
 
 /// Where runnable blocks run: a queue with a broadcaster, `php` and `fastapi-broadcaster` by their names.
@@ -189,6 +200,15 @@ fn pages() -> Vec<PathBuf> {
     pages.push(built::repository().join("README.md"));
     pages.sort();
     pages
+}
+
+/// Every page of the tree, also what the next commit would add.
+fn every_page() -> Vec<PathBuf> {
+    let mut git = Command::new("git");
+    git.args(["ls-files", "-co", "--exclude-standard", "*.md"]).current_dir(built::repository());
+    let listed = String::from_utf8(git.output().unwrap().stdout).unwrap();
+    assert!(listed.contains("queue/FORMAT.md"), "{listed}");
+    listed.lines().map(|page| built::repository().join(page)).collect()
 }
 
 /// Whether a heading of the page has this anchor, made as GitHub makes it.
