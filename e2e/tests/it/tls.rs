@@ -94,7 +94,9 @@ async fn events_arrive_through_caddy_with_tls_as_documented() {
         .replace("KEY", key_path.to_str().unwrap())
         .replace("127.0.0.1:8081", &broadcaster.address().to_string());
     assert!(caddyfile.contains("https://localhost"), "{caddyfile}");
-    fs::write(certificate.path("Caddyfile"), format!("{{\n    admin off\n}}\n{caddyfile}")).unwrap();
+    // Port 80, where it would answer with redirects, belongs to others.
+    let options = "{\n    admin off\n    auto_https disable_redirects\n}\n";
+    fs::write(certificate.path("Caddyfile"), format!("{options}{caddyfile}")).unwrap();
     let mut command = Process::command(built::server_program("caddy"));
     command.args(["run", "--adapter", "caddyfile", "--config"]).arg(certificate.path("Caddyfile"));
     let mut caddy = Process::spawn(command.env("HOME", certificate.directory.path()));
