@@ -76,7 +76,7 @@ pub struct Settings {
     #[arg(long, value_name = "SECONDS", value_parser = number_of_seconds, env = "FASTAPI_WS_PONG_TIMEOUT_SECS")]
     pub pong_timeout_secs: Option<f64>,
     /// Threads that write to clients, each with some of them [default: one for each processor, at most 4]
-    #[arg(long, value_name = "COUNT", env = "FASTAPI_WS_HUB_THREADS")]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<usize>, env = "FASTAPI_WS_HUB_THREADS")]
     pub hub_threads: Option<usize>,
     /// How long clients may take to leave when the server stops [default: 10]
     #[arg(long, value_name = "SECONDS", value_parser = number_of_seconds, env = "FASTAPI_WS_SHUTDOWN_GRACE_SECS")]

@@ -128,6 +128,8 @@ async fn numbers_out_of_range_are_refused_as_such_also_after_a_space() {
         (&["--max-connections-per-address", "-1"], "per-address <COUNT>': must be a whole number of at least 1"),
         (&["listen", "ws://127.0.0.1/", "-n", "-1"], "--count <COUNT>': must be a whole number of at least 1"),
         (&["listen", "ws://127.0.0.1/", "-n", "0"], "--count <COUNT>': must be a whole number of at least 1"),
+        (&["--hub-threads", "-1"], "--hub-threads <COUNT>': must be a whole number of at least 1"),
+        (&["--hub-threads", "65"], "hub_threads = 65: "),
         (&["--nothing-such", "-1"], "unexpected argument '--nothing-such'"),
     ] {
         refused(with_queue(&queue, args), USAGE, &[told]).await;
