@@ -11,7 +11,7 @@ class Client
     private string $received = '';
     private bool $closing = false;
 
-    public function __construct(public readonly string $address, string $target = '/', array $headers = [], float $timeout = 10)
+    public function __construct(public readonly string $address, string $target = '/', array $headers = [], float $timeout = 60)
     {
         $this->socket = stream_socket_client("tcp://$address", $code, $reason, $timeout);
         if (!$this->socket) {
