@@ -1,6 +1,7 @@
 #![doc = include_str!("../FORMAT.md")]
 
 mod entry;
+mod entry_file;
 mod error;
 mod event;
 mod failed;

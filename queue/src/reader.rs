@@ -2,24 +2,21 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::entry::{Entry, EntryError, EntryName, QueuedAt};
+use crate::entry_file::{self, Content};
 use crate::error::{AckError, OpenError, RejectError, ScanError};
-use crate::event::Event;
 use crate::failed;
 use crate::layout::{self, Now};
 use crate::lock;
 use crate::writer::DEFAULT_MAX_EVENT_BYTES;
-
-/// A producer needs milliseconds between creating its temporary file and renaming it.
-const TEMPORARY_AGE: Duration = Duration::from_secs(15 * 60);
 
 /// Limits of a [`Reader`].
 #[derive(Debug, Clone)]
@@ -142,7 +139,7 @@ impl Reader {
         let name = EntryName::new(file);
         self.unsettled.remove(&name);
         if !self.outstanding.contains(&name) {
-            let queued_at = self.queued_at(&name);
+            let queued_at = entry_file::queued_at(self.directory.as_fd(), &name, &self.options);
             self.index.insert(Indexed { queued_at, name });
         }
     }
@@ -196,7 +193,7 @@ impl Reader {
             if self.outstanding.contains(&indexed.name) {
                 continue;
             }
-            match read_entry(self.directory.as_fd(), &indexed.name, &self.options, &mut self.buffer) {
+            match entry_file::read(self.directory.as_fd(), &indexed.name, &self.options, &mut self.buffer) {
                 Ok(Content::Gone | Content::Incomplete) => {}
                 Ok(Content::Read(event)) => {
                     // A message has keys that a short entry may lack.
@@ -232,7 +229,7 @@ impl Reader {
             let file = file.map_err(unreadable)?;
             let name = OsStr::from_bytes(file.file_name().to_bytes());
             if layout::is_temporary(name) {
-                sweep(self.directory.as_fd(), name);
+                entry_file::sweep(self.directory.as_fd(), name);
             }
             if !layout::is_entry(name) {
                 continue;
@@ -241,7 +238,7 @@ impl Reader {
             if self.outstanding.contains(&name) {
                 continue;
             }
-            let queued_at = self.queued_at(&name);
+            let queued_at = entry_file::queued_at(self.directory.as_fd(), &name, &self.options);
             if queued_at < began || self.unsettled.contains(&name) {
                 settled.push(Indexed { queued_at, name });
                 if settled.len() >= 2 * self.options.index_entries {
@@ -259,20 +256,6 @@ impl Reader {
         self.lost_track = !complete;
         Ok(())
     }
-
-    fn queued_at(&self, name: &EntryName) -> QueuedAt {
-        let foreign = || foreign_queued_at(self.directory.as_fd(), name, &self.options);
-        layout::queued_at(name.as_os_str()).unwrap_or_else(foreign)
-    }
-}
-
-/// What became of a file between listing and reading.
-enum Content {
-    Read(Result<Event, EntryError>),
-    /// It does not parse, and its producer may still be writing it.
-    Incomplete,
-    /// Somebody else removed it.
-    Gone,
 }
 
 fn open_directory(path: &Path) -> Result<OwnedFd, OpenError> {
@@ -290,107 +273,6 @@ fn open_directory(path: &Path) -> Result<OwnedFd, OpenError> {
     rustix::fs::accessat(&directory, ".", rustix::fs::Access::WRITE_OK, AtFlags::EACCESS)
         .map_err(|errno| io("delete entries in the queue directory", errno))?;
     Ok(directory)
-}
-
-/// Deletes what a producer left behind that died while writing, if nobody can still be writing it.
-fn sweep(directory: BorrowedFd<'_>, temporary: &OsStr) {
-    // What cannot be swept costs only its space; the next listing tries again.
-    if let Ok(stat) = rustix::fs::statat(directory, temporary, AtFlags::SYMLINK_NOFOLLOW)
-        && age(&stat) > TEMPORARY_AGE
-    {
-        let _ = rustix::fs::unlinkat(directory, temporary, AtFlags::empty());
-    }
-}
-
-fn read_entry(
-    directory: BorrowedFd<'_>,
-    name: &EntryName,
-    options: &ReaderOptions,
-    buffer: &mut Vec<u8>,
-) -> Result<Content, Errno> {
-    // Whoever plants a link or a pipe must not make us read another file, or wait.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match rustix::fs::openat(directory, name.as_os_str(), flags, Mode::empty()) {
-        Ok(file) => file,
-        Err(Errno::NOENT) => return Ok(Content::Gone),
-        Err(Errno::LOOP | Errno::NXIO) => return Ok(Content::Read(Err(EntryError::NotAFile))),
-        Err(errno) => return unreadable(directory, name, options, errno),
-    };
-    let stat = rustix::fs::fstat(&file)?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Ok(Content::Read(Err(EntryError::NotAFile)));
-    }
-    let size = stat.st_size.unsigned_abs();
-    if size > options.max_event_bytes {
-        return Ok(Content::Read(Err(EntryError::TooLarge { size, limit: options.max_event_bytes })));
-    }
-    if let Err(errno) = read_all(&file, size as usize, buffer) {
-        return unreadable(directory, name, options, errno);
-    }
-    match Event::parse(buffer) {
-        Err(error) if error.may_be_incomplete() && age(&stat) < options.grace => Ok(Content::Incomplete),
-        parsed => Ok(Content::Read(parsed)),
-    }
-}
-
-/// What becomes of an entry that the system does not let us read.
-fn unreadable(
-    directory: BorrowedFd<'_>,
-    name: &EntryName,
-    options: &ReaderOptions,
-    errno: Errno,
-) -> Result<Content, Errno> {
-    // We are short of something; the file is not to blame.
-    if matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR) {
-        return Err(errno);
-    }
-    // The others must not wait for ever behind one file that, for example, another user may not read.
-    match rustix::fs::statat(directory, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) if age(&stat) < options.grace => Ok(Content::Incomplete),
-        Ok(_) => Ok(Content::Read(Err(EntryError::Unreadable(errno.into())))),
-        Err(Errno::NOENT) => Ok(Content::Gone),
-        Err(errno) => Err(errno),
-    }
-}
-
-/// Reads as much of a file as it had when its size was asked.
-fn read_all(file: &OwnedFd, size: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
-    buffer.resize(size, 0);
-    let mut filled = 0;
-    while filled < size {
-        match rustix::io::read(file, &mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    buffer.truncate(filled);
-    Ok(())
-}
-
-/// When an entry of another producer was queued: what its content says, or else when the file was last written.
-fn foreign_queued_at(directory: BorrowedFd<'_>, name: &EntryName, options: &ReaderOptions) -> QueuedAt {
-    match read_entry(directory, name, options, &mut Vec::new()) {
-        Ok(Content::Read(Ok(event))) => event.queued_at(),
-        _ => None,
-    }
-    .unwrap_or_else(|| {
-        let stat = rustix::fs::statat(directory, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW);
-        stat.map_or(QueuedAt::from_nanos(0), |stat| {
-            let secs = u64::try_from(stat.st_mtime).unwrap_or(0);
-            QueuedAt::from_nanos(
-                secs.saturating_mul(1_000_000_000).saturating_add(u64::from(stat.st_mtime_nsec as u32)),
-            )
-        })
-    })
-}
-
-fn age(stat: &Stat) -> Duration {
-    // Producers can set any time, even one that no clock shows: before 1970 is old, and the future is young.
-    let Ok(secs) = u64::try_from(stat.st_mtime) else { return Duration::MAX };
-    let modified = SystemTime::UNIX_EPOCH.checked_add(Duration::new(secs, stat.st_mtime_nsec as u32));
-    modified.and_then(|modified| modified.elapsed().ok()).unwrap_or_default()
 }
 
 /// Drops the newest beyond a count. Returns whether there were none.
