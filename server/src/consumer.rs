@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use queue::{Entry, EntryError, EntryName, Failed, OpenError, Reader, ReaderOptions};
 use tracing::{info, trace, warn};
 
-use crate::hub::{Hub, Reached};
+use crate::hub::Hub;
 use crate::log::Position;
 use crate::message;
+use crate::shard::Reached;
 use crate::undone::{Deed, Undone};
 use crate::watch::{Doorbell, Watch, wait};
 

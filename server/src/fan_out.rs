@@ -1,6 +1,9 @@
 //! A thread of the hub: who is connected to it, and the writing of the log to all of them. One epoll instance holds every
 //! socket; nothing here waits for a single client, and fan-out allocates nothing per client.
 
+mod patience;
+mod stopping;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::ops::ControlFlow;
@@ -15,27 +18,22 @@ use tracing::{debug, warn};
 use crate::application::{Application, Client, Reception};
 use crate::config::Limits;
 use crate::disconnect::Disconnect;
-use crate::hub::{Command, Hub, Inbox, Joining, Reached, SessionId, Shard};
+use crate::hub::{Hub, SessionId};
 use crate::log::{Log, Position};
 use crate::message;
 use crate::session::{Heard, Session, Written};
+use crate::shard::{Command, Inbox, Joining, Reached, Shard};
+use patience::PACE_PATIENCE;
+use stopping::Stopping;
 
 const WAKE: Token = Token(usize::MAX);
 /// How often pings and deadlines are looked at.
 const TICK: Duration = Duration::from_secs(1);
-/// A client that takes nothing for so long is not waited for when the log fills up, and no more than `max_outbox_bytes` may
-/// wait for it alone. It stays until the log has outgrown it or `slow_client_timeout` is over.
-const PACE_PATIENCE: Duration = Duration::from_millis(500);
 /// How often patience is looked at while somebody is behind.
 const PACE_TICK: Duration = Duration::from_millis(100);
-/// How many times `max_outbox_bytes` may wait for a client that goes on reading. What PHP sends in one go is in memory long
-/// before any socket can have taken it.
-const BURST: usize = 4;
 /// Bytes of the log that are written to a client before it is the next one's turn. More at once fills kernel buffers that
 /// nobody empties meanwhile: without the limit 5,000 clients of 1,000-byte messages took 1.1 times the CPU, at 0.75 of the speed.
 const ROUND_BYTES: u64 = 256 * 1024;
-/// Time between the close frames of a server that stops, unless half of its grace is too short for it.
-const CLOSE_SPACING: Duration = Duration::from_millis(1);
 /// How long a client may take to answer our close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -58,15 +56,6 @@ pub(crate) struct FanOut<A> {
     stopping: Option<Stopping>,
     limits: Limits,
     application: A,
-}
-
-/// How the sessions are closed when the server stops.
-struct Stopping {
-    deadline: Instant,
-    /// When the next session is closed.
-    next: Instant,
-    spacing: Duration,
-    sessions: VecDeque<SessionId>,
 }
 
 impl<A: Application> FanOut<A> {
@@ -117,15 +106,7 @@ impl<A: Application> FanOut<A> {
             self.take_inbox(now);
             self.application.turn_ended();
             self.publish_progress(now);
-            if let Some(stopping) = &self.stopping
-                && (self.sessions.is_empty() || now >= stopping.deadline)
-            {
-                self.sessions.iter().filter(|(_, session)| !session.is_closing()).for_each(|(_, session)| {
-                    self.application.closed(session.id);
-                });
-                self.sessions.clear();
-                self.behind.clear();
-                self.publish_progress(now);
+            if self.has_stopped(now) {
                 return Ok(());
             }
         }
@@ -251,29 +232,8 @@ impl<A: Application> FanOut<A> {
                     self.unread.insert(key);
                 }
             }
-            Command::Shutdown { grace } if self.stopping.is_none() => {
-                let sessions: VecDeque<SessionId> = self.sessions.iter().map(|(_, session)| session.id).collect();
-                let spread = (CLOSE_SPACING * sessions.len() as u32).min(grace / 2);
-                let spacing = spread.checked_div(sessions.len() as u32).unwrap_or_default();
-                self.stopping = Some(Stopping { deadline: now + grace, next: now, spacing, sessions });
-                self.close_due(now);
-            }
-            Command::Shutdown { .. } => {}
+            Command::Shutdown { grace } => self.begin_to_stop(grace, now),
         }
-    }
-
-    /// Closes the sessions whose turn it is, one after the other, so that clients do not all come back at once.
-    fn close_due(&mut self, now: Instant) {
-        let Some(mut stopping) = self.stopping.take() else { return };
-        while now >= stopping.next
-            && let Some(id) = stopping.sessions.pop_front()
-        {
-            stopping.next += stopping.spacing;
-            if let Some(key) = self.key(id) {
-                self.close(key, self.log.head(), Disconnect::Shutdown, now);
-            }
-        }
-        self.stopping = Some(stopping);
     }
 
     fn join(&mut self, position: Position, joining: Joining, now: Instant) {
@@ -283,7 +243,7 @@ impl<A: Application> FanOut<A> {
         self.generation = self.generation.wrapping_add(1);
         let entry = self.sessions.vacant_entry();
         let key = entry.key();
-        let id = SessionId::new(self.generation, &self.shard, key);
+        let id = SessionId::new(self.generation, self.shard.index(), key);
         let Joining { address, path, headers, connection } = joining;
         let heard_early = !connection.received.is_empty();
         let session = entry.insert(Session::new(id, position, connection, self.limits.max_message_bytes, now));
@@ -352,30 +312,9 @@ impl<A: Application> FanOut<A> {
         self.bound_outbox(key, now);
     }
 
-    /// Disconnects a client for whom too much waits, although its socket was offered all of it.
-    fn bound_outbox(&mut self, key: usize, now: Instant) {
-        let limit = self.limits.max_outbox_bytes;
-        if self.sessions.get(key).is_some_and(|session| session.outbox_len() > limit) {
-            // A socket that was full has not been offered it yet.
-            self.write(key, now);
-        }
-        if self.sessions.get(key).is_some_and(|session| outbox_is_too_long(session, limit, now)) {
-            self.disconnect_slow(key, now);
-        }
-    }
-
     fn close(&mut self, key: usize, after: Position, disconnect: Disconnect, now: Instant) {
         let was_closing = self.sessions[key].is_closing();
         self.sessions[key].close(after, disconnect);
-        self.closing(key, was_closing, now);
-        self.touched.push(key);
-    }
-
-    fn disconnect_slow(&mut self, key: usize, now: Instant) {
-        let session = &mut self.sessions[key];
-        let was_closing = session.is_closing();
-        debug!(session = session.id.0, "client is too slow");
-        session.fall_out(&self.log, Disconnect::Slow);
         self.closing(key, was_closing, now);
         self.touched.push(key);
     }
@@ -421,51 +360,4 @@ impl<A: Application> FanOut<A> {
         self.log.release(written);
         self.shard.publish(Reached { offered: head, written, paced });
     }
-
-    /// Looks after clients that say nothing, read nothing, or do not leave.
-    fn on_tick(&mut self, now: Instant) {
-        self.marks.push_back((now, self.log.head()));
-        let mut must_have = 0;
-        while let Some((_, head)) =
-            self.marks.front().filter(|(then, _)| now - *then >= self.limits.slow_client_timeout)
-        {
-            must_have = *head;
-            self.marks.pop_front();
-        }
-        let (mut expired, mut slow, mut silent, mut pinged) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (key, session) in &mut self.sessions {
-            if let Some(deadline) = session.deadline {
-                if now >= deadline {
-                    expired.push(key);
-                }
-                continue;
-            }
-            let stuck = session.blocked && now - session.progressed >= self.limits.slow_client_timeout
-                || outbox_is_too_long(session, self.limits.max_outbox_bytes, now);
-            let unanswered = session.pinged.is_some_and(|pinged| now - pinged >= self.limits.pong_timeout);
-            if stuck || session.needs().is_some_and(|position| position < must_have) {
-                slow.push(key);
-            } else if unanswered {
-                silent.push(key);
-            } else if session.pinged.is_none()
-                && !session.is_paused()
-                && now - session.heard >= self.limits.ping_interval(session.id)
-            {
-                session.ping(&self.log, now);
-                pinged.push(key);
-            }
-        }
-        expired.into_iter().for_each(|key| self.remove(key));
-        slow.into_iter().for_each(|key| self.disconnect_slow(key, now));
-        for key in silent {
-            let boundary = self.sessions[key].needs().map_or(self.log.head(), |position| self.log.boundary(position));
-            self.close(key, boundary, Disconnect::PingTimeout, now);
-        }
-        self.touched.extend(pinged);
-    }
-}
-
-fn outbox_is_too_long(session: &Session, limit: usize, now: Instant) -> bool {
-    let takes = now.duration_since(session.progressed) < PACE_PATIENCE;
-    session.outbox_len() > if takes { limit.saturating_mul(BURST) } else { limit }
 }

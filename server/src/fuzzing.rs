@@ -12,11 +12,12 @@ use tungstenite::protocol::frame::coding::OpCode;
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 
 use crate::disconnect::Disconnect;
-use crate::hub::{Connection, SessionId};
+use crate::hub::SessionId;
 use crate::listener::Permit;
 use crate::log::Log;
 use crate::message;
 use crate::session::{Heard, Session, Written};
+use crate::shard::Connection;
 
 const LOG_BYTES: usize = 64 * 1024;
 const MAX_MESSAGE_BYTES: usize = 4096;

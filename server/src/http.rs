@@ -18,9 +18,10 @@ use tokio::time::timeout;
 use tungstenite::handshake::server::{create_response, write_response};
 
 use crate::application::Headers;
-use crate::hub::{Connection, Hub, Joining};
+use crate::hub::Hub;
 use crate::listener::Permit;
 use crate::origin::AllowedOrigins;
+use crate::shard::{Connection, Joining};
 
 /// Largest head of a request, in bytes: what nginx accepts by default, and room for a few cookies.
 const MAX_HEAD_BYTES: usize = 16 * 1024;

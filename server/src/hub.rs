@@ -2,24 +2,17 @@
 //! thread or several, each with some of the clients, and an inbox from which it takes all of it ([`crate::fan_out`]).
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mio::Waker;
-use mio::net::TcpStream;
 use tokio::sync::oneshot;
 
-use crate::application::Headers;
 use crate::disconnect::Disconnect;
-use crate::listener::Permit;
 use crate::log::Position;
+use crate::shard::{Bell, Command, Joining, Reached, Shard};
 use crate::watch::Doorbell;
-
-/// Bytes that may wait in an inbox for single clients. The hub takes them within microseconds; whoever sends faster than
-/// that is in a loop without end.
-const MAX_SENT_BYTES: usize = 256 * 1024 * 1024;
 
 /// Threads that a hub can have.
 pub(crate) const MAX_THREADS: usize = 1 << THREAD_BITS;
@@ -47,88 +40,10 @@ struct Shared {
     bell: Arc<Bell>,
 }
 
-/// A client whose handshake was accepted.
-#[derive(Debug)]
-pub(crate) struct Joining {
-    pub(crate) address: SocketAddr,
-    pub(crate) path: String,
-    pub(crate) headers: Headers,
-    pub(crate) connection: Connection,
-}
-
-/// The connection of a client whose handshake was accepted.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    pub(crate) stream: TcpStream,
-    /// The handshake response. The hub writes it, so that a client that has it misses no event after it.
-    pub(crate) response: Vec<u8>,
-    /// What the client sent after its request.
-    pub(crate) received: Vec<u8>,
-    /// Freed when the session ends.
-    pub(crate) permit: Permit,
-}
-
-#[derive(Debug)]
-pub(crate) enum Command {
-    Join(Box<Joining>),
-    Send(SessionId, Box<[u8]>),
-    Close(SessionId, Disconnect),
-    Resume(SessionId),
-    Answer(oneshot::Sender<()>),
-    Shutdown { grace: Duration },
-}
-
-/// What waits for a thread of the hub.
-#[derive(Debug, Default)]
-pub(crate) struct Inbox {
-    /// The position behind all frames that were ever put in.
-    head: Position,
-    pub(crate) frames: Vec<u8>,
-    pub(crate) ends: Vec<Position>,
-    /// Each with the position it came at: what was broadcast before goes out before.
-    pub(crate) commands: Vec<(Position, Command)>,
-    /// Bytes of the frames in `commands`.
-    pub(crate) sent_bytes: usize,
-}
-
-/// What one thread of the hub shares with everybody.
-#[derive(Debug)]
-pub(crate) struct Shard {
-    index: usize,
-    inbox: Mutex<Inbox>,
-    waker: Waker,
-    /// The thread is about to sleep, or sleeps: who puts something in must wake it.
-    asleep: AtomicBool,
-    offered: AtomicU64,
-    written: AtomicU64,
-    paced: AtomicU64,
-    /// It came further since the bell was last thought of.
-    moved: AtomicBool,
-    bell: Arc<Bell>,
-}
-
-/// Wakes whoever feeds the hub.
-#[derive(Debug)]
-struct Bell {
-    awaited: AtomicBool,
-    doorbell: Doorbell,
-}
-
-/// Positions of the log that are reached.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Reached {
-    /// Every session had its turn to write everything before.
-    pub(crate) offered: Position,
-    /// Every session has written everything before, or has ended.
-    pub(crate) written: Position,
-    /// The same, without sessions that take nothing at all: nobody waits for those.
-    pub(crate) paced: Position,
-}
-
 impl SessionId {
-    pub(crate) fn new(generation: u32, shard: &Shard, key: usize) -> SessionId {
+    pub(crate) fn new(generation: u32, shard: usize, key: usize) -> SessionId {
         debug_assert!(key < 1 << KEY_BITS);
-        SessionId(u64::from(generation) << 32 | (shard.index as u64) << KEY_BITS | key as u64)
+        SessionId(u64::from(generation) << 32 | (shard as u64) << KEY_BITS | key as u64)
     }
 
     /// The key of the session in its thread.
@@ -144,20 +59,8 @@ impl SessionId {
 impl Hub {
     /// A hub with a thread for each waker.
     pub(crate) fn new(wakers: impl IntoIterator<Item = Waker>) -> io::Result<Hub> {
-        let bell = Arc::new(Bell { awaited: AtomicBool::new(false), doorbell: Doorbell::new()? });
-        let shard = |(index, waker)| {
-            Arc::new(Shard {
-                index,
-                inbox: Mutex::default(),
-                waker,
-                asleep: AtomicBool::new(true),
-                offered: AtomicU64::new(0),
-                written: AtomicU64::new(0),
-                paced: AtomicU64::new(0),
-                moved: AtomicBool::new(false),
-                bell: bell.clone(),
-            })
-        };
+        let bell = Arc::new(Bell::new()?);
+        let shard = |(index, waker)| Arc::new(Shard::new(index, waker, bell.clone()));
         let shards = wakers.into_iter().enumerate().map(shard).collect();
         let (appending, joined) = (Mutex::default(), AtomicUsize::new(0));
         Ok(Hub { shared: Arc::new(Shared { shards, appending, joined, bell }) })
@@ -223,133 +126,27 @@ impl Hub {
 
     /// How far all threads have come.
     pub(crate) fn reached(&self) -> Reached {
-        let least = |position: fn(&Shard) -> &AtomicU64| {
-            let positions = self.shared.shards.iter().map(|shard| position(shard).load(Ordering::SeqCst));
-            positions.min().unwrap_or_default()
-        };
-        Reached {
-            offered: least(|shard| &shard.offered),
-            written: least(|shard| &shard.written),
-            paced: least(|shard| &shard.paced),
-        }
+        let all = self.shared.shards.iter().map(|shard| shard.reached());
+        all.reduce(Reached::least).unwrap_or_default()
     }
 
     /// Asks for the doorbell to ring when more is reached than the given. Returns false if that is so already.
     pub(crate) fn await_more(&self, than: Reached) -> bool {
-        let awaited = &self.shared.bell.awaited;
-        awaited.store(true, Ordering::SeqCst);
+        self.shared.bell.set_awaited(true);
         let same = self.reached() == than;
         if !same {
-            awaited.store(false, Ordering::SeqCst);
+            self.shared.bell.set_awaited(false);
         }
         same
     }
 
     /// Rings when a thread has come further, at most once in a turn of it.
     pub(crate) fn doorbell(&self) -> &Doorbell {
-        &self.shared.bell.doorbell
+        self.shared.bell.doorbell()
     }
 
     fn shard(&self, session: SessionId) -> &Shard {
         // The modulo is for the ids of another hub, of whose sessions none is here.
         &self.shared.shards[session.shard() % self.shared.shards.len()]
-    }
-}
-
-impl Shard {
-    /// Swaps the inbox with an empty one whose memory is used again.
-    pub(crate) fn take(&self, empty: &mut Inbox) {
-        debug_assert!(empty.frames.is_empty() && empty.ends.is_empty() && empty.commands.is_empty());
-        let mut inbox = self.lock();
-        empty.head = inbox.head;
-        std::mem::swap(&mut *inbox, empty);
-        drop(inbox);
-        if !empty.frames.is_empty() || !empty.commands.is_empty() {
-            // The hub will not sleep soon.
-            self.tell();
-        }
-    }
-
-    /// Announces that the hub's thread is going to sleep. Returns false if something has come in meanwhile.
-    pub(crate) fn fall_asleep(&self) -> bool {
-        self.asleep.store(true, Ordering::SeqCst);
-        let inbox = self.lock();
-        let empty = inbox.frames.is_empty() && inbox.commands.is_empty();
-        drop(inbox);
-        if empty {
-            self.tell();
-        } else {
-            self.asleep.store(false, Ordering::SeqCst);
-        }
-        empty
-    }
-
-    pub(crate) fn awake(&self) {
-        self.asleep.store(false, Ordering::SeqCst);
-    }
-
-    /// Tells how far the thread has come.
-    pub(crate) fn publish(&self, reached: Reached) {
-        let note = |what: &AtomicU64, position| {
-            if what.swap(position, Ordering::SeqCst) != position {
-                self.moved.store(true, Ordering::SeqCst);
-            }
-        };
-        note(&self.offered, reached.offered);
-        note(&self.written, reached.written);
-        note(&self.paced, reached.paced);
-    }
-
-    fn append(&self, frames: &[u8], ends: &[usize]) -> Position {
-        let mut inbox = self.lock();
-        let base = inbox.head;
-        inbox.frames.extend_from_slice(frames);
-        inbox.ends.extend(ends.iter().map(|end| base + *end as u64));
-        inbox.head += frames.len() as u64;
-        let head = inbox.head;
-        drop(inbox);
-        self.wake();
-        head
-    }
-
-    fn send(&self, session: SessionId, frame: Box<[u8]>) -> bool {
-        let mut inbox = self.lock();
-        let position = inbox.head;
-        let fits = inbox.sent_bytes + frame.len() <= MAX_SENT_BYTES;
-        if fits {
-            inbox.sent_bytes += frame.len();
-            inbox.commands.push((position, Command::Send(session, frame)));
-        } else {
-            inbox.commands.push((position, Command::Close(session, Disconnect::Slow)));
-        }
-        drop(inbox);
-        self.wake();
-        fits
-    }
-
-    fn command(&self, command: Command) {
-        let mut inbox = self.lock();
-        let position = inbox.head;
-        inbox.commands.push((position, command));
-        drop(inbox);
-        self.wake();
-    }
-
-    fn wake(&self) {
-        if self.asleep.swap(false, Ordering::SeqCst) {
-            // It fails only if the descriptor is not an eventfd any more.
-            self.waker.wake().expect("an eventfd takes a wake-up");
-        }
-    }
-
-    fn tell(&self) {
-        if self.moved.swap(false, Ordering::SeqCst) && self.bell.awaited.swap(false, Ordering::SeqCst) {
-            self.bell.doorbell.ring();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inbox> {
-        // Every critical section leaves the inbox whole, so a panic elsewhere does not spoil it.
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,7 +3,8 @@
 //! An event goes through these rooms, top to bottom:
 //!
 //! 1. [`consumer`] waits for entries ([`watch`]), reads them in order and encodes each once ([`message`]).
-//! 2. [`hub`] takes the encoded frames; each of its threads ([`fan_out`]) appends them to one [`log`] of frames.
+//! 2. [`hub`] puts the encoded frames into the inbox of each of its threads ([`shard`]); the thread ([`fan_out`]) appends them to
+//!    its one [`log`] of frames.
 //! 3. Every client is a [`session`]: a position in that log, and an [`outbox`] for what only it receives.
 //!
 //! Clients come in through [`listener`] and [`http`]; what code outside does when one speaks goes through
@@ -26,6 +27,7 @@ pub mod origin;
 mod outbox;
 pub mod server;
 mod session;
+mod shard;
 pub mod signal;
 mod undone;
 mod watch;

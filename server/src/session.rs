@@ -11,11 +11,12 @@ use tungstenite::{Error, Message};
 
 use crate::application::ClientMessage;
 use crate::disconnect::Disconnect;
-use crate::hub::{Connection, SessionId};
+use crate::hub::SessionId;
 use crate::listener::Permit;
 use crate::log::{Log, Position};
 use crate::message;
 use crate::outbox::Outbox;
+use crate::shard::Connection;
 
 /// Bytes that one read asks for. Clients of a broadcaster say little; a longer message takes several reads.
 const READ_BUFFER_BYTES: usize = 1024;

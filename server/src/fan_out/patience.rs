@@ -1,0 +1,87 @@
+//! Which clients are waited for, and for how long: those that say nothing, read nothing, or do not leave.
+
+use std::time::{Duration, Instant};
+
+use tracing::debug;
+
+use super::FanOut;
+use crate::application::Application;
+use crate::disconnect::Disconnect;
+use crate::session::Session;
+
+/// A client that takes nothing for so long is not waited for when the log fills up, and no more than `max_outbox_bytes` may
+/// wait for it alone. It stays until the log has outgrown it or `slow_client_timeout` is over.
+pub(super) const PACE_PATIENCE: Duration = Duration::from_millis(500);
+/// How many times `max_outbox_bytes` may wait for a client that goes on reading. What PHP sends in one go is in memory long
+/// before any socket can have taken it.
+const BURST: usize = 4;
+
+impl<A: Application> FanOut<A> {
+    /// Looks after clients that say nothing, read nothing, or do not leave.
+    pub(super) fn on_tick(&mut self, now: Instant) {
+        self.marks.push_back((now, self.log.head()));
+        let mut must_have = 0;
+        while let Some((_, head)) =
+            self.marks.front().filter(|(then, _)| now - *then >= self.limits.slow_client_timeout)
+        {
+            must_have = *head;
+            self.marks.pop_front();
+        }
+        let (mut expired, mut slow, mut silent, mut pinged) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (key, session) in &mut self.sessions {
+            if let Some(deadline) = session.deadline {
+                if now >= deadline {
+                    expired.push(key);
+                }
+                continue;
+            }
+            let stuck = session.blocked && now - session.progressed >= self.limits.slow_client_timeout
+                || outbox_is_too_long(session, self.limits.max_outbox_bytes, now);
+            let unanswered = session.pinged.is_some_and(|pinged| now - pinged >= self.limits.pong_timeout);
+            if stuck || session.needs().is_some_and(|position| position < must_have) {
+                slow.push(key);
+            } else if unanswered {
+                silent.push(key);
+            } else if session.pinged.is_none()
+                && !session.is_paused()
+                && now - session.heard >= self.limits.ping_interval(session.id)
+            {
+                session.ping(&self.log, now);
+                pinged.push(key);
+            }
+        }
+        expired.into_iter().for_each(|key| self.remove(key));
+        slow.into_iter().for_each(|key| self.disconnect_slow(key, now));
+        for key in silent {
+            let boundary = self.sessions[key].needs().map_or(self.log.head(), |position| self.log.boundary(position));
+            self.close(key, boundary, Disconnect::PingTimeout, now);
+        }
+        self.touched.extend(pinged);
+    }
+
+    /// Disconnects a client for whom too much waits, although its socket was offered all of it.
+    pub(super) fn bound_outbox(&mut self, key: usize, now: Instant) {
+        let limit = self.limits.max_outbox_bytes;
+        if self.sessions.get(key).is_some_and(|session| session.outbox_len() > limit) {
+            // A socket that was full has not been offered it yet.
+            self.write(key, now);
+        }
+        if self.sessions.get(key).is_some_and(|session| outbox_is_too_long(session, limit, now)) {
+            self.disconnect_slow(key, now);
+        }
+    }
+
+    pub(super) fn disconnect_slow(&mut self, key: usize, now: Instant) {
+        let session = &mut self.sessions[key];
+        let was_closing = session.is_closing();
+        debug!(session = session.id.0, "client is too slow");
+        session.fall_out(&self.log, Disconnect::Slow);
+        self.closing(key, was_closing, now);
+        self.touched.push(key);
+    }
+}
+
+fn outbox_is_too_long(session: &Session, limit: usize, now: Instant) -> bool {
+    let takes = now.duration_since(session.progressed) < PACE_PATIENCE;
+    session.outbox_len() > if takes { limit.saturating_mul(BURST) } else { limit }
+}
