@@ -30,8 +30,11 @@ fuzz_target!(|input: (bool, &str, &[u8])| {
         std::fs::write(&file, content).expect("the file is written");
         let sent = Writer::new(&path).enqueue(br#""good""#, b"1").expect("an entry is queued");
         let mut seen = false;
-        for _ in 0..3 {
-            for entry in reader.scan(10, u64::MAX).expect("a scan") {
+        reader.follow(file.file_name().expect("a name"));
+        reader.follow(sent.as_os_str());
+        for round in 0..3 {
+            let scanned = if round == 0 { reader.scan_followed(10, u64::MAX) } else { reader.scan(10, u64::MAX) };
+            for entry in scanned.expect("a scan") {
                 seen |= entry.name == sent;
                 match &entry.event {
                     Ok(_) => reader.ack(&entry.name).expect("an ack"),
