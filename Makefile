@@ -76,6 +76,10 @@ fmt: ## Format the Rust code
 bench: build ## Measure us against references (bench/run help lists more)
 	@exec bench/run
 
+.PHONY: bench-parts
+bench-parts: ## Measure the parts alone: encode, append, enqueue, scan, ack (half a minute)
+	cargo bench $(CARGO_FLAGS) -p bench
+
 .PHONY: soak
 soak: ## Half an hour of mixed load with kills and slow clients (SOAK_MINUTES=N)
 	cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \

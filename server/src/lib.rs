@@ -11,6 +11,9 @@
 //! [`application`]. [`server`] is the only room that knows all others.
 
 pub mod application;
+#[cfg(feature = "benching")]
+#[doc(hidden)]
+pub mod benching;
 pub mod config;
 mod consumer;
 pub mod disconnect;

@@ -1,0 +1,51 @@
+//! Doors for the benches in `bench/benches/`: parts of the server that have no interface of their own. Only there with the
+//! feature `benching`; no part of the server's interface.
+
+use std::io;
+use std::sync::Arc;
+
+use mio::{Poll, Token, Waker};
+use queue::Event;
+
+use crate::hub::{Hub, Inbox, Shard};
+use crate::log::Log;
+
+/// Appends the frame of an event, as the consumer does.
+pub fn encode_event(event: &Event, frames: &mut Vec<u8>) {
+    crate::message::encode_event(event, frames);
+}
+
+/// A hub without a thread: the caller is both who feeds it and its thread.
+#[derive(Debug)]
+pub struct Appending {
+    hub: Hub,
+    shard: Arc<Shard>,
+    inbox: Inbox,
+    log: Log,
+    /// What the waker belongs to.
+    _poll: Poll,
+}
+
+impl Appending {
+    /// A hub with an empty log of so many bytes.
+    ///
+    /// # Errors
+    /// When the system has no more descriptors.
+    pub fn new(log_bytes: usize) -> io::Result<Appending> {
+        let poll = Poll::new()?;
+        let hub = Hub::new([Waker::new(poll.registry(), Token(0))?])?;
+        let shard = hub.shards()[0].clone();
+        // It is in the middle of a turn, so that nobody has to wake it.
+        shard.awake();
+        Ok(Appending { hub, shard, inbox: Inbox::default(), log: Log::new(log_bytes), _poll: poll })
+    }
+
+    /// Takes frames, which end at the given offsets, through the inbox into the log, and what no client needs out of it.
+    pub fn append(&mut self, frames: &[u8], ends: &[usize]) {
+        self.hub.append(frames, ends);
+        self.shard.take(&mut self.inbox);
+        self.log.append(&self.inbox.frames, self.inbox.ends.drain(..));
+        self.inbox.frames.clear();
+        self.log.release(self.log.head());
+    }
+}
