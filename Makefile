@@ -77,7 +77,7 @@ bench: build ## Measure us against references (bench/run help lists more)
 	@exec bench/run
 
 .PHONY: bench-parts
-bench-parts: ## Measure the parts alone: encode, append, enqueue, scan, ack (half a minute)
+bench-parts: ## Measure encode, append, enqueue, scan and ack alone
 	cargo bench $(CARGO_FLAGS) -p bench
 
 .PHONY: soak
@@ -105,6 +105,11 @@ setup: ## Install what run and test need and the system lacks
 .PHONY: setup-run setup-lint setup-valgrind setup-autobahn
 setup-run setup-lint setup-valgrind setup-autobahn: setup-%:
 	@setup/install $*
+
+.PHONY: setup-bench
+setup-bench: ## Install the peers that 'bench/run peers' measures beside us
+	@setup/install bench
+	@bench/peers/install
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -17,6 +17,7 @@ needs_of() {
         test) echo cc php php-dev libclang php-fpm nginx caddy chromium openssl systemd-analyze systemd-nspawn ;;
         valgrind) echo cc php php-dev libclang valgrind ;;
         autobahn) echo cc php php-dev libclang python2 ;;
+        bench) echo cc php php-dev libclang php-fpm nginx nchan nats-server redis-server node npm ;;
         *) return 1 ;;
     esac
 }
@@ -37,6 +38,9 @@ check() {
         systemd-analyze) check_systemd_analyze ;;
         valgrind) check_valgrind ;;
         python2) check_python2 ;;
+        nchan) check_nchan ;;
+        nats-server | redis-server | node) setup/find "$1" >/dev/null || fail "no $1" ;;
+        npm) npm --version >/dev/null 2>&1 || fail "no npm" ;;
     esac
 }
 
@@ -95,11 +99,25 @@ check_php_fpm() {
 }
 
 check_nginx() {
-    local nginx kind temporary=
+    local nginx
     nginx=$(setup/find nginx) || fail "no nginx" || return
+    takes_simple_configuration "$nginx" || fail "'$nginx' refuses a simple configuration"
+}
+
+check_nchan() {
+    local nginx module
+    nginx=$(setup/find nginx) || fail "no nginx that could load nchan" || return
+    module=$(setup/find nchan) || fail "no nchan module for nginx" || return
+    takes_simple_configuration "$nginx" "load_module $module;" || fail "'$nginx' does not load $module"
+}
+
+# The second argument goes in front of the configuration.
+takes_simple_configuration() {
+    local nginx=$1 kind temporary=
     # Its own paths for temporary files belong to root.
     for kind in client_body proxy fastcgi uwsgi scgi; do temporary+="${kind}_temp_path $scratch/$kind; "; done
     cat >"$scratch/nginx" <<TEXT
+${2:-}
 pid $scratch/pid;
 events {}
 http {
@@ -111,7 +129,7 @@ http {
     }
 }
 TEXT
-    "$nginx" -t -q -e stderr -c "$scratch/nginx" >/dev/null 2>&1 || fail "'$nginx' refuses a simple configuration"
+    "$nginx" -t -q -e stderr -c "$scratch/nginx" >/dev/null 2>&1
 }
 
 check_chromium() {

@@ -13,7 +13,9 @@ packages_of() {
             libclang) libclang_packages ;;
             systemd-analyze) echo systemd ;;
             systemd-nspawn) echo systemd-container ;;
-            nginx | caddy | valgrind | chromium | openssl | shellcheck) echo "$need" ;;
+            nchan) echo libnginx-mod-nchan ;;
+            node) echo nodejs ;;
+            nginx | caddy | valgrind | chromium | openssl | shellcheck | nats-server | redis-server | npm) echo "$need" ;;
         esac
     done | tr ' ' '\n'
 }

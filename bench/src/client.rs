@@ -9,6 +9,7 @@ use mio::net::TcpStream;
 use crate::frames;
 use crate::machine::monotonic_nanos;
 use crate::message;
+use crate::nats::{self, Operation};
 
 /// The key of RFC 6455's example. A bench needs no secrets.
 const REQUEST: &str = "GET /bench HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -16,12 +17,26 @@ const REQUEST: &str = "GET /bench HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websoc
 /// An empty pong, masked with zeros.
 const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
 
+/// What clients have to know of a server.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Manner {
+    /// Connections over which messages are published in turn, each of them in order. 0 if all of them are.
+    pub(crate) lanes: usize,
+    /// NATS inside WebSocket frames.
+    pub(crate) nats: bool,
+}
+
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,
+    manner: Manner,
     state: State,
-    /// The number that the next message must have.
+    /// Messages received, and with that the number that the next must have, unless there are lanes.
     pub(crate) next: u64,
+    /// For each lane, the number that the next message must have.
+    lanes: Vec<u64>,
+    /// The beginning of an operation of NATS.
+    operation: Vec<u8>,
     /// The beginning of a frame, or of the handshake response, whose rest has not come yet.
     rest: Vec<u8>,
     /// Off: what it is sent stays in the kernel.
@@ -38,10 +53,12 @@ struct Words {
     text: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     Connecting,
     AwaitingResponse,
+    /// Only with NATS.
+    Subscribing,
     Open,
 }
 
@@ -63,9 +80,19 @@ impl Reading {
 
 impl Client {
     /// Begins to connect.
-    pub(crate) fn connect(address: SocketAddr) -> anyhow::Result<Client> {
+    pub(crate) fn connect(address: SocketAddr, manner: Manner) -> anyhow::Result<Client> {
         let stream = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
-        Ok(Client { stream, state: State::Connecting, next: 0, rest: Vec::new(), reads: true, words: None })
+        Ok(Client {
+            stream,
+            manner,
+            state: State::Connecting,
+            next: 0,
+            lanes: (0..manner.lanes as u64).collect(),
+            operation: Vec::new(),
+            rest: Vec::new(),
+            reads: true,
+            words: None,
+        })
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -125,7 +152,7 @@ impl Client {
             if self.state == State::AwaitingResponse {
                 begin = self.take_response(&reading.buffer[..filled])?;
             }
-            if self.is_open() {
+            if self.state > State::AwaitingResponse {
                 let Reading { buffer, received, latencies } = reading;
                 begin += self.take_frames(&buffer[begin..filled], received, latencies)?;
             }
@@ -143,6 +170,10 @@ impl Client {
         let line = bytes[..end].split(|byte| *byte == b'\r').next().unwrap_or_default();
         ensure!(line.starts_with(b"HTTP/1.1 101"), "the server answers {:?}", String::from_utf8_lossy(line));
         self.state = State::Open;
+        if self.manner.nats {
+            self.state = State::Subscribing;
+            self.say(nats::SUBSCRIBE)?;
+        }
         Ok(end + 4)
     }
 
@@ -159,14 +190,11 @@ impl Client {
             let payload = &bytes[begin + frame.header_bytes..begin + frame.bytes()];
             begin += frame.bytes();
             match frame.opcode {
+                frames::TEXT | frames::BINARY if self.manner.nats => {
+                    self.take_operations(payload, now, received, latencies)?;
+                }
                 frames::TEXT => {
-                    let number = message::number(payload)?;
-                    ensure!(number == self.next, "message {number} came where {} was due", self.next);
-                    self.next += 1;
-                    *received += 1;
-                    if let Some(latencies) = latencies {
-                        latencies.push(now.saturating_sub(message::sent_at(payload)));
-                    }
+                    self.take_message(payload, now, received, latencies)?;
                     self.speak()?;
                 }
                 frames::PING => drop(self.stream.write(&PONG)),
@@ -178,5 +206,60 @@ impl Client {
             }
         }
         Ok(begin)
+    }
+
+    /// Takes the operations that a frame completes.
+    fn take_operations(
+        &mut self,
+        payload: &[u8],
+        now: u64,
+        received: &mut u64,
+        latencies: &mut Option<Vec<u64>>,
+    ) -> anyhow::Result<()> {
+        let mut stream = std::mem::take(&mut self.operation);
+        stream.extend_from_slice(payload);
+        let mut begin = 0;
+        while let Some((operation, bytes)) = nats::first(&stream[begin..])? {
+            match operation {
+                Operation::Message(text) => self.take_message(text, now, received, latencies)?,
+                Operation::Ping => self.say(nats::PONG)?,
+                Operation::Pong => self.state = State::Open,
+                Operation::Info => {}
+            }
+            begin += bytes;
+        }
+        stream.drain(..begin);
+        self.operation = stream;
+        Ok(())
+    }
+
+    fn take_message(
+        &mut self,
+        text: &[u8],
+        now: u64,
+        received: &mut u64,
+        latencies: &mut Option<Vec<u64>>,
+    ) -> anyhow::Result<()> {
+        let number = message::number(text)?;
+        let lane = (number as usize).checked_rem(self.manner.lanes);
+        let due = lane.map_or(self.next, |lane| self.lanes[lane]);
+        ensure!(number == due, "message {number} came where {due} was due");
+        if let Some(lane) = lane {
+            self.lanes[lane] += self.manner.lanes as u64;
+        }
+        self.next += 1;
+        *received += 1;
+        if let Some(latencies) = latencies {
+            latencies.push(now.saturating_sub(message::sent_at(text)));
+        }
+        Ok(())
+    }
+
+    /// Sends a short text.
+    fn say(&mut self, text: &str) -> anyhow::Result<()> {
+        let (frame, _) = frames::encode_client_text(text.as_bytes());
+        let written = self.stream.write(&frame).context("cannot send a text")?;
+        ensure!(written == frame.len(), "a socket that is hardly written to is full");
+        Ok(())
     }
 }

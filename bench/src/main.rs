@@ -4,8 +4,11 @@
 mod client;
 mod directory;
 mod frames;
+mod lanes;
 mod machine;
 mod message;
+mod nats;
+mod peers;
 mod plot;
 mod process;
 mod publisher;
@@ -76,8 +79,8 @@ struct Run {
     php: String,
     #[arg(long, env = "PHP_FPM", help = "php-fpm; its table is left out without")]
     php_fpm: Option<String>,
-    #[arg(long, env = "NGINX", help = "nginx; the table of php-fpm is left out without")]
-    nginx: Option<String>,
+    #[command(flatten)]
+    peers: peers::Programs,
     /// Write the tables to DIR/performance-figures.md and the plot to DIR/performance.svg
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -104,7 +107,7 @@ fn measure(run: Run) -> anyhow::Result<()> {
         scripts: absolute(run.scripts)?,
         php: run.php,
         php_fpm: run.php_fpm,
-        nginx: run.nginx,
+        peers: run.peers,
         kept: RefCell::default(),
     };
     ensure!(plan.rounds > 0, "at least one round");
@@ -120,7 +123,11 @@ fn measure(run: Run) -> anyhow::Result<()> {
     let begun = Instant::now();
     let mut text = head;
     for (name, suite) in suites::ALL {
-        if !run.only.is_empty() && !run.only.iter().any(|only| only == name) {
+        let wanted = match run.only.as_slice() {
+            [] => plan.full || !suites::ONLY_FULL.contains(&name),
+            only => only.iter().any(|only| only == name),
+        };
+        if !wanted {
             continue;
         }
         let section = suite(&plan).with_context(|| format!("the table {name} failed"))?;

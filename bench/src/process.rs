@@ -1,10 +1,10 @@
-//! A server under measurement: a process of its own on its own core, with its CPU time and memory.
+//! A server under measurement: processes of its own on their own core, with their CPU time and memory.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
@@ -12,11 +12,14 @@ use crate::machine::Cores;
 
 /// More than any load has, fewer than files may be open.
 const MAX_CONNECTIONS: &str = "19000";
+/// No server takes longer to start.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
-    child: Child,
+    /// The server, and what it needs beside it.
+    children: Vec<Child>,
     /// Where clients connect.
     pub(crate) address: SocketAddr,
     /// Where a publisher connects, if the server is fed over TCP.
@@ -31,17 +34,50 @@ impl Process {
         if let Some(queue) = queue {
             command.arg("--queue").arg(queue);
         }
+        Process::announced(cores, &mut command)
+    }
+
+    /// Starts a server that prints where it listens, and ends with its standard input.
+    pub(crate) fn announced(cores: Cores, command: &mut Command) -> anyhow::Result<Process> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = cores.on_server(|| command.spawn().context("cannot start a server"))?;
         let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
         let mut next = |what: &str| -> anyhow::Result<Option<SocketAddr>> {
-            let line = lines.next().with_context(|| format!("the server {server} ended"))??;
+            let line = lines.next().context("the server ended")??;
             let address = line.strip_prefix(what).with_context(|| format!("unexpected: {line}"))?.trim();
             Ok((address != "none").then(|| address.parse()).transpose()?)
         };
         let address = next("clients")?.context("no address")?;
         let feed = next("feed")?;
-        Ok(Process { child, address, feed })
+        Ok(Process { children: vec![child], address, feed })
+    }
+
+    /// Starts a server that listens where it was told to, and returns when it does.
+    pub(crate) fn told(
+        cores: Cores,
+        command: &mut Command,
+        address: SocketAddr,
+        feed: SocketAddr,
+    ) -> anyhow::Result<Process> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = cores.on_server(|| command.spawn().context("cannot start a server"))?;
+        let mut process = Process { children: vec![child], address, feed: Some(feed) };
+        let begun = Instant::now();
+        for address in [address, feed] {
+            while TcpStream::connect(address).is_err() {
+                ensure!(process.children[0].try_wait()?.is_none(), "{command:?} ended");
+                ensure!(begun.elapsed() < PATIENCE, "{command:?} does not listen on {address}");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        Ok(process)
+    }
+
+    /// The same server with another that feeds it: what one costs, both cost.
+    pub(crate) fn fed_by(mut self, mut other: Process) -> Process {
+        self.children.append(&mut other.children);
+        self.feed = other.feed;
+        self
     }
 
     /// Starts the broadcaster as it is shipped, everything on.
@@ -69,7 +105,7 @@ impl Process {
                 rest.lines().filter(is_news).for_each(|line| eprintln!("broadcaster: {line}"));
             }
         });
-        Ok(Process { child, address, feed: None })
+        Ok(Process { children: vec![child], address, feed: None })
     }
 
     /// Starts a PHP script that serves, with the extension.
@@ -82,22 +118,24 @@ impl Process {
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
         let address = line.trim().strip_prefix("WebSocket server started on ws://");
         let address = address.with_context(|| format!("unexpected: {line}"))?.parse()?;
-        Ok(Process { child, address, feed: None })
+        Ok(Process { children: vec![child], address, feed: None })
     }
 
-    /// CPU seconds of the process so far, all threads, user and system.
+    /// CPU seconds so far, all processes and threads, user and system.
     pub(crate) fn cpu_secs(&self) -> anyhow::Result<f64> {
         let mut nanos = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let stat = std::fs::read_to_string(task?.path().join("schedstat"))?;
-            nanos += stat.split(' ').next().unwrap_or_default().parse::<u64>().context("no CPU time")?;
+        for child in &self.children {
+            for task in std::fs::read_dir(format!("/proc/{}/task", child.id()))? {
+                let stat = std::fs::read_to_string(task?.path().join("schedstat"))?;
+                nanos += stat.split(' ').next().unwrap_or_default().parse::<u64>().context("no CPU time")?;
+            }
         }
         Ok(nanos as f64 / 1e9)
     }
 
-    /// Resident bytes of the process that are its own.
+    /// Resident bytes of the first process that are its own.
     pub(crate) fn private_bytes(&self) -> anyhow::Result<u64> {
-        let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
+        let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id()))?;
         let of = |key: &str| -> anyhow::Result<u64> {
             let line = text.lines().find(|line| line.starts_with(key)).with_context(|| format!("no {key}"))?;
             Ok(line.split_whitespace().nth(1).context("no size")?.parse::<u64>()? * 1024)
@@ -107,15 +145,17 @@ impl Process {
 
     /// Its number, to find it by.
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.children[0].id()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // They may have ended by themselves.
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
         // The kernel frees thousands of sockets; what is measured next should not pay for it.
         std::thread::sleep(Duration::from_millis(20));
     }

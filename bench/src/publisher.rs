@@ -1,4 +1,4 @@
-//! Where messages come from: files in a queue directory, or lines to a TCP port.
+//! Where messages come from: files in a queue directory, lines to a TCP port, or several connections to a foreign server.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use queue::Writer;
 
+use crate::lanes::{Lanes, Protocol};
 use crate::message::{self, NAME_JSON};
 
 /// Publishes numbered messages of one size.
@@ -23,6 +24,8 @@ enum Into {
     Queue(Writer),
     /// Lines that wait for the next flush, and where they go.
     Tcp(Vec<u8>, TcpStream),
+    /// Whole messages, because a foreign server does not make them of payloads.
+    Lanes(Lanes),
 }
 
 impl Publisher {
@@ -38,29 +41,44 @@ impl Publisher {
         Ok(Publisher { into: Into::Tcp(Vec::new(), stream), bytes, next: 0 })
     }
 
+    /// Messages over several connections to a foreign server.
+    pub(crate) fn to_foreign(address: SocketAddr, protocol: Protocol, bytes: usize) -> anyhow::Result<Publisher> {
+        Ok(Publisher { into: Into::Lanes(Lanes::connect(address, protocol)?), bytes, next: 0 })
+    }
+
     /// Messages published so far.
     pub(crate) fn published(&self) -> u64 {
         self.next
     }
 
-    /// Publishes so many messages.
+    /// Publishes so many messages, or fewer if a foreign server has to answer first.
     pub(crate) fn publish(&mut self, count: u64) -> anyhow::Result<()> {
         for _ in 0..count {
-            let payload = message::payload_json(self.next, self.bytes);
-            self.next += 1;
+            let (number, bytes) = (self.next, self.bytes);
+            let payload = || message::payload_json(number, bytes);
             match &mut self.into {
+                Into::Lanes(lanes) => {
+                    if !lanes.take(number, || message::text(&payload(), timestamp()))? {
+                        break;
+                    }
+                }
                 Into::Queue(writer) => {
-                    writer.enqueue(NAME_JSON.as_bytes(), payload.as_bytes()).context("cannot queue an event")?;
+                    writer.enqueue(NAME_JSON.as_bytes(), payload().as_bytes()).context("cannot queue an event")?;
                 }
                 Into::Tcp(lines, _) => {
-                    lines.extend_from_slice(payload.as_bytes());
+                    lines.extend_from_slice(payload().as_bytes());
                     lines.push(b'\n');
                 }
             }
+            self.next += 1;
         }
-        if let Into::Tcp(lines, stream) = &mut self.into {
-            stream.write_all(lines).context("the server's feed broke")?;
-            lines.clear();
+        match &mut self.into {
+            Into::Queue(_) => {}
+            Into::Tcp(lines, stream) => {
+                stream.write_all(lines).context("the server's feed broke")?;
+                lines.clear();
+            }
+            Into::Lanes(lanes) => lanes.flush()?,
         }
         Ok(())
     }

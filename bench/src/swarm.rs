@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use mio::{Events, Interest, Poll, Token};
 
-use crate::client::{Client, Reading};
+use crate::client::{Client, Manner, Reading};
 
 /// Handshakes at the same time: less than the backlog of a listening socket, which is 128 by default.
 pub(crate) const CONCURRENT_HANDSHAKES: usize = 100;
@@ -24,7 +24,12 @@ pub(crate) struct Swarm {
 
 impl Swarm {
     /// Connects clients and returns when every handshake is complete.
-    pub(crate) fn connect(address: SocketAddr, count: usize, concurrent: usize) -> anyhow::Result<Swarm> {
+    pub(crate) fn connect(
+        address: SocketAddr,
+        manner: Manner,
+        count: usize,
+        concurrent: usize,
+    ) -> anyhow::Result<Swarm> {
         let mut swarm = Swarm {
             poll: Poll::new().context("cannot create an epoll instance")?,
             events: Events::with_capacity(1024),
@@ -35,7 +40,7 @@ impl Swarm {
         let mut waited = Instant::now();
         while swarm.open < count {
             while swarm.clients.len() < count && swarm.clients.len() - swarm.open < concurrent {
-                let mut client = Client::connect(address)?;
+                let mut client = Client::connect(address, manner)?;
                 let interest = Interest::READABLE | Interest::WRITABLE;
                 swarm.poll.registry().register(&mut client.stream, Token(swarm.clients.len()), interest)?;
                 swarm.clients.push(client);

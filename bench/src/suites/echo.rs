@@ -1,6 +1,7 @@
 //! What a handler in PHP costs: an echo in PHP beside the same in Rust, both on the server library.
 
 use super::Plan;
+use crate::client::Manner;
 use crate::process::Process;
 use crate::report::{Metric, Section};
 use crate::swarm::{CONCURRENT_HANDSHAKES, Swarm};
@@ -34,7 +35,7 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
                     PHP => Process::php(plan.cores, &plan.php, &plan.extension, &plan.scripts.join("echo.php"))?,
                     _ => Process::own(plan.cores, "echo", None)?,
                 };
-                let mut swarm = Swarm::connect(server.address, connections, CONCURRENT_HANDSHAKES)?;
+                let mut swarm = Swarm::connect(server.address, Manner::default(), connections, CONCURRENT_HANDSHAKES)?;
                 let (echoed, p50, p99) = workload::converse(&server, &mut swarm, BYTES, duration)?;
                 let values = [echoed.per_sec(), echoed.cpu_per_million(), p50, p99];
                 section.add(&format!("{connections} connections"), subject, against, &values);

@@ -39,7 +39,7 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
         ),
         METRICS,
     );
-    let (Some(php_fpm), Some(nginx)) = (&plan.php_fpm, &plan.nginx) else {
+    let (Some(php_fpm), Some(nginx)) = (&plan.php_fpm, &plan.peers.nginx) else {
         section.note = "Not measured: php-fpm or nginx is not installed.".to_owned();
         return Ok(section);
     };

@@ -7,6 +7,7 @@ mod fpm;
 mod http;
 mod idle;
 mod latency;
+mod peers;
 mod queue_event;
 mod slow;
 mod subject;
@@ -19,13 +20,14 @@ use anyhow::Context;
 use tempfile::TempDir;
 
 use crate::machine::Cores;
+use crate::peers::Programs;
 use crate::report::Section;
 
 /// A table to make.
 pub(crate) type Suite = fn(&Plan) -> anyhow::Result<Section>;
 
 /// All tables, by the name to ask for one.
-pub(crate) const ALL: [(&str, Suite); 10] = [
+pub(crate) const ALL: [(&str, Suite); 11] = [
     ("queue-event", queue_event::measure),
     ("fpm", fpm::measure),
     ("latency", latency::one_client),
@@ -36,7 +38,11 @@ pub(crate) const ALL: [(&str, Suite); 10] = [
     ("slow", slow::measure),
     ("echo", echo::measure),
     ("drain", drain::measure),
+    ("peers", peers::measure),
 ];
+
+/// Those that a quick run makes only if they are asked for.
+pub(crate) const ONLY_FULL: [&str; 1] = ["peers"];
 
 /// How much is measured, and with what.
 #[derive(Debug)]
@@ -51,7 +57,7 @@ pub(crate) struct Plan {
     pub(crate) scripts: PathBuf,
     pub(crate) php: String,
     pub(crate) php_fpm: Option<String>,
-    pub(crate) nginx: Option<String>,
+    pub(crate) peers: Programs,
     /// What is deleted only when all is measured. ext4 does not use an inode again for minutes after it was deleted, and
     /// every file that is made meanwhile pays for the search.
     pub(crate) kept: RefCell<Vec<TempDir>>,

@@ -5,6 +5,7 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use super::Plan;
+use crate::client::Manner;
 use crate::process::Process;
 use crate::publisher::Publisher;
 use crate::swarm::{CONCURRENT_HANDSHAKES, Swarm};
@@ -84,7 +85,7 @@ impl Started {
     /// Connects clients and returns them with the seconds it took.
     pub(super) fn connect(&self, clients: usize) -> anyhow::Result<(Swarm, f64)> {
         let begun = Instant::now();
-        let swarm = Swarm::connect(self.server.address, clients, CONCURRENT_HANDSHAKES)?;
+        let swarm = Swarm::connect(self.server.address, Manner::default(), clients, CONCURRENT_HANDSHAKES)?;
         Ok((swarm, begun.elapsed().as_secs_f64()))
     }
 

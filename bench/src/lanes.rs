@@ -1,0 +1,126 @@
+//! Publishing over several connections, one message after the other to each in turn, in the language of a foreign server.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+
+use anyhow::{Context, ensure};
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
+
+/// Connections of a publisher to a foreign server.
+pub(crate) const LANES: usize = 16;
+
+/// What a server wants messages to be wrapped in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// A line for each.
+    Lines,
+    /// A POST request for each; the next on a connection when the one before is answered.
+    Http,
+    Nats,
+    Redis,
+}
+
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    protocol: Protocol,
+    lanes: Vec<Lane>,
+}
+
+#[derive(Debug)]
+struct Lane {
+    stream: TcpStream,
+    /// What waits for the next flush.
+    out: Vec<u8>,
+    /// The beginning of an answer.
+    answer: Vec<u8>,
+    unanswered: bool,
+}
+
+impl Protocol {
+    fn greeting(self) -> &'static str {
+        match self {
+            Protocol::Nats => "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n",
+            Protocol::Lines | Protocol::Http | Protocol::Redis => "",
+        }
+    }
+
+    fn wrap(self, text: &str, out: &mut Vec<u8>) {
+        let length = text.len();
+        let wrapped = match self {
+            Protocol::Lines => format!("{text}\n"),
+            Protocol::Http => {
+                format!("POST /publish HTTP/1.1\r\nHost: bench\r\nContent-Length: {length}\r\n\r\n{text}")
+            }
+            Protocol::Nats => format!("PUB bench {length}\r\n{text}\r\n"),
+            Protocol::Redis => format!("*3\r\n$7\r\nPUBLISH\r\n$5\r\nbench\r\n${length}\r\n{text}\r\n"),
+        };
+        out.extend_from_slice(wrapped.as_bytes());
+    }
+}
+
+impl Lanes {
+    pub(crate) fn connect(address: SocketAddr, protocol: Protocol) -> anyhow::Result<Lanes> {
+        let connect = |_| -> anyhow::Result<Lane> {
+            let mut stream = TcpStream::connect(address).context("cannot reach the server's feed")?;
+            stream.set_nodelay(true)?;
+            stream.write_all(protocol.greeting().as_bytes())?;
+            Ok(Lane { stream, out: Vec::new(), answer: Vec::new(), unanswered: false })
+        };
+        Ok(Lanes { protocol, lanes: (0..LANES).map(connect).collect::<anyhow::Result<_>>()? })
+    }
+
+    /// Takes a message for the connection whose turn it is, unless that one waits for an answer.
+    pub(crate) fn take(&mut self, number: u64, text: impl FnOnce() -> String) -> anyhow::Result<bool> {
+        let lane = &mut self.lanes[number as usize % LANES];
+        if lane.unanswered && !lane.has_answer()? {
+            return Ok(false);
+        }
+        lane.unanswered = self.protocol == Protocol::Http;
+        self.protocol.wrap(&text(), &mut lane.out);
+        Ok(true)
+    }
+
+    /// Sends what was taken, and drops what a server says that nobody waits for.
+    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
+        for lane in self.lanes.iter_mut().filter(|lane| !lane.out.is_empty()) {
+            lane.stream.write_all(&lane.out).context("the server's feed broke")?;
+            lane.out.clear();
+            if !lane.unanswered {
+                lane.receive()?;
+                lane.answer.clear();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Lane {
+    fn has_answer(&mut self) -> anyhow::Result<bool> {
+        self.receive()?;
+        let text = std::str::from_utf8(&self.answer).context("an answer is not text")?;
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { return Ok(false) };
+        ensure!(head.starts_with("HTTP/1.1 20"), "the server answers {text:?}");
+        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+        let length: usize = length.context("an answer without length")?.parse()?;
+        let complete = body.len() >= length;
+        if complete {
+            self.answer.clear();
+        }
+        Ok(complete)
+    }
+
+    /// Reads what is there, without waiting.
+    fn receive(&mut self) -> anyhow::Result<()> {
+        let mut buffer = [0; 4096];
+        loop {
+            match rustix::net::recv(&self.stream, &mut buffer, RecvFlags::DONTWAIT) {
+                Ok((0, _)) => anyhow::bail!("the server closed its feed"),
+                Ok((read, _)) => self.answer.extend_from_slice(&buffer[..read]),
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno).context("the server's feed broke"),
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Foreign servers that distributions and registries ship, each told to do the same work.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::client::Manner;
+use crate::lanes::{LANES, Protocol};
+use crate::machine::Cores;
+use crate::process::Process;
+
+/// What peers are made of; those that lack something are left out.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Programs {
+    #[arg(long, env = "NGINX", help = "nginx; the tables that need it are left out without")]
+    pub(crate) nginx: Option<String>,
+    /// The nchan module of that nginx
+    #[arg(long, env = "NCHAN_MODULE", value_name = "FILE")]
+    nchan_module: Option<PathBuf>,
+    #[arg(long, env = "NATS_SERVER", help = "nats-server")]
+    nats_server: Option<String>,
+    #[arg(long, env = "REDIS_SERVER", help = "redis-server")]
+    redis_server: Option<String>,
+    #[arg(long, env = "NODE", help = "Node")]
+    node: Option<String>,
+    /// The folder of Node modules that has `ws`
+    #[arg(long, env = "WS_MODULES", value_name = "DIR")]
+    ws_modules: Option<PathBuf>,
+    /// The folder of the peers' scripts
+    #[arg(long, default_value = "bench/peers", value_name = "DIR")]
+    peer_scripts: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Nats,
+    Nchan,
+    Ws,
+    RedisAndWs,
+}
+
+impl Peer {
+    pub(crate) const ALL: [Peer; 4] = [Peer::Nats, Peer::Nchan, Peer::Ws, Peer::RedisAndWs];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Peer::Nats => "nats-server over WebSocket",
+            Peer::Nchan => "nginx with nchan",
+            Peer::Ws => "Node with ws",
+            Peer::RedisAndWs => "Redis pub/sub and Node with ws",
+        }
+    }
+
+    pub(crate) fn protocol(self) -> Protocol {
+        match self {
+            Peer::Nats => Protocol::Nats,
+            Peer::Nchan => Protocol::Http,
+            Peer::Ws => Protocol::Lines,
+            Peer::RedisAndWs => Protocol::Redis,
+        }
+    }
+
+    pub(crate) fn manner(self) -> Manner {
+        Manner { lanes: LANES, nats: self == Peer::Nats }
+    }
+
+    /// Starts it on the server's core, with its files in `home`. None if it is not installed.
+    pub(crate) fn start(self, cores: Cores, programs: &Programs, home: &Path) -> anyhow::Result<Option<Process>> {
+        match self {
+            Peer::Nats => programs.nats_server.as_ref().map(|program| nats(cores, program, home)),
+            Peer::Nchan => programs
+                .nginx
+                .as_ref()
+                .zip(programs.nchan_module.as_ref())
+                .map(|(program, module)| nchan(cores, program, module, home)),
+            Peer::Ws => programs.ws().map(|mut node| Process::announced(cores, &mut node)),
+            Peer::RedisAndWs => programs
+                .redis_server
+                .as_ref()
+                .zip(programs.ws())
+                .map(|(program, node)| redis_and_ws(cores, program, node, home)),
+        }
+        .transpose()
+        .with_context(|| format!("{} does not start", self.name()))
+    }
+}
+
+impl Programs {
+    fn ws(&self) -> Option<Command> {
+        let mut command = Command::new(self.node.as_ref()?);
+        command.arg(self.peer_scripts.join("ws.js")).env("NODE_PATH", self.ws_modules.as_ref()?);
+        Some(command)
+    }
+}
+
+fn nats(cores: Cores, program: &str, home: &Path) -> anyhow::Result<Process> {
+    let (clients, feed) = (free_address()?, free_address()?);
+    let config =
+        format!("listen: \"{feed}\"\nwebsocket {{ listen: \"{clients}\", no_tls: true, compression: false }}\n");
+    let path = home.join("nats.conf");
+    std::fs::write(&path, config)?;
+    Process::told(cores, Command::new(program).arg("-c").arg(path), clients, feed)
+}
+
+fn nchan(cores: Cores, program: &str, module: &Path, home: &Path) -> anyhow::Result<Process> {
+    let address = free_address()?;
+    let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
+    // Without a master it is one process, which is all that one core has use for.
+    let config = format!(
+        "{user}load_module {module};\ndaemon off;\nmaster_process off;\npid {home}/nginx.pid;\n\
+         error_log {home}/nginx.log;\nevents {{ worker_connections 19000; }}\nhttp {{\n access_log off;\n \
+         keepalive_requests 1000000000;\n client_body_temp_path {home}/body;\n proxy_temp_path {home}/proxy;\n \
+         fastcgi_temp_path {home}/fastcgi;\n uwsgi_temp_path {home}/uwsgi;\n scgi_temp_path {home}/scgi;\n \
+         server {{\n  listen {address} backlog=4096;\n  \
+         location /bench {{ nchan_subscriber websocket; nchan_channel_id bench; }}\n  \
+         location /publish {{ nchan_publisher; nchan_channel_id bench; nchan_store_messages off; }}\n }}\n}}\n",
+        module = module.display(),
+        home = home.display(),
+    );
+    let path = home.join("nginx.conf");
+    std::fs::write(&path, config)?;
+    Process::told(
+        cores,
+        Command::new(program).arg("-e").arg(home.join("nginx.log")).arg("-c").arg(path),
+        address,
+        address,
+    )
+}
+
+fn redis_and_ws(cores: Cores, program: &str, mut node: Command, home: &Path) -> anyhow::Result<Process> {
+    let feed = free_address()?;
+    let mut command = Command::new(program);
+    command.args(["--bind", "127.0.0.1", "--port"]).arg(feed.port().to_string());
+    command.args(["--save", "", "--appendonly", "no", "--dir"]).arg(home);
+    let redis = Process::told(cores, &mut command, feed, feed)?;
+    node.arg(feed.port().to_string());
+    Ok(Process::announced(cores, &mut node)?.fed_by(redis))
+}
+
+/// An address that was free a moment ago.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
