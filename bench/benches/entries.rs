@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 const BACKLOG: u64 = 2_000;
 /// As the broadcaster takes them.
-const BATCH: usize = 256;
+const BATCH: usize = 1024;
 const BATCH_BYTES: u64 = 1024 * 1024;
 /// Entries that were read and wait for slow clients.
 const UNACKED: u64 = 1_000;
