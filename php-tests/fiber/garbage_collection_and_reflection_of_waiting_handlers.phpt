@@ -56,7 +56,7 @@ $ask = function () use ($clients, &$answers) {
     }
 };
 $ask();
-echo $server->connect('/look')->read(), "\n";
+echo ServerProcess::withoutPlaces($server->connect('/look')->read()), "\n";
 $ask();
 echo json_encode(array_count_values($answers)), "\n";
 echo $server->connect('/look')->read(), "\n";

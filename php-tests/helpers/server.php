@@ -92,7 +92,13 @@ class ServerProcess
         $printed = preg_replace('~^WebSocket server started on ws://127.0.0.1:\d+\n~m', '', $this->output());
         $printed = str_replace([$this->script, '/private'], ['SCRIPT', ''], $printed);
 
-        return $printed . ($this->code === 0 ? '' : "exit code $this->code\n");
+        return self::withoutPlaces($printed) . ($this->code === 0 ? '' : "exit code $this->code\n");
+    }
+
+    /** Names closures as PHP did before 8.4, which adds where they stand: {closure:SCRIPT:6}, or {closure:{closure:SCRIPT:6}:7}. */
+    public static function withoutPlaces(string $text): string
+    {
+        return preg_replace('/\{closure:(?:[^{}\n]++|(?R))*+\}/', '{closure}', $text);
     }
 
     private function hasEnded(): bool

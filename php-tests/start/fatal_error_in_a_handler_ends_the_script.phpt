@@ -5,11 +5,12 @@ fastapi_websocket
 --FILE--
 <?php
 require __DIR__ . '/../helpers/server.php';
+// PHP 8.4 calls E_USER_ERROR deprecated: @ silences that, and not the error.
 foreach ([
-    'trigger_error("fatal", E_USER_ERROR);',
+    '@trigger_error("fatal", E_USER_ERROR);',
     '$text = str_repeat("x", 1 << 20); while (true) $all[] = $text . count($all ?? []);',
     'set_time_limit(1); while (true);',
-    '(new Fiber(function () use ($connection) { usleep(1000); $connection->read(); trigger_error("nested", E_USER_ERROR); }))->start();',
+    '(new Fiber(function () use ($connection) { usleep(1000); $connection->read(); @trigger_error("nested", E_USER_ERROR); }))->start();',
     '(function () { $f = new Fiber(function () { $c = fn () => eval("class A { function f(); }"); $c(); }); $f->start(); })();',
 ] as $code) {
     $server = new ServerProcess(<<<PHP
