@@ -14,10 +14,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=src/fiber.c");
     let php = find_php()?;
     println!("cargo:rerun-if-changed={}", php.display());
-    if PHPInfo::get(&php)?.thread_safety()? {
+    let is_thread_safe = PHPInfo::get(&php)?.thread_safety()?;
+    if is_thread_safe {
         println!("cargo:rustc-cfg=php_zts");
     }
-    cc::Build::new().file("src/fiber.c").includes(php_includes()?).compile("fiber");
+    cc::Build::new()
+        .file("src/fiber.c")
+        .includes(php_includes()?)
+        .define("THREAD_SAFE", if is_thread_safe { "1" } else { "0" })
+        .compile("fiber");
     Ok(())
 }
 

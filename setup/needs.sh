@@ -78,7 +78,13 @@ check_php_dev() {
         fail "'$php_config' belongs to another PHP ($theirs) than '$php' ($ours): set PHP and PHP_CONFIG" || return
     # shellcheck disable=SC2046 # the includes are several words
     echo '#include <php.h>' | cc $("$php_config" --includes) -x c -fsyntax-only - >/dev/null 2>&1 ||
-        fail "no PHP headers: a C program cannot include php.h of '$php_config'"
+        fail "no PHP headers: a C program cannot include php.h of '$php_config'" || return
+    # PHP_ZTS is a number before PHP 8.4, then a bool.
+    ours=$("$php" -n -r 'echo (int) PHP_ZTS;')
+    # shellcheck disable=SC2046 # as above
+    printf '#include <php.h>\n#if defined(ZTS) != %s\n#error\n#endif\n' "$ours" |
+        cc $("$php_config" --includes) -x c -fsyntax-only - >/dev/null 2>&1 ||
+        fail "one of '$php' and '$php_config' is thread-safe and the other is not: set PHP and PHP_CONFIG"
 }
 
 check_libclang() {
