@@ -7,8 +7,9 @@ use std::sync::Arc;
 use mio::{Poll, Token, Waker};
 use queue::Event;
 
-use crate::hub::{Hub, Inbox, Shard};
+use crate::hub::Hub;
 use crate::log::Log;
+use crate::shard::{Inbox, Shard};
 
 /// Appends the frame of an event, as the consumer does.
 pub fn encode_event(event: &Event, frames: &mut Vec<u8>) {
