@@ -28,6 +28,8 @@ pub(crate) struct Programs {
     /// The folder of Node modules that has `ws`
     #[arg(long, env = "WS_MODULES", value_name = "DIR")]
     ws_modules: Option<PathBuf>,
+    #[arg(long, env = "BUN", help = "Bun, which has uWebSockets")]
+    bun: Option<PathBuf>,
     /// The folder of the peers' scripts
     #[arg(long, default_value = "bench/peers", value_name = "DIR")]
     peer_scripts: PathBuf,
@@ -35,6 +37,7 @@ pub(crate) struct Programs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
+    Bun,
     Nats,
     Nchan,
     Ws,
@@ -42,10 +45,11 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    pub(crate) const ALL: [Peer; 4] = [Peer::Nats, Peer::Nchan, Peer::Ws, Peer::RedisAndWs];
+    pub(crate) const ALL: [Peer; 5] = [Peer::Bun, Peer::Nats, Peer::Nchan, Peer::Ws, Peer::RedisAndWs];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Peer::Bun => "uWebSockets in Bun",
             Peer::Nats => "nats-server over WebSocket",
             Peer::Nchan => "nginx with nchan",
             Peer::Ws => "Node with ws",
@@ -57,7 +61,7 @@ impl Peer {
         match self {
             Peer::Nats => Protocol::Nats,
             Peer::Nchan => Protocol::Http,
-            Peer::Ws => Protocol::Lines,
+            Peer::Bun | Peer::Ws => Protocol::Lines,
             Peer::RedisAndWs => Protocol::Redis,
         }
     }
@@ -69,6 +73,9 @@ impl Peer {
     /// Starts it on the server's core, with its files in `home`. None if it is not installed.
     pub(crate) fn start(self, cores: Cores, programs: &Programs, home: &Path) -> anyhow::Result<Option<Process>> {
         match self {
+            Peer::Bun => programs.bun.as_ref().map(|program| {
+                Process::announced(cores, Command::new(program).arg(programs.peer_scripts.join("bun.js")))
+            }),
             Peer::Nats => programs.nats_server.as_ref().map(|program| nats(cores, program, home)),
             Peer::Nchan => programs
                 .nginx

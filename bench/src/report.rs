@@ -77,7 +77,8 @@ impl Section {
             case = &row.case;
             for metric in 0..self.metrics.len() {
                 let ratio = self.ratio(row, metric).map_or(String::new(), |ratio| {
-                    format!("**{:.2}** ({:.2}..{:.2})", ratio.median, ratio.min, ratio.max)
+                    let digits = if ratio.median < 0.1 { 4 } else { 2 };
+                    format!("**{:.digits$}** ({:.digits$}..{:.digits$})", ratio.median, ratio.min, ratio.max)
                 });
                 let _ = write!(text, " {} | {ratio} |", self.spread(row, metric));
             }

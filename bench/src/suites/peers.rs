@@ -1,5 +1,7 @@
 //! The broadcaster beside servers that others use for the same.
 
+use std::time::Duration;
+
 use super::subject::Subject;
 use super::{Plan, in_memory};
 use crate::peers::Peer;
@@ -11,6 +13,9 @@ use crate::workload::{self, Delivered};
 
 /// Messages that the publisher may be ahead of the slowest client: enough for every peer that makes batches.
 const WINDOW: u64 = 1_000;
+/// Before it is measured, a server has a moment to compile what is hot, if it is one that does.
+const WARM_UP: Duration = Duration::from_millis(200);
+const WARM_UP_WINDOW: u64 = 100;
 const CLIENTS: usize = 1_000;
 const BYTES: usize = 100;
 const METRICS: &[Metric] =
@@ -26,7 +31,7 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
         &format!(
             "{CLIENTS} clients, {BYTES} B, for {:?} a round; at most {WINDOW} messages ahead of the slowest client. A peer is \
              fed over 16 connections: NATS and Redis in their protocols, nchan by POST requests, the next on a connection \
-             when the one before is answered, Node by lines. CPU of all its processes. Ratios to the broadcaster, which \
+             when the one before is answered, Bun and Node by lines. CPU of all its processes. Ratios to the broadcaster, which \
              has its queue directory in memory and one producer.",
             plan.load_time()
         ),
@@ -63,6 +68,7 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
 }
 
 fn flood(plan: &Plan, server: &Process, swarm: &mut Swarm, publisher: &mut Publisher) -> anyhow::Result<Delivered> {
+    workload::flood(server, swarm, publisher, WARM_UP_WINDOW, WARM_UP)?;
     workload::flood(server, swarm, publisher, WINDOW, plan.load_time())
 }
 
@@ -72,6 +78,7 @@ fn one_at_a_time(
     swarm: &mut Swarm,
     publisher: &mut Publisher,
 ) -> anyhow::Result<Delivered> {
+    workload::flood(server, swarm, publisher, WARM_UP_WINDOW, WARM_UP)?;
     workload::one_at_a_time(server, swarm, publisher, plan.load_time())
 }
 
