@@ -12,6 +12,8 @@ use rustix::time::ClockId;
 pub(crate) struct Cores {
     pub(crate) server: usize,
     pub(crate) load: usize,
+    /// The server may use both.
+    pub(crate) shared: bool,
 }
 
 impl Cores {
@@ -20,13 +22,13 @@ impl Cores {
         let allowed = rustix::thread::sched_getaffinity(None).context("cannot ask for the cores")?;
         let mut cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
         let server = cores.next().context("no core to run on")?;
-        Ok(Cores { server, load: cores.next().unwrap_or(server) })
+        Ok(Cores { server, load: cores.next().unwrap_or(server), shared: false })
     }
 
     /// Starts something on the server's core, and leaves this thread on the one of the load.
     pub(crate) fn on_server<T>(self, start: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
         // A child process inherits the core of the thread that starts it.
-        pin(self.server)?;
+        pin_to(&[self.server, if self.shared { self.load } else { self.server }])?;
         let started = start();
         pin(self.load)?;
         started
@@ -35,9 +37,13 @@ impl Cores {
 
 /// Keeps this thread, and what it starts from now on, on one core.
 pub(crate) fn pin(core: usize) -> anyhow::Result<()> {
+    pin_to(&[core])
+}
+
+fn pin_to(cores: &[usize]) -> anyhow::Result<()> {
     let mut only = CpuSet::new();
-    only.set(core);
-    rustix::thread::sched_setaffinity(None, &only).with_context(|| format!("cannot run on core {core}"))
+    cores.iter().for_each(|core| only.set(*core));
+    rustix::thread::sched_setaffinity(None, &only).with_context(|| format!("cannot run on the cores {cores:?}"))
 }
 
 /// Raises the limit of open files as far as allowed, for this process and its children. Returns it.
@@ -50,7 +56,16 @@ pub(crate) fn raise_open_files() -> u64 {
 
 /// Nanoseconds of the monotonic clock, the same in all processes and in PHP's `hrtime()`.
 pub(crate) fn monotonic_nanos() -> u64 {
-    let now = rustix::time::clock_gettime(ClockId::Monotonic);
+    nanos(ClockId::Monotonic)
+}
+
+/// CPU seconds of this process so far, which are those of the load.
+pub(crate) fn own_cpu_secs() -> f64 {
+    nanos(ClockId::ProcessCPUTime) as f64 / 1e9
+}
+
+fn nanos(clock: ClockId) -> u64 {
+    let now = rustix::time::clock_gettime(clock);
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
 }
 

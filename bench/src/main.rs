@@ -49,6 +49,9 @@ enum Command {
         /// Follow this queue directory instead of a TCP feed
         #[arg(long)]
         queue: Option<PathBuf>,
+        /// Threads of our hub
+        #[arg(long, default_value = "1")]
+        hub_threads: usize,
     },
 }
 
@@ -88,7 +91,7 @@ struct Run {
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
-        Command::Serve { server, queue } => servers::serve(server, queue),
+        Command::Serve { server, queue, hub_threads } => servers::serve(server, queue, hub_threads),
         Command::Run(run) => measure(*run),
     }
 }

@@ -29,12 +29,16 @@ pub(crate) struct Process {
 impl Process {
     /// Starts one of our own servers: `bench serve ...` prints `clients ADDRESS` and perhaps `feed ADDRESS`.
     pub(crate) fn own(cores: Cores, server: &str, queue: Option<&Path>) -> anyhow::Result<Process> {
-        let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
-        command.args(["serve", server]);
+        let mut command = own_command(server)?;
         if let Some(queue) = queue {
             command.arg("--queue").arg(queue);
         }
         Process::announced(cores, &mut command)
+    }
+
+    /// Starts our hub alone, with so many threads.
+    pub(crate) fn hub_of(threads: usize, cores: Cores) -> anyhow::Result<Process> {
+        Process::announced(cores, own_command("hub")?.args(["--hub-threads", &threads.to_string()]))
     }
 
     /// Starts a server that prints where it listens, and ends with its standard input.
@@ -82,7 +86,21 @@ impl Process {
 
     /// Starts the broadcaster as it is shipped, everything on.
     pub(crate) fn broadcaster(cores: Cores, program: &Path, queue: &Path) -> anyhow::Result<Process> {
+        Process::broadcaster_of(None, cores, program, queue)
+    }
+
+    /// The same with so many threads of its hub. It makes as many as it has cores unless it is told.
+    pub(crate) fn broadcaster_of(
+        threads: Option<usize>,
+        cores: Cores,
+        program: &Path,
+        queue: &Path,
+    ) -> anyhow::Result<Process> {
         let mut command = Command::new(program);
+        // An older build, to compare with, may not know the option.
+        if let Some(threads) = threads {
+            command.args(["--hub-threads", &threads.to_string()]);
+        }
         command.arg("--queue").arg(queue).args(["--listen", "127.0.0.1:0", "--max-connections", MAX_CONNECTIONS]);
         command.args(["--log-format", "json"]).env("RUST_LOG", "info").stderr(Stdio::piped()).stdin(Stdio::null());
         let mut child = cores.on_server(|| {
@@ -147,6 +165,12 @@ impl Process {
     pub(crate) fn id(&self) -> u32 {
         self.children[0].id()
     }
+}
+
+fn own_command(server: &str) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
+    command.args(["serve", server]);
+    Ok(command)
 }
 
 impl Drop for Process {

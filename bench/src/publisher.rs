@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -17,11 +17,13 @@ pub(crate) struct Publisher {
     into: Into,
     bytes: usize,
     next: u64,
+    /// The entry of the latest message.
+    entry: Option<PathBuf>,
 }
 
 #[derive(Debug)]
 enum Into {
-    Queue(Writer),
+    Queue(Writer, PathBuf),
     /// Lines that wait for the next flush, and where they go.
     Tcp(Vec<u8>, TcpStream),
     /// Whole messages, because a foreign server does not make them of payloads.
@@ -31,24 +33,29 @@ enum Into {
 impl Publisher {
     /// A producer as the extension is one.
     pub(crate) fn to_queue(directory: &Path, bytes: usize) -> Publisher {
-        Publisher { into: Into::Queue(Writer::new(directory)), bytes, next: 0 }
+        Publisher { into: Into::Queue(Writer::new(directory), directory.to_owned()), bytes, next: 0, entry: None }
     }
 
     /// Lines of `PAYLOAD`, each an event's payload.
     pub(crate) fn to_tcp(address: SocketAddr, bytes: usize) -> anyhow::Result<Publisher> {
         let stream = TcpStream::connect(address).context("cannot reach the server's feed")?;
         stream.set_nodelay(true)?;
-        Ok(Publisher { into: Into::Tcp(Vec::new(), stream), bytes, next: 0 })
+        Ok(Publisher { into: Into::Tcp(Vec::new(), stream), bytes, next: 0, entry: None })
     }
 
     /// Messages over several connections to a foreign server.
     pub(crate) fn to_foreign(address: SocketAddr, protocol: Protocol, bytes: usize) -> anyhow::Result<Publisher> {
-        Ok(Publisher { into: Into::Lanes(Lanes::connect(address, protocol)?), bytes, next: 0 })
+        Ok(Publisher { into: Into::Lanes(Lanes::connect(address, protocol)?), bytes, next: 0, entry: None })
     }
 
     /// Messages published so far.
     pub(crate) fn published(&self) -> u64 {
         self.next
+    }
+
+    /// Tells whether the server has deleted the entry of the latest message, as it does when the frame was written to all.
+    pub(crate) fn is_acked(&self) -> bool {
+        self.entry.as_ref().is_none_or(|entry| !entry.exists())
     }
 
     /// Publishes so many messages, or fewer if a foreign server has to answer first.
@@ -62,8 +69,9 @@ impl Publisher {
                         break;
                     }
                 }
-                Into::Queue(writer) => {
-                    writer.enqueue(NAME_JSON.as_bytes(), payload().as_bytes()).context("cannot queue an event")?;
+                Into::Queue(writer, directory) => {
+                    let name = writer.enqueue(NAME_JSON.as_bytes(), payload().as_bytes());
+                    self.entry = Some(directory.join(name.context("cannot queue an event")?.as_os_str()));
                 }
                 Into::Tcp(lines, _) => {
                     lines.extend_from_slice(payload().as_bytes());
@@ -73,7 +81,7 @@ impl Publisher {
             self.next += 1;
         }
         match &mut self.into {
-            Into::Queue(_) => {}
+            Into::Queue(..) => {}
             Into::Tcp(lines, stream) => {
                 stream.write_all(lines).context("the server's feed broke")?;
                 lines.clear();

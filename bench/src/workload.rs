@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
-use crate::machine::monotonic_nanos;
+use crate::machine::{monotonic_nanos, own_cpu_secs};
 use crate::process::Process;
 use crate::publisher::Publisher;
 use crate::stats::percentile_ms;
@@ -14,6 +14,8 @@ use crate::swarm::Swarm;
 const BURST: u64 = 256;
 /// A second bound of every load beside its time.
 const MAX_MESSAGES: u64 = 2_000_000;
+/// No burst takes longer to be written.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a conversation goes on before it is measured.
 const WARM_UP: Duration = Duration::from_millis(200);
 
@@ -24,6 +26,8 @@ pub(crate) struct Delivered {
     pub(crate) deliveries: u64,
     pub(crate) secs: f64,
     pub(crate) cpu_secs: f64,
+    /// What the load cost, clients and publisher.
+    pub(crate) load_cpu_secs: f64,
 }
 
 impl Delivered {
@@ -54,6 +58,34 @@ pub(crate) fn flood(
         }
         Ok(())
     })
+}
+
+/// Publishes bursts to a server with a queue directory, and counts only the time until it has written each to all sockets. The
+/// clients read when it has: meanwhile the load leaves its core to the server.
+pub(crate) fn bursts(
+    server: &Process,
+    swarm: &mut Swarm,
+    publisher: &mut Publisher,
+    messages: u64,
+    duration: Duration,
+) -> anyhow::Result<Delivered> {
+    let mut total = Delivered { messages: 0, deliveries: 0, secs: 0.0, cpu_secs: 0.0, load_cpu_secs: 0.0 };
+    while total.secs < duration.as_secs_f64() {
+        let (received, cpu, load_cpu, start) =
+            (swarm.reading.received, server.cpu_secs()?, own_cpu_secs(), Instant::now());
+        publisher.publish(messages)?;
+        while !publisher.is_acked() {
+            ensure!(start.elapsed() < PATIENCE, "the server does not write a burst of {messages} messages");
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        total.secs += start.elapsed().as_secs_f64();
+        total.cpu_secs += server.cpu_secs()? - cpu;
+        total.load_cpu_secs += own_cpu_secs() - load_cpu;
+        swarm.until_all_have(publisher.published())?;
+        total.messages += messages;
+        total.deliveries += swarm.reading.received - received;
+    }
+    Ok(total)
 }
 
 /// Publishes the next message when every client has the one before.
@@ -115,12 +147,13 @@ pub(crate) fn converse(
     swarm.converse(bytes)?;
     talk(swarm, WARM_UP)?;
     swarm.reading.latencies = Some(Vec::new());
-    let (received, cpu, start) = (swarm.reading.received, server.cpu_secs()?, Instant::now());
+    let (received, cpu, load_cpu, start) = (swarm.reading.received, server.cpu_secs()?, own_cpu_secs(), Instant::now());
     talk(swarm, duration)?;
     let (secs, cpu_secs) = (start.elapsed().as_secs_f64(), server.cpu_secs()? - cpu);
+    let load_cpu_secs = own_cpu_secs() - load_cpu;
     let echoed = swarm.reading.received - received;
     let mut latencies = swarm.reading.latencies.take().unwrap_or_default();
-    let delivered = Delivered { messages: echoed, deliveries: echoed, secs, cpu_secs };
+    let delivered = Delivered { messages: echoed, deliveries: echoed, secs, cpu_secs, load_cpu_secs };
     Ok((delivered, percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)))
 }
 
@@ -139,8 +172,8 @@ fn measure(
     publisher: &mut Publisher,
     load: impl FnOnce(&mut Swarm, &mut Publisher) -> anyhow::Result<()>,
 ) -> anyhow::Result<Delivered> {
-    let (received, published, cpu, start) =
-        (swarm.reading.received, publisher.published(), server.cpu_secs()?, Instant::now());
+    let (received, published, cpu, load_cpu, start) =
+        (swarm.reading.received, publisher.published(), server.cpu_secs()?, own_cpu_secs(), Instant::now());
     load(swarm, publisher)?;
     swarm.until_all_have(publisher.published())?;
     Ok(Delivered {
@@ -148,5 +181,6 @@ fn measure(
         deliveries: swarm.reading.received - received,
         secs: start.elapsed().as_secs_f64(),
         cpu_secs: server.cpu_secs()? - cpu,
+        load_cpu_secs: own_cpu_secs() - load_cpu,
     })
 }

@@ -11,9 +11,13 @@ use server::{NoApplication, Server};
 use crate::message::NAME_JSON;
 use crate::publisher::timestamp;
 
-pub(super) fn serve() -> anyhow::Result<()> {
-    let settings =
-        Settings { listen: Some("127.0.0.1:0".to_owned()), max_connections: Some(50_000), ..Settings::default() };
+pub(super) fn serve(threads: usize) -> anyhow::Result<()> {
+    let settings = Settings {
+        listen: Some("127.0.0.1:0".to_owned()),
+        max_connections: Some(50_000),
+        hub_threads: Some(threads),
+        ..Settings::default()
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let server = Server::bind(settings.resolve()?, |_| NoApplication)?;

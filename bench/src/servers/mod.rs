@@ -25,7 +25,7 @@ pub(crate) enum Kind {
 }
 
 /// Serves until its standard input ends, which it does with whoever started it.
-pub(crate) fn serve(kind: Kind, queue: Option<PathBuf>) -> anyhow::Result<()> {
+pub(crate) fn serve(kind: Kind, queue: Option<PathBuf>, hub_threads: usize) -> anyhow::Result<()> {
     std::thread::spawn(|| {
         // Whatever the end looks like, it is the end.
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
@@ -34,7 +34,7 @@ pub(crate) fn serve(kind: Kind, queue: Option<PathBuf>) -> anyhow::Result<()> {
     match kind {
         Kind::Reference => reference::serve(queue),
         Kind::Naive => naive::serve(),
-        Kind::Hub => hub::serve(),
+        Kind::Hub => hub::serve(hub_threads),
         Kind::Echo => echo::serve(),
     }
 }

@@ -9,8 +9,10 @@ mod idle;
 mod latency;
 mod peers;
 mod queue_event;
+mod scale;
 mod slow;
 mod subject;
+mod threads;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -27,7 +29,7 @@ use crate::report::Section;
 pub(crate) type Suite = fn(&Plan) -> anyhow::Result<Section>;
 
 /// All tables, by the name to ask for one.
-pub(crate) const ALL: [(&str, Suite); 11] = [
+pub(crate) const ALL: [(&str, Suite); 13] = [
     ("queue-event", queue_event::measure),
     ("fpm", fpm::measure),
     ("latency", latency::one_client),
@@ -38,11 +40,13 @@ pub(crate) const ALL: [(&str, Suite); 11] = [
     ("slow", slow::measure),
     ("echo", echo::measure),
     ("drain", drain::measure),
+    ("scale", scale::measure),
+    ("threads", threads::measure),
     ("peers", peers::measure),
 ];
 
 /// Those that a quick run makes only if they are asked for.
-pub(crate) const ONLY_FULL: [&str; 1] = ["peers"];
+pub(crate) const ONLY_FULL: [&str; 3] = ["scale", "threads", "peers"];
 
 /// How much is measured, and with what.
 #[derive(Debug)]

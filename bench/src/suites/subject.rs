@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::Plan;
 use crate::client::Manner;
+use crate::machine::Cores;
 use crate::process::Process;
 use crate::publisher::Publisher;
 use crate::swarm::{CONCURRENT_HANDSHAKES, Swarm};
@@ -69,6 +70,17 @@ impl Subject {
             Subject::ReferenceTcp => Process::own(plan.cores, "reference", None)?,
             Subject::Hub => Process::own(plan.cores, "hub", None)?,
             Subject::Naive => Process::own(plan.cores, "naive", None)?,
+        };
+        Ok(Started { server, queue })
+    }
+
+    /// Starts our broadcaster, or our hub alone, with so many threads of the hub, on all cores of the run.
+    pub(super) fn start_threads(self, plan: &Plan, threads: usize) -> anyhow::Result<Started> {
+        let queue = super::in_memory()?;
+        let cores = Cores { shared: true, ..plan.cores };
+        let server = match self {
+            Subject::Hub => Process::hub_of(threads, cores)?,
+            _ => Process::broadcaster_of(Some(threads), cores, &plan.broadcaster, queue.path())?,
         };
         Ok(Started { server, queue })
     }
