@@ -68,7 +68,7 @@ impl<A: Application> FanOut<A> {
         let polls = (0..threads).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
         let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), WAKE)).collect::<io::Result<Vec<_>>>()?;
         let hub = Hub::new(wakers)?;
-        let fan_outs = polls.into_iter().zip(hub.shards()).map(|(poll, shard)| FanOut {
+        let fan_out = |(poll, shard): (Poll, &Arc<Shard>)| FanOut {
             poll,
             hub: hub.clone(),
             shard: shard.clone(),
@@ -83,8 +83,9 @@ impl<A: Application> FanOut<A> {
             stopping: None,
             application: make_application(&hub),
             limits: limits.clone(),
-        });
-        Ok((fan_outs.collect(), hub.clone()))
+        };
+        let fan_outs = polls.into_iter().zip(hub.shards()).map(fan_out).collect();
+        Ok((fan_outs, hub))
     }
 
     /// Runs until [`Hub::shutdown`] has ended every session.

@@ -118,13 +118,12 @@ impl Server {
         };
         let fan_outs = fan_outs.into_iter().map(spawn).collect::<io::Result<_>>();
         let fan_outs = fan_outs.inspect_err(|_| hub.shutdown(Duration::ZERO))?;
-        let consumer = match consumer {
-            None => None,
-            Some(consumer) => {
-                let stop = consumer.stop();
-                Some((Worker::spawn("consumer", || consumer.run())?, stop))
-            }
+        let spawn = |consumer: Consumer| {
+            let stop = consumer.stop();
+            Ok((Worker::spawn("consumer", || consumer.run())?, stop))
         };
+        let consumer: io::Result<_> = consumer.map(spawn).transpose();
+        let consumer = consumer.inspect_err(|_| hub.shutdown(Duration::ZERO))?;
         Ok(Server { config, listener, address, hub, fan_outs, hub_ends, consumer })
     }
 
