@@ -80,6 +80,10 @@ bench: build ## Measure us against references (bench/run help lists more)
 bench-parts: ## Measure encode, append, enqueue, scan and ack alone
 	cargo bench $(CARGO_FLAGS) -p bench
 
+.PHONY: flame-graph
+flame-graph: setup-profile ## Draw where the broadcaster's time goes under load, into docs/images
+	@exec bench/profile
+
 .PHONY: soak
 soak: ## Half an hour of mixed load with kills and slow clients (SOAK_MINUTES=N)
 	cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \
@@ -102,8 +106,8 @@ autobahn: setup-autobahn build ## Run the Autobahn test suite against an echo ha
 setup: ## Install what run and test need and the system lacks
 	@setup/install test
 
-.PHONY: setup-run setup-lint setup-valgrind setup-autobahn
-setup-run setup-lint setup-valgrind setup-autobahn: setup-%:
+.PHONY: setup-run setup-lint setup-valgrind setup-autobahn setup-profile
+setup-run setup-lint setup-valgrind setup-autobahn setup-profile: setup-%:
 	@setup/install $*
 
 .PHONY: setup-bench

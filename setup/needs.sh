@@ -17,6 +17,7 @@ needs_of() {
         test) echo cc php php-dev libclang php-fpm nginx caddy chromium openssl systemd-analyze systemd-nspawn ;;
         valgrind) echo cc php php-dev libclang valgrind ;;
         autobahn) echo cc php php-dev libclang python2 ;;
+        profile) echo cc php php-dev libclang perf ;;
         bench) echo cc php php-dev libclang php-fpm nginx nchan nats-server redis-server node npm ;;
         *) return 1 ;;
     esac
@@ -40,6 +41,7 @@ check() {
         python2) check_python2 ;;
         nchan) check_nchan ;;
         nats-server | redis-server | node) setup/find "$1" >/dev/null || fail "no $1" ;;
+        perf) "${PERF:-perf}" record --quiet --output "$scratch/perf" true >/dev/null 2>&1 || fail "no perf that may sample" ;;
         npm) npm --version >/dev/null 2>&1 || fail "no npm" ;;
     esac
 }

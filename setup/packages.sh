@@ -15,6 +15,8 @@ packages_of() {
             systemd-nspawn) echo systemd-container ;;
             nchan) echo libnginx-mod-nchan ;;
             node) echo nodejs ;;
+            # Ubuntu has one for each kernel.
+            perf) apt-cache show linux-perf >/dev/null 2>&1 && echo linux-perf || echo "linux-tools-$(uname -r)" ;;
             nginx | caddy | valgrind | chromium | openssl | shellcheck | nats-server | redis-server | npm) echo "$need" ;;
         esac
     done | tr ' ' '\n'

@@ -1,12 +1,14 @@
 //! One client of the load: its handshake, and the check that every message arrives once and in order.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, bail, ensure};
 use mio::net::TcpStream;
+use nix::sys::socket::{setsockopt, sockopt};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
+use socket2::{Domain, Socket, Type};
 
 use crate::frames;
 use crate::machine::monotonic_nanos;
@@ -26,6 +28,8 @@ pub(crate) struct Manner {
     pub(crate) lanes: usize,
     /// NATS inside WebSocket frames.
     pub(crate) nats: bool,
+    /// The address to connect from.
+    pub(crate) from: Option<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -95,7 +99,11 @@ impl Reading {
 impl Client {
     /// Begins to connect.
     pub(crate) fn connect(address: SocketAddr, manner: Manner) -> anyhow::Result<Client> {
-        let stream = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
+        let stream = match manner.from {
+            None => TcpStream::connect(address),
+            Some(from) => connect_from(from, address),
+        };
+        let stream = stream.with_context(|| format!("cannot connect to {address}"))?;
         Ok(Client {
             stream,
             manner,
@@ -301,5 +309,18 @@ impl Client {
         let written = self.stream.write(&frame).context("cannot send a text")?;
         ensure!(written == frame.len(), "a socket that is hardly written to is full");
         Ok(())
+    }
+}
+
+/// Begins to connect from an address.
+fn connect_from(from: IpAddr, address: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    // The port is chosen when the other end is known, among those that are free for it.
+    setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
+    socket.bind(&SocketAddr::new(from, 0).into())?;
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => Err(error),
+        _ => Ok(TcpStream::from_std(socket.into())),
     }
 }

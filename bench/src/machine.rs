@@ -3,9 +3,13 @@
 use std::path::Path;
 
 use anyhow::Context;
+use nix::sched::{CloneFlags, unshare};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::CpuSet;
 use rustix::time::ClockId;
+
+/// Descriptors that a process needs beside its connections.
+const SPARE_DESCRIPTORS: u64 = 100;
 
 /// The cores of a run: the measured server on one, all that loads it on another.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +56,16 @@ pub(crate) fn raise_open_files() -> u64 {
     // A refusal leaves the limit as it was, and the caller looks at it.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// How many connections one process can have.
+pub(crate) fn possible_connections() -> usize {
+    raise_open_files().saturating_sub(SPARE_DESCRIPTORS) as usize
+}
+
+/// Gives this thread a table of open files of its own, to which the limit applies anew. What is open stays open in both.
+pub(crate) fn own_open_files() -> anyhow::Result<()> {
+    unshare(CloneFlags::CLONE_FILES).context("cannot have a table of open files for a thread")
 }
 
 /// Nanoseconds of the monotonic clock, the same in all processes and in PHP's `hrtime()`.

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints its figures")]
 
 mod client;
+mod crowd;
 mod directory;
 mod frames;
 mod lanes;
@@ -11,6 +12,7 @@ mod nats;
 mod peers;
 mod plot;
 mod process;
+mod profile;
 mod publisher;
 mod report;
 mod servers;
@@ -42,6 +44,8 @@ struct Args {
 enum Command {
     /// Measure, print tables, and write them with a plot
     Run(Box<Run>),
+    /// Sample the broadcaster under load, and draw flame graphs
+    Profile(profile::Profile),
     /// Be a server under measurement
     Serve {
         /// Which one
@@ -78,6 +82,9 @@ struct Run {
     /// The folder of the PHP scripts
     #[arg(long, default_value = "bench/php")]
     scripts: PathBuf,
+    /// A folder on the disk to measure [default: the one for temporary files]
+    #[arg(long, env = "BENCH_DISK", value_name = "DIR")]
+    disk: Option<PathBuf>,
     #[arg(long, env = "PHP", default_value = "php", help = "PHP")]
     php: String,
     #[arg(long, env = "PHP_FPM", help = "php-fpm; its table is left out without")]
@@ -93,6 +100,7 @@ fn main() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Serve { server, queue, hub_threads } => servers::serve(server, queue, hub_threads),
         Command::Run(run) => measure(*run),
+        Command::Profile(profile) => profile.run(),
     }
 }
 
@@ -108,6 +116,7 @@ fn measure(run: Run) -> anyhow::Result<()> {
         broadcaster: absolute(run.broadcaster)?,
         other_broadcaster: run.other_broadcaster.map(absolute).transpose()?,
         scripts: absolute(run.scripts)?,
+        disk: run.disk.unwrap_or_else(std::env::temp_dir),
         php: run.php,
         php_fpm: run.php_fpm,
         peers: run.peers,

@@ -1,17 +1,21 @@
 //! A server under measurement: processes of its own on their own core, with their CPU time and memory.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use command_fds::{CommandFdExt, FdMapping};
+use socket2::{Domain, Socket, Type};
 
-use crate::machine::Cores;
+use crate::machine::{Cores, possible_connections};
 
-/// More than any load has, fewer than files may be open.
-const MAX_CONNECTIONS: &str = "19000";
+/// Where a process finds the first socket that is passed to it (sd_listen_fds(3)).
+const FIRST_PASSED: i32 = 3;
+/// Connections that the kernel keeps until they are accepted; it cuts the number to net.core.somaxconn.
+const LISTEN_BACKLOG: i32 = 4096;
 /// No server takes longer to start.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -22,8 +26,43 @@ pub(crate) struct Process {
     children: Vec<Child>,
     /// Where clients connect.
     pub(crate) address: SocketAddr,
-    /// Where a publisher connects, if the server is fed over TCP.
-    pub(crate) feed: Option<SocketAddr>,
+    /// Where a publisher connects to each process, if the server is fed over TCP.
+    pub(crate) feeds: Vec<SocketAddr>,
+}
+
+/// How one of our servers differs from what it is by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Options<'a> {
+    /// Threads of its hub. It makes as many as it has cores unless it is told.
+    pub(crate) hub_threads: Option<usize>,
+    /// A socket that it accepts from, as others may.
+    pub(crate) listener: Option<&'a TcpListener>,
+}
+
+impl Options<'_> {
+    fn apply(self, command: &mut Command) -> anyhow::Result<()> {
+        // An older build, to compare with, may not know the option.
+        if let Some(threads) = self.hub_threads {
+            command.args(["--hub-threads", &threads.to_string()]);
+        }
+        if let Some(listener) = self.listener {
+            let parent_fd = listener.try_clone()?.into();
+            command.fd_mappings(vec![FdMapping { parent_fd, child_fd: FIRST_PASSED }])?;
+            // Without LISTEN_PID, which nobody knows yet, the socket is for whoever finds it.
+            command.env("LISTEN_FDS", "1");
+        }
+        Ok(())
+    }
+}
+
+/// A socket that several servers can accept from.
+pub(crate) fn shared_listener() -> anyhow::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+    socket.listen(LISTEN_BACKLOG)?;
+    // Whoever is woken finds perhaps that another was faster.
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 impl Process {
@@ -36,9 +75,11 @@ impl Process {
         Process::announced(cores, &mut command)
     }
 
-    /// Starts our hub alone, with so many threads.
-    pub(crate) fn hub_of(threads: usize, cores: Cores) -> anyhow::Result<Process> {
-        Process::announced(cores, own_command("hub")?.args(["--hub-threads", &threads.to_string()]))
+    /// Starts our hub alone.
+    pub(crate) fn hub(options: Options<'_>, cores: Cores) -> anyhow::Result<Process> {
+        let mut command = own_command("hub")?;
+        options.apply(&mut command)?;
+        Process::announced(cores, &mut command)
     }
 
     /// Starts a server that prints where it listens, and ends with its standard input.
@@ -52,8 +93,8 @@ impl Process {
             Ok((address != "none").then(|| address.parse()).transpose()?)
         };
         let address = next("clients")?.context("no address")?;
-        let feed = next("feed")?;
-        Ok(Process { children: vec![child], address, feed })
+        let feeds = next("feed")?.into_iter().collect();
+        Ok(Process { children: vec![child], address, feeds })
     }
 
     /// Starts a server that listens where it was told to, and returns when it does.
@@ -65,7 +106,7 @@ impl Process {
     ) -> anyhow::Result<Process> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = cores.on_server(|| command.spawn().context("cannot start a server"))?;
-        let mut process = Process { children: vec![child], address, feed: Some(feed) };
+        let mut process = Process { children: vec![child], address, feeds: vec![feed] };
         let begun = Instant::now();
         for address in [address, feed] {
             while TcpStream::connect(address).is_err() {
@@ -80,32 +121,39 @@ impl Process {
     /// The same server with another that feeds it: what one costs, both cost.
     pub(crate) fn fed_by(mut self, mut other: Process) -> Process {
         self.children.append(&mut other.children);
-        self.feed = other.feed;
+        self.feeds = std::mem::take(&mut other.feeds);
+        self
+    }
+
+    /// The same server with another process of it, which accepts from the same socket.
+    pub(crate) fn beside(mut self, mut other: Process) -> Process {
+        self.children.append(&mut other.children);
+        self.feeds.append(&mut other.feeds);
         self
     }
 
     /// Starts the broadcaster as it is shipped, everything on.
     pub(crate) fn broadcaster(cores: Cores, program: &Path, queue: &Path) -> anyhow::Result<Process> {
-        Process::broadcaster_of(None, cores, program, queue)
+        Process::broadcaster_of(Options::default(), cores, program, queue)
     }
 
-    /// The same with so many threads of its hub. It makes as many as it has cores unless it is told.
+    /// The same with options.
     pub(crate) fn broadcaster_of(
-        threads: Option<usize>,
+        options: Options<'_>,
         cores: Cores,
         program: &Path,
         queue: &Path,
     ) -> anyhow::Result<Process> {
         let mut command = Command::new(program);
-        // An older build, to compare with, may not know the option.
-        if let Some(threads) = threads {
-            command.args(["--hub-threads", &threads.to_string()]);
-        }
-        command.arg("--queue").arg(queue).args(["--listen", "127.0.0.1:0", "--max-connections", MAX_CONNECTIONS]);
+        options.apply(&mut command)?;
+        command.arg("--queue").arg(queue).args(["--listen", "127.0.0.1:0"]);
+        command.args(["--max-connections", &possible_connections().to_string()]);
         command.args(["--log-format", "json"]).env("RUST_LOG", "info").stderr(Stdio::piped()).stdin(Stdio::null());
         let mut child = cores.on_server(|| {
             command.spawn().with_context(|| format!("cannot start {}: run 'make build' first", program.display()))
         })?;
+        // The socket that was passed is the child's now.
+        drop(command);
         let mut log = BufReader::new(child.stderr.take().context("no log")?);
         let address = loop {
             let mut line = String::new();
@@ -123,7 +171,7 @@ impl Process {
                 rest.lines().filter(is_news).for_each(|line| eprintln!("broadcaster: {line}"));
             }
         });
-        Ok(Process { children: vec![child], address, feed: None })
+        Ok(Process { children: vec![child], address, feeds: Vec::new() })
     }
 
     /// Starts a PHP script that serves, with the extension.
@@ -136,7 +184,7 @@ impl Process {
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
         let address = line.trim().strip_prefix("WebSocket server started on ws://");
         let address = address.with_context(|| format!("unexpected: {line}"))?.parse()?;
-        Ok(Process { children: vec![child], address, feed: None })
+        Ok(Process { children: vec![child], address, feeds: Vec::new() })
     }
 
     /// CPU seconds so far, all processes and threads, user and system.
@@ -151,20 +199,24 @@ impl Process {
         Ok(nanos as f64 / 1e9)
     }
 
-    /// Resident bytes of the first process that are its own.
+    /// Resident bytes of all processes that are their own.
     pub(crate) fn private_bytes(&self) -> anyhow::Result<u64> {
-        let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id()))?;
-        let of = |key: &str| -> anyhow::Result<u64> {
-            let line = text.lines().find(|line| line.starts_with(key)).with_context(|| format!("no {key}"))?;
-            Ok(line.split_whitespace().nth(1).context("no size")?.parse::<u64>()? * 1024)
-        };
-        Ok(of("Private_Clean:")? + of("Private_Dirty:")?)
+        self.children.iter().map(|child| private_bytes(child.id())).sum()
     }
 
     /// Its number, to find it by.
     pub(crate) fn id(&self) -> u32 {
         self.children[0].id()
     }
+}
+
+fn private_bytes(id: u32) -> anyhow::Result<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup"))?;
+    let of = |key: &str| -> anyhow::Result<u64> {
+        let line = text.lines().find(|line| line.starts_with(key)).with_context(|| format!("no {key}"))?;
+        Ok(line.split_whitespace().nth(1).context("no size")?.parse::<u64>()? * 1024)
+    };
+    Ok(of("Private_Clean:")? + of("Private_Dirty:")?)
 }
 
 fn own_command(server: &str) -> anyhow::Result<Command> {

@@ -23,9 +23,10 @@ pub(crate) struct Publisher {
 
 #[derive(Debug)]
 enum Into {
-    Queue(Writer, PathBuf),
-    /// Lines that wait for the next flush, and where they go.
-    Tcp(Vec<u8>, TcpStream),
+    /// Every message goes into each.
+    Queues(Vec<(Writer, PathBuf)>),
+    /// Lines that wait for the next flush, and where they all go.
+    Tcp(Vec<u8>, Vec<TcpStream>),
     /// Whole messages, because a foreign server does not make them of payloads.
     Lanes(Lanes),
 }
@@ -33,14 +34,24 @@ enum Into {
 impl Publisher {
     /// A producer as the extension is one.
     pub(crate) fn to_queue(directory: &Path, bytes: usize) -> Publisher {
-        Publisher { into: Into::Queue(Writer::new(directory), directory.to_owned()), bytes, next: 0, entry: None }
+        Publisher::to_queues([directory], bytes)
+    }
+
+    /// The same for several queues.
+    pub(crate) fn to_queues<'a>(directories: impl IntoIterator<Item = &'a Path>, bytes: usize) -> Publisher {
+        let writers = directories.into_iter().map(|directory| (Writer::new(directory), directory.to_owned())).collect();
+        Publisher { into: Into::Queues(writers), bytes, next: 0, entry: None }
     }
 
     /// Lines of `PAYLOAD`, each an event's payload.
-    pub(crate) fn to_tcp(address: SocketAddr, bytes: usize) -> anyhow::Result<Publisher> {
-        let stream = TcpStream::connect(address).context("cannot reach the server's feed")?;
-        stream.set_nodelay(true)?;
-        Ok(Publisher { into: Into::Tcp(Vec::new(), stream), bytes, next: 0, entry: None })
+    pub(crate) fn to_tcp(feeds: &[SocketAddr], bytes: usize) -> anyhow::Result<Publisher> {
+        let connect = |feed: &SocketAddr| -> anyhow::Result<TcpStream> {
+            let stream = TcpStream::connect(feed).context("cannot reach the server's feed")?;
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        };
+        let streams = feeds.iter().map(connect).collect::<anyhow::Result<_>>()?;
+        Ok(Publisher { into: Into::Tcp(Vec::new(), streams), bytes, next: 0, entry: None })
     }
 
     /// Messages over several connections to a foreign server.
@@ -69,9 +80,12 @@ impl Publisher {
                         break;
                     }
                 }
-                Into::Queue(writer, directory) => {
-                    let name = writer.enqueue(NAME_JSON.as_bytes(), payload().as_bytes());
-                    self.entry = Some(directory.join(name.context("cannot queue an event")?.as_os_str()));
+                Into::Queues(writers) => {
+                    let payload = payload();
+                    for (writer, directory) in writers {
+                        let name = writer.enqueue(NAME_JSON.as_bytes(), payload.as_bytes());
+                        self.entry = Some(directory.join(name.context("cannot queue an event")?.as_os_str()));
+                    }
                 }
                 Into::Tcp(lines, _) => {
                     lines.extend_from_slice(payload().as_bytes());
@@ -81,9 +95,11 @@ impl Publisher {
             self.next += 1;
         }
         match &mut self.into {
-            Into::Queue(..) => {}
-            Into::Tcp(lines, stream) => {
-                stream.write_all(lines).context("the server's feed broke")?;
+            Into::Queues(_) => {}
+            Into::Tcp(lines, streams) => {
+                for stream in streams {
+                    stream.write_all(lines).context("the server's feed broke")?;
+                }
                 lines.clear();
             }
             Into::Lanes(lanes) => lanes.flush()?,

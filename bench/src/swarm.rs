@@ -1,4 +1,4 @@
-//! The load: thousands of clients on one thread and one epoll instance.
+//! Clients under load: thousands of them on one thread and one epoll instance.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,6 +12,40 @@ use crate::client::{Client, Manner, Reading};
 pub(crate) const CONCURRENT_HANDSHAKES: usize = 100;
 /// No workload waits longer than this without any progress.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Clients that receive, however many threads they are on.
+pub(crate) trait Load {
+    /// Waits for something to read, for so long at most, and reads it.
+    fn turn(&mut self, timeout: Duration) -> anyhow::Result<()>;
+
+    /// Messages received, by all of them together.
+    fn received(&self) -> u64;
+
+    /// The number of messages that every client has.
+    fn slowest(&self) -> u64;
+
+    /// How many clients read what they are sent.
+    fn readers(&self) -> usize;
+
+    /// Reads until every client has so many messages.
+    fn until_all_have(&mut self, messages: u64) -> anyhow::Result<()> {
+        let wanted = self.readers() as u64 * messages;
+        let mut progress = (self.received(), Instant::now());
+        // Every client checks that it misses none, so that the sum tells that all have all.
+        while self.received() < wanted {
+            self.turn(Duration::from_millis(100))?;
+            if self.received() > progress.0 {
+                progress = (self.received(), Instant::now());
+            }
+            ensure!(
+                progress.1.elapsed() < PATIENCE,
+                "no message for {PATIENCE:?}: the slowest client has {} of {messages}",
+                self.slowest()
+            );
+        }
+        Ok(())
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Swarm {
@@ -68,9 +102,10 @@ impl Swarm {
     pub(crate) fn converse(&mut self, bytes: usize) -> anyhow::Result<()> {
         self.clients.iter_mut().try_for_each(|client| client.converse(bytes))
     }
+}
 
-    /// Waits for something to read, and reads it.
-    pub(crate) fn turn(&mut self, timeout: Duration) -> anyhow::Result<()> {
+impl Load for Swarm {
+    fn turn(&mut self, timeout: Duration) -> anyhow::Result<()> {
         match self.poll.poll(&mut self.events, Some(timeout)) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(()),
             polled => polled.context("cannot wait for clients")?,
@@ -84,27 +119,15 @@ impl Swarm {
         Ok(())
     }
 
-    /// The number of messages that every client has.
-    pub(crate) fn slowest(&self) -> u64 {
+    fn received(&self) -> u64 {
+        self.reading.received
+    }
+
+    fn slowest(&self) -> u64 {
         self.clients.iter().filter(|client| client.reads).map(|client| client.next).min().unwrap_or(0)
     }
 
-    /// Reads until every client has so many messages.
-    pub(crate) fn until_all_have(&mut self, messages: u64) -> anyhow::Result<()> {
-        let readers = self.clients.iter().filter(|client| client.reads).count() as u64;
-        let mut progress = (self.reading.received, Instant::now());
-        // Every client checks that it misses none, so that the sum tells that all have all.
-        while self.reading.received < readers * messages {
-            self.turn(Duration::from_millis(100))?;
-            if self.reading.received > progress.0 {
-                progress = (self.reading.received, Instant::now());
-            }
-            ensure!(
-                progress.1.elapsed() < PATIENCE,
-                "no message for {PATIENCE:?}: the slowest client has {} of {messages}",
-                self.slowest()
-            );
-        }
-        Ok(())
+    fn readers(&self) -> usize {
+        self.clients.iter().filter(|client| client.reads).count()
     }
 }

@@ -8,7 +8,7 @@ use crate::machine::{monotonic_nanos, own_cpu_secs};
 use crate::process::Process;
 use crate::publisher::Publisher;
 use crate::stats::percentile_ms;
-use crate::swarm::Swarm;
+use crate::swarm::{Load, Swarm};
 
 /// Messages that are published before clients get their turn.
 const BURST: u64 = 256;
@@ -44,17 +44,17 @@ impl Delivered {
 /// Publishes as fast as the slowest client receives, at most `window` messages ahead of it.
 pub(crate) fn flood(
     server: &Process,
-    swarm: &mut Swarm,
+    clients: &mut impl Load,
     publisher: &mut Publisher,
     window: u64,
     duration: Duration,
 ) -> anyhow::Result<Delivered> {
-    measure(server, swarm, publisher, |swarm, publisher| {
+    measure(server, clients, publisher, |clients, publisher| {
         let start = Instant::now();
         while start.elapsed() < duration && publisher.published() < MAX_MESSAGES {
-            let room = window.saturating_sub(publisher.published() - swarm.slowest());
+            let room = window.saturating_sub(publisher.published() - clients.slowest());
             publisher.publish(room.min(BURST))?;
-            swarm.turn(if room > BURST { Duration::ZERO } else { Duration::from_millis(10) })?;
+            clients.turn(if room > BURST { Duration::ZERO } else { Duration::from_millis(10) })?;
         }
         Ok(())
     })
@@ -166,19 +166,19 @@ fn talk(swarm: &mut Swarm, duration: Duration) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(
+fn measure<L: Load>(
     server: &Process,
-    swarm: &mut Swarm,
+    clients: &mut L,
     publisher: &mut Publisher,
-    load: impl FnOnce(&mut Swarm, &mut Publisher) -> anyhow::Result<()>,
+    load: impl FnOnce(&mut L, &mut Publisher) -> anyhow::Result<()>,
 ) -> anyhow::Result<Delivered> {
     let (received, published, cpu, load_cpu, start) =
-        (swarm.reading.received, publisher.published(), server.cpu_secs()?, own_cpu_secs(), Instant::now());
-    load(swarm, publisher)?;
-    swarm.until_all_have(publisher.published())?;
+        (clients.received(), publisher.published(), server.cpu_secs()?, own_cpu_secs(), Instant::now());
+    load(clients, publisher)?;
+    clients.until_all_have(publisher.published())?;
     Ok(Delivered {
         messages: publisher.published() - published,
-        deliveries: swarm.reading.received - received,
+        deliveries: clients.received() - received,
         secs: start.elapsed().as_secs_f64(),
         cpu_secs: server.cpu_secs()? - cpu,
         load_cpu_secs: own_cpu_secs() - load_cpu,

@@ -4,23 +4,29 @@ use std::io::Read;
 use std::net::TcpListener;
 
 use anyhow::Context;
+use listenfd::ListenFd;
 use server::config::Settings;
 use server::message::encode_broadcast;
 use server::{NoApplication, Server};
 
+use crate::machine::possible_connections;
 use crate::message::NAME_JSON;
 use crate::publisher::timestamp;
 
 pub(super) fn serve(threads: usize) -> anyhow::Result<()> {
     let settings = Settings {
         listen: Some("127.0.0.1:0".to_owned()),
-        max_connections: Some(50_000),
+        max_connections: Some(possible_connections()),
         hub_threads: Some(threads),
         ..Settings::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let server = Server::bind(settings.resolve()?, |_| NoApplication)?;
+        let config = settings.resolve()?;
+        let server = match ListenFd::from_env().take_tcp_listener(0)? {
+            Some(listener) => Server::bind_to(listener, config, |_| NoApplication)?,
+            None => Server::bind(config, |_| NoApplication)?,
+        };
         let feed = TcpListener::bind("127.0.0.1:0")?;
         super::announce(server.local_addr(), Some(feed.local_addr()?));
         let hub = server.hub().clone();

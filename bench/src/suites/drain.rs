@@ -8,7 +8,7 @@ use queue::{Reader, ReaderOptions};
 use tempfile::TempDir;
 
 use super::subject::Subject;
-use super::{Plan, in_memory, on_disk};
+use super::{Plan, in_memory};
 use crate::directory::{Directory, append_frame};
 use crate::machine::file_system;
 use crate::process::Process;
@@ -33,7 +33,7 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
         ),
         METRICS,
     );
-    let places: [fn() -> anyhow::Result<TempDir>; 2] = [in_memory, on_disk];
+    let places: [&dyn Fn() -> anyhow::Result<TempDir>; 2] = [&in_memory, &|| plan.on_disk()];
     for place in places {
         for _ in 0..plan.rounds.min(3) {
             let case = file_system(place()?.path())?;

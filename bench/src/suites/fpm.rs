@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use super::http::Http;
 use super::queue_event::VARIANTS;
-use super::{Plan, in_memory, on_disk};
+use super::{Plan, in_memory};
 use crate::machine::{file_system, monotonic_nanos};
 use crate::report::{Metric, Section};
 use crate::stats::Spread;
@@ -46,7 +46,7 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let home = in_memory()?;
     let _servers = start(plan, php_fpm, nginx, home.path())?;
     let mut http = Http::connect(&home.path().join("web.sock"))?;
-    for root in [in_memory()?, on_disk()?] {
+    for root in [in_memory()?, plan.on_disk()?] {
         let case = file_system(root.path())?;
         for round in 0..=plan.rounds {
             let mut times = [(); VARIANTS.len()].map(|()| (Vec::new(), Vec::new()));

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Plan;
-use super::subject::Subject;
-use crate::machine;
+use super::subject::{Started, Subject};
+use crate::machine::possible_connections;
 use crate::report::{Metric, Section};
 
 const METRICS: &[Metric] = &[
@@ -13,13 +13,11 @@ const METRICS: &[Metric] = &[
     Metric { name: "connections accepted/s", unit: 1.0 },
     Metric { name: "CPU µs per connection", unit: 1e-6 },
 ];
-/// Descriptors that a process needs beside its connections.
-const SPARE_DESCRIPTORS: u64 = 100;
+/// More than fit into one process, as a rule.
+const MANY: usize = 50_000;
 
 pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
-    let wanted = plan.pick(2_000, 10_000);
-    let clients = wanted.min(machine::raise_open_files().saturating_sub(SPARE_DESCRIPTORS)) as usize;
-    let idle = plan.pick(Duration::from_secs(1), Duration::from_secs(3));
+    let clients = possible_connections().min(plan.pick(2_000, 10_000));
     let mut section = Section::new(
         "Idle connections",
         "Private memory of the process per connection, beyond what it has without any; CPU of all idle connections \
@@ -29,19 +27,36 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     for _ in 0..plan.rounds.min(3) {
         for subject in Subject::fed_by_queue(plan).into_iter().chain([Subject::Naive]) {
             let started = subject.start(plan)?;
-            // The first clients wake up what a server makes only once.
-            let (_first, _) = started.connect(10)?;
-            let (memory, cpu) = (started.server.private_bytes()?, started.server.cpu_secs()?);
-            let (_swarm, secs) = started.connect(clients)?;
-            let accepting = started.server.cpu_secs()? - cpu;
-            let (memory, cpu) = (started.server.private_bytes()?.saturating_sub(memory), started.server.cpu_secs()?);
-            std::thread::sleep(idle);
-            let idling = (started.server.cpu_secs()? - cpu) / idle.as_secs_f64();
-            let each = clients as f64;
-            let values = [memory as f64 / each, idling, each / secs, accepting / each];
+            let values = cost(plan, &started, clients, Started::connect)?;
             let against = (subject != Subject::ReferenceQueue).then_some(Subject::ReferenceQueue.name());
             section.add(&format!("{clients} clients"), subject.name(), against, &values);
         }
+        if plan.full {
+            let subject = Subject::Broadcaster;
+            let values = cost(plan, &subject.start_for(plan, MANY)?, MANY, Started::connect_crowd)?;
+            let processes = MANY.div_ceil(possible_connections());
+            section.add(&format!("{MANY} clients, {processes} processes"), subject.name(), None, &values);
+        }
     }
     Ok(section)
+}
+
+/// What clients cost a server, in the order of the metrics.
+fn cost<C>(
+    plan: &Plan,
+    started: &Started,
+    clients: usize,
+    connect: fn(&Started, usize) -> anyhow::Result<(C, f64)>,
+) -> anyhow::Result<[f64; 4]> {
+    let (server, idle) = (&started.server, plan.pick(Duration::from_secs(1), Duration::from_secs(3)));
+    // The first clients wake up what a server makes only once.
+    let (_first, _) = started.connect(10)?;
+    let (memory, cpu) = (server.private_bytes()?, server.cpu_secs()?);
+    let (_clients, secs) = connect(started, clients)?;
+    let accepting = server.cpu_secs()? - cpu;
+    let (memory, cpu) = (server.private_bytes()?.saturating_sub(memory), server.cpu_secs()?);
+    std::thread::sleep(idle);
+    let idling = (server.cpu_secs()? - cpu) / idle.as_secs_f64();
+    let each = clients as f64;
+    Ok([memory as f64 / each, idling, each / secs, accepting / each])
 }

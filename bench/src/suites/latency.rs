@@ -9,6 +9,7 @@ use super::Plan;
 use super::subject::Subject;
 use crate::report::{Metric, Section};
 use crate::stats::percentile_ms;
+use crate::swarm::Load;
 use crate::workload;
 
 const METRICS: &[Metric] = &[Metric { name: "p50, ms", unit: 1.0 }, Metric { name: "p99, ms", unit: 1.0 }];
@@ -33,7 +34,7 @@ pub(crate) fn one_client(plan: &Plan) -> anyhow::Result<Section> {
                 .args(["-n", "-d"])
                 .arg(format!("extension={}", plan.extension.display()))
                 .arg(plan.scripts.join("spaced.php"))
-                .arg(started.queue.path())
+                .arg(started.queues[0].path())
                 .args([events.to_string(), "2000".to_owned()])
                 .stdin(Stdio::null())
                 .spawn()

@@ -59,6 +59,8 @@ pub(crate) struct Plan {
     pub(crate) other_broadcaster: Option<PathBuf>,
     /// The folder of our PHP scripts.
     pub(crate) scripts: PathBuf,
+    /// Where `on_disk` makes directories.
+    pub(crate) disk: PathBuf,
     pub(crate) php: String,
     pub(crate) php_fpm: Option<String>,
     pub(crate) peers: Programs,
@@ -71,6 +73,12 @@ impl Plan {
     /// One of two values, by how much is measured.
     pub(crate) fn pick<T>(&self, quick: T, full: T) -> T {
         if self.full { full } else { quick }
+    }
+
+    /// A directory on the disk, removed when it is dropped.
+    pub(crate) fn on_disk(&self) -> anyhow::Result<TempDir> {
+        let made = tempfile::Builder::new().prefix("bench-").tempdir_in(&self.disk);
+        made.with_context(|| format!("no directory in {}", self.disk.display()))
     }
 
     /// Puts off the deletion of a directory.
@@ -87,9 +95,4 @@ impl Plan {
 /// A directory in memory, removed when it is dropped.
 pub(crate) fn in_memory() -> anyhow::Result<TempDir> {
     tempfile::Builder::new().prefix("bench-").tempdir_in("/dev/shm").context("no directory in /dev/shm")
-}
-
-/// A directory where temporary files are, on a disk as a rule.
-pub(crate) fn on_disk() -> anyhow::Result<TempDir> {
-    tempfile::Builder::new().prefix("bench-").tempdir().context("no temporary directory")
 }

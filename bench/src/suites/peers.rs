@@ -54,7 +54,7 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
                     continue;
                 };
                 let mut swarm = Swarm::connect(server.address, peer.manner(), CLIENTS, CONCURRENT_HANDSHAKES)?;
-                let feed = server.feed.unwrap_or(server.address);
+                let feed = server.feeds.first().copied().unwrap_or(server.address);
                 let mut publisher = Publisher::to_foreign(feed, peer.protocol(), BYTES)?;
                 let delivered = run(plan, &server, &mut swarm, &mut publisher)?;
                 add(&mut section, load, peer.name(), Some(Subject::Broadcaster.name()), delivered);

@@ -31,7 +31,7 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
         &format!("One PHP process, {events} events a round, about 200 bytes of payload. Ratios to the original PHP."),
         METRICS,
     );
-    for directory in [super::in_memory()?, super::on_disk()?] {
+    for directory in [super::in_memory()?, plan.on_disk()?] {
         let case = file_system(directory.path())?;
         let rounds = plan.rounds * 2;
         let output = Cores::on_server(plan.cores, || {

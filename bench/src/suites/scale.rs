@@ -1,8 +1,8 @@
-//! What a delivery costs by the number of clients, as many as files may be open.
+//! What a delivery costs by the number of clients, in several processes if there are more than files may be open.
 
 use super::Plan;
 use super::subject::Subject;
-use crate::machine;
+use crate::machine::possible_connections;
 use crate::report::{Metric, Section};
 use crate::workload;
 
@@ -14,38 +14,38 @@ const METRICS: &[Metric] = &[
     Metric { name: "messages published", unit: 1.0 },
 ];
 /// How many clients, and their name in the table.
-const SIZES: [(usize, &str); 5] = [
+const SIZES: [(usize, &str); 6] = [
     (1_000, FIRST),
     (100, "100 clients"),
     (5_000, "5,000 clients"),
     (10_000, "10,000 clients"),
     (15_000, "15,000 clients"),
+    (50_000, "50,000 clients"),
 ];
 /// Each of more clients gets fewer messages in the same time, and a window has to pass several times.
 const CLIENTS_PER_LOAD_TIME: usize = 5_000;
 const FIRST: &str = "1,000 clients";
-/// Descriptors that a process needs beside its connections.
-const SPARE_DESCRIPTORS: u64 = 100;
 
 pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
-    let possible = machine::raise_open_files().saturating_sub(SPARE_DESCRIPTORS) as usize;
     let mut section = Section::new(
         "Cost per delivery by the number of clients",
         &format!(
             "Batches of {BYTES} B, at most {WINDOW} messages ahead of the slowest client, for {:?} a round and {CLIENTS_PER_LOAD_TIME} \
-             clients. Ratios to {FIRST} of the same server.",
-            plan.load_time()
+             clients. More than {} are dealt out among processes that share the port, each with a queue of its own, and their \
+             load among threads. Ratios to {FIRST} of the same server.",
+            plan.load_time(),
+            possible_connections()
         ),
         METRICS,
     );
     for subject in [Subject::Broadcaster, Subject::Hub] {
         for _ in 0..plan.rounds.min(3) {
-            for (clients, name) in SIZES.into_iter().filter(|(clients, _)| *clients <= possible) {
-                let started = subject.start(plan)?;
-                let (mut swarm, _) = started.connect(clients)?;
+            for (clients, name) in SIZES {
+                let started = subject.start_for(plan, clients)?;
+                let (mut crowd, _) = started.connect_crowd(clients)?;
                 let mut publisher = started.publisher(BYTES)?;
                 let duration = plan.load_time() * clients.div_ceil(CLIENTS_PER_LOAD_TIME) as u32;
-                let delivered = workload::flood(&started.server, &mut swarm, &mut publisher, WINDOW, duration)?;
+                let delivered = workload::flood(&started.server, &mut crowd, &mut publisher, WINDOW, duration)?;
                 let values = [delivered.per_sec(), delivered.cpu_per_million(), delivered.messages as f64];
                 section.add(subject.name(), name, (name != FIRST).then_some(FIRST), &values);
             }

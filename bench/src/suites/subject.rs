@@ -6,8 +6,9 @@ use tempfile::TempDir;
 
 use super::Plan;
 use crate::client::Manner;
-use crate::machine::Cores;
-use crate::process::Process;
+use crate::crowd::Crowd;
+use crate::machine::{Cores, possible_connections};
+use crate::process::{self, Options, Process};
 use crate::publisher::Publisher;
 use crate::swarm::{CONCURRENT_HANDSHAKES, Swarm};
 
@@ -68,29 +69,48 @@ impl Subject {
                 Process::broadcaster(plan.cores, program, queue.path())?
             }
             Subject::ReferenceTcp => Process::own(plan.cores, "reference", None)?,
-            Subject::Hub => Process::own(plan.cores, "hub", None)?,
+            Subject::Hub => Process::hub(Options::default(), plan.cores)?,
             Subject::Naive => Process::own(plan.cores, "naive", None)?,
         };
-        Ok(Started { server, queue })
+        Ok(Started { server, queues: vec![queue] })
     }
 
     /// Starts our broadcaster, or our hub alone, with so many threads of the hub, on all cores of the run.
     pub(super) fn start_threads(self, plan: &Plan, threads: usize) -> anyhow::Result<Started> {
-        let queue = super::in_memory()?;
         let cores = Cores { shared: true, ..plan.cores };
+        let options = Options { hub_threads: Some(threads), ..Options::default() };
+        self.start_ours(plan, cores, options)
+    }
+
+    /// Starts our broadcaster, or our hub alone, on its core, in as many processes as so many clients need. They share the port,
+    /// and each reads a queue of its own.
+    pub(super) fn start_for(self, plan: &Plan, clients: usize) -> anyhow::Result<Started> {
+        let listener = process::shared_listener()?;
+        let options = Options { listener: Some(&listener), ..Options::default() };
+        let start = || self.start_ours(plan, plan.cores, options);
+        let first = start()?;
+        (1..clients.div_ceil(possible_connections())).try_fold(first, |Started { server, mut queues }, _| {
+            let mut other = start()?;
+            queues.append(&mut other.queues);
+            Ok(Started { server: server.beside(other.server), queues })
+        })
+    }
+
+    fn start_ours(self, plan: &Plan, cores: Cores, options: Options<'_>) -> anyhow::Result<Started> {
+        let queue = super::in_memory()?;
         let server = match self {
-            Subject::Hub => Process::hub_of(threads, cores)?,
-            _ => Process::broadcaster_of(Some(threads), cores, &plan.broadcaster, queue.path())?,
+            Subject::Hub => Process::hub(options, cores)?,
+            _ => Process::broadcaster_of(options, cores, &plan.broadcaster, queue.path())?,
         };
-        Ok(Started { server, queue })
+        Ok(Started { server, queues: vec![queue] })
     }
 }
 
-/// A server that runs, and the directory it may read.
+/// A server that runs, and for each process of it the directory it may read.
 #[derive(Debug)]
 pub(super) struct Started {
     pub(super) server: Process,
-    pub(super) queue: TempDir,
+    pub(super) queues: Vec<TempDir>,
 }
 
 impl Started {
@@ -101,11 +121,17 @@ impl Started {
         Ok((swarm, begun.elapsed().as_secs_f64()))
     }
 
+    /// The same for more clients than one thread can have.
+    pub(super) fn connect_crowd(&self, clients: usize) -> anyhow::Result<(Crowd, f64)> {
+        let begun = Instant::now();
+        Ok((Crowd::connect(self.server.address, clients)?, begun.elapsed().as_secs_f64()))
+    }
+
     /// A publisher of messages of so many bytes.
     pub(super) fn publisher(&self, bytes: usize) -> anyhow::Result<Publisher> {
-        match self.server.feed {
-            Some(feed) => Publisher::to_tcp(feed, bytes),
-            None => Ok(Publisher::to_queue(self.queue.path(), bytes)),
+        match self.server.feeds.as_slice() {
+            [] => Ok(Publisher::to_queues(self.queues.iter().map(TempDir::path), bytes)),
+            feeds => Publisher::to_tcp(feeds, bytes),
         }
     }
 }

@@ -1,0 +1,111 @@
+//! More clients than one process may have files: several swarms, each on a thread with a table of open files of its own.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, ensure};
+
+use crate::client::Manner;
+use crate::machine;
+use crate::swarm::{CONCURRENT_HANDSHAKES, Load, Swarm};
+
+/// Clients of one thread and address. The kernel has 28,000 ports to connect from, and finds half of them quickly.
+const CLIENTS_PER_THREAD: usize = 12_500;
+/// How often threads are asked how far they are.
+const INTERVAL: Duration = Duration::from_millis(1);
+/// The longest that a thread takes to see that it is to end.
+const TURN: Duration = Duration::from_millis(10);
+
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    parts: Vec<Part>,
+    clients: usize,
+}
+
+#[derive(Debug)]
+struct Part {
+    progress: Arc<Progress>,
+    thread: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+/// How far the clients of one thread are.
+#[derive(Debug, Default)]
+struct Progress {
+    is_connected: AtomicBool,
+    received: AtomicU64,
+    slowest: AtomicU64,
+    ends: AtomicBool,
+}
+
+impl Crowd {
+    /// Connects clients and returns when every handshake is complete.
+    pub(crate) fn connect(address: SocketAddr, clients: usize) -> anyhow::Result<Crowd> {
+        let threads = clients.div_ceil(CLIENTS_PER_THREAD.min(machine::possible_connections()));
+        ensure!(threads < 200, "{clients} clients need more addresses than the loopback network lends here");
+        let part = |index: usize| {
+            let from = IpAddr::V4(Ipv4Addr::new(127, 0, 0, index as u8 + 1));
+            let manner = Manner { from: Some(from), ..Manner::default() };
+            // Those that are left over go to the first.
+            let count = clients / threads + usize::from(index < clients % threads);
+            let progress = Arc::new(Progress::default());
+            let attended = progress.clone();
+            let thread = std::thread::spawn(move || attend(address, manner, count, &attended));
+            Part { progress, thread: Some(thread) }
+        };
+        let mut crowd = Crowd { parts: (0..threads).map(part).collect(), clients };
+        while !crowd.parts.iter().all(|part| part.progress.is_connected.load(Ordering::Relaxed)) {
+            crowd.turn(INTERVAL)?;
+        }
+        Ok(crowd)
+    }
+}
+
+fn attend(address: SocketAddr, manner: Manner, count: usize, progress: &Progress) -> anyhow::Result<()> {
+    machine::own_open_files()?;
+    let mut swarm = Swarm::connect(address, manner, count, CONCURRENT_HANDSHAKES)?;
+    progress.is_connected.store(true, Ordering::Relaxed);
+    while !progress.ends.load(Ordering::Relaxed) {
+        swarm.turn(TURN)?;
+        progress.received.store(swarm.received(), Ordering::Relaxed);
+        progress.slowest.store(swarm.slowest(), Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+impl Load for Crowd {
+    fn turn(&mut self, timeout: Duration) -> anyhow::Result<()> {
+        // They take their turns by themselves. A thread ends before it is told only with an error.
+        for part in &mut self.parts {
+            if let Some(thread) = part.thread.take_if(|thread| thread.is_finished()) {
+                thread.join().map_err(|_| anyhow!("a thread of clients panicked"))?.context("a thread of clients")?;
+            }
+        }
+        std::thread::sleep(timeout.min(INTERVAL));
+        Ok(())
+    }
+
+    fn received(&self) -> u64 {
+        self.parts.iter().map(|part| part.progress.received.load(Ordering::Relaxed)).sum()
+    }
+
+    fn slowest(&self) -> u64 {
+        self.parts.iter().map(|part| part.progress.slowest.load(Ordering::Relaxed)).min().unwrap_or(0)
+    }
+
+    fn readers(&self) -> usize {
+        self.clients
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        self.parts.iter().for_each(|part| part.progress.ends.store(true, Ordering::Relaxed));
+        for thread in self.parts.iter_mut().filter_map(|part| part.thread.take()) {
+            // What it ended with was said in a turn, or is no longer of interest.
+            let _ = thread.join();
+        }
+    }
+}
