@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use queue::{OpenError, Standby};
+use queue::{OpenError, Reader, Standby};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::server::{BindError, STANDBY_INTERVAL, Server};
 use server::signal::Signals;
@@ -63,13 +63,23 @@ async fn bind_or_stand_by(mut config: Config, queue: &Path, signals: &mut Signal
                 info!(signal, "stopped while waiting");
                 break Ok(None);
             }
-            () = tokio::time::sleep(STANDBY_INTERVAL) => {}
+            () = until_free(queue) => {}
         }
     };
     if let Some(watchdog) = watchdog {
         watchdog.stop().await;
     }
     Ok(bound?)
+}
+
+/// Waits until nobody owns the queue, or there is none. Asking costs less than a server that finds it owned.
+async fn until_free(queue: &Path) {
+    loop {
+        tokio::time::sleep(STANDBY_INTERVAL).await;
+        if !Reader::is_owned(queue) {
+            return;
+        }
+    }
 }
 
 /// Returns at the first signal. A second one ends the process at once: nothing waits for this task, since it waits for
