@@ -31,7 +31,7 @@ pub(crate) struct Args {
 impl Args {
     /// Parses the command line and the environment.
     pub(crate) fn from_process() -> Result<Args, clap::Error> {
-        let matches = with_negative_numbers(Args::command()).try_get_matches()?;
+        let matches = with_negative_numbers(Args::documented()).try_get_matches()?;
         let mut args = Args::from_arg_matches(&matches)?;
         // --host and --port are weaker than --listen, but stronger than a variable.
         let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
@@ -39,6 +39,22 @@ impl Args {
             args.settings.listen = None;
         }
         Ok(args)
+    }
+
+    /// The command line as its help tells it. Every command takes all global options, so that a script can give the same to
+    /// each; those that mean nothing to one are not in its help.
+    pub(crate) fn documented() -> clap::Command {
+        let silent: [(&str, &[&str]); 4] = [
+            ("failed", &["listen"]),
+            ("queue", &["listen"]),
+            ("publish", &["listen"]),
+            ("listen", &["queue", "listen", "config"]),
+        ];
+        silent.into_iter().fold(Args::command(), |command, (name, options)| {
+            let hidden = command.get_arguments().filter(|arg| options.contains(&arg.get_id().as_str()));
+            let hidden: Vec<_> = hidden.cloned().map(|arg| arg.hide(true)).collect();
+            command.mut_subcommand(name, |subcommand| subcommand.args(hidden))
+        })
     }
 }
 
@@ -98,3 +114,29 @@ A flag wins over its environment variable, that over the file, that over the def
 RUST_LOG sets the log level: error, warn, info (default), debug, trace.
 SIGTERM or SIGINT stops: clients receive what was read and close code 1001. A second signal exits at once.
 Exit codes: 0 stopped, 64 bad arguments, configuration or queue directory, 1 any other failure.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_tells_only_options_that_mean_something() {
+        let mut command = Args::documented();
+        command.build();
+        let mut told = |name: &str, option: &str| {
+            let help = command.find_subcommand_mut(name).expect("there is such a command").render_help().to_string();
+            help.contains(option)
+        };
+        assert!(told("doctor", "--queue") && told("doctor", "--listen") && told("doctor", "--config"));
+        assert!(told("publish", "--queue") && told("publish", "--config") && !told("publish", "--listen"));
+        assert!(told("listen", "--count") && !told("listen", "--queue <") && !told("listen", "--listen"));
+    }
+
+    #[test]
+    fn commands_take_options_that_their_help_does_not_tell() {
+        let line = ["fastapi-broadcaster", "failed", "list", "--listen", "127.0.0.1:1", "--queue", "/q"];
+        let matches = Args::documented().try_get_matches_from(line).expect("it is a command line");
+        let args = Args::from_arg_matches(&matches).expect("it is complete");
+        assert_eq!((args.settings.queue, args.settings.listen), (Some("/q".into()), Some("127.0.0.1:1".into())));
+    }
+}

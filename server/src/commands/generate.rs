@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::{CommandFactory, Subcommand};
+use clap::Subcommand;
 use clap_complete::Shell;
 
 use crate::args::Args;
@@ -26,9 +26,9 @@ pub(crate) enum GenerateCommand {
 pub(crate) fn run(command: GenerateCommand) -> anyhow::Result<()> {
     match command {
         GenerateCommand::Completion { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "fastapi-broadcaster", &mut io::stdout());
+            clap_complete::generate(shell, &mut Args::documented(), "fastapi-broadcaster", &mut io::stdout());
         }
-        GenerateCommand::Man { directory } => clap_mangen::generate_to(Args::command(), &directory)
+        GenerateCommand::Man { directory } => clap_mangen::generate_to(Args::documented(), &directory)
             .with_context(|| format!("cannot write man pages to {}", directory.display()))?,
     }
     Ok(())
