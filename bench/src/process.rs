@@ -67,18 +67,18 @@ pub(crate) fn shared_listener() -> anyhow::Result<TcpListener> {
 
 impl Process {
     /// Starts one of our own servers: `bench serve ...` prints `clients ADDRESS` and perhaps `feed ADDRESS`.
-    pub(crate) fn own(cores: Cores, server: &str, queue: Option<&Path>) -> anyhow::Result<Process> {
-        let mut command = own_command(server)?;
+    pub(crate) fn own(
+        options: Options<'_>,
+        cores: Cores,
+        server: &str,
+        queue: Option<&Path>,
+    ) -> anyhow::Result<Process> {
+        let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
+        command.args(["serve", server]);
+        options.apply(&mut command)?;
         if let Some(queue) = queue {
             command.arg("--queue").arg(queue);
         }
-        Process::announced(cores, &mut command)
-    }
-
-    /// Starts our hub alone.
-    pub(crate) fn hub(options: Options<'_>, cores: Cores) -> anyhow::Result<Process> {
-        let mut command = own_command("hub")?;
-        options.apply(&mut command)?;
         Process::announced(cores, &mut command)
     }
 
@@ -161,14 +161,15 @@ impl Process {
             if let Some((_, rest)) = line.split_once(r#""address":""#) {
                 break rest.split('"').next().unwrap_or_default().parse().context("no address")?;
             }
-            eprint!("broadcaster: {line}");
+            if is_news(&line) {
+                eprint!("broadcaster: {line}");
+            }
         };
         // A full pipe would stop the broadcaster; the thread ends with it.
         std::thread::spawn(move || {
             let mut rest = String::new();
             if log.read_to_string(&mut rest).is_ok() {
-                let is_news = |line: &&str| line.contains("WARN") || line.contains("ERROR");
-                rest.lines().filter(is_news).for_each(|line| eprintln!("broadcaster: {line}"));
+                rest.lines().filter(|line| is_news(line)).for_each(|line| eprintln!("broadcaster: {line}"));
             }
         });
         Ok(Process { children: vec![child], address, feeds: Vec::new() })
@@ -210,6 +211,11 @@ impl Process {
     }
 }
 
+/// Whether somebody who measures has to know a line of the log. What keeps a program from starting is no JSON.
+fn is_news(line: &str) -> bool {
+    !line.contains(r#""level":"INFO""#)
+}
+
 fn private_bytes(id: u32) -> anyhow::Result<u64> {
     let text = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup"))?;
     let of = |key: &str| -> anyhow::Result<u64> {
@@ -217,12 +223,6 @@ fn private_bytes(id: u32) -> anyhow::Result<u64> {
         Ok(line.split_whitespace().nth(1).context("no size")?.parse::<u64>()? * 1024)
     };
     Ok(of("Private_Clean:")? + of("Private_Dirty:")?)
-}
-
-fn own_command(server: &str) -> anyhow::Result<Command> {
-    let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
-    command.args(["serve", server]);
-    Ok(command)
 }
 
 impl Drop for Process {

@@ -4,7 +4,6 @@ use std::io::Read;
 use std::net::TcpListener;
 
 use anyhow::Context;
-use listenfd::ListenFd;
 use server::config::Settings;
 use server::message::encode_broadcast;
 use server::{NoApplication, Server};
@@ -23,7 +22,7 @@ pub(super) fn serve(threads: usize) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let config = settings.resolve()?;
-        let server = match ListenFd::from_env().take_tcp_listener(0)? {
+        let server = match super::passed_listener()? {
             Some(listener) => Server::bind_to(listener, config, |_| NoApplication)?,
             None => Server::bind(config, |_| NoApplication)?,
         };

@@ -6,10 +6,12 @@ mod hub;
 mod naive;
 mod reference;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::ValueEnum;
+use listenfd::ListenFd;
 
 /// A server that this program can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,6 +39,11 @@ pub(crate) fn serve(kind: Kind, queue: Option<PathBuf>, hub_threads: usize) -> a
         Kind::Hub => hub::serve(hub_threads),
         Kind::Echo => echo::serve(),
     }
+}
+
+/// The socket that was passed to this process, if one was.
+fn passed_listener() -> anyhow::Result<Option<TcpListener>> {
+    ListenFd::from_env().take_tcp_listener(0).context("the socket that was passed is no TCP socket")
 }
 
 fn announce(clients: SocketAddr, feed: Option<SocketAddr>) {

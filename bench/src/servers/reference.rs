@@ -13,6 +13,7 @@ use slab::Slab;
 use tungstenite::handshake::derive_accept_key;
 
 use super::feed::Feed;
+use crate::machine::possible_connections;
 
 const LISTENER: Token = Token(usize::MAX);
 pub(super) const FEED: Token = Token(usize::MAX - 1);
@@ -21,6 +22,7 @@ pub(super) const FEED: Token = Token(usize::MAX - 1);
 struct Reference {
     poll: Poll,
     clients: Slab<Client>,
+    max_clients: usize,
     /// The frames that somebody still needs; it begins at position `base`.
     log: Vec<u8>,
     base: u64,
@@ -37,14 +39,19 @@ struct Client {
 pub(super) fn serve(queue: Option<PathBuf>) -> anyhow::Result<()> {
     let mut poll = Poll::new()?;
     let loopback: SocketAddr = ([127, 0, 0, 1], 0).into();
-    let mut listener = TcpListener::bind(loopback)?;
+    let mut listener = match super::passed_listener()? {
+        Some(listener) => TcpListener::from_std(listener),
+        None => TcpListener::bind(loopback)?,
+    };
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut feed = match queue {
         Some(directory) => Feed::queue(&directory, poll.registry())?,
         None => Feed::tcp(poll.registry())?,
     };
     super::announce(listener.local_addr()?, feed.address());
-    poll = Reference { poll, clients: Slab::new(), log: Vec::new(), base: 0 }.run(&listener, &mut feed)?;
+    let max_clients = possible_connections();
+    let reference = Reference { poll, clients: Slab::new(), max_clients, log: Vec::new(), base: 0 };
+    poll = reference.run(&listener, &mut feed)?;
     drop(poll);
     Ok(())
 }
@@ -84,7 +91,8 @@ impl Reference {
     }
 
     fn accept(&mut self, listener: &TcpListener) -> anyhow::Result<()> {
-        loop {
+        // What is too much for this process, another accepts.
+        while self.clients.len() < self.max_clients {
             match listener.accept() {
                 Ok((mut stream, _)) => {
                     stream.set_nodelay(true)?;
@@ -97,6 +105,7 @@ impl Reference {
                 Err(error) => return Err(error).context("cannot accept"),
             }
         }
+        Ok(())
     }
 
     fn read(&mut self, key: usize, scratch: &mut [u8]) {

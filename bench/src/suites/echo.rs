@@ -2,7 +2,7 @@
 
 use super::Plan;
 use crate::client::Manner;
-use crate::process::Process;
+use crate::process::{Options, Process};
 use crate::report::{Metric, Section};
 use crate::swarm::{CONCURRENT_HANDSHAKES, Swarm};
 use crate::workload;
@@ -33,7 +33,7 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
             for (subject, against) in [(RUST, None), (PHP, Some(RUST))] {
                 let server = match subject {
                     PHP => Process::php(plan.cores, &plan.php, &plan.extension, &plan.scripts.join("echo.php"))?,
-                    _ => Process::own(plan.cores, "echo", None)?,
+                    _ => Process::own(Options::default(), plan.cores, "echo", None)?,
                 };
                 let mut swarm = Swarm::connect(server.address, Manner::default(), connections, CONCURRENT_HANDSHAKES)?;
                 let (echoed, p50, p99) = workload::converse(&server, &mut swarm, BYTES, duration)?;

@@ -1,5 +1,6 @@
 //! The servers of a run, each started anew with clients and a publisher.
 
+use std::path::Path;
 use std::time::Instant;
 
 use tempfile::TempDir;
@@ -60,34 +61,21 @@ impl Subject {
 
     /// Starts the server on its core, on a queue in memory if it reads one.
     pub(super) fn start(self, plan: &Plan) -> anyhow::Result<Started> {
-        let queue = super::in_memory()?;
-        let server = match self {
-            Subject::ReferenceQueue => Process::own(plan.cores, "reference", Some(queue.path()))?,
-            Subject::Broadcaster => Process::broadcaster(plan.cores, &plan.broadcaster, queue.path())?,
-            Subject::OtherBroadcaster => {
-                let program = plan.other_broadcaster.as_deref().unwrap_or(&plan.broadcaster);
-                Process::broadcaster(plan.cores, program, queue.path())?
-            }
-            Subject::ReferenceTcp => Process::own(plan.cores, "reference", None)?,
-            Subject::Hub => Process::hub(Options::default(), plan.cores)?,
-            Subject::Naive => Process::own(plan.cores, "naive", None)?,
-        };
-        Ok(Started { server, queues: vec![queue] })
+        self.start_with(plan, plan.cores, Options::default())
     }
 
-    /// Starts our broadcaster, or our hub alone, with so many threads of the hub, on all cores of the run.
+    /// The same with so many threads of our hub, on all cores of the run.
     pub(super) fn start_threads(self, plan: &Plan, threads: usize) -> anyhow::Result<Started> {
         let cores = Cores { shared: true, ..plan.cores };
         let options = Options { hub_threads: Some(threads), ..Options::default() };
-        self.start_ours(plan, cores, options)
+        self.start_with(plan, cores, options)
     }
 
-    /// Starts our broadcaster, or our hub alone, on its core, in as many processes as so many clients need. They share the port,
-    /// and each reads a queue of its own.
+    /// The same in as many processes as so many clients need. They share the port, and each is fed for itself.
     pub(super) fn start_for(self, plan: &Plan, clients: usize) -> anyhow::Result<Started> {
         let listener = process::shared_listener()?;
         let options = Options { listener: Some(&listener), ..Options::default() };
-        let start = || self.start_ours(plan, plan.cores, options);
+        let start = || self.start_with(plan, plan.cores, options);
         let first = start()?;
         (1..clients.div_ceil(possible_connections())).try_fold(first, |Started { server, mut queues }, _| {
             let mut other = start()?;
@@ -96,11 +84,16 @@ impl Subject {
         })
     }
 
-    fn start_ours(self, plan: &Plan, cores: Cores, options: Options<'_>) -> anyhow::Result<Started> {
+    fn start_with(self, plan: &Plan, cores: Cores, options: Options<'_>) -> anyhow::Result<Started> {
         let queue = super::in_memory()?;
+        let broadcaster = |program: &Path| Process::broadcaster_of(options, cores, program, queue.path());
         let server = match self {
-            Subject::Hub => Process::hub(options, cores)?,
-            _ => Process::broadcaster_of(options, cores, &plan.broadcaster, queue.path())?,
+            Subject::ReferenceQueue => Process::own(options, cores, "reference", Some(queue.path()))?,
+            Subject::Broadcaster => broadcaster(&plan.broadcaster)?,
+            Subject::OtherBroadcaster => broadcaster(plan.other_broadcaster.as_deref().unwrap_or(&plan.broadcaster))?,
+            Subject::ReferenceTcp => Process::own(options, cores, "reference", None)?,
+            Subject::Hub => Process::own(options, cores, "hub", None)?,
+            Subject::Naive => Process::own(options, cores, "naive", None)?,
         };
         Ok(Started { server, queues: vec![queue] })
     }
