@@ -7,6 +7,7 @@ use anyhow::Context;
 use server::config::Settings;
 use server::message::encode_broadcast;
 use server::{NoApplication, Server};
+use tokio::runtime::Handle;
 
 use crate::machine::possible_connections;
 use crate::message::NAME_JSON;
@@ -29,12 +30,14 @@ pub(super) fn serve(threads: usize) -> anyhow::Result<()> {
         let feed = TcpListener::bind("127.0.0.1:0")?;
         super::announce(server.local_addr(), Some(feed.local_addr()?));
         let hub = server.hub().clone();
-        std::thread::spawn(move || read_feed(&feed, &hub).unwrap_or_else(|error| eprintln!("feed: {error:#}")));
+        let runtime = Handle::current();
+        let feeding = move || read_feed(&feed, &hub, &runtime);
+        std::thread::spawn(move || feeding().unwrap_or_else(|error| eprintln!("feed: {error:#}")));
         server.run(std::future::pending()).await.context("the server failed")
     })
 }
 
-fn read_feed(feed: &TcpListener, hub: &server::Hub) -> anyhow::Result<()> {
+fn read_feed(feed: &TcpListener, hub: &server::Hub, runtime: &Handle) -> anyhow::Result<()> {
     let (mut stream, _) = feed.accept()?;
     let mut buffer = vec![0; 256 * 1024];
     let mut kept = 0;
@@ -56,6 +59,8 @@ fn read_feed(feed: &TcpListener, hub: &server::Hub) -> anyhow::Result<()> {
         // The hub takes several whole frames as it takes one. One by one would wake it for the first of them.
         if !frames.is_empty() {
             hub.broadcast(&frames);
+            // Like the consumer of a queue it is one batch ahead at most: while the hub writes, the next one gathers.
+            runtime.block_on(hub.answers());
         }
         buffer.copy_within(begin..filled, 0);
         kept = filled - begin;
