@@ -59,7 +59,9 @@ fn read_feed(feed: &TcpListener, hub: &server::Hub, runtime: &Handle) -> anyhow:
         // The hub takes several whole frames as it takes one. One by one would wake it for the first of them.
         if !frames.is_empty() {
             hub.broadcast(&frames);
-            // Like the consumer of a queue it is one batch ahead at most: while the hub writes, the next one gathers.
+            // Like the consumer of a queue: while the hub writes, the next batch gathers. It answers the first time when it has
+            // taken this one, and the second time when every client was offered it.
+            runtime.block_on(hub.answers());
             runtime.block_on(hub.answers());
         }
         buffer.copy_within(begin..filled, 0);
