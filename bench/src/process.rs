@@ -152,8 +152,6 @@ impl Process {
         let mut child = cores.on_server(|| {
             command.spawn().with_context(|| format!("cannot start {}: run 'make build' first", program.display()))
         })?;
-        // The socket that was passed is the child's now.
-        drop(command);
         let mut log = BufReader::new(child.stderr.take().context("no log")?);
         let address = loop {
             let mut line = String::new();

@@ -21,8 +21,9 @@ const METRICS: &[Metric] = &[
 const THREADS: [(usize, &str); 2] = [(1, ONE), (2, "2 threads of the hub")];
 const ONE: &str = "1 thread of the hub";
 
+/// What the clients do with what they are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Load {
+enum Habit {
     Checks,
     Counts,
     Sleeps,
@@ -41,23 +42,23 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
         ),
         METRICS,
     );
-    for (subject, load, case) in [
-        (Subject::Broadcaster, Load::Checks, "broadcaster, the load checks every message"),
-        (Subject::Broadcaster, Load::Counts, "broadcaster, the load counts bytes"),
-        (Subject::Hub, Load::Counts, "our hub, TCP, the load counts bytes"),
-        (Subject::Broadcaster, Load::Sleeps, "broadcaster, nobody reads meanwhile"),
+    for (subject, habit, case) in [
+        (Subject::Broadcaster, Habit::Checks, "broadcaster, the load checks every message"),
+        (Subject::Broadcaster, Habit::Counts, "broadcaster, the load counts bytes"),
+        (Subject::Hub, Habit::Counts, "our hub, TCP, the load counts bytes"),
+        (Subject::Broadcaster, Habit::Sleeps, "broadcaster, nobody reads meanwhile"),
     ] {
         for _ in 0..plan.rounds {
             for (threads, name) in THREADS {
                 let started = subject.start_threads(plan, threads)?;
                 let (mut swarm, _) = started.connect(clients)?;
-                if load != Load::Checks {
+                if habit != Habit::Checks {
                     swarm.reading.discard(FRAME_BYTES);
                 }
                 let mut publisher = started.publisher(BYTES)?;
                 let (server, time) = (&started.server, plan.load_time());
-                let delivered = match load {
-                    Load::Sleeps => workload::bursts(server, &mut swarm, &mut publisher, BURST, time)?,
+                let delivered = match habit {
+                    Habit::Sleeps => workload::bursts(server, &mut swarm, &mut publisher, BURST, time)?,
                     _ => workload::flood(server, &mut swarm, &mut publisher, WINDOW, time)?,
                 };
                 let busy = |cpu_secs: f64| cpu_secs / delivered.secs;
