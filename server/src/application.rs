@@ -13,6 +13,11 @@ pub trait Application: Send + 'static {
     /// A client sent a message.
     fn received(&mut self, session: SessionId, message: ClientMessage) -> Reception;
 
+    /// Whether it wants messages at all. If not, and nothing is relayed, they are read and forgotten.
+    fn listens(&self) -> bool {
+        true
+    }
+
     /// A session has ended, or its end has begun. Nothing can be sent to it any more, and nothing more comes from it.
     fn closed(&mut self, session: SessionId);
 
@@ -66,6 +71,10 @@ impl Application for NoApplication {
 
     fn received(&mut self, _session: SessionId, message: ClientMessage) -> Reception {
         Reception::Declined(message)
+    }
+
+    fn listens(&self) -> bool {
+        false
     }
 
     fn closed(&mut self, _session: SessionId) {}

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::allowance::Rates;
 use crate::hub::{MAX_THREADS, SessionId};
 use crate::origin::{AllowedOrigins, Rule};
 
@@ -57,6 +58,17 @@ pub struct Settings {
     /// Largest message of a client [default: 65536]
     #[arg(long, value_name = "BYTES", value_parser = whole::<usize>, env = "FASTAPI_WS_MAX_MESSAGE_BYTES")]
     pub max_message_bytes: Option<usize>,
+    /// Messages that a client may send in a second, fragments and pings among them; it is read from more slowly beyond that; 0 for
+    /// any number [default: 100]
+    #[arg(long, value_name = "COUNT", env = "FASTAPI_WS_MAX_MESSAGES_PER_SEC")]
+    pub max_messages_per_sec: Option<u32>,
+    /// Bytes that a client may send in a second; it is read from more slowly beyond that; 0 for any number [default: 1048576]
+    #[arg(long, value_name = "BYTES", env = "FASTAPI_WS_MAX_BYTES_PER_SEC")]
+    pub max_bytes_per_sec: Option<u32>,
+    /// Memory for all clients together, for what waits for one alone and messages that are not complete; beyond it those that
+    /// hold most are disconnected [default: 268435456]
+    #[arg(long, value_name = "BYTES", value_parser = whole::<usize>, env = "FASTAPI_WS_MAX_MEMORY")]
+    pub max_memory: Option<usize>,
     /// Clients at the same time; further ones wait to be accepted [default: 10000]
     #[arg(long, value_name = "COUNT", value_parser = whole::<usize>, env = "FASTAPI_WS_MAX_CONNECTIONS")]
     pub max_connections: Option<usize>,
@@ -141,6 +153,10 @@ pub struct Limits {
     pub max_outbox_bytes: usize,
     /// Largest message of a client, in bytes.
     pub max_message_bytes: usize,
+    /// What a client may send in a second.
+    pub rates: Rates,
+    /// Bytes that all clients together may hold: what waits for one alone, and messages that are not complete.
+    pub max_memory: usize,
     /// How long a client may be silent before it is pinged.
     pub ping_interval: Duration,
     /// How long a client may take to answer a ping.
@@ -222,6 +238,9 @@ impl Settings {
             slow_client_timeout_secs: self.slow_client_timeout_secs.or(other.slow_client_timeout_secs),
             max_outbox_bytes: self.max_outbox_bytes.or(other.max_outbox_bytes),
             max_message_bytes: self.max_message_bytes.or(other.max_message_bytes),
+            max_messages_per_sec: self.max_messages_per_sec.or(other.max_messages_per_sec),
+            max_bytes_per_sec: self.max_bytes_per_sec.or(other.max_bytes_per_sec),
+            max_memory: self.max_memory.or(other.max_memory),
             failed_max_entries: self.failed_max_entries.or(other.failed_max_entries),
             failed_max_age_secs: self.failed_max_age_secs.or(other.failed_max_age_secs),
             max_connections: self.max_connections.or(other.max_connections),
@@ -265,6 +284,14 @@ impl Settings {
             return Err(ConfigError::Value { key: "log_bytes", value: log_bytes.to_string(), problem });
         }
         let count = |key, given: Option<usize>, default| positive(key, given.map(|value| value as u64), default);
+        let hub_threads = hub_threads(self.hub_threads)?;
+        let max_message_bytes = count("max_message_bytes", self.max_message_bytes, 65_536)?;
+        let max_outbox_bytes = count("max_outbox_bytes", self.max_outbox_bytes, 1024 * 1024)?;
+        let max_memory = count("max_memory", self.max_memory, 256 * 1024 * 1024)?;
+        if max_memory / (hub_threads as u64) < max_message_bytes.max(max_outbox_bytes) {
+            let problem = "must be at least max_message_bytes and max_outbox_bytes for each of hub_threads";
+            return Err(ConfigError::Value { key: "max_memory", value: max_memory.to_string(), problem });
+        }
         Ok(Config {
             queue: self.queue,
             host,
@@ -289,13 +316,18 @@ impl Settings {
                 handshake_timeout: seconds("handshake_timeout_secs", self.handshake_timeout_secs, 10.0)?,
                 allowed_origins: AllowedOrigins::new(self.allowed_origins.unwrap_or_else(|| vec![Rule::SameHost])),
             },
-            hub_threads: hub_threads(self.hub_threads)?,
+            hub_threads,
             shutdown_grace: seconds("shutdown_grace_secs", self.shutdown_grace_secs, 10.0)?,
             limits: Limits {
                 log_bytes: log_bytes as usize,
                 slow_client_timeout: seconds("slow_client_timeout_secs", self.slow_client_timeout_secs, 10.0)?,
-                max_outbox_bytes: count("max_outbox_bytes", self.max_outbox_bytes, 1024 * 1024)? as usize,
-                max_message_bytes: count("max_message_bytes", self.max_message_bytes, 65_536)? as usize,
+                max_outbox_bytes: max_outbox_bytes as usize,
+                max_message_bytes: max_message_bytes as usize,
+                rates: Rates {
+                    messages: Some(self.max_messages_per_sec.unwrap_or(100)).filter(|rate| *rate > 0),
+                    bytes: Some(self.max_bytes_per_sec.unwrap_or(1024 * 1024)).filter(|rate| *rate > 0),
+                },
+                max_memory: max_memory as usize,
                 ping_interval: seconds("ping_interval_secs", self.ping_interval_secs, 25.0)?,
                 pong_timeout: seconds("pong_timeout_secs", self.pong_timeout_secs, 20.0)?,
                 relay_client_events: self.relay_client_events.unwrap_or(false),
@@ -322,6 +354,12 @@ fn number_of_seconds(text: &str) -> Result<f64, &'static str> {
 }
 
 impl Limits {
+    /// How far the log may run ahead of clients that are waited for: a quarter of it, so that with one batch (as much at most) and
+    /// one event more (at most half of it) the log still covers them.
+    pub(crate) fn window(&self) -> u64 {
+        self.log_bytes as u64 / 4
+    }
+
     /// The ping interval of one session: up to a tenth shorter, so that clients that came together are not pinged together.
     pub(crate) fn ping_interval(&self, session: SessionId) -> Duration {
         self.ping_interval.mul_f64(1.0 - (session.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as f64 / 4.3e10)

@@ -14,6 +14,7 @@ use tracing::{info, trace, warn};
 use crate::hub::Hub;
 use crate::log::Position;
 use crate::message;
+use crate::pacing::{Pacing, Room};
 use crate::shard::Reached;
 use crate::undone::{Deed, Undone};
 use crate::watch::{Doorbell, Watch, wait};
@@ -42,9 +43,9 @@ pub(crate) struct Consumer {
     /// Appended, by the position behind the entry's frame.
     outstanding: VecDeque<(Position, EntryName)>,
     undone: Undone,
-    /// How far the hub may run ahead of the clients that read, and how much one scan may add: a quarter of the log each,
-    /// so that with one event more (at most half of it) the log still covers everybody who is waited for.
-    window: u64,
+    /// The most that one scan may add.
+    max_batch_bytes: u64,
+    pacing: Pacing,
     appended: Position,
     frames: Vec<u8>,
     ends: Vec<usize>,
@@ -64,7 +65,8 @@ pub(crate) struct ConsumerOptions {
     pub(crate) scan_interval: Duration,
     pub(crate) failed_max_entries: usize,
     pub(crate) failed_max_age: Duration,
-    pub(crate) log_bytes: usize,
+    /// How far the hub may run ahead of clients that are waited for ([`crate::config::Limits::window`]).
+    pub(crate) window: u64,
 }
 
 /// Tells the consumer to stop, from another thread.
@@ -94,7 +96,8 @@ impl Consumer {
             hub,
             outstanding: VecDeque::new(),
             undone: Undone::default(),
-            window: options.log_bytes as u64 / 4,
+            max_batch_bytes: options.window.min(MAX_BATCH_BYTES),
+            pacing: Pacing::new(options.window, Instant::now()),
             options,
             appended: 0,
             frames: Vec::new(),
@@ -127,22 +130,19 @@ impl Consumer {
             if Instant::now() >= self.chores_due {
                 self.do_chores();
             }
-            // While the hub writes, the next batch gathers in the directory. Reading each file at once would wake both
-            // threads more often and make small writes: 1.7 times the CPU for 1,000 clients that share a core with us.
-            let has_room = self.appended <= reached.offered
-                && self.appended.saturating_sub(reached.paced) < self.window
-                && self.outstanding.len() + self.undone.len() < MAX_OUTSTANDING;
+            let room = self.pacing.room(self.appended, reached, self.hub.crowd(), Instant::now());
+            let has_room = room == Room::Now && self.outstanding.len() + self.undone.len() < MAX_OUTSTANDING;
             if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
                 continue;
             }
-            self.wait(reached, !stopping && has_room)?;
+            self.wait(reached, !stopping && has_room, room)?;
         }
     }
 
     /// Scans a batch and appends its frames. Returns whether there may be more.
     fn take_batch(&mut self) -> bool {
         self.follow();
-        let entries = match self.reader.scan_followed(BATCH_ENTRIES, self.window.min(MAX_BATCH_BYTES)) {
+        let entries = match self.reader.scan_followed(BATCH_ENTRIES, self.max_batch_bytes) {
             Ok(entries) => entries,
             Err(error) => {
                 self.on_failure("cannot read the queue", &error);
@@ -200,7 +200,7 @@ impl Consumer {
         }
     }
 
-    fn wait(&mut self, reached: Reached, may_scan: bool) -> io::Result<()> {
+    fn wait(&mut self, reached: Reached, may_scan: bool, room: Room) -> io::Result<()> {
         let awaits_progress = !self.outstanding.is_empty() || !may_scan;
         if awaits_progress && !self.hub.await_more(reached) {
             return Ok(());
@@ -214,6 +214,10 @@ impl Consumer {
             Some(backoff) => until(backoff.until),
             None if self.watch.is_none() => self.options.scan_interval.min(UNWATCHED_INTERVAL),
             None => self.options.scan_interval,
+        };
+        let timeout = match room {
+            Room::Later(time) => timeout.min(time),
+            Room::Now => timeout,
         };
         wait(&descriptors, self.undone.due().map_or(timeout, |due| timeout.min(until(due))))?;
         self.hub.doorbell().clear();

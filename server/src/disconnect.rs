@@ -15,6 +15,8 @@ pub enum Disconnect {
     Protocol,
     /// A text message of the client is not UTF-8. Do not reconnect with the same program.
     InvalidText,
+    /// A message of the client came in more frames than make sense. Do not reconnect with the same program.
+    TooManyFrames,
     /// A message of the client exceeds the limit. Do not send it again.
     TooLarge,
     /// The application cannot serve another client now. Reconnect later.
@@ -33,6 +35,7 @@ impl Disconnect {
             Disconnect::Shutdown => 1001,
             Disconnect::Protocol => 1002,
             Disconnect::InvalidText => 1007,
+            Disconnect::TooManyFrames => 1008,
             Disconnect::TooLarge => 1009,
             Disconnect::Overloaded => 1013,
             Disconnect::Slow => 4008,
@@ -47,6 +50,7 @@ impl Disconnect {
             Disconnect::Shutdown => "server is shutting down",
             Disconnect::Protocol => "protocol error",
             Disconnect::InvalidText => "text is not valid UTF-8",
+            Disconnect::TooManyFrames => "message in too many frames",
             Disconnect::TooLarge => "message too large",
             Disconnect::Overloaded => "server is overloaded",
             Disconnect::Slow => "too slow: messages would have been missed",
@@ -56,7 +60,10 @@ impl Disconnect {
 
     /// Whether the client should connect again.
     pub fn should_reconnect(self) -> bool {
-        !matches!(self, Disconnect::Protocol | Disconnect::InvalidText | Disconnect::TooLarge)
+        !matches!(
+            self,
+            Disconnect::Protocol | Disconnect::InvalidText | Disconnect::TooManyFrames | Disconnect::TooLarge
+        )
     }
 
     pub(crate) fn close_frame(self) -> CloseFrame {
@@ -68,11 +75,12 @@ impl Disconnect {
 mod tests {
     use super::*;
 
-    const ALL: [Disconnect; 8] = [
+    const ALL: [Disconnect; 9] = [
         Disconnect::Closed,
         Disconnect::Shutdown,
         Disconnect::Protocol,
         Disconnect::InvalidText,
+        Disconnect::TooManyFrames,
         Disconnect::TooLarge,
         Disconnect::Overloaded,
         Disconnect::Slow,
@@ -104,6 +112,7 @@ mod tests {
         for disconnect in ALL {
             match disconnect {
                 Disconnect::Closed | Disconnect::Shutdown | Disconnect::Protocol | Disconnect::InvalidText => {}
+                Disconnect::TooManyFrames => {}
                 Disconnect::TooLarge | Disconnect::Overloaded | Disconnect::Slow | Disconnect::PingTimeout => {}
             }
             assert!(disconnect.reason().len() <= 123);

@@ -1,12 +1,15 @@
 //! A thread of the hub: who is connected to it, and the writing of the log to all of them. One epoll instance holds every
 //! socket; nothing here waits for a single client, and fan-out allocates nothing per client.
 
+mod clock;
+mod memory;
 mod patience;
+mod progress;
+mod reading;
 mod stopping;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,26 +18,31 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 use tracing::{debug, warn};
 
-use crate::application::{Application, Client, Reception};
+use crate::application::{Application, Client};
 use crate::config::Limits;
 use crate::disconnect::Disconnect;
 use crate::hub::{Hub, SessionId};
+use crate::incoming::ReadBuffer;
 use crate::log::{Log, Position};
-use crate::message;
-use crate::session::{Heard, Session, Written};
-use crate::shard::{Command, Inbox, Joining, Reached, Shard};
+use crate::seldom::Seldom;
+use crate::session::{Session, Written};
+use crate::shard::{Command, Inbox, Joining, Shard};
+use clock::Clock;
 use patience::PACE_PATIENCE;
+use reading::Reading;
 use stopping::Stopping;
 
 const WAKE: Token = Token(usize::MAX);
 /// How often pings and deadlines are looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// What the kernel tells at once. If it tells so much, it may have more to tell.
+const EVENTS: usize = 1024;
 /// How often patience is looked at while somebody is behind.
 const PACE_TICK: Duration = Duration::from_millis(100);
 /// Bytes of the log that are written to a client before it is the next one's turn. More at once fills kernel buffers that
 /// nobody empties meanwhile: without the limit 5,000 clients of 1,000-byte messages took 1.1 times the CPU, at 0.75 of the speed.
 const ROUND_BYTES: u64 = 256 * 1024;
-/// How long a client may take to answer our close frame.
+/// How long a client may take to answer our close frame, or the application to read what one that has left had sent.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) struct FanOut<A> {
@@ -47,15 +55,31 @@ pub(crate) struct FanOut<A> {
     /// Sessions that do not have all of the log, or of their outbox.
     behind: BTreeSet<usize>,
     /// Sessions whose input was not read to its end.
-    unread: BTreeSet<usize>,
+    reading: Reading,
+    read_buffer: ReadBuffer,
     /// Sessions that were given something of their own and are written to before the hub sleeps.
     touched: Vec<usize>,
     /// Where the head of the log was at recent ticks: what was older than the timeout must have been read by now.
     marks: VecDeque<(Instant, Position)>,
+    /// Sessions that are being closed.
+    closing_sessions: usize,
+    /// Bytes that sessions hold for themselves, and how many there may be.
+    held_bytes: usize,
+    max_memory: usize,
     generation: u32,
     stopping: Option<Stopping>,
+    clock: Clock,
+    notices: Notices,
     limits: Limits,
     application: A,
+}
+
+/// What is logged now and then only, because clients can cause it.
+#[derive(Debug, Default)]
+struct Notices {
+    exceeded: Seldom,
+    frames: Seldom,
+    memory: Seldom,
 }
 
 impl<A: Application> FanOut<A> {
@@ -76,11 +100,17 @@ impl<A: Application> FanOut<A> {
             log: Log::new(limits.log_bytes),
             sessions: Slab::new(),
             behind: BTreeSet::new(),
-            unread: BTreeSet::new(),
+            reading: Reading::default(),
+            read_buffer: ReadBuffer::new(),
             touched: Vec::new(),
             marks: VecDeque::new(),
+            closing_sessions: 0,
+            held_bytes: 0,
+            max_memory: limits.max_memory / threads,
             generation: 0,
             stopping: None,
+            clock: Clock::new(Instant::now()),
+            notices: Notices::default(),
             application: make_application(&hub),
             limits: limits.clone(),
         };
@@ -90,21 +120,27 @@ impl<A: Application> FanOut<A> {
 
     /// Runs until [`Hub::shutdown`] has ended every session.
     pub(crate) fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(1024);
-        let mut next_tick = Instant::now() + TICK;
+        let mut events = Events::with_capacity(EVENTS);
+        let mut now = self.clock.turn(Instant::now());
+        let mut next_tick = now + TICK;
+        // Polls in a row that did not tell all there is.
+        let mut partial_polls = 0;
         loop {
-            self.sleep(&mut events, next_tick)?;
-            let now = Instant::now();
+            let is_whole = self.sleep(&mut events, next_tick)?;
+            now = self.clock.turn(Instant::now());
             for event in &events {
                 self.on_event(event, now);
             }
-            self.read_more(now);
-            if now >= next_tick {
+            self.read_unread(now);
+            partial_polls = if is_whole { 0 } else { partial_polls + 1 };
+            // Nobody is judged by what the kernel has and did not tell yet. It tells of each in turn.
+            if now >= next_tick && (is_whole || partial_polls > 1 + self.sessions.len() / EVENTS) {
                 self.on_tick(now);
                 next_tick = now + TICK;
             }
             self.close_due(now);
             self.take_inbox(now);
+            self.bound_memory(now);
             self.application.turn_ended();
             self.publish_progress(now);
             if self.has_stopped(now) {
@@ -113,25 +149,28 @@ impl<A: Application> FanOut<A> {
         }
     }
 
-    fn sleep(&mut self, events: &mut Events, next_tick: Instant) -> io::Result<()> {
-        let timeout = if !self.unread.is_empty() {
+    /// Sleeps until there is something to do. Returns whether the kernel has told all that there is.
+    fn sleep(&mut self, events: &mut Events, next_tick: Instant) -> io::Result<bool> {
+        let now = self.clock.at(Instant::now());
+        let until = |time: Instant| Some(time.saturating_duration_since(now));
+        let timeout = if self.reading.is_due() {
             Some(Duration::ZERO)
         } else if let Some(stopping) = self.stopping.as_ref().filter(|stopping| !stopping.sessions.is_empty()) {
-            Some(stopping.next.saturating_duration_since(Instant::now()))
+            until(stopping.next)
         } else if !self.behind.is_empty() {
             Some(PACE_TICK)
         } else if !self.sessions.is_empty() || self.stopping.is_some() {
-            let deadline = self.stopping.as_ref().map_or(next_tick, |stopping| stopping.deadline.min(next_tick));
-            Some(deadline.saturating_duration_since(Instant::now()))
+            until(self.stopping.as_ref().map_or(next_tick, |stopping| stopping.deadline.min(next_tick)))
         } else {
             None
         };
+        let timeout = self.reading.next().and_then(until).into_iter().chain(timeout).min();
         let timeout = if self.shard.fall_asleep() { timeout } else { Some(Duration::ZERO) };
         let polled = self.poll.poll(events, timeout);
         self.shard.awake();
         match polled {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-            polled => polled,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+            polled => polled.map(|()| events.iter().count() < EVENTS),
         }
     }
 
@@ -140,17 +179,24 @@ impl<A: Application> FanOut<A> {
         if event.token() == WAKE || !self.sessions.contains(key) {
             return;
         }
-        if event.is_readable() {
-            self.read(key, now);
+        if event.is_read_closed() || event.is_error() {
+            self.sessions[key].hung_up = true;
+            self.look_after_paused(key, now);
+        }
+        if event.is_readable() || event.is_error() {
+            self.mark_unread(key);
         }
         if event.is_writable() && self.behind.contains(&key) {
             self.write(key, now);
         }
     }
 
-    fn read_more(&mut self, now: Instant) {
-        for key in std::mem::take(&mut self.unread) {
-            self.read(key, now);
+    /// A client that has left while the application takes no messages: what it had sent may still be taken for a while, and then
+    /// the session ends.
+    fn look_after_paused(&mut self, key: usize, now: Instant) {
+        let session = &mut self.sessions[key];
+        if session.hung_up && session.is_paused() {
+            session.deadline.get_or_insert(now + CLOSE_TIMEOUT);
         }
     }
 
@@ -230,7 +276,7 @@ impl<A: Application> FanOut<A> {
             Command::Resume(id) => {
                 if let Some(key) = self.key(id) {
                     self.sessions[key].resume();
-                    self.unread.insert(key);
+                    self.mark_unread(key);
                 }
             }
             Command::Shutdown { grace } => self.begin_to_stop(grace, now),
@@ -247,7 +293,7 @@ impl<A: Application> FanOut<A> {
         let id = SessionId::new(self.generation, self.shard.index(), key);
         let Joining { address, path, headers, connection } = joining;
         let heard_early = !connection.received.is_empty();
-        let session = entry.insert(Session::new(id, position, connection, self.limits.max_message_bytes, now));
+        let session = entry.insert(Session::new(id, position, connection, &self.limits, now));
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(session.stream(), Token(key), interest) {
             warn!(%address, %error, "cannot watch a new connection");
@@ -258,7 +304,7 @@ impl<A: Application> FanOut<A> {
         self.application.opened(Client { session: id, address, path, headers });
         self.touched.push(key);
         if heard_early {
-            self.unread.insert(key);
+            self.mark_unread(key);
         }
     }
 
@@ -270,52 +316,26 @@ impl<A: Application> FanOut<A> {
         let Some(session) = self.sessions.get_mut(key) else { return };
         match session.write(limit, &self.log, now) {
             Ok(Written::All) => {
+                session.pace = None;
                 self.behind.remove(&key);
             }
             Ok(Written::Blocked) => {
                 self.behind.insert(key);
             }
-            Ok(Written::Finished) => self.remove(key),
+            Ok(Written::Finished) => return self.remove(key),
             Err(error) => {
-                debug!(session = self.sessions[key].id.0, %error, "connection broke");
-                self.remove(key);
+                debug!(session = session.id.0, %error, "connection broke");
+                return self.remove(key);
             }
         }
-    }
-
-    fn read(&mut self, key: usize, now: Instant) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
-        let (id, was_closing) = (session.id, session.is_closing());
-        let (application, hub, relay) = (&mut self.application, &self.hub, self.limits.relay_client_events);
-        let heard = session.read(&self.log, now, |message| match application.received(id, message) {
-            Reception::Taken => ControlFlow::Continue(()),
-            Reception::TakenAndFull => ControlFlow::Break(()),
-            Reception::Declined(message) => {
-                if let Some(frame) = message::encode_relayed(&message).filter(|_| relay) {
-                    hub.broadcast(&frame);
-                }
-                ControlFlow::Continue(())
-            }
-        });
-        match heard {
-            Heard::Ended => self.remove(key),
-            Heard::More => {
-                self.unread.insert(key);
-                self.write(key, now);
-            }
-            Heard::All | Heard::Paused => self.write(key, now),
-            Heard::Closing => {
-                self.closing(key, was_closing, now);
-                self.write(key, now);
-            }
+        if self.sessions[key].counted_bytes > 0 {
+            self.count_memory(key);
         }
-        // A client that pings and does not read the pongs must not fill our memory.
-        self.bound_outbox(key, now);
     }
 
     fn close(&mut self, key: usize, after: Position, disconnect: Disconnect, now: Instant) {
         let was_closing = self.sessions[key].is_closing();
-        self.sessions[key].close(after, disconnect);
+        self.sessions[key].close(after, disconnect, &self.limits);
         self.closing(key, was_closing, now);
         self.touched.push(key);
     }
@@ -325,6 +345,7 @@ impl<A: Application> FanOut<A> {
         let session = &mut self.sessions[key];
         session.deadline.get_or_insert(now + CLOSE_TIMEOUT);
         if !was_closing {
+            self.closing_sessions += 1;
             self.application.closed(session.id);
         }
     }
@@ -332,33 +353,18 @@ impl<A: Application> FanOut<A> {
     fn remove(&mut self, key: usize) {
         let mut session = self.sessions.remove(key);
         self.behind.remove(&key);
-        self.unread.remove(&key);
+        self.held_bytes -= session.counted_bytes;
         // Dropping the socket removes it from the epoll set as well; this only fails if it never was there.
         let _ = self.poll.registry().deregister(session.stream());
         debug!(session = session.id.0, "client disconnected");
-        if !session.is_closing() {
+        if session.is_closing() {
+            self.closing_sessions -= 1;
+        } else {
             self.application.closed(session.id);
         }
     }
 
     fn key(&self, id: SessionId) -> Option<usize> {
         self.sessions.get(id.key()).filter(|session| session.id == id).map(|_| id.key())
-    }
-
-    /// Tells the consumer how far everybody is, and forgets what nobody needs.
-    fn publish_progress(&mut self, now: Instant) {
-        let head = self.log.head();
-        let (mut written, mut paced) = (head, head);
-        for key in &self.behind {
-            let session = &self.sessions[*key];
-            if let Some(position) = session.needs() {
-                written = written.min(position);
-                if now.duration_since(session.progressed) < PACE_PATIENCE {
-                    paced = paced.min(position);
-                }
-            }
-        }
-        self.log.release(written);
-        self.shard.publish(Reached { offered: head, written, paced });
     }
 }

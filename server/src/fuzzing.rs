@@ -11,8 +11,10 @@ use std::time::Instant;
 use tungstenite::protocol::frame::coding::OpCode;
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 
+use crate::config::{Limits, Settings};
 use crate::disconnect::Disconnect;
 use crate::hub::SessionId;
+use crate::incoming::ReadBuffer;
 use crate::listener::Permit;
 use crate::log::Log;
 use crate::message;
@@ -70,8 +72,8 @@ pub fn session(script: &[u8]) {
             7 => {}
             8 if argument & 1 == 0 => play.session.resume(),
             8 => play.takes_messages = argument & 2 != 0,
-            _ if argument & 1 == 0 => play.session.close(play.log.head(), Disconnect::Shutdown),
-            _ => play.session.fall_out(&play.log, Disconnect::Slow),
+            _ if argument & 1 == 0 => play.session.close(play.log.head(), Disconnect::Shutdown, &play.limits),
+            _ => play.session.fall_out(&play.log, Disconnect::Slow, &play.limits),
         }
         if play.turn(argument & 4 != 0).is_break() {
             break;
@@ -84,6 +86,8 @@ struct Play {
     client: UnixStream,
     session: Session,
     log: Log,
+    limits: Limits,
+    read_buffer: ReadBuffer,
     now: Instant,
     takes_messages: bool,
     broadcast: u32,
@@ -100,9 +104,12 @@ impl Play {
         let connection =
             Connection { stream, response: Vec::new(), received: Vec::new(), permit: Permit::for_fuzzing() };
         let now = Instant::now();
-        let session = Session::new(SessionId(1), 0, connection, MAX_MESSAGE_BYTES, now);
-        let log = Log::new(LOG_BYTES);
-        Some(Play { client, session, log, now, takes_messages: true, broadcast: 0, received: Vec::new() })
+        let settings = Settings { max_message_bytes: Some(MAX_MESSAGE_BYTES), ..Settings::default() };
+        let limits = settings.resolve().ok()?.limits;
+        let session = Session::new(SessionId(1), 0, connection, &limits, now);
+        let (log, read_buffer) = (Log::new(LOG_BYTES), ReadBuffer::new());
+        let (takes_messages, broadcast, received) = (true, 0, Vec::new());
+        Some(Play { client, session, log, limits, read_buffer, now, takes_messages, broadcast, received })
     }
 
     fn say(&mut self, mut bytes: &[u8]) {
@@ -120,17 +127,18 @@ impl Play {
         let end = self.log.head() + frame.len() as u64;
         self.log.append(&frame, [end]);
         if self.session.needs().is_some_and(|position| position < self.log.overflow()) {
-            self.session.fall_out(&self.log, Disconnect::Slow);
+            self.session.fall_out(&self.log, Disconnect::Slow, &self.limits);
         }
     }
 
     /// What the hub does for a session whose socket has something to say.
     fn turn(&mut self, client_reads: bool) -> ControlFlow<()> {
         let takes_messages = self.takes_messages;
-        let heard = self.session.read(&self.log, self.now, |_| match takes_messages {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(()),
-        });
+        let heard =
+            self.session.read(&mut self.read_buffer, &self.log, &self.limits, self.now, |_| match takes_messages {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            });
         let written = self.session.write(self.log.head(), &self.log, self.now);
         if client_reads {
             self.listen();

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::disconnect::Disconnect;
 use crate::log::Position;
-use crate::shard::{Bell, Command, Joining, Reached, Shard};
+use crate::shard::{Bell, Command, Crowd, Joining, Reached, Shard};
 use crate::watch::Doorbell;
 
 /// Threads that a hub can have.
@@ -128,6 +128,11 @@ impl Hub {
     pub(crate) fn reached(&self) -> Reached {
         let all = self.shared.shards.iter().map(|shard| shard.reached());
         all.reduce(Reached::least).unwrap_or_default()
+    }
+
+    /// Who is connected, and how many are far behind.
+    pub(crate) fn crowd(&self) -> Crowd {
+        self.shared.shards.iter().map(|shard| shard.crowd()).fold(Crowd::default(), Crowd::and)
     }
 
     /// Asks for the doorbell to ring when more is reached than the given. Returns false if that is so already.

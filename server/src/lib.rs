@@ -10,6 +10,7 @@
 //! Clients come in through [`listener`] and [`http`]; what code outside does when one speaks goes through
 //! [`application`]. [`server`] is the only room that knows all others.
 
+mod allowance;
 pub mod application;
 #[cfg(feature = "benching")]
 #[doc(hidden)]
@@ -18,16 +19,21 @@ pub mod config;
 mod consumer;
 pub mod disconnect;
 mod fan_out;
+mod frame_meter;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;
 pub mod hub;
+mod incoming;
 mod listener;
 mod log;
 pub mod message;
 pub mod origin;
 mod outbox;
+mod pace;
+mod pacing;
+mod seldom;
 pub mod server;
 mod session;
 mod shard;
@@ -35,6 +41,7 @@ pub mod signal;
 mod undone;
 mod watch;
 
+pub use allowance::Rates;
 pub use application::{Application, Client, ClientMessage, Headers, NoApplication, Reception};
 pub use config::Config;
 pub use disconnect::Disconnect;

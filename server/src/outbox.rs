@@ -3,12 +3,18 @@
 
 use std::collections::VecDeque;
 
+use crate::incoming::MAX_PONG_BYTES;
 use crate::log::Position;
+
+/// What a part costs beside its bytes: its place in the queue, and what the allocator needs for both.
+const PART_OVERHEAD_BYTES: usize = size_of::<Part>() + 32;
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     parts: VecDeque<Part>,
     bytes: usize,
+    /// Bytes of pongs that have not begun to be written.
+    pong_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -19,29 +25,47 @@ struct Part {
     written: usize,
     /// Its frame's first bytes are out: nothing else may be written before the rest.
     begun: bool,
+    is_pong: bool,
 }
 
 impl Outbox {
     /// Adds whole frames that go out when the log's frames before `after` have, and after all earlier parts of that place.
     pub(crate) fn push(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
-        self.insert(after, bytes.into(), false);
+        self.insert(Part { after, bytes: bytes.into(), written: 0, begun: false, is_pong: false });
+    }
+
+    /// Adds pongs. If too many wait, those before are dropped: a client that pings and does not read needs the last only (RFC
+    /// 6455, section 5.5.3).
+    pub(crate) fn push_pongs(&mut self, after: Position, pongs: impl Into<Box<[u8]>>) {
+        let bytes = pongs.into();
+        if self.pong_bytes + bytes.len() > MAX_PONG_BYTES {
+            self.parts.retain(|part| part.begun || !part.is_pong);
+            self.count();
+        }
+        self.pong_bytes += bytes.len();
+        self.insert(Part { after, bytes, written: 0, begun: false, is_pong: true });
     }
 
     /// Adds the rest of a frame of the log whose first bytes were written. Nothing else may wait.
     pub(crate) fn push_rest(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
         debug_assert!(self.parts.is_empty());
-        self.insert(after, bytes.into(), true);
+        self.insert(Part { after, bytes: bytes.into(), written: 0, begun: true, is_pong: false });
     }
 
-    fn insert(&mut self, after: Position, bytes: Box<[u8]>, begun: bool) {
-        self.bytes += bytes.len();
-        let index = self.parts.partition_point(|part| part.after <= after);
-        self.parts.insert(index, Part { after, bytes, written: 0, begun });
+    fn insert(&mut self, part: Part) {
+        self.bytes += part.bytes.len();
+        let index = self.parts.partition_point(|earlier| earlier.after <= part.after);
+        self.parts.insert(index, part);
     }
 
     /// Bytes that wait.
     pub(crate) fn len(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.bytes + self.parts.len() * PART_OVERHEAD_BYTES
     }
 
     /// The position before which no more of the log may be written, and the bytes that come then.
@@ -53,6 +77,9 @@ impl Outbox {
     pub(crate) fn advance(&mut self, written: usize) -> bool {
         let Some(part) = self.parts.front_mut() else { return true };
         part.written += written;
+        if part.is_pong && !part.begun && written > 0 {
+            self.pong_bytes -= part.bytes.len();
+        }
         part.begun |= written > 0;
         self.bytes -= written;
         let complete = part.written == part.bytes.len();
@@ -89,6 +116,8 @@ impl Outbox {
 
     fn count(&mut self) {
         self.bytes = self.parts.iter().map(|part| part.bytes.len() - part.written).sum();
+        let waits = |part: &&Part| part.is_pong && !part.begun;
+        self.pong_bytes = self.parts.iter().filter(waits).map(|part| part.bytes.len()).sum();
     }
 }
 

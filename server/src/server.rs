@@ -223,7 +223,7 @@ fn open_consumer(queue: std::path::PathBuf, config: &Config, hub: Hub) -> Result
         scan_interval: config.scan_interval,
         failed_max_entries: config.failed_max_entries,
         failed_max_age: config.failed_max_age,
-        log_bytes: config.limits.log_bytes,
+        window: config.limits.window(),
     };
     Consumer::open(queue, options, hub)
 }

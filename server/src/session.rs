@@ -3,25 +3,27 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
-use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
-use tungstenite::{Error, Message};
+use socket2::SockRef;
+use tungstenite::Message;
 
+use crate::allowance::Allowance;
 use crate::application::ClientMessage;
+use crate::config::Limits;
 use crate::disconnect::Disconnect;
 use crate::hub::SessionId;
+use crate::incoming::{Incoming, ReadBuffer, Source, TurnEnd};
 use crate::listener::Permit;
 use crate::log::{Log, Position};
 use crate::message;
 use crate::outbox::Outbox;
+use crate::pace::Pace;
 use crate::shard::Connection;
 
-/// Bytes that one read asks for. Clients of a broadcaster say little; a longer message takes several reads.
-const READ_BUFFER_BYTES: usize = 1024;
-/// Messages of one client that are handled before the others have their turn.
-const MESSAGES_PER_TURN: usize = 32;
+/// Reads of a client whose bytes mean nothing any more, before the others have their turn.
+const DISCARDS_PER_TURN: usize = 4;
 
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -30,9 +32,9 @@ pub(crate) struct Session {
     /// The frames of the log before this position were written to the socket.
     position: Position,
     outbox: Outbox,
-    /// What the client's bytes mean. Made when the first arrive: most clients never speak.
-    protocol: Option<Box<WebSocketContext>>,
-    max_message_bytes: usize,
+    /// What the client is in the middle of sending. Most are in the middle of nothing.
+    incoming: Option<Box<Incoming>>,
+    allowance: Allowance,
     /// Where the close frame stands: nothing of the log goes out after it.
     finish: Option<Position>,
     ending: Ending,
@@ -40,14 +42,22 @@ pub(crate) struct Session {
     paused: bool,
     /// The kernel takes no more bytes until it says so.
     pub(crate) blocked: bool,
+    /// The client sends nothing more: what it has sent is to be read, and then the end.
+    pub(crate) hung_up: bool,
+    /// There may be something to read, now or when the client may send again.
+    pub(crate) unread: bool,
     /// When the kernel last took bytes, or had nothing to take.
     pub(crate) progressed: Instant,
-    /// When the client was last heard.
-    pub(crate) heard: Instant,
-    /// When a ping was sent that no sign of life has answered.
-    pub(crate) pinged: Option<Instant>,
-    /// When a session that is being closed is dropped at the latest.
+    /// When the last ping was sent, or the client came.
+    pub(crate) pinged: Instant,
+    /// Since when a ping waits for a sign of life.
+    pub(crate) unanswered: Option<Instant>,
+    /// When a session that ends is dropped at the latest.
     pub(crate) deadline: Option<Instant>,
+    /// How fast it takes what it is sent, while it is behind.
+    pub(crate) pace: Option<Box<Pace>>,
+    /// What of `held_bytes` is in the sum of all.
+    pub(crate) counted_bytes: usize,
     _permit: Permit,
 }
 
@@ -81,46 +91,43 @@ pub(crate) enum Heard {
     All,
     /// There may be more, in the next turn.
     More,
+    /// There may be more, but the client has sent too much, and has to wait until then.
+    Exceeded(Instant),
     /// There may be more, but the application cannot take it now.
     Paused,
-    /// The client has sent its close frame, or broke the protocol: our close frame waits to be written.
-    Closing,
+    /// The client has sent its close frame, or has to go: our close frame waits to be written.
+    Closing(Option<Disconnect>),
     /// The connection has ended.
     Ended,
 }
 
 impl Session {
-    pub(crate) fn new(
-        id: SessionId,
-        position: Position,
-        connection: Connection,
-        max_message_bytes: usize,
-        now: Instant,
-    ) -> Session {
+    pub(crate) fn new(id: SessionId, position: Position, connection: Connection, limits: &Limits, now: Instant) -> Session {
         let Connection { stream, response, received, permit } = connection;
         let mut outbox = Outbox::default();
         outbox.push(position, response);
-        let mut session = Session {
+        let incoming = (!received.is_empty()).then(|| Box::new(Incoming::new(received, limits.max_message_bytes)));
+        Session {
             id,
             stream,
             position,
             outbox,
-            protocol: None,
-            max_message_bytes,
+            incoming,
+            allowance: Allowance::new(now),
             finish: None,
             ending: Ending::Awaited,
             paused: false,
             blocked: false,
+            hung_up: false,
+            unread: false,
             progressed: now,
-            heard: now,
-            pinged: None,
+            pinged: now,
+            unanswered: None,
             deadline: None,
+            pace: None,
+            counted_bytes: 0,
             _permit: permit,
-        };
-        if !received.is_empty() {
-            session.protocol = Some(Box::new(session.new_protocol(received)));
         }
-        session
     }
 
     pub(crate) fn stream(&mut self) -> &mut TcpStream {
@@ -137,6 +144,11 @@ impl Session {
         self.outbox.len()
     }
 
+    /// Bytes of memory that it takes beside itself.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.outbox.held_bytes() + self.incoming.as_ref().map_or(0, |incoming| incoming.held_bytes())
+    }
+
     /// Whether a close frame was sent or is on its way.
     pub(crate) fn is_closing(&self) -> bool {
         self.finish.is_some()
@@ -149,30 +161,30 @@ impl Session {
         }
     }
 
-    /// Asks for a sign of life.
+    /// Asks for a sign of life. One that the application has paused cannot give it, but what is between us and the client
+    /// sees that the connection is used.
     pub(crate) fn ping(&mut self, log: &Log, now: Instant) {
-        self.pinged = Some(now);
+        self.pinged = now;
+        if !self.paused {
+            self.unanswered.get_or_insert(now);
+        }
         let ping = message::encode_control(tungstenite::protocol::frame::Frame::ping(Vec::new()));
         self.send(log.boundary(self.position), ping.into());
     }
 
     /// Puts the close frame where the log before `after` has gone out.
-    pub(crate) fn close(&mut self, after: Position, disconnect: Disconnect) {
+    pub(crate) fn close(&mut self, after: Position, disconnect: Disconnect, limits: &Limits) {
         if self.is_closing() {
             return;
         }
-        let mut frame = Vec::new();
-        let mut protocol = self.protocol.take().unwrap_or_else(|| Box::new(self.new_protocol(Vec::new())));
-        let mut wire = Wire { stream: &mut self.stream, out: &mut frame };
-        // The protocol writes into our memory only, which cannot fail; it now expects the client's close frame.
-        let _ = protocol.close(&mut wire, Some(disconnect.close_frame()));
-        self.protocol = Some(protocol);
+        let new = || Box::new(Incoming::new(Vec::new(), limits.max_message_bytes));
+        let frame = self.incoming.get_or_insert_with(new).close(disconnect);
         self.finish_at(after.max(self.position), frame);
     }
 
     /// Ends a session that the log no longer covers, or that does not read: the frame it stands in is completed, if it
     /// ever reads again, and the close frame follows.
-    pub(crate) fn fall_out(&mut self, log: &Log, disconnect: Disconnect) {
+    pub(crate) fn fall_out(&mut self, log: &Log, disconnect: Disconnect, limits: &Limits) {
         let was_closing = self.is_closing();
         if was_closing && self.outbox.is_last() && self.needs().is_none() {
             return; // Nothing but its close frame is left, and part of that may be out.
@@ -191,7 +203,7 @@ impl Session {
             self.finish_at(boundary, message::encode_control(close));
             self.ending = Ending::Lingering;
         } else {
-            self.close(boundary, disconnect);
+            self.close(boundary, disconnect, limits);
         }
     }
 
@@ -242,6 +254,13 @@ impl Session {
         }
     }
 
+    /// Lets the kernel end the connection when the other side confirms nothing for so long. Nobody else sees that a client has
+    /// vanished who is not read from.
+    pub(crate) fn give_up_after(&self, time: Duration) {
+        // Where the kernel does not offer it, the session stays until the application reads again.
+        let _ = SockRef::from(&self.stream).set_tcp_user_timeout(Some(time));
+    }
+
     /// Whether the application has paused the client, who cannot answer pings then.
     pub(crate) fn is_paused(&self) -> bool {
         self.paused
@@ -250,14 +269,21 @@ impl Session {
     /// Reads again.
     pub(crate) fn resume(&mut self) {
         self.paused = false;
+        self.unanswered = None;
+        if !self.is_closing() {
+            self.deadline = None;
+        }
     }
 
-    /// Reads what the client has sent and hands each message to `deliver`, until that breaks or there is no more.
+    /// Reads what the client has sent and hands each message to `deliver`, until that breaks, there is no more, or it is the
+    /// next one's turn.
     pub(crate) fn read(
         &mut self,
+        buffer: &mut ReadBuffer,
         log: &Log,
+        limits: &Limits,
         now: Instant,
-        mut deliver: impl FnMut(ClientMessage) -> ControlFlow<()>,
+        mut deliver: impl FnMut(Message) -> ControlFlow<()>,
     ) -> Heard {
         if self.paused && !self.is_closing() {
             return Heard::Paused;
@@ -265,70 +291,64 @@ impl Session {
         if self.ending != Ending::Awaited {
             return self.discard();
         }
-        let mut protocol = self.protocol.take().unwrap_or_else(|| Box::new(self.new_protocol(Vec::new())));
-        let mut out = Vec::new();
-        let mut heard = Heard::More;
-        let mut broken = None;
-        for _ in 0..MESSAGES_PER_TURN {
-            let message = match protocol.read(&mut Wire { stream: &mut self.stream, out: &mut out }) {
-                Ok(Message::Text(text)) => Some(ClientMessage::Text(text.as_str().to_owned())),
-                Ok(Message::Binary(bytes)) => Some(ClientMessage::Binary(bytes.to_vec())),
-                Ok(_) => None,
-                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
-                    heard = Heard::All;
-                    break;
-                }
-                Err(Error::Io(error)) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(Error::ConnectionClosed) => {
-                    heard = Heard::Closing;
-                    break;
-                }
-                Err(error) => {
-                    broken = disconnect_for(&error);
-                    heard = if broken.is_some() { Heard::Closing } else { Heard::Ended };
-                    break;
-                }
-            };
-            self.heard = now;
-            self.pinged = None;
-            // What comes after our close frame is of no interest, but the client's close frame is among it.
-            if let Some(message) = message.filter(|_| !self.is_closing())
-                && deliver(message).is_break()
-            {
-                self.paused = true;
-                heard = Heard::Paused;
-                break;
-            }
+        let rates = &limits.rates;
+        let may_send = self.allowance.bytes(rates, now).and_then(|_| self.allowance.messages(rates, now));
+        if let Err(again) = may_send {
+            return Heard::Exceeded(again);
         }
-        // The answer to the last ping waits for the next read; a close frame of ours could come first.
-        let _ = protocol.flush(&mut Wire { stream: &mut self.stream, out: &mut out });
-        self.protocol = Some(protocol);
-        if heard == Heard::Ended {
-            return heard;
+        let mut incoming = self.incoming.take().unwrap_or_else(|| buffer.begin(limits.max_message_bytes));
+        // What comes after our close frame is of no interest, but the client's close frame is among it.
+        let is_closing = self.is_closing();
+        let takes = |message: Message| {
+            let is_data = message.is_text() || message.is_binary();
+            is_closing || !is_data || deliver(message).is_continue()
+        };
+        let source = Source { stream: &mut self.stream, hung_up: self.hung_up };
+        let turn = incoming.read(source, buffer, &mut self.allowance, rates, now, takes);
+        self.incoming = buffer.take_back(incoming);
+        if turn.heard {
+            self.unanswered = None;
         }
         // A session that is closing may stand where the log has forgotten everything; it sends nothing more either.
-        let boundary = if self.is_closing() { self.position } else { log.boundary(self.position) };
-        if let Some(disconnect) = broken {
-            self.ending = Ending::Lingering;
-            if !self.is_closing() {
-                let close = tungstenite::protocol::frame::Frame::close(Some(disconnect.close_frame()));
-                self.finish_at(boundary, message::encode_control(close));
+        let boundary = if is_closing { self.position } else { log.boundary(self.position) };
+        match turn.end {
+            TurnEnd::Closed => {
+                self.ending = Ending::Dropped;
+                if !is_closing {
+                    self.finish_at(boundary, turn.answer);
+                }
             }
-        } else if heard == Heard::Closing {
-            self.ending = Ending::Dropped;
-            if !self.is_closing() {
-                self.finish_at(boundary, out);
+            TurnEnd::Broken(disconnect) => {
+                self.ending = Ending::Lingering;
+                if !is_closing {
+                    let close = tungstenite::protocol::frame::Frame::close(Some(disconnect.close_frame()));
+                    self.finish_at(boundary, message::encode_control(close));
+                }
             }
-        } else if !out.is_empty() {
-            self.send(boundary, out.into());
+            _ if !turn.answer.is_empty() && !is_closing => {
+                self.outbox.push_pongs(boundary.max(self.position), turn.answer);
+            }
+            _ => {}
         }
-        heard
+        match turn.end {
+            TurnEnd::Drained => Heard::All,
+            TurnEnd::More => Heard::More,
+            TurnEnd::Exceeded => Heard::Exceeded(self.allowance.messages(rates, now).err().unwrap_or(now)),
+            TurnEnd::Full => {
+                self.paused = true;
+                Heard::Paused
+            }
+            TurnEnd::Closed => Heard::Closing(None),
+            TurnEnd::Broken(disconnect) => Heard::Closing(Some(disconnect)),
+            TurnEnd::Ended => Heard::Ended,
+        }
     }
 
     /// The client's bytes mean nothing any more, but unread ones would turn our last bytes into a reset.
     fn discard(&mut self) -> Heard {
+        self.incoming = None;
         let mut buffer = [0; 4096];
-        for _ in 0..MESSAGES_PER_TURN {
+        for _ in 0..DISCARDS_PER_TURN {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Heard::Ended,
                 Ok(_) => {}
@@ -346,47 +366,13 @@ impl Session {
         self.outbox.push(after, close_frame);
         self.finish = Some(after);
     }
-
-    fn new_protocol(&self, received: Vec<u8>) -> WebSocketContext {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_message_size(Some(self.max_message_bytes))
-            .max_frame_size(Some(self.max_message_bytes));
-        WebSocketContext::from_partially_read(received, Role::Server, Some(config))
-    }
 }
 
-/// Lets the protocol read from the socket, and keeps what it wants to write for the next frame boundary.
-struct Wire<'a> {
-    stream: &'a mut TcpStream,
-    out: &'a mut Vec<u8>,
-}
-
-impl Read for Wire<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(buffer)
-    }
-}
-
-impl Write for Wire<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The close code for what a client did wrong; none if the connection itself is gone.
-fn disconnect_for(error: &Error) -> Option<Disconnect> {
-    match error {
-        Error::Capacity(_) => Some(Disconnect::TooLarge),
-        Error::Utf8(_) => Some(Disconnect::InvalidText),
-        Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => None,
-        Error::Protocol(_) => Some(Disconnect::Protocol),
+/// A message as the application gets it; none for what is no message.
+pub(crate) fn client_message(message: Message) -> Option<ClientMessage> {
+    match message {
+        Message::Text(text) => Some(ClientMessage::Text(text.as_str().to_owned())),
+        Message::Binary(bytes) => Some(ClientMessage::Binary(bytes.to_vec())),
         _ => None,
     }
 }

@@ -75,7 +75,7 @@ pub(crate) struct Shard {
     asleep: AtomicBool,
     offered: AtomicU64,
     written: AtomicU64,
-    paced: AtomicU64,
+    crowd: Mutex<Crowd>,
     /// It came further since the bell was last thought of.
     moved: AtomicBool,
     bell: Arc<Bell>,
@@ -95,8 +95,31 @@ pub(crate) struct Reached {
     pub(crate) offered: Position,
     /// Every session has written everything before, or has ended.
     pub(crate) written: Position,
-    /// The same, without sessions that take nothing at all: nobody waits for those.
-    pub(crate) paced: Position,
+}
+
+/// The sessions that are not about to end, and those of them that are far behind ([`crate::config::Limits::window`]).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Crowd {
+    pub(crate) sessions: usize,
+    pub(crate) far_behind: usize,
+    /// Of those: they took something a moment ago.
+    pub(crate) moving: usize,
+    /// They take so much that they are worth waiting for.
+    pub(crate) reading: usize,
+    /// Nobody knows yet how much they take.
+    pub(crate) unknown: usize,
+}
+
+impl Crowd {
+    pub(crate) fn and(self, other: Crowd) -> Crowd {
+        Crowd {
+            sessions: self.sessions + other.sessions,
+            far_behind: self.far_behind + other.far_behind,
+            moving: self.moving + other.moving,
+            reading: self.reading + other.reading,
+            unknown: self.unknown + other.unknown,
+        }
+    }
 }
 
 impl Reached {
@@ -104,7 +127,6 @@ impl Reached {
         Reached {
             offered: self.offered.min(other.offered),
             written: self.written.min(other.written),
-            paced: self.paced.min(other.paced),
         }
     }
 }
@@ -138,7 +160,7 @@ impl Shard {
             asleep: AtomicBool::new(true),
             offered: AtomicU64::new(0),
             written: AtomicU64::new(0),
-            paced: AtomicU64::new(0),
+            crowd: Mutex::default(),
             moved: AtomicBool::new(false),
             bell,
         }
@@ -153,8 +175,12 @@ impl Shard {
         Reached {
             offered: self.offered.load(Ordering::SeqCst),
             written: self.written.load(Ordering::SeqCst),
-            paced: self.paced.load(Ordering::SeqCst),
         }
+    }
+
+    /// Who is connected to it, and how many of them are far behind.
+    pub(crate) fn crowd(&self) -> Crowd {
+        *self.crowd.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Swaps the inbox with an empty one whose memory is used again.
@@ -189,7 +215,8 @@ impl Shard {
     }
 
     /// Notes how far the thread has come.
-    pub(crate) fn publish(&self, reached: Reached) {
+    pub(crate) fn publish(&self, reached: Reached, crowd: Crowd) {
+        *self.crowd.lock().unwrap_or_else(PoisonError::into_inner) = crowd;
         let note = |what: &AtomicU64, position| {
             if what.swap(position, Ordering::SeqCst) != position {
                 self.moved.store(true, Ordering::SeqCst);
@@ -197,7 +224,6 @@ impl Shard {
         };
         note(&self.offered, reached.offered);
         note(&self.written, reached.written);
-        note(&self.paced, reached.paced);
     }
 
     pub(crate) fn append(&self, frames: &[u8], ends: &[usize]) -> Position {

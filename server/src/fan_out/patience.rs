@@ -37,16 +37,19 @@ impl<A: Application> FanOut<A> {
             }
             let stuck = session.blocked && now - session.progressed >= self.limits.slow_client_timeout
                 || outbox_is_too_long(session, self.limits.max_outbox_bytes, now);
-            let unanswered = session.pinged.is_some_and(|pinged| now - pinged >= self.limits.pong_timeout);
+            // What it has answered may be among what was not read yet.
+            let unanswered = !session.unread
+                && !session.is_paused()
+                && session.unanswered.is_some_and(|since| now - since >= self.limits.pong_timeout);
             if stuck || session.needs().is_some_and(|position| position < must_have) {
                 slow.push(key);
             } else if unanswered {
                 silent.push(key);
-            } else if session.pinged.is_none()
-                && !session.is_paused()
-                && now - session.heard >= self.limits.ping_interval(session.id)
-            {
+            } else if now - session.pinged >= self.limits.ping_interval(session.id) {
                 session.ping(&self.log, now);
+                if session.is_paused() {
+                    session.give_up_after(self.limits.ping_interval + self.limits.pong_timeout);
+                }
                 pinged.push(key);
             }
         }
@@ -69,13 +72,19 @@ impl<A: Application> FanOut<A> {
         if self.sessions.get(key).is_some_and(|session| outbox_is_too_long(session, limit, now)) {
             self.disconnect_slow(key, now);
         }
+        self.count_memory(key);
     }
 
     pub(super) fn disconnect_slow(&mut self, key: usize, now: Instant) {
+        debug!(session = self.sessions[key].id.0, "client is too slow");
+        self.disconnect(key, Disconnect::Slow, now);
+    }
+
+    /// Disconnects a client that shall not wait for what it was to get: a close frame follows what has begun to be written.
+    pub(super) fn disconnect(&mut self, key: usize, reason: Disconnect, now: Instant) {
         let session = &mut self.sessions[key];
         let was_closing = session.is_closing();
-        debug!(session = session.id.0, "client is too slow");
-        session.fall_out(&self.log, Disconnect::Slow);
+        session.fall_out(&self.log, reason, &self.limits);
         self.closing(key, was_closing, now);
         self.touched.push(key);
     }

@@ -57,6 +57,7 @@ impl<A: Application> FanOut<A> {
         }
         self.sessions.clear();
         self.behind.clear();
+        self.closing_sessions = 0;
         self.publish_progress(now);
         true
     }

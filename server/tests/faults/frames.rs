@@ -1,6 +1,6 @@
 //! What clients must not send: each byte string has its answer, and the server lives on.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use tungstenite::Message;
 
@@ -18,6 +18,11 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 /// A head that announces so many bytes, and none of them.
 fn announced(bytes: u64) -> Vec<u8> {
     [&[0x81, 0xff][..], &bytes.to_be_bytes(), &[0; 4]].concat()
+}
+
+/// The head of a frame whose length is written in so many bytes.
+fn masked_length(code: u8, length: &[u8]) -> Vec<u8> {
+    [&[0x81, 0x80 | code][..], length, &[0; 4]].concat()
 }
 
 /// The code of the close frame at the end of what a server sent.
@@ -39,7 +44,7 @@ fn malformed_frames_are_answered_with_their_close_code() {
     let flags = ["--max-message-bytes", "1000"];
     let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
     let mut witness = broadcaster.connect();
-    let table: [(&str, Vec<u8>, u16); 22] = [
+    let table: [(&str, Vec<u8>, u16); 26] = [
         ("not masked", vec![0x81, 2, b'h', b'i'], 1002),
         ("a reserved bit", masked(0xc1, b"hi"), 1002),
         ("all reserved bits", masked(0xf1, b"hi"), 1002),
@@ -57,8 +62,12 @@ fn malformed_frames_are_answered_with_their_close_code() {
         ("text whose end is missing", masked(0x81, b"\xe2\x82"), 1007),
         ("text cut within a character by fragments", [masked(0x01, b"\xe2"), masked(0x80, b"x")].concat(), 1007),
         ("a surrogate", masked(0x81, b"\xed\xa0\x80"), 1007),
-        ("a message of 1001 bytes", announced(1001), 1009),
+        ("a message of 1001 bytes", masked_length(126, &1001_u16.to_be_bytes()), 1009),
         ("a message of four gigabytes", announced(1 << 32), 1009),
+        ("a length of two bytes that needs one", masked_length(126, &[0, 125]), 1002),
+        ("a length of eight bytes that needs one", masked_length(127, &[0, 0, 0, 0, 0, 0, 0, 125]), 1002),
+        ("a length of eight bytes that needs two", masked_length(127, &[0, 0, 0, 0, 0, 0, 0xff, 0xff]), 1002),
+        ("a message in very many frames", [masked(0x01, b""), masked(0x00, b"").repeat(1000)].concat(), 1008),
         ("the longest message", announced(u64::MAX >> 1), 1009),
         ("a length with the highest bit", announced(u64::MAX), 1009),
         (
@@ -119,16 +128,27 @@ fn malformed_handshakes_are_answered_with_their_status() {
 }
 
 #[test]
-fn pings_without_end_from_a_client_that_reads_no_pong_end_its_session_only() {
+fn of_pings_without_end_from_a_client_that_reads_no_pong_only_the_last_is_answered() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--max-outbox-bytes", "100000"]);
+    let flags = ["--max-messages-per-sec", "0", "--max-bytes-per-sec", "0"];
+    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
     let mut witness = broadcaster.connect();
     let mut flood = shake_hands(broadcaster.address());
-    let pings = masked(0x89, &[b'x'; 100]).repeat(100);
-    // Until the server has had enough, which breaks the connection.
-    while flood.write_all(&pings).is_ok() {}
+    let at_start = broadcaster.memory_kb("VmRSS");
+    let pings = masked(0x89, &[b'x'; 100]).repeat(1000);
+    // Far more pongs than all buffers hold.
+    (0..400).for_each(|_| flood.write_all(&pings).unwrap());
+    flood.write_all(&masked(0x89, b"the last")).unwrap();
     queue.enqueue(1);
     assert_eq!(witness.payload(), "1");
-    assert!(broadcaster.memory_kb("VmHWM") < 64 * 1024);
+    let mut received = Vec::new();
+    let mut buffer = [0; 64 * 1024];
+    while !received.ends_with(b"\x8a\x08the last") {
+        let read = flood.read(&mut buffer).unwrap();
+        assert!(read > 0, "the session has ended");
+        received.extend_from_slice(&buffer[..read]);
+    }
+    assert!(received.len() < 30_000_000, "{} bytes of pongs", received.len());
+    assert!(broadcaster.memory_kb("VmHWM") < at_start + 1024);
     broadcaster.stop();
 }

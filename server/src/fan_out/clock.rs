@@ -1,0 +1,53 @@
+//! The time by which clients are judged: that in which the hub's thread could hear them. A process that was stopped (SIGSTOP, a
+//! frozen container or virtual machine) holds that time against nobody.
+
+use std::time::{Duration, Instant};
+
+use super::TICK;
+
+/// A turn that comes later than this after the one before did not come in time.
+const LATE: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+pub(super) struct Clock {
+    last: Instant,
+    /// Time that does not count.
+    excused: Duration,
+}
+
+impl Clock {
+    pub(super) fn new(now: Instant) -> Clock {
+        Clock { last: now, excused: Duration::ZERO }
+    }
+
+    /// The time of a turn that begins now.
+    pub(super) fn turn(&mut self, now: Instant) -> Instant {
+        let passed = now.saturating_duration_since(self.last);
+        if passed > LATE {
+            self.excused += passed - TICK;
+        }
+        self.last = now;
+        self.at(now)
+    }
+
+    /// What time it is within a turn.
+    pub(super) fn at(&self, now: Instant) -> Instant {
+        now.checked_sub(self.excused).unwrap_or(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_in_which_there_was_no_turn_does_not_count() {
+        let begin = Instant::now();
+        let after = |secs| begin + Duration::from_secs(secs);
+        let mut clock = Clock::new(begin);
+        assert_eq!(clock.turn(after(1)), after(1));
+        assert_eq!(clock.turn(after(3)), after(3), "a busy machine is not a stopped process");
+        assert_eq!(clock.turn(after(3600)), after(4));
+        assert_eq!(clock.turn(after(3601)), after(5));
+    }
+}

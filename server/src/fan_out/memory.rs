@@ -1,0 +1,57 @@
+//! The memory that clients take together: what waits to be sent to one of them alone, and messages that are not complete. Where it
+//! exceeds its bound, those that take most of it have to go.
+
+use std::time::Instant;
+
+use tracing::warn;
+
+use super::FanOut;
+use crate::application::Application;
+use crate::disconnect::Disconnect;
+
+/// Bytes that one who has to go may hold until it has left. With more it is cut off without a close frame.
+const LEAVING_BYTES: usize = 64 * 1024;
+
+impl<A: Application> FanOut<A> {
+    /// Takes the memory of a session into the sum.
+    pub(super) fn count_memory(&mut self, key: usize) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            let held = session.held_bytes();
+            self.held_bytes = self.held_bytes - session.counted_bytes + held;
+            session.counted_bytes = held;
+        }
+    }
+
+    /// Disconnects the sessions that hold most, if all hold too much.
+    pub(super) fn bound_memory(&mut self, now: Instant) {
+        let limit = self.max_memory;
+        if self.held_bytes <= limit {
+            return;
+        }
+        let mut holders: Vec<(usize, usize)> =
+            self.sessions.iter().map(|(key, session)| (session.counted_bytes, key)).filter(|(held, _)| *held > 0).collect();
+        holders.sort_unstable_by(|one, other| other.cmp(one));
+        // Some more than needed, so that this is not done again for the next byte.
+        let enough = limit - limit / 8;
+        let mut disconnected = 0;
+        for (_, key) in holders {
+            if self.held_bytes <= enough {
+                break;
+            }
+            self.disconnect(key, Disconnect::Overloaded, now);
+            self.count_memory(key);
+            if self.sessions[key].counted_bytes > LEAVING_BYTES {
+                self.remove(key);
+            }
+            disconnected += 1;
+        }
+        if let Some(suppressed) = self.notices.memory.allow(now) {
+            warn!(
+                disconnected,
+                suppressed,
+                max_bytes = limit,
+                "clients hold more memory than this thread's part of max_memory, those that hold most are disconnected"
+            );
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Whom a thread of the hub reads from next. A client has a turn of some kilobytes, all of them together have a slice of time, and
+//! then what is to be broadcast has precedence.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+
+use super::FanOut;
+use crate::application::{Application, Reception};
+use crate::disconnect::Disconnect;
+use crate::message;
+use crate::session::{Heard, client_message};
+
+/// How long clients are read from before the inbox is looked at again.
+const SLICE: Duration = Duration::from_millis(2);
+
+/// The sessions that may have something to read.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// In the order of their turns. One that has left may still be in it, and so may its key's next session.
+    unread: VecDeque<usize>,
+    /// Those that have sent too much, by the time from which they may send again.
+    waiting: BTreeSet<(Instant, usize)>,
+}
+
+impl Reading {
+    /// Whether somebody's turn is now.
+    pub(super) fn is_due(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// When the next of those that wait may send again.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.waiting.first().map(|(time, _)| *time)
+    }
+}
+
+impl<A: Application> FanOut<A> {
+    /// Notes that a session has something to read.
+    pub(super) fn mark_unread(&mut self, key: usize) {
+        if let Some(session) = self.sessions.get_mut(key)
+            && !std::mem::replace(&mut session.unread, true)
+        {
+            self.reading.unread.push_back(key);
+        }
+    }
+
+    /// Gives every session that has something to read one turn, as far as the time goes.
+    pub(super) fn read_unread(&mut self, now: Instant) {
+        while let Some(first) = self.reading.waiting.first().copied().filter(|(time, _)| *time <= now) {
+            self.reading.waiting.remove(&first);
+            self.reading.unread.push_back(first.1);
+        }
+        let begin = Instant::now();
+        for _ in 0..self.reading.unread.len() {
+            let Some(key) = self.reading.unread.pop_front() else { return };
+            if self.sessions.get_mut(key).is_some_and(|session| std::mem::take(&mut session.unread)) {
+                self.read(key, now);
+                if begin.elapsed() >= SLICE {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, key: usize, now: Instant) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let (id, was_closing) = (session.id, session.is_closing());
+        let (application, hub, relay) = (&mut self.application, &self.hub, self.limits.relay_client_events);
+        let listens = relay || application.listens();
+        let heard = session.read(&mut self.read_buffer, &self.log, &self.limits, now, |message| {
+            let Some(message) = Some(message).filter(|_| listens).and_then(client_message) else {
+                return ControlFlow::Continue(());
+            };
+            match application.received(id, message) {
+                Reception::Taken => ControlFlow::Continue(()),
+                Reception::TakenAndFull => ControlFlow::Break(()),
+                Reception::Declined(message) => {
+                    if relay && let Some(frame) = message::encode_relayed(&message) {
+                        hub.broadcast(&frame);
+                    }
+                    ControlFlow::Continue(())
+                }
+            }
+        });
+        match heard {
+            Heard::Ended => return self.remove(key),
+            Heard::All => {}
+            Heard::More => self.mark_unread(key),
+            Heard::Exceeded(again) => self.wait_to_read(key, again, now),
+            Heard::Paused => self.look_after_paused(key, now),
+            Heard::Closing(reason) => {
+                self.explain(key, reason, now);
+                self.closing(key, was_closing, now);
+            }
+        }
+        self.write(key, now);
+        // A client that pings and does not read the pongs must not fill our memory.
+        self.bound_outbox(key, now);
+    }
+
+    /// Reads from a client again when it may send again.
+    fn wait_to_read(&mut self, key: usize, again: Instant, now: Instant) {
+        let session = &mut self.sessions[key];
+        session.unread = true;
+        self.reading.waiting.insert((again, key));
+        if let Some(suppressed) = self.notices.exceeded.allow(now) {
+            let address = session.stream().peer_addr().ok();
+            info!(
+                session = session.id.0,
+                ?address,
+                suppressed,
+                "client sends more than max_messages_per_sec or max_bytes_per_sec, it is read from more slowly"
+            );
+        }
+    }
+
+    fn explain(&mut self, key: usize, reason: Option<Disconnect>, now: Instant) {
+        if reason == Some(Disconnect::TooManyFrames)
+            && let Some(suppressed) = self.notices.frames.allow(now)
+        {
+            let session = &mut self.sessions[key];
+            let address = session.stream().peer_addr().ok();
+            warn!(session = session.id.0, ?address, suppressed, "client sent a message in too many frames, disconnected");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! What a client sends: bytes of its socket in, messages out. The WebSocket library reads the frames and puts messages
+//! together; what bounds them is here, because the library reads on until a message is complete.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::Instant;
+
+use mio::net::TcpStream;
+use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tungstenite::{Error, Message};
+
+use crate::allowance::{Allowance, Rates};
+use crate::disconnect::Disconnect;
+use crate::frame_meter::FrameMeter;
+
+/// Bytes that are read of one client before it is the next one's turn.
+const TURN_BYTES: usize = 16 * 1024;
+/// Bytes that the library asks for at once.
+const PIECE_BYTES: usize = 1024;
+/// Pongs that may wait to be sent. Of more, only the last is sent (RFC 6455, section 5.5.3).
+pub(crate) const MAX_PONG_BYTES: usize = 1024;
+/// What a client costs that is in the middle of a message, beside the bytes of that.
+const OVERHEAD_BYTES: usize = size_of::<Incoming>() + PIECE_BYTES;
+
+/// What a thread of the hub reads with. All of its clients share it.
+#[derive(Debug)]
+pub(crate) struct ReadBuffer {
+    bytes: Box<[u8]>,
+    /// Of a client that was left between two messages: any other can go on with it.
+    idle: Option<Box<Incoming>>,
+}
+
+/// One client's stream in the middle of something: a message that is not complete, bytes that had to wait, a closing.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    context: WebSocketContext,
+    meter: FrameMeter,
+    /// Was read from the socket and waits to be looked at.
+    rest: Vec<u8>,
+    max_message_bytes: usize,
+}
+
+/// What came of one turn of reading.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) end: TurnEnd,
+    /// Whether anything came.
+    pub(crate) heard: bool,
+    /// What is to be sent to the client: pongs, or the answer to its close frame.
+    pub(crate) answer: Vec<u8>,
+}
+
+/// Why a turn of reading ended.
+#[derive(Debug)]
+pub(crate) enum TurnEnd {
+    /// There is nothing more to read.
+    Drained,
+    /// There may be more, in the next turn.
+    More,
+    /// The client has sent all that it may for now.
+    Exceeded,
+    /// Whoever takes the messages can take no more.
+    Full,
+    /// The close frames have passed, as far as the client is concerned.
+    Closed,
+    /// The client must go, for this reason.
+    Broken(Disconnect),
+    /// The connection has ended.
+    Ended,
+}
+
+impl ReadBuffer {
+    pub(crate) fn new() -> ReadBuffer {
+        ReadBuffer { bytes: vec![0; TURN_BYTES].into(), idle: None }
+    }
+
+    /// One to begin a stream with.
+    pub(crate) fn begin(&mut self, max_message_bytes: usize) -> Box<Incoming> {
+        self.idle.take().unwrap_or_else(|| Box::new(Incoming::new(Vec::new(), max_message_bytes)))
+    }
+
+    /// Takes back what is in the middle of nothing. Most clients need memory of their own only while they speak.
+    pub(crate) fn take_back(&mut self, incoming: Box<Incoming>) -> Option<Box<Incoming>> {
+        if !incoming.is_idle() {
+            return Some(incoming);
+        }
+        // The library keeps the room that a large frame took.
+        self.idle = Some(incoming).filter(|incoming| incoming.meter.largest_frame() <= PIECE_BYTES as u64);
+        None
+    }
+}
+
+impl Incoming {
+    /// A stream that begins with bytes that were read already.
+    pub(crate) fn new(rest: Vec<u8>, max_message_bytes: usize) -> Incoming {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(PIECE_BYTES)
+            .write_buffer_size(0)
+            .max_message_size(Some(max_message_bytes))
+            .max_frame_size(Some(max_message_bytes));
+        let context = WebSocketContext::new(Role::Server, Some(config));
+        Incoming { context, meter: FrameMeter::default(), rest, max_message_bytes }
+    }
+
+    /// Bytes of memory that this client takes because of it.
+    pub(crate) fn held_bytes(&self) -> usize {
+        OVERHEAD_BYTES + self.rest.capacity() + self.meter.held_bytes().min(self.max_message_bytes)
+    }
+
+    /// Makes our close frame. What the client sends from now on is read for its close frame alone.
+    pub(crate) fn close(&mut self, disconnect: Disconnect) -> Vec<u8> {
+        let mut frame = Vec::new();
+        let mut wire = Wire {
+            input: &[],
+            at_end: false,
+            frames: 0,
+            meter: &mut self.meter,
+            max_message_bytes: self.max_message_bytes,
+            stopped: None,
+            answer: &mut frame,
+        };
+        // It is written into our memory only, which cannot fail.
+        let _ = self.context.close(&mut wire, Some(disconnect.close_frame()));
+        frame
+    }
+
+    /// Reads from the socket once, unless something waits from before, and hands each message to `deliver` until that
+    /// returns false.
+    pub(crate) fn read(
+        &mut self,
+        source: Source<'_>,
+        buffer: &mut ReadBuffer,
+        allowance: &mut Allowance,
+        rates: &Rates,
+        now: Instant,
+        mut deliver: impl FnMut(Message) -> bool,
+    ) -> Turn {
+        let waited = std::mem::take(&mut self.rest);
+        let (received, left) = match waited.is_empty() {
+            true => source.receive(&mut buffer.bytes),
+            false => (&waited[..], Left::More),
+        };
+        let Incoming { context, meter, max_message_bytes, .. } = self;
+        let mut answer = Vec::new();
+        let frames = allowance.messages(rates, now).unwrap_or(0);
+        let mut wire = Wire {
+            input: received,
+            at_end: left == Left::Nothing,
+            frames,
+            meter,
+            max_message_bytes: *max_message_bytes,
+            stopped: None,
+            answer: &mut answer,
+        };
+        let mut end = None;
+        while end.is_none() {
+            end = match context.read(&mut wire) {
+                Ok(message) => (!deliver(message)).then_some(TurnEnd::Full),
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Some(match (wire.stopped, left) {
+                    (Some(Stopped::Exceeded), _) => TurnEnd::Exceeded,
+                    (_, Left::Later) => TurnEnd::Drained,
+                    _ => TurnEnd::More,
+                }),
+                Err(Error::ConnectionClosed) => Some(TurnEnd::Closed),
+                Err(error) => Some(match wire.stopped {
+                    Some(Stopped::Refused(disconnect)) => TurnEnd::Broken(disconnect),
+                    _ => disconnect_for(&error).map_or(TurnEnd::Ended, TurnEnd::Broken),
+                }),
+            };
+        }
+        // The answer to the last ping waits for the next read; a close frame of ours could come first.
+        let _ = context.flush(&mut wire);
+        let (used, rest) = (frames - wire.frames, wire.input);
+        let fresh = if waited.is_empty() { received.len() } else { 0 };
+        allowance.spend(used, fresh, rates, now);
+        let heard = rest.len() < received.len();
+        self.rest = rest.to_vec();
+        Turn { end: end.unwrap_or(TurnEnd::More), heard, answer }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.rest.is_empty() && self.meter.is_idle() && self.context.can_write()
+    }
+}
+
+/// Where a client's bytes come from.
+#[derive(Debug)]
+pub(crate) struct Source<'a> {
+    pub(crate) stream: &'a mut TcpStream,
+    /// The kernel has told that the stream ends, and does not tell again.
+    pub(crate) hung_up: bool,
+}
+
+/// What the socket may have after a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    More,
+    /// Nothing now; the kernel tells when that changes.
+    Later,
+    /// Nothing ever.
+    Nothing,
+}
+
+impl Source<'_> {
+    fn receive(self, buffer: &mut [u8]) -> (&[u8], Left) {
+        match self.stream.read(buffer) {
+            Ok(0) => (&[], Left::Nothing),
+            // A stream socket that gives less than it was asked for is empty (epoll(7), on edge-triggered use).
+            Ok(read) if read < buffer.len() && !self.hung_up => (&buffer[..read], Left::Later),
+            Ok(read) => (&buffer[..read], Left::More),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => (&[], Left::Later),
+            Err(error) if error.kind() == ErrorKind::Interrupted => (&[], Left::More),
+            Err(_) => (&[], Left::Nothing),
+        }
+    }
+}
+
+/// Why the library gets no more bytes although there are some.
+#[derive(Debug, Clone, Copy)]
+enum Stopped {
+    Exceeded,
+    Refused(Disconnect),
+}
+
+/// Gives the library what was read, a frame at most at a time, and keeps what it wants to write.
+struct Wire<'a> {
+    input: &'a [u8],
+    at_end: bool,
+    /// Frames that may still pass.
+    frames: u32,
+    meter: &'a mut FrameMeter,
+    max_message_bytes: usize,
+    stopped: Option<Stopped>,
+    answer: &'a mut Vec<u8>,
+}
+
+impl Read for Wire<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.input.is_empty() {
+            return if self.at_end { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
+        }
+        if self.frames == 0 && self.meter.is_between_frames() {
+            self.stopped = Some(Stopped::Exceeded);
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let piece = &self.input[..self.input.len().min(buffer.len())];
+        let taken = self.meter.take(piece, self.max_message_bytes).map_err(|disconnect| {
+            self.stopped = Some(Stopped::Refused(disconnect));
+            io::Error::from(ErrorKind::InvalidData)
+        })?;
+        if self.meter.is_between_frames() {
+            self.frames -= 1;
+        }
+        buffer[..taken].copy_from_slice(&piece[..taken]);
+        self.input = &self.input[taken..];
+        Ok(taken)
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // The library writes whole frames, and pongs alone before it ends.
+        if self.answer.len() + bytes.len() > MAX_PONG_BYTES {
+            self.answer.clear();
+        }
+        self.answer.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The close code for what a client did wrong; none if the connection itself is gone.
+fn disconnect_for(error: &Error) -> Option<Disconnect> {
+    match error {
+        Error::Capacity(_) => Some(Disconnect::TooLarge),
+        Error::Utf8(_) => Some(Disconnect::InvalidText),
+        Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) => Some(Disconnect::Protocol),
+        _ => None,
+    }
+}
