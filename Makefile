@@ -89,6 +89,11 @@ soak: ## Half an hour of mixed load with kills and slow clients (SOAK_MINUTES=N)
 	cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \
 		--ignored --exact soak::mixed_load_with_kills_and_slow_clients --nocapture
 
+.PHONY: attack
+attack: ## Some minutes of good clients under attacks (ATTACK_BASELINE=BINARY compares)
+	cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \
+		--ignored --exact attack::measure::good_clients_under_each_attack --nocapture
+
 .PHONY: valgrind
 valgrind: setup-valgrind build ## Check queueEvent and a server for memory errors and leaks
 	php-tests/valgrind $(extension)

@@ -47,7 +47,12 @@ impl Broadcaster {
 
     /// Starts with further flags and waits until it listens.
     pub(crate) fn with(queue: &Path, flags: &[&str]) -> Broadcaster {
-        let mut command = command(BINARY);
+        Broadcaster::of(Path::new(BINARY), queue, flags)
+    }
+
+    /// The same with another binary than the one under test.
+    pub(crate) fn of(binary: &Path, queue: &Path, flags: &[&str]) -> Broadcaster {
+        let mut command = command(binary);
         for usual in arguments(queue).chunks(2).filter(|usual| !flags.contains(&usual[0].as_str())) {
             command.args(usual);
         }

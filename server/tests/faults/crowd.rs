@@ -14,6 +14,17 @@ use crate::wait::{skipped, until};
 
 const CROWD: u64 = 10_000;
 
+/// Raises the limit of open files, for this process and those that it starts. Says so loudly if it is too low for so many.
+pub(crate) fn may_open(count: u64) -> bool {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.maximum.is_some_and(|maximum| maximum < count) {
+        skipped(&format!("needs {count} open files (ulimit -Hn)"));
+        return false;
+    }
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
+    true
+}
+
 /// The text message that comes next: short ones only.
 fn read_text(stream: &mut TcpStream) -> String {
     let mut head = [0; 2];
@@ -26,11 +37,9 @@ fn read_text(stream: &mut TcpStream) -> String {
 
 #[test]
 fn ten_thousand_clients_get_an_event_and_leave_nothing_behind() {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.maximum.is_some_and(|maximum| maximum < CROWD + 500) {
-        return skipped("needs 10,500 open files (ulimit -Hn)");
+    if !may_open(CROWD + 500) {
+        return;
     }
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::start(&queue.path());
     let at_start = broadcaster.descriptors();

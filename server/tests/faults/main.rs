@@ -8,6 +8,7 @@
     reason = "a failed unwrap is a failed test, a skipped one says why"
 )]
 
+mod attack;
 mod backlog;
 mod broadcaster;
 mod client;
@@ -26,6 +27,7 @@ mod permission;
 mod producer;
 mod queue_dir;
 mod random;
+mod server_frames;
 mod shutdown;
 mod slow;
 mod soak;

@@ -50,13 +50,13 @@ fn connections_wait_in_the_socket_of_the_service_manager_while_the_broadcaster_r
 }
 
 /// The socket to which a service reports: sd_notify(3).
-struct Reports {
+pub(crate) struct Reports {
     socket: UnixDatagram,
     directory: TempDir,
 }
 
 impl Reports {
-    fn new() -> Reports {
+    pub(crate) fn new() -> Reports {
         let directory = TempDir::new().unwrap();
         let socket = UnixDatagram::bind(directory.path().join("notify")).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -65,13 +65,19 @@ impl Reports {
 
     /// A broadcaster that has to be heard of every tenth of a second.
     fn command(&self, queue: &Path) -> Command {
-        let mut command = command(BINARY);
+        self.command_of(Path::new(BINARY), queue, 100_000)
+    }
+
+    /// A broadcaster that has to be heard of as often as said.
+    pub(crate) fn command_of(&self, binary: &Path, queue: &Path, watchdog_usec: u32) -> Command {
+        let mut command = command(binary);
         command.args(arguments(queue));
-        command.env("NOTIFY_SOCKET", self.directory.path().join("notify")).env("WATCHDOG_USEC", "100000");
+        command.env("NOTIFY_SOCKET", self.directory.path().join("notify"));
+        command.env("WATCHDOG_USEC", watchdog_usec.to_string());
         command
     }
 
-    fn next(&self) -> String {
+    pub(crate) fn next(&self) -> String {
         let mut report = [0; 1000];
         let length = self.socket.recv(&mut report).expect("a report");
         String::from_utf8(report[..length].to_vec()).unwrap()
@@ -83,7 +89,7 @@ impl Reports {
     }
 }
 
-const WATCHDOG: &str = "WATCHDOG=1\n";
+pub(crate) const WATCHDOG: &str = "WATCHDOG=1\n";
 
 #[test]
 fn the_service_manager_is_told_of_start_life_and_end() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::client::{HANDSHAKE, read_head};
+use crate::server_frames::{CLOSE, PING, PONG_FRAME, TEXT, close_code, split};
 use crate::wait::PATIENCE;
 
 pub(crate) struct Stream {
@@ -57,10 +58,10 @@ impl Stream {
         let mut rest = self.received.as_slice();
         while let Some((opcode, payload, after)) = split(rest) {
             match opcode {
-                1 => frames.push(Frame::Text(String::from_utf8(payload.to_vec()).unwrap())),
-                8 => frames.push(Frame::Close(payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code)))),
+                TEXT => frames.push(Frame::Text(String::from_utf8(payload.to_vec()).unwrap())),
+                CLOSE => frames.push(Frame::Close(close_code(payload))),
                 // A pong that cannot be sent belongs to a connection whose end is read next.
-                9 => drop(self.stream.write_all(&[0x8a, 0x80, 0, 0, 0, 0])),
+                PING => drop(self.stream.write_all(&PONG_FRAME)),
                 other => panic!("a frame with the opcode {other}"),
             }
             rest = after;
@@ -71,17 +72,4 @@ impl Stream {
         }
         frames
     }
-}
-
-/// Splits a frame of a server off. None if it is not all there.
-fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&[first, second], rest) = bytes.split_first_chunk()?;
-    assert!(first & 0xf0 == 0x80 && second < 0x80, "no frame of a server: {first:x} {second:x}");
-    let (length, rest) = match second {
-        126 => rest.split_first_chunk().map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
-        127 => rest.split_first_chunk().map(|(length, rest)| (u64::from_be_bytes(*length) as usize, rest))?,
-        length => (usize::from(length), rest),
-    };
-    let (payload, rest) = rest.split_at_checked(length)?;
-    Some((first & 0x0f, payload, rest))
 }
