@@ -305,7 +305,11 @@ impl Session {
         };
         let source = Source { stream: &mut self.stream, hung_up: self.hung_up };
         let turn = incoming.read(source, buffer, &mut self.allowance, rates, now, takes);
-        self.incoming = buffer.take_back(incoming);
+        self.incoming = match turn.end {
+            // Nothing that the client sends means anything any more.
+            TurnEnd::Closed | TurnEnd::Broken(_) | TurnEnd::Ended => None,
+            _ => buffer.take_back(incoming),
+        };
         if turn.heard {
             self.unanswered = None;
         }
