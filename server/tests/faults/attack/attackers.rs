@@ -30,10 +30,14 @@ struct Shared {
 
 impl Attackers {
     pub(crate) fn start(address: SocketAddr, kind: Kind, count: usize) -> Attackers {
+        Attackers::play(address, kind.script(), count)
+    }
+
+    pub(crate) fn play(address: SocketAddr, script: Script, count: usize) -> Attackers {
         let shared = Arc::new(Shared::default());
         let thread = {
             let shared = shared.clone();
-            std::thread::spawn(move || shared.run(address, &kind.script(), count))
+            std::thread::spawn(move || shared.run(address, &script, count))
         };
         Attackers { shared, thread: Some(thread) }
     }
@@ -74,7 +78,9 @@ impl Shared {
     fn run(&self, address: SocketAddr, script: &Script, count: usize) {
         let mut connections: Vec<Connection> = Vec::new();
         while !self.stop.load(Ordering::Relaxed) {
-            while connections.len() < count {
+            let begun = self.connects.load(Ordering::Relaxed);
+            let wanted = if script.comes_back { count } else { connections.len() + count - begun };
+            while connections.len() < wanted {
                 // Who is refused tries again in a moment.
                 let Ok(connection) = Connection::open(address, script) else { break };
                 self.connects.fetch_add(1, Ordering::Relaxed);

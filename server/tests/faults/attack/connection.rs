@@ -16,7 +16,7 @@ const WRITES_PER_TURN: usize = 4;
 const READS_PER_TURN: usize = 4;
 /// A paced reader reads no fewer bytes at once.
 const LEAST_READ: usize = 256;
-/// What the socket of one that reads little holds, and the size of a slow reader's segments.
+/// What the socket of one that reads little holds, and the size of its segments.
 const SMALL_BUFFER: usize = 4096;
 const SMALL_SEGMENT: u32 = 536;
 /// The code for a connection that ended without a close frame.
@@ -43,11 +43,10 @@ impl Connection {
     /// Begins to connect.
     pub(crate) fn open(address: SocketAddr, script: &Script) -> io::Result<Connection> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-        // What is not read waits in the server then, and not in the kernel.
+        // With the large segments of loopback the kernel would take megabytes for each of those that read little, and what
+        // they do not read would not wait in the server.
         if script.reading != Reading::All {
             socket.set_recv_buffer_size(SMALL_BUFFER)?;
-        }
-        if let Reading::Paced(_) = script.reading {
             socket.set_tcp_mss(SMALL_SEGMENT)?;
         }
         // A reset at its end spares the machine thousands of connections in TIME_WAIT.

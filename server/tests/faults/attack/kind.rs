@@ -62,6 +62,8 @@ pub(crate) struct Script {
     pub(crate) round: Vec<u8>,
     pub(crate) reading: Reading,
     pub(crate) leaving: Leaving,
+    /// Whether a new connection follows one that has ended.
+    pub(crate) comes_back: bool,
 }
 
 impl Kind {
@@ -123,7 +125,7 @@ impl Kind {
             Kind::Handshakes => Leaving::Answered,
             _ => Leaving::Never,
         };
-        Script { opening, round, reading, leaving }
+        Script { opening, round, reading, leaving, comes_back: true }
     }
 }
 

@@ -7,4 +7,5 @@ mod connection;
 mod kind;
 mod latency;
 mod measure;
+mod tests;
 mod witness;

@@ -1,0 +1,306 @@
+//! What must hold under attack: conditions, not times. How long things take is for `measure`.
+
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::attack::attackers::Attackers;
+use crate::attack::kind::{Kind, Script, frame};
+use crate::attack::witness::{Pace, Witness};
+use crate::broadcaster::Broadcaster;
+use crate::client::{payload_of, shake_hands};
+use crate::crowd::may_open;
+use crate::queue_dir::QueueDir;
+use crate::server_frames::{CLOSE, Incoming, PING, PONG_FRAME, TEXT, close_code};
+use crate::wait::{PATIENCE, until};
+
+/// Everybody is in the attackers' way.
+const ONE_THREAD: [&str; 2] = ["--hub-threads", "1"];
+
+#[test]
+fn a_message_of_endless_empty_fragments_is_refused_and_holds_up_nobody() {
+    endless_fragments(Kind::EmptyFragments);
+}
+
+#[test]
+fn messages_of_one_byte_fragments_are_refused_and_hold_up_nobody() {
+    endless_fragments(Kind::OneByteFragments);
+}
+
+fn endless_fragments(kind: Kind) {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::with(&queue.path(), &ONE_THREAD);
+    let mut good = broadcaster.connect();
+    let script = Script { comes_back: false, ..kind.script() };
+    let mut attackers = Attackers::play(broadcaster.address(), script, 1);
+    until("the attack is on", || attackers.bytes() > 100_000);
+    queue.enqueue(1);
+    assert_eq!(good.payload(), "1");
+    until("the attacker is sent away", || !attackers.closes().is_empty());
+    let closes = attackers.closes();
+    assert!(closes == BTreeMap::from([(1008, 1)]) || closes == BTreeMap::from([(1009, 1)]), "{closes:?}");
+    let warnings = broadcaster.log_lines("WARN");
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+
+    // The same by many that come back: nobody waits, and the log does not fill.
+    attackers.stop();
+    let (begin, before) = (Instant::now(), warnings.len());
+    let attackers = Attackers::start(broadcaster.address(), kind, 20);
+    let refused = || attackers.closes().values().sum::<usize>();
+    for number in 2..12 {
+        until("more are sent away", || refused() >= number * 10);
+        queue.enqueue(number);
+        assert_eq!(good.payload(), number.to_string());
+    }
+    let warnings = broadcaster.log_lines("WARN").len() - before;
+    assert!(warnings as u64 <= 1 + begin.elapsed().as_secs(), "more than one a second: {warnings}");
+    drop(attackers);
+    drop(good);
+    broadcaster.stop();
+}
+
+#[test]
+fn pings_whose_answers_are_not_read_do_not_fill_the_memory() {
+    const ATTACKERS: usize = 150;
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut good = broadcaster.connect();
+    queue.enqueue(1);
+    assert_eq!(good.payload(), "1");
+    let at_start = broadcaster.memory_kb("VmRSS");
+    let at_most = at_start + 64 * 1024;
+
+    let Script { opening, round, .. } = Kind::BigPings.script();
+    let pings = round.repeat(3_000_000 / round.len());
+    let script =
+        Script { opening: [opening, pings].concat(), round: Vec::new(), comes_back: false, ..Kind::BigPings.script() };
+    let mut attackers = Attackers::play(broadcaster.address(), script, ATTACKERS);
+    until("the attack is on", || attackers.bytes() > 1_000_000);
+    // What was sent may wait in the kernel.
+    await_rest(&broadcaster);
+    let peak = broadcaster.memory_kb("VmHWM");
+    assert!(peak < at_most, "{peak} kB, {at_start} kB at the start");
+    attackers.stop();
+    let given_back = at_start + 16 * 1024;
+    until("memory is given back", || broadcaster.memory_kb("VmRSS") < given_back);
+    queue.enqueue(2);
+    assert_eq!(good.payload(), "2");
+    drop(good);
+    broadcaster.stop();
+}
+
+#[test]
+fn half_messages_of_many_clients_have_a_bound_together() {
+    half_messages(Kind::HalfFrames);
+}
+
+#[test]
+fn fragments_of_many_clients_have_a_bound_together() {
+    half_messages(Kind::HalfMessages);
+}
+
+fn half_messages(kind: Kind) {
+    const ATTACKERS: usize = 2000;
+    const MAX_MEMORY: usize = 33_554_432;
+    if !may_open(ATTACKERS as u64 + 500) {
+        return;
+    }
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::with(&queue.path(), &["--max-memory", &MAX_MEMORY.to_string()]);
+    let mut good: Vec<_> = (0..10).map(|_| broadcaster.connect()).collect();
+    let at_start = broadcaster.memory_kb("VmRSS");
+    let script = Script { comes_back: false, ..kind.script() };
+    // What all but those that fit have to be.
+    let closed = ATTACKERS - MAX_MEMORY / 64_000;
+    let mut attackers = Attackers::play(broadcaster.address(), script, ATTACKERS);
+    until("the largest are sent away", || attackers.closes().values().sum::<usize>() >= closed);
+    assert_eq!(attackers.closes().into_keys().collect::<Vec<u16>>(), [1013]);
+    let peak = broadcaster.memory_kb("VmHWM");
+    // As much again for what each client costs by itself and for what the allocator cannot join.
+    assert!(peak < at_start + 2 * MAX_MEMORY as u64 / 1024, "{peak} kB, {at_start} kB at the start");
+    queue.enqueue(1);
+    good.iter_mut().for_each(|good| assert_eq!(good.payload(), "1"));
+    attackers.stop();
+    queue.enqueue(2);
+    good.iter_mut().for_each(|good| assert_eq!(good.payload(), "2"));
+    drop(good);
+    broadcaster.stop();
+}
+
+#[test]
+fn slow_readers_cost_good_clients_no_event_and_no_connection() {
+    let queue = QueueDir::in_memory();
+    // A small log, so that the slow ones are behind soon.
+    let flags = [&ONE_THREAD[..], &["--log-bytes", "2200000", "--slow-client-timeout-secs", "2"]].concat();
+    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
+    let witness = Witness::start(broadcaster.address(), 10, queue.path(), Pace::STREAM);
+    let attackers = [20_000, 200_000].map(|bytes| Attackers::start(broadcaster.address(), Kind::SlowReaders(bytes), 5));
+    until("slow ones are sent away and come back", || attackers[1].connects() > 10);
+    witness.settle();
+    assert!(witness.lost().is_empty(), "{:?}", witness.lost());
+    drop(witness);
+    drop(attackers);
+    broadcaster.stop();
+}
+
+/// Waits until the broadcaster has done what it can do.
+fn await_rest(broadcaster: &Broadcaster) {
+    let mut ticks = broadcaster.cpu_ticks();
+    until("it has nothing to do", || {
+        std::thread::sleep(Duration::from_millis(300));
+        let before = std::mem::replace(&mut ticks, broadcaster.cpu_ticks());
+        ticks < before + 3
+    });
+}
+
+/// A good client that is read by the test itself.
+struct Raw {
+    stream: TcpStream,
+    incoming: Incoming,
+}
+
+impl Raw {
+    fn connect(broadcaster: &Broadcaster) -> Raw {
+        Raw { stream: shake_hands(broadcaster.address()), incoming: Incoming::new(true) }
+    }
+
+    fn answer(&mut self) {
+        self.stream.write_all(&PONG_FRAME).unwrap();
+    }
+
+    /// Reads until a frame of the kind comes, answers pings on the way, and returns the frame's payload: of several that come
+    /// at once, the last.
+    fn read_until(&mut self, wanted: u8) -> Vec<u8> {
+        loop {
+            let (found, read) = self.read(wanted);
+            assert!(read.expect("something comes") > 0, "the connection has ended");
+            if let Some(found) = found {
+                return found;
+            }
+        }
+    }
+
+    /// Reads once, and answers the pings that are not wanted.
+    fn read(&mut self, wanted: u8) -> (Option<Vec<u8>>, io::Result<usize>) {
+        let (mut found, mut pings) = (None, 0);
+        let read = self.incoming.read(&mut self.stream, usize::MAX, |opcode, payload| match opcode {
+            _ if opcode == wanted => found = Some(payload.to_vec()),
+            PING => pings += 1,
+            CLOSE => panic!("closed with {}", close_code(payload)),
+            _ => {}
+        });
+        (0..pings).for_each(|_| self.answer());
+        (found, read)
+    }
+
+    /// Reads what is on its way, until nothing more comes, and returns how many events that were.
+    fn drain(&mut self) -> usize {
+        self.stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let mut events = 0;
+        loop {
+            match self.read(TEXT) {
+                (event, Ok(read)) => {
+                    assert!(read > 0, "the connection has ended");
+                    events += usize::from(event.is_some());
+                }
+                (_, Err(error)) if error.kind() == ErrorKind::WouldBlock => break,
+                (_, Err(error)) => panic!("{error}"),
+            }
+        }
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        events
+    }
+
+    fn await_event(&mut self, payload: &str) {
+        let text = String::from_utf8(self.read_until(TEXT)).unwrap();
+        assert_eq!(payload_of(&text), payload);
+    }
+}
+
+#[test]
+fn a_process_that_stood_still_reads_the_answers_to_its_pings_before_it_judges() {
+    if !may_open(1000) {
+        return;
+    }
+    let queue = QueueDir::new();
+    let flags = ["--ping-interval-secs", "0.5", "--pong-timeout-secs", "3"];
+    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
+    let mut clients: Vec<Raw> = (0..400).map(|_| Raw::connect(&broadcaster)).collect();
+    // Where the signal meets it is chance.
+    for round in 0..2 {
+        for client in &mut clients {
+            client.read_until(PING);
+        }
+        broadcaster.signal(Signal::STOP);
+        clients.iter_mut().for_each(Raw::answer);
+        // It is the standing still that is tested, for longer than clients may take.
+        std::thread::sleep(Duration::from_secs(4));
+        broadcaster.signal(Signal::CONT);
+        for client in &mut clients {
+            client.read_until(PING);
+            client.answer();
+        }
+        queue.enqueue(round);
+        clients.iter_mut().for_each(|client| client.await_event(&round.to_string()));
+    }
+    drop(clients);
+    broadcaster.stop();
+}
+
+#[test]
+fn a_process_that_stood_still_does_not_take_clients_that_read_meanwhile_for_slow() {
+    let queue = QueueDir::new();
+    const EVENTS: usize = 6;
+    let timeout = 2.0;
+    let mut broadcaster = Broadcaster::with(&queue.path(), &["--slow-client-timeout-secs", &timeout.to_string()]);
+    let mut clients: Vec<Raw> = (0..10).map(|_| Raw::connect(&broadcaster)).collect();
+    // More than the kernel takes for a client that does not read, and less than the log holds.
+    let big = format!("\"{}\"", "x".repeat(1_000_000));
+    (0..EVENTS).for_each(|_| drop(queue.enqueue(&big)));
+    for client in &clients {
+        client.stream.peek(&mut [0]).unwrap();
+    }
+    // It waits for room in their sockets.
+    await_rest(&broadcaster);
+    broadcaster.signal(Signal::STOP);
+    let stopped = Instant::now();
+    for client in &mut clients {
+        assert!(client.drain() < EVENTS, "it got all before the broadcaster stood still");
+    }
+    std::thread::sleep(Duration::from_secs_f64(2.0 * timeout).saturating_sub(stopped.elapsed()));
+    broadcaster.signal(Signal::CONT);
+    queue.enqueue("\"last\"");
+    // At the same time, so that none is slow.
+    std::thread::scope(|scope| {
+        for client in &mut clients {
+            scope.spawn(|| while !client.read_until(TEXT).starts_with(br#"{"event":"test","payload":"last""#) {});
+        }
+    });
+    drop(clients);
+    broadcaster.stop();
+}
+
+#[test]
+fn a_client_that_talks_to_a_server_with_nothing_to_say_gets_pings() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::with(&queue.path(), &["--ping-interval-secs", "0.5"]);
+    let mut talker = Raw::connect(&broadcaster);
+    talker.stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let mut pings = 0;
+    until("pings come", || {
+        talker.stream.write_all(&frame(0x81, b"a")).unwrap();
+        match talker.read(PING) {
+            (ping, Ok(read)) => {
+                assert!(read > 0, "the connection has ended");
+                pings += usize::from(ping.is_some());
+            }
+            (_, Err(error)) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+        pings >= 3
+    });
+    drop(talker);
+    broadcaster.stop();
+}
