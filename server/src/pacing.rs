@@ -63,7 +63,7 @@ impl Pacing {
         if nobody_is_held_up || most_read {
             return Room::Later(LOOK_INTERVAL);
         }
-        if crowd.reading + crowd.unknown > 0 && !self.patience.is_zero() {
+        if crowd.pressing > 0 && !self.patience.is_zero() {
             self.is_spending = true;
             return Room::Later(LOOK_INTERVAL.min(self.patience));
         }
@@ -137,7 +137,9 @@ mod tests {
 
     #[test]
     fn few_are_waited_for_until_the_patience_with_all_of_them_is_used_up() {
-        let few = Crowd { reading: 1, unknown: 2, moving: 3, ..far_behind(10, 3) };
+        let few = Crowd { reading: 1, moving: 3, ..far_behind(10, 3) };
+        assert_eq!(Run::new().waited(few), Duration::ZERO, "before they are about to fall out");
+        let few = Crowd { pressing: 2, ..few };
         let mut run = Run::new();
         assert_eq!(run.waited(few), MAX_PATIENCE);
         assert_eq!(run.waited(few), Duration::ZERO);

@@ -106,8 +106,8 @@ pub(crate) struct Crowd {
     pub(crate) moving: usize,
     /// They take so much that they are worth waiting for.
     pub(crate) reading: usize,
-    /// Nobody knows yet how much they take.
-    pub(crate) unknown: usize,
+    /// They may be worth waiting for, and are about to fall out of the log.
+    pub(crate) pressing: usize,
 }
 
 impl Crowd {
@@ -117,7 +117,7 @@ impl Crowd {
             far_behind: self.far_behind + other.far_behind,
             moving: self.moving + other.moving,
             reading: self.reading + other.reading,
-            unknown: self.unknown + other.unknown,
+            pressing: self.pressing + other.pressing,
         }
     }
 }

@@ -11,7 +11,7 @@ impl<A: Application> FanOut<A> {
     /// Tells the consumer how far everybody is, and forgets what nobody needs.
     pub(super) fn publish_progress(&mut self, now: Instant) {
         let head = self.log.head();
-        let far = self.limits.window();
+        let (far, about_to_fall_out) = (self.limits.window(), 3 * self.limits.window());
         let mut written = head;
         let mut crowd = Crowd { sessions: self.sessions.len() - self.closing_sessions, ..Crowd::default() };
         for key in &self.behind {
@@ -22,12 +22,10 @@ impl<A: Application> FanOut<A> {
                 continue;
             }
             let pace = session.pace.get_or_insert_with(|| Box::new(Pace::new(position, now)));
+            let speed = pace.measure(position, now);
             crowd.far_behind += 1;
-            match pace.measure(position, now) {
-                Speed::Unknown => crowd.unknown += 1,
-                Speed::Reads { .. } => crowd.reading += 1,
-                Speed::Drips => {}
-            }
+            crowd.reading += usize::from(matches!(speed, Speed::Reads { .. }));
+            crowd.pressing += usize::from(speed != Speed::Drips && head - position >= about_to_fall_out);
             if now.saturating_duration_since(session.progressed) < super::PACE_PATIENCE {
                 crowd.moving += 1;
             }
