@@ -89,6 +89,11 @@ soak: ## Half an hour of mixed load with kills and slow clients (SOAK_MINUTES=N)
 	cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \
 		--ignored --exact soak::mixed_load_with_kills_and_slow_clients --nocapture
 
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: ## Fuzz what producers write and clients send, each target for FUZZ_SECONDS=N
+	for target in $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))); do fuzz/run "$$target" $(FUZZ_SECONDS); done
+
 .PHONY: valgrind
 valgrind: setup-valgrind build ## Check queueEvent and a server for memory errors and leaks
 	php-tests/valgrind $(extension)
