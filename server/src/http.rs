@@ -6,7 +6,7 @@ use std::io::{self, Cursor};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::service::service_fn;
@@ -15,20 +15,16 @@ use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tungstenite::handshake::server::{create_response, write_response};
+use tungstenite::handshake::server::write_response;
 
-use crate::application::Headers;
+use crate::head::{Head, HeadError};
 use crate::hub::Hub;
 use crate::listener::Permit;
 use crate::origin::AllowedOrigins;
 use crate::shard::{Connection, Joining};
 
-/// Largest head of a request, in bytes: what nginx accepts by default, and room for a few cookies.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// How long a client that was refused may take to read why.
 const LINGER: Duration = Duration::from_secs(1);
-/// Most headers of a request.
-const MAX_HEADERS: usize = 100;
 
 /// Why a connection ended before it became a session.
 #[derive(Debug, Error)]
@@ -37,10 +33,8 @@ pub(crate) enum HttpError {
     Io(#[from] io::Error),
     #[error("the client left before its request was complete")]
     Incomplete,
-    #[error("the request's head exceeds {MAX_HEAD_BYTES} bytes")]
-    HeadTooLarge,
-    #[error("the request is not HTTP/1.1: {0}")]
-    NotHttp(#[from] httparse::Error),
+    #[error(transparent)]
+    Head(#[from] HeadError),
     #[error("the handshake is not valid: {0}")]
     Handshake(String),
     #[error("plain HTTP: {0}")]
@@ -58,8 +52,8 @@ pub(crate) async fn answer(
     let mut received = Vec::new();
     match read_head(&mut stream, &mut received).await {
         Ok(head) if head.is_upgrade() => {
-            let origin = head.header("origin");
-            if !origins.admit(origin, head.header("host")) {
+            let origin = head.origin();
+            if !origins.admit(origin, head.host()) {
                 let problem = format!(
                     "pages of {} may not connect: the operator can add it to allowed_origins",
                     origin.unwrap_or_default()
@@ -71,82 +65,12 @@ pub(crate) async fn answer(
             upgrade(stream, address, head, rest, hub, permit).await
         }
         Ok(_) => serve_plain(stream, received).await,
-        Err(error) => {
-            let status = match error {
-                HttpError::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                HttpError::NotHttp(httparse::Error::TooManyHeaders) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                HttpError::NotHttp(_) => StatusCode::BAD_REQUEST,
-                _ => return Err(error),
-            };
-            refuse(&mut stream, status, &error.to_string()).await?;
-            Err(error)
+        Err(HttpError::Head(error)) => {
+            refuse(&mut stream, error.status(), &error.to_string()).await?;
+            Err(error.into())
         }
+        Err(error) => Err(error),
     }
-}
-
-/// The head of a request, names and values as sent.
-#[derive(Debug)]
-struct Head {
-    method: String,
-    target: String,
-    version: Version,
-    headers: Headers,
-    /// Bytes of the head.
-    length: usize,
-}
-
-impl Head {
-    fn parse(bytes: &[u8]) -> Result<Option<Head>, httparse::Error> {
-        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut request = httparse::Request::new(&mut headers);
-        let httparse::Status::Complete(length) = request.parse(bytes)? else { return Ok(None) };
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Some(Head {
-            method: request.method.unwrap_or_default().to_owned(),
-            target: request.path.unwrap_or_default().to_owned(),
-            version: if request.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 },
-            headers: request.headers.iter().map(|header| (header.name.to_owned(), text(header.value))).collect(),
-            length,
-        }))
-    }
-
-    fn is_upgrade(&self) -> bool {
-        let lists_websocket =
-            |value: &str| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("websocket"));
-        self.headers.iter().any(|(name, value)| name.eq_ignore_ascii_case("upgrade") && lists_websocket(value))
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    }
-
-    fn to_request(&self) -> Result<Request<()>, http::Error> {
-        let mut request =
-            Request::builder().method(self.method.as_str()).uri(self.target.as_str()).version(self.version);
-        for (name, value) in &self.headers {
-            request = request.header(name.as_str(), value.as_str());
-        }
-        request.body(())
-    }
-}
-
-/// Does with the beginning of a request what the server does, but for the network. Returns whether the head is complete
-/// or refused.
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) fn try_head(received: &[u8]) -> bool {
-    let Ok(parsed) = Head::parse(received) else { return true };
-    let Some(head) = parsed else { return received.len() > MAX_HEAD_BYTES };
-    assert!(head.length <= received.len());
-    AllowedOrigins::new(vec![crate::origin::Rule::SameHost]).admit(head.header("origin"), head.header("host"));
-    if head.is_upgrade()
-        && let Ok(request) = head.to_request()
-        && let Ok(created) = create_response(&request)
-    {
-        let mut response = Vec::new();
-        write_response(&mut response, &created).expect("a Vec takes every write");
-        assert!(response.starts_with(b"HTTP/1.1 101 "));
-    }
-    true
 }
 
 async fn read_head(stream: &mut TcpStream, received: &mut Vec<u8>) -> Result<Head, HttpError> {
@@ -154,11 +78,7 @@ async fn read_head(stream: &mut TcpStream, received: &mut Vec<u8>) -> Result<Hea
         if stream.read_buf(received).await? == 0 {
             return Err(HttpError::Incomplete);
         }
-        let head = Head::parse(received)?;
-        if head.as_ref().map_or(received.len(), |head| head.length) > MAX_HEAD_BYTES {
-            return Err(HttpError::HeadTooLarge);
-        }
-        if let Some(head) = head {
+        if let Some(head) = Head::parse(received)? {
             return Ok(head);
         }
     }
@@ -172,12 +92,10 @@ async fn upgrade(
     hub: &Hub,
     permit: Permit,
 ) -> Result<(), HttpError> {
-    let created = head.to_request().map_err(|error| error.to_string());
-    let created = created.and_then(|request| create_response(&request).map_err(|error| error.to_string()));
     let mut response = Vec::new();
-    match created {
-        Ok(created) => {
-            write_response(&mut response, &created).map_err(|error| HttpError::Handshake(error.to_string()))?;
+    match head.accept() {
+        Ok(accepted) => {
+            write_response(&mut response, &accepted).map_err(|error| HttpError::Handshake(error.to_string()))?;
         }
         Err(problem) => {
             refuse(&mut stream, StatusCode::BAD_REQUEST, &problem).await?;

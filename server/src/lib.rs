@@ -7,7 +7,7 @@
 //!    its one [`log`] of frames.
 //! 3. Every client is a [`session`]: a position in that log, and an [`outbox`] for what only it receives.
 //!
-//! Clients come in through [`listener`] and [`http`]; what code outside does when one speaks goes through
+//! Clients come in through [`listener`] and [`http`] ([`head`], [`origin`]); what code outside does when one speaks goes through
 //! [`application`]. [`server`] is the only room that knows all others.
 
 pub mod application;
@@ -21,6 +21,7 @@ mod fan_out;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod head;
 mod http;
 pub mod hub;
 mod listener;
