@@ -19,6 +19,8 @@ pub enum Disconnect {
     TooLarge,
     /// The application cannot serve another client now. Reconnect later.
     Overloaded,
+    /// The server has all the clients that it may have. Reconnect later.
+    Full,
     /// The client read too slowly and would have missed messages. Reconnect.
     Slow,
     /// The client did not answer a ping. Reconnect.
@@ -34,7 +36,7 @@ impl Disconnect {
             Disconnect::Protocol => 1002,
             Disconnect::InvalidText => 1007,
             Disconnect::TooLarge => 1009,
-            Disconnect::Overloaded => 1013,
+            Disconnect::Overloaded | Disconnect::Full => 1013,
             Disconnect::Slow => 4008,
             Disconnect::PingTimeout => 4009,
         }
@@ -49,6 +51,7 @@ impl Disconnect {
             Disconnect::InvalidText => "text is not valid UTF-8",
             Disconnect::TooLarge => "message too large",
             Disconnect::Overloaded => "server is overloaded",
+            Disconnect::Full => "server is full",
             Disconnect::Slow => "too slow: messages would have been missed",
             Disconnect::PingTimeout => "no answer to ping",
         }
@@ -68,13 +71,14 @@ impl Disconnect {
 mod tests {
     use super::*;
 
-    const ALL: [Disconnect; 8] = [
+    const ALL: [Disconnect; 9] = [
         Disconnect::Closed,
         Disconnect::Shutdown,
         Disconnect::Protocol,
         Disconnect::InvalidText,
         Disconnect::TooLarge,
         Disconnect::Overloaded,
+        Disconnect::Full,
         Disconnect::Slow,
         Disconnect::PingTimeout,
     ];
@@ -104,7 +108,11 @@ mod tests {
         for disconnect in ALL {
             match disconnect {
                 Disconnect::Closed | Disconnect::Shutdown | Disconnect::Protocol | Disconnect::InvalidText => {}
-                Disconnect::TooLarge | Disconnect::Overloaded | Disconnect::Slow | Disconnect::PingTimeout => {}
+                Disconnect::TooLarge
+                | Disconnect::Overloaded
+                | Disconnect::Full
+                | Disconnect::Slow
+                | Disconnect::PingTimeout => {}
             }
             assert!(disconnect.reason().len() <= 123);
         }

@@ -22,6 +22,7 @@ mod fan_out;
 #[doc(hidden)]
 pub mod fuzzing;
 mod head;
+mod health;
 mod http;
 pub mod hub;
 mod listener;
@@ -29,6 +30,7 @@ mod log;
 pub mod message;
 pub mod origin;
 mod outbox;
+mod reserve;
 pub mod server;
 mod session;
 mod shard;

@@ -214,24 +214,22 @@ async fn a_request_that_never_ends_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_connection_too_many_waits_until_another_leaves() {
+async fn a_client_too_many_is_told_and_a_plain_request_is_answered() {
     let server = TestServer::with(Settings { max_connections: Some(2), ..Settings::default() });
     let first = server.connect().await;
     let _second = server.connect().await;
-    let mut third = TcpStream::connect(server.address).await.unwrap();
-    third.write_all(HANDSHAKE.as_bytes()).await.unwrap();
-    let mut answer = [0; 12];
-    {
-        let mut read = std::pin::pin!(third.read_exact(&mut answer));
-        // The server is alive and has had its turn, yet the third has no answer.
-        server.hub.broadcast(b"\x81\x00");
-        let mut first = first;
-        assert_eq!(first.text().await, "");
-        assert!(futures_util::future::poll_immediate(&mut read).await.is_none());
-        drop(first);
-        within(read).await.unwrap();
+    let refused = exchange(server.address, HANDSHAKE.as_bytes()).await;
+    assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("\r\nretry-after: "), "{refused}");
+    for (path, status) in [("/healthz", "200"), ("/chat", "426")] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let answer = exchange(server.address, request.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
-    assert_eq!(&answer, b"HTTP/1.1 101");
+    drop(first);
+    let deadline = tokio::time::Instant::now() + crate::util::PATIENCE;
+    while tokio_tungstenite::connect_async(format!("ws://{}/", server.address)).await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "the place was not given back");
+    }
 }
 
 #[tokio::test]
@@ -254,7 +252,10 @@ async fn an_address_has_only_so_many_connections() {
     let first = server.connect().await;
     let _second = server.connect().await;
     let refused = exchange(server.address, HANDSHAKE.as_bytes()).await;
-    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("\r\nretry-after: "), "{refused}");
+    // The limit is one of clients: a health check of that address is none.
+    let health = exchange(server.address, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(health.starts_with("HTTP/1.1 200 "), "{health}");
     drop(first);
     let deadline = tokio::time::Instant::now() + crate::util::PATIENCE;
     while tokio_tungstenite::connect_async(format!("ws://{}/", server.address)).await.is_err() {
