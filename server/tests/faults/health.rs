@@ -7,7 +7,7 @@ use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
-use crate::broadcaster::{Broadcaster, arguments, command};
+use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
 use crate::client::health;
 use crate::queue_dir::QueueDir;
 use crate::wait::{is_root, until};
@@ -84,6 +84,11 @@ fn a_directory_that_is_gone_is_told() {
     for round in 0..2 {
         fs::remove_dir_all(queue.path()).unwrap();
         await_ailment(&broadcaster, "cannot be read");
+        let address = broadcaster.address().to_string();
+        let doctor =
+            command(BINARY).args(["doctor", "--queue"]).arg(queue.path()).args(["--listen", &address]).output();
+        let told = String::from_utf8(doctor.unwrap().stdout).unwrap();
+        assert!(told.contains(&format!("the broadcaster on {address} is not healthy: the queue directory")), "{told}");
         queue.enqueue(round);
         await_health(&broadcaster);
     }
