@@ -94,6 +94,11 @@ attack: ## Some minutes of good clients under attacks (ATTACK_BASELINE=BINARY co
 	cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \
 		--ignored --exact attack::measure::good_clients_under_each_attack --nocapture
 
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: ## Fuzz what producers write and clients send, each target for FUZZ_SECONDS=N
+	for target in $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))); do fuzz/run "$$target" $(FUZZ_SECONDS); done
+
 .PHONY: valgrind
 valgrind: setup-valgrind build ## Check queueEvent and a server for memory errors and leaks
 	php-tests/valgrind $(extension)

@@ -17,7 +17,7 @@
  *   broadcast to every client. Default on, as in the pure-PHP server. Turn it off if clients shall not speak to each other.
  * - `fastapi_websocket.sleep_hook`: whether sleep(), usleep(), time_nanosleep() and time_sleep_until() in a handler let the
  *   others go on. Default on; off, a sleep in one handler blocks all.
- * - `fastapi_websocket.max_connections`: clients at the same time; further ones wait to be accepted. Default 65536.
+ * - `fastapi_websocket.max_connections`: clients at the same time; further ones are told that the server is full. Default 65536.
  * - `fastapi_websocket.max_message_bytes`: largest message of a client; a larger one ends its connection (1009). Default 1 MiB.
  * - `fastapi_websocket.max_outbox_bytes`: what may wait for one client, four times that while it goes on reading; more ends its
  *   connection (4008). Default 16 MiB.

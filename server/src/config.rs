@@ -14,6 +14,9 @@ use crate::allowance::Rates;
 use crate::hub::{MAX_THREADS, SessionId};
 use crate::origin::{AllowedOrigins, Rule};
 
+/// Connections beside the clients, unless the limit of open files is low.
+pub const MAX_RESERVE: usize = 16;
+
 /// What users may set. A flag wins over the environment, that over the file, that over the default.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -69,7 +72,7 @@ pub struct Settings {
     /// hold most are disconnected [default: 268435456]
     #[arg(long, value_name = "BYTES", value_parser = whole::<usize>, env = "FASTAPI_WS_MAX_MEMORY")]
     pub max_memory: Option<usize>,
-    /// Clients at the same time; further ones wait to be accepted [default: 10000]
+    /// Clients at the same time; further ones are told that the server is full [default: 10000]
     #[arg(long, value_name = "COUNT", value_parser = whole::<usize>, env = "FASTAPI_WS_MAX_CONNECTIONS")]
     pub max_connections: Option<usize>,
     /// Clients of one address at the same time. Leave it off behind a proxy: all clients have its address [default: none]
@@ -134,6 +137,8 @@ pub struct Config {
 pub struct Admission {
     /// Clients at the same time.
     pub max_connections: usize,
+    /// Connections beside those, only to answer health checks and to tell that the server is full.
+    pub reserve: usize,
     /// Clients of one address at the same time.
     pub max_connections_per_address: Option<usize>,
     /// How long a client may take for its request.
@@ -308,6 +313,7 @@ impl Settings {
             )?),
             admission: Admission {
                 max_connections: count("max_connections", self.max_connections, 10_000)? as usize,
+                reserve: MAX_RESERVE,
                 max_connections_per_address: self
                     .max_connections_per_address
                     .map(|given| count("max_connections_per_address", Some(given), 1))

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use queue::{Entry, EntryError, EntryName, Failed, OpenError, Reader, ReaderOptions};
 use tracing::{info, trace, warn};
 
+use crate::health::Health;
 use crate::hub::Hub;
 use crate::log::Position;
 use crate::message;
@@ -40,6 +41,7 @@ pub(crate) struct Consumer {
     options: ConsumerOptions,
     watch: Option<Watch>,
     hub: Hub,
+    health: Arc<Health>,
     /// Appended, by the position behind the entry's frame.
     outstanding: VecDeque<(Position, EntryName)>,
     undone: Undone,
@@ -83,7 +85,12 @@ struct Backoff {
 
 impl Consumer {
     /// Takes possession of the queue directory.
-    pub(crate) fn open(path: PathBuf, options: ConsumerOptions, hub: Hub) -> Result<Consumer, OpenError> {
+    pub(crate) fn open(
+        path: PathBuf,
+        options: ConsumerOptions,
+        hub: Hub,
+        health: Arc<Health>,
+    ) -> Result<Consumer, OpenError> {
         let reader = Reader::open(path, options.reader.clone())?;
         let stop = Stop::new().map_err(|cause| OpenError::Io {
             doing: "create an eventfd for",
@@ -94,6 +101,7 @@ impl Consumer {
             reader,
             watch: None,
             hub,
+            health,
             outstanding: VecDeque::new(),
             undone: Undone::default(),
             max_batch_bytes: options.window.min(MAX_BATCH_BYTES),
@@ -119,6 +127,7 @@ impl Consumer {
     /// Runs until it is told to stop and every appended entry was acked.
     pub(crate) fn run(mut self) -> io::Result<()> {
         loop {
+            self.health.turn();
             let reached = self.hub.reached();
             self.ack(reached.written);
             self.undone.retry(&mut self.reader);
@@ -287,6 +296,7 @@ impl Consumer {
 
     /// Logs the first of a row of failures, and sees to it that the next try waits.
     fn on_failure(&mut self, what: &'static str, error: &(dyn std::error::Error + 'static)) {
+        self.health.set_readable(false);
         let pause = match &self.backoff {
             None => {
                 warn!(error, "{what}, trying again");
@@ -298,6 +308,7 @@ impl Consumer {
     }
 
     fn on_success(&mut self) {
+        self.health.set_readable(true);
         if self.backoff.take().is_some() {
             info!("queue works again");
         }

@@ -21,6 +21,8 @@ pub enum Disconnect {
     TooLarge,
     /// The application cannot serve another client now. Reconnect later.
     Overloaded,
+    /// The server has all the clients that it may have. Reconnect later.
+    Full,
     /// The client read too slowly and would have missed messages. Reconnect.
     Slow,
     /// The client did not answer a ping. Reconnect.
@@ -37,7 +39,7 @@ impl Disconnect {
             Disconnect::InvalidText => 1007,
             Disconnect::TooManyFrames => 1008,
             Disconnect::TooLarge => 1009,
-            Disconnect::Overloaded => 1013,
+            Disconnect::Overloaded | Disconnect::Full => 1013,
             Disconnect::Slow => 4008,
             Disconnect::PingTimeout => 4009,
         }
@@ -53,6 +55,7 @@ impl Disconnect {
             Disconnect::TooManyFrames => "message in too many frames",
             Disconnect::TooLarge => "message too large",
             Disconnect::Overloaded => "server is overloaded",
+            Disconnect::Full => "server is full",
             Disconnect::Slow => "too slow: messages would have been missed",
             Disconnect::PingTimeout => "no answer to ping",
         }
@@ -75,7 +78,7 @@ impl Disconnect {
 mod tests {
     use super::*;
 
-    const ALL: [Disconnect; 9] = [
+    const ALL: [Disconnect; 10] = [
         Disconnect::Closed,
         Disconnect::Shutdown,
         Disconnect::Protocol,
@@ -83,6 +86,7 @@ mod tests {
         Disconnect::TooManyFrames,
         Disconnect::TooLarge,
         Disconnect::Overloaded,
+        Disconnect::Full,
         Disconnect::Slow,
         Disconnect::PingTimeout,
     ];
@@ -113,7 +117,11 @@ mod tests {
             match disconnect {
                 Disconnect::Closed | Disconnect::Shutdown | Disconnect::Protocol | Disconnect::InvalidText => {}
                 Disconnect::TooManyFrames => {}
-                Disconnect::TooLarge | Disconnect::Overloaded | Disconnect::Slow | Disconnect::PingTimeout => {}
+                Disconnect::TooLarge
+                | Disconnect::Overloaded
+                | Disconnect::Full
+                | Disconnect::Slow
+                | Disconnect::PingTimeout => {}
             }
             assert!(disconnect.reason().len() <= 123);
         }

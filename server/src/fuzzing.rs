@@ -32,7 +32,7 @@ pub fn handshake(bytes: &[u8]) {
     let mut end = 0;
     while end < bytes.len() {
         end = (end + piece).min(bytes.len());
-        if crate::http::try_head(&bytes[..end]) {
+        if crate::head::try_head(&bytes[..end]) {
             return;
         }
     }

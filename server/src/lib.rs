@@ -7,7 +7,7 @@
 //!    its one [`log`] of frames.
 //! 3. Every client is a [`session`]: a position in that log, and an [`outbox`] for what only it receives.
 //!
-//! Clients come in through [`listener`] and [`http`]; what code outside does when one speaks goes through
+//! Clients come in through [`listener`] and [`http`] ([`head`], [`origin`]); what code outside does when one speaks goes through
 //! [`application`]. [`server`] is the only room that knows all others.
 
 mod allowance;
@@ -23,6 +23,8 @@ mod frame_meter;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod head;
+mod health;
 mod http;
 pub mod hub;
 mod incoming;
@@ -33,6 +35,7 @@ pub mod origin;
 mod outbox;
 mod pace;
 mod pacing;
+mod reserve;
 mod seldom;
 pub mod server;
 mod session;

@@ -1,34 +1,41 @@
-//! Takes connections in: as many as are allowed, each with a time limit for its request.
+//! Takes connections in: as many as are allowed, each with a time limit for its request, and a few more to be told why not.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ::http::StatusCode;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::config::Admission;
-use crate::http;
+use crate::health::Health;
+use crate::http::Door;
 use crate::hub::Hub;
+use crate::reserve::{Place, Reserve};
 
 /// Pause after a failed accept. Descriptors come back when clients leave; asking sooner would only burn CPU.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
+/// How long a connection may take for its request when there is no room for another client.
+const RESERVE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long there must have been room before the log says so. Of a full server clients leave all the time, and others come.
+const ROOM_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) listener: TcpListener,
     pub(crate) hub: Hub,
+    pub(crate) health: Arc<Health>,
     pub(crate) admission: Admission,
 }
 
-/// A connection's right to be there, given back when dropped.
+/// A client's right to be there, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
     _slot: OwnedSemaphorePermit,
@@ -53,23 +60,33 @@ struct Counted {
     address: IpAddr,
 }
 
+/// What a connection needs to become a client, as far as it was to be had when the connection came.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    slots: Arc<Semaphore>,
+    slot: Option<OwnedSemaphorePermit>,
+    counted: Result<Option<Counted>, TooMany>,
+}
+
 impl Listener {
     /// Accepts until it is told to stop, then waits for requests that have begun.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let slots = Arc::new(Semaphore::new(self.admission.max_connections));
-        let (addresses, admission) = (Addresses::default(), Arc::new(self.admission));
+        let Admission { max_connections, reserve, max_connections_per_address, handshake_timeout, allowed_origins } =
+            self.admission;
+        let door = Arc::new(Door { hub: self.hub, health: self.health, origins: allowed_origins });
+        let (slots, addresses) = (Arc::new(Semaphore::new(max_connections)), Addresses::default());
+        let mut reserve = Reserve::new(reserve);
+        let mut fullness = Fullness { max_connections, seen: None };
         let requests = TaskTracker::new();
         let mut is_failing = false;
         loop {
-            // The slot comes first: a client too many waits in the kernel's queue and costs us nothing.
-            let slot = tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
-                slot = slots.clone().acquire_owned() => slot.expect("the semaphore is never closed"),
-            };
             let accepted = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
+                () = fullness.next_look() => {
+                    fullness.look(&slots);
+                    continue;
+                }
                 accepted = self.listener.accept() => accepted,
             };
             let (stream, address) = match accepted {
@@ -86,20 +103,36 @@ impl Listener {
                 }
             };
             is_failing = false;
-            let counted = admission
-                .max_connections_per_address
-                .map(|max| Counted::new(&addresses, address.ip(), max))
-                .transpose();
-            let (hub, admission, stop) = (self.hub.clone(), admission.clone(), stop.clone());
+            let counted =
+                max_connections_per_address.map(|max| Counted::new(&addresses, address.ip(), max)).transpose();
+            let slot = counted.is_ok().then(|| slots.clone().try_acquire_owned().ok()).flatten();
+            if counted.is_ok() && slot.is_none() {
+                fullness.found();
+            }
+            // Who cannot become a client is answered all the same: it may be a health check.
+            let (slot, place) = match slot {
+                Some(slot) => (Some(slot), None),
+                None => tokio::select! {
+                    biased;
+                    () = stop.cancelled() => break,
+                    slot = slots.clone().acquire_owned(), if counted.is_ok() => (slot.ok(), None),
+                    place = reserve.place() => (None, Some(place)),
+                },
+            };
+            let limit = if place.is_some() { handshake_timeout.min(RESERVE_TIMEOUT) } else { handshake_timeout };
+            let ticket = Ticket { slots: slots.clone(), slot, counted };
+            let (door, stop) = (door.clone(), stop.clone());
             requests.spawn(async move {
-                let limit = admission.handshake_timeout;
                 tokio::select! {
+                    biased;
                     () = stop.cancelled() => {}
-                    answered = timeout(limit, admit(stream, address, &admission, &hub, slot, counted)) => match answered {
-                        Ok(Ok(())) => {}
-                        Ok(Err(error)) => debug!(%address, %error, "request refused"),
-                        Err(_) => debug!(%address, "request took too long"),
-                    },
+                    // Before the place is given up: what has arrived is answered.
+                    answered = door.answer(stream, address, limit, ticket, place.as_ref()) => {
+                        if let Err(error) = answered {
+                            debug!(%address, %error, "request refused");
+                        }
+                    }
+                    () = wanted(place.as_ref()) => debug!(%address, "request took too long, others wait"),
                 }
             });
         }
@@ -109,36 +142,67 @@ impl Listener {
     }
 }
 
-async fn admit(
-    mut stream: TcpStream,
-    address: SocketAddr,
-    admission: &Admission,
-    hub: &Hub,
-    slot: OwnedSemaphorePermit,
-    counted: Result<Option<Counted>, TooMany>,
-) -> Result<(), http::HttpError> {
-    match counted {
-        Ok(counted) => {
-            let permit = Permit { _slot: slot, _address: counted };
-            http::answer(stream, address, &admission.allowed_origins, hub, permit).await
+async fn wanted(place: Option<&Place>) {
+    match place {
+        Some(place) => place.wanted().await,
+        None => pending().await,
+    }
+}
+
+impl Ticket {
+    /// The right to be a client. A slot that has become free meanwhile will do.
+    pub(crate) fn redeem(self) -> Result<Permit, TooMany> {
+        let address = self.counted?;
+        let slot = self.slot.or_else(|| self.slots.try_acquire_owned().ok()).ok_or(TooMany::Altogether)?;
+        Ok(Permit { _slot: slot, _address: address })
+    }
+}
+
+/// Tells the log that the server is full, and when that is over: once each.
+#[derive(Debug)]
+struct Fullness {
+    max_connections: usize,
+    /// When the server was last found to be full.
+    seen: Option<Instant>,
+}
+
+impl Fullness {
+    fn found(&mut self) {
+        if self.seen.replace(Instant::now()).is_none() {
+            warn!(max_connections = self.max_connections, "server is full, clients are refused until some leave");
         }
-        Err(TooMany) => {
-            let problem = "too many connections of this address (max_connections_per_address)";
-            http::refuse(&mut stream, StatusCode::TOO_MANY_REQUESTS, problem).await
+    }
+
+    async fn next_look(&self) {
+        match self.seen {
+            Some(seen) => sleep_until(seen + ROOM_INTERVAL).await,
+            None => pending().await,
+        }
+    }
+
+    fn look(&mut self, slots: &Semaphore) {
+        self.seen = (slots.available_permits() == 0).then(Instant::now);
+        if self.seen.is_none() {
+            info!("there is room for clients again");
         }
     }
 }
 
-/// An address has all the connections it may have.
-#[derive(Debug)]
-struct TooMany;
+/// Why a connection cannot become a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TooMany {
+    /// Its address has all the connections that it may have.
+    OfAddress,
+    /// The server has all the clients that it may have.
+    Altogether,
+}
 
 impl Counted {
     fn new(addresses: &Addresses, address: IpAddr, max: usize) -> Result<Counted, TooMany> {
         let mut counts = addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
         if *count >= max {
-            return Err(TooMany);
+            return Err(TooMany::OfAddress);
         }
         *count += 1;
         Ok(Counted { addresses: addresses.clone(), address })

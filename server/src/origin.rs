@@ -1,6 +1,7 @@
 //! Which pages may connect. A browser tells the page's origin with every handshake (RFC 6455, section 10.2); without this
 //! check any page on the web could open a socket in the name of our users. Programs that are no browsers send none.
 
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -38,7 +39,10 @@ impl AllowedOrigins {
         let Some(origin) = origin else { return true };
         self.rules.iter().any(|rule| match rule {
             Rule::Any => true,
-            Rule::SameHost => host.is_some_and(|host| host_of_origin(origin) == Some(without_port(host))),
+            Rule::SameHost => match (host_of_origin(origin), host.and_then(host_of)) {
+                (Some(page), Some(host)) => page.eq_ignore_ascii_case(host),
+                _ => false,
+            },
             Rule::Origin(allowed) => allowed.eq_ignore_ascii_case(origin),
         })
     }
@@ -51,9 +55,7 @@ impl FromStr for Rule {
         match text.trim() {
             "*" => Ok(Rule::Any),
             "same-host" => Ok(Rule::SameHost),
-            origin if host_of_origin(origin).is_some_and(|host| !host.is_empty()) && !origin.ends_with('/') => {
-                Ok(Rule::Origin(origin.to_owned()))
-            }
+            origin if host_of_origin(origin).is_some() => Ok(Rule::Origin(origin.to_owned())),
             other => Err(format!(
                 "{other:?} is no origin: use same-host, * or scheme://host[:port] such as https://example.com"
             )),
@@ -69,17 +71,45 @@ impl TryFrom<String> for Rule {
     }
 }
 
+/// The host of what a browser sends as an origin, `scheme://host[:port]` and nothing else (RFC 6454, section 6.2). None for
+/// all else, such as `null` and what has a user before its host.
 fn host_of_origin(origin: &str) -> Option<&str> {
-    let (_, authority) = origin.split_once("://")?;
-    (!authority.contains('/')).then(|| without_port(authority))
+    let (scheme, authority) = origin.split_once("://")?;
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    host_of(authority).filter(|_| is_scheme)
 }
 
-fn without_port(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
-        // The last colon of a bare IPv6 address in brackets is part of it.
-        Some((host, port)) if !port.contains(']') => host,
-        _ => authority,
+/// The host in `host[:port]`, which is what a `Host` header holds (RFC 9110, section 7.2). None if that is not all there is,
+/// or the host is empty.
+pub(crate) fn host_of(authority: &str) -> Option<&str> {
+    let end = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address.parse::<Ipv6Addr>().ok().map(|_| address.len() + 2)?,
+        None => authority.find(':').unwrap_or(authority.len()),
+    };
+    let (host, port) = authority.split_at(end);
+    let is_port =
+        port.is_empty() || port.strip_prefix(':').is_some_and(|digits| digits.is_empty() || is_number(digits));
+    (is_port && (host.starts_with('[') || is_name(host))).then_some(host)
+}
+
+fn is_number(digits: &str) -> bool {
+    digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u16>().is_ok()
+}
+
+/// Tells whether a text is a registered name or an IPv4 address (RFC 3986, section 3.2.2), and not empty.
+fn is_name(host: &str) -> bool {
+    let mut bytes = host.bytes();
+    while let Some(byte) = bytes.next() {
+        let is_valid = match byte {
+            b'%' => (0..2).all(|_| bytes.next().is_some_and(|digit| digit.is_ascii_hexdigit())),
+            byte => byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte),
+        };
+        if !is_valid {
+            return false;
+        }
     }
+    !host.is_empty()
 }
 
 #[cfg(test)]
@@ -102,6 +132,20 @@ mod tests {
             (Some("https://example.com.evil.example"), Some("example.com"), false),
             (Some("null"), Some("example.com"), false),
             (Some("https://example.com"), None, false),
+            (Some("http://Example.com"), Some("eXample.com:80"), true),
+            (Some("http://x:80@evil"), Some("x"), false),
+            (Some("http://x@x"), Some("x"), false),
+            (Some("http://"), Some(""), false),
+            (Some("http://:80"), Some(":80"), false),
+            (Some(""), Some("example.com"), false),
+            (Some("http://x http://x"), Some("x"), false),
+            (Some("http://x, http://x"), Some("x"), false),
+            (Some("1http://x"), Some("x"), false),
+            (Some("http://x:"), Some("x"), true),
+            (Some("http://x:65536"), Some("x"), false),
+            (Some("http://[::1"), Some("[::1]"), false),
+            (Some("http://[::1%1]"), Some("[::1%1]"), false),
+            (Some("http://x"), Some("x@x"), false),
             (None, Some("example.com"), true),
         ] {
             assert_eq!(same_host.admit(origin, host), admitted, "{origin:?} {host:?}");
@@ -120,7 +164,9 @@ mod tests {
 
     #[test]
     fn what_is_no_origin_is_refused() {
-        for text in ["example.com", "https://example.com/", "https://", ""] {
+        for text in
+            ["example.com", "https://example.com/", "https://", "", "https://me@example.com", "https://a b", "*.x"]
+        {
             assert!(text.parse::<Rule>().is_err(), "{text}");
         }
     }

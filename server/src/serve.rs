@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use queue::{OpenError, Reader, Standby};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use server::config::{Admission, MAX_RESERVE};
 use server::server::{BindError, STANDBY_INTERVAL, Server};
 use server::signal::Signals;
 use server::{Config, NoApplication};
@@ -14,12 +15,13 @@ use crate::args::LogFormat;
 use crate::logging;
 use crate::systemd;
 
-/// Files that are open beside the clients' sockets: the queue, epoll, inotify, wake-ups, standard streams.
+/// Files that are open beside the clients' sockets: the queue, epoll, inotify, wake-ups, standard streams, and connections that
+/// are only answered.
 pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
 
 pub(crate) fn run(mut config: Config, queue: &Path, log_format: LogFormat) -> anyhow::Result<()> {
     logging::start(log_format);
-    config.admission.max_connections = raise_descriptor_limit(config.admission.max_connections);
+    raise_descriptor_limit(&mut config.admission);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
@@ -95,11 +97,11 @@ async fn stop_on_signal(mut signals: Signals) {
     });
 }
 
-/// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select(). Returns how many
-/// clients there may be.
-fn raise_descriptor_limit(max_connections: usize) -> usize {
+/// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select(). If it cannot be
+/// raised there may be fewer clients.
+fn raise_descriptor_limit(admission: &mut Admission) {
     let limit = getrlimit(Resource::Nofile);
-    let wanted = max_connections as u64 + DESCRIPTORS_BESIDE_CLIENTS;
+    let wanted = admission.max_connections as u64 + DESCRIPTORS_BESIDE_CLIENTS;
     let reachable = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
     if limit.current.is_some_and(|current| current < reachable) {
         let raised = Rlimit { current: Some(reachable), maximum: limit.maximum };
@@ -108,7 +110,7 @@ fn raise_descriptor_limit(max_connections: usize) -> usize {
         }
     }
     if reachable == wanted {
-        return max_connections;
+        return;
     }
     // Clients that took the last descriptor would keep us from reading the queue.
     let room = (reachable - DESCRIPTORS_BESIDE_CLIENTS.min(reachable / 2)) as usize;
@@ -118,5 +120,6 @@ fn raise_descriptor_limit(max_connections: usize) -> usize {
         max_connections = room,
         "fewer files may be open than max_connections needs (LimitNOFILE, ulimit -Hn)"
     );
-    room
+    admission.max_connections = room;
+    admission.reserve = (room / 8).clamp(1, MAX_RESERVE);
 }

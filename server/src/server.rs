@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::application::Application;
 use crate::config::Config;
 use crate::consumer::{Consumer, ConsumerOptions, Stop};
 use crate::fan_out::FanOut;
+use crate::health::Health;
 use crate::hub::Hub;
 use crate::listener::Listener;
 
@@ -39,6 +41,7 @@ pub struct Server {
     listener: std::net::TcpListener,
     address: SocketAddr,
     hub: Hub,
+    health: Arc<Health>,
     fan_outs: Vec<Worker>,
     /// Cancelled when a thread of the hub ends.
     hub_ends: CancellationToken,
@@ -105,7 +108,12 @@ impl Server {
     ) -> Result<Server, BindError> {
         let (fan_outs, hub) = FanOut::new(config.hub_threads, &config.limits, make_application)?;
         // The queue comes first: who does not own it has no business on the port.
-        let consumer = config.queue.clone().map(|queue| open_consumer(queue, &config, hub.clone())).transpose()?;
+        let health = Arc::new(match config.queue {
+            Some(_) => Health::of_source(config.scan_interval),
+            None => Health::without_source(),
+        });
+        let open = |queue| open_consumer(queue, &config, hub.clone(), health.clone());
+        let consumer = config.queue.clone().map(open).transpose()?;
         let listener = listen(&config)?;
         let address = listener.local_addr()?;
         let hub_ends = CancellationToken::new();
@@ -124,7 +132,7 @@ impl Server {
         };
         let consumer: io::Result<_> = consumer.map(spawn).transpose();
         let consumer = consumer.inspect_err(|_| hub.shutdown(Duration::ZERO))?;
-        Ok(Server { config, listener, address, hub, fan_outs, hub_ends, consumer })
+        Ok(Server { config, listener, address, hub, health, fan_outs, hub_ends, consumer })
     }
 
     /// The address that clients connect to.
@@ -142,10 +150,14 @@ impl Server {
     /// # Errors
     /// When a part of the server failed. The others were stopped then.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let Server { config, listener, hub, fan_outs, hub_ends, mut consumer, .. } = self;
+        let Server { config, listener, hub, health, fan_outs, hub_ends, mut consumer, .. } = self;
         let stop = CancellationToken::new();
-        let accepting =
-            Listener { listener: TcpListener::from_std(listener)?, hub: hub.clone(), admission: config.admission };
+        let accepting = Listener {
+            listener: TcpListener::from_std(listener)?,
+            hub: hub.clone(),
+            health,
+            admission: config.admission,
+        };
         let accepting = tokio::spawn(accepting.run(stop.clone()));
         tokio::select! {
             () = shutdown => {}
@@ -213,7 +225,7 @@ impl Worker {
     }
 }
 
-fn open_consumer(queue: std::path::PathBuf, config: &Config, hub: Hub) -> Result<Consumer, OpenError> {
+fn open_consumer(queue: PathBuf, config: &Config, hub: Hub, health: Arc<Health>) -> Result<Consumer, OpenError> {
     let options = ConsumerOptions {
         reader: ReaderOptions {
             max_event_bytes: config.max_event_bytes,
@@ -225,7 +237,7 @@ fn open_consumer(queue: std::path::PathBuf, config: &Config, hub: Hub) -> Result
         failed_max_age: config.failed_max_age,
         window: config.limits.window(),
     };
-    Consumer::open(queue, options, hub)
+    Consumer::open(queue, options, hub, health)
 }
 
 /// Waits for a standby to have the queue and to listen.

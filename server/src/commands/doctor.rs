@@ -216,6 +216,13 @@ fn port(config: &Config) -> Finding {
         Ok(answer) if answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n") => {
             Good(format!("a broadcaster answers on {address}"))
         }
+        Ok(answer) if answer.starts_with("HTTP/1.1 503") => Bad(
+            format!(
+                "the broadcaster on {address} is not healthy: {}",
+                answer.lines().last().unwrap_or("no reason given")
+            ),
+            "its log says more".into(),
+        ),
         Ok(answer) => Bad(
             format!("something else answers on {address}: {}", answer.lines().next().unwrap_or("nothing")),
             "choose another port with --listen".into(),

@@ -99,6 +99,18 @@ impl Broadcaster {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
+        // On a busy machine its threads go on for a while.
+        if signal == Signal::STOP {
+            until("all threads stand still", || self.stands_still());
+        }
+    }
+
+    fn stands_still(&self) -> bool {
+        let is_stopped = |task: fs::DirEntry| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap();
+            stat.rsplit(')').next().unwrap().trim_start().starts_with('T')
+        };
+        fs::read_dir(self.proc("task")).unwrap().all(|task| is_stopped(task.unwrap()))
     }
 
     /// Kills it at once, and waits until the system has done so.

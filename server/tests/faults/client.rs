@@ -89,6 +89,14 @@ pub(crate) fn shake_hands(address: SocketAddr) -> TcpStream {
     stream
 }
 
+/// Asks for the server's health: status and text.
+pub(crate) fn health(address: SocketAddr) -> (u16, String) {
+    let answer = exchange(address, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let answer = String::from_utf8(answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap_or_else(|| panic!("no status in {answer:?}"));
+    (status.parse().unwrap(), answer.split("\r\n\r\n").nth(1).unwrap().to_owned())
+}
+
 /// Reads the head of a response and not a byte more.
 pub(crate) fn read_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();

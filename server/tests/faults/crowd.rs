@@ -1,14 +1,14 @@
 //! Many clients at once, and one too many.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
 
 use crate::broadcaster::Broadcaster;
-use crate::client::{HANDSHAKE, connect, payload_of, read_head, shake_hands};
+use crate::client::{HANDSHAKE, connect, exchange, health, payload_of, shake_hands};
 use crate::queue_dir::QueueDir;
 use crate::wait::{skipped, until};
 
@@ -60,23 +60,76 @@ fn ten_thousand_clients_get_an_event_and_leave_nothing_behind() {
     broadcaster.stop();
 }
 
-#[test]
-fn a_client_too_many_waits_until_another_leaves() {
-    use std::io::Write;
+/// A handshake of a page.
+fn from_page(origin: &str) -> String {
+    HANDSHAKE.replace("Upgrade: websocket", &format!("Upgrade: websocket\r\nOrigin: {origin}"))
+}
 
+#[test]
+fn a_client_too_many_is_sent_away_and_may_come_when_another_has_left() {
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::with(&queue.path(), &["--max-connections", "3"]);
-    let mut clients: Vec<TcpStream> = (0..3).map(|_| shake_hands(broadcaster.address())).collect();
-    let mut waiting = connect(broadcaster.address()).unwrap();
-    waiting.write_all(HANDSHAKE.as_bytes()).unwrap();
+    let address = broadcaster.address();
+    let mut clients: Vec<TcpStream> = (0..3).map(|_| shake_hands(address)).collect();
+    for _ in 0..10 {
+        let refused = String::from_utf8(exchange(address, HANDSHAKE.as_bytes())).unwrap();
+        assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("\r\nretry-after: "), "{refused}");
+        assert!(refused.contains("max_connections"), "{refused}");
+        // A browser hides a refused handshake from its page, so it has to hear it behind one.
+        let closed = exchange(address, from_page("http://localhost").as_bytes());
+        assert!(
+            closed.starts_with(b"HTTP/1.1 101 ") && closed.ends_with(b"\x88\x10\x03\xf5server is full"),
+            "{closed:x?}"
+        );
+        let foreign = exchange(address, from_page("http://evil.example").as_bytes());
+        assert!(foreign.starts_with(b"HTTP/1.1 403 "), "{foreign:x?}");
+        let invalid = exchange(address, HANDSHAKE.replace("ZQ==", "").as_bytes());
+        assert!(invalid.starts_with(b"HTTP/1.1 400 "), "{invalid:x?}");
+        assert_eq!(health(address), (200, "ok\n".to_owned()));
+    }
+    assert_eq!(broadcaster.log_lines("server is full").len(), 1);
     queue.enqueue(1);
     clients.iter_mut().for_each(|client| assert_eq!(payload_of(&read_text(client)), "1"));
-    waiting.set_nonblocking(true).unwrap();
-    assert!(waiting.read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
-    waiting.set_nonblocking(false).unwrap();
     drop(clients.pop());
-    assert!(read_head(&mut waiting).starts_with("HTTP/1.1 101 "));
+    broadcaster.await_log("there is room for clients again");
+    let mut late = shake_hands(address);
     queue.enqueue(2);
-    assert_eq!(payload_of(&read_text(&mut waiting)), "2");
+    assert_eq!(payload_of(&read_text(&mut late)), "2");
+    assert_eq!(broadcaster.log_lines("there is room").len(), 1);
+    broadcaster.stop();
+}
+
+#[test]
+fn whoever_drips_requests_at_a_full_server_keeps_no_health_check_from_its_answer() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::with(&queue.path(), &["--max-connections", "3"]);
+    let address = broadcaster.address();
+    let at_start = broadcaster.descriptors();
+    let clients: Vec<TcpStream> = (0..3).map(|_| shake_hands(address)).collect();
+    let ask = |request: &[u8]| {
+        let mut stream = connect(address).unwrap();
+        stream.write_all(request).unwrap();
+        stream
+    };
+    for _ in 0..5 {
+        // Handshakes whose answers nobody reads, requests that are never complete, and nothing at all.
+        let handshakes: Vec<TcpStream> = (0..100).map(|_| ask(HANDSHAKE.as_bytes())).collect();
+        let pages: Vec<TcpStream> = (0..100).map(|_| ask(from_page("http://localhost").as_bytes())).collect();
+        let drips: Vec<TcpStream> = (0..200).map(|_| ask(b"GET /")).collect();
+        let body = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
+        let bodiless: Vec<TcpStream> = (0..100).map(|_| ask(body)).collect();
+        let silent: Vec<TcpStream> = (0..200).map(|_| connect(address).unwrap()).collect();
+        let asked = Instant::now();
+        assert_eq!(health(address), (200, "ok\n".to_owned()));
+        let took = asked.elapsed();
+        assert!(took < Duration::from_secs(5), "{took:?}");
+        eprintln!("answered after {took:?}");
+        drop((handshakes, pages, drips, bodiless, silent));
+    }
+    // No slot was lost with all of those, and no connection is left.
+    drop(clients);
+    broadcaster.await_descriptors(at_start);
+    let again: Vec<TcpStream> = (0..3).map(|_| shake_hands(address)).collect();
+    drop(again);
     broadcaster.stop();
 }

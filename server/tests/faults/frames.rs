@@ -96,7 +96,8 @@ fn malformed_handshakes_are_answered_with_their_status() {
     let mut broadcaster = Broadcaster::start(&queue.path());
     let handshake = |from: &str, to: &str| crate::client::HANDSHAKE.replace(from, to).into_bytes();
     let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    let table: [(&str, Vec<u8>, &str); 17] = [
+    let host = "Host: localhost\r\n";
+    let table: [(&str, Vec<u8>, &str); 29] = [
         ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec(), "400"),
         ("zeros", vec![0; 64], "400"),
         ("line feeds that never end a head", vec![b'\n'; 17_000], ""),
@@ -112,6 +113,26 @@ fn malformed_handshakes_are_answered_with_their_status() {
         ("a header without a name", handshake("Host:", ":"), "400"),
         ("a header with a NUL", handshake("Host: localhost", "Host: a\0b"), "400"),
         ("a folded header", handshake("Host: localhost", "Host: a\r\n b"), "400"),
+        ("no host", handshake(host, ""), "400"),
+        ("two hosts", handshake(host, "Host: localhost\r\nHost: localhost\r\n"), "400"),
+        ("a host with a name before it", handshake(host, "Host: me@localhost\r\n"), "400"),
+        ("two hosts in one line", handshake(host, "Host: a, b\r\n"), "400"),
+        ("no host and no handshake", b"GET / HTTP/1.1\r\n\r\n".to_vec(), "400"),
+        ("two keys", handshake(key, &key.repeat(2)), "400"),
+        ("a key that is too short", handshake("ZQ==", ""), "400"),
+        (
+            "two origins",
+            handshake(host, &format!("{host}Origin: http://localhost\r\nOrigin: http://localhost\r\n")),
+            "400",
+        ),
+        ("an origin with a name before it", handshake(host, "Host: x\r\nOrigin: http://x:80@evil\r\n"), "403"),
+        ("an origin that is null", handshake(host, "Host: null\r\nOrigin: null\r\n"), "403"),
+        (
+            "an upgrade that the connection does not name",
+            handshake("Connection: Upgrade", "Connection: Upgraded"),
+            "400",
+        ),
+        ("a space before the colon", handshake("Host:", "Host :"), "400"),
         ("101 headers", format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(101)).into_bytes(), "431"),
         ("a head of 20,000 bytes", handshake("Host: localhost", &format!("Host: {}", "x".repeat(20_000))), "431"),
     ];

@@ -18,6 +18,7 @@ mod directory;
 mod disk;
 mod frames;
 mod guarantees;
+mod health;
 mod inotify;
 mod kill;
 mod ledger;

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 
 use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
-use crate::client::{HANDSHAKE, connect, read_head};
+use crate::client::{Client, HANDSHAKE, connect, read_head};
 use crate::queue_dir::QueueDir;
 use crate::wait::until;
 
@@ -75,7 +75,13 @@ fn a_low_limit_of_open_files_leaves_room_for_the_queue() {
     until("the directory is empty", || queue.waiting() == 0);
     broadcaster.assert_idle();
     drop(crowd);
-    let mut client = broadcaster.connect();
+    // Until it has seen that they left it is full.
+    let mut client = None;
+    until("there is room", || {
+        client = Client::try_connect(broadcaster.address()).ok();
+        client.is_some()
+    });
+    let mut client = client.unwrap();
     queue.enqueue(1);
     assert_eq!(client.payload(), "1");
     broadcaster.stop();

@@ -65,6 +65,138 @@ async fn bad_handshakes_are_refused_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_request_must_name_one_valid_host() {
+    // RFC 9112, section 3.2, for handshakes and for everything else.
+    let server = TestServer::start();
+    let plain = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for hosts in [
+        "",
+        "Host: localhost\r\nHost: localhost\r\n",
+        "Host: localhost\r\nX: y\r\nhost: evil.example\r\n",
+        "Host: a b\r\n",
+        "Host: localhost, evil.example\r\n",
+        "Host: user@localhost\r\n",
+        "Host: http://localhost\r\n",
+        "Host: localhost/\r\n",
+        "Host: localhost:port\r\n",
+        "Host: localhost:99999\r\n",
+        "Host: localhost:80:80\r\n",
+        "Host: [::1\r\n",
+        "Host: [localhost]\r\n",
+        "Host: ::1\r\n",
+        "Host: [::1]x\r\n",
+        "Host: b\u{fc}cher.example\r\n",
+        "Host: a%zz\r\n",
+    ] {
+        for request in [plain, HANDSHAKE] {
+            let answer = exchange(server.address, request.replace("Host: localhost\r\n", hosts).as_bytes()).await;
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{hosts:?}: {answer}");
+            assert!(answer.to_lowercase().split("\r\n\r\n").nth(1).unwrap().contains("host"), "{hosts:?}: {answer}");
+        }
+    }
+    for host in
+        ["", "LOCALHOST", "localhost:", "localhost:80", "my_service", "127.0.0.1", "[::1]:80", "a%20b", "example.com."]
+    {
+        let answer = exchange(server.address, plain.replace("localhost", host).as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{host:?}: {answer}");
+    }
+    // HTTP/1.0 knows no such header, and simple health checks speak it.
+    let old = exchange(server.address, b"GET /healthz HTTP/1.0\r\n\r\n").await;
+    assert!(old.starts_with("HTTP/1.0 200 ") || old.starts_with("HTTP/1.1 200 "), "{old}");
+    let two = exchange(server.address, b"GET /healthz HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n").await;
+    assert!(two.starts_with("HTTP/1.1 400 "), "{two}");
+    // The host of an absolute target is the one that counts (RFC 9112, section 3.2.2).
+    let absolute = exchange(server.address, b"GET http://u@a/healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(absolute.starts_with("HTTP/1.1 400 "), "{absolute}");
+}
+
+#[tokio::test]
+async fn headers_that_may_stand_once_are_refused_when_there_are_two() {
+    let server = TestServer::start();
+    for line in ["Origin: http://localhost", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+    {
+        let twice = HANDSHAKE.replace("\r\n\r\n", &format!("\r\n{line}\r\n{line}\r\n\r\n"));
+        let answer = exchange(server.address, twice.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("more than one"), "{line}: {answer}");
+    }
+}
+
+/// Sends a handshake and returns the status line's beginning.
+async fn status_of(server: &TestServer, handshake: &str) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(handshake.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    within(stream.read_exact(&mut answer)).await.unwrap();
+    String::from_utf8(answer.into()).unwrap()
+}
+
+#[tokio::test]
+async fn lists_and_repeated_lines_mean_the_same_as_one_value() {
+    // RFC 9110, sections 5.3, 7.6.1 and 7.8.
+    let server = TestServer::start();
+    let with = |lines: &str| HANDSHAKE.replace("Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n", lines);
+    for lines in [
+        "Connection: keep-alive\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n",
+        "Connection: upgrade\r\nX: y\r\nConnection: close-not\r\nUpgrade: websocket\r\n",
+        "Connection: keep-alive,\tUPGRADE ,\r\nUpgrade: websocket\r\n",
+        "Connection: Upgrade\r\nUpgrade: h2c, websocket\r\n",
+        "Connection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket,\r\n",
+    ] {
+        assert_eq!(status_of(&server, &with(lines)).await, "HTTP/1.1 101", "{lines:?}");
+    }
+    for lines in [
+        "Connection: keep-alive\r\nConnection: close\r\nUpgrade: websocket\r\n",
+        "Connection: Upgraded\r\nUpgrade: websocket\r\n",
+        "Upgrade: websocket\r\n",
+    ] {
+        assert_eq!(status_of(&server, &with(lines)).await, "HTTP/1.1 400", "{lines:?}");
+    }
+    for lines in ["Connection: Upgrade\r\nUpgrade: websockets\r\n", "Connection: Upgrade\r\nUpgrade: h2c\r\n"] {
+        assert_eq!(status_of(&server, &with(lines)).await, "HTTP/1.1 426", "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_is_none_passes_as_no_host() {
+    let server = TestServer::start();
+    let from = |host: &str, origin: &str| {
+        HANDSHAKE.replace("Host: localhost\r\n", &format!("Host: {host}\r\nOrigin: {origin}\r\n"))
+    };
+    for (host, origin, status) in [
+        ("x", "http://x:80@evil", "403"),
+        ("x", "http://x:80@evil.example:80", "403"),
+        ("x", "http://x@x", "403"),
+        ("evil", "http://x@evil", "403"),
+        ("", "http://", "403"),
+        ("", "http://:80", "403"),
+        ("x", "http://x http://x", "403"),
+        ("x", "http://x/", "403"),
+        ("x", "http://x?", "403"),
+        ("x", "http://x#", "403"),
+        ("x", "http://x\\evil", "403"),
+        ("x", "://x", "403"),
+        ("x", "x", "403"),
+        ("x", "", "403"),
+        ("null", "null", "403"),
+        ("x", "http://x:80:80", "403"),
+        ("x", "http://x:port", "403"),
+        ("[::1]", "http://[::1", "403"),
+        ("x", "http://x", "101"),
+        ("X", "https://x:8443", "101"),
+        ("[::1]:1", "http://[::1]:2", "101"),
+    ] {
+        let answer = status_of(&server, &from(host, origin)).await;
+        assert_eq!(answer, format!("HTTP/1.1 {status}"), "{host:?} {origin:?}");
+    }
+    // Of an absolute target the host counts.
+    let absolute = from("x", "http://x").replace("GET /chat", "GET http://y/chat");
+    assert_eq!(status_of(&server, &absolute).await, "HTTP/1.1 403");
+    let absolute = from("x", "http://y").replace("GET /chat", "GET http://y/chat");
+    assert_eq!(status_of(&server, &absolute).await, "HTTP/1.1 101");
+}
+
+#[tokio::test]
 async fn requests_that_are_no_http_or_too_large_are_refused() {
     let server = TestServer::start();
     let garbage = exchange(server.address, b"\x16\x03\x01\x02\x00 TLS\r\n\r\n").await;
@@ -82,24 +214,22 @@ async fn a_request_that_never_ends_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_connection_too_many_waits_until_another_leaves() {
+async fn a_client_too_many_is_told_and_a_plain_request_is_answered() {
     let server = TestServer::with(Settings { max_connections: Some(2), ..Settings::default() });
     let first = server.connect().await;
     let _second = server.connect().await;
-    let mut third = TcpStream::connect(server.address).await.unwrap();
-    third.write_all(HANDSHAKE.as_bytes()).await.unwrap();
-    let mut answer = [0; 12];
-    {
-        let mut read = std::pin::pin!(third.read_exact(&mut answer));
-        // The server is alive and has had its turn, yet the third has no answer.
-        server.hub.broadcast(b"\x81\x00");
-        let mut first = first;
-        assert_eq!(first.text().await, "");
-        assert!(futures_util::future::poll_immediate(&mut read).await.is_none());
-        drop(first);
-        within(read).await.unwrap();
+    let refused = exchange(server.address, HANDSHAKE.as_bytes()).await;
+    assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("\r\nretry-after: "), "{refused}");
+    for (path, status) in [("/healthz", "200"), ("/chat", "426")] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let answer = exchange(server.address, request.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
-    assert_eq!(&answer, b"HTTP/1.1 101");
+    drop(first);
+    let deadline = tokio::time::Instant::now() + crate::util::PATIENCE;
+    while tokio_tungstenite::connect_async(format!("ws://{}/", server.address)).await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "the place was not given back");
+    }
 }
 
 #[tokio::test]
@@ -122,7 +252,10 @@ async fn an_address_has_only_so_many_connections() {
     let first = server.connect().await;
     let _second = server.connect().await;
     let refused = exchange(server.address, HANDSHAKE.as_bytes()).await;
-    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("\r\nretry-after: "), "{refused}");
+    // The limit is one of clients: a health check of that address is none.
+    let health = exchange(server.address, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(health.starts_with("HTTP/1.1 200 "), "{health}");
     drop(first);
     let deadline = tokio::time::Instant::now() + crate::util::PATIENCE;
     while tokio_tungstenite::connect_async(format!("ws://{}/", server.address)).await.is_err() {

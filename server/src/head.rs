@@ -1,0 +1,198 @@
+//! The head of a request: parsed, refused where it is ambiguous, and made into the handshake that it may be. What lists and
+//! repeated lines mean is decided here; who may connect is not.
+
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
+use thiserror::Error;
+use tungstenite::handshake::server::create_response;
+
+use crate::application::Headers;
+use crate::origin::host_of;
+
+/// Largest head of a request, in bytes: what nginx accepts by default, and room for a few cookies.
+pub(crate) const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// Most headers of a request.
+const MAX_HEADERS: usize = 100;
+/// Headers of which a second one makes a request ambiguous: we would judge by one, and somebody else by the other
+/// (RFC 9112, section 3.2; RFC 6454, section 7.3; RFC 6455, sections 11.3.1 and 11.3.5).
+const ONCE: [HeaderName; 4] = [header::HOST, header::ORIGIN, header::SEC_WEBSOCKET_KEY, header::SEC_WEBSOCKET_VERSION];
+
+/// Why a head is refused.
+#[derive(Debug, Error)]
+pub(crate) enum HeadError {
+    #[error("the request's head exceeds {MAX_HEAD_BYTES} bytes")]
+    TooLarge,
+    #[error("the request is not HTTP/1.1: {0}")]
+    NotHttp(#[from] httparse::Error),
+    #[error("more than one {0} header")]
+    Repeated(HeaderName),
+    #[error("no Host header")]
+    NoHost,
+    #[error("{0:?} is no host")]
+    InvalidHost(String),
+}
+
+impl HeadError {
+    /// What the client is answered with.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            HeadError::TooLarge | HeadError::NotHttp(httparse::Error::TooManyHeaders) => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// The head of a request, names and values as sent.
+#[derive(Debug)]
+pub(crate) struct Head {
+    method: String,
+    pub(crate) target: String,
+    version: Version,
+    pub(crate) headers: Headers,
+    /// Bytes of the head.
+    pub(crate) length: usize,
+}
+
+impl Head {
+    /// Parses the beginning of a request. None if its head is not complete.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Head>, HeadError> {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut request = httparse::Request::new(&mut headers);
+        let httparse::Status::Complete(length) = request.parse(bytes)? else {
+            return if bytes.len() > MAX_HEAD_BYTES { Err(HeadError::TooLarge) } else { Ok(None) };
+        };
+        if length > MAX_HEAD_BYTES {
+            return Err(HeadError::TooLarge);
+        }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let head = Head {
+            method: request.method.unwrap_or_default().to_owned(),
+            target: request.path.unwrap_or_default().to_owned(),
+            version: if request.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 },
+            headers: request.headers.iter().map(|header| (header.name.to_owned(), text(header.value))).collect(),
+            length,
+        };
+        head.check()?;
+        Ok(Some(head))
+    }
+
+    fn check(&self) -> Result<(), HeadError> {
+        if let Some(name) = ONCE.into_iter().find(|name| self.values(name).count() > 1) {
+            return Err(HeadError::Repeated(name));
+        }
+        match self.header(&header::HOST) {
+            // HTTP/1.0 has no such header, and simple health checks speak it.
+            None if self.version == Version::HTTP_10 => {}
+            None => return Err(HeadError::NoHost),
+            // Who asks for a target without a host sends it (RFC 9112, section 3.2). It is the host of no page.
+            Some("") => {}
+            Some(host) if host_of(host).is_none() => return Err(HeadError::InvalidHost(host.to_owned())),
+            Some(_) => {}
+        }
+        match self.target_host() {
+            Some(host) if host_of(host).is_none() => Err(HeadError::InvalidHost(host.to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// The host that the request names, with its port. That of an absolute target counts (RFC 9112, section 3.2.2).
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.target_host().or_else(|| self.header(&header::HOST))
+    }
+
+    fn target_host(&self) -> Option<&str> {
+        let (_, rest) = self.target.split_once("://").filter(|_| !self.target.starts_with('/'))?;
+        rest.split(['/', '?', '#']).next()
+    }
+
+    pub(crate) fn origin(&self) -> Option<&str> {
+        self.header(&header::ORIGIN)
+    }
+
+    /// Tells whether the client wants to speak WebSocket, be it by a valid handshake or not.
+    pub(crate) fn is_upgrade(&self) -> bool {
+        self.lists(&header::UPGRADE, "websocket")
+    }
+
+    /// The answer that accepts the handshake, or why it is none.
+    pub(crate) fn accept(&self) -> Result<Response<()>, String> {
+        let request = self.to_handshake().map_err(|error| error.to_string())?;
+        create_response(&request).map_err(|error| error.to_string())
+    }
+
+    /// The request as tungstenite wants it, which looks at the first line of a header and at no list in `Upgrade`.
+    fn to_handshake(&self) -> Result<Request<()>, http::Error> {
+        let mut request =
+            Request::builder().method(self.method.as_str()).uri(self.target.as_str()).version(self.version);
+        for (name, value) in &self.headers {
+            let is_list =
+                [header::CONNECTION, header::UPGRADE].iter().any(|list| name.eq_ignore_ascii_case(list.as_str()));
+            if !is_list {
+                request = request.header(name.as_str(), value.as_str());
+            }
+        }
+        for (name, token) in [(header::CONNECTION, "Upgrade"), (header::UPGRADE, "websocket")] {
+            if self.lists(&name, token) {
+                request = request.header(name, HeaderValue::from_static(token));
+            }
+        }
+        request.body(())
+    }
+
+    fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.values(name).next()
+    }
+
+    fn values(&self, name: &HeaderName) -> impl Iterator<Item = &str> {
+        let is_it = move |given: &str| given.eq_ignore_ascii_case(name.as_str());
+        self.headers.iter().filter(move |(given, _)| is_it(given)).map(|(_, value)| value.as_str())
+    }
+
+    /// Tells whether a header lists a token: several lines are one list (RFC 9110, section 5.3).
+    fn lists(&self, name: &HeaderName, token: &str) -> bool {
+        self.values(name).flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
+    }
+}
+
+/// Does with the beginning of a request what the server does, but for the network. Returns whether the head is complete
+/// or refused.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn try_head(received: &[u8]) -> bool {
+    use crate::origin::{AllowedOrigins, Rule};
+
+    let head = match Head::parse(received) {
+        Ok(Some(head)) => head,
+        Ok(None) => return false,
+        Err(error) => {
+            assert!(error.status().is_client_error());
+            return true;
+        }
+    };
+    assert!(head.length <= received.len().min(MAX_HEAD_BYTES));
+    assert!(ONCE.iter().all(|name| head.values(name).count() <= 1));
+    assert!(head.version == Version::HTTP_10 || head.header(&header::HOST).is_some());
+    if AllowedOrigins::new(vec![Rule::SameHost]).admit(head.origin(), head.host())
+        && let Some(origin) = head.origin()
+    {
+        // By other means than the code: the origin is a scheme, the host as it stands before its port, and a port.
+        let host = head.host().expect("a page was admitted by its host").to_ascii_lowercase();
+        let host = host.trim_end_matches(|last: char| last.is_ascii_digit()).trim_end_matches(':');
+        let origin = origin.to_ascii_lowercase();
+        let (_, authority) = origin.split_once("://").expect("an origin has a scheme");
+        let port = authority.strip_prefix(host).unwrap_or_else(|| panic!("{origin} was taken for a page of {host}"));
+        let port = port.strip_prefix(':').unwrap_or(port);
+        assert!(port.bytes().all(|byte| byte.is_ascii_digit()), "{origin} was taken for a page of {host}");
+    }
+    if head.is_upgrade()
+        && let Ok(accepted) = head.accept()
+    {
+        assert!(head.lists(&header::CONNECTION, "upgrade"));
+        assert_eq!((head.method.as_str(), head.version), ("GET", Version::HTTP_11));
+        assert_eq!(head.header(&header::SEC_WEBSOCKET_VERSION), Some("13"));
+        let mut response = Vec::new();
+        tungstenite::handshake::server::write_response(&mut response, &accepted).expect("a Vec takes every write");
+        assert!(response.starts_with(b"HTTP/1.1 101 ") && response.ends_with(b"\r\n\r\n"));
+    }
+    true
+}

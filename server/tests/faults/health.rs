@@ -1,0 +1,120 @@
+//! What `GET /healthz` says while something is broken.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+
+use nix::sys::ptrace;
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+
+use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::client::health;
+use crate::queue_dir::QueueDir;
+use crate::wait::{is_root, until};
+
+const USER: u32 = 54_323;
+
+fn assert_healthy(broadcaster: &Broadcaster) {
+    assert_eq!(health(broadcaster.address()), (200, "ok\n".to_owned()));
+}
+
+/// Waits for a 503 that says why, which must stay.
+fn await_ailment(broadcaster: &Broadcaster, text: &str) {
+    let is_ill = || {
+        let (status, reason) = health(broadcaster.address());
+        assert!(status == 200 || status == 503 && reason.contains(text), "{status} {reason}");
+        status == 503
+    };
+    until(text, is_ill);
+    broadcaster.assert_idle();
+    assert!(is_ill(), "it is well by itself");
+}
+
+fn await_health(broadcaster: &Broadcaster) {
+    until("it is well again", || health(broadcaster.address()).0 == 200);
+}
+
+/// A thread of a child that stands still until this is dropped: what a disk or a kernel that hangs would do to it.
+struct Stopped(Pid);
+
+impl Stopped {
+    fn thread(broadcaster: &Broadcaster, name: &str) -> Stopped {
+        let tasks = format!("/proc/{}/task", broadcaster.pid());
+        let is_it = |task: &fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap().trim() == name;
+        let task = fs::read_dir(tasks).unwrap().map(Result::unwrap).find(is_it).unwrap();
+        let thread = Pid::from_raw(task.file_name().to_str().unwrap().parse().unwrap());
+        ptrace::seize(thread, ptrace::Options::empty()).unwrap();
+        ptrace::interrupt(thread).unwrap();
+        waitpid(thread, Some(WaitPidFlag::__WALL)).unwrap();
+        Stopped(thread)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = ptrace::detach(self.0, None);
+    }
+}
+
+#[test]
+fn a_directory_that_may_not_be_read_is_told() {
+    if !is_root("to run the broadcaster as another user") {
+        return;
+    }
+    let queue = QueueDir::new();
+    queue.give_to(USER, USER);
+    let mut command = command(queue.public_binary());
+    command.args(arguments(&queue.path())).uid(USER).gid(USER);
+    let mut broadcaster = Broadcaster::spawn(command).listening();
+    assert_healthy(&broadcaster);
+    for mode in [0o2000, 0o2300] {
+        queue.set_mode(mode);
+        await_ailment(&broadcaster, "cannot be read");
+        queue.set_mode(0o2770);
+        await_health(&broadcaster);
+    }
+    broadcaster.stop();
+}
+
+#[test]
+fn a_directory_that_is_gone_is_told() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    assert_healthy(&broadcaster);
+    for round in 0..2 {
+        fs::remove_dir_all(queue.path()).unwrap();
+        await_ailment(&broadcaster, "cannot be read");
+        let address = broadcaster.address().to_string();
+        let doctor =
+            command(BINARY).args(["doctor", "--queue"]).arg(queue.path()).args(["--listen", &address]).output();
+        let told = String::from_utf8(doctor.unwrap().stdout).unwrap();
+        assert!(told.contains(&format!("the broadcaster on {address} is not healthy: the queue directory")), "{told}");
+        queue.enqueue(round);
+        await_health(&broadcaster);
+    }
+    broadcaster.stop();
+}
+
+#[test]
+fn a_source_that_is_stuck_is_told() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    assert_healthy(&broadcaster);
+    let stopped = Stopped::thread(&broadcaster, "consumer");
+    await_ailment(&broadcaster, "source is stuck");
+    drop(stopped);
+    await_health(&broadcaster);
+    broadcaster.stop();
+}
+
+#[test]
+fn one_thread_of_the_hub_that_is_stuck_is_told() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::with(&queue.path(), &["--hub-threads", "3"]);
+    assert_healthy(&broadcaster);
+    let stopped = Stopped::thread(&broadcaster, "hub");
+    await_ailment(&broadcaster, "hub does not answer");
+    drop(stopped);
+    await_health(&broadcaster);
+    broadcaster.stop();
+}
