@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::http::StatusCode;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
@@ -26,6 +27,8 @@ pub(crate) struct Listener {
     pub(crate) listener: TcpListener,
     pub(crate) hub: Hub,
     pub(crate) admission: Admission,
+    /// Whether the socket was passed to us: it goes on listening for whoever has it too.
+    pub(crate) is_passed: bool,
 }
 
 /// A connection's right to be there, given back when dropped.
@@ -102,6 +105,10 @@ impl Listener {
                     },
                 }
             });
+        }
+        if !self.is_passed {
+            // Closing it would not free the port while a forked process has a copy.
+            let _ = SockRef::from(&self.listener).shutdown(Shutdown::Both);
         }
         drop(self.listener);
         requests.close();

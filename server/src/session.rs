@@ -89,6 +89,13 @@ pub(crate) enum Heard {
     Ended,
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Closing the socket would not end the connection while a forked process has a copy. It may have ended already.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
 impl Session {
     pub(crate) fn new(
         id: SessionId,
