@@ -14,6 +14,7 @@ use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use queue::Durability;
 
 use crate::event_loop::EventLoop;
+use crate::fork::Process;
 
 /// The globals of the calling thread.
 pub(crate) static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();
@@ -36,6 +37,8 @@ pub(crate) struct Globals {
     /// `fastapi_websocket.max_connections`
     pub(crate) max_connections: Cell<usize>,
     last_error: Cell<Option<String>>,
+    /// The process that the names of entries got their random bits in.
+    drawn_in: Cell<Option<Process>>,
     /// What the script has set on the server.
     pub(crate) server: RefCell<ServerSettings>,
     handlers: RefCell<HashMap<String, Zval>>,
@@ -71,6 +74,19 @@ impl Globals {
         let seen = look(reason.as_deref());
         self.last_error.set(reason);
         seen
+    }
+
+    /// Lets the names of entries differ from those of other processes, if this one was forked since the last call.
+    ///
+    /// # Errors
+    /// When the system has no random bits.
+    pub(crate) fn draw_anew_in_fork(&self) -> std::io::Result<()> {
+        let process = Process::this();
+        if self.drawn_in.get().is_some_and(|drawn_in| drawn_in != process) {
+            queue::draw_anew()?;
+        }
+        self.drawn_in.set(Some(process));
+        Ok(())
     }
 
     /// Registers a handler. The one it replaces is returned, to be dropped when nothing is borrowed: that may run PHP code.
