@@ -80,8 +80,9 @@ pub fn module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .globals(&GLOBALS)
         .startup_function(startup)
         .shutdown_function(shutdown)
-        .request_startup_function(globals::reset)
-        .request_shutdown_function(globals::reset)
+        .request_startup_function(globals::begin_request)
+        .request_shutdown_function(globals::end_request)
+        .post_deactivate_function(globals::forget_request)
         .info_function(ini::print_info)
 }
 
