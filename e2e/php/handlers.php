@@ -1,5 +1,5 @@
 <?php
-// Serves loops that take their time, and timers, on a port of the system's choice: handlers.php QUEUE. A client of /stop ends it.
+// Serves loops that take their time, timers, and a handler that forks, on a port of the system's choice: handlers.php QUEUE. A client of /stop ends it.
 
 declare(strict_types=1);
 
@@ -19,6 +19,14 @@ $server->on('/timer', function (WebSocketConnection $connection) use ($tell) {
         $connection->send($tell('tick', $tick));
         usleep(50_000);
     }
+});
+$server->on('/fork', function (WebSocketConnection $connection) use ($tell) {
+    if (pcntl_fork() === 0) {
+        echo 'child ', getmypid(), "\n";
+        sleep(100);
+        exit;
+    }
+    $connection->send($tell('forked', null));
 });
 $server->on('/stop', fn () => $server->stop());
 $server->start();

@@ -173,6 +173,15 @@ impl EventLoop {
         exception::aside(|| drop(objects));
     }
 
+    /// Ends the server when PHP has taken back the memory of the request: its values are forgotten, not released.
+    pub(crate) fn abandon(&self) {
+        self.request_stop();
+        // Nobody is left to be told how it ended.
+        let _ = self.serving.join();
+        std::mem::forget(self.handlers.take());
+        std::mem::forget(self.objects.take());
+    }
+
     /// The script has closed a connection: it is no longer among those that are there.
     pub(crate) fn forget(&self, client: &Client, readers: Vec<ParkId>) {
         if !self.serving.is_inherited() {

@@ -1,9 +1,11 @@
 //! Whether this process is a fork of the one that something was made in. Threads do not survive a fork, and what a
-//! running server shares with its threads belongs to the parent.
+//! running server shares with its threads belongs to the parent. A fork keeps nothing open of it ([`crate::inherited`]).
 #![allow(unsafe_code)]
 
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::inherited;
 
 static FORKS: AtomicU32 = AtomicU32::new(0);
 static WATCHED: Once = Once::new();
@@ -16,8 +18,9 @@ impl Process {
     /// The process that is running now.
     pub(crate) fn this() -> Process {
         WATCHED.call_once(|| {
-            // SAFETY: the handler does nothing but count. The C library forgets it when this library is unloaded.
-            unsafe { libc::pthread_atfork(None, None, Some(count_fork)) };
+            // SAFETY: the handler does only what is allowed in a child of a process with several threads. The C library
+            // forgets it when this library is unloaded.
+            unsafe { libc::pthread_atfork(None, None, Some(begin_in_child)) };
         });
         Process(FORKS.load(Ordering::Relaxed))
     }
@@ -28,6 +31,7 @@ impl Process {
     }
 }
 
-extern "C" fn count_fork() {
+extern "C" fn begin_in_child() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+    inherited::close_in_child();
 }

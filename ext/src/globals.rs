@@ -3,6 +3,10 @@
 //!
 //! PHP owns the storage (one per process, or one per thread in a thread-safe PHP). What holds values of PHP is let go at
 //! the end of the request, so nothing can dangle when a php-fpm worker goes on to its next one.
+//!
+//! PHP code runs after that end as well: session handlers, callbacks of headers, streams that are closed late. Nothing of
+//! theirs is kept. And where a fatal error of theirs keeps PHP from telling us of the end, values are forgotten, not released:
+//! PHP has taken back their memory.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -14,6 +18,7 @@ use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use queue::Durability;
 
 use crate::event_loop::EventLoop;
+use crate::fork::Process;
 
 /// The globals of the calling thread.
 pub(crate) static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();
@@ -36,6 +41,10 @@ pub(crate) struct Globals {
     /// `fastapi_websocket.max_connections`
     pub(crate) max_connections: Cell<usize>,
     last_error: Cell<Option<String>>,
+    /// Whether values of PHP may be kept: not after the end of a request.
+    in_request: Cell<bool>,
+    /// The process that the names of entries got their random bits in.
+    drawn_in: Cell<Option<Process>>,
     /// What the script has set on the server.
     pub(crate) server: RefCell<ServerSettings>,
     handlers: RefCell<HashMap<String, Zval>>,
@@ -73,8 +82,30 @@ impl Globals {
         seen
     }
 
-    /// Registers a handler. The one it replaces is returned, to be dropped when nothing is borrowed: that may run PHP code.
+    /// Whether the request has not ended, so that values of PHP may be kept.
+    pub(crate) fn is_in_request(&self) -> bool {
+        self.in_request.get()
+    }
+
+    /// Lets the names of entries differ from those of other processes, if this one was forked since the last call.
+    ///
+    /// # Errors
+    /// When the system has no random bits.
+    pub(crate) fn draw_anew_in_fork(&self) -> std::io::Result<()> {
+        let process = Process::this();
+        if self.drawn_in.get().is_some_and(|drawn_in| drawn_in != process) {
+            queue::draw_anew()?;
+        }
+        self.drawn_in.set(Some(process));
+        Ok(())
+    }
+
+    /// Registers a handler. What is returned is to be dropped when nothing is borrowed, since that may run PHP code: the one
+    /// that it replaces, or the one given if the request has ended.
     pub(crate) fn set_handler(&self, path: String, callable: Zval) -> Option<Zval> {
+        if !self.in_request.get() {
+            return Some(callable);
+        }
         self.handlers.borrow_mut().insert(path, callable)
     }
 
@@ -99,10 +130,21 @@ impl Globals {
     }
 }
 
-/// Forgets what belongs to the last request: the next one on this worker belongs to somebody else. A server that a fatal
-/// error has left behind is ended here.
-pub(crate) extern "C" fn reset(_type: i32, _module_number: i32) -> i32 {
+/// A request begins: it belongs to somebody else than the last one.
+pub(crate) extern "C" fn begin_request(_type: i32, _module_number: i32) -> i32 {
+    forget_request();
     let globals = GLOBALS.get();
+    globals.set_last_error(None);
+    globals.server.take();
+    globals.in_request.set(true);
+    0
+}
+
+/// A request ends: its values are let go. A server that a fatal error has left behind is ended.
+pub(crate) extern "C" fn end_request(_type: i32, _module_number: i32) -> i32 {
+    let globals = GLOBALS.get();
+    // First of all: what is released may run destructors, and they may call any method.
+    globals.in_request.set(false);
     globals.set_last_error(None);
     if let Some(event_loop) = globals.set_event_loop(None) {
         // Nobody is left to be told how it ended.
@@ -110,5 +152,17 @@ pub(crate) extern "C" fn reset(_type: i32, _module_number: i32) -> i32 {
     }
     drop(globals.handlers.take());
     globals.server.take();
+    0
+}
+
+/// PHP is about to take back the memory of a request, or has done so: values that are left were not let go because a fatal error
+/// in a destructor or in another extension's end of the request came before. They must not be touched any more.
+pub(crate) extern "C" fn forget_request() -> i32 {
+    let globals = GLOBALS.get();
+    globals.in_request.set(false);
+    globals.handlers.take().into_values().for_each(std::mem::forget);
+    if let Some(event_loop) = globals.set_event_loop(None) {
+        event_loop.abandon();
+    }
     0
 }

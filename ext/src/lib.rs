@@ -33,6 +33,7 @@
 //!   connection_object      the object that holds it
 //! sleep                    sleep() and its relatives inside of a handler
 //! fork                     whether this process is a fork
+//!   inherited              what a fork closes of a running server
 //! ```
 
 #![cfg_attr(debug_assertions, allow(missing_docs, reason = "#[php_module] adds a function of its own to debug builds"))]
@@ -60,6 +61,7 @@ mod connection_object;
 mod exception;
 mod fork;
 mod globals;
+mod inherited;
 mod ini;
 mod json;
 mod queue_path;
@@ -78,8 +80,9 @@ pub fn module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .globals(&GLOBALS)
         .startup_function(startup)
         .shutdown_function(shutdown)
-        .request_startup_function(globals::reset)
-        .request_shutdown_function(globals::reset)
+        .request_startup_function(globals::begin_request)
+        .request_shutdown_function(globals::end_request)
+        .post_deactivate_function(globals::forget_request)
         .info_function(ini::print_info)
 }
 

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::{Builder, JoinHandle};
@@ -17,6 +18,7 @@ use tokio::sync::oneshot;
 use crate::application::PhpApplication;
 use crate::fork::Process;
 use crate::incidents::Shared;
+use crate::inherited::{self, Belongings, Registration};
 use crate::{logging, signals};
 
 /// Descriptors that a script and the server need beside one for each client.
@@ -29,6 +31,8 @@ pub(crate) struct Serving {
     process: Process,
     shutdown: RefCell<Option<oneshot::Sender<()>>>,
     thread: RefCell<Option<JoinHandle<io::Result<()>>>>,
+    /// What a fork does not keep.
+    belongings: RefCell<Option<Registration>>,
 }
 
 impl Serving {
@@ -36,6 +40,10 @@ impl Serving {
     pub(crate) fn start(config: Config, shared: &Arc<Shared>) -> Result<Serving, BindError> {
         logging::start();
         raise_descriptor_limit(config.admission.max_connections as u64);
+        let mut descriptors = inherited::open_descriptors();
+        // It is the server's as well.
+        descriptors.remove(&shared.incidents.doorbell().as_raw_fd());
+        let queue = config.queue.clone();
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (shutdown, on_shutdown) = oneshot::channel();
         let (tell, bound) = mpsc::sync_channel(1);
@@ -64,13 +72,17 @@ impl Serving {
         signals::unblock(&mask);
         let thread = thread?;
         match bound.recv() {
-            Ok(Ok((address, hub))) => Ok(Serving {
-                address,
-                hub,
-                process: Process::this(),
-                shutdown: RefCell::new(Some(shutdown)),
-                thread: RefCell::new(Some(thread)),
-            }),
+            Ok(Ok((address, hub))) => {
+                let belongings = Belongings::new(address, queue.as_deref(), &descriptors);
+                Ok(Serving {
+                    address,
+                    hub,
+                    process: Process::this(),
+                    shutdown: RefCell::new(Some(shutdown)),
+                    thread: RefCell::new(Some(thread)),
+                    belongings: RefCell::new(Some(belongings.register())),
+                })
+            }
             Ok(Err(error)) => {
                 // It has nothing more to do.
                 let _ = thread.join();
@@ -108,7 +120,10 @@ impl Serving {
             std::mem::forget(thread);
             return Ok(());
         }
-        thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the server panicked")))
+        let outcome = thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the server panicked")));
+        // All of it is closed, and the script may get the numbers and the port.
+        drop(self.belongings.take());
+        outcome
     }
 }
 

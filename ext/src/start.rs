@@ -41,6 +41,10 @@ pub(crate) extern "C" fn start(_call: &mut ExecuteData, returned: &mut Zval) {
             );
             return;
         }
+        if !globals.is_in_request() {
+            exception::throw("WebSocketServer::start() cannot run when the script has ended");
+            return;
+        }
         if !fiber::can_switch() {
             exception::throw("WebSocketServer::start() cannot run in a signal handler or while objects are destroyed");
             return;

@@ -69,10 +69,10 @@ function remove_directory(string $directory): void
     rmdir($directory);
 }
 
-/** Runs another PHP with the same extension and settings; returns what it printed on both outputs. */
-function run_php(string $arguments): string
+/** Runs another PHP with the same extension, settings and environment variables such as `A=1 B=2`; returns what it printed on both outputs. */
+function run_php(string $arguments, string $environment = ''): string
 {
     $php = getenv('TEST_PHP_EXECUTABLE') ?: PHP_BINARY;
 
-    return shell_exec(escapeshellarg($php) . ' ' . getenv('TEST_PHP_EXTRA_ARGS') . " $arguments 2>&1") ?? '';
+    return shell_exec("$environment " . escapeshellarg($php) . ' ' . getenv('TEST_PHP_EXTRA_ARGS') . " $arguments 2>&1") ?? '';
 }

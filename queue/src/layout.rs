@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
+use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use uuid::timestamp::context::ContextV7;
@@ -64,6 +65,17 @@ pub(crate) fn new_entry_name(now: Now) -> EntryName {
     name.push_str(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
     name.push_str(ENTRY_SUFFIX);
     EntryName::new(name)
+}
+
+/// Seeds the generator anew from which the names of this thread get their random bits.
+///
+/// A process that was forked has a copy of its parent's generator: without this, it gives its entries the same random bits as
+/// the parent and as every other child. Names go on to sort after those that the parent made before the fork.
+///
+/// # Errors
+/// What the system said, which has no random bits then.
+pub fn draw_anew() -> io::Result<()> {
+    rand::rng().reseed().map_err(io::Error::other)
 }
 
 /// Tells whether a file of the queue directory is an entry. Names with a leading dot never are.

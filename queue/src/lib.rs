@@ -14,6 +14,7 @@ pub use entry::{Entry, EntryError, EntryName, InvalidName};
 pub use error::{AckError, EnqueueError, OpenError, RejectError, ScanError};
 pub use event::Event;
 pub use failed::{Backlog, Failed, FailedEntry, FailedError};
-pub use lock::Standby;
+pub use layout::draw_anew;
+pub use lock::{Standby, lock_file};
 pub use reader::{Reader, ReaderOptions};
 pub use writer::{Durability, Writer, create_directory};

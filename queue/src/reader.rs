@@ -15,7 +15,7 @@ use crate::entry_file::{self, Content};
 use crate::error::{AckError, OpenError, RejectError, ScanError};
 use crate::failed;
 use crate::layout::{self, Now};
-use crate::lock;
+use crate::lock::{self, Lock};
 use crate::writer::DEFAULT_MAX_EVENT_BYTES;
 
 /// Limits of a [`Reader`].
@@ -44,7 +44,7 @@ impl Default for ReaderOptions {
 pub struct Reader {
     path: PathBuf,
     directory: OwnedFd,
-    _lock: OwnedFd,
+    _lock: Lock,
     options: ReaderOptions,
     /// Found and not yet scanned, oldest first.
     index: BTreeSet<Indexed>,

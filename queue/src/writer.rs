@@ -140,7 +140,7 @@ impl Writer {
         loop {
             let name = layout::new_entry_name(now);
             match link_unnamed(file, &self.path.join(name.as_os_str())) {
-                Err(Errno::EXIST) => {} // Only after a fork can two processes draw the same name; the next one differs.
+                Err(Errno::EXIST) => {} // Processes can draw the same name only after a fork without `draw_anew`; the next one differs.
                 linked => return linked.map(|()| name),
             }
         }

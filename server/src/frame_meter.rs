@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn frames_of_any_length_are_told_apart_in_pieces_of_any_size() {
-        let stream: Vec<u8> = [0, 1, 125, 126, 65_535, 65_536].iter().flat_map(|len| frame(0x81, &vec![7; *len])).collect();
+        let stream: Vec<u8> =
+            [0, 1, 125, 126, 65_535, 65_536].iter().flat_map(|len| frame(0x81, &vec![7; *len])).collect();
         for piece in [1, 2, 3, 5, 1024, stream.len()] {
             let mut meter = FrameMeter::default();
             assert_eq!(pass(&mut meter, &stream, piece), Ok(6), "{piece}");

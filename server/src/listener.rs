@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::future::pending;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Shutdown};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -33,6 +34,8 @@ pub(crate) struct Listener {
     pub(crate) hub: Hub,
     pub(crate) health: Arc<Health>,
     pub(crate) admission: Admission,
+    /// Whether the socket was passed to us: it goes on listening for whoever has it too.
+    pub(crate) is_passed: bool,
 }
 
 /// A client's right to be there, given back when dropped.
@@ -135,6 +138,10 @@ impl Listener {
                     () = wanted(place.as_ref()) => debug!(%address, "request took too long, others wait"),
                 }
             });
+        }
+        if !self.is_passed {
+            // Closing it would not free the port while a forked process has a copy.
+            let _ = SockRef::from(&self.listener).shutdown(Shutdown::Both);
         }
         drop(self.listener);
         requests.close();

@@ -39,6 +39,7 @@ const LISTEN_BACKLOG: i32 = 4096;
 pub struct Server {
     config: Config,
     listener: std::net::TcpListener,
+    is_passed: bool,
     address: SocketAddr,
     hub: Hub,
     health: Arc<Health>,
@@ -95,10 +96,11 @@ impl Server {
         config: Config,
         make_application: impl FnMut(&Hub) -> A,
     ) -> Result<Server, BindError> {
-        Server::build(config, make_application, |_| {
+        let server = Server::build(config, make_application, |_| {
             listener.set_nonblocking(true)?;
             Ok(listener)
-        })
+        })?;
+        Ok(Server { is_passed: true, ..server })
     }
 
     fn build<A: Application>(
@@ -132,7 +134,7 @@ impl Server {
         };
         let consumer: io::Result<_> = consumer.map(spawn).transpose();
         let consumer = consumer.inspect_err(|_| hub.shutdown(Duration::ZERO))?;
-        Ok(Server { config, listener, address, hub, health, fan_outs, hub_ends, consumer })
+        Ok(Server { config, listener, is_passed: false, address, hub, health, fan_outs, hub_ends, consumer })
     }
 
     /// The address that clients connect to.
@@ -150,14 +152,10 @@ impl Server {
     /// # Errors
     /// When a part of the server failed. The others were stopped then.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let Server { config, listener, hub, health, fan_outs, hub_ends, mut consumer, .. } = self;
+        let Server { config, listener, is_passed, hub, health, fan_outs, hub_ends, mut consumer, .. } = self;
         let stop = CancellationToken::new();
-        let accepting = Listener {
-            listener: TcpListener::from_std(listener)?,
-            hub: hub.clone(),
-            health,
-            admission: config.admission,
-        };
+        let listener = TcpListener::from_std(listener)?;
+        let accepting = Listener { listener, hub: hub.clone(), health, admission: config.admission, is_passed };
         let accepting = tokio::spawn(accepting.run(stop.clone()));
         tokio::select! {
             () = shutdown => {}

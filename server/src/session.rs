@@ -101,8 +101,21 @@ pub(crate) enum Heard {
     Ended,
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Closing the socket would not end the connection while a forked process has a copy. It may have ended already.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
 impl Session {
-    pub(crate) fn new(id: SessionId, position: Position, connection: Connection, limits: &Limits, now: Instant) -> Session {
+    pub(crate) fn new(
+        id: SessionId,
+        position: Position,
+        connection: Connection,
+        limits: &Limits,
+        now: Instant,
+    ) -> Session {
         let Connection { stream, response, received, permit } = connection;
         let mut outbox = Outbox::default();
         outbox.push(position, response);

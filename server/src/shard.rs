@@ -124,10 +124,7 @@ impl Crowd {
 
 impl Reached {
     pub(crate) fn least(self, other: Reached) -> Reached {
-        Reached {
-            offered: self.offered.min(other.offered),
-            written: self.written.min(other.written),
-        }
+        Reached { offered: self.offered.min(other.offered), written: self.written.min(other.written) }
     }
 }
 
@@ -172,10 +169,7 @@ impl Shard {
 
     /// How far the thread has come.
     pub(crate) fn reached(&self) -> Reached {
-        Reached {
-            offered: self.offered.load(Ordering::SeqCst),
-            written: self.written.load(Ordering::SeqCst),
-        }
+        Reached { offered: self.offered.load(Ordering::SeqCst), written: self.written.load(Ordering::SeqCst) }
     }
 
     /// Who is connected to it, and how many of them are far behind.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::{Php, QueueDir, Talker, within_deadline};
+use crate::harness::{Php, QueueDir, Standby, Talker, eventually, within_deadline};
 
 const LOOPS: usize = 200;
 const TIMERS: usize = 100;
@@ -61,6 +61,27 @@ async fn loops_timers_and_idle_clients_are_served_at_the_same_time() {
     let all = idle.iter_mut().chain(&mut timers).chain(&mut loops);
     assert!(join_all(all.map(Talker::close_code)).await.iter().all(|code| *code == 1001));
     assert_eq!(server.output().await.last().unwrap(), "stopped");
+}
+
+#[tokio::test]
+async fn a_child_of_a_handler_that_lives_on_holds_up_neither_clients_nor_a_standby() {
+    let queue = QueueDir::new();
+    let mut server = Php::spawn("handlers.php", &queue, [""; 0]);
+    let started = |line: &str| line.strip_prefix("WebSocket server started on ws://")?.parse::<SocketAddr>().ok();
+    let address = server.process().line("it listens", started).await.expect("the server starts");
+    let mut clients = [Talker::connect(address, "/").await, Talker::connect(address, "/fork").await];
+    assert_eq!(clients[1].heard().await["event"], "forked");
+    let forked = |line: &str| line.strip_prefix("child ")?.parse::<i32>().ok();
+    let child = server.process().line("its child lives", forked).await.expect("the handler forks");
+    let standby = Standby::start(&queue).await;
+
+    let _stop = Talker::connect(address, "/stop").await;
+    for client in &mut clients {
+        assert_eq!(client.close_code().await, 1001);
+    }
+    eventually("the server has ended", || server.process().has_exited().then_some(())).await;
+    assert!(std::path::Path::new(&format!("/proc/{child}")).exists(), "the child lives on");
+    standby.takes_over().await;
 }
 
 async fn crowd(address: SocketAddr, path: &str, count: usize) -> Vec<Talker> {

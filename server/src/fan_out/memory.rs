@@ -28,8 +28,12 @@ impl<A: Application> FanOut<A> {
         if self.held_bytes <= limit {
             return;
         }
-        let mut holders: Vec<(usize, usize)> =
-            self.sessions.iter().map(|(key, session)| (session.counted_bytes, key)).filter(|(held, _)| *held > 0).collect();
+        let mut holders: Vec<(usize, usize)> = self
+            .sessions
+            .iter()
+            .map(|(key, session)| (session.counted_bytes, key))
+            .filter(|(held, _)| *held > 0)
+            .collect();
         holders.sort_unstable_by(|one, other| other.cmp(one));
         // Some more than needed, so that this is not done again for the next byte.
         let enough = limit - limit / 8;

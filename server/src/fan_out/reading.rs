@@ -123,7 +123,12 @@ impl<A: Application> FanOut<A> {
         {
             let session = &mut self.sessions[key];
             let address = session.stream().peer_addr().ok();
-            warn!(session = session.id.0, ?address, suppressed, "client sent a message in too many frames, disconnected");
+            warn!(
+                session = session.id.0,
+                ?address,
+                suppressed,
+                "client sent a message in too many frames, disconnected"
+            );
         }
     }
 }

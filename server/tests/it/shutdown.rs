@@ -1,6 +1,15 @@
 //! How a server stops.
 
-use crate::util::{TestServer, waiting};
+use std::net::{SocketAddr, TcpListener};
+
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+use server::config::Settings;
+use server::{NoApplication, Server};
+use socket2::Socket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::util::{TestServer, waiting, within};
 
 #[tokio::test]
 async fn clients_receive_what_was_read_and_then_the_close_code() {
@@ -42,17 +51,64 @@ async fn a_server_without_clients_stops_at_once_and_leaves_its_directory_free() 
 
 #[tokio::test]
 async fn a_client_that_does_not_leave_is_dropped_after_the_grace() {
-    use server::config::Settings;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
     let server = TestServer::with(Settings { shutdown_grace_secs: Some(0.2), ..Settings::default() });
-    let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
-    let request = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.unwrap();
-    stream.read_u8().await.unwrap();
+    let mut stream = stubborn_client(server.address).await;
     server.stopped().await;
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).await.unwrap();
     assert!(rest.ends_with(b"server is shutting down"));
+}
+
+#[tokio::test]
+async fn port_and_connections_end_although_another_process_has_copies_of_their_sockets() {
+    let server = TestServer::with(Settings { shutdown_grace_secs: Some(0.2), ..Settings::default() });
+    let address = server.address;
+    let mut stubborn = stubborn_client(address).await;
+    let copies = copies_of_sockets(address);
+    assert!(copies.len() >= 2, "the listener and the client");
+    let root = server.stopped().await;
+    let mut rest = Vec::new();
+    within(stubborn.read_to_end(&mut rest)).await.unwrap();
+    assert!(rest.ends_with(b"server is shutting down"));
+    // What asks for the port finds it free, and nobody's connection ends in the copy.
+    drop(TcpListener::bind(address).unwrap());
+    let next = TestServer::on_port(root, address.port());
+    for _ in 0..8 {
+        let mut client = stubborn_client(address).await;
+        assert_eq!(within(client.read_u8()).await.unwrap(), b'T'); // of HTTP
+    }
+    drop(copies);
+    next.stopped().await;
+}
+
+#[tokio::test]
+async fn a_socket_that_was_passed_goes_on_listening_when_the_server_stops() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let config = Settings::default().resolve().unwrap();
+    let server = Server::bind_to(socket.try_clone().unwrap(), config, |_| NoApplication).unwrap();
+    within(server.run(std::future::ready(()))).await.unwrap();
+    TcpStream::connect(address).await.unwrap();
+    socket.accept().unwrap();
+}
+
+/// Connects a client that never answers a close frame.
+async fn stubborn_client(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    assert_eq!(within(stream.read_u8()).await.unwrap(), b'H');
+    stream
+}
+
+/// Copies of the sockets of this process that have the address, as a forked process has them.
+fn copies_of_sockets(address: SocketAddr) -> Vec<Socket> {
+    let this = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
+    let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
+    let numbers: Vec<i32> =
+        descriptors.map(|entry| entry.unwrap().file_name().into_string().unwrap().parse().unwrap()).collect();
+    let copies = numbers.into_iter().filter_map(|number| pidfd_getfd(&this, number, PidfdGetfdFlags::empty()).ok());
+    let has_address = |socket: &Socket| socket.local_addr().is_ok_and(|local| local.as_socket() == Some(address));
+    copies.map(Socket::from).filter(has_address).collect()
 }

@@ -51,11 +51,17 @@ impl TestServer {
 
     /// Starts on a directory that has been used before.
     pub(crate) fn on(root: TempDir) -> TestServer {
-        TestServer::build(root, Settings::default(), |_| NoApplication)
+        TestServer::on_port(root, 0)
+    }
+
+    /// The same on a given port.
+    pub(crate) fn on_port(root: TempDir, port: u16) -> TestServer {
+        TestServer::build(root, Settings { port: Some(port), ..Settings::default() }, |_| NoApplication)
     }
 
     fn build<A: Application>(root: TempDir, settings: Settings, make: impl FnMut(&Hub) -> A) -> TestServer {
-        let own = Settings { queue: Some(root.path().join("queue")), port: Some(0), ..Settings::default() };
+        let own =
+            Settings { queue: Some(root.path().join("queue")), port: settings.port.or(Some(0)), ..Settings::default() };
         let server = Server::bind(own.or(settings).resolve().unwrap(), make).unwrap();
         let (address, hub) = (server.local_addr(), server.hub().clone());
         let (stop, stopped) = oneshot::channel::<()>();

@@ -19,6 +19,16 @@ pub(crate) struct Fpm {
 impl Fpm {
     /// Starts it, and returns when its workers are ready. As root, the workers run as another user.
     pub(crate) async fn start(queue: &QueueDir, script: &str) -> Fpm {
+        // Workers are replaced while producers are at work.
+        Self::start_workers(queue, script, 4, 20).await
+    }
+
+    /// The same with one worker, which is never replaced.
+    pub(crate) async fn start_one_worker(queue: &QueueDir, script: &str) -> Fpm {
+        Self::start_workers(queue, script, 1, 0).await
+    }
+
+    async fn start_workers(queue: &QueueDir, script: &str, workers: usize, max_requests: usize) -> Fpm {
         let directory = temporary_directory();
         // The workers' user may not be able to enter the source tree.
         fs::copy(php::script_path(script), directory.path().join("script.php")).unwrap();
@@ -37,9 +47,8 @@ impl Fpm {
              listen = {path}/socket\n\
              listen.mode = 0666\n\
              pm = static\n\
-             pm.max_children = 4\n\
-             ; Workers are replaced while producers are at work.\n\
-             pm.max_requests = 20\n\
+             pm.max_children = {workers}\n\
+             pm.max_requests = {max_requests}\n\
              catch_workers_output = yes\n",
             path = directory.path().display(),
         );

@@ -1,0 +1,23 @@
+//! Requests in a row on one php-fpm worker: none leaves anything to the next.
+
+use hyper::StatusCode;
+
+use crate::harness::{Broadcaster, Fpm, Nginx, QueueDir, get};
+
+const REQUESTS: usize = 20;
+
+#[tokio::test]
+async fn code_that_runs_after_the_end_of_a_request_leaves_no_values_to_the_next() {
+    let queue = QueueDir::new();
+    let broadcaster = Broadcaster::start(&queue).await;
+    let fpm = Fpm::start_one_worker(&queue, "register_late.php").await;
+    let nginx = Nginx::start(&broadcaster, &fpm).await;
+    let mut answers = Vec::new();
+    for _ in 0..REQUESTS {
+        answers.push(get(nginx.address(), "/api").await);
+    }
+    // The same worker has answered all of them: it did not crash.
+    let (status, text) = &answers[0];
+    assert!(*status == StatusCode::OK && text.starts_with("the queue path is empty, "), "{status} {text}");
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
+}

@@ -1,0 +1,195 @@
+//! What a fork of this process must not keep of a server that runs: its port, its clients' sockets, its lock of the queue. All
+//! of it is closed in the child before anything else runs there: a child that lives on would hold it for as long.
+//!
+//! The parent has several threads. So until the child has closed everything, it may do only what is safe in a signal handler
+//! (fork(2), signal-safety(7)): no memory is allocated and no lock is taken.
+#![allow(unsafe_code)]
+
+use std::collections::HashSet;
+use std::ffi::CString;
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use rustix::fs::{FileType, Mode, OFlags, RawDir, Stat};
+use rustix::net::{SocketType, sockopt};
+use rustix::process::{Resource, getrlimit};
+
+use crate::fork::Process;
+
+/// Bytes of names that are read at once of the directory of descriptors.
+const NAMES_BYTES: usize = 4096;
+/// How many descriptors are looked at where `/proc` is missing and their number has no limit.
+const MOST_DESCRIPTORS: u64 = 1 << 20;
+
+/// What a server has open.
+pub(crate) struct Belongings {
+    /// Of the listener and of every socket that it has accepted.
+    address: SocketAddr,
+    lock: Option<CString>,
+    /// The others that live as long as the server: epoll, eventfd and inotify instances, and the queue directory.
+    others: Vec<(RawFd, Identity)>,
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+/// Belongings that a fork does not keep, until this is dropped.
+pub(crate) struct Registration {
+    slot: &'static Slot,
+    process: Process,
+}
+
+/// A place for the belongings of one server. Never freed, so that a child can go through all of them at any time.
+struct Slot {
+    belongings: AtomicPtr<Belongings>,
+    next: *const Slot,
+}
+
+static SLOTS: AtomicPtr<Slot> = AtomicPtr::new(ptr::null_mut());
+
+/// The descriptors that are open.
+pub(crate) fn open_descriptors() -> HashSet<RawFd> {
+    let mut open = HashSet::new();
+    for_each_open(|number| {
+        if stat(number).is_some() {
+            open.insert(number);
+        }
+    });
+    open
+}
+
+impl Belongings {
+    /// Those of a server that was just started. `before` was open before.
+    pub(crate) fn new(address: SocketAddr, queue: Option<&Path>, before: &HashSet<RawFd>) -> Belongings {
+        let lock = queue.and_then(|queue| CString::new(queue::lock_file(queue).as_os_str().as_bytes()).ok());
+        let directory = queue.and_then(|queue| rustix::fs::stat(queue).ok()).map(|stat| identity(&stat));
+        let other = |number: &RawFd| {
+            let stat = stat(*number)?;
+            let is_ours = match FileType::from_raw_mode(stat.st_mode) {
+                // Of no type are those that the kernel makes without a file.
+                FileType::Unknown => true,
+                FileType::Directory => directory == Some(identity(&stat)),
+                _ => false,
+            };
+            is_ours.then(|| (*number, identity(&stat)))
+        };
+        let others = open_descriptors().difference(before).filter_map(other).collect();
+        Belongings { address, lock, others }
+    }
+
+    /// From now on a fork does not keep them.
+    pub(crate) fn register(self) -> Registration {
+        let process = Process::this();
+        let belongings = Box::into_raw(Box::new(self));
+        let take = |slot: &&Slot| {
+            slot.belongings.compare_exchange(ptr::null_mut(), belongings, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        };
+        if let Some(slot) = slots().find(take) {
+            return Registration { slot, process };
+        }
+        let slot = Box::leak(Box::new(Slot { belongings: AtomicPtr::new(belongings), next: ptr::null() }));
+        let mut first = SLOTS.load(Ordering::Acquire);
+        loop {
+            slot.next = first;
+            match SLOTS.compare_exchange(first, slot, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Registration { slot, process },
+                Err(other) => first = other,
+            }
+        }
+    }
+
+    /// Whether a descriptor of this process is one of them.
+    fn include(&self, number: RawFd, lock: Option<Identity>) -> bool {
+        let Some(stat) = stat(number) else { return false };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Socket => self.is_local(number),
+            FileType::RegularFile => lock == Some(identity(&stat)),
+            _ => self.others.contains(&(number, identity(&stat))),
+        }
+    }
+
+    /// Whether a socket has the address that clients connect to at its own end: so has the listener, and what it accepts.
+    fn is_local(&self, number: RawFd) -> bool {
+        // SAFETY: the number was just looked at, and in a child nobody else closes it.
+        let socket = unsafe { BorrowedFd::borrow_raw(number) };
+        let local = rustix::net::getsockname(socket).ok().and_then(|address| SocketAddr::try_from(address).ok());
+        let (ours, is_stream) = (self.address, sockopt::socket_type(socket) == Ok(SocketType::STREAM));
+        is_stream
+            && local.is_some_and(|local| {
+                let same = local.ip().to_canonical() == ours.ip().to_canonical();
+                local.port() == ours.port() && (same || ours.ip().is_unspecified())
+            })
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // In a fork the slot was emptied, and may be another's by now.
+        if !self.process.is_gone() {
+            let belongings = self.slot.belongings.swap(ptr::null_mut(), Ordering::AcqRel);
+            // SAFETY: it was made by `register`. In a fork that happens now, the slot is either empty or its content whole.
+            drop(unsafe { Box::from_raw(belongings) });
+        }
+    }
+}
+
+/// Closes everything that belongs to servers of the parent. Called in the child, before anything else runs there.
+pub(crate) fn close_in_child() {
+    for slot in slots() {
+        // What it points to is not freed: that is not allowed here.
+        let belongings = slot.belongings.swap(ptr::null_mut(), Ordering::AcqRel);
+        // SAFETY: what a slot points to is whole, and in the child nobody else frees it.
+        let Some(belongings) = (unsafe { belongings.as_ref() }) else { continue };
+        // The queue directory may have been made again since the start.
+        let lock = belongings.lock.as_deref().and_then(|path| rustix::fs::stat(path).ok());
+        let lock = lock.as_ref().map(identity);
+        for_each_open(|number| {
+            if belongings.include(number, lock) {
+                // SAFETY: it belongs to threads that do not exist here, whose memory is never released.
+                unsafe { rustix::io::close(number) };
+            }
+        });
+    }
+}
+
+fn slots() -> impl Iterator<Item = &'static Slot> {
+    let mut next: *const Slot = SLOTS.load(Ordering::Acquire);
+    std::iter::from_fn(move || {
+        // SAFETY: slots are never freed, and do not change any more once they can be reached.
+        let slot = unsafe { next.as_ref() }?;
+        next = slot.next;
+        Some(slot)
+    })
+}
+
+/// Shows every open descriptor to `look`, which may close it.
+fn for_each_open(mut look: impl FnMut(RawFd)) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(directory) = rustix::fs::open(c"/proc/self/fd", flags, Mode::empty()) else {
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(MOST_DESCRIPTORS).min(MOST_DESCRIPTORS);
+        (0..RawFd::try_from(limit).unwrap_or(RawFd::MAX)).for_each(look);
+        return;
+    };
+    let mut buffer = [MaybeUninit::uninit(); NAMES_BYTES];
+    let mut names = RawDir::new(&directory, &mut buffer);
+    while let Some(Ok(name)) = names.next() {
+        let number = name.file_name().to_str().ok().and_then(|name| name.parse().ok());
+        if let Some(number) = number.filter(|number| *number != directory.as_raw_fd()) {
+            look(number);
+        }
+    }
+}
+
+fn stat(number: RawFd) -> Option<Stat> {
+    // SAFETY: nothing is done with a number that is not open but to ask the system, which says so.
+    rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(number) }).ok()
+}
+
+fn identity(stat: &Stat) -> Identity {
+    (stat.st_dev, stat.st_ino)
+}
