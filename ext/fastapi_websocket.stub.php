@@ -21,6 +21,10 @@
  * - `fastapi_websocket.max_message_bytes`: largest message of a client; a larger one ends its connection (1009). Default 1 MiB.
  * - `fastapi_websocket.max_outbox_bytes`: what may wait for one client, four times that while it goes on reading; more ends its
  *   connection (4008). Default 16 MiB.
+ * - `fastapi_websocket.max_memory`: memory for all clients together, for what waits for one alone and messages that are not
+ *   complete. Beyond it those that hold most are disconnected (1013). Default 256 MiB.
+ * - `fastapi_websocket.max_messages_per_sec`, `fastapi_websocket.max_bytes_per_sec`: what a client may send in a second, fragments
+ *   and pings among the messages. It is read from more slowly beyond that. Default 0: no limit.
  */
 
 namespace FASTAPI\WebSocket;

@@ -38,6 +38,12 @@ pub(crate) struct Globals {
     pub(crate) max_message_bytes: Cell<usize>,
     /// `fastapi_websocket.max_outbox_bytes`
     pub(crate) max_outbox_bytes: Cell<usize>,
+    /// `fastapi_websocket.max_memory`
+    pub(crate) max_memory: Cell<usize>,
+    /// `fastapi_websocket.max_messages_per_sec`
+    pub(crate) max_messages_per_sec: Cell<u32>,
+    /// `fastapi_websocket.max_bytes_per_sec`
+    pub(crate) max_bytes_per_sec: Cell<u32>,
     /// `fastapi_websocket.max_connections`
     pub(crate) max_connections: Cell<usize>,
     last_error: Cell<Option<String>>,

@@ -23,18 +23,24 @@ const FSYNC: &str = "fastapi_websocket.fsync";
 const CLIENT_RELAY: &str = "fastapi_websocket.client_relay";
 const SLEEP_HOOK: &str = "fastapi_websocket.sleep_hook";
 const MAX_MESSAGE_BYTES: &str = "fastapi_websocket.max_message_bytes";
+const MAX_BYTES_PER_SEC: &str = "fastapi_websocket.max_bytes_per_sec";
+const MAX_MEMORY: &str = "fastapi_websocket.max_memory";
+const MAX_MESSAGES_PER_SEC: &str = "fastapi_websocket.max_messages_per_sec";
 const MAX_OUTBOX_BYTES: &str = "fastapi_websocket.max_outbox_bytes";
 const MAX_CONNECTIONS: &str = "fastapi_websocket.max_connections";
 
 const SUCCESS: c_int = 0;
 const FAILURE: c_int = -1;
 
-static ENTRIES: IniEntryDefs<8> = IniEntryDefs::new([
+static ENTRIES: IniEntryDefs<11> = IniEntryDefs::new([
     entry(c"fastapi_websocket.client_relay", c"1", change_client_relay),
     entry(c"fastapi_websocket.fsync", c"none", change_fsync),
+    entry(c"fastapi_websocket.max_bytes_per_sec", c"0", change_max_bytes_per_sec),
     entry(c"fastapi_websocket.max_connections", c"65536", change_max_connections),
     entry(c"fastapi_websocket.max_event_bytes", c"1048576", change_max_event_bytes),
+    entry(c"fastapi_websocket.max_memory", c"268435456", change_max_memory),
     entry(c"fastapi_websocket.max_message_bytes", c"1048576", change_max_message_bytes),
+    entry(c"fastapi_websocket.max_messages_per_sec", c"0", change_max_messages_per_sec),
     entry(c"fastapi_websocket.max_outbox_bytes", c"16777216", change_max_outbox_bytes),
     entry(c"fastapi_websocket.sleep_hook", c"1", change_sleep_hook),
     IniEntryDef::end(),
@@ -94,12 +100,16 @@ macro_rules! on_change {
 }
 
 const A_SIZE: &str = "a size above 0 such as 65536, 512K or 2M";
+const A_RATE: &str = "a number such as 100, 512K or 2M, or 0 for no limit";
 
 on_change!(change_fsync, FSYNC, "none, data or full", parse_durability, durability);
 on_change!(change_max_event_bytes, MAX_EVENT_BYTES, A_SIZE, parse_size, max_event_bytes);
 on_change!(change_max_message_bytes, MAX_MESSAGE_BYTES, A_SIZE, parse_size, max_message_bytes);
 on_change!(change_max_outbox_bytes, MAX_OUTBOX_BYTES, A_SIZE, parse_size, max_outbox_bytes);
 on_change!(change_max_connections, MAX_CONNECTIONS, "a number above 0", parse_size, max_connections);
+on_change!(change_max_memory, MAX_MEMORY, A_SIZE, parse_size, max_memory);
+on_change!(change_max_bytes_per_sec, MAX_BYTES_PER_SEC, A_RATE, parse_rate, max_bytes_per_sec);
+on_change!(change_max_messages_per_sec, MAX_MESSAGES_PER_SEC, A_RATE, parse_rate, max_messages_per_sec);
 on_change!(change_client_relay, CLIENT_RELAY, "on or off", parse_switch, client_relay);
 on_change!(change_sleep_hook, SLEEP_HOOK, "on or off", parse_switch, sleep_hook);
 
@@ -136,6 +146,11 @@ fn parse_switch(value: &str) -> Option<bool> {
         "" | "0" | "off" | "no" | "false" => Some(false),
         _ => None,
     }
+}
+
+/// Parses a number per second in the same notation as a size; 0 is no limit.
+fn parse_rate(value: &str) -> Option<u32> {
+    if value == "0" { Some(0) } else { parse_size(value).and_then(|rate| u32::try_from(rate).ok()) }
 }
 
 /// Parses a size in PHP's notation: bytes in decimal, or with one of the suffixes K, M, G.

@@ -107,6 +107,7 @@ enum StartError {
 
 fn configure(globals: &Globals, host: String, port: u16) -> Result<Config, StartError> {
     let max_event_bytes = globals.max_event_bytes.get();
+    let (max_message_bytes, max_outbox_bytes) = (globals.max_message_bytes.get(), globals.max_outbox_bytes.get());
     let settings = Settings {
         queue: globals.server.borrow().queue.clone(),
         host: Some(host),
@@ -116,8 +117,12 @@ fn configure(globals: &Globals, host: String, port: u16) -> Result<Config, Start
         max_event_bytes: Some(max_event_bytes as u64),
         log_bytes: Some(MIN_LOG_BYTES.max(max_event_bytes.saturating_mul(2))),
         max_connections: Some(globals.max_connections.get()),
-        max_message_bytes: Some(globals.max_message_bytes.get()),
-        max_outbox_bytes: Some(globals.max_outbox_bytes.get()),
+        max_message_bytes: Some(max_message_bytes),
+        max_messages_per_sec: Some(globals.max_messages_per_sec.get()),
+        max_bytes_per_sec: Some(globals.max_bytes_per_sec.get()),
+        max_outbox_bytes: Some(max_outbox_bytes),
+        // Whoever raises what one client may take does not expect that he has to raise this as well.
+        max_memory: Some(globals.max_memory.get().max(max_outbox_bytes).max(max_message_bytes)),
         // PHP's own thread is what is busy.
         hub_threads: Some(1),
         relay_client_events: Some(globals.client_relay.get()),

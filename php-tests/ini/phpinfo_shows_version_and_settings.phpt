@@ -31,9 +31,12 @@ Version => %d.%d.%d%S
 Directive => Local Value => Master Value
 fastapi_websocket.client_relay => 1 => 1
 fastapi_websocket.fsync => none => none
+fastapi_websocket.max_bytes_per_sec => 0 => 0
 fastapi_websocket.max_connections => 65536 => 65536
 fastapi_websocket.max_event_bytes => 1048576 => 1048576
+fastapi_websocket.max_memory => 268435456 => 268435456
 fastapi_websocket.max_message_bytes => 1048576 => 1048576
+fastapi_websocket.max_messages_per_sec => 0 => 0
 fastapi_websocket.max_outbox_bytes => 16777216 => 16777216
 fastapi_websocket.sleep_hook => 1 => 1
 fastapi_websocket
@@ -44,9 +47,12 @@ Version => %d.%d.%d%S
 Directive => Local Value => Master Value
 fastapi_websocket.client_relay => 1 => 1
 fastapi_websocket.fsync => data => none
+fastapi_websocket.max_bytes_per_sec => 0 => 0
 fastapi_websocket.max_connections => 65536 => 65536
 fastapi_websocket.max_event_bytes => 1048576 => 1048576
+fastapi_websocket.max_memory => 268435456 => 268435456
 fastapi_websocket.max_message_bytes => 1048576 => 1048576
+fastapi_websocket.max_messages_per_sec => 0 => 0
 fastapi_websocket.max_outbox_bytes => 16777216 => 16777216
 fastapi_websocket.sleep_hook => 1 => 1
 bool(true)

@@ -66,6 +66,8 @@ pub(crate) struct FanOut<A> {
     /// Bytes that sessions hold for themselves, and how many there may be.
     held_bytes: usize,
     max_memory: usize,
+    /// The most that they held since memory was given back.
+    most_held_bytes: usize,
     generation: u32,
     stopping: Option<Stopping>,
     clock: Clock,
@@ -106,6 +108,7 @@ impl<A: Application> FanOut<A> {
             marks: VecDeque::new(),
             closing_sessions: 0,
             held_bytes: 0,
+            most_held_bytes: 0,
             max_memory: limits.max_memory / threads,
             generation: 0,
             stopping: None,
@@ -361,6 +364,10 @@ impl<A: Application> FanOut<A> {
             self.closing_sessions -= 1;
         } else {
             self.application.closed(session.id);
+        }
+        if self.sessions.is_empty() {
+            // There are no ticks without clients.
+            self.give_back_freed();
         }
     }
 

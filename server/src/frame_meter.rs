@@ -67,10 +67,11 @@ impl FrameMeter {
         self.largest_frame
     }
 
-    /// Bytes that are held for a message that is not complete. The library makes room for a frame when it has its head.
+    /// Bytes that are held for a message that is not complete. The library makes room for a frame when it has its head, and
+    /// doubles the room for a message as it grows.
     pub(crate) fn held_bytes(&self) -> usize {
         let frame = if self.has_head() { self.payload_len } else { 0 };
-        usize::try_from(self.message_bytes.saturating_add(frame)).unwrap_or(usize::MAX)
+        usize::try_from(self.message_bytes.saturating_mul(2).saturating_add(frame)).unwrap_or(usize::MAX)
     }
 
     fn has_head(&self) -> bool {
@@ -170,13 +171,13 @@ mod tests {
         let mut meter = FrameMeter::default();
         pass(&mut meter, &frame(0x01, &[7; 300]), 64).expect("a fragment");
         assert!(meter.is_between_frames() && !meter.is_idle());
-        assert_eq!(meter.held_bytes(), 300);
+        assert_eq!(meter.held_bytes(), 600);
         // A ping between the frames of a message is none of them.
         pass(&mut meter, &frame(0x89, b"hello"), 64).expect("a ping");
-        assert_eq!(meter.held_bytes(), 300);
+        assert_eq!(meter.held_bytes(), 600);
         // Only the head of the next.
         pass(&mut meter, &frame(0x80, &[7; 200])[..10], 64).expect("a part of the last frame");
-        assert_eq!(meter.held_bytes(), 500);
+        assert_eq!(meter.held_bytes(), 800);
         pass(&mut meter, &frame(0x80, &[7; 200])[10..], 64).expect("its rest");
         assert!(meter.is_idle());
         assert_eq!(meter.held_bytes(), 0);

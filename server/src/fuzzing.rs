@@ -73,7 +73,7 @@ pub fn session(script: &[u8]) {
             8 if argument & 1 == 0 => play.session.resume(),
             8 => play.takes_messages = argument & 2 != 0,
             _ if argument & 1 == 0 => play.session.close(play.log.head(), Disconnect::Shutdown, &play.limits),
-            _ => play.session.fall_out(&play.log, Disconnect::Slow, &play.limits),
+            _ => play.session.fall_out(&play.log, Disconnect::Slow),
         }
         if play.turn(argument & 4 != 0).is_break() {
             break;
@@ -127,7 +127,7 @@ impl Play {
         let end = self.log.head() + frame.len() as u64;
         self.log.append(&frame, [end]);
         if self.session.needs().is_some_and(|position| position < self.log.overflow()) {
-            self.session.fall_out(&self.log, Disconnect::Slow, &self.limits);
+            self.session.fall_out(&self.log, Disconnect::Slow);
         }
     }
 

@@ -103,7 +103,7 @@ impl Incoming {
 
     /// Bytes of memory that this client takes because of it.
     pub(crate) fn held_bytes(&self) -> usize {
-        OVERHEAD_BYTES + self.rest.capacity() + self.meter.held_bytes().min(self.max_message_bytes)
+        OVERHEAD_BYTES + self.rest.capacity() + self.meter.held_bytes().min(3 * self.max_message_bytes)
     }
 
     /// Makes our close frame. What the client sends from now on is read for its close frame alone.

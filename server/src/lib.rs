@@ -41,6 +41,7 @@ pub mod server;
 mod session;
 mod shard;
 pub mod signal;
+mod trim;
 mod undone;
 mod watch;
 

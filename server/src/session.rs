@@ -196,28 +196,24 @@ impl Session {
     }
 
     /// Ends a session that the log no longer covers, or that does not read: the frame it stands in is completed, if it
-    /// ever reads again, and the close frame follows.
-    pub(crate) fn fall_out(&mut self, log: &Log, disconnect: Disconnect, limits: &Limits) {
-        let was_closing = self.is_closing();
-        if was_closing && self.outbox.is_last() && self.needs().is_none() {
+    /// ever reads again, and the close frame follows. What it sends from now on is thrown away.
+    pub(crate) fn fall_out(&mut self, log: &Log, disconnect: Disconnect) {
+        if self.is_closing() && self.outbox.is_last() && self.needs().is_none() {
             return; // Nothing but its close frame is left, and part of that may be out.
         }
         // One that is closing and needs nothing of the log may stand where that has forgotten everything.
         let boundary = self.needs().map_or(self.position, |position| log.boundary(position));
         let rest = self.needs().map_or(Vec::new(), |position| log.between(position, boundary).to_vec());
+        self.incoming = None;
         self.outbox.truncate_unwritten();
         self.position = boundary;
         if !rest.is_empty() {
             self.outbox.push_rest(boundary, rest);
         }
-        if was_closing {
-            // The close frame that was dropped is made up for: the client must not take what it has for all.
-            let close = tungstenite::protocol::frame::Frame::close(Some(disconnect.close_frame()));
-            self.finish_at(boundary, message::encode_control(close));
-            self.ending = Ending::Lingering;
-        } else {
-            self.close(boundary, disconnect, limits);
-        }
+        // If one was sent already it was dropped, and is made up for: the client must not take what it has for all.
+        let close = tungstenite::protocol::frame::Frame::close(Some(disconnect.close_frame()));
+        self.finish_at(boundary, message::encode_control(close));
+        self.ending = Ending::Lingering;
     }
 
     /// Writes what this client still has to receive of what comes before a position, until there is nothing or the socket

@@ -25,7 +25,13 @@ impl Application for Echo {
 }
 
 pub(super) fn serve() -> anyhow::Result<()> {
-    let settings = Settings { listen: Some("127.0.0.1:0".to_owned()), ..Settings::default() };
+    // As in `start()`: a client may send as fast as it is answered.
+    let settings = Settings {
+        listen: Some("127.0.0.1:0".to_owned()),
+        max_messages_per_sec: Some(0),
+        max_bytes_per_sec: Some(0),
+        ..Settings::default()
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let server = Server::bind(settings.resolve()?, |hub| Echo(hub.clone()))?;

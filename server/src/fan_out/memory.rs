@@ -8,9 +8,12 @@ use tracing::warn;
 use super::FanOut;
 use crate::application::Application;
 use crate::disconnect::Disconnect;
+use crate::trim::give_back_memory;
 
 /// Bytes that one who has to go may hold until it has left. With more it is cut off without a close frame.
 const LEAVING_BYTES: usize = 64 * 1024;
+/// So much must have become free for it to be worth giving back.
+const WORTH_GIVING_BACK: usize = 16 * 1024 * 1024;
 
 impl<A: Application> FanOut<A> {
     /// Takes the memory of a session into the sum.
@@ -19,6 +22,15 @@ impl<A: Application> FanOut<A> {
             let held = session.held_bytes();
             self.held_bytes = self.held_bytes - session.counted_bytes + held;
             session.counted_bytes = held;
+            self.most_held_bytes = self.most_held_bytes.max(self.held_bytes);
+        }
+    }
+
+    /// Gives memory back to the system when clients hold much less than before.
+    pub(super) fn give_back_freed(&mut self) {
+        if self.most_held_bytes - self.held_bytes >= WORTH_GIVING_BACK.max(self.most_held_bytes / 2) {
+            self.most_held_bytes = self.held_bytes;
+            give_back_memory();
         }
     }
 

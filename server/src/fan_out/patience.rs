@@ -60,6 +60,7 @@ impl<A: Application> FanOut<A> {
             self.close(key, boundary, Disconnect::PingTimeout, now);
         }
         self.touched.extend(pinged);
+        self.give_back_freed();
     }
 
     /// Disconnects a client for whom too much waits, although its socket was offered all of it.
@@ -84,7 +85,7 @@ impl<A: Application> FanOut<A> {
     pub(super) fn disconnect(&mut self, key: usize, reason: Disconnect, now: Instant) {
         let session = &mut self.sessions[key];
         let was_closing = session.is_closing();
-        session.fall_out(&self.log, reason, &self.limits);
+        session.fall_out(&self.log, reason);
         self.closing(key, was_closing, now);
         self.touched.push(key);
     }

@@ -32,7 +32,9 @@ fn messages_of_one_byte_fragments_are_refused_and_hold_up_nobody() {
 
 fn endless_fragments(kind: Kind) {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &ONE_THREAD);
+    // As fast as they can: the budget of a second would hold them back.
+    let flags = [&ONE_THREAD[..], &["--max-messages-per-sec", "0", "--max-bytes-per-sec", "0"]].concat();
+    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
     let mut good = broadcaster.connect();
     let script = Script { comes_back: false, ..kind.script() };
     let mut attackers = Attackers::play(broadcaster.address(), script, 1);
