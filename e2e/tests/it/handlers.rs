@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use rustix::process::{Pid, kill_process, test_kill_process};
 use serde_json::{Value, json};
 
-use crate::harness::{Php, QueueDir, Standby, Talker, eventually, within_deadline};
+use crate::harness::{Php, QueueDir, Signal, Standby, Talker, eventually, within_deadline};
 
 const LOOPS: usize = 200;
 const TIMERS: usize = 100;
@@ -71,8 +72,8 @@ async fn a_child_of_a_handler_that_lives_on_holds_up_neither_clients_nor_a_stand
     let address = server.process().line("it listens", started).await.expect("the server starts");
     let mut clients = [Talker::connect(address, "/").await, Talker::connect(address, "/fork").await];
     assert_eq!(clients[1].heard().await["event"], "forked");
-    let forked = |line: &str| line.strip_prefix("child ")?.parse::<i32>().ok();
-    let child = server.process().line("its child lives", forked).await.expect("the handler forks");
+    let forked = |line: &str| Pid::from_raw(line.strip_prefix("child ")?.parse().ok()?);
+    let child = Orphan(server.process().line("its child lives", forked).await.expect("the handler forks"));
     let standby = Standby::start(&queue).await;
 
     let _stop = Talker::connect(address, "/stop").await;
@@ -80,8 +81,17 @@ async fn a_child_of_a_handler_that_lives_on_holds_up_neither_clients_nor_a_stand
         assert_eq!(client.close_code().await, 1001);
     }
     eventually("the server has ended", || server.process().has_exited().then_some(())).await;
-    assert!(std::path::Path::new(&format!("/proc/{child}")).exists(), "the child lives on");
     standby.takes_over().await;
+    assert!(test_kill_process(child.0).is_ok(), "the child lives on");
+}
+
+/// A process that outlives its parent, but not the test.
+struct Orphan(Pid);
+
+impl Drop for Orphan {
+    fn drop(&mut self) {
+        let _ = kill_process(self.0, Signal::KILL);
+    }
 }
 
 async fn crowd(address: SocketAddr, path: &str, count: usize) -> Vec<Talker> {
