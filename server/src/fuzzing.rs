@@ -1,6 +1,8 @@
 //! Doors for the fuzz targets in `fuzz/`: what a client's bytes reach, without a port and without threads. Only there with
 //! the feature `fuzzing` and in tests, which keep what was found; no part of the server's interface.
 
+mod reading;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::ops::ControlFlow;
@@ -20,6 +22,8 @@ use crate::log::Log;
 use crate::message;
 use crate::session::{Heard, Session, Written};
 use crate::shard::Connection;
+
+pub use reading::reading;
 
 const LOG_BYTES: usize = 64 * 1024;
 const MAX_MESSAGE_BYTES: usize = 4096;

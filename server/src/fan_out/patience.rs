@@ -12,6 +12,9 @@ use crate::session::Session;
 /// A client that takes nothing for so long is not waited for when the log fills up, and no more than `max_outbox_bytes` may
 /// wait for it alone. It stays until the log has outgrown it or `slow_client_timeout` is over.
 pub(super) const PACE_PATIENCE: Duration = Duration::from_millis(500);
+/// How often a client is pinged that the application has paused. Its end may stand behind bytes that nobody reads: a kernel whose
+/// program is gone answers the ping with a reset.
+const PAUSED_PING_INTERVAL: Duration = Duration::from_secs(5);
 /// How many times `max_outbox_bytes` may wait for a client that goes on reading. What PHP sends in one go is in memory long
 /// before any socket can have taken it.
 const BURST: usize = 4;
@@ -45,11 +48,12 @@ impl<A: Application> FanOut<A> {
                 slow.push(key);
             } else if unanswered {
                 silent.push(key);
+            } else if session.is_paused() && now - session.pinged >= PAUSED_PING_INTERVAL {
+                session.ping(&self.log, now);
+                session.give_up_after(self.limits.ping_interval + self.limits.pong_timeout);
+                pinged.push(key);
             } else if now - session.pinged >= self.limits.ping_interval(session.id) {
                 session.ping(&self.log, now);
-                if session.is_paused() {
-                    session.give_up_after(self.limits.ping_interval + self.limits.pong_timeout);
-                }
                 pinged.push(key);
             }
         }

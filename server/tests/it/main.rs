@@ -4,6 +4,7 @@
 
 mod application;
 mod broadcast;
+mod budget;
 mod burst;
 mod handshake;
 mod protocol;

@@ -1,0 +1,80 @@
+//! What a client may send in a second: who sends more is read from more slowly, loses nothing and stays.
+
+use std::time::{Duration, Instant};
+
+use server::config::Settings;
+use server::{Application, Client, ClientMessage, Reception, SessionId};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::util::{TestServer, within};
+
+/// Tells what it receives.
+struct Listening(mpsc::UnboundedSender<String>);
+
+impl Application for Listening {
+    fn opened(&mut self, _client: Client) {}
+
+    fn received(&mut self, _session: SessionId, message: ClientMessage) -> Reception {
+        let ClientMessage::Text(text) = message else { panic!("only texts are sent") };
+        // The test may be over.
+        let _ = self.0.send(text);
+        Reception::Taken
+    }
+
+    fn closed(&mut self, _session: SessionId) {}
+}
+
+/// Sends so many numbered messages at once and returns how long it took until all were received, in their order.
+async fn time_for(settings: Settings, count: usize, message_bytes: usize) -> Duration {
+    let (told, mut tells) = mpsc::unbounded_channel();
+    let server = TestServer::with_application(settings, |_| Listening(told));
+    let (mut speaker, mut listener) = (server.connect().await, server.connect().await);
+    let begin = Instant::now();
+    for number in 0..count {
+        speaker.send(Message::text(format!("{number:0message_bytes$}"))).await;
+    }
+    for number in 0..count {
+        let message = within(tells.recv()).await.expect("the server lives");
+        assert_eq!(message, format!("{number:0message_bytes$}"));
+        // Nobody else waits for that, nor the speaker itself.
+        server.enqueue(number);
+        assert_eq!(listener.payload().await, number.to_string());
+        assert_eq!(speaker.payload().await, number.to_string());
+    }
+    begin.elapsed()
+}
+
+#[tokio::test]
+async fn a_client_that_sends_more_than_its_budget_is_read_from_more_slowly_and_loses_nothing() {
+    let settings = Settings { max_messages_per_sec: Some(20), max_bytes_per_sec: Some(0), ..Settings::default() };
+    // Twenty at once, and twenty in each second after it.
+    let time = time_for(settings, 60, 10).await;
+    assert!(time >= Duration::from_millis(1900), "{time:?}");
+}
+
+#[tokio::test]
+async fn bytes_beyond_the_budget_wait_as_messages_do() {
+    let settings = Settings { max_messages_per_sec: Some(0), max_bytes_per_sec: Some(20_000), ..Settings::default() };
+    // What is read at once may exceed the budget, and is paid back.
+    let time = time_for(settings, 60, 1000).await;
+    assert!(time >= Duration::from_millis(1000), "{time:?}");
+}
+
+#[tokio::test]
+async fn fragments_count_as_messages() {
+    use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+    let (told, mut tells) = mpsc::unbounded_channel();
+    let settings = Settings { max_messages_per_sec: Some(20), ..Settings::default() };
+    let server = TestServer::with_application(settings, |_| Listening(told));
+    let mut speaker = server.connect().await;
+    let begin = Instant::now();
+    for number in 0..60 {
+        let opcode = if number == 0 { Data::Text } else { Data::Continue };
+        speaker.send(Message::Frame(Frame::message(b"a".as_slice(), OpCode::Data(opcode), number == 59))).await;
+    }
+    assert_eq!(within(tells.recv()).await, Some("a".repeat(60)));
+    assert!(begin.elapsed() >= Duration::from_millis(1900), "{:?}", begin.elapsed());
+}
