@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-env-changed=PHP");
     println!("cargo:rerun-if-env-changed=PHP_CONFIG");
     println!("cargo:rerun-if-changed=src/fiber.c");
+    println!("cargo:rerun-if-changed=src/layers.c");
     let php = find_php()?;
     println!("cargo:rerun-if-changed={}", php.display());
     let is_thread_safe = PHPInfo::get(&php)?.thread_safety()?;
@@ -20,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     cc::Build::new()
         .file("src/fiber.c")
+        .file("src/layers.c")
         .includes(php_includes()?)
         .define("THREAD_SAFE", if is_thread_safe { "1" } else { "0" })
         .compile("fiber");

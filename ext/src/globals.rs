@@ -14,6 +14,7 @@ use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use queue::Durability;
 
 use crate::event_loop::EventLoop;
+use crate::layers;
 
 /// The globals of the calling thread.
 pub(crate) static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();
@@ -108,6 +109,7 @@ pub(crate) extern "C" fn reset(_type: i32, _module_number: i32) -> i32 {
         // Nobody is left to be told how it ended.
         let _ = event_loop.finish();
     }
+    layers::reset();
     drop(globals.handlers.take());
     globals.server.take();
     0
