@@ -9,8 +9,8 @@
  * comparisons.
  */
 
-#include "php.h"
-#include "php_output.h"
+#include "layers.h"
+
 #include "SAPI.h"
 #include "zend_exceptions.h"
 #include "zend_extensions.h"
@@ -18,25 +18,6 @@
 #include "zend_observer.h"
 
 #define SCRIPT 0
-
-typedef struct {
-	zend_stack buffers;
-	php_output_handler *active;
-	php_output_handler *running;
-} output_state;
-
-typedef struct error_state {
-	zval error_handler;
-	zval exception_handler;
-	int error_levels;
-	zend_stack error_handlers;
-	zend_stack error_handlers_levels;
-	zend_stack exception_handlers;
-	/* What a function of the engine has set while it runs: errors become exceptions. */
-	zend_error_handling_t handling;
-	zend_class_entry *exception_class;
-	struct error_state *next;
-} error_state;
 
 typedef struct {
 	output_state output;
@@ -67,168 +48,18 @@ ZEND_TLS layers state;
 static int note = -1;
 static size_t (*write_before)(const char *text, size_t length);
 
-static bool has_output(const output_state *output)
-{
-	return output->buffers.top > 0 || output->running;
-}
-
-static void take_output(output_state *into)
-{
-	into->buffers = OG(handlers);
-	into->active = OG(active);
-	into->running = OG(running);
-	zend_stack_init(&OG(handlers), sizeof(php_output_handler *));
-	OG(active) = NULL;
-	OG(running) = NULL;
-}
-
-/* What is in force must be empty. */
-static void put_output(output_state *from)
-{
-	zend_stack_destroy(&OG(handlers));
-	OG(handlers) = from->buffers;
-	OG(active) = from->active;
-	OG(running) = from->running;
-	memset(from, 0, sizeof(*from));
-}
-
-static void swap_output(output_state *with)
-{
-	output_state before = *with;
-	take_output(with);
-	put_output(&before);
-}
-
-static void free_output(output_state *output)
-{
-	php_output_handler **buffer;
-	while ((buffer = zend_stack_top(&output->buffers))) {
-		php_output_handler *freed = *buffer;
-		zend_stack_del_top(&output->buffers);
-		/* Its callback is not called. */
-		php_output_handler_free(&freed);
-	}
-	zend_stack_destroy(&output->buffers);
-	memset(output, 0, sizeof(*output));
-}
-
-static bool is_same_value(const zval *one, const zval *other)
-{
-	return Z_TYPE_INFO_P(one) == Z_TYPE_INFO_P(other) && (Z_ISUNDEF_P(one) || Z_PTR_P(one) == Z_PTR_P(other));
-}
-
-static bool are_same_values(const zend_stack *one, const zend_stack *other)
-{
-	if (one->top != other->top) {
-		return false;
-	}
-	for (int i = 0; i < one->top; i++) {
-		if (!is_same_value((zval *) one->elements + i, (zval *) other->elements + i)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Whether the error handlers in force are those of the script. */
-static bool has_base(void)
-{
-	const error_state *base = &state.base;
-	return is_same_value(&EG(user_error_handler), &base->error_handler)
-		&& is_same_value(&EG(user_exception_handler), &base->exception_handler)
-		&& (Z_ISUNDEF(base->error_handler) || EG(user_error_handler_error_reporting) == base->error_levels)
-		&& EG(error_handling) == base->handling
-		&& EG(exception_class) == base->exception_class
-		&& are_same_values(&EG(user_error_handlers), &base->error_handlers)
-		&& are_same_values(&EG(user_exception_handlers), &base->exception_handlers)
-		&& EG(user_error_handlers_error_reporting).top == base->error_handlers_levels.top
-		&& (base->error_handlers_levels.top == 0
-			|| memcmp(EG(user_error_handlers_error_reporting).elements, base->error_handlers_levels.elements,
-				base->error_handlers_levels.top * sizeof(int)) == 0);
-}
-
-static void take_errors(error_state *into)
-{
-	into->error_handler = EG(user_error_handler);
-	into->exception_handler = EG(user_exception_handler);
-	into->error_levels = EG(user_error_handler_error_reporting);
-	into->error_handlers = EG(user_error_handlers);
-	into->error_handlers_levels = EG(user_error_handlers_error_reporting);
-	into->exception_handlers = EG(user_exception_handlers);
-	into->handling = EG(error_handling);
-	into->exception_class = EG(exception_class);
-}
-
-static void put_errors(const error_state *from)
-{
-	EG(user_error_handler) = from->error_handler;
-	EG(user_exception_handler) = from->exception_handler;
-	EG(user_error_handler_error_reporting) = from->error_levels;
-	EG(user_error_handlers) = from->error_handlers;
-	EG(user_error_handlers_error_reporting) = from->error_handlers_levels;
-	EG(user_exception_handlers) = from->exception_handlers;
-	EG(error_handling) = from->handling;
-	EG(exception_class) = from->exception_class;
-}
-
-static void copy_stack(zend_stack *to, const zend_stack *from, int size, bool has_values)
-{
-	zend_stack_init(to, size);
-	for (int i = 0; i < from->top; i++) {
-		const char *element = (const char *) from->elements + i * size;
-		zend_stack_push(to, element);
-		if (has_values) {
-			Z_TRY_ADDREF_P((zval *) element);
-		}
-	}
-}
-
-static void copy_errors(error_state *to, const error_state *from)
-{
-	*to = *from;
-	to->next = NULL;
-	copy_stack(&to->error_handlers, &from->error_handlers, sizeof(zval), true);
-	copy_stack(&to->error_handlers_levels, &from->error_handlers_levels, sizeof(int), false);
-	copy_stack(&to->exception_handlers, &from->exception_handlers, sizeof(zval), true);
-	Z_TRY_ADDREF(to->error_handler);
-	Z_TRY_ADDREF(to->exception_handler);
-}
-
-static void free_values(zend_stack *values)
-{
-	zval *value;
-	while ((value = zend_stack_top(values))) {
-		zval freed = *value;
-		zend_stack_del_top(values);
-		zval_ptr_dtor(&freed);
-	}
-	zend_stack_destroy(values);
-}
-
-static void free_errors(error_state *errors)
-{
-	zval error_handler = errors->error_handler, exception_handler = errors->exception_handler;
-	ZVAL_UNDEF(&errors->error_handler);
-	ZVAL_UNDEF(&errors->exception_handler);
-	free_values(&errors->error_handlers);
-	free_values(&errors->exception_handlers);
-	zend_stack_destroy(&errors->error_handlers_levels);
-	zval_ptr_dtor(&error_handler);
-	zval_ptr_dtor(&exception_handler);
-}
-
 /* Remembers the script's error handlers, if they are others than before. */
 static void note_base(void)
 {
-	if (has_base()) {
+	if (fastapi_websocket_has_errors_of(&state.base)) {
 		return;
 	}
 	error_state live, *former = pemalloc(sizeof(*former), 1);
-	take_errors(&live);
+	fastapi_websocket_take_errors(&live);
 	*former = state.base;
 	former->next = state.former;
 	state.former = former;
-	copy_errors(&state.base, &live);
+	fastapi_websocket_copy_errors(&state.base, &live);
 }
 
 static layer *find(zend_ulong id)
@@ -256,31 +87,33 @@ static void leave(void)
 	if (state.current == SCRIPT) {
 		note_base();
 		if (OG(handlers).top > 0 || OG(running)) {
-			take_output(&state.script);
+			fastapi_websocket_take_output(&state.script);
 		}
 		return;
 	}
-	bool is_base = has_base();
-	if (is_base && OG(handlers).top == 0 && !OG(running)) {
+	bool is_base = fastapi_websocket_has_errors_of(&state.base), is_empty = OG(handlers).top == 0 && !OG(running);
+	if (is_base && is_empty) {
 		return;
 	}
 	layer *kept = find_or_add(state.current);
 	if (!is_base) {
 		error_state base;
-		copy_errors(&base, &state.base);
-		take_errors(&kept->errors);
+		fastapi_websocket_copy_errors(&base, &state.base);
+		fastapi_websocket_take_errors(&kept->errors);
 		kept->has_errors = true;
-		put_errors(&base);
+		fastapi_websocket_put_errors(&base);
 	}
-	take_output(&kept->output);
+	if (!is_empty) {
+		fastapi_websocket_take_output(&kept->output);
+	}
 }
 
 static void enter(zend_ulong id)
 {
 	state.current = id;
 	if (id == SCRIPT) {
-		if (has_output(&state.script)) {
-			put_output(&state.script);
+		if (fastapi_websocket_has_output(&state.script)) {
+			fastapi_websocket_put_output(&state.script);
 		}
 		/* An error inside of a callback may have turned all output off. */
 		OG(flags) |= PHP_OUTPUT_ACTIVATED;
@@ -290,35 +123,17 @@ static void enter(zend_ulong id)
 	if (!kept) {
 		return;
 	}
-	if (has_output(&kept->output)) {
-		put_output(&kept->output);
+	if (fastapi_websocket_has_output(&kept->output)) {
+		fastapi_websocket_put_output(&kept->output);
 	}
 	if (kept->has_errors) {
 		error_state base;
-		take_errors(&base);
-		put_errors(&kept->errors);
+		fastapi_websocket_take_errors(&base);
+		fastapi_websocket_put_errors(&kept->errors);
 		kept->has_errors = false;
 		/* The base has references of its own, so nothing is released for good. */
-		free_errors(&base);
+		fastapi_websocket_free_errors(&base);
 	}
-}
-
-static int pass_on(void **opaque, php_output_context *context)
-{
-	(void) opaque;
-	context->out = context->in;
-	memset(&context->in, 0, sizeof(context->in));
-	return SUCCESS;
-}
-
-/* A fatal error has ended the callback of a buffer. What is in the buffer, which is also the error's text, shall be sent
- * without another call of it: the engine itself would give up all output. */
-static void give_up_callback(php_output_handler *buffer)
-{
-	/* Nothing is released: PHP code must not run now, and the memory is that of the request. */
-	buffer->flags &= ~PHP_OUTPUT_HANDLER_USER;
-	buffer->dtor = NULL;
-	buffer->func.internal = pass_on;
 }
 
 /* The script's buffers have what they shall have, or a fatal error has ended that. */
@@ -328,31 +143,21 @@ static void stop_passing(bool has_failed)
 		return;
 	}
 	if (has_failed && OG(running)) {
-		give_up_callback(OG(running));
+		fastapi_websocket_give_up_callback(OG(running));
 		OG(running) = NULL;
 	}
 	state.is_passing = false;
-	swap_output(&state.script);
+	fastapi_websocket_swap_output(&state.script);
 }
 
-/* Puts what a layer has of buffers on top of those of the script, which is in force: the end of the script sends them. */
+/* Leaves the buffers of a layer to the script, which is in force: its end sends them. */
 static void merge(zend_ulong id)
 {
 	layer *kept = find(id);
 	if (!kept) {
 		return;
 	}
-	for (int i = 0; i < kept->output.buffers.top; i++) {
-		php_output_handler *buffer = ((php_output_handler **) kept->output.buffers.elements)[i];
-		zend_stack_push(&OG(handlers), &buffer);
-		buffer->level = OG(handlers).top - 1;
-		OG(active) = buffer;
-	}
-	if (kept->output.running) {
-		give_up_callback(kept->output.running);
-	}
-	zend_stack_destroy(&kept->output.buffers);
-	memset(&kept->output, 0, sizeof(kept->output));
+	fastapi_websocket_push_output(&kept->output);
 }
 
 static bool is_called_by(zend_fiber_context *callee, zend_fiber_context *caller)
@@ -396,13 +201,13 @@ static void on_switch(zend_fiber_context *from, zend_fiber_context *to)
 /* Takes the place of the SAPI's function: what handlers print outside of their buffers goes into those of the script. */
 static size_t write_output(const char *text, size_t length)
 {
-	if (state.current == SCRIPT || state.is_passing || !has_output(&state.script)) {
+	if (state.current == SCRIPT || state.is_passing || !fastapi_websocket_has_output(&state.script)) {
 		return write_before(text, length);
 	}
 	/* A callback does not run while an exception is pending, and the engine would never call it again. */
 	zend_object *pending = EG(exception);
 	EG(exception) = NULL;
-	swap_output(&state.script);
+	fastapi_websocket_swap_output(&state.script);
 	state.is_passing = true;
 	php_output_write(text, length);
 	stop_passing(false);
@@ -463,9 +268,9 @@ void fastapi_websocket_layer_discard(zend_ulong id)
 		return;
 	}
 	zend_hash_index_del(&state.kept, id);
-	free_output(&kept->output);
+	fastapi_websocket_free_output(&kept->output);
 	if (kept->has_errors) {
-		free_errors(&kept->errors);
+		fastapi_websocket_free_errors(&kept->errors);
 	}
 	pefree(kept, 1);
 }
@@ -476,7 +281,7 @@ void fastapi_websocket_layers_tidy(void)
 	error_state *former;
 	while ((former = state.former)) {
 		state.former = former->next;
-		free_errors(former);
+		fastapi_websocket_free_errors(former);
 		pefree(former, 1);
 	}
 }
@@ -505,6 +310,6 @@ void fastapi_websocket_layers_reset(void)
 	}
 	error_state base = state.base;
 	memset(&state.base, 0, sizeof(state.base));
-	free_errors(&base);
+	fastapi_websocket_free_errors(&base);
 	fastapi_websocket_layers_tidy();
 }
