@@ -184,7 +184,7 @@ extern "C" fn headers(call: &mut ExecuteData, returned: &mut Zval) {
     let client = connection_object::of(call).and_then(|connection| connection.client.as_ref());
     for (name, value) in client.iter().flat_map(|client| &client.headers) {
         let mut text = Zval::new();
-        text.set_zend_string(ZendStr::new(value, false));
+        text.set_zend_string(ZendStr::new(value.as_bytes(), false));
         // It refuses only what no header's name is.
         let _ = table.insert(name.as_str(), text);
     }
@@ -208,7 +208,7 @@ extern "C" fn header(call: &mut ExecuteData, returned: &mut Zval) {
     let exact = headers().find(|(given, _)| given.as_bytes() == name.as_bytes());
     let found = exact.or_else(|| headers().find(|(given, _)| given.as_bytes().eq_ignore_ascii_case(name.as_bytes())));
     if let Some((_, value)) = found {
-        returned.set_zend_string(ZendStr::new(value, false));
+        returned.set_zend_string(ZendStr::new(value.as_bytes(), false));
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tungstenite::handshake::server::{create_response, write_response};
 
-use crate::application::Headers;
+use crate::application::{HeaderText, Headers};
 use crate::hub::Hub;
 use crate::listener::Permit;
 use crate::origin::AllowedOrigins;
@@ -100,12 +100,15 @@ impl Head {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut request = httparse::Request::new(&mut headers);
         let httparse::Status::Complete(length) = request.parse(bytes)? else { return Ok(None) };
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Some(Head {
             method: request.method.unwrap_or_default().to_owned(),
             target: request.path.unwrap_or_default().to_owned(),
             version: if request.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 },
-            headers: request.headers.iter().map(|header| (header.name.to_owned(), text(header.value))).collect(),
+            headers: request
+                .headers
+                .iter()
+                .map(|header| (header.name.to_owned(), HeaderText::new(header.value)))
+                .collect(),
             length,
         }))
     }
@@ -113,7 +116,7 @@ impl Head {
     fn is_upgrade(&self) -> bool {
         let lists_websocket =
             |value: &str| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("websocket"));
-        self.headers.iter().any(|(name, value)| name.eq_ignore_ascii_case("upgrade") && lists_websocket(value))
+        self.headers.iter().any(|(name, value)| name.eq_ignore_ascii_case("upgrade") && lists_websocket(value.as_str()))
     }
 
     fn header(&self, name: &str) -> Option<&str> {

@@ -35,7 +35,7 @@ pub mod signal;
 mod undone;
 mod watch;
 
-pub use application::{Application, Client, ClientMessage, Headers, NoApplication, Reception};
+pub use application::{Application, Client, ClientMessage, HeaderText, Headers, NoApplication, Reception};
 pub use config::Config;
 pub use disconnect::Disconnect;
 pub use hub::{Hub, SessionId};
