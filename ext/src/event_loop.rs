@@ -110,6 +110,10 @@ impl EventLoop {
         &self.shared
     }
 
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Whether clients can come and be spoken to.
     pub(crate) fn is_running(&self) -> bool {
         !self.stop_requested.get() && !self.serving.is_inherited()

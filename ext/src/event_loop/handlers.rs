@@ -58,7 +58,7 @@ impl EventLoop {
             handler.client.close(Disconnect::Overloaded);
             drop(handler.fiber);
         }
-        self.limits.report(self.handlers.borrow().len(), "the system has no memory for the stack of another");
+        self.limits.report_handler(self.handlers.borrow().len(), "the system has no memory for the stack of another");
         exception::settle()
     }
 
