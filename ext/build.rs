@@ -7,11 +7,16 @@ use std::process::Command;
 
 use ext_php_rs_build::{PHPInfo, find_php};
 
+const C_SOURCES: [&str; 4] = ["src/fiber.c", "src/layers.c", "src/layer_output.c", "src/layer_errors.c"];
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rustc-check-cfg=cfg(php_zts)");
     println!("cargo:rerun-if-env-changed=PHP");
     println!("cargo:rerun-if-env-changed=PHP_CONFIG");
-    println!("cargo:rerun-if-changed=src/fiber.c");
+    for source in C_SOURCES {
+        println!("cargo:rerun-if-changed={source}");
+    }
+    println!("cargo:rerun-if-changed=src/layers.h");
     let php = find_php()?;
     println!("cargo:rerun-if-changed={}", php.display());
     let is_thread_safe = PHPInfo::get(&php)?.thread_safety()?;
@@ -19,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo:rustc-cfg=php_zts");
     }
     cc::Build::new()
-        .file("src/fiber.c")
+        .files(C_SOURCES)
         .includes(php_includes()?)
         .define("THREAD_SAFE", if is_thread_safe { "1" } else { "0" })
         .compile("fiber");

@@ -35,6 +35,9 @@ namespace FASTAPI\WebSocket;
  * start() serves clients on threads of its own. Handlers run on PHP's thread, every call in a Fiber: while one waits in read()
  * or sleeps, all others go on. What else takes time in a handler, such as a query of a database, holds up the others.
  * A handler that calls Fiber::suspend() itself is continued soon, with null.
+ *
+ * Each handler has output buffers, error handlers and exception handlers of its own. It begins without buffers and with the
+ * script's error handlers; what it prints outside of its own buffers goes where the script's output goes.
  */
 class WebSocketServer
 {
@@ -156,6 +159,8 @@ class WebSocketServer
      * Returns the clients that are connected, in the order they came. A client's object is the one that its handler got.
      *
      * @return list<WebSocketConnection>
+     *
+     * @throws \Exception If they would exceed memory_limit.
      */
     public function getConnections() {}
 
@@ -221,7 +226,10 @@ class WebSocketConnection
      *
      * Up to 64 messages or 1 MiB wait to be read. The client is not read from while there are more, so that it waits.
      *
-     * @return string|null A text or binary message, see isBinary(); null when the client has left and all it said was read.
+     * A client whose message would exceed memory_limit, or leave too little of it, is closed (1013) with a warning.
+     *
+     * @return string|null A text or binary message, see isBinary(); null when the client has left and all it said was read, or
+     *     when it was closed.
      */
     public function read() {}
 
@@ -256,13 +264,17 @@ class WebSocketConnection
      * Returns the request target as sent, with its query.
      *
      * @return string
+     *
+     * @throws \Exception As getHeaders().
      */
     public function getPath() {}
 
     /**
      * Returns the request's headers: name as sent => value. Of one that was sent twice, the last value.
      *
-     * @return array<string, string>
+     * @return array<string, string> Values are bytes as sent, UTF-8 or not.
+     *
+     * @throws \Exception If they would exceed memory_limit; the client is then closed (1013).
      */
     public function getHeaders() {}
 
@@ -271,7 +283,9 @@ class WebSocketConnection
      *
      * @param string $name In any case.
      *
-     * @return string|null
+     * @return string|null The bytes as sent, UTF-8 or not.
+     *
+     * @throws \Exception As getHeaders().
      */
     public function getHeader($name) {}
 

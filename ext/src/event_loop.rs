@@ -21,6 +21,7 @@ use crate::connection_object;
 use crate::exception::{self, Leaving};
 use crate::fiber::{Context, Fiber, Methods};
 use crate::incidents::{Incident, Shared};
+use crate::layers::{self, Layer};
 use crate::limits::Limits;
 use crate::parking::{ParkId, Parking};
 use crate::serving::Serving;
@@ -64,6 +65,7 @@ pub(crate) struct EventLoop {
 struct Handler {
     fiber: Fiber,
     client: Arc<Client>,
+    layer: Layer,
     /// It waits in `Fiber::suspend()`, called by us.
     is_parked: Cell<bool>,
 }
@@ -108,6 +110,10 @@ impl EventLoop {
         &self.shared
     }
 
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Whether clients can come and be spoken to.
     pub(crate) fn is_running(&self) -> bool {
         !self.stop_requested.get() && !self.serving.is_inherited()
@@ -132,12 +138,13 @@ impl EventLoop {
     pub(crate) fn run(&self) -> Result<(), Leaving> {
         loop {
             self.dispatcher.dispatch();
+            layers::tidy();
             exception::settle()?;
             self.see_to_incidents()?;
             self.parking.fire_timers();
             self.continue_ready()?;
             self.continue_yielded()?;
-            self.look_after_strays();
+            self.look_after_strays()?;
             if self.stop_requested.get() && self.deadline.get().is_none() {
                 self.deadline.set(Some(Instant::now() + HANDLER_GRACE));
                 // Those that wait for a message find that none will come; those that wait for a time shall see it too.
@@ -167,7 +174,7 @@ impl EventLoop {
         self.incidents.take();
         let handlers = std::mem::take(&mut *self.handlers.borrow_mut());
         for (_, handler) in handlers {
-            exception::aside(|| drop(handler.fiber));
+            exception::aside(|| release(handler));
         }
         let objects = self.objects.take();
         exception::aside(|| drop(objects));
@@ -264,5 +271,20 @@ impl EventLoop {
             signals::handle_interrupt(&self.methods);
         }
         exception::settle()
+    }
+}
+
+/// Lets go of a handler when there is no server any more. One that has ended, perhaps with the script, leaves its output to
+/// the script. The output of one that is unwound is unfinished, and nobody's.
+fn release(handler: Handler) {
+    let Handler { fiber, layer, .. } = handler;
+    if fiber.is_terminated() {
+        layer.merge();
+    }
+    // Its code may run again if somebody else holds the Fiber. Its layer is then released with the request.
+    let is_shared = fiber.is_shared();
+    drop(fiber);
+    if !is_shared {
+        layer.discard();
     }
 }

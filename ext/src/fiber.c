@@ -1,4 +1,4 @@
-/* The one thing that fiber.rs needs of the engine's struct of a Fiber, whose layout only PHP's headers know. */
+/* What fiber.rs needs of the engine's struct of a Fiber, whose layout only PHP's headers know. */
 
 #include "php.h"
 #include "zend_fibers.h"
@@ -15,4 +15,11 @@
 void fastapi_websocket_note_frame(zend_fiber *fiber, zend_execute_data *frame)
 {
 	fiber->execute_data = frame;
+}
+
+/* Whether a Fiber has returned, thrown or failed. Its method isTerminated() cannot be called any more when the script has ended
+ * with a fatal error. */
+bool fastapi_websocket_has_ended(zend_fiber *fiber)
+{
+	return fiber->context.status == ZEND_FIBER_STATUS_DEAD;
 }

@@ -76,7 +76,6 @@ pub(crate) struct Methods {
     suspend: *mut zend_function,
     is_started: *mut zend_function,
     is_suspended: *mut zend_function,
-    is_terminated: *mut zend_function,
 }
 
 impl Methods {
@@ -95,7 +94,6 @@ impl Methods {
             suspend: find("suspend"),
             is_started: find("isStarted"),
             is_suspended: find("isSuspended"),
-            is_terminated: find("isTerminated"),
         }
     }
 
@@ -137,6 +135,12 @@ impl Fiber {
         self.raw()
     }
 
+    /// Whether somebody else holds a reference: it goes on to exist without ours.
+    pub(crate) fn is_shared(&self) -> bool {
+        // SAFETY: the object lives while we hold a reference.
+        unsafe { (*self.raw()).gc.refcount > 1 }
+    }
+
     /// A second reference.
     pub(crate) fn share(&self) -> Fiber {
         Fiber { object: self.object.shallow_clone(), methods: self.methods }
@@ -162,7 +166,8 @@ impl Fiber {
     }
 
     pub(crate) fn is_terminated(&self) -> bool {
-        call(self.methods.is_terminated, self.raw(), None).is_true()
+        // SAFETY: the object is a Fiber, and lives while we hold a reference.
+        unsafe { fastapi_websocket_has_ended(self.raw().cast()) }
     }
 
     fn raw(&self) -> *mut zend_object {
@@ -203,6 +208,7 @@ struct Transfer {
 
 unsafe extern "C" {
     fn fastapi_websocket_note_frame(fiber: *mut zend_fiber, frame: *mut zend_execute_data);
+    fn fastapi_websocket_has_ended(fiber: *mut zend_fiber) -> bool;
     static zend_ce_fiber: *mut zend_class_entry;
     fn object_init_ex(value: *mut Zval, class: *mut zend_class_entry) -> std::ffi::c_int;
     fn zend_fiber_switch_context(transfer: *mut Transfer);

@@ -19,6 +19,7 @@ use queue::Durability;
 
 use crate::event_loop::EventLoop;
 use crate::fork::Process;
+use crate::layers;
 
 /// The globals of the calling thread.
 pub(crate) static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();
@@ -156,6 +157,7 @@ pub(crate) extern "C" fn end_request(_type: i32, _module_number: i32) -> i32 {
         // Nobody is left to be told how it ended.
         let _ = event_loop.finish();
     }
+    layers::reset();
     drop(globals.handlers.take());
     globals.server.take();
     0

@@ -26,6 +26,7 @@
 //!     waiting              read() and sleeps leave the running code
 //!     parking              who waits, for a message or a time
 //!     fiber                the Fibers that they wait in, and how to leave and to enter one
+//!     layers               the output buffers and error handlers of each handler
 //!     signals              sleeping, and what the engine does on signals
 //!     limits               how many handlers there can be
 //!     exception            what a handler leaves behind
@@ -51,6 +52,7 @@ mod incidents;
 
 mod event_loop;
 mod fiber;
+mod layers;
 mod limits;
 mod logging;
 mod parking;
@@ -73,6 +75,9 @@ use ext_php_rs::php_module;
 
 use crate::globals::GLOBALS;
 
+/// What PHP says of a module that it loads for good.
+const MODULE_PERSISTENT: i32 = 1;
+
 /// Describes the extension to PHP; called once, when PHP loads the library.
 #[php_module]
 pub fn module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
@@ -86,12 +91,16 @@ pub fn module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .info_function(ini::print_info)
 }
 
-extern "C" fn startup(_type: i32, module_number: i32) -> i32 {
+extern "C" fn startup(kind: i32, module_number: i32) -> i32 {
     startup_guard(|| {
         ini::register(module_number);
         websocket_connection::register()?;
         websocket_server::register()?;
         sleep::install();
+        // A library that `dl()` has loaded is unloaded again, and the engine would go on to call it.
+        if kind == MODULE_PERSISTENT && zend::is_command_line() {
+            layers::install();
+        }
         Ok(())
     })
 }

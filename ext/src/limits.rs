@@ -1,5 +1,5 @@
-//! How many handlers the system and `memory_limit` can hold. A client too many is sent away; without this the script would
-//! end with a fatal error.
+//! What the system and `memory_limit` can hold of handlers and of what clients send. A client too many, or one with too much,
+//! is sent away; without this the script would end with a fatal error, for all clients.
 
 use std::cell::Cell;
 use std::fs;
@@ -14,15 +14,31 @@ use crate::zend;
 const MAPPINGS_PER_HANDLER: usize = 2;
 /// Mappings for everything else that a script may still want.
 const MAPPINGS_BESIDE_HANDLERS: usize = 2048;
-/// Memory that must be left below `memory_limit` to start a handler: what the running ones still want.
-const MEMORY_MARGIN: usize = 4 * 1024 * 1024;
-/// How often a refusal is reported at most.
+/// What PHP allocates to start a handler.
+const HANDLER_BYTES: usize = 32 * 1024;
+/// Memory that must be left below `memory_limit` when a handler is started: what the running ones still want.
+const HANDLER_RESERVE: usize = 4 * 1024 * 1024;
+/// The same when a client's message becomes a value of PHP. More for a larger one, of which the handler may make a copy or two;
+/// less for a small one, so that those who send little are served as long as possible.
+const MESSAGE_RESERVE: usize = 1024 * 1024;
+/// So many times the message's own size, as long as it is small.
+const SMALL_MESSAGE_RESERVE_FACTOR: usize = 48;
+/// What a handler asks for that its client has sent (path and headers) may use this much of the reserves.
+const REQUEST_RESERVE: usize = 512 * 1024;
+/// What PHP allocates for the object of a connection and its place in an array.
+const OBJECT_BYTES: usize = 256;
+/// How often a refusal of one kind is reported at most.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) struct Limits {
     handlers: usize,
-    reported: Cell<Option<Instant>>,
+    handlers_reported: Reported,
+    values_reported: Reported,
 }
+
+/// When something was reported last.
+#[derive(Default)]
+struct Reported(Cell<Option<Instant>>);
 
 impl Limits {
     /// Asks the system.
@@ -30,28 +46,62 @@ impl Limits {
         let max = fs::read_to_string("/proc/sys/vm/max_map_count").ok().and_then(|text| text.trim().parse().ok());
         let used = fs::read_to_string("/proc/self/maps").map(|text| text.lines().count()).unwrap_or(0);
         let free = max.map_or(usize::MAX, |max: usize| max.saturating_sub(used + MAPPINGS_BESIDE_HANDLERS));
-        Limits { handlers: free / MAPPINGS_PER_HANDLER, reported: Cell::new(None) }
+        Limits {
+            handlers: free / MAPPINGS_PER_HANDLER,
+            handlers_reported: Reported::default(),
+            values_reported: Reported::default(),
+        }
     }
 
     /// Whether another handler can start while so many run. Reports it if not, which may leave an exception.
     pub(crate) fn allow(&self, running: usize) -> bool {
         let reason = if running >= self.handlers {
             "more would exceed vm.max_map_count"
-        } else if zend::memory_left() < MEMORY_MARGIN {
+        } else if !zend::has_room(HANDLER_BYTES, HANDLER_RESERVE) {
             "more would exceed memory_limit"
         } else {
             return true;
         };
-        self.report(running, reason);
+        self.report_handler(running, reason);
         false
     }
 
-    /// Reports a refusal, if none was reported lately.
-    pub(crate) fn report(&self, running: usize, reason: &str) {
-        if self.reported.get().is_none_or(|reported| reported.elapsed() >= REPORT_INTERVAL) {
-            self.reported.set(Some(Instant::now()));
-            let text = format!("new connections are refused: {running} handlers are running, {reason}");
-            php_error(&ErrorType::Warning, &text);
+    /// Reports that a handler is refused, if none was reported lately.
+    pub(crate) fn report_handler(&self, running: usize, reason: &str) {
+        self.handlers_reported
+            .warn(|| format!("new connections are refused: {running} handlers are running, {reason}"));
+    }
+
+    /// Reports that a client was closed because of what it has sent, if none was reported lately.
+    pub(crate) fn report_value(&self, what: &str, bytes: usize) {
+        self.values_reported.warn(|| {
+            format!("a client was closed: {what} of {bytes} bytes would exceed memory_limit or leave too little of it")
+        });
+    }
+}
+
+/// Whether a message of a client can become a value of PHP now.
+pub(crate) fn allow_message(bytes: usize) -> bool {
+    let small = bytes.saturating_mul(SMALL_MESSAGE_RESERVE_FACTOR);
+    let large = bytes.saturating_mul(2).saturating_add(HANDLER_RESERVE - MESSAGE_RESERVE);
+    zend::has_room(bytes, MESSAGE_RESERVE.saturating_add(small.min(large)))
+}
+
+/// Whether so much of a client's request can become values of PHP now.
+pub(crate) fn allow_request(bytes: usize) -> bool {
+    zend::has_room(bytes, REQUEST_RESERVE)
+}
+
+/// Whether an array of so many connections can be made now.
+pub(crate) fn allow_connections(count: usize) -> bool {
+    zend::has_room(count.saturating_mul(OBJECT_BYTES), REQUEST_RESERVE)
+}
+
+impl Reported {
+    fn warn(&self, text: impl FnOnce() -> String) {
+        if self.0.get().is_none_or(|reported| reported.elapsed() >= REPORT_INTERVAL) {
+            self.0.set(Some(Instant::now()));
+            php_error(&ErrorType::Warning, &text());
         }
     }
 }

@@ -13,6 +13,7 @@ use server::message;
 use crate::exception::{self, guard};
 use crate::globals::GLOBALS;
 use crate::json::{self, Refusal};
+use crate::limits;
 use crate::queue_path;
 use crate::websocket_server::WebSocketServer;
 use crate::zend;
@@ -182,16 +183,23 @@ pub(crate) extern "C" fn get_connection_count(_call: &mut ExecuteData, returned:
 
 /// `getConnections()`: in the order they came.
 pub(crate) extern "C" fn get_connections(_call: &mut ExecuteData, returned: &mut Zval) {
-    let mut connections = ZendHashTable::new();
+    returned.set_null();
     guard(|| {
+        let clients = GLOBALS.get().event_loop().map(|event_loop| event_loop.clients()).unwrap_or_default();
+        if !limits::allow_connections(clients.len()) {
+            // Some of them would be taken for all.
+            exception::throw(&format!("an array of {} connections would exceed memory_limit", clients.len()));
+            return;
+        }
+        let mut connections = ZendHashTable::new();
         if let Some(event_loop) = GLOBALS.get().event_loop() {
-            for client in event_loop.clients() {
+            for client in &clients {
                 // An array that fits in memory takes every value.
-                let _ = connections.push(event_loop.object(&client));
+                let _ = connections.push(event_loop.object(client));
             }
         }
+        returned.set_hashtable(connections);
     });
-    returned.set_hashtable(connections);
 }
 
 fn return_this(call: &mut ExecuteData, returned: &mut Zval) {

@@ -1,5 +1,7 @@
 //! The class `FASTAPI\WebSocket\WebSocketConnection` as PHP sees it: one client, in a handler or out of `getConnections()`.
 
+use std::sync::Arc;
+
 use ext_php_rs::args::Arg;
 use ext_php_rs::builders::{ClassBuilder, FunctionBuilder};
 use ext_php_rs::class::RegisteredClass;
@@ -10,11 +12,15 @@ use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 use ext_php_rs::zend::{ClassEntry, ExecuteData, ce};
 use server::{ClientMessage, Disconnect, message};
 
-use crate::client::Next;
+use crate::client::{Client, Next};
 use crate::connection_object::{self, Connection, VOUCHERS};
 use crate::exception::{self, guard};
 use crate::globals::GLOBALS;
+use crate::limits;
 use crate::zend;
+
+/// What PHP allocates for an element of an array and its two strings, beside their bytes.
+const HEADER_BYTES: usize = 128;
 
 /// `FASTAPI\WebSocket\WebSocketConnection`. What an object of it holds is a [`Connection`].
 #[php_class]
@@ -76,16 +82,19 @@ extern "C" fn read(call: &mut ExecuteData, returned: &mut Zval) {
             Some(event_loop) => event_loop.next_message(&client),
             None => client.next(None),
         };
-        match next {
-            Next::Message(ClientMessage::Text(text)) => {
-                connection.is_binary.set(false);
-                returned.set_zend_string(ZendStr::new(text, false));
-            }
-            Next::Message(ClientMessage::Binary(bytes)) => {
-                connection.is_binary.set(true);
-                returned.set_zend_string(ZendStr::new(bytes, false));
-            }
-            Next::End | Next::Wait => connection.is_binary.set(false),
+        connection.is_binary.set(false);
+        let (bytes, is_binary) = match &next {
+            Next::Message(ClientMessage::Text(text)) => (text.as_bytes(), false),
+            Next::Message(ClientMessage::Binary(bytes)) => (bytes.as_slice(), true),
+            Next::End | Next::Wait => return,
+        };
+        if limits::allow_message(bytes.len()) {
+            connection.is_binary.set(is_binary);
+            returned.set_zend_string(ZendStr::new(bytes, false));
+        } else {
+            let length = bytes.len();
+            drop(next);
+            send_away(&client, "a message", length);
         }
     });
 }
@@ -172,19 +181,54 @@ extern "C" fn is_connected(call: &mut ExecuteData, returned: &mut Zval) {
     returned.set_bool(connection_object::of(call).is_some_and(answer));
 }
 
+/// Closes a client for whose bytes PHP has no memory, and reports it. The script and the other clients go on.
+fn send_away(client: &Arc<Client>, what: &str, bytes: usize) {
+    let readers = client.close(Disconnect::Overloaded);
+    if let Some(event_loop) = GLOBALS.get().event_loop() {
+        event_loop.forget(client, readers);
+        event_loop.limits().report_value(what, bytes);
+    }
+}
+
+/// Whether so much of a client's request can become values of PHP. Otherwise the client is closed, and an exception is
+/// pending: a value that is not the client's would be worse.
+fn allow_request(client: &Arc<Client>, what: &str, bytes: usize) -> bool {
+    if limits::allow_request(bytes) {
+        return true;
+    }
+    guard(|| {
+        send_away(client, what, bytes);
+        if !exception::is_pending() {
+            exception::throw(&format!("{what} of {bytes} bytes would exceed memory_limit"));
+        }
+    });
+    false
+}
+
 /// `getPath()`: the request target as sent.
 extern "C" fn path(call: &mut ExecuteData, returned: &mut Zval) {
     let client = connection_object::of(call).and_then(|connection| connection.client.as_ref());
-    returned.set_zend_string(ZendStr::new(client.map_or("/", |client| &client.path), false));
+    let path = client.map_or("/", |client| &client.path);
+    if client.is_none_or(|client| allow_request(client, "the path", path.len())) {
+        returned.set_zend_string(ZendStr::new(path, false));
+    }
 }
 
 /// `getHeaders()`: name => value; of a header that was sent twice, the last.
 extern "C" fn headers(call: &mut ExecuteData, returned: &mut Zval) {
-    let mut table = ZendHashTable::new();
+    returned.set_null();
     let client = connection_object::of(call).and_then(|connection| connection.client.as_ref());
+    let bytes = |client: &Arc<Client>| {
+        let lengths = client.headers.iter().map(|(name, value)| name.len() + value.as_bytes().len() + HEADER_BYTES);
+        lengths.sum::<usize>()
+    };
+    if !client.is_none_or(|client| allow_request(client, "the headers", bytes(client))) {
+        return;
+    }
+    let mut table = ZendHashTable::new();
     for (name, value) in client.iter().flat_map(|client| &client.headers) {
         let mut text = Zval::new();
-        text.set_zend_string(ZendStr::new(value, false));
+        text.set_zend_string(ZendStr::new(value.as_bytes(), false));
         // It refuses only what no header's name is.
         let _ = table.insert(name.as_str(), text);
     }
@@ -207,7 +251,9 @@ extern "C" fn header(call: &mut ExecuteData, returned: &mut Zval) {
     let headers = || client.headers.iter().rev();
     let exact = headers().find(|(given, _)| given.as_bytes() == name.as_bytes());
     let found = exact.or_else(|| headers().find(|(given, _)| given.as_bytes().eq_ignore_ascii_case(name.as_bytes())));
-    if let Some((_, value)) = found {
+    if let Some(value) = found.map(|(_, value)| value.as_bytes())
+        && allow_request(client, "a header", value.len())
+    {
         returned.set_zend_string(ZendStr::new(value, false));
     }
 }

@@ -5,13 +5,14 @@
 //! past the Rust frames below. Callers hold nothing then that needs a destructor but the engine's own memory.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
 
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::ffi::{
-    IS_UNDEF, ext_php_rs_process_globals, ext_php_rs_sapi_module, php_output_write, zend_class_entry, zend_function,
-    zend_long, zend_read_static_property, zend_string, zend_update_static_property, zend_wrong_parameters_count_error,
+    _efree, _emalloc, IS_UNDEF, ext_php_rs_process_globals, ext_php_rs_sapi_module, php_output_write, zend_class_entry,
+    zend_function, zend_long, zend_read_static_property, zend_string, zend_update_static_property,
+    zend_wrong_parameters_count_error,
 };
 use ext_php_rs::flags::DataType;
 use ext_php_rs::types::{ZendObject, ZendStr, Zval};
@@ -20,6 +21,11 @@ use ext_php_rs::zend::{ClassEntry, ExecuteData, ExecutorGlobals};
 /// Longest path that PHP's path functions take, in bytes; they warn about longer ones.
 pub(crate) const MAX_PATH_BYTES: usize = MAXPATHLEN - 1;
 const MAXPATHLEN: usize = 4096;
+
+/// PHP's allocator takes memory in chunks of this size; what is almost as large or larger is a chunk of its own.
+const MEMORY_CHUNK: usize = 2 * 1024 * 1024;
+/// What is looked for inside of chunks that have room.
+const MAX_PROBE_BYTES: usize = 64 * 1024;
 
 /// Why PHP's encoder gave no text.
 pub(crate) enum EncodeError {
@@ -148,13 +154,43 @@ pub(crate) fn print(text: &str) {
     unsafe { php_output_write(text.as_ptr().cast(), text.len()) };
 }
 
-/// Bytes that the script may still allocate.
-pub(crate) fn memory_left() -> usize {
+/// Whether PHP can allocate so many bytes in one piece without exceeding `memory_limit`, and leaves `reserve` for others. Must
+/// be followed by that allocation at once.
+pub(crate) fn has_room(bytes: usize, reserve: usize) -> bool {
     // SAFETY: reads globals of this thread.
-    unsafe {
-        let limit = (*ext_php_rs_process_globals()).memory_limit;
-        usize::try_from(limit).map_or(usize::MAX, |limit| limit.saturating_sub(zend_memory_usage(false)))
+    let limit = unsafe { (*ext_php_rs_process_globals()).memory_limit };
+    let Ok(limit) = usize::try_from(limit) else { return true };
+    // The limit counts chunks, used or not.
+    let free = || limit.saturating_sub(memory_usage(true));
+    let wanted = bytes.saturating_add(reserve).saturating_add(MEMORY_CHUNK);
+    if free() >= wanted {
+        return true;
     }
+    if limit.saturating_sub(memory_usage(false)) < bytes.saturating_add(reserve) {
+        return false;
+    }
+    if bytes > MAX_PROBE_BYTES {
+        // What is free inside of chunks is in pieces that need not be large enough: for this, or for what is done with it.
+        // SAFETY: the heap of this thread.
+        unsafe { zend_mm_gc(zend_mm_get_heap()) };
+        return free() >= wanted;
+    }
+    // Small pieces are found inside of chunks, almost always. A try with a higher limit tells.
+    // SAFETY: sets the limit back to what it was; the piece is released before that.
+    unsafe {
+        zend_set_memory_limit(limit + 2 * MEMORY_CHUNK);
+        let probe = _emalloc(bytes);
+        let fits = memory_usage(true) <= limit;
+        _efree(probe);
+        zend_set_memory_limit(limit);
+        fits
+    }
+}
+
+/// Bytes that the script has allocated, or those of the chunks that they are in.
+fn memory_usage(chunks: bool) -> usize {
+    // SAFETY: reads what belongs to this thread.
+    unsafe { zend_memory_usage(chunks) }
 }
 
 /// Names a value's type as `get_debug_type()` does.
@@ -204,6 +240,9 @@ unsafe extern "C" {
         value: *mut Zval,
     );
     fn zend_memory_usage(real: bool) -> usize;
+    fn zend_set_memory_limit(limit: usize) -> c_int;
+    fn zend_mm_get_heap() -> *mut c_void;
+    fn zend_mm_gc(heap: *mut c_void) -> usize;
     fn php_check_open_basedir_ex(path: *const c_char, warn: c_int) -> c_int;
 }
 

@@ -6,7 +6,7 @@
 require __DIR__ . '/client.php';
 
 [, $address, $count] = $argv;
-$targets = ['/echo', '/brief', '/throw', '/timer', '/suspend', '/nested', '/generator', '/none'];
+$targets = ['/echo', '/brief', '/throw', '/timer', '/suspend', '/nested', '/generator', '/none', '/page'];
 $clients = [];
 for ($i = 0; $i < $count; $i++) {
     $target = $targets[$i % count($targets)];

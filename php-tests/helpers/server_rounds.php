@@ -54,6 +54,20 @@ $server->on('/generator', function ($connection) {
         $connection->send($message);
     }
 });
+// Buffers and error handlers of its own, left open when it ends or is unwound.
+$server->on('/page', function ($connection) use ($answer) {
+    set_error_handler(fn ($level, $message) => print "own: $message\n");
+    set_error_handler(fn ($level, $message) => print "nested: $message\n");
+    set_exception_handler(fn ($exception) => print "own\n");
+    ob_start();
+    ob_start(fn ($text) => strrev($text));
+    $answer($connection);
+    trigger_error('page');
+    restore_error_handler();
+    if (random_int(0, 1)) {
+        throw new DomainException('in a page');
+    }
+});
 $server->on('/all', function ($connection) use ($server) {
     foreach ($server->getConnections() as $other) {
         $other->send('to all');
@@ -64,6 +78,8 @@ $server->on('/all', function ($connection) use ($server) {
 $server->on('/stop', function () use ($server) {
     $server->stop();
 });
+set_error_handler(fn ($level, $message) => print "script: $message\n");
+ob_start(fn ($text) => $text, 1);
 set_exception_handler(function ($exception) { echo get_class($exception), "\n"; });
 $server->port(0);
 for ($round = 0; $round < $rounds; $round++) {

@@ -40,7 +40,35 @@ pub struct Client {
 }
 
 /// Names and values of a request's headers, as sent.
-pub type Headers = Vec<(String, String)>;
+pub type Headers = Vec<(String, HeaderText)>;
+
+/// The value of a header, which is text by custom and bytes by right (RFC 9110, section 5.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderText {
+    text: String,
+    /// What was sent, where that is not UTF-8.
+    bytes: Option<Vec<u8>>,
+}
+
+impl HeaderText {
+    /// A value as sent.
+    pub fn new(bytes: &[u8]) -> HeaderText {
+        match str::from_utf8(bytes) {
+            Ok(text) => HeaderText { text: text.to_owned(), bytes: None },
+            Err(_) => HeaderText { text: String::from_utf8_lossy(bytes).into_owned(), bytes: Some(bytes.to_owned()) },
+        }
+    }
+
+    /// The text, with a replacement for what is not UTF-8.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The bytes as sent.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.as_deref().unwrap_or(self.text.as_bytes())
+    }
+}
 
 /// A complete message of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version, head
 use thiserror::Error;
 use tungstenite::handshake::server::create_response;
 
-use crate::application::Headers;
+use crate::application::{HeaderText, Headers};
 use crate::origin::host_of;
 
 /// Largest head of a request, in bytes: what nginx accepts by default, and room for a few cookies.
@@ -65,12 +65,15 @@ impl Head {
         if length > MAX_HEAD_BYTES {
             return Err(HeadError::TooLarge);
         }
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let head = Head {
             method: request.method.unwrap_or_default().to_owned(),
             target: request.path.unwrap_or_default().to_owned(),
             version: if request.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 },
-            headers: request.headers.iter().map(|header| (header.name.to_owned(), text(header.value))).collect(),
+            headers: request
+                .headers
+                .iter()
+                .map(|header| (header.name.to_owned(), HeaderText::new(header.value)))
+                .collect(),
             length,
         };
         head.check()?;

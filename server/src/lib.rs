@@ -46,7 +46,7 @@ mod undone;
 mod watch;
 
 pub use allowance::Rates;
-pub use application::{Application, Client, ClientMessage, Headers, NoApplication, Reception};
+pub use application::{Application, Client, ClientMessage, HeaderText, Headers, NoApplication, Reception};
 pub use config::Config;
 pub use disconnect::Disconnect;
 pub use hub::{Hub, SessionId};

@@ -10,6 +10,7 @@ use crate::client::Client;
 use crate::exception::{self, Leaving};
 use crate::globals::GLOBALS;
 use crate::incidents::without_query;
+use crate::layers::Layer;
 
 impl EventLoop {
     pub(super) fn start_handler(&self, client: Arc<Client>) -> Result<(), Leaving> {
@@ -30,7 +31,9 @@ impl EventLoop {
             return exception::settle();
         };
         let running = fiber.share();
-        let handler = self.handlers.borrow_mut().insert(Handler { fiber, client, is_parked: Cell::new(false) });
+        let layer = Layer::begin(&fiber);
+        let handler = Handler { fiber, client, layer, is_parked: Cell::new(false) };
+        let handler = self.handlers.borrow_mut().insert(handler);
         self.current.set(handler);
         running.start(&object);
         drop((object, callable));
@@ -55,13 +58,14 @@ impl EventLoop {
             handler.client.close(Disconnect::Overloaded);
             drop(handler.fiber);
         }
-        self.limits.report(self.handlers.borrow().len(), "the system has no memory for the stack of another");
+        self.limits.report_handler(self.handlers.borrow().len(), "the system has no memory for the stack of another");
         exception::settle()
     }
 
     /// Looks at a handler that has run.
     fn after(&self, handler: usize) -> Result<(), Leaving> {
-        exception::settle()?;
+        let layer = self.handlers.borrow().get(handler).map(|handler| handler.layer);
+        layer.map_or_else(exception::settle, Layer::settle)?;
         if self.serving.is_inherited() {
             // A fork that did not end in the handler has no server: `start()` returns in it.
             return Err(Leaving);
@@ -73,8 +77,7 @@ impl EventLoop {
         };
         if fiber.is_terminated() {
             drop(fiber);
-            self.remove(handler);
-            return exception::settle();
+            return self.remove(handler);
         }
         if fiber.is_suspended() {
             self.yielded.borrow_mut().push_back(handler);
@@ -82,12 +85,17 @@ impl EventLoop {
         Ok(())
     }
 
-    fn remove(&self, handler: usize) {
+    /// Lets go of a handler that has ended.
+    fn remove(&self, handler: usize) -> Result<(), Leaving> {
+        let layer = self.handlers.borrow().get(handler).map(|handler| handler.layer);
+        // It stays where it is found meanwhile: PHP code that runs here may not come back.
+        layer.map_or(Ok(()), Layer::end)?;
         let handler = self.handlers.borrow_mut().try_remove(handler);
         if let Some(handler) = handler {
             handler.client.finish_handling(self.relay);
             drop(handler.fiber);
         }
+        exception::settle()
     }
 
     pub(super) fn continue_ready(&self) -> Result<(), Leaving> {
@@ -131,7 +139,7 @@ impl EventLoop {
         Ok(())
     }
 
-    pub(super) fn look_after_strays(&self) {
+    pub(super) fn look_after_strays(&self) -> Result<(), Leaving> {
         let strays = self.strays.take();
         for handler in strays {
             let fiber = self.handlers.borrow().get(handler).map(|handler| handler.fiber.share());
@@ -142,12 +150,13 @@ impl EventLoop {
             }
             if fiber.is_terminated() {
                 drop(fiber);
-                self.remove(handler);
+                self.remove(handler)?;
             } else if fiber.is_suspended() {
                 self.yielded.borrow_mut().push_back(handler);
             } else {
                 self.strays.borrow_mut().push(handler);
             }
         }
+        Ok(())
     }
 }

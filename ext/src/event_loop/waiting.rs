@@ -7,6 +7,7 @@ use super::{EventLoop, Handler, Parked, YIELD_PAUSE};
 use crate::client::{Client, Next};
 use crate::exception;
 use crate::fiber::{self, Context};
+use crate::layers;
 use crate::parking::ParkId;
 use crate::signals;
 
@@ -60,7 +61,10 @@ impl EventLoop {
     }
 
     fn can_park(&self) -> bool {
-        fiber::can_switch() && Context::current() != self.context && !self.serving.is_inherited()
+        fiber::can_switch()
+            && Context::current() != self.context
+            && !layers::are_passing()
+            && !self.serving.is_inherited()
     }
 
     /// Prepares to leave the running code. Must be followed by [`Self::suspend`] or `leave`.

@@ -1,0 +1,133 @@
+//! What each handler has of output buffers, error handlers and exception handlers, apart from the script and from other
+//! handlers. `layers.c` says how; this is the door to it.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use ext_php_rs::ffi::{php_output_end_all, zend_object, zend_ulong};
+use ext_php_rs::zend::{CatchError, bailout, try_catch};
+
+use crate::exception::{self, Leaving};
+use crate::fiber::Fiber;
+
+/// The script's own layer.
+const SCRIPT: zend_ulong = 0;
+
+thread_local! {
+    /// How many layers there were. A number is never used again, since a Fiber bears it as long as it lives.
+    static COUNT: Cell<zend_ulong> = const { Cell::new(0) };
+}
+
+/// The layer of one handler.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layer(zend_ulong);
+
+/// Lets the engine tell of switches. Called once, when PHP loads the library for good.
+pub(crate) fn install() {
+    // SAFETY: nobody else runs while modules are started.
+    unsafe { fastapi_websocket_layers_install() };
+}
+
+/// Whether the running code cannot be left, because others write to the same buffer of the script's.
+pub(crate) fn are_passing() -> bool {
+    // SAFETY: reads what belongs to this thread.
+    unsafe { fastapi_websocket_layers_are_passing() }
+}
+
+/// Releases what could not be released when a Fiber was left. May run PHP code.
+pub(crate) fn tidy() {
+    // SAFETY: PHP code may run here.
+    unsafe { fastapi_websocket_layers_tidy() };
+}
+
+/// Lets go of what a request has left.
+pub(crate) fn reset() {
+    // SAFETY: called while the engine can still release values.
+    unsafe { fastapi_websocket_layers_reset() };
+}
+
+impl Layer {
+    /// A layer for a handler whose Fiber was not started.
+    pub(crate) fn begin(fiber: &Fiber) -> Layer {
+        let id = COUNT.get() + 1;
+        COUNT.set(id);
+        // SAFETY: the object is a Fiber.
+        unsafe { fastapi_websocket_layer_begin(fiber.address().cast_mut(), id) };
+        Layer(id)
+    }
+
+    /// Deals with the exception that the handler left, if it did, as [`exception::settle`] does: with the handler's own
+    /// error handlers, and what is printed goes into its buffers.
+    ///
+    /// # Errors
+    /// When the script is ending.
+    pub(crate) fn settle(self) -> Result<(), Leaving> {
+        if exception::is_pending() { self.within(exception::settle) } else { Ok(()) }
+    }
+
+    /// The handler has ended: buffers that it left open are sent, as at the end of a script.
+    ///
+    /// # Errors
+    /// When the script is ending.
+    pub(crate) fn end(self) -> Result<(), Leaving> {
+        // SAFETY: reads what belongs to this thread.
+        if !unsafe { fastapi_websocket_layer_is_kept(self.0) } {
+            return Ok(());
+        }
+        self.within(|| {
+            // SAFETY: as the engine does when a script has ended. It may call PHP code.
+            unsafe { php_output_end_all() };
+            exception::settle()
+        })?;
+        self.discard();
+        exception::settle()
+    }
+
+    /// Leaves the handler's buffers to the script, whose end sends them.
+    pub(crate) fn merge(self) {
+        // SAFETY: the script's layer is in force.
+        unsafe { fastapi_websocket_layer_merge(self.0) };
+    }
+
+    /// Forgets the handler's buffers and error handlers, without a call of their callbacks.
+    pub(crate) fn discard(self) {
+        // SAFETY: the script's layer is in force, and the handler's code does not run again.
+        unsafe { fastapi_websocket_layer_discard(self.0) };
+    }
+
+    /// Runs something outside of the handler's Fiber with its layer in force. When the script is ending, the handler's
+    /// buffers are left to it.
+    fn within(self, run: impl FnOnce() -> Result<(), Leaving>) -> Result<(), Leaving> {
+        // SAFETY: the script's layer comes into force again, also after a fatal error.
+        unsafe { fastapi_websocket_layer_change(self.0) };
+        let outcome = try_catch(AssertUnwindSafe(run));
+        // SAFETY: as above.
+        unsafe { fastapi_websocket_layer_change(SCRIPT) };
+        match outcome {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(leaving)) => {
+                self.merge();
+                Err(leaving)
+            }
+            Err(CatchError::Bailout) => {
+                self.merge();
+                // SAFETY: goes on with the fatal error where it was caught. No frame here holds anything.
+                unsafe { bailout() }
+            }
+            Err(error) => resume_unwind(Box::new(error.to_string())),
+        }
+    }
+}
+
+unsafe extern "C" {
+    fn fastapi_websocket_layers_install();
+    fn fastapi_websocket_layer_begin(fiber: *mut zend_object, id: zend_ulong);
+    fn fastapi_websocket_layer_change(id: zend_ulong);
+    fn fastapi_websocket_layer_is_kept(id: zend_ulong) -> bool;
+    fn fastapi_websocket_layer_merge(id: zend_ulong);
+    fn fastapi_websocket_layer_discard(id: zend_ulong);
+    fn fastapi_websocket_layers_tidy();
+    fn fastapi_websocket_layers_are_passing() -> bool;
+    fn fastapi_websocket_layers_reset();
+}
