@@ -26,6 +26,7 @@
 //!     waiting              read() and sleeps leave the running code
 //!     parking              who waits, for a message or a time
 //!     fiber                the Fibers that they wait in, and how to leave and to enter one
+//!     stack_size           how large the stacks of Fibers are
 //!     layers               the output buffers and error handlers of each handler
 //!     signals              sleeping, and what the engine does on signals
 //!     limits               how many handlers there can be
@@ -57,6 +58,7 @@ mod logging;
 mod parking;
 mod signals;
 mod sleep;
+mod stack_size;
 
 mod connection_object;
 mod exception;
