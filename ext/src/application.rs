@@ -8,6 +8,7 @@ use server::{Application, ClientMessage, Hub, Reception, SessionId};
 
 use crate::client::Client;
 use crate::incidents::{Incident, Shared};
+use crate::unread::UnreadBytes;
 
 /// After so many incidents PHP's thread is woken although more are to come: it can begin meanwhile.
 const INCIDENTS_PER_RING: usize = 16;
@@ -16,13 +17,16 @@ pub(crate) struct PhpApplication {
     shared: Arc<Shared>,
     hub: Hub,
     clients: HashMap<SessionId, Arc<Client>>,
+    /// What waits for the handlers of all clients.
+    unread_bytes: Arc<UnreadBytes>,
     /// Incidents that were added since PHP's thread was woken.
     unheard: usize,
 }
 
 impl PhpApplication {
-    pub(crate) fn new(shared: Arc<Shared>, hub: &Hub) -> PhpApplication {
-        PhpApplication { shared, hub: hub.clone(), clients: HashMap::new(), unheard: 0 }
+    pub(crate) fn new(shared: Arc<Shared>, hub: &Hub, max_unread_bytes: usize) -> PhpApplication {
+        let unread_bytes = Arc::new(UnreadBytes::new(max_unread_bytes));
+        PhpApplication { shared, hub: hub.clone(), clients: HashMap::new(), unread_bytes, unheard: 0 }
     }
 }
 
@@ -30,7 +34,7 @@ impl Application for PhpApplication {
     fn opened(&mut self, client: server::Client) {
         let session = client.session;
         let handled = self.shared.has_handler(&client.path);
-        let client = Arc::new(Client::new(client, self.hub.clone(), handled));
+        let client = Arc::new(Client::new(client, self.hub.clone(), handled, self.unread_bytes.clone()));
         self.shared.clients().insert(session, client.clone());
         self.clients.insert(session, client.clone());
         if handled {

@@ -1,18 +1,13 @@
 //! A client as the hub's thread and PHP's thread share it: whether it is there, and what it said that PHP has not read.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use server::{ClientMessage, Disconnect, Headers, Hub, Reception, SessionId};
 
 use crate::fork::Process;
 use crate::parking::ParkId;
-
-/// Messages that may wait for `read()`. The client is not read from while there are more: TCP slows it down.
-const MAX_UNREAD_MESSAGES: usize = 64;
-/// Bytes of messages that may wait for `read()`. The message that exceeds them is still taken.
-const MAX_UNREAD_BYTES: usize = 1024 * 1024;
+use crate::unread::{Unread, UnreadBytes};
 
 pub(crate) struct Client {
     pub(crate) session: SessionId,
@@ -24,13 +19,11 @@ pub(crate) struct Client {
     open: AtomicBool,
     /// PHP has an object for it and wants to know when it ends.
     known: AtomicBool,
-    unread: Mutex<Unread>,
+    inbox: Mutex<Inbox>,
 }
 
-#[derive(Default)]
-struct Unread {
-    messages: VecDeque<ClientMessage>,
-    bytes: usize,
+struct Inbox {
+    unread: Unread,
     /// A handler runs or is about to: messages are kept for it.
     handled: bool,
     /// The hub does not read from the client.
@@ -49,7 +42,7 @@ pub(crate) enum Next {
 }
 
 impl Client {
-    pub(crate) fn new(client: server::Client, hub: Hub, handled: bool) -> Client {
+    pub(crate) fn new(client: server::Client, hub: Hub, handled: bool, all: Arc<UnreadBytes>) -> Client {
         Client {
             session: client.session,
             path: client.path,
@@ -58,7 +51,7 @@ impl Client {
             process: Process::this(),
             open: AtomicBool::new(true),
             known: AtomicBool::new(handled),
-            unread: Mutex::new(Unread { handled, ..Unread::default() }),
+            inbox: Mutex::new(Inbox { unread: Unread::new(all), handled, paused: false, readers: Vec::new() }),
         }
     }
 
@@ -69,7 +62,7 @@ impl Client {
 
     /// Whether messages wait to be read.
     pub(crate) fn has_unread(&self) -> bool {
-        !self.process.is_gone() && !self.lock().messages.is_empty()
+        !self.process.is_gone() && !self.lock().unread.is_empty()
     }
 
     /// Hands a frame to the hub. False if it will not be sent.
@@ -85,9 +78,9 @@ impl Client {
         if self.open.swap(false, Ordering::SeqCst) {
             self.hub.close(self.session, disconnect);
         }
-        let mut unread = self.lock();
-        unread.messages.clear();
-        std::mem::take(&mut unread.readers)
+        let mut inbox = self.lock();
+        inbox.unread.clear();
+        std::mem::take(&mut inbox.readers)
     }
 
     /// Takes the next message, or remembers who waits for it.
@@ -95,17 +88,16 @@ impl Client {
         if self.process.is_gone() {
             return Next::End;
         }
-        let mut unread = self.lock();
-        let Some(message) = unread.messages.pop_front() else {
+        let mut inbox = self.lock();
+        let Some(message) = inbox.unread.pop() else {
             if !self.is_open() {
                 return Next::End;
             }
-            unread.readers.extend(reader);
+            inbox.readers.extend(reader);
             return Next::Wait;
         };
-        unread.bytes -= length(&message);
-        if unread.paused && unread.messages.len() <= MAX_UNREAD_MESSAGES / 2 && unread.bytes <= MAX_UNREAD_BYTES / 2 {
-            unread.paused = false;
+        if inbox.paused && inbox.unread.has_room() {
+            inbox.paused = false;
             self.hub.resume(self.session);
         }
         Next::Message(message)
@@ -131,31 +123,36 @@ impl Client {
         if self.process.is_gone() {
             return;
         }
-        let mut unread = self.lock();
-        unread.handled = false;
+        let mut inbox = self.lock();
+        inbox.handled = false;
         // Under the lock, so that what the client says next is not relayed before what it said first.
-        for message in unread.messages.drain(..) {
+        while let Some(message) = inbox.unread.pop() {
             if let Some(frame) = server::message::encode_relayed(&message).filter(|_| relay) {
                 self.hub.broadcast(&frame);
             }
         }
-        unread.bytes = 0;
-        if std::mem::take(&mut unread.paused) {
+        if std::mem::take(&mut inbox.paused) {
             self.hub.resume(self.session);
         }
     }
 
     /// Keeps a message for the handler, on the hub's thread. Readers to wake are given to `wake`.
     pub(crate) fn receive(&self, message: ClientMessage, wake: impl FnMut(ParkId)) -> Reception {
-        let mut unread = self.lock();
-        if !unread.handled {
+        let mut inbox = self.lock();
+        if !inbox.handled {
             return Reception::Declined(message);
         }
-        unread.bytes += length(&message);
-        unread.messages.push_back(message);
-        unread.readers.drain(..).for_each(wake);
-        if unread.messages.len() >= MAX_UNREAD_MESSAGES || unread.bytes >= MAX_UNREAD_BYTES {
-            unread.paused = true;
+        if !self.open.load(Ordering::SeqCst) {
+            return Reception::Taken; // It was closed, and what it says is of no interest.
+        }
+        let fits = inbox.unread.push(message);
+        inbox.readers.drain(..).for_each(wake);
+        if !fits {
+            self.open.store(false, Ordering::SeqCst);
+            inbox.unread.clear();
+            self.hub.close(self.session, Disconnect::Overloaded);
+        } else if inbox.unread.is_full() {
+            inbox.paused = true;
             return Reception::TakenAndFull;
         }
         Reception::Taken
@@ -168,15 +165,8 @@ impl Client {
         self.known.load(Ordering::SeqCst)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Unread> {
+    fn lock(&self) -> MutexGuard<'_, Inbox> {
         // Every critical section leaves it whole, so a panic elsewhere does not spoil it.
-        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn length(message: &ClientMessage) -> usize {
-    match message {
-        ClientMessage::Text(text) => text.len(),
-        ClientMessage::Binary(bytes) => bytes.len(),
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

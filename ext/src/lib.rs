@@ -20,12 +20,14 @@
 //!   logging                what the server has to say to the operator
 //!   serving                the server on its threads: started, stopped, waited for
 //!     application          what it tells us, on the hub's thread
-//!       incidents, client  what both threads share: news, and each client's unread messages
+//!       incidents, client  what both threads share: news, and each client's inbox
+//!       unread             what waits in those, and how much in all of them
 //!   event_loop             turns: what came in, who may go on, sleep
 //!     handlers             the handler calls that have not returned
 //!     waiting              read() and sleeps leave the running code
 //!     parking              who waits, for a message or a time
 //!     fiber                the Fibers that they wait in, and how to leave and to enter one
+//!     stack_size           how large the stacks of Fibers are
 //!     layers               the output buffers and error handlers of each handler
 //!     signals              sleeping, and what the engine does on signals
 //!     limits               how many handlers there can be
@@ -49,6 +51,7 @@ mod start;
 mod application;
 mod client;
 mod incidents;
+mod unread;
 
 mod event_loop;
 mod fiber;
@@ -58,6 +61,7 @@ mod logging;
 mod parking;
 mod signals;
 mod sleep;
+mod stack_size;
 
 mod connection_object;
 mod exception;

@@ -48,12 +48,13 @@ impl Serving {
         let (shutdown, on_shutdown) = oneshot::channel();
         let (tell, bound) = mpsc::sync_channel(1);
         let shared = shared.clone();
+        let max_memory = config.limits.max_memory;
         // Threads inherit the mask, and the server's own threads from this one.
         let mask = signals::block();
         let thread = Builder::new().name("server".to_owned()).spawn(move || {
             let _entered = runtime.enter();
             let ending = Ending(shared.clone());
-            match Server::bind(config, |hub| PhpApplication::new(shared.clone(), hub)) {
+            match Server::bind(config, |hub| PhpApplication::new(shared.clone(), hub, max_memory)) {
                 Ok(server) => {
                     // PHP's thread waits for it.
                     let _ = tell.send(Ok((server.local_addr(), server.hub().clone())));

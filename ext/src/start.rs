@@ -1,5 +1,7 @@
 //! `WebSocketServer::start()`: from what the script has set to a server that runs, and back.
 
+use std::borrow::Cow;
+use std::net::Ipv6Addr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use crate::fiber;
 use crate::globals::{GLOBALS, Globals};
 use crate::incidents::Shared;
 use crate::serving::Serving;
+use crate::stack_size::Enlarged;
 use crate::zend;
 
 /// How long clients may take to answer a close frame when the server stops.
@@ -53,8 +56,14 @@ pub(crate) extern "C" fn start(_call: &mut ExecuteData, returned: &mut Zval) {
         let running = Rc::new(event_loop);
         globals.set_event_loop(Some(running.clone()));
         let host = globals.server.borrow().host.clone();
-        zend::print(&format!("WebSocket server started on ws://{host}:{}\n", running.serving.address.port()));
+        zend::print(&format!(
+            "WebSocket server started on ws://{}:{}\n",
+            in_url(&host),
+            running.serving.address.port()
+        ));
+        let enlarged = Enlarged::new();
         let _ = exception::settle().and_then(|()| running.run());
+        drop(enlarged);
         // From here on PHP code finds no server: what still waits is unwound.
         globals.set_event_loop(None);
         let mut outcome = Ok(());
@@ -67,19 +76,32 @@ pub(crate) extern "C" fn start(_call: &mut ExecuteData, returned: &mut Zval) {
     });
 }
 
+/// A host as a URL has it: an IPv6 address stands in brackets.
+fn in_url(host: &str) -> Cow<'_, str> {
+    if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]").into() } else { host.into() }
+}
+
+/// A host as it is bound: without the brackets of a URL.
+fn to_bind(host: &str) -> &str {
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    inner.filter(|inner| inner.parse::<Ipv6Addr>().is_ok()).unwrap_or(host)
+}
+
 /// Starts the server. None if that is not possible, and an exception says why.
 fn build(globals: &Globals) -> Option<EventLoop> {
     let (host, port) = {
         let settings = globals.server.borrow();
         (settings.host.clone(), settings.port.clone())
     };
-    let refuse =
-        |cause: &str| exception::throw_with_cause(&format!("Failed to bind WebSocket to {host}:{port}"), cause);
+    let refuse = |cause: &str| {
+        let url_host = in_url(&host);
+        exception::throw_with_cause(&format!("Failed to bind WebSocket to {url_host}:{port}"), cause);
+    };
     let Ok(number) = port.trim().parse::<u16>() else {
         refuse("the port must be a number from 0 to 65535");
         return None;
     };
-    let started = configure(globals, host.clone(), number).and_then(|config| {
+    let started = configure(globals, to_bind(&host).to_owned(), number).and_then(|config| {
         let shared = Arc::new(Shared::new(globals.handler_paths()).map_err(BindError::from)?);
         Ok((Serving::start(config, &shared)?, shared))
     });
