@@ -68,8 +68,8 @@ pub struct Settings {
     /// Bytes that a client may send in a second; it is read from more slowly beyond that; 0 for any number [default: 1048576]
     #[arg(long, value_name = "BYTES", env = "FASTAPI_WS_MAX_BYTES_PER_SEC")]
     pub max_bytes_per_sec: Option<u32>,
-    /// Memory for all clients together, for what waits for one alone and messages that are not complete; beyond it those that
-    /// hold most are disconnected [default: 268435456]
+    /// Memory for all clients together, for what waits for one alone and messages that are not complete, a part for each of
+    /// hub_threads; beyond it those that hold most are disconnected [default: 268435456]
     #[arg(long, value_name = "BYTES", value_parser = whole::<usize>, env = "FASTAPI_WS_MAX_MEMORY")]
     pub max_memory: Option<usize>,
     /// Clients at the same time; further ones are told that the server is full [default: 10000]
@@ -84,7 +84,7 @@ pub struct Settings {
     /// How long a client may take for its request [default: 10]
     #[arg(long, value_name = "SECONDS", value_parser = number_of_seconds, env = "FASTAPI_WS_HANDSHAKE_TIMEOUT_SECS")]
     pub handshake_timeout_secs: Option<f64>,
-    /// How long a client may be silent before it is pinged [default: 25]
+    /// How often each client is pinged [default: 25]
     #[arg(long, value_name = "SECONDS", value_parser = number_of_seconds, env = "FASTAPI_WS_PING_INTERVAL_SECS")]
     pub ping_interval_secs: Option<f64>,
     /// How long a client may take to answer a ping [default: 20]
@@ -128,7 +128,7 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// Threads of the hub.
     pub hub_threads: usize,
-    /// What one client may cost the hub.
+    /// What clients may cost the hub.
     pub limits: Limits,
 }
 
@@ -147,7 +147,7 @@ pub struct Admission {
     pub allowed_origins: AllowedOrigins,
 }
 
-/// What one client may cost the hub.
+/// What clients may cost the hub.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Encoded frames that are kept, in bytes.
@@ -160,9 +160,10 @@ pub struct Limits {
     pub max_message_bytes: usize,
     /// What a client may send in a second.
     pub rates: Rates,
-    /// Bytes that all clients together may hold: what waits for one alone, and messages that are not complete.
+    /// Bytes that all clients together may hold: what waits for one alone, and messages that are not complete. Each thread of the
+    /// hub has its part.
     pub max_memory: usize,
-    /// How long a client may be silent before it is pinged.
+    /// How often a client is pinged.
     pub ping_interval: Duration,
     /// How long a client may take to answer a ping.
     pub pong_timeout: Duration,
@@ -292,8 +293,10 @@ impl Settings {
         let hub_threads = hub_threads(self.hub_threads)?;
         let max_message_bytes = count("max_message_bytes", self.max_message_bytes, 65_536)?;
         let max_outbox_bytes = count("max_outbox_bytes", self.max_outbox_bytes, 1024 * 1024)?;
-        let max_memory = count("max_memory", self.max_memory, 256 * 1024 * 1024)?;
-        if max_memory / (hub_threads as u64) < max_message_bytes.max(max_outbox_bytes) {
+        let least_memory = max_message_bytes.max(max_outbox_bytes).saturating_mul(hub_threads as u64);
+        // Whoever raises what one client may take does not expect that he has to raise this as well.
+        let max_memory = count("max_memory", self.max_memory, least_memory.max(256 * 1024 * 1024))?;
+        if max_memory < least_memory {
             let problem = "must be at least max_message_bytes and max_outbox_bytes for each of hub_threads";
             return Err(ConfigError::Value { key: "max_memory", value: max_memory.to_string(), problem });
         }

@@ -139,7 +139,7 @@ impl Consumer {
             if Instant::now() >= self.chores_due {
                 self.do_chores();
             }
-            let room = self.pacing.room(self.appended, reached, self.hub.crowd(), Instant::now());
+            let room = self.pacing.room(self.appended, reached, self.hub.client_counts(), Instant::now());
             let has_room = room == Room::Now && self.outstanding.len() + self.undone.len() < MAX_OUTSTANDING;
             if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
                 continue;

@@ -24,7 +24,7 @@ use crate::disconnect::Disconnect;
 use crate::hub::{Hub, SessionId};
 use crate::incoming::ReadBuffer;
 use crate::log::{Log, Position};
-use crate::seldom::Seldom;
+use crate::log_limit::LogLimit;
 use crate::session::{Session, Written};
 use crate::shard::{Command, Inbox, Joining, Shard};
 use clock::Clock;
@@ -79,9 +79,9 @@ pub(crate) struct FanOut<A> {
 /// What is logged now and then only, because clients can cause it.
 #[derive(Debug, Default)]
 struct Notices {
-    exceeded: Seldom,
-    frames: Seldom,
-    memory: Seldom,
+    exceeded: LogLimit,
+    frames: LogLimit,
+    memory: LogLimit,
 }
 
 impl<A: Application> FanOut<A> {
@@ -156,7 +156,7 @@ impl<A: Application> FanOut<A> {
     fn sleep(&mut self, events: &mut Events, next_tick: Instant) -> io::Result<bool> {
         let now = self.clock.at(Instant::now());
         let until = |time: Instant| Some(time.saturating_duration_since(now));
-        let timeout = if self.reading.is_due() {
+        let timeout = if self.reading.is_due() || !self.touched.is_empty() {
             Some(Duration::ZERO)
         } else if let Some(stopping) = self.stopping.as_ref().filter(|stopping| !stopping.sessions.is_empty()) {
             until(stopping.next)
@@ -184,7 +184,7 @@ impl<A: Application> FanOut<A> {
         }
         if event.is_read_closed() || event.is_error() {
             self.sessions[key].hung_up = true;
-            self.look_after_paused(key, now);
+            self.look_after_left(key, now);
         }
         if event.is_readable() || event.is_error() {
             self.mark_unread(key);
@@ -194,11 +194,11 @@ impl<A: Application> FanOut<A> {
         }
     }
 
-    /// A client that has left while the application takes no messages: what it had sent may still be taken for a while, and then
-    /// the session ends.
-    fn look_after_paused(&mut self, key: usize, now: Instant) {
+    /// A client that has left while it is not read from, because the application takes no messages or it had sent too much: what it
+    /// had sent may still be taken for a while, and then the session ends.
+    fn look_after_left(&mut self, key: usize, now: Instant) {
         let session = &mut self.sessions[key];
-        if session.hung_up && session.is_paused() {
+        if session.hung_up && (session.is_paused() || session.exceeded) {
             session.deadline.get_or_insert(now + CLOSE_TIMEOUT);
         }
     }

@@ -67,10 +67,9 @@ impl FrameMeter {
         self.largest_frame
     }
 
-    /// Bytes that are held for a message that is not complete. The library makes room for a frame when it has its head, and
-    /// doubles the room for a message as it grows.
+    /// Bytes that are held for a message that is not complete. The library doubles the room for a message as it grows.
     pub(crate) fn held_bytes(&self) -> usize {
-        let frame = if self.has_head() { self.payload_len } else { 0 };
+        let frame = self.payload_len - self.payload_left;
         usize::try_from(self.message_bytes.saturating_mul(2).saturating_add(frame)).unwrap_or(usize::MAX)
     }
 
@@ -95,8 +94,9 @@ impl FrameMeter {
             127 => (length.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)), 0x1_0000),
             length => (u64::from(length), 0),
         };
-        // The minimal number of bytes must be used to encode the length (RFC 6455, section 5.2).
-        if length < least {
+        // As few bytes as possible must encode the length, and its highest bit is 0 (RFC 6455, section 5.2); that of a control
+        // frame is 125 at most (section 5.5).
+        if length < least || length > u64::MAX / 2 || !self.is_data() && length > 125 {
             return Err(Disconnect::Protocol);
         }
         (self.payload_len, self.payload_left) = (length, length);
@@ -175,10 +175,11 @@ mod tests {
         // A ping between the frames of a message is none of them.
         pass(&mut meter, &frame(0x89, b"hello"), 64).expect("a ping");
         assert_eq!(meter.held_bytes(), 600);
-        // Only the head of the next.
-        pass(&mut meter, &frame(0x80, &[7; 200])[..10], 64).expect("a part of the last frame");
-        assert_eq!(meter.held_bytes(), 800);
-        pass(&mut meter, &frame(0x80, &[7; 200])[10..], 64).expect("its rest");
+        pass(&mut meter, &frame(0x80, &[7; 200])[..8], 64).expect("the head of the last frame");
+        assert_eq!(meter.held_bytes(), 600);
+        pass(&mut meter, &frame(0x80, &[7; 200])[8..18], 64).expect("a part of it");
+        assert_eq!(meter.held_bytes(), 610);
+        pass(&mut meter, &frame(0x80, &[7; 200])[18..], 64).expect("its rest");
         assert!(meter.is_idle());
         assert_eq!(meter.held_bytes(), 0);
     }

@@ -55,7 +55,7 @@ pub fn session(script: &[u8]) {
         let mut take = |count: u8| script.by_ref().take(usize::from(count)).collect::<Vec<u8>>();
         match step % 10 {
             0 | 1 => play.say(&take(argument)),
-            // A frame with a correct head, which mutations of raw bytes seldom find.
+            // A frame with a correct head, which mutations of raw bytes log_limit find.
             2..=4 => {
                 let header = FrameHeader {
                     is_final: argument & 0x80 != 0,

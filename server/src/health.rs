@@ -32,7 +32,7 @@ struct Source {
 }
 
 /// Why the server is not healthy, in one line.
-pub(crate) type Ailment = &'static str;
+pub(crate) type Problem = &'static str;
 
 impl Health {
     /// Of a server without a queue.
@@ -65,7 +65,7 @@ impl Health {
     }
 
     /// Looks at everything. None if the server is healthy.
-    pub(crate) async fn ailment(&self, hub: &Hub) -> Option<Ailment> {
+    pub(crate) async fn problem(&self, hub: &Hub) -> Option<Problem> {
         let answers = async {
             match timeout(PATIENCE, hub.answers()).await {
                 Ok(true) => None,
@@ -115,7 +115,7 @@ mod tests {
     async fn a_source_that_only_stood_still_for_a_while_is_waited_for() {
         let (hub, _polls) = hub_of(0);
         let health = Arc::new(Health::of_source_with(Duration::from_millis(50)));
-        assert_eq!(health.ailment(&hub).await, None);
+        assert_eq!(health.problem(&hub).await, None);
         sleep(Duration::from_millis(60)).await;
         assert!(health.is_stuck());
         let source = tokio::spawn({
@@ -125,7 +125,7 @@ mod tests {
                 health.turn();
             }
         });
-        assert_eq!(health.ailment(&hub).await, None);
+        assert_eq!(health.problem(&hub).await, None);
         source.await.expect("the source turned");
     }
 
@@ -134,13 +134,13 @@ mod tests {
         let (hub, _polls) = hub_of(0);
         let health = Health::of_source_with(Duration::from_millis(50));
         health.set_readable(false);
-        assert!(health.ailment(&hub).await.is_some_and(|ailment| ailment.contains("cannot be read")));
+        assert!(health.problem(&hub).await.is_some_and(|problem| problem.contains("cannot be read")));
         health.set_readable(true);
-        assert_eq!(health.ailment(&hub).await, None);
+        assert_eq!(health.problem(&hub).await, None);
         sleep(Duration::from_millis(60)).await;
-        assert!(health.ailment(&hub).await.is_some_and(|ailment| ailment.contains("stuck")));
+        assert!(health.problem(&hub).await.is_some_and(|problem| problem.contains("stuck")));
         let (hub, _polls) = hub_of(1);
-        let ailment = Health::without_source().ailment(&hub).await;
-        assert!(ailment.is_some_and(|ailment| ailment.contains("hub")));
+        let problem = Health::without_source().problem(&hub).await;
+        assert!(problem.is_some_and(|problem| problem.contains("hub")));
     }
 }

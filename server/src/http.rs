@@ -152,9 +152,9 @@ impl Door {
     async fn route<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let reads = request.method() == Method::GET || request.method() == Method::HEAD;
         let (status, text) = match request.uri().path() {
-            "/healthz" if reads => match self.health.ailment(&self.hub).await {
+            "/healthz" if reads => match self.health.problem(&self.hub).await {
                 None => (StatusCode::OK, "ok".to_owned()),
-                Some(ailment) => (StatusCode::SERVICE_UNAVAILABLE, ailment.to_owned()),
+                Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, problem.to_owned()),
             },
             "/healthz" => (StatusCode::METHOD_NOT_ALLOWED, "GET /healthz".to_owned()),
             _ => (

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::disconnect::Disconnect;
 use crate::log::Position;
-use crate::shard::{Bell, Command, Crowd, Joining, Reached, Shard};
+use crate::shard::{Bell, ClientCounts, Command, Joining, Reached, Shard};
 use crate::watch::Doorbell;
 
 /// Threads that a hub can have.
@@ -131,8 +131,8 @@ impl Hub {
     }
 
     /// Who is connected, and how many are far behind.
-    pub(crate) fn crowd(&self) -> Crowd {
-        self.shared.shards.iter().map(|shard| shard.crowd()).fold(Crowd::default(), Crowd::and)
+    pub(crate) fn client_counts(&self) -> ClientCounts {
+        self.shared.shards.iter().map(|shard| shard.client_counts()).fold(ClientCounts::default(), ClientCounts::and)
     }
 
     /// Asks for the doorbell to ring when more is reached than the given. Returns false if that is so already.

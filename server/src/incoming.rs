@@ -34,8 +34,9 @@ pub(crate) struct ReadBuffer {
 pub(crate) struct Incoming {
     context: WebSocketContext,
     meter: FrameMeter,
-    /// Was read from the socket and waits to be looked at.
+    /// Was read from the socket and waits to be looked at, from an offset on.
     rest: Vec<u8>,
+    rest_from: usize,
     max_message_bytes: usize,
 }
 
@@ -98,7 +99,7 @@ impl Incoming {
             .max_message_size(Some(max_message_bytes))
             .max_frame_size(Some(max_message_bytes));
         let context = WebSocketContext::new(Role::Server, Some(config));
-        Incoming { context, meter: FrameMeter::default(), rest, max_message_bytes }
+        Incoming { context, meter: FrameMeter::default(), rest, rest_from: 0, max_message_bytes }
     }
 
     /// Bytes of memory that this client takes because of it.
@@ -136,8 +137,12 @@ impl Incoming {
     ) -> Turn {
         let waited = std::mem::take(&mut self.rest);
         let (received, left) = match waited.is_empty() {
-            true => source.receive(&mut buffer.bytes),
-            false => (&waited[..], Left::More),
+            true => {
+                // No more than it may send, or it would have to wait for what is owed.
+                let most = allowance.bytes(rates, now).map_or(1, |bytes| (bytes as usize).min(TURN_BYTES));
+                source.receive(&mut buffer.bytes[..most])
+            }
+            false => (&waited[self.rest_from..], Left::More),
         };
         let Incoming { context, meter, max_message_bytes, .. } = self;
         let mut answer = Vec::new();
@@ -170,10 +175,17 @@ impl Incoming {
         // The answer to the last ping waits for the next read; a close frame of ours could come first.
         let _ = context.flush(&mut wire);
         let (used, rest) = (frames - wire.frames, wire.input);
-        let fresh = if waited.is_empty() { received.len() } else { 0 };
+        let (fresh, taken) = (if waited.is_empty() { received.len() } else { 0 }, received.len() - rest.len());
         allowance.spend(used, fresh, rates, now);
-        let heard = rest.len() < received.len();
-        self.rest = rest.to_vec();
+        let heard = taken > 0;
+        if rest.is_empty() {
+            (self.rest, self.rest_from) = (Vec::new(), 0);
+        } else if waited.is_empty() {
+            (self.rest, self.rest_from) = (rest.to_vec(), 0);
+        } else {
+            self.rest_from += taken;
+            self.rest = waited;
+        }
         Turn { end: end.unwrap_or(TurnEnd::More), heard, answer }
     }
 

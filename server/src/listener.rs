@@ -115,10 +115,15 @@ impl Listener {
             // Who cannot become a client is answered all the same: it may be a health check.
             let (slot, place) = match slot {
                 Some(slot) => (Some(slot), None),
+                // An address with too many does not make the others wait.
+                None if counted.is_err() => match reserve.free_place() {
+                    Some(place) => (None, Some(place)),
+                    None => continue,
+                },
                 None => tokio::select! {
                     biased;
                     () = stop.cancelled() => break,
-                    slot = slots.clone().acquire_owned(), if counted.is_ok() => (slot.ok(), None),
+                    slot = slots.clone().acquire_owned() => (slot.ok(), None),
                     place = reserve.place() => (None, Some(place)),
                 },
             };

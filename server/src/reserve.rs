@@ -48,6 +48,16 @@ impl Reserve {
     /// Waits for a place, and asks the oldest connection for its own if there is no other.
     pub(crate) async fn place(&mut self) -> Place {
         let permit = self.permit().await;
+        self.give(permit)
+    }
+
+    /// A place that nobody has, if there is one.
+    pub(crate) fn free_place(&mut self) -> Option<Place> {
+        let permit = self.free.clone().try_acquire_owned().ok()?;
+        Some(self.give(permit))
+    }
+
+    fn give(&mut self, permit: OwnedSemaphorePermit) -> Place {
         self.given.retain(|given| !given.wanted.is_cancelled());
         let (wanted, is_kept) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
         let given = Given { since: Instant::now(), wanted: wanted.clone(), is_kept: is_kept.clone() };

@@ -3,10 +3,9 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::net::TcpStream;
-use socket2::SockRef;
 use tungstenite::Message;
 
 use crate::allowance::Allowance;
@@ -46,6 +45,8 @@ pub(crate) struct Session {
     pub(crate) hung_up: bool,
     /// There may be something to read, now or when the client may send again.
     pub(crate) unread: bool,
+    /// The client has sent more than it may, and is not read from for a while.
+    pub(crate) exceeded: bool,
     /// When the kernel last took bytes, or had nothing to take.
     pub(crate) progressed: Instant,
     /// When the last ping was sent, or the client came.
@@ -133,6 +134,7 @@ impl Session {
             blocked: false,
             hung_up: false,
             unread: false,
+            exceeded: false,
             progressed: now,
             pinged: now,
             unanswered: None,
@@ -261,13 +263,6 @@ impl Session {
                 Ok(Written::All)
             }
         }
-    }
-
-    /// Lets the kernel end the connection when the other side confirms nothing for so long. Nobody else sees that a client has
-    /// vanished who is not read from.
-    pub(crate) fn give_up_after(&self, time: Duration) {
-        // Where the kernel does not offer it, the session stays until the application reads again.
-        let _ = SockRef::from(&self.stream).set_tcp_user_timeout(Some(time));
     }
 
     /// Whether the application has paused the client, who cannot answer pings then.

@@ -75,7 +75,7 @@ pub(crate) struct Shard {
     asleep: AtomicBool,
     offered: AtomicU64,
     written: AtomicU64,
-    crowd: Mutex<Crowd>,
+    counts: Mutex<ClientCounts>,
     /// It came further since the bell was last thought of.
     moved: AtomicBool,
     bell: Arc<Bell>,
@@ -99,25 +99,28 @@ pub(crate) struct Reached {
 
 /// The sessions that are not about to end, and those of them that are far behind ([`crate::config::Limits::window`]).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Crowd {
+pub(crate) struct ClientCounts {
     pub(crate) sessions: usize,
     pub(crate) far_behind: usize,
     /// Of those: they took something a moment ago.
     pub(crate) moving: usize,
     /// They take so much that they are worth waiting for.
     pub(crate) reading: usize,
-    /// They may be worth waiting for, and are about to fall out of the log.
-    pub(crate) pressing: usize,
+    /// They may be worth waiting for, and will soon be too far behind for the log.
+    pub(crate) nearly_out: usize,
+    /// Of those, they take much, or were not watched for long enough.
+    pub(crate) fast_nearly_out: usize,
 }
 
-impl Crowd {
-    pub(crate) fn and(self, other: Crowd) -> Crowd {
-        Crowd {
+impl ClientCounts {
+    pub(crate) fn and(self, other: ClientCounts) -> ClientCounts {
+        ClientCounts {
             sessions: self.sessions + other.sessions,
             far_behind: self.far_behind + other.far_behind,
             moving: self.moving + other.moving,
             reading: self.reading + other.reading,
-            pressing: self.pressing + other.pressing,
+            nearly_out: self.nearly_out + other.nearly_out,
+            fast_nearly_out: self.fast_nearly_out + other.fast_nearly_out,
         }
     }
 }
@@ -157,7 +160,7 @@ impl Shard {
             asleep: AtomicBool::new(true),
             offered: AtomicU64::new(0),
             written: AtomicU64::new(0),
-            crowd: Mutex::default(),
+            counts: Mutex::default(),
             moved: AtomicBool::new(false),
             bell,
         }
@@ -173,8 +176,8 @@ impl Shard {
     }
 
     /// Who is connected to it, and how many of them are far behind.
-    pub(crate) fn crowd(&self) -> Crowd {
-        *self.crowd.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn client_counts(&self) -> ClientCounts {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Swaps the inbox with an empty one whose memory is used again.
@@ -209,8 +212,8 @@ impl Shard {
     }
 
     /// Notes how far the thread has come.
-    pub(crate) fn publish(&self, reached: Reached, crowd: Crowd) {
-        *self.crowd.lock().unwrap_or_else(PoisonError::into_inner) = crowd;
+    pub(crate) fn publish(&self, reached: Reached, counts: ClientCounts) {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
         let note = |what: &AtomicU64, position| {
             if what.swap(position, Ordering::SeqCst) != position {
                 self.moved.store(true, Ordering::SeqCst);

@@ -11,7 +11,7 @@ use crate::disconnect::Disconnect;
 use crate::trim::give_back_memory;
 
 /// Bytes that one who has to go may hold until it has left. With more it is cut off without a close frame.
-const LEAVING_BYTES: usize = 64 * 1024;
+const LEAVING_BYTES: usize = 4 * 1024;
 /// So much must have become free for it to be worth giving back.
 const WORTH_GIVING_BACK: usize = 16 * 1024 * 1024;
 
@@ -40,19 +40,24 @@ impl<A: Application> FanOut<A> {
         if self.held_bytes <= limit {
             return;
         }
-        let mut holders: Vec<(usize, usize)> = self
+        // Those that are leaving go first: they lose nothing that they could still use.
+        let mut holders: Vec<(bool, usize, usize)> = self
             .sessions
             .iter()
-            .map(|(key, session)| (session.counted_bytes, key))
-            .filter(|(held, _)| *held > 0)
+            .filter(|(_, session)| session.counted_bytes > 0)
+            .map(|(key, session)| (session.is_closing(), session.counted_bytes, key))
             .collect();
         holders.sort_unstable_by(|one, other| other.cmp(one));
         // Some more than needed, so that this is not done again for the next byte.
         let enough = limit - limit / 8;
         let mut disconnected = 0;
-        for (_, key) in holders {
+        for (was_closing, _, key) in holders {
             if self.held_bytes <= enough {
                 break;
+            }
+            if was_closing {
+                self.remove(key);
+                continue;
             }
             self.disconnect(key, Disconnect::Overloaded, now);
             self.count_memory(key);
@@ -61,7 +66,9 @@ impl<A: Application> FanOut<A> {
             }
             disconnected += 1;
         }
-        if let Some(suppressed) = self.notices.memory.allow(now) {
+        if disconnected > 0
+            && let Some(suppressed) = self.notices.memory.allow(now)
+        {
             warn!(
                 disconnected,
                 suppressed,

@@ -6,6 +6,7 @@ use tracing::debug;
 
 use super::FanOut;
 use crate::application::Application;
+use crate::config::Limits;
 use crate::disconnect::Disconnect;
 use crate::session::Session;
 
@@ -48,11 +49,7 @@ impl<A: Application> FanOut<A> {
                 slow.push(key);
             } else if unanswered {
                 silent.push(key);
-            } else if session.is_paused() && now - session.pinged >= PAUSED_PING_INTERVAL {
-                session.ping(&self.log, now);
-                session.give_up_after(self.limits.ping_interval + self.limits.pong_timeout);
-                pinged.push(key);
-            } else if now - session.pinged >= self.limits.ping_interval(session.id) {
+            } else if now - session.pinged >= ping_interval(session, &self.limits) {
                 session.ping(&self.log, now);
                 pinged.push(key);
             }
@@ -93,6 +90,11 @@ impl<A: Application> FanOut<A> {
         self.closing(key, was_closing, now);
         self.touched.push(key);
     }
+}
+
+fn ping_interval(session: &Session, limits: &Limits) -> Duration {
+    let interval = limits.ping_interval(session.id);
+    if session.is_paused() { interval.min(PAUSED_PING_INTERVAL) } else { interval }
 }
 
 fn outbox_is_too_long(session: &Session, limit: usize, now: Instant) -> bool {

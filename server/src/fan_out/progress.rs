@@ -5,15 +5,16 @@ use std::time::Instant;
 use super::FanOut;
 use crate::application::Application;
 use crate::pace::{Pace, Speed};
-use crate::shard::{Crowd, Reached};
+use crate::shard::{ClientCounts, Reached};
 
 impl<A: Application> FanOut<A> {
     /// Tells the consumer how far everybody is, and forgets what nobody needs.
     pub(super) fn publish_progress(&mut self, now: Instant) {
         let head = self.log.head();
-        let (far, about_to_fall_out) = (self.limits.window(), 3 * self.limits.window());
+        let (far, nearly_out) = (self.limits.window(), 3 * self.limits.window());
         let mut written = head;
-        let mut crowd = Crowd { sessions: self.sessions.len() - self.closing_sessions, ..Crowd::default() };
+        let mut counts =
+            ClientCounts { sessions: self.sessions.len() - self.closing_sessions, ..ClientCounts::default() };
         for key in &self.behind {
             let session = &mut self.sessions[*key];
             let Some(position) = session.needs() else { continue };
@@ -23,14 +24,18 @@ impl<A: Application> FanOut<A> {
             }
             let pace = session.pace.get_or_insert_with(|| Box::new(Pace::new(position, now)));
             let speed = pace.measure(position, now);
-            crowd.far_behind += 1;
-            crowd.reading += usize::from(matches!(speed, Speed::Reads { .. }));
-            crowd.pressing += usize::from(speed != Speed::Drips && head - position >= about_to_fall_out);
+            counts.far_behind += 1;
+            counts.reading += usize::from(matches!(speed, Speed::Reads { .. }));
+            if head - position >= nearly_out {
+                counts.nearly_out += usize::from(speed != Speed::Slow);
+                let may_be_fast = matches!(speed, Speed::Unknown | Speed::Reads { fast: true, .. });
+                counts.fast_nearly_out += usize::from(may_be_fast);
+            }
             if now.saturating_duration_since(session.progressed) < super::PACE_PATIENCE {
-                crowd.moving += 1;
+                counts.moving += 1;
             }
         }
         self.log.release(written);
-        self.shard.publish(Reached { offered: head, written }, crowd);
+        self.shard.publish(Reached { offered: head, written }, counts);
     }
 }

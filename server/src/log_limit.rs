@@ -6,12 +6,12 @@ const INTERVAL: Duration = Duration::from_secs(60);
 
 /// When a line of one kind was logged last.
 #[derive(Debug, Default)]
-pub(crate) struct Seldom {
+pub(crate) struct LogLimit {
     last: Option<Instant>,
     suppressed: u64,
 }
 
-impl Seldom {
+impl LogLimit {
     /// Whether to log it now: then how many were not since the last.
     pub(crate) fn allow(&mut self, now: Instant) -> Option<u64> {
         if self.last.is_some_and(|last| now.saturating_duration_since(last) < INTERVAL) {
@@ -29,12 +29,12 @@ mod tests {
 
     #[test]
     fn one_of_a_kind_is_logged_in_a_minute_and_the_others_are_counted() {
-        let mut seldom = Seldom::default();
+        let mut log_limit = LogLimit::default();
         let now = Instant::now();
-        assert_eq!(seldom.allow(now), Some(0));
-        assert_eq!(seldom.allow(now), None);
-        assert_eq!(seldom.allow(now + INTERVAL / 2), None);
-        assert_eq!(seldom.allow(now + INTERVAL), Some(2));
-        assert_eq!(seldom.allow(now + INTERVAL * 3), Some(0));
+        assert_eq!(log_limit.allow(now), Some(0));
+        assert_eq!(log_limit.allow(now), None);
+        assert_eq!(log_limit.allow(now + INTERVAL / 2), None);
+        assert_eq!(log_limit.allow(now + INTERVAL), Some(2));
+        assert_eq!(log_limit.allow(now + INTERVAL * 3), Some(0));
     }
 }
