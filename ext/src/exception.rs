@@ -59,23 +59,19 @@ fn throw_of(class: *mut zend_class_entry, message: &str) {
 /// # Errors
 /// When it is not an exception of the script but its end.
 pub(crate) fn settle() -> Result<(), Leaving> {
-    if !is_pending() {
-        return Ok(());
-    }
-    if is_script_ending() {
-        return Err(Leaving);
-    }
-    let exception = take();
-    if call_exception_handler(&exception) {
+    let mut is_first = true;
+    // Whatever deals with one may leave another, also when it is released: a destructor may throw, or end the script.
+    while is_pending() {
         if is_script_ending() {
             return Err(Leaving);
         }
-        drop(exception);
-        if is_pending() {
-            print(take());
+        let exception = take();
+        // What the script's handler throws is not given to it again.
+        if std::mem::take(&mut is_first) && call_exception_handler(&exception) {
+            drop(exception);
+        } else {
+            print(exception);
         }
-    } else {
-        print(exception);
     }
     Ok(())
 }

@@ -66,6 +66,32 @@ $server = new ServerProcess(<<<'PHP'
         $fiber->resume();
         $connection->send(ob_get_clean());
     });
+    // A handler that another one continues: each has its own all the time.
+    $server->on('/continued', function ($connection) {
+        $GLOBALS['continued'] = Fiber::getCurrent();
+        ob_start();
+        echo 'continued, ';
+        $connection->send('waiting');
+        try {
+            $connection->read();
+        } catch (Exception $exception) {
+            echo $exception->getMessage(), ' at level ', ob_get_level();
+        }
+        $connection->send(ob_get_clean());
+        ob_start();
+        echo "left open by the continued\n";
+    });
+    $server->on('/continue', function ($connection) {
+        ob_start();
+        ob_start();
+        echo 'continues, ';
+        $GLOBALS['continued']->resume();
+        echo 'throws, ';
+        $GLOBALS['continued']->throw(new Exception('thrown'));
+        echo 'at level ', ob_get_level();
+        ob_end_flush();
+        $connection->send(ob_get_clean());
+    });
     PHP);
 $clients = ['Ann' => $server->connect('/page'), 'Bob' => $server->connect('/page'), 'Cem' => $server->connect('/page')];
 for ($step = 0; $step < 6; $step++) {
@@ -100,6 +126,8 @@ $clients[1]->send('read');
 echo $clients[1]->read(), "\n";
 $clients[0]->send('waited');
 $server->waitFor('waited');
+$continued = $server->connect('/continued');
+echo $continued->read(), "\n", $server->connect('/continue')->read(), "\n", $continued->read(), "\n";
 echo $server->stop();
 ?>
 --EXPECT--
@@ -122,6 +150,10 @@ printed
 level 0
 level 1
 in the fiber, read, in the handler 1, in the fiber again
+waiting
+continues, throws, at level 2
+continued, thrown at level 1
 printed at level 0
 printed at level 0
 text and waited
+left open by the continued

@@ -113,6 +113,11 @@ impl EventLoop {
                 Next::Wait => {}
                 found => return found,
             }
+            // As the loop does, which has to wait as well.
+            self.dispatcher.dispatch();
+            if exception::is_pending() {
+                return Next::End;
+            }
             let mask = signals::block();
             if !signals::is_interrupted() {
                 // It is told by nobody, so it looks again and again.
