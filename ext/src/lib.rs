@@ -30,7 +30,7 @@
 //!     stack_size           how large the stacks of Fibers are
 //!     layers               the output buffers and error handlers of each handler
 //!     signals              sleeping, and what the engine does on signals
-//!     limits               how many handlers there can be
+//!     limits               what the system and memory_limit can hold
 //!     exception            what a handler leaves behind
 //! websocket_connection     the class of a client as PHP sees it
 //!   connection_object      the object that holds it

@@ -195,7 +195,9 @@ mod tests {
     fn few_that_read_fast_have_the_time_for_a_long_backlog() {
         let few = ClientCounts { reading: 1, moving: 1, nearly_out: 1, fast_nearly_out: 1, ..far_behind(10, 1) };
         let mut run = Run::new();
-        assert_eq!(run.waited(few), FAST + SLOW);
+        let waited = run.waited(few);
+        // Some of it comes back meanwhile.
+        assert!((FAST + SLOW..FAST + SLOW * 2).contains(&waited), "{waited:?}");
         run.now += Duration::from_secs(10);
         assert!(run.waited(few) >= Duration::from_secs(1));
     }

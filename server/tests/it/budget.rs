@@ -22,7 +22,9 @@ impl Application for Listening {
         Reception::Taken
     }
 
-    fn closed(&mut self, _session: SessionId) {}
+    fn closed(&mut self, _session: SessionId) {
+        let _ = self.0.send("closed".to_owned());
+    }
 }
 
 /// Sends so many numbered messages at once and returns how long it took until all were received, in their order.
@@ -77,4 +79,18 @@ async fn fragments_count_as_messages() {
     }
     assert_eq!(within(tells.recv()).await, Some("a".repeat(60)));
     assert!(begin.elapsed() >= Duration::from_millis(1900), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn one_that_leaves_while_it_waits_for_its_budget_is_let_go_soon() {
+    let (told, mut tells) = mpsc::unbounded_channel();
+    // What it sends would take a quarter of an hour.
+    let settings = Settings { max_messages_per_sec: Some(1), ..Settings::default() };
+    let server = TestServer::with_application(settings, |_| Listening(told));
+    let mut speaker = server.connect().await;
+    for _ in 0..1000 {
+        speaker.send(Message::text("x")).await;
+    }
+    drop(speaker);
+    while within(tells.recv()).await.expect("the server lives") != "closed" {}
 }
