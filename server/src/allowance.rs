@@ -53,10 +53,12 @@ impl Allowance {
 fn available(full_at: Instant, rate: u32, now: Instant) -> Result<u32, Instant> {
     let used = full_at.saturating_duration_since(now);
     let count = BURST.saturating_sub(used).as_micros() * u128::from(rate) / 1_000_000;
-    match u32::try_from(count).unwrap_or(u32::MAX) {
-        0 => Err(now + used.saturating_sub(BURST.saturating_sub(refill(rate)))),
-        count => Ok(count),
+    // Less is not worth a look: a client would be read from byte by byte.
+    let least = refill(rate).as_micros() * u128::from(rate) / 1_000_000;
+    if count < least.max(1) {
+        return Err(now + used.saturating_sub(BURST.saturating_sub(refill(rate))));
     }
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 /// The time in which enough comes back to go on: at least one.

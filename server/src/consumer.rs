@@ -28,6 +28,9 @@ const BATCH_ENTRIES: usize = 1024;
 const MAX_BATCH_BYTES: u64 = 256 * 1024;
 /// Entries that may wait for their ack. What is beyond waits on disk.
 const MAX_OUTSTANDING: usize = 65_536;
+/// Entries that are deleted before the next batch is read: when one slow client leaves, thousands can be deleted at once, and new
+/// events would wait for all of them.
+const ACKS_AT_ONCE: usize = 1024;
 /// How often the directory is read when the file system reports nothing at all.
 const UNWATCHED_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the failed folder is bounded and a missing watch is tried again.
@@ -129,7 +132,7 @@ impl Consumer {
         loop {
             self.health.turn();
             let reached = self.hub.reached();
-            self.ack(reached.written);
+            let more_to_ack = self.ack(reached.written);
             self.undone.retry(&mut self.reader);
             let stopping = self.stop.is_requested();
             if stopping && self.outstanding.is_empty() {
@@ -144,7 +147,9 @@ impl Consumer {
             if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
                 continue;
             }
-            self.wait(reached, !stopping && has_room, room)?;
+            if !more_to_ack {
+                self.wait(reached, !stopping && has_room, room)?;
+            }
         }
     }
 
@@ -192,12 +197,17 @@ impl Consumer {
         }
     }
 
-    fn ack(&mut self, written: Position) {
-        while self.outstanding.front().is_some_and(|(end, _)| *end <= written)
-            && let Some((_, name)) = self.outstanding.pop_front()
-        {
-            self.undone.attempt(&mut self.reader, Deed::Ack(name));
+    /// Deletes what every client has. Returns whether there is more to delete.
+    fn ack(&mut self, written: Position) -> bool {
+        for _ in 0..ACKS_AT_ONCE {
+            if self.outstanding.front().is_none_or(|(end, _)| *end > written) {
+                return false;
+            }
+            if let Some((_, name)) = self.outstanding.pop_front() {
+                self.undone.attempt(&mut self.reader, Deed::Ack(name));
+            }
         }
+        true
     }
 
     fn reject(&mut self, name: EntryName, reason: EntryError) {

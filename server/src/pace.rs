@@ -8,11 +8,10 @@ use crate::log::Position;
 const MIN_BYTES_PER_SEC: u64 = 256 * 1024;
 /// One that takes so much is waited for longer: a long backlog is what it needs time for.
 const FAST_BYTES_PER_SEC: u64 = 1024 * 1024;
-/// Time over which it is measured.
-const WINDOW: Duration = Duration::from_millis(500);
-/// How long a client counts as one that reads after a window in which it took enough. A socket with a large buffer takes nothing
-/// until a third of it is free.
-const REMEMBERED: Duration = Duration::from_millis(1500);
+/// How long a client is watched before it is judged.
+const MIN_WINDOW: Duration = Duration::from_millis(500);
+/// When watching begins anew. Long, because a socket with a large buffer takes nothing until a third of it is free.
+const MAX_WINDOW: Duration = Duration::from_secs(5);
 
 /// What a client has taken lately.
 #[derive(Debug)]
@@ -27,15 +26,12 @@ pub(crate) struct Pace {
 pub(crate) enum Speed {
     /// It was not watched for long enough.
     Unknown,
-    /// It takes enough.
-    Reads {
-        /// It shows that again, or is slow from then on.
-        until: Instant,
-        /// It takes much.
-        fast: bool,
-    },
     /// It takes little, or nothing.
     Slow,
+    /// It takes enough.
+    Reads,
+    /// It takes much.
+    Fast,
 }
 
 impl Pace {
@@ -47,17 +43,16 @@ impl Pace {
     /// Notes where the client stands.
     pub(crate) fn measure(&mut self, position: Position, now: Instant) -> Speed {
         let passed = now.saturating_duration_since(self.since);
-        if passed >= WINDOW {
+        if passed >= MIN_WINDOW {
             let taken = u128::from(position.saturating_sub(self.position)) * 1000;
             let takes = |rate: u64| taken >= u128::from(rate) * passed.as_millis();
-            self.speed = match self.speed {
-                Speed::Reads { until, fast: true } if now < until && !takes(FAST_BYTES_PER_SEC) => self.speed,
-                _ if takes(MIN_BYTES_PER_SEC) => {
-                    Speed::Reads { until: now + REMEMBERED, fast: takes(FAST_BYTES_PER_SEC) }
-                }
-                Speed::Reads { until, .. } if now < until => self.speed,
-                _ => Speed::Slow,
+            self.speed = match () {
+                () if takes(FAST_BYTES_PER_SEC) => Speed::Fast,
+                () if takes(MIN_BYTES_PER_SEC) => Speed::Reads,
+                () => Speed::Slow,
             };
+        }
+        if passed >= MAX_WINDOW {
             (self.since, self.position) = (now, position);
         }
         self.speed
@@ -69,28 +64,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_is_judged_before_a_window_is_over() {
+    fn nobody_is_judged_before_a_while_is_over() {
         let begin = Instant::now();
         let mut pace = Pace::new(1000, begin);
-        assert_eq!(pace.measure(1000, begin + WINDOW / 2), Speed::Unknown);
-        assert_eq!(pace.measure(1000, begin + WINDOW), Speed::Slow);
+        assert_eq!(pace.measure(1000, begin + MIN_WINDOW / 2), Speed::Unknown);
+        assert_eq!(pace.measure(1000, begin + MIN_WINDOW), Speed::Slow);
     }
 
     #[test]
-    fn one_that_took_much_at_once_counts_as_one_that_reads_for_a_while() {
+    fn what_was_taken_at_once_counts_for_all_the_time() {
         let begin = Instant::now();
         let mut pace = Pace::new(0, begin);
-        let taken = MIN_BYTES_PER_SEC / 2;
-        let reads = pace.measure(taken, begin + WINDOW);
-        assert_eq!(reads, Speed::Reads { until: begin + WINDOW + REMEMBERED, fast: false });
-        assert_eq!(pace.measure(taken, begin + WINDOW * 2), reads);
-        assert_eq!(pace.measure(taken, begin + WINDOW + REMEMBERED), Speed::Slow);
-    }
-
-    #[test]
-    fn a_trickle_is_none() {
-        let begin = Instant::now();
-        let mut pace = Pace::new(0, begin);
-        assert_eq!(pace.measure(MIN_BYTES_PER_SEC / 2 - 1, begin + WINDOW), Speed::Slow);
+        let taken = FAST_BYTES_PER_SEC;
+        assert_eq!(pace.measure(taken, begin + MIN_WINDOW), Speed::Fast);
+        assert_eq!(pace.measure(taken, begin + Duration::from_secs(2)), Speed::Reads);
+        assert_eq!(pace.measure(taken, begin + MAX_WINDOW), Speed::Slow);
+        // From here on it is watched anew.
+        assert_eq!(pace.measure(taken, begin + MAX_WINDOW + MIN_WINDOW / 2), Speed::Slow);
+        assert_eq!(pace.measure(2 * taken, begin + MAX_WINDOW + MIN_WINDOW), Speed::Fast);
     }
 }

@@ -25,10 +25,10 @@ impl<A: Application> FanOut<A> {
             let pace = session.pace.get_or_insert_with(|| Box::new(Pace::new(position, now)));
             let speed = pace.measure(position, now);
             counts.far_behind += 1;
-            counts.reading += usize::from(matches!(speed, Speed::Reads { .. }));
+            counts.reading += usize::from(matches!(speed, Speed::Reads | Speed::Fast));
             if head - position >= nearly_out {
                 counts.nearly_out += usize::from(speed != Speed::Slow);
-                let may_be_fast = matches!(speed, Speed::Unknown | Speed::Reads { fast: true, .. });
+                let may_be_fast = matches!(speed, Speed::Unknown | Speed::Fast);
                 counts.fast_nearly_out += usize::from(may_be_fast);
             }
             if now.saturating_duration_since(session.progressed) < super::PACE_PATIENCE {
