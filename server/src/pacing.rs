@@ -1,5 +1,5 @@
 //! How far the queue is read ahead of the clients. Clients that read are waited for, so that a long backlog disconnects none of
-//! them; but few that read slowly do not make all others wait.
+//! them. But what comes at a moderate rate waits for nobody, and few that read slowly do not make all others wait.
 
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,15 @@ use crate::shard::{ClientCounts, Reached};
 const MAX_OFFER_WAIT: Duration = Duration::from_millis(100);
 /// How often it is looked whether the clients have come further.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+/// In what time the queue may be read by a window although clients are far behind. The log holds four windows.
+const ASSURED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Decides when the next batch is read.
 #[derive(Debug)]
 pub(crate) struct Pacing {
     /// Bytes that may wait in the hub before every client was offered them.
     window: u64,
+    assured: Assured,
     /// For a minority that reads slowly.
     for_slow: Patience,
     /// For a minority that reads fast, but not as fast as the others, or whose speed is not known yet.
@@ -31,6 +34,25 @@ pub(crate) enum Room {
     Now,
     /// When the clients have come further, or after a while.
     Later(Duration),
+}
+
+/// Who is waited for, of those that are far behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WaitedFor {
+    Nobody,
+    /// All clients, or most of them.
+    Most,
+    FewFast,
+    FewSlow,
+}
+
+/// What is read whoever is far behind: a window in [`ASSURED_INTERVAL`].
+#[derive(Debug)]
+struct Assured {
+    window: u64,
+    appended: Position,
+    /// When all of it is there again.
+    full_at: Instant,
 }
 
 /// How long some clients may hold up all others: so long in all, and a part of the time that passes brings it back.
@@ -48,6 +70,7 @@ impl Pacing {
     pub(crate) fn new(window: u64, now: Instant) -> Pacing {
         Pacing {
             window,
+            assured: Assured { window, appended: 0, full_at: now },
             for_slow: Patience::new(Duration::from_millis(250), 200, now),
             for_fast: Patience::new(Duration::from_secs(30), 10, now),
             offered_since: None,
@@ -56,50 +79,67 @@ impl Pacing {
 
     /// Whether there is room behind what was appended.
     pub(crate) fn room(&mut self, appended: Position, reached: Reached, clients: ClientCounts, now: Instant) -> Room {
-        let (mut spends_slow, mut spends_fast) = (false, false);
-        let room = self.decide(appended, reached, clients, now, &mut spends_slow, &mut spends_fast);
-        self.for_slow.is_spending = spends_slow;
-        self.for_fast.is_spending = spends_fast;
-        room
+        self.assured.spend(appended, now);
+        let (slow_left, fast_left) = (self.for_slow.left(now), self.for_fast.left(now));
+        let offer_wait = self.offer_wait(appended, reached, now);
+        let waited_for = match offer_wait {
+            Some(_) => WaitedFor::Nobody,
+            None => self.waited_for(clients, slow_left, fast_left, now),
+        };
+        self.for_slow.is_spending = waited_for == WaitedFor::FewSlow;
+        self.for_fast.is_spending = waited_for == WaitedFor::FewFast;
+        match waited_for {
+            WaitedFor::Nobody => offer_wait.map_or(Room::Now, Room::Later),
+            WaitedFor::Most => Room::Later(LOOK_INTERVAL),
+            WaitedFor::FewFast => Room::Later(LOOK_INTERVAL.min(fast_left)),
+            WaitedFor::FewSlow => Room::Later(LOOK_INTERVAL.min(slow_left)),
+        }
     }
 
-    fn decide(
-        &mut self,
-        appended: Position,
-        reached: Reached,
-        clients: ClientCounts,
-        now: Instant,
-        spends_slow: &mut bool,
-        spends_fast: &mut bool,
-    ) -> Room {
-        let (slow_left, fast_left) = (self.for_slow.left(now), self.for_fast.left(now));
-        // While the hub writes, the next batch gathers in the directory. Reading each file at once would wake both threads more
-        // often and make small writes: 1.7 times the CPU for 1,000 clients that share a core with us.
-        if appended > reached.offered {
-            let since = *self.offered_since.get_or_insert(now);
-            let left = MAX_OFFER_WAIT.saturating_sub(now.saturating_duration_since(since));
-            if !left.is_zero() || appended - reached.offered >= self.window {
-                return Room::Later(left.max(LOOK_INTERVAL));
-            }
+    /// While the hub writes, the next batch gathers in the directory. Reading each file at once would wake both threads more often
+    /// and make small writes: 1.7 times the CPU for 1,000 clients that share a core with us.
+    fn offer_wait(&mut self, appended: Position, reached: Reached, now: Instant) -> Option<Duration> {
+        if appended <= reached.offered {
+            self.offered_since = None;
+            return None;
+        }
+        let since = *self.offered_since.get_or_insert(now);
+        let left = MAX_OFFER_WAIT.saturating_sub(now.saturating_duration_since(since));
+        if !left.is_zero() || appended - reached.offered >= self.window {
+            return Some(left.max(LOOK_INTERVAL));
         }
         self.offered_since = None;
-        if clients.far_behind == 0 {
-            return Room::Now;
-        }
+        None
+    }
+
+    fn waited_for(&self, clients: ClientCounts, slow_left: Duration, fast_left: Duration, now: Instant) -> WaitedFor {
         let nobody_is_held_up = clients.far_behind >= clients.sessions && clients.moving > 0;
         let most_read = clients.reading * 2 > clients.sessions;
-        if nobody_is_held_up || most_read {
-            return Room::Later(LOOK_INTERVAL);
+        match () {
+            () if clients.far_behind == 0 => WaitedFor::Nobody,
+            () if nobody_is_held_up => WaitedFor::Most,
+            () if self.assured.is_left(now) => WaitedFor::Nobody,
+            () if most_read => WaitedFor::Most,
+            () if clients.fast_nearly_out > 0 && !fast_left.is_zero() => WaitedFor::FewFast,
+            () if clients.nearly_out > 0 && !slow_left.is_zero() => WaitedFor::FewSlow,
+            () => WaitedFor::Nobody,
         }
-        if clients.fast_nearly_out > 0 && !fast_left.is_zero() {
-            *spends_fast = true;
-            return Room::Later(LOOK_INTERVAL.min(fast_left));
+    }
+}
+
+impl Assured {
+    /// Notes what was read. What was read beyond it is not owed.
+    fn spend(&mut self, appended: Position, now: Instant) {
+        let read = appended.saturating_sub(self.appended);
+        self.appended = appended;
+        if read > 0 {
+            let time = ASSURED_INTERVAL.mul_f64(read as f64 / self.window as f64);
+            self.full_at = self.full_at.clamp(now, now + ASSURED_INTERVAL) + time;
         }
-        if clients.nearly_out > 0 && !slow_left.is_zero() {
-            *spends_slow = true;
-            return Room::Later(LOOK_INTERVAL.min(slow_left));
-        }
-        Room::Now
+    }
+
+    fn is_left(&self, now: Instant) -> bool {
+        self.full_at < now + ASSURED_INTERVAL
     }
 }
 
@@ -143,16 +183,34 @@ mod tests {
             Run { pacing: Pacing::new(WINDOW, now), now }
         }
 
-        /// How long it takes until there is room, at most a minute.
+        /// How long it takes until there is room when nothing is left of what is assured, at most a minute.
         fn waited(&mut self, clients: ClientCounts) -> Duration {
             let begin = self.now;
             let reached = Reached { offered: 10, written: 0 };
-            while let Room::Later(time) = self.pacing.room(10, reached, clients, self.now)
-                && self.now - begin < Duration::from_secs(60)
-            {
-                self.now += time;
+            loop {
+                self.pacing.assured.full_at = self.now + ASSURED_INTERVAL;
+                match self.pacing.room(10, reached, clients, self.now) {
+                    Room::Later(time) if self.now - begin < Duration::from_secs(60) => self.now += time,
+                    _ => return self.now - begin,
+                }
             }
-            self.now - begin
+        }
+
+        /// Reads batches for ten seconds, one each time the interval is over and there is room. Returns how long that held up any.
+        fn read(&mut self, batch: u64, interval: Duration, clients: ClientCounts) -> (u64, Duration) {
+            let (end, mut appended, mut due, mut most) = (self.now + Duration::from_secs(10), 0, self.now, Duration::ZERO);
+            while self.now < end {
+                match self.pacing.room(appended, Reached { offered: appended, written: 0 }, clients, self.now) {
+                    Room::Later(time) => self.now += time,
+                    Room::Now => {
+                        most = most.max(self.now.saturating_duration_since(due));
+                        appended += batch;
+                        due = (due + interval).max(self.now);
+                        self.now = self.now.max(due);
+                    }
+                }
+            }
+            (appended, most)
         }
     }
 
@@ -174,6 +232,17 @@ mod tests {
         let alone = ClientCounts { moving: 1, ..far_behind(3, 3) };
         assert_eq!(Run::new().waited(alone), Duration::from_secs(60));
         assert_eq!(Run::new().waited(far_behind(3, 3)), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_comes_at_a_moderate_rate_waits_for_nobody_who_holds_up_others() {
+        let most = ClientCounts { reading: 6, moving: 6, nearly_out: 6, fast_nearly_out: 6, ..far_behind(10, 6) };
+        let interval = Duration::from_millis(20);
+        let moderate = WINDOW / 50;
+        assert_eq!(Run::new().read(moderate, interval, most), (500 * moderate, Duration::ZERO));
+        let (read, held_up) = Run::new().read(3 * moderate, interval, most);
+        assert!((10 * WINDOW..12 * WINDOW).contains(&read), "{read}");
+        assert!(held_up <= interval * 4, "each waits for its share of the second only: {held_up:?}");
     }
 
     #[test]

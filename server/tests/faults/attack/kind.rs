@@ -67,7 +67,7 @@ pub(crate) struct Script {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 13] = [
+    pub(crate) const ALL: [Kind; 14] = [
         Kind::EmptyFragments,
         Kind::OneByteFragments,
         Kind::BigText,
@@ -79,6 +79,7 @@ impl Kind {
         Kind::HalfMessages,
         Kind::SlowReaders(20_000),
         Kind::SlowReaders(200_000),
+        Kind::SlowReaders(2_000_000),
         Kind::Connects,
         Kind::Handshakes,
     ];

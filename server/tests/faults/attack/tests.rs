@@ -148,6 +148,24 @@ fn slow_readers_cost_good_clients_no_event_and_no_connection() {
     broadcaster.stop();
 }
 
+#[test]
+fn readers_that_are_slower_than_a_moderate_stream_do_not_hold_it_up_although_they_are_most_clients() {
+    const SLOW: usize = 10;
+    let queue = QueueDir::in_memory();
+    // A quarter of the log comes each second: no more than what waits for nobody.
+    let mut broadcaster = Broadcaster::with(&queue.path(), &["--log-bytes", "8000000"]);
+    let stream = Pace { events_per_sec: 100, event_bytes: 18_000 };
+    let witness = Witness::start(broadcaster.address(), 3, queue.path(), stream);
+    // Fast enough to count as readers. If the stream waited for them, none would ever fall out of the log.
+    let attackers = Attackers::start(broadcaster.address(), Kind::SlowReaders(1_000_000), SLOW);
+    until("one is sent away and comes back", || attackers.connects() > SLOW);
+    witness.settle();
+    assert!(witness.lost().is_empty(), "{:?}", witness.lost());
+    drop(witness);
+    drop(attackers);
+    broadcaster.stop();
+}
+
 /// Waits until the broadcaster has done what it can do.
 fn await_rest(broadcaster: &Broadcaster) {
     let mut ticks = broadcaster.cpu_ticks();
