@@ -136,6 +136,7 @@ fn measure(run: Run) -> anyhow::Result<()> {
     let mut text = head;
     for (name, suite) in suites::ALL {
         let wanted = match run.only.as_slice() {
+            [] if suites::ONLY_ASKED.contains(&name) => false,
             [] => plan.full || !suites::ONLY_FULL.contains(&name),
             only => only.iter().any(|only| only == name),
         };

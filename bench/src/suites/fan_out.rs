@@ -1,4 +1,6 @@
-//! Messages to many clients: as many as go, and one at a time.
+//! Messages to many clients: as many as go, and one at a time; of our builds and others, or of two builds alone.
+
+use anyhow::ensure;
 
 use super::Plan;
 use super::subject::Subject;
@@ -16,6 +18,13 @@ const METRICS: &[Metric] = &[
     Metric { name: "CPU µs per message", unit: 1e-6 },
 ];
 
+/// Clients, and bytes of a message.
+const CASES: [(usize, usize); 6] =
+    [(100, 100), (1_000, 100), (5_000, 100), (100, 1_000), (1_000, 1_000), (5_000, 1_000)];
+/// Clients that get one message at a time.
+const SINGLES_CLIENTS: usize = 1_000;
+const SINGLES_BYTES: usize = 100;
+
 /// As many messages as go.
 pub(crate) fn batches(plan: &Plan) -> anyhow::Result<Section> {
     let mut section = Section::new(
@@ -27,18 +36,12 @@ pub(crate) fn batches(plan: &Plan) -> anyhow::Result<Section> {
         ),
         METRICS,
     );
-    let cases: &[(usize, usize)] = plan.pick(
-        &[(100, 100), (1_000, 100), (1_000, 1_000)],
-        &[(100, 100), (1_000, 100), (5_000, 100), (100, 1_000), (1_000, 1_000), (5_000, 1_000)],
-    );
+    let cases: &[(usize, usize)] = plan.pick(&[(100, 100), (1_000, 100), (1_000, 1_000)], &CASES);
     for (clients, bytes) in cases {
         let case = format!("{clients} clients, {bytes} B");
         for _ in 0..plan.rounds {
             for subject in Subject::all(plan) {
-                let started = subject.start(plan)?;
-                let (mut swarm, _) = started.connect(*clients)?;
-                let mut publisher = started.publisher(*bytes)?;
-                let delivered = workload::flood(&started.server, &mut swarm, &mut publisher, WINDOW, plan.load_time())?;
+                let delivered = flood(plan, subject, *clients, *bytes)?;
                 add(&mut section, &case, subject, delivered);
             }
         }
@@ -54,21 +57,70 @@ pub(crate) fn singles(plan: &Plan) -> anyhow::Result<Section> {
          same way.",
         METRICS,
     );
-    let clients = 1_000;
     for _ in 0..plan.rounds {
         for subject in Subject::all(plan) {
-            let started = subject.start(plan)?;
-            let (mut swarm, _) = started.connect(clients)?;
-            let mut publisher = started.publisher(100)?;
-            let delivered = workload::one_at_a_time(&started.server, &mut swarm, &mut publisher, plan.load_time())?;
-            add(&mut section, &format!("{clients} clients, 100 B"), subject, delivered);
+            let delivered = one_at_a_time(plan, subject)?;
+            add(&mut section, &format!("{SINGLES_CLIENTS} clients, {SINGLES_BYTES} B"), subject, delivered);
         }
     }
     Ok(section)
 }
 
-fn add(section: &mut Section, case: &str, subject: Subject, delivered: Delivered) {
+/// Two builds of the broadcaster. Who begins changes from round to round: what a measurement leaves behind in the kernel costs
+/// the next one something.
+pub(crate) fn builds(plan: &Plan) -> anyhow::Result<Section> {
+    ensure!(plan.other_broadcaster.is_some(), "say with --other-broadcaster which build to compare with");
+    let mut section = Section::new(
+        "Two builds of the broadcaster",
+        &format!(
+            "Batches as above, and one message at a time, for {:?} a round. Ratios to the other build.",
+            plan.load_time()
+        ),
+        METRICS,
+    );
+    let mut subjects = [Subject::OtherBroadcaster, Subject::Broadcaster];
+    let against = |subject| (subject == Subject::Broadcaster).then_some(Subject::OtherBroadcaster.name());
+    for _ in 0..plan.rounds {
+        for (clients, bytes) in CASES {
+            for subject in subjects {
+                let delivered = flood(plan, subject, clients, bytes)?;
+                let values = values(&delivered);
+                section.add(&format!("{clients} clients, {bytes} B"), subject.name(), against(subject), &values);
+            }
+        }
+        for subject in subjects {
+            let values = values(&one_at_a_time(plan, subject)?);
+            section.add(
+                &format!("{SINGLES_CLIENTS} clients, one at a time"),
+                subject.name(),
+                against(subject),
+                &values,
+            );
+        }
+        subjects.reverse();
+    }
+    Ok(section)
+}
+
+fn flood(plan: &Plan, subject: Subject, clients: usize, bytes: usize) -> anyhow::Result<Delivered> {
+    let started = subject.start(plan)?;
+    let (mut swarm, _) = started.connect(clients)?;
+    let mut publisher = started.publisher(bytes)?;
+    workload::flood(&started.server, &mut swarm, &mut publisher, WINDOW, plan.load_time())
+}
+
+fn one_at_a_time(plan: &Plan, subject: Subject) -> anyhow::Result<Delivered> {
+    let started = subject.start(plan)?;
+    let (mut swarm, _) = started.connect(SINGLES_CLIENTS)?;
+    let mut publisher = started.publisher(SINGLES_BYTES)?;
+    workload::one_at_a_time(&started.server, &mut swarm, &mut publisher, plan.load_time())
+}
+
+fn values(delivered: &Delivered) -> [f64; 3] {
     let per_message = delivered.cpu_secs / delivered.messages as f64;
-    let values = [delivered.per_sec(), delivered.cpu_per_million(), per_message];
-    section.add(case, subject.name(), subject.against(), &values);
+    [delivered.per_sec(), delivered.cpu_per_million(), per_message]
+}
+
+fn add(section: &mut Section, case: &str, subject: Subject, delivered: Delivered) {
+    section.add(case, subject.name(), subject.against(), &values(&delivered));
 }

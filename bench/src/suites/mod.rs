@@ -29,12 +29,13 @@ use crate::report::Section;
 pub(crate) type Suite = fn(&Plan) -> anyhow::Result<Section>;
 
 /// All tables, by the name to ask for one.
-pub(crate) const ALL: [(&str, Suite); 13] = [
+pub(crate) const ALL: [(&str, Suite); 14] = [
     ("queue-event", queue_event::measure),
     ("fpm", fpm::measure),
     ("latency", latency::one_client),
     ("batches", fan_out::batches),
     ("singles", fan_out::singles),
+    ("builds", fan_out::builds),
     ("steady", latency::many_clients),
     ("idle", idle::measure),
     ("slow", slow::measure),
@@ -47,6 +48,8 @@ pub(crate) const ALL: [(&str, Suite); 13] = [
 
 /// Those that a quick run makes only if they are asked for.
 pub(crate) const ONLY_FULL: [&str; 3] = ["scale", "threads", "peers"];
+/// Those that are made only if they are asked for: it takes another build.
+pub(crate) const ONLY_ASKED: [&str; 1] = ["builds"];
 
 /// How much is measured, and with what.
 #[derive(Debug)]
