@@ -133,6 +133,35 @@ fn half_messages(kind: Kind) {
 }
 
 #[test]
+fn those_that_are_sent_away_already_go_before_clients_that_hold_more_than_them() {
+    const ATTACKERS: usize = 300;
+    let queue = QueueDir::new();
+    // What one that is sent away has half of is kept for it alone: together more than there may be.
+    let flags = ["--max-memory", "2000000", "--slow-client-timeout-secs", "2"];
+    let mut broadcaster = Broadcaster::with(&queue.path(), &[&ONE_THREAD[..], &flags].concat());
+    let mut good: Vec<Raw> = (0..10).map(|_| Raw::connect(&broadcaster)).collect();
+    // The first of several fragments. Pongs may come in between.
+    let half = frame(0x01, &[b'a'; 50_000]);
+    good.iter_mut().for_each(|good| good.stream.write_all(&half).unwrap());
+    let script = Script { round: Vec::new(), comes_back: false, ..Kind::BigPings.script() };
+    let descriptors = broadcaster.descriptors();
+    let mut attackers = Attackers::play(broadcaster.address(), script, ATTACKERS);
+    broadcaster.await_descriptors(descriptors + ATTACKERS);
+    let big = "x".repeat(60_000);
+    let mut events = 0;
+    until("the attackers are sent away", || {
+        queue.enqueue(format!("\"{events}{big}\""));
+        let text = format!(r#"{{"event":"test","payload":"{events}x"#);
+        good.iter_mut().for_each(|good| assert!(good.read_until(TEXT).starts_with(text.as_bytes())));
+        events += 1;
+        broadcaster.descriptors() == descriptors
+    });
+    attackers.stop();
+    drop(good);
+    broadcaster.stop();
+}
+
+#[test]
 fn slow_readers_cost_good_clients_no_event_and_no_connection() {
     let queue = QueueDir::in_memory();
     // A small log, so that the slow ones are behind soon.
