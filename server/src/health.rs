@@ -2,9 +2,9 @@
 //! `GET /healthz`, and fed by the consumer at the price of an atomic store a turn.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::hub::Hub;
 
@@ -42,10 +42,7 @@ impl Health {
 
     /// Of a server whose source waits for so long at most.
     pub(crate) fn of_source(longest_wait: Duration) -> Health {
-        Health::of_source_with(longest_wait + SLOWEST_TURN)
-    }
-
-    fn of_source_with(slowest_turn: Duration) -> Health {
+        let slowest_turn = longest_wait + SLOWEST_TURN;
         let source = Source { turned: AtomicU64::new(0), is_readable: AtomicBool::new(true), slowest_turn };
         Health { began: Instant::now(), source: Some(source) }
     }
@@ -111,17 +108,17 @@ mod tests {
         (Hub::new(wakers).expect("a hub"), polls)
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_source_that_only_stood_still_for_a_while_is_waited_for() {
         let (hub, _polls) = hub_of(0);
-        let health = Arc::new(Health::of_source_with(Duration::from_millis(50)));
+        let health = Arc::new(Health::of_source(Duration::ZERO));
         assert_eq!(health.problem(&hub).await, None);
-        sleep(Duration::from_millis(60)).await;
+        sleep(SLOWEST_TURN + LOOK_INTERVAL).await;
         assert!(health.is_stuck());
         let source = tokio::spawn({
             let health = health.clone();
             async move {
-                sleep(Duration::from_millis(100)).await;
+                sleep(PATIENCE / 2).await;
                 health.turn();
             }
         });
@@ -129,15 +126,15 @@ mod tests {
         source.await.expect("the source turned");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_cannot_be_read_and_who_does_not_turn_or_answer_is_told() {
         let (hub, _polls) = hub_of(0);
-        let health = Health::of_source_with(Duration::from_millis(50));
+        let health = Health::of_source(Duration::ZERO);
         health.set_readable(false);
         assert!(health.problem(&hub).await.is_some_and(|problem| problem.contains("cannot be read")));
         health.set_readable(true);
         assert_eq!(health.problem(&hub).await, None);
-        sleep(Duration::from_millis(60)).await;
+        sleep(SLOWEST_TURN + LOOK_INTERVAL).await;
         assert!(health.problem(&hub).await.is_some_and(|problem| problem.contains("stuck")));
         let (hub, _polls) = hub_of(1);
         let problem = Health::without_source().problem(&hub).await;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client::Client;
+use crate::queue_dir::QueueDir;
 use crate::wait::{PATIENCE, until};
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_fastapi-broadcaster");
@@ -48,6 +50,13 @@ impl Broadcaster {
     /// Starts with further flags and waits until it listens.
     pub(crate) fn with(queue: &Path, flags: &[&str]) -> Broadcaster {
         Broadcaster::of(Path::new(BINARY), queue, flags)
+    }
+
+    /// Runs it as another user, who may write to the queue directory by its group. Only root can.
+    pub(crate) fn run_by(user: u32, group: u32, queue: &QueueDir, flags: &[&str]) -> Broadcaster {
+        let mut command = command(queue.public_binary());
+        command.args(arguments(&queue.path())).args(flags).uid(user).gid(group);
+        Broadcaster::spawn(command).listening()
     }
 
     /// The same with another binary than the one under test.

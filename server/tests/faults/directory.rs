@@ -2,7 +2,6 @@
 
 use std::fs::{self, File, FileTimes, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -56,9 +55,7 @@ fn a_file_that_may_not_be_read_holds_up_no_other_and_is_put_aside() {
     }
     let queue = QueueDir::new();
     queue.give_to(54_321, 54_321);
-    let mut command = command(queue.public_binary());
-    command.args(arguments(&queue.path())).args(["--entry-grace-secs", "2"]).uid(54_321).gid(54_321);
-    let mut broadcaster = Broadcaster::spawn(command).listening();
+    let mut broadcaster = Broadcaster::run_by(54_321, 54_321, &queue, &["--entry-grace-secs", "2"]);
     let mut client = broadcaster.connect();
     let secret = queue.root().join("1.json");
     fs::write(&secret, r#"{"event":"test","payload":"secret"}"#).unwrap();

@@ -1,13 +1,12 @@
 //! What `GET /healthz` says while something is broken.
 
 use std::fs;
-use std::os::unix::process::CommandExt;
 
 use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::broadcaster::{BINARY, Broadcaster, command};
 use crate::client::health;
 use crate::queue_dir::QueueDir;
 use crate::wait::{is_root, until};
@@ -63,9 +62,7 @@ fn a_directory_that_may_not_be_read_is_told() {
     }
     let queue = QueueDir::new();
     queue.give_to(USER, USER);
-    let mut command = command(queue.public_binary());
-    command.args(arguments(&queue.path())).uid(USER).gid(USER);
-    let mut broadcaster = Broadcaster::spawn(command).listening();
+    let mut broadcaster = Broadcaster::run_by(USER, USER, &queue, &[]);
     assert_healthy(&broadcaster);
     for mode in [0o2000, 0o2300] {
         queue.set_mode(mode);

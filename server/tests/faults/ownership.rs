@@ -22,9 +22,7 @@ fn producer_and_broadcaster_may_be_different_users_of_one_group() {
     }
     let queue = QueueDir::new();
     queue.give_to(PHP, GROUP);
-    let mut command = command(queue.public_binary());
-    command.args(arguments(&queue.path())).uid(BROADCASTER).gid(GROUP);
-    let mut broadcaster = Broadcaster::spawn(command).listening();
+    let mut broadcaster = Broadcaster::run_by(BROADCASTER, GROUP, &queue, &[]);
     let mut client = broadcaster.connect();
     // The producer's own group is another one: the set-group-id bit gives its entries to the directory's group.
     let program = queue.root().join("producer");

@@ -1,8 +1,6 @@
 //! Rights that are taken away from the broadcaster while it runs, and given back.
 
-use std::os::unix::process::CommandExt;
-
-use crate::broadcaster::{Broadcaster, arguments, command};
+use crate::broadcaster::Broadcaster;
 use crate::queue_dir::QueueDir;
 use crate::wait::{is_root, until};
 
@@ -15,9 +13,7 @@ fn a_directory_whose_rights_are_taken_away_is_drained_when_they_are_back() {
     }
     let queue = QueueDir::new();
     queue.give_to(USER, USER);
-    let mut command = command(queue.public_binary());
-    command.args(arguments(&queue.path())).uid(USER).gid(USER);
-    let mut broadcaster = Broadcaster::spawn(command).listening();
+    let mut broadcaster = Broadcaster::run_by(USER, USER, &queue, &[]);
     let mut client = broadcaster.connect();
     queue.enqueue(0);
     assert_eq!(client.payload(), "0");
@@ -49,9 +45,7 @@ fn entries_that_may_be_read_but_not_deleted_are_sent_once_and_deleted_when_they_
     }
     let queue = QueueDir::new();
     queue.give_to(USER, USER);
-    let mut command = command(queue.public_binary());
-    command.args(arguments(&queue.path())).uid(USER).gid(USER);
-    let mut broadcaster = Broadcaster::spawn(command).listening();
+    let mut broadcaster = Broadcaster::run_by(USER, USER, &queue, &[]);
     let mut client = broadcaster.connect();
     queue.set_mode(0o2550);
     // New ones come all the while: nobody may be held up by what cannot be deleted.
