@@ -138,7 +138,7 @@ impl EventLoop {
     pub(crate) fn run(&self) -> Result<(), Leaving> {
         loop {
             self.dispatcher.dispatch();
-            layers::tidy();
+            layers::release_deferred();
             exception::settle()?;
             self.see_to_incidents()?;
             self.parking.fire_timers();

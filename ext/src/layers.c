@@ -276,7 +276,7 @@ void fastapi_websocket_layer_discard(zend_ulong id)
 }
 
 /* Releases what could not be released in a switch. May run destructors. */
-void fastapi_websocket_layers_tidy(void)
+void fastapi_websocket_layers_release_deferred(void)
 {
 	error_state *former;
 	while ((former = state.former)) {
@@ -287,7 +287,7 @@ void fastapi_websocket_layers_tidy(void)
 }
 
 /* Whether the callback of a buffer of the script's runs for a handler, or one of the script's own buffers is being written to. */
-bool fastapi_websocket_layers_are_passing(void)
+bool fastapi_websocket_layers_is_output_busy(void)
 {
 	return state.is_passing;
 }
@@ -311,5 +311,5 @@ void fastapi_websocket_layers_reset(void)
 	error_state base = state.base;
 	memset(&state.base, 0, sizeof(state.base));
 	fastapi_websocket_free_errors(&base);
-	fastapi_websocket_layers_tidy();
+	fastapi_websocket_layers_release_deferred();
 }

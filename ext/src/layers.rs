@@ -1,5 +1,5 @@
 //! What each handler has of output buffers, error handlers and exception handlers, apart from the script and from other
-//! handlers. `layers.c` says how; this is the door to it.
+//! handlers. `layers.c` says how; this file calls it.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -30,15 +30,15 @@ pub(crate) fn install() {
 }
 
 /// Whether the running code cannot be left, because others write to the same buffer of the script's.
-pub(crate) fn are_passing() -> bool {
+pub(crate) fn is_output_busy() -> bool {
     // SAFETY: reads what belongs to this thread.
-    unsafe { fastapi_websocket_layers_are_passing() }
+    unsafe { fastapi_websocket_layers_is_output_busy() }
 }
 
 /// Releases what could not be released when a Fiber was left. May run PHP code.
-pub(crate) fn tidy() {
+pub(crate) fn release_deferred() {
     // SAFETY: PHP code may run here.
-    unsafe { fastapi_websocket_layers_tidy() };
+    unsafe { fastapi_websocket_layers_release_deferred() };
 }
 
 /// Lets go of what a request has left.
@@ -127,7 +127,7 @@ unsafe extern "C" {
     fn fastapi_websocket_layer_is_kept(id: zend_ulong) -> bool;
     fn fastapi_websocket_layer_merge(id: zend_ulong);
     fn fastapi_websocket_layer_discard(id: zend_ulong);
-    fn fastapi_websocket_layers_tidy();
-    fn fastapi_websocket_layers_are_passing() -> bool;
+    fn fastapi_websocket_layers_release_deferred();
+    fn fastapi_websocket_layers_is_output_busy() -> bool;
     fn fastapi_websocket_layers_reset();
 }

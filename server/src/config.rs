@@ -15,7 +15,7 @@ use crate::hub::{MAX_THREADS, SessionId};
 use crate::origin::{AllowedOrigins, Rule};
 
 /// Connections beside the clients, unless the limit of open files is low.
-pub const MAX_RESERVE: usize = 16;
+pub const MAX_SPARE_SLOTS: usize = 16;
 
 /// What users may set. A flag wins over the environment, that over the file, that over the default.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args, Deserialize)]
@@ -138,7 +138,7 @@ pub struct Admission {
     /// Clients at the same time.
     pub max_connections: usize,
     /// Connections beside those, only to answer health checks and to tell that the server is full.
-    pub reserve: usize,
+    pub spare_slots: usize,
     /// Clients of one address at the same time.
     pub max_connections_per_address: Option<usize>,
     /// How long a client may take for its request.
@@ -316,7 +316,7 @@ impl Settings {
             )?),
             admission: Admission {
                 max_connections: count("max_connections", self.max_connections, 10_000)? as usize,
-                reserve: MAX_RESERVE,
+                spare_slots: MAX_SPARE_SLOTS,
                 max_connections_per_address: self
                     .max_connections_per_address
                     .map(|given| count("max_connections_per_address", Some(given), 1))

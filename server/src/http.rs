@@ -23,11 +23,11 @@ use crate::disconnect::Disconnect;
 use crate::head::{Head, HeadError};
 use crate::health::Health;
 use crate::hub::Hub;
-use crate::listener::{Ticket, TooMany};
+use crate::listener::{PendingPermit, TooMany};
 use crate::message::encode_control;
 use crate::origin::AllowedOrigins;
-use crate::reserve::Place;
 use crate::shard::{Connection, Joining};
+use crate::spare_slots::SpareSlot;
 
 /// How long answering may take, when the request is there.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,21 +57,21 @@ pub(crate) enum HttpError {
 
 /// What answering takes, for all connections.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct HttpHandler {
     pub(crate) hub: Hub,
     pub(crate) health: Arc<Health>,
     pub(crate) origins: AllowedOrigins,
 }
 
-impl Door {
-    /// Answers the request of a new connection, which must be complete within a time. It may have a place of the reserve.
+impl HttpHandler {
+    /// Answers the request of a new connection, which must be complete within a time. It may have a spare slot.
     pub(crate) async fn answer(
         &self,
         mut stream: TcpStream,
         address: SocketAddr,
         limit: Duration,
-        ticket: Ticket,
-        place: Option<&Place>,
+        pending: PendingPermit,
+        spare: Option<&SpareSlot>,
     ) -> Result<(), HttpError> {
         let mut received = Vec::new();
         let head = timeout(limit, read_head(&mut stream, &mut received)).await.map_err(|_| HttpError::TooLong)?;
@@ -79,10 +79,10 @@ impl Door {
             match head {
                 Ok(head) if head.is_upgrade() => {
                     let rest = received.split_off(head.length);
-                    self.upgrade(stream, address, head, rest, ticket).await
+                    self.upgrade(stream, address, head, rest, pending).await
                 }
                 Ok(_) => {
-                    place.inspect(|place| place.keep());
+                    spare.inspect(|spare| spare.keep());
                     self.serve_plain(stream, received).await
                 }
                 Err(HttpError::Head(error)) => {
@@ -101,7 +101,7 @@ impl Door {
         address: SocketAddr,
         head: Head,
         received: Vec<u8>,
-        ticket: Ticket,
+        pending: PendingPermit,
     ) -> Result<(), HttpError> {
         if !self.origins.admit(head.origin(), head.host()) {
             let problem = format!(
@@ -121,7 +121,7 @@ impl Door {
                 return Err(HttpError::Handshake(problem));
             }
         }
-        let permit = match ticket.redeem() {
+        let permit = match pending.complete() {
             Ok(permit) => permit,
             Err(too_many) => {
                 send_away(&mut stream, &head, response, too_many).await?;

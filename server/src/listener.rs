@@ -17,14 +17,14 @@ use tracing::{debug, info, warn};
 
 use crate::config::Admission;
 use crate::health::Health;
-use crate::http::Door;
+use crate::http::HttpHandler;
 use crate::hub::Hub;
-use crate::reserve::{Place, Reserve};
+use crate::spare_slots::{SpareSlot, SpareSlots};
 
 /// Pause after a failed accept. Descriptors come back when clients leave; asking sooner would only burn CPU.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
 /// How long a connection may take for its request when there is no room for another client.
-const RESERVE_TIMEOUT: Duration = Duration::from_secs(1);
+const SPARE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long there must have been room before the log says so. Of a full server clients leave all the time, and others come.
 const ROOM_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -65,7 +65,7 @@ struct Counted {
 
 /// What a connection needs to become a client, as far as it was to be had when the connection came.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub(crate) struct PendingPermit {
     slots: Arc<Semaphore>,
     slot: Option<OwnedSemaphorePermit>,
     counted: Result<Option<Counted>, TooMany>,
@@ -74,11 +74,11 @@ pub(crate) struct Ticket {
 impl Listener {
     /// Accepts until it is told to stop, then waits for requests that have begun.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let Admission { max_connections, reserve, max_connections_per_address, handshake_timeout, allowed_origins } =
+        let Admission { max_connections, spare_slots, max_connections_per_address, handshake_timeout, allowed_origins } =
             self.admission;
-        let door = Arc::new(Door { hub: self.hub, health: self.health, origins: allowed_origins });
+        let handler = Arc::new(HttpHandler { hub: self.hub, health: self.health, origins: allowed_origins });
         let (slots, addresses) = (Arc::new(Semaphore::new(max_connections)), Addresses::default());
-        let mut reserve = Reserve::new(reserve);
+        let mut spare_slots = SpareSlots::new(spare_slots);
         let mut fullness = Fullness { max_connections, seen: None };
         let requests = TaskTracker::new();
         let mut is_failing = false;
@@ -113,34 +113,34 @@ impl Listener {
                 fullness.found();
             }
             // Who cannot become a client is answered all the same: it may be a health check.
-            let (slot, place) = match slot {
+            let (slot, spare) = match slot {
                 Some(slot) => (Some(slot), None),
                 // An address with too many does not make the others wait.
-                None if counted.is_err() => match reserve.free_place() {
-                    Some(place) => (None, Some(place)),
+                None if counted.is_err() => match spare_slots.try_acquire() {
+                    Some(spare) => (None, Some(spare)),
                     None => continue,
                 },
                 None => tokio::select! {
                     biased;
                     () = stop.cancelled() => break,
                     slot = slots.clone().acquire_owned() => (slot.ok(), None),
-                    place = reserve.place() => (None, Some(place)),
+                    spare = spare_slots.acquire() => (None, Some(spare)),
                 },
             };
-            let limit = if place.is_some() { handshake_timeout.min(RESERVE_TIMEOUT) } else { handshake_timeout };
-            let ticket = Ticket { slots: slots.clone(), slot, counted };
-            let (door, stop) = (door.clone(), stop.clone());
+            let limit = if spare.is_some() { handshake_timeout.min(SPARE_TIMEOUT) } else { handshake_timeout };
+            let pending = PendingPermit { slots: slots.clone(), slot, counted };
+            let (handler, stop) = (handler.clone(), stop.clone());
             requests.spawn(async move {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => {}
-                    // Before the place is given up: what has arrived is answered.
-                    answered = door.answer(stream, address, limit, ticket, place.as_ref()) => {
+                    // Before the spare is given up: what has arrived is answered.
+                    answered = handler.answer(stream, address, limit, pending, spare.as_ref()) => {
                         if let Err(error) = answered {
                             debug!(%address, %error, "request refused");
                         }
                     }
-                    () = wanted(place.as_ref()) => debug!(%address, "request took too long, others wait"),
+                    () = reclaimed(spare.as_ref()) => debug!(%address, "request took too long, others wait"),
                 }
             });
         }
@@ -154,16 +154,16 @@ impl Listener {
     }
 }
 
-async fn wanted(place: Option<&Place>) {
-    match place {
-        Some(place) => place.wanted().await,
+async fn reclaimed(spare: Option<&SpareSlot>) {
+    match spare {
+        Some(spare) => spare.reclaimed().await,
         None => pending().await,
     }
 }
 
-impl Ticket {
+impl PendingPermit {
     /// The right to be a client. A slot that has become free meanwhile will do.
-    pub(crate) fn redeem(self) -> Result<Permit, TooMany> {
+    pub(crate) fn complete(self) -> Result<Permit, TooMany> {
         let address = self.counted?;
         let slot = self.slot.or_else(|| self.slots.try_acquire_owned().ok()).ok_or(TooMany::Altogether)?;
         Ok(Permit { _slot: slot, _address: address })

@@ -198,7 +198,8 @@ mod tests {
 
         /// Reads batches for ten seconds, one each time the interval is over and there is room. Returns how long that held up any.
         fn read(&mut self, batch: u64, interval: Duration, clients: ClientCounts) -> (u64, Duration) {
-            let (end, mut appended, mut due, mut most) = (self.now + Duration::from_secs(10), 0, self.now, Duration::ZERO);
+            let (end, mut appended, mut due, mut most) =
+                (self.now + Duration::from_secs(10), 0, self.now, Duration::ZERO);
             while self.now < end {
                 match self.pacing.room(appended, Reached { offered: appended, written: 0 }, clients, self.now) {
                     Room::Later(time) => self.now += time,

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use queue::{OpenError, Reader, Standby};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server::config::{Admission, MAX_RESERVE};
+use server::config::{Admission, MAX_SPARE_SLOTS};
 use server::server::{BindError, STANDBY_INTERVAL, Server};
 use server::signal::Signals;
 use server::{Config, NoApplication};
@@ -121,5 +121,5 @@ fn raise_descriptor_limit(admission: &mut Admission) {
         "fewer files may be open than max_connections needs (LimitNOFILE, ulimit -Hn)"
     );
     admission.max_connections = room;
-    admission.reserve = (room / 8).clamp(1, MAX_RESERVE);
+    admission.spare_slots = (room / 8).clamp(1, MAX_SPARE_SLOTS);
 }

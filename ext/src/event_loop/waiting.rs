@@ -63,7 +63,7 @@ impl EventLoop {
     fn can_park(&self) -> bool {
         fiber::can_switch()
             && Context::current() != self.context
-            && !layers::are_passing()
+            && !layers::is_output_busy()
             && !self.serving.is_inherited()
     }
 
