@@ -16,7 +16,7 @@ pub struct Rates {
     pub bytes: Option<u32>,
 }
 
-/// What one client has used: for each rate the time at which all of it is there again.
+/// What one client has used, as two token buckets: for each rate the time at which all of it is there again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Allowance {
     messages: Instant,

@@ -3,10 +3,10 @@
 
 mod clock;
 mod memory;
-mod patience;
 mod progress;
 mod reading;
 mod stopping;
+mod timeouts;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -28,9 +28,9 @@ use crate::log_limit::LogLimit;
 use crate::session::{Session, Written};
 use crate::shard::{Command, Inbox, Joining, Shard};
 use clock::Clock;
-use patience::PACE_PATIENCE;
 use reading::Reading;
 use stopping::Stopping;
+use timeouts::PROGRESS_TIMEOUT;
 
 const WAKE: Token = Token(usize::MAX);
 /// How often pings and deadlines are looked at.
@@ -79,7 +79,7 @@ pub(crate) struct FanOut<A> {
 /// What is logged now and then only, because clients can cause it.
 #[derive(Debug, Default)]
 struct Notices {
-    exceeded: LogLimit,
+    throttled: LogLimit,
     frames: LogLimit,
     memory: LogLimit,
 }
@@ -183,8 +183,8 @@ impl<A: Application> FanOut<A> {
             return;
         }
         if event.is_read_closed() || event.is_error() {
-            self.sessions[key].hung_up = true;
-            self.look_after_left(key, now);
+            self.sessions[key].peer_closed = true;
+            self.set_deadline_if_peer_closed(key, now);
         }
         if event.is_readable() || event.is_error() {
             self.mark_unread(key);
@@ -196,9 +196,9 @@ impl<A: Application> FanOut<A> {
 
     /// A client that has left while it is not read from, because the application takes no messages or it had sent too much: what it
     /// had sent may still be taken for a while, and then the session ends.
-    fn look_after_left(&mut self, key: usize, now: Instant) {
+    fn set_deadline_if_peer_closed(&mut self, key: usize, now: Instant) {
         let session = &mut self.sessions[key];
-        if session.hung_up && (session.is_paused() || session.exceeded) {
+        if session.peer_closed && (session.is_paused() || session.throttled) {
             session.deadline.get_or_insert(now + CLOSE_TIMEOUT);
         }
     }
@@ -236,7 +236,15 @@ impl<A: Application> FanOut<A> {
         if overflow > self.log.tail() {
             let fallen = |key: &usize| self.sessions[*key].needs().is_some_and(|position| position < overflow);
             let fallen: Vec<usize> = self.behind.iter().copied().filter(fallen).collect();
-            fallen.into_iter().for_each(|key| self.disconnect_slow(key, now));
+            for key in fallen {
+                // One that was not reached yet may have had to go for its memory.
+                if self.sessions.contains(key) {
+                    self.disconnect_slow(key, now);
+                    self.count_memory(key);
+                }
+                // Each may keep the rest of a message for itself, and many fall out at once.
+                self.bound_memory(now);
+            }
         }
     }
 

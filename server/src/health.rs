@@ -10,7 +10,7 @@ use crate::hub::Hub;
 
 /// How long a thread of the hub may take to answer, and a source that seems stuck to show that it is not: after a SIGSTOP
 /// whoever asks may be served before the source has had its turn.
-const PATIENCE: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the source may take for a turn, beside the time for which it waits.
 const SLOWEST_TURN: Duration = Duration::from_secs(10);
 /// How often a source that seems stuck is looked at again.
@@ -64,7 +64,7 @@ impl Health {
     /// Looks at everything. None if the server is healthy.
     pub(crate) async fn problem(&self, hub: &Hub) -> Option<Problem> {
         let answers = async {
-            match timeout(PATIENCE, hub.answers()).await {
+            match timeout(ANSWER_TIMEOUT, hub.answers()).await {
                 Ok(true) => None,
                 _ => Some("a thread of the hub does not answer: its clients receive nothing"),
             }
@@ -75,7 +75,7 @@ impl Health {
                     sleep(LOOK_INTERVAL).await;
                 }
             };
-            if timeout(PATIENCE, turned).await.is_err() {
+            if timeout(ANSWER_TIMEOUT, turned).await.is_err() {
                 return Some("the source is stuck: nothing is read from the queue");
             }
             let cannot_read = self.source.as_ref().is_some_and(|source| !source.is_readable.load(Ordering::Relaxed));
@@ -118,7 +118,7 @@ mod tests {
         let source = tokio::spawn({
             let health = health.clone();
             async move {
-                sleep(PATIENCE / 2).await;
+                sleep(ANSWER_TIMEOUT / 2).await;
                 health.turn();
             }
         });

@@ -88,7 +88,7 @@ impl Hub {
         self.shard(session).command(Command::Close(session, disconnect));
     }
 
-    /// Returns once every thread of the hub has had its turn: a sign of life.
+    /// Returns once every thread of the hub has had its turn.
     pub async fn answers(&self) -> bool {
         let ask = |shard: &Arc<Shard>| {
             let (answer, answered) = oneshot::channel();

@@ -58,7 +58,7 @@ pub(crate) enum TurnEnd {
     /// There may be more, in the next turn.
     More,
     /// The client has sent all that it may for now.
-    Exceeded,
+    Throttled,
     /// Whoever takes the messages can take no more.
     Full,
     /// The close frames have passed, as far as the client is concerned.
@@ -161,7 +161,7 @@ impl Incoming {
             end = match context.read(&mut wire) {
                 Ok(message) => (!deliver(message)).then_some(TurnEnd::Full),
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Some(match (wire.stopped, left) {
-                    (Some(Stopped::Exceeded), _) => TurnEnd::Exceeded,
+                    (Some(Stopped::Throttled), _) => TurnEnd::Throttled,
                     (_, Left::Later) => TurnEnd::Drained,
                     _ => TurnEnd::More,
                 }),
@@ -199,7 +199,7 @@ impl Incoming {
 pub(crate) struct Source<'a> {
     pub(crate) stream: &'a mut TcpStream,
     /// The kernel has told that the stream ends, and does not tell again.
-    pub(crate) hung_up: bool,
+    pub(crate) peer_closed: bool,
 }
 
 /// What the socket may have after a read.
@@ -217,7 +217,7 @@ impl Source<'_> {
         match self.stream.read(buffer) {
             Ok(0) => (&[], Left::Nothing),
             // A stream socket that gives less than it was asked for is empty (epoll(7), on edge-triggered use).
-            Ok(read) if read < buffer.len() && !self.hung_up => (&buffer[..read], Left::Later),
+            Ok(read) if read < buffer.len() && !self.peer_closed => (&buffer[..read], Left::Later),
             Ok(read) => (&buffer[..read], Left::More),
             Err(error) if error.kind() == ErrorKind::WouldBlock => (&[], Left::Later),
             Err(error) if error.kind() == ErrorKind::Interrupted => (&[], Left::More),
@@ -229,7 +229,7 @@ impl Source<'_> {
 /// Why the library gets no more bytes although there are some.
 #[derive(Debug, Clone, Copy)]
 enum Stopped {
-    Exceeded,
+    Throttled,
     Refused(Disconnect),
 }
 
@@ -251,7 +251,7 @@ impl Read for Wire<'_> {
             return if self.at_end { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
         if self.frames == 0 && self.meter.is_between_frames() {
-            self.stopped = Some(Stopped::Exceeded);
+            self.stopped = Some(Stopped::Throttled);
             return Err(ErrorKind::WouldBlock.into());
         }
         let piece = &self.input[..self.input.len().min(buffer.len())];

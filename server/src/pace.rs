@@ -29,7 +29,7 @@ pub(crate) enum Speed {
     /// It takes little, or nothing.
     Slow,
     /// It takes enough.
-    Reads,
+    Moderate,
     /// It takes much.
     Fast,
 }
@@ -46,10 +46,12 @@ impl Pace {
         if passed >= MIN_WINDOW {
             let taken = u128::from(position.saturating_sub(self.position)) * 1000;
             let takes = |rate: u64| taken >= u128::from(rate) * passed.as_millis();
-            self.speed = match () {
-                () if takes(FAST_BYTES_PER_SEC) => Speed::Fast,
-                () if takes(MIN_BYTES_PER_SEC) => Speed::Reads,
-                () => Speed::Slow,
+            self.speed = if takes(FAST_BYTES_PER_SEC) {
+                Speed::Fast
+            } else if takes(MIN_BYTES_PER_SEC) {
+                Speed::Moderate
+            } else {
+                Speed::Slow
             };
         }
         if passed >= MAX_WINDOW {
@@ -77,7 +79,7 @@ mod tests {
         let mut pace = Pace::new(0, begin);
         let taken = FAST_BYTES_PER_SEC;
         assert_eq!(pace.measure(taken, begin + MIN_WINDOW), Speed::Fast);
-        assert_eq!(pace.measure(taken, begin + Duration::from_secs(2)), Speed::Reads);
+        assert_eq!(pace.measure(taken, begin + Duration::from_secs(2)), Speed::Moderate);
         assert_eq!(pace.measure(taken, begin + MAX_WINDOW), Speed::Slow);
         // From here on it is watched anew.
         assert_eq!(pace.measure(taken, begin + MAX_WINDOW + MIN_WINDOW / 2), Speed::Slow);

@@ -12,18 +12,18 @@ const MAX_OFFER_WAIT: Duration = Duration::from_millis(100);
 /// How often it is looked whether the clients have come further.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 /// In what time the queue may be read by a window although clients are far behind. The log holds four windows.
-const ASSURED_INTERVAL: Duration = Duration::from_secs(1);
+const GUARANTEED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Decides when the next batch is read.
 #[derive(Debug)]
 pub(crate) struct Pacing {
     /// Bytes that may wait in the hub before every client was offered them.
     window: u64,
-    assured: Assured,
-    /// For a minority that reads slowly.
-    for_slow: Patience,
+    guaranteed: GuaranteedRate,
+    /// For a minority that reads at a moderate rate.
+    for_moderate: WaitBudget,
     /// For a minority that reads fast, but not as fast as the others, or whose speed is not known yet.
-    for_fast: Patience,
+    for_fast: WaitBudget,
     /// Since when the hub has something that not every client was offered.
     offered_since: Option<Instant>,
 }
@@ -43,21 +43,22 @@ enum WaitedFor {
     /// All clients, or most of them.
     Most,
     FewFast,
-    FewSlow,
+    FewModerate,
 }
 
-/// What is read whoever is far behind: a window in [`ASSURED_INTERVAL`].
+/// What is read whoever is far behind: a window in [`GUARANTEED_INTERVAL`], as a token bucket that holds a window.
 #[derive(Debug)]
-struct Assured {
+struct GuaranteedRate {
     window: u64,
     appended: Position,
     /// When all of it is there again.
     full_at: Instant,
 }
 
-/// How long some clients may hold up all others: so long in all, and a part of the time that passes brings it back.
+/// How long some clients may hold up all others: a token bucket of time. What is waited is taken from it, and a part of the time that
+/// passes is put back.
 #[derive(Debug)]
-struct Patience {
+struct WaitBudget {
     most: Duration,
     /// So much time brings one part of it back.
     refill: u32,
@@ -70,29 +71,29 @@ impl Pacing {
     pub(crate) fn new(window: u64, now: Instant) -> Pacing {
         Pacing {
             window,
-            assured: Assured { window, appended: 0, full_at: now },
-            for_slow: Patience::new(Duration::from_millis(250), 200, now),
-            for_fast: Patience::new(Duration::from_secs(30), 10, now),
+            guaranteed: GuaranteedRate { window, appended: 0, full_at: now },
+            for_moderate: WaitBudget::new(Duration::from_millis(250), 200, now),
+            for_fast: WaitBudget::new(Duration::from_secs(30), 10, now),
             offered_since: None,
         }
     }
 
     /// Whether there is room behind what was appended.
     pub(crate) fn room(&mut self, appended: Position, reached: Reached, clients: ClientCounts, now: Instant) -> Room {
-        self.assured.spend(appended, now);
-        let (slow_left, fast_left) = (self.for_slow.left(now), self.for_fast.left(now));
+        self.guaranteed.spend(appended, now);
+        let (moderate_left, fast_left) = (self.for_moderate.left(now), self.for_fast.left(now));
         let offer_wait = self.offer_wait(appended, reached, now);
         let waited_for = match offer_wait {
             Some(_) => WaitedFor::Nobody,
-            None => self.waited_for(clients, slow_left, fast_left, now),
+            None => self.waited_for(clients, moderate_left, fast_left, now),
         };
-        self.for_slow.is_spending = waited_for == WaitedFor::FewSlow;
+        self.for_moderate.is_spending = waited_for == WaitedFor::FewModerate;
         self.for_fast.is_spending = waited_for == WaitedFor::FewFast;
         match waited_for {
             WaitedFor::Nobody => offer_wait.map_or(Room::Now, Room::Later),
             WaitedFor::Most => Room::Later(LOOK_INTERVAL),
             WaitedFor::FewFast => Room::Later(LOOK_INTERVAL.min(fast_left)),
-            WaitedFor::FewSlow => Room::Later(LOOK_INTERVAL.min(slow_left)),
+            WaitedFor::FewModerate => Room::Later(LOOK_INTERVAL.min(moderate_left)),
         }
     }
 
@@ -112,40 +113,52 @@ impl Pacing {
         None
     }
 
-    fn waited_for(&self, clients: ClientCounts, slow_left: Duration, fast_left: Duration, now: Instant) -> WaitedFor {
+    fn waited_for(
+        &self,
+        clients: ClientCounts,
+        moderate_left: Duration,
+        fast_left: Duration,
+        now: Instant,
+    ) -> WaitedFor {
         let nobody_is_held_up = clients.far_behind >= clients.sessions && clients.moving > 0;
         let most_read = clients.reading * 2 > clients.sessions;
-        match () {
-            () if clients.far_behind == 0 => WaitedFor::Nobody,
-            () if nobody_is_held_up => WaitedFor::Most,
-            () if self.assured.is_left(now) => WaitedFor::Nobody,
-            () if most_read => WaitedFor::Most,
-            () if clients.fast_nearly_out > 0 && !fast_left.is_zero() => WaitedFor::FewFast,
-            () if clients.nearly_out > 0 && !slow_left.is_zero() => WaitedFor::FewSlow,
-            () => WaitedFor::Nobody,
+        if clients.far_behind == 0 {
+            WaitedFor::Nobody
+        } else if nobody_is_held_up {
+            WaitedFor::Most
+        } else if self.guaranteed.is_left(now) {
+            WaitedFor::Nobody
+        } else if most_read {
+            WaitedFor::Most
+        } else if clients.fast_near_log_tail > 0 && !fast_left.is_zero() {
+            WaitedFor::FewFast
+        } else if clients.near_log_tail > 0 && !moderate_left.is_zero() {
+            WaitedFor::FewModerate
+        } else {
+            WaitedFor::Nobody
         }
     }
 }
 
-impl Assured {
+impl GuaranteedRate {
     /// Notes what was read. What was read beyond it is not owed.
     fn spend(&mut self, appended: Position, now: Instant) {
         let read = appended.saturating_sub(self.appended);
         self.appended = appended;
         if read > 0 {
-            let time = ASSURED_INTERVAL.mul_f64(read as f64 / self.window as f64);
-            self.full_at = self.full_at.clamp(now, now + ASSURED_INTERVAL) + time;
+            let time = GUARANTEED_INTERVAL.mul_f64(read as f64 / self.window as f64);
+            self.full_at = self.full_at.clamp(now, now + GUARANTEED_INTERVAL) + time;
         }
     }
 
     fn is_left(&self, now: Instant) -> bool {
-        self.full_at < now + ASSURED_INTERVAL
+        self.full_at < now + GUARANTEED_INTERVAL
     }
 }
 
-impl Patience {
-    fn new(most: Duration, refill: u32, now: Instant) -> Patience {
-        Patience { most, refill, left: most, counted: now, is_spending: false }
+impl WaitBudget {
+    fn new(most: Duration, refill: u32, now: Instant) -> WaitBudget {
+        WaitBudget { most, refill, left: most, counted: now, is_spending: false }
     }
 
     /// What is left: less for the time since the last look if it was spent on waiting, else more.
@@ -165,7 +178,7 @@ mod tests {
     use super::*;
 
     const WINDOW: u64 = 1000;
-    const SLOW: Duration = Duration::from_millis(250);
+    const MODERATE: Duration = Duration::from_millis(250);
     const FAST: Duration = Duration::from_secs(30);
 
     fn far_behind(sessions: usize, far_behind: usize) -> ClientCounts {
@@ -183,12 +196,12 @@ mod tests {
             Run { pacing: Pacing::new(WINDOW, now), now }
         }
 
-        /// How long it takes until there is room when nothing is left of what is assured, at most a minute.
+        /// How long it takes until there is room when nothing is left of what is guaranteed, at most a minute.
         fn waited(&mut self, clients: ClientCounts) -> Duration {
             let begin = self.now;
             let reached = Reached { offered: 10, written: 0 };
             loop {
-                self.pacing.assured.full_at = self.now + ASSURED_INTERVAL;
+                self.pacing.guaranteed.full_at = self.now + GUARANTEED_INTERVAL;
                 match self.pacing.room(10, reached, clients, self.now) {
                     Room::Later(time) if self.now - begin < Duration::from_secs(60) => self.now += time,
                     _ => return self.now - begin,
@@ -237,7 +250,7 @@ mod tests {
 
     #[test]
     fn what_comes_at_a_moderate_rate_waits_for_nobody_who_holds_up_others() {
-        let most = ClientCounts { reading: 6, moving: 6, nearly_out: 6, fast_nearly_out: 6, ..far_behind(10, 6) };
+        let most = ClientCounts { reading: 6, moving: 6, near_log_tail: 6, fast_near_log_tail: 6, ..far_behind(10, 6) };
         let interval = Duration::from_millis(20);
         let moderate = WINDOW / 50;
         assert_eq!(Run::new().read(moderate, interval, most), (500 * moderate, Duration::ZERO));
@@ -247,27 +260,27 @@ mod tests {
     }
 
     #[test]
-    fn few_are_waited_for_until_the_patience_with_all_of_them_is_used_up() {
+    fn few_are_waited_for_until_the_budget_for_all_of_them_is_used_up() {
         let few = ClientCounts { reading: 1, moving: 3, ..far_behind(10, 3) };
         assert_eq!(Run::new().waited(few), Duration::ZERO, "before they are nearly too far behind");
-        let few = ClientCounts { nearly_out: 2, ..few };
+        let few = ClientCounts { near_log_tail: 2, ..few };
         let mut run = Run::new();
-        assert_eq!(run.waited(few), SLOW);
+        assert_eq!(run.waited(few), MODERATE);
         assert_eq!(run.waited(few), Duration::ZERO);
         // It comes back slowly.
         run.now += Duration::from_secs(10);
         assert_eq!(run.waited(few), Duration::from_secs(10) / 200);
         run.now += Duration::from_secs(3600);
-        assert_eq!(run.waited(few), SLOW);
+        assert_eq!(run.waited(few), MODERATE);
     }
 
     #[test]
     fn few_that_read_fast_have_the_time_for_a_long_backlog() {
-        let few = ClientCounts { reading: 1, moving: 1, nearly_out: 1, fast_nearly_out: 1, ..far_behind(10, 1) };
+        let few = ClientCounts { reading: 1, moving: 1, near_log_tail: 1, fast_near_log_tail: 1, ..far_behind(10, 1) };
         let mut run = Run::new();
         let waited = run.waited(few);
         // Some of it comes back meanwhile.
-        assert!((FAST + SLOW..FAST + SLOW * 2).contains(&waited), "{waited:?}");
+        assert!((FAST + MODERATE..FAST + MODERATE * 2).contains(&waited), "{waited:?}");
         run.now += Duration::from_secs(10);
         assert!(run.waited(few) >= Duration::from_secs(1));
     }

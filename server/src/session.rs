@@ -42,16 +42,16 @@ pub(crate) struct Session {
     /// The kernel takes no more bytes until it says so.
     pub(crate) blocked: bool,
     /// The client sends nothing more: what it has sent is to be read, and then the end.
-    pub(crate) hung_up: bool,
+    pub(crate) peer_closed: bool,
     /// There may be something to read, now or when the client may send again.
     pub(crate) unread: bool,
     /// The client has sent more than it may, and is not read from for a while.
-    pub(crate) exceeded: bool,
+    pub(crate) throttled: bool,
     /// When the kernel last took bytes, or had nothing to take.
     pub(crate) progressed: Instant,
     /// When the last ping was sent, or the client came.
     pub(crate) pinged: Instant,
-    /// Since when a ping waits for a sign of life.
+    /// Since when a ping waits for a response.
     pub(crate) unanswered: Option<Instant>,
     /// When a session that ends is dropped at the latest.
     pub(crate) deadline: Option<Instant>,
@@ -93,7 +93,7 @@ pub(crate) enum Heard {
     /// There may be more, in the next turn.
     More,
     /// There may be more, but the client has sent too much, and has to wait until then.
-    Exceeded(Instant),
+    Throttled(Instant),
     /// There may be more, but the application cannot take it now.
     Paused,
     /// The client has sent its close frame, or has to go: our close frame waits to be written.
@@ -132,9 +132,9 @@ impl Session {
             ending: Ending::Awaited,
             paused: false,
             blocked: false,
-            hung_up: false,
+            peer_closed: false,
             unread: false,
-            exceeded: false,
+            throttled: false,
             progressed: now,
             pinged: now,
             unanswered: None,
@@ -176,7 +176,7 @@ impl Session {
         }
     }
 
-    /// Asks for a sign of life. One that the application has paused cannot give it, but what is between us and the client
+    /// Sends a ping. One that the application has paused cannot give it, but what is between us and the client
     /// sees that the connection is used.
     pub(crate) fn ping(&mut self, log: &Log, now: Instant) {
         self.pinged = now;
@@ -298,7 +298,7 @@ impl Session {
         let rates = &limits.rates;
         let may_send = self.allowance.bytes(rates, now).and_then(|_| self.allowance.messages(rates, now));
         if let Err(again) = may_send {
-            return Heard::Exceeded(again);
+            return Heard::Throttled(again);
         }
         let mut incoming = self.incoming.take().unwrap_or_else(|| buffer.begin(limits.max_message_bytes));
         // What comes after our close frame is of no interest, but the client's close frame is among it.
@@ -307,7 +307,7 @@ impl Session {
             let is_data = message.is_text() || message.is_binary();
             is_closing || !is_data || deliver(message).is_continue()
         };
-        let source = Source { stream: &mut self.stream, hung_up: self.hung_up };
+        let source = Source { stream: &mut self.stream, peer_closed: self.peer_closed };
         let turn = incoming.read(source, buffer, &mut self.allowance, rates, now, takes);
         self.incoming = match turn.end {
             // Nothing that the client sends means anything any more.
@@ -341,7 +341,7 @@ impl Session {
         match turn.end {
             TurnEnd::Drained => Heard::All,
             TurnEnd::More => Heard::More,
-            TurnEnd::Exceeded => Heard::Exceeded(self.allowance.messages(rates, now).err().unwrap_or(now)),
+            TurnEnd::Throttled => Heard::Throttled(self.allowance.messages(rates, now).err().unwrap_or(now)),
             TurnEnd::Full => {
                 self.paused = true;
                 Heard::Paused

@@ -76,7 +76,7 @@ pub(crate) struct Shard {
     offered: AtomicU64,
     written: AtomicU64,
     counts: Mutex<ClientCounts>,
-    /// It came further since the bell was last thought of.
+    /// It came further since the bell was last rung.
     moved: AtomicBool,
     bell: Arc<Bell>,
 }
@@ -107,9 +107,9 @@ pub(crate) struct ClientCounts {
     /// They take so much that they are worth waiting for.
     pub(crate) reading: usize,
     /// They may be worth waiting for, and will soon be too far behind for the log.
-    pub(crate) nearly_out: usize,
+    pub(crate) near_log_tail: usize,
     /// Of those, they take much, or were not watched for long enough.
-    pub(crate) fast_nearly_out: usize,
+    pub(crate) fast_near_log_tail: usize,
 }
 
 impl ClientCounts {
@@ -119,8 +119,8 @@ impl ClientCounts {
             far_behind: self.far_behind + other.far_behind,
             moving: self.moving + other.moving,
             reading: self.reading + other.reading,
-            nearly_out: self.nearly_out + other.nearly_out,
-            fast_nearly_out: self.fast_nearly_out + other.fast_nearly_out,
+            near_log_tail: self.near_log_tail + other.near_log_tail,
+            fast_near_log_tail: self.fast_near_log_tail + other.fast_near_log_tail,
         }
     }
 }

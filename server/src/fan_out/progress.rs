@@ -11,7 +11,7 @@ impl<A: Application> FanOut<A> {
     /// Tells the consumer how far everybody is, and forgets what nobody needs.
     pub(super) fn publish_progress(&mut self, now: Instant) {
         let head = self.log.head();
-        let (far, nearly_out) = (self.limits.window(), 3 * self.limits.window());
+        let (far, near_log_tail) = (self.limits.window(), 3 * self.limits.window());
         let mut written = head;
         let mut counts =
             ClientCounts { sessions: self.sessions.len() - self.closing_sessions, ..ClientCounts::default() };
@@ -25,13 +25,13 @@ impl<A: Application> FanOut<A> {
             let pace = session.pace.get_or_insert_with(|| Box::new(Pace::new(position, now)));
             let speed = pace.measure(position, now);
             counts.far_behind += 1;
-            counts.reading += usize::from(matches!(speed, Speed::Reads | Speed::Fast));
-            if head - position >= nearly_out {
-                counts.nearly_out += usize::from(speed != Speed::Slow);
+            counts.reading += usize::from(matches!(speed, Speed::Moderate | Speed::Fast));
+            if head - position >= near_log_tail {
+                counts.near_log_tail += usize::from(speed != Speed::Slow);
                 let may_be_fast = matches!(speed, Speed::Unknown | Speed::Fast);
-                counts.fast_nearly_out += usize::from(may_be_fast);
+                counts.fast_near_log_tail += usize::from(may_be_fast);
             }
-            if now.saturating_duration_since(session.progressed) < super::PACE_PATIENCE {
+            if now.saturating_duration_since(session.progressed) < super::PROGRESS_TIMEOUT {
                 counts.moving += 1;
             }
         }

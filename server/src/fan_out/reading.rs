@@ -87,13 +87,13 @@ impl<A: Application> FanOut<A> {
         });
         match heard {
             Heard::Ended => return self.remove(key),
-            Heard::All => self.sessions[key].exceeded = false,
+            Heard::All => self.sessions[key].throttled = false,
             Heard::More => {
-                self.sessions[key].exceeded = false;
+                self.sessions[key].throttled = false;
                 self.mark_unread(key);
             }
-            Heard::Exceeded(again) => self.wait_to_read(key, again, now),
-            Heard::Paused => self.look_after_left(key, now),
+            Heard::Throttled(again) => self.wait_to_read(key, again, now),
+            Heard::Paused => self.set_deadline_if_peer_closed(key, now),
             Heard::Closing(reason) => {
                 self.explain(key, reason, now);
                 self.closing(key, was_closing, now);
@@ -107,11 +107,11 @@ impl<A: Application> FanOut<A> {
     /// Reads from a client again when it may send again.
     fn wait_to_read(&mut self, key: usize, again: Instant, now: Instant) {
         let session = &mut self.sessions[key];
-        (session.unread, session.exceeded) = (true, true);
+        (session.unread, session.throttled) = (true, true);
         self.reading.waiting.insert((again, key));
-        self.look_after_left(key, now);
+        self.set_deadline_if_peer_closed(key, now);
         let session = &mut self.sessions[key];
-        if let Some(suppressed) = self.notices.exceeded.allow(now) {
+        if let Some(suppressed) = self.notices.throttled.allow(now) {
             let address = session.stream().peer_addr().ok();
             info!(
                 session = session.id.0,

@@ -145,7 +145,7 @@ impl Speaker {
         match heard {
             Heard::All | Heard::More => {}
             Heard::Paused => assert!(!takes),
-            Heard::Exceeded(again) => assert!(again >= now),
+            Heard::Throttled(again) => assert!(again >= now),
             Heard::Closing(_) | Heard::Ended => panic!("the session ends: {heard:?}"),
         }
         self.session.write(log.head(), log, now).expect("the socket lives");

@@ -162,6 +162,38 @@ fn those_that_are_sent_away_already_go_before_clients_that_hold_more_than_them()
 }
 
 #[test]
+fn clients_that_fall_out_of_large_messages_at_once_have_a_bound_together() {
+    const ATTACKERS: usize = 300;
+    const MAX_MEMORY: usize = 33_554_432;
+    const LOG: usize = 4_000_000;
+    let queue = QueueDir::in_memory();
+    let (max_memory, log) = (MAX_MEMORY.to_string(), LOG.to_string());
+    let flags = [&ONE_THREAD[..], &["--max-memory", &max_memory, "--log-bytes", &log]].concat();
+    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
+    let mut good = Raw::connect(&broadcaster);
+    let (at_start, descriptors) = (broadcaster.memory_kb("VmRSS"), broadcaster.descriptors());
+    let script = Script { round: Vec::new(), comes_back: false, ..Kind::BigPings.script() };
+    let mut attackers = Attackers::play(broadcaster.address(), script, ATTACKERS);
+    broadcaster.await_descriptors(descriptors + ATTACKERS);
+    // None of them has read the first when the log holds no more.
+    let big = "x".repeat(1_000_000);
+    let mut events = 0;
+    until("the attackers are sent away", || {
+        queue.enqueue(format!("\"{events}{big}\""));
+        while !good.read_until(TEXT).starts_with(format!(r#"{{"event":"test","payload":"{events}x"#).as_bytes()) {}
+        events += 1;
+        broadcaster.descriptors() == descriptors
+    });
+    let peak = broadcaster.memory_kb("VmHWM");
+    // As much again for what the allocator cannot join, and the log with what is on its way to it.
+    let most = at_start + (2 * MAX_MEMORY + 4 * LOG) as u64 / 1024;
+    assert!(peak < most, "{peak} kB, {at_start} kB at the start");
+    attackers.stop();
+    drop(good);
+    broadcaster.stop();
+}
+
+#[test]
 fn slow_readers_cost_good_clients_no_event_and_no_connection() {
     let queue = QueueDir::in_memory();
     // A small log, so that the slow ones are behind soon.

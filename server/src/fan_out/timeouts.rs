@@ -12,7 +12,7 @@ use crate::session::Session;
 
 /// A client that takes nothing for so long is not waited for when the log fills up, and no more than `max_outbox_bytes` may
 /// wait for it alone. It stays until the log has outgrown it or `slow_client_timeout` is over.
-pub(super) const PACE_PATIENCE: Duration = Duration::from_millis(500);
+pub(super) const PROGRESS_TIMEOUT: Duration = Duration::from_millis(500);
 /// How often a client is pinged that the application has paused. Its end may stand behind bytes that nobody reads: a kernel whose
 /// program is gone answers the ping with a reset.
 const PAUSED_PING_INTERVAL: Duration = Duration::from_secs(5);
@@ -98,6 +98,6 @@ fn ping_interval(session: &Session, limits: &Limits) -> Duration {
 }
 
 fn outbox_is_too_long(session: &Session, limit: usize, now: Instant) -> bool {
-    let takes = now.duration_since(session.progressed) < PACE_PATIENCE;
+    let takes = now.duration_since(session.progressed) < PROGRESS_TIMEOUT;
     session.outbox_len() > if takes { limit.saturating_mul(BURST) } else { limit }
 }
