@@ -1,0 +1,48 @@
+//! Closes a connection so that its last answer arrives. Input that nobody reads turns the answer into a reset, and a proxy
+//! takes that for a server that fails: it tells its client 502 and asks others from then on.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Most bytes that are read and thrown away: larger than what forms and proxies usually send, and done in milliseconds.
+pub(crate) const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// How long it may take altogether.
+const LONGEST: Duration = Duration::from_secs(5);
+/// How long nothing may come.
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
+
+/// Says that nothing more comes, and reads until the other side has said the same. It takes no memory meanwhile.
+pub(crate) async fn linger(stream: &mut TcpStream) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut left = MAX_BYTES;
+    let _ = timeout(LONGEST, async {
+        while let Ok(Ok(read @ 1..)) = timeout(LONGEST_SILENCE, discard(stream)).await {
+            match left.checked_sub(read) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+        }
+    })
+    .await;
+}
+
+async fn discard(stream: &TcpStream) -> io::Result<usize> {
+    loop {
+        stream.readable().await?;
+        match read_away(stream) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            read => return read,
+        }
+    }
+}
+
+/// A function of its own, so that its buffer is no part of every connection's task.
+fn read_away(stream: &TcpStream) -> io::Result<usize> {
+    stream.try_read(&mut [0; 16 * 1024])
+}
