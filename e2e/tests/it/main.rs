@@ -20,6 +20,7 @@ mod other_producers;
 mod packages;
 mod page;
 mod precedence;
+mod proxies;
 mod requests;
 mod restart;
 mod shutdown;
