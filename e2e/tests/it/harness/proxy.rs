@@ -86,6 +86,7 @@ impl Proxy {
         serves: &[&str],
         taken: &[&str],
     ) -> Proxy {
+        let mut said = Vec::new();
         for _ in 0..10 {
             let directory = temporary_directory();
             let address = free_address();
@@ -97,8 +98,9 @@ impl Proxy {
             if process.line("it serves", started).await.expect("the proxy starts") {
                 return Proxy { _process: process, directory, address };
             }
+            said = process.stderr();
         }
-        panic!("a proxy found each of ten free ports taken");
+        panic!("a proxy found each of ten free ports taken: {said:#?}");
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
