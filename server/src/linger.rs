@@ -2,10 +2,13 @@
 //! takes that for a server that fails: it tells its client 502 and asks others from then on.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use socket2::SockRef;
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// Most bytes that are read and thrown away: larger than what forms and proxies usually send, and done in milliseconds.
@@ -33,16 +36,18 @@ pub(crate) async fn linger(stream: &mut TcpStream) {
 }
 
 async fn discard(stream: &TcpStream) -> io::Result<usize> {
+    // Between others, however fast it comes.
+    yield_now().await;
     loop {
         stream.readable().await?;
-        match read_away(stream) {
+        match stream.try_io(Interest::READABLE, || throw_away(stream)) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             read => return read,
         }
     }
 }
 
-/// A function of its own, so that its buffer is no part of every connection's task.
-fn read_away(stream: &TcpStream) -> io::Result<usize> {
-    stream.try_read(&mut [0; 16 * 1024])
+/// Not even copied: with this flag the kernel forgets what it would have given (`tcp(7)`).
+fn throw_away(stream: &TcpStream) -> io::Result<usize> {
+    SockRef::from(stream).recv_with_flags(&mut [MaybeUninit::uninit(); 64 * 1024], libc::MSG_TRUNC)
 }
