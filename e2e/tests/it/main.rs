@@ -14,6 +14,7 @@ mod demo;
 mod docs;
 mod examples;
 mod failed_entries;
+mod frameworks;
 mod handlers;
 mod http;
 mod other_producers;
