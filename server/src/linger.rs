@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// Most bytes that are read and thrown away: larger than what forms and proxies usually send, and done in milliseconds.
-pub(crate) const MAX_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// How long it may take altogether.
 const LONGEST: Duration = Duration::from_secs(5);
 /// How long nothing may come.
