@@ -14,7 +14,7 @@ needs_of() {
     case "$1" in
         run) echo cc php php-dev libclang ;;
         lint) echo cc php php-dev libclang shellcheck ;;
-        test) echo cc php php-dev libclang php-fpm nginx caddy chromium openssl systemd-analyze systemd-nspawn ;;
+        test) echo cc php php-dev libclang php-fpm nginx caddy haproxy apache2 chromium openssl systemd-analyze systemd-nspawn ;;
         valgrind) echo cc php php-dev libclang valgrind ;;
         autobahn) echo cc php php-dev libclang python2 ;;
         profile) echo cc php php-dev libclang perf ;;
@@ -32,6 +32,8 @@ check() {
         php-fpm) check_php_fpm ;;
         nginx) check_nginx ;;
         caddy) check_caddy ;;
+        haproxy) check_haproxy ;;
+        apache2) check_apache2 ;;
         chromium) check_chromium ;;
         shellcheck) check_shellcheck ;;
         systemd-nspawn) check_systemd_nspawn ;;
@@ -146,6 +148,14 @@ check_chromium() {
 
 check_caddy() {
     "$(setup/find caddy)" version >/dev/null 2>&1 || fail "no Caddy"
+}
+
+check_haproxy() {
+    "$(setup/find haproxy)" -v >/dev/null 2>&1 || fail "no HAProxy"
+}
+
+check_apache2() {
+    "$(setup/find apache2)" -v >/dev/null 2>&1 || fail "no Apache"
 }
 
 check_shellcheck() {

@@ -17,7 +17,7 @@ packages_of() {
             node) echo nodejs ;;
             # Ubuntu has one for each kernel.
             perf) apt-cache show linux-perf >/dev/null 2>&1 && echo linux-perf || echo "linux-tools-$(uname -r)" ;;
-            nginx | caddy | valgrind | chromium | openssl | shellcheck | nats-server | redis-server | npm) echo "$need" ;;
+            nginx | caddy | haproxy | apache2 | valgrind | chromium | openssl | shellcheck | nats-server | redis-server | npm) echo "$need" ;;
         esac
     done | tr ' ' '\n'
 }

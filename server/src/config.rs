@@ -16,6 +16,8 @@ use crate::origin::{AllowedOrigins, Rule};
 
 /// Connections beside the clients, unless the limit of open files is low.
 pub const MAX_SPARE_SLOTS: usize = 16;
+/// Largest head of a request, unless it is set: what nginx passes on by default.
+pub(crate) const DEFAULT_MAX_HEADER_BYTES: usize = 32 * 1024;
 
 /// What users may set. A flag wins over the environment, that over the file, that over the default.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args, Deserialize)]
@@ -84,6 +86,9 @@ pub struct Settings {
     /// How long a client may take for its request [default: 10]
     #[arg(long, value_name = "SECONDS", value_parser = number_of_seconds, env = "FASTAPI_WS_HANDSHAKE_TIMEOUT_SECS")]
     pub handshake_timeout_secs: Option<f64>,
+    /// Largest head of a request: its first line and all headers, cookies among them [default: 32768]
+    #[arg(long, value_name = "BYTES", value_parser = whole::<usize>, env = "FASTAPI_WS_MAX_HEADER_BYTES")]
+    pub max_header_bytes: Option<usize>,
     /// How often each client is pinged [default: 25]
     #[arg(long, value_name = "SECONDS", value_parser = number_of_seconds, env = "FASTAPI_WS_PING_INTERVAL_SECS")]
     pub ping_interval_secs: Option<f64>,
@@ -143,6 +148,8 @@ pub struct Admission {
     pub max_connections_per_address: Option<usize>,
     /// How long a client may take for its request.
     pub handshake_timeout: Duration,
+    /// Largest head of a request, in bytes.
+    pub max_header_bytes: usize,
     /// Pages that may connect.
     pub allowed_origins: AllowedOrigins,
 }
@@ -253,6 +260,7 @@ impl Settings {
             max_connections_per_address: self.max_connections_per_address.or(other.max_connections_per_address),
             allowed_origins: self.allowed_origins.or(other.allowed_origins),
             handshake_timeout_secs: self.handshake_timeout_secs.or(other.handshake_timeout_secs),
+            max_header_bytes: self.max_header_bytes.or(other.max_header_bytes),
             ping_interval_secs: self.ping_interval_secs.or(other.ping_interval_secs),
             pong_timeout_secs: self.pong_timeout_secs.or(other.pong_timeout_secs),
             hub_threads: self.hub_threads.or(other.hub_threads),
@@ -323,6 +331,7 @@ impl Settings {
                     .transpose()?
                     .map(|count| count as usize),
                 handshake_timeout: seconds("handshake_timeout_secs", self.handshake_timeout_secs, 10.0)?,
+                max_header_bytes: max_header_bytes(self.max_header_bytes)?,
                 allowed_origins: AllowedOrigins::new(self.allowed_origins.unwrap_or_else(|| vec![Rule::SameHost])),
             },
             hub_threads,
@@ -399,6 +408,14 @@ fn hub_threads(given: Option<usize>) -> Result<usize, ConfigError> {
     }
 }
 
+fn max_header_bytes(given: Option<usize>) -> Result<usize, ConfigError> {
+    let problem = "must be 1024 to 1048576: browsers send up to 1 KiB without cookies, and every request may fill it";
+    match given.unwrap_or(DEFAULT_MAX_HEADER_BYTES) {
+        bytes @ 1024..=1_048_576 => Ok(bytes),
+        bytes => Err(ConfigError::Value { key: "max_header_bytes", value: bytes.to_string(), problem }),
+    }
+}
+
 fn positive(key: &'static str, given: Option<u64>, default: u64) -> Result<u64, ConfigError> {
     match given.unwrap_or(default) {
         0 => Err(ConfigError::Value { key, value: "0".to_owned(), problem: "must be at least 1" }),
@@ -456,6 +473,8 @@ mod tests {
             ("pong_timeout_secs = nan", "pong_timeout_secs"),
             ("max_connections = 0", "max_connections"),
             ("log_bytes = 1000", "log_bytes"),
+            ("max_header_bytes = 1000", "max_header_bytes"),
+            ("max_header_bytes = 1048577", "max_header_bytes"),
             ("listen = '8081'", "listen"),
             ("listen = '::1:8081'", "listen"),
         ] {

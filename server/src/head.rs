@@ -8,10 +8,9 @@ use tungstenite::handshake::server::create_response;
 use crate::application::{HeaderText, Headers};
 use crate::origin::host_of;
 
-/// Largest head of a request, in bytes: what nginx accepts by default, and room for a few cookies.
-pub(crate) const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// Most headers of a request.
-const MAX_HEADERS: usize = 100;
+/// Most header lines of a request: more than proxies pass on (Apache 100, HAProxy 101), and few enough that what is kept of each
+/// adds little to their bytes.
+pub(crate) const MAX_HEADERS: usize = 512;
 /// Headers of which a second one makes a request ambiguous: we would judge by one, and somebody else by the other
 /// (RFC 9112, section 3.2; RFC 6454, section 7.3; RFC 6455, sections 11.3.1 and 11.3.5).
 const ONCE: [HeaderName; 4] = [header::HOST, header::ORIGIN, header::SEC_WEBSOCKET_KEY, header::SEC_WEBSOCKET_VERSION];
@@ -19,10 +18,12 @@ const ONCE: [HeaderName; 4] = [header::HOST, header::ORIGIN, header::SEC_WEBSOCK
 /// Why a head is refused.
 #[derive(Debug, Error)]
 pub(crate) enum HeadError {
-    #[error("the request's head exceeds {MAX_HEAD_BYTES} bytes")]
-    TooLarge,
+    #[error("the request's head exceeds {0} bytes (max_header_bytes)")]
+    TooLarge(usize),
+    #[error("the request has more than {MAX_HEADERS} header lines")]
+    TooManyHeaders,
     #[error("the request is not HTTP/1.1: {0}")]
-    NotHttp(#[from] httparse::Error),
+    NotHttp(httparse::Error),
     #[error("more than one {0} header")]
     Repeated(HeaderName),
     #[error("no Host header")]
@@ -35,10 +36,17 @@ impl HeadError {
     /// What the client is answered with.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            HeadError::TooLarge | HeadError::NotHttp(httparse::Error::TooManyHeaders) => {
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
-            }
+            HeadError::TooLarge(_) | HeadError::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+impl From<httparse::Error> for HeadError {
+    fn from(error: httparse::Error) -> HeadError {
+        match error {
+            httparse::Error::TooManyHeaders => HeadError::TooManyHeaders,
+            error => HeadError::NotHttp(error),
         }
     }
 }
@@ -55,15 +63,15 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Parses the beginning of a request. None if its head is not complete.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Head>, HeadError> {
+    /// Parses the beginning of a request, whose head may have so many bytes. None if that is not complete.
+    pub(crate) fn parse(bytes: &[u8], max_bytes: usize) -> Result<Option<Head>, HeadError> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut request = httparse::Request::new(&mut headers);
         let httparse::Status::Complete(length) = request.parse(bytes)? else {
-            return if bytes.len() > MAX_HEAD_BYTES { Err(HeadError::TooLarge) } else { Ok(None) };
+            return if bytes.len() > max_bytes { Err(HeadError::TooLarge(max_bytes)) } else { Ok(None) };
         };
-        if length > MAX_HEAD_BYTES {
-            return Err(HeadError::TooLarge);
+        if length > max_bytes {
+            return Err(HeadError::TooLarge(max_bytes));
         }
         let head = Head {
             method: request.method.unwrap_or_default().to_owned(),
@@ -162,9 +170,10 @@ impl Head {
 /// or refused.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn try_head(received: &[u8]) -> bool {
+    use crate::config::DEFAULT_MAX_HEADER_BYTES;
     use crate::origin::{AllowedOrigins, Rule};
 
-    let head = match Head::parse(received) {
+    let head = match Head::parse(received, DEFAULT_MAX_HEADER_BYTES) {
         Ok(Some(head)) => head,
         Ok(None) => return false,
         Err(error) => {
@@ -172,7 +181,7 @@ pub(crate) fn try_head(received: &[u8]) -> bool {
             return true;
         }
     };
-    assert!(head.length <= received.len().min(MAX_HEAD_BYTES));
+    assert!(head.length <= received.len().min(DEFAULT_MAX_HEADER_BYTES));
     assert!(ONCE.iter().all(|name| head.values(name).count() <= 1));
     assert!(head.version == Version::HTTP_10 || head.header(&header::HOST).is_some());
     if AllowedOrigins::new(vec![Rule::SameHost]).admit(head.origin(), head.host())

@@ -20,10 +20,12 @@ use tungstenite::handshake::server::write_response;
 use tungstenite::protocol::frame::Frame;
 
 use crate::disconnect::Disconnect;
-use crate::head::{Head, HeadError};
+use crate::head::{Head, HeadError, MAX_HEADERS};
+use crate::head_reader::HeadReader;
 use crate::health::Health;
 use crate::hub::Hub;
-use crate::listener::{PendingPermit, TooMany};
+use crate::linger::linger;
+use crate::listener::{PendingPermit, Permit, TooMany};
 use crate::message::encode_control;
 use crate::origin::AllowedOrigins;
 use crate::shard::{Connection, Joining};
@@ -31,8 +33,6 @@ use crate::spare_slots::SpareSlot;
 
 /// How long answering may take, when the request is there.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a client that was refused may take to read why.
-const LINGER: Duration = Duration::from_secs(1);
 /// When a client that found no room may come again, in seconds.
 const RETRY_AFTER: &str = "5";
 
@@ -61,6 +61,16 @@ pub(crate) struct HttpHandler {
     pub(crate) hub: Hub,
     pub(crate) health: Arc<Health>,
     pub(crate) origins: AllowedOrigins,
+    pub(crate) max_header_bytes: usize,
+}
+
+/// A handshake that is accepted, not yet answered.
+struct Accepted {
+    head: Head,
+    response: Vec<u8>,
+    /// What came behind the head.
+    received: Vec<u8>,
+    permit: Permit,
 }
 
 impl HttpHandler {
@@ -70,26 +80,47 @@ impl HttpHandler {
         mut stream: TcpStream,
         address: SocketAddr,
         limit: Duration,
-        pending: PendingPermit,
+        mut pending: PendingPermit,
         spare: Option<&SpareSlot>,
     ) -> Result<(), HttpError> {
-        let mut received = Vec::new();
-        let head = timeout(limit, read_head(&mut stream, &mut received)).await.map_err(|_| HttpError::TooLong)?;
+        let answered = self.answer_on(&mut stream, limit, &mut pending, spare).await;
+        match answered {
+            Ok(Some(accepted)) => self.join(stream, address, accepted),
+            Err(HttpError::TooLong) => Err(HttpError::TooLong),
+            answered => {
+                spare.inspect(|spare| spare.unkeep());
+                linger(&mut stream).await;
+                answered.map(|_| ())
+            }
+        }
+    }
+
+    /// Writes the answer, unless it is for the hub to write.
+    async fn answer_on(
+        &self,
+        stream: &mut TcpStream,
+        limit: Duration,
+        pending: &mut PendingPermit,
+        spare: Option<&SpareSlot>,
+    ) -> Result<Option<Accepted>, HttpError> {
+        let mut reader = HeadReader::new(self.max_header_bytes);
+        let head = timeout(limit, reader.read(stream)).await.map_err(|_| HttpError::TooLong)??;
+        let mut received = reader.into_received();
         let answered = async {
             match head {
-                Ok(head) if head.is_upgrade() => {
-                    let rest = received.split_off(head.length);
-                    self.upgrade(stream, address, head, rest, pending).await
+                Ok(None) => Err(HttpError::Incomplete),
+                Ok(Some(head)) if head.is_upgrade() => {
+                    let received = received.split_off(head.length);
+                    self.upgrade(stream, head, received, pending).await.map(Some)
                 }
-                Ok(_) => {
+                Ok(Some(_)) => {
                     spare.inspect(|spare| spare.keep());
-                    self.serve_plain(stream, received).await
+                    self.serve_plain(stream, received).await.map(|()| None)
                 }
-                Err(HttpError::Head(error)) => {
-                    refuse(&mut stream, error.status(), &error.to_string()).await?;
+                Err(error) => {
+                    refuse(stream, error.status(), &error.to_string()).await?;
                     Err(error.into())
                 }
-                Err(error) => Err(error),
             }
         };
         timeout(ANSWER_TIMEOUT, answered).await.map_err(|_| HttpError::TooLong)?
@@ -97,18 +128,17 @@ impl HttpHandler {
 
     async fn upgrade(
         &self,
-        mut stream: TcpStream,
-        address: SocketAddr,
+        stream: &mut TcpStream,
         head: Head,
         received: Vec<u8>,
-        pending: PendingPermit,
-    ) -> Result<(), HttpError> {
+        pending: &mut PendingPermit,
+    ) -> Result<Accepted, HttpError> {
         if !self.origins.admit(head.origin(), head.host()) {
             let problem = format!(
                 "pages of {} may not connect: the operator can add it to allowed_origins",
                 head.origin().unwrap_or_default()
             );
-            refuse(&mut stream, StatusCode::FORBIDDEN, &problem).await?;
+            refuse(stream, StatusCode::FORBIDDEN, &problem).await?;
             return Err(HttpError::Handshake(problem));
         }
         let mut response = Vec::new();
@@ -117,17 +147,21 @@ impl HttpHandler {
                 write_response(&mut response, &accepted).map_err(|error| HttpError::Handshake(error.to_string()))?;
             }
             Err(problem) => {
-                refuse(&mut stream, StatusCode::BAD_REQUEST, &problem).await?;
+                refuse(stream, StatusCode::BAD_REQUEST, &problem).await?;
                 return Err(HttpError::Handshake(problem));
             }
         }
-        let permit = match pending.complete() {
-            Ok(permit) => permit,
+        match pending.complete() {
+            Ok(permit) => Ok(Accepted { head, response, received, permit }),
             Err(too_many) => {
-                send_away(&mut stream, &head, response, too_many).await?;
-                return Err(HttpError::TooMany);
+                send_away(stream, &head, response, too_many).await?;
+                Err(HttpError::TooMany)
             }
-        };
+        }
+    }
+
+    fn join(&self, stream: TcpStream, address: SocketAddr, accepted: Accepted) -> Result<(), HttpError> {
+        let Accepted { head, response, received, permit } = accepted;
         stream.set_nodelay(true)?;
         let stream = mio::net::TcpStream::from_std(stream.into_std()?);
         let connection = Connection { stream, response, received, permit };
@@ -135,12 +169,15 @@ impl HttpHandler {
         Ok(())
     }
 
-    /// Answers one plain request. The connection is closed then, so that nobody reuses it for a handshake.
-    async fn serve_plain(&self, stream: TcpStream, received: Vec<u8>) -> Result<(), HttpError> {
-        let (reader, writer) = stream.into_split();
+    /// Answers one plain request. The connection is not used again, so that nobody takes it for a handshake.
+    async fn serve_plain(&self, stream: &mut TcpStream, received: Vec<u8>) -> Result<(), HttpError> {
+        let (reader, writer) = stream.split();
         let stream = tokio::io::join(AsyncReadExt::chain(Cursor::new(received), reader), writer);
         hyper::server::conn::http1::Builder::new()
             .keep_alive(false)
+            .max_headers(MAX_HEADERS)
+            // The smallest that hyper takes is 8 KiB.
+            .max_buf_size(self.max_header_bytes.max(8 * 1024))
             .serve_connection(
                 TokioIo::new(stream),
                 service_fn(async |request| Ok::<_, Infallible>(self.route(&request).await)),
@@ -150,43 +187,38 @@ impl HttpHandler {
     }
 
     async fn route<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        let reads = request.method() == Method::GET || request.method() == Method::HEAD;
-        let (status, text) = match request.uri().path() {
-            "/healthz" if reads => match self.health.problem(&self.hub).await {
-                None => (StatusCode::OK, "ok".to_owned()),
-                Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, problem.to_owned()),
+        let is_health = matches!(request.uri().path(), "/healthz" | "/healthz/");
+        let (status, text) = match *request.method() {
+            // Says only that somebody listens: HAProxy's plain `option httpchk` asks for it.
+            Method::OPTIONS => (StatusCode::NO_CONTENT, String::new()),
+            Method::GET | Method::HEAD if is_health => match self.health.problem(&self.hub).await {
+                None => (StatusCode::OK, "ok\n".to_owned()),
+                Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")),
             },
-            "/healthz" => (StatusCode::METHOD_NOT_ALLOWED, "GET /healthz".to_owned()),
+            _ if is_health => (StatusCode::METHOD_NOT_ALLOWED, "GET /healthz\n".to_owned()),
             _ => (
                 StatusCode::UPGRADE_REQUIRED,
-                "this address speaks WebSocket: connect with new WebSocket(\"ws://...\")".to_owned(),
+                "this address speaks WebSocket: connect with new WebSocket(\"ws://...\")\n".to_owned(),
             ),
         };
-        let mut response = Response::new(Full::new(Bytes::from(text + "\n")));
+        let mut response = Response::new(Full::new(Bytes::from(text)));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        if status != StatusCode::NO_CONTENT {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        }
         match status {
             StatusCode::UPGRADE_REQUIRED => {
                 headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+                // What `Upgrade` must be named in (RFC 9110, section 7.8).
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close, upgrade"));
             }
-            StatusCode::METHOD_NOT_ALLOWED => {
-                headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NO_CONTENT => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
             }
             _ => {}
         }
         response
-    }
-}
-
-async fn read_head(stream: &mut TcpStream, received: &mut Vec<u8>) -> Result<Head, HttpError> {
-    loop {
-        if stream.read_buf(received).await? == 0 {
-            return Err(HttpError::Incomplete);
-        }
-        if let Some(head) = Head::parse(received)? {
-            return Ok(head);
-        }
     }
 }
 
@@ -209,7 +241,7 @@ async fn send_away(
         }
         TooMany::Altogether => {
             response.extend(encode_control(Frame::close(Some(Disconnect::Full.close_frame()))));
-            end(stream, &response).await
+            Ok(stream.write_all(&response).await?)
         }
     }
 }
@@ -230,15 +262,5 @@ async fn refuse(stream: &mut TcpStream, status: StatusCode, problem: &str) -> Re
     let mut bytes = Vec::new();
     write_response(&mut bytes, &response).map_err(|error| HttpError::Handshake(error.to_string()))?;
     bytes.extend_from_slice(body.as_bytes());
-    end(stream, &bytes).await
-}
-
-/// Sends the last bytes of a connection, and waits a little for the client to read them.
-async fn end(stream: &mut TcpStream, bytes: &[u8]) -> Result<(), HttpError> {
-    stream.write_all(bytes).await?;
-    stream.shutdown().await?;
-    // Input that nobody has read would turn the answer into a reset.
-    let mut rest = [0; 4096];
-    let _ = timeout(LINGER, async { while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {} }).await;
-    Ok(())
+    Ok(stream.write_all(&bytes).await?)
 }

@@ -24,10 +24,12 @@ mod frame_meter;
 #[doc(hidden)]
 pub mod fuzzing;
 mod head;
+mod head_reader;
 mod health;
 mod http;
 pub mod hub;
 mod incoming;
+mod linger;
 mod listener;
 mod log;
 mod log_limit;

@@ -74,9 +74,16 @@ pub(crate) struct PendingPermit {
 impl Listener {
     /// Accepts until it is told to stop, then waits for requests that have begun.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let Admission { max_connections, spare_slots, max_connections_per_address, handshake_timeout, allowed_origins } =
-            self.admission;
-        let handler = Arc::new(HttpHandler { hub: self.hub, health: self.health, origins: allowed_origins });
+        let Admission {
+            max_connections,
+            spare_slots,
+            max_connections_per_address,
+            handshake_timeout,
+            max_header_bytes,
+            allowed_origins,
+        } = self.admission;
+        let handler =
+            Arc::new(HttpHandler { hub: self.hub, health: self.health, origins: allowed_origins, max_header_bytes });
         let (slots, addresses) = (Arc::new(Semaphore::new(max_connections)), Addresses::default());
         let mut spare_slots = SpareSlots::new(spare_slots);
         let mut fullness = Fullness { max_connections, seen: None };
@@ -162,11 +169,12 @@ async fn reclaimed(spare: Option<&SpareSlot>) {
 }
 
 impl PendingPermit {
-    /// The right to be a client. A slot that has become free meanwhile will do.
-    pub(crate) fn complete(self) -> Result<Permit, TooMany> {
-        let address = self.counted?;
-        let slot = self.slot.or_else(|| self.slots.try_acquire_owned().ok()).ok_or(TooMany::Altogether)?;
-        Ok(Permit { _slot: slot, _address: address })
+    /// The right to be a client. A slot that has become free meanwhile will do. Who does not get it stays counted as before.
+    pub(crate) fn complete(&mut self) -> Result<Permit, TooMany> {
+        let address = self.counted.as_mut().map_err(|too_many| *too_many)?;
+        let slot =
+            self.slot.take().or_else(|| self.slots.clone().try_acquire_owned().ok()).ok_or(TooMany::Altogether)?;
+        Ok(Permit { _slot: slot, _address: address.take() })
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,8 @@ const MIN_HOLD: Duration = Duration::from_millis(10);
 pub(crate) struct SpareSlots {
     free: Arc<Semaphore>,
     given: VecDeque<Given>,
+    /// Told when a slot that was kept may be reclaimed.
+    unkept: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -37,12 +39,13 @@ struct Given {
 pub(crate) struct SpareSlot {
     reclaimed: CancellationToken,
     is_kept: Arc<AtomicBool>,
+    unkept: Arc<Notify>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl SpareSlots {
     pub(crate) fn new(count: usize) -> SpareSlots {
-        SpareSlots { free: Arc::new(Semaphore::new(count)), given: VecDeque::new() }
+        SpareSlots { free: Arc::new(Semaphore::new(count)), given: VecDeque::new(), unkept: Arc::default() }
     }
 
     /// Waits for a slot, and asks the oldest connection for its own if there is no other.
@@ -62,7 +65,7 @@ impl SpareSlots {
         let (reclaimed, is_kept) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
         let given = Given { since: Instant::now(), reclaimed: reclaimed.clone(), is_kept: is_kept.clone() };
         self.given.push_back(given);
-        SpareSlot { reclaimed, is_kept, _permit: permit }
+        SpareSlot { reclaimed, is_kept, unkept: self.unkept.clone(), _permit: permit }
     }
 
     async fn permit(&self) -> OwnedSemaphorePermit {
@@ -72,6 +75,7 @@ impl SpareSlots {
             tokio::select! {
                 biased;
                 permit = &mut free => return permit.expect("the semaphore is never closed"),
+                () = self.unkept.notified() => continue,
                 () = until_reclaimable(oldest) => {}
             }
             if let Some(oldest) = oldest.filter(|oldest| !oldest.is_exempt()) {
@@ -101,6 +105,12 @@ impl SpareSlot {
     /// Keeps the slot until the request is answered, which does not depend on the client any more.
     pub(crate) fn keep(&self) {
         self.is_kept.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends that: the answer is sent, and the rest depends on the client again.
+    pub(crate) fn unkeep(&self) {
+        self.is_kept.store(false, Ordering::Relaxed);
+        self.unkept.notify_one();
     }
 
     /// Waits until the slot is reclaimed for another connection.
@@ -140,5 +150,21 @@ mod tests {
         leaving.await.expect("the third left, since the second keeps its slot");
         assert!(!second.reclaimed.is_cancelled());
         assert_eq!(slots.given.len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slot_that_was_kept_makes_room_once_its_answer_is_sent() {
+        let mut slots = SpareSlots::new(1);
+        let kept = slots.acquire().await;
+        kept.keep();
+        let leaving = tokio::spawn(async move {
+            // Others are waiting by now, who found nothing to reclaim.
+            tokio::time::sleep(MIN_HOLD * 10).await;
+            assert!(!kept.reclaimed.is_cancelled());
+            kept.unkeep();
+            kept.reclaimed().await;
+        });
+        slots.acquire().await;
+        leaving.await.expect("it left when its answer was sent");
     }
 }

@@ -35,4 +35,5 @@ mod soak;
 mod standby;
 mod starvation;
 mod systemd;
+mod uploads;
 mod wait;

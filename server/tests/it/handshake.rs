@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::util::{TestServer, within};
 
-const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
+pub(crate) const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// Sends bytes and reads until the server closes.
@@ -201,9 +201,9 @@ async fn requests_that_are_no_http_or_too_large_are_refused() {
     let server = TestServer::start();
     let garbage = exchange(server.address, b"\x16\x03\x01\x02\x00 TLS\r\n\r\n").await;
     assert!(garbage.starts_with("HTTP/1.1 400 "), "{garbage}");
-    let many = format!("GET / HTTP/1.1\r\n{}", "X: y\r\n".repeat(200));
+    let many = format!("GET / HTTP/1.1\r\n{}", "X: y\r\n".repeat(1000));
     assert!(exchange(server.address, many.as_bytes()).await.starts_with("HTTP/1.1 431 "));
-    let long = format!("GET / HTTP/1.1\r\nX: {}", "y".repeat(20_000));
+    let long = format!("GET / HTTP/1.1\r\nX: {}", "y".repeat(40_000));
     assert!(exchange(server.address, long.as_bytes()).await.starts_with("HTTP/1.1 431 "));
 }
 

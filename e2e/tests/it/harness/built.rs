@@ -25,6 +25,16 @@ pub(crate) fn server_program(name: &str) -> PathBuf {
     PathBuf::from(String::from_utf8(found.stdout).unwrap().trim_end())
 }
 
+/// The same, or None and a loud word on the terminal.
+pub(crate) fn optional_server_program(name: &str) -> Option<PathBuf> {
+    let found = Command::new(repository().join("setup/find")).arg(name).output().expect("setup/find runs");
+    if !found.status.success() {
+        super::skipped(&format!("{name} is not installed; `make setup` does it"));
+        return None;
+    }
+    Some(PathBuf::from(String::from_utf8(found.stdout).unwrap().trim_end()))
+}
+
 /// The root of the source tree.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace around this crate")

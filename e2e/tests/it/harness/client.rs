@@ -45,7 +45,8 @@ impl Client {
         Self::open(request).await
     }
 
-    async fn open(request: Request) -> Client {
+    /// Connects with a request of the test's own.
+    pub(crate) async fn open(request: Request) -> Client {
         let opening = tokio_tungstenite::connect_async(request);
         let (mut socket, _) = within_deadline("the client connects", opening).await.expect("a WebSocket");
         let (sender, received) = mpsc::unbounded_channel();

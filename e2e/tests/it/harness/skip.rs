@@ -1,4 +1,5 @@
-//! Saying loudly that a test did not run. Only for what no installation mends: rights that this user or machine does not have.
+//! Saying loudly that a test did not run. Only for rights that this user or machine does not have, which no
+//! installation mends, and for the proxies that few have.
 
 use std::io::Write;
 
