@@ -8,6 +8,13 @@ use std::time::Duration;
 use super::ConfigError;
 use crate::hub::MAX_THREADS;
 
+/// More than any machine has (a tebibyte), and little enough to be multiplied with.
+const MAX_BYTES: u64 = if usize::BITS < 64 { 1 << 28 } else { 1 << 40 };
+/// More than a process may have open files, and less than a semaphore may have permits.
+const MAX_COUNT: u64 = if usize::BITS < 64 { 1 << 28 } else { 1 << 30 };
+/// A hundred years.
+const MAX_AGE_SECS: u64 = 100 * 365 * 24 * 60 * 60;
+
 /// Parses a number of bytes, clients or the like on the command line.
 ///
 /// # Errors
@@ -27,7 +34,7 @@ pub(super) fn number_of_seconds(text: &str) -> Result<f64, &'static str> {
 
 pub(super) fn parse_listen(listen: &str) -> Result<(String, u16), ConfigError> {
     let problem = "must be ADDRESS:PORT, for example 127.0.0.1:8081 or [::1]:8081";
-    let refuse = || ConfigError::Value { key: "listen", value: listen.to_owned(), problem };
+    let refuse = || ConfigError::value("listen", listen, problem);
     if let Ok(address) = listen.parse::<SocketAddr>() {
         return Ok((address.ip().to_string(), address.port()));
     }
@@ -45,13 +52,30 @@ pub(super) fn hub_threads(given: Option<usize>) -> Result<usize, ConfigError> {
         // More rarely help, and every one keeps a log. A processor that we may not use does not count.
         None => Ok(std::thread::available_parallelism().map_or(1, |processors| processors.get().min(4))),
         Some(threads) if (1..=MAX_THREADS).contains(&threads) => Ok(threads),
-        Some(threads) => Err(ConfigError::Value { key: "hub_threads", value: threads.to_string(), problem }),
+        Some(threads) => Err(ConfigError::value("hub_threads", threads, problem)),
     }
 }
 
-pub(super) fn positive(key: &'static str, given: Option<u64>, default: u64) -> Result<u64, ConfigError> {
+/// A number of bytes.
+pub(super) fn bytes(key: &'static str, given: Option<u64>, default: u64) -> Result<u64, ConfigError> {
+    at_most(MAX_BYTES, key, given, default)
+}
+
+/// A number of clients, entries or the like.
+pub(super) fn count(key: &'static str, given: Option<usize>, default: usize) -> Result<usize, ConfigError> {
+    // Both fit: it is at most MAX_COUNT.
+    at_most(MAX_COUNT, key, given.map(|given| given as u64), default as u64).map(|count| count as usize)
+}
+
+/// A time that is longer than [`seconds`] may be.
+pub(super) fn age(key: &'static str, given: Option<u64>, default: u64) -> Result<Duration, ConfigError> {
+    at_most(MAX_AGE_SECS, key, given, default).map(Duration::from_secs)
+}
+
+fn at_most(max: u64, key: &'static str, given: Option<u64>, default: u64) -> Result<u64, ConfigError> {
     match given.unwrap_or(default) {
-        0 => Err(ConfigError::Value { key, value: "0".to_owned(), problem: "must be at least 1" }),
+        0 => Err(ConfigError::value(key, 0, "must be at least 1")),
+        value if value > max => Err(ConfigError::value(key, value, format!("must be at most {max}"))),
         value => Ok(value),
     }
 }
@@ -62,7 +86,7 @@ pub(super) fn seconds(key: &'static str, given: Option<f64>, default: f64) -> Re
     if secs > 0.0 && secs <= 86_400.0 {
         Ok(Duration::from_secs_f64(secs))
     } else {
-        Err(ConfigError::Value { key, value: secs.to_string(), problem })
+        Err(ConfigError::value(key, secs, problem))
     }
 }
 

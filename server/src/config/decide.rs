@@ -1,9 +1,10 @@
 //! From settings to the configuration: defaults, and what goes together.
 
 use std::path::Path;
-use std::time::Duration;
 
-use super::bounds::{hub_threads, parse_listen, positive, seconds};
+use toml::de::DeTable;
+
+use super::bounds::{age, bytes, count, hub_threads, parse_listen, seconds};
 use super::{Admission, Config, ConfigError, Limits, MAX_SPARE_SLOTS, Settings};
 use crate::allowance::Rates;
 use crate::origin::{AllowedOrigins, Rule};
@@ -18,7 +19,7 @@ impl Settings {
         let file = Settings::from_file(path)?;
         self.clone().or(file).resolve().map_err(|error| match self.resolve() {
             Err(alone) if alone.to_string() == error.to_string() => error,
-            _ => ConfigError::WithFile { path: path.to_owned(), cause: Box::new(error) },
+            _ => ConfigError::WithFile { path: path.to_owned(), line: line_of(path, &error), cause: Box::new(error) },
         })
     }
 
@@ -31,22 +32,22 @@ impl Settings {
             Some(listen) => parse_listen(listen)?,
             None => (self.host.unwrap_or_else(|| "127.0.0.1".to_owned()), self.port.unwrap_or(8081)),
         };
-        let max_event_bytes = positive("max_event_bytes", self.max_event_bytes, 1024 * 1024)?;
-        let log_bytes = positive("log_bytes", self.log_bytes.map(|bytes| bytes as u64), 16 * 1024 * 1024)?;
+        let max_event_bytes = bytes("max_event_bytes", self.max_event_bytes, 1024 * 1024)?;
+        let log_bytes = bytes("log_bytes", self.log_bytes.map(|given| given as u64), 16 * 1024 * 1024)?;
         if log_bytes < 2 * max_event_bytes {
             let problem = "must be at least twice max_event_bytes, or one event could disconnect every client";
-            return Err(ConfigError::Value { key: "log_bytes", value: log_bytes.to_string(), problem });
+            return Err(ConfigError::value("log_bytes", log_bytes, problem));
         }
-        let count = |key, given: Option<usize>, default| positive(key, given.map(|value| value as u64), default);
+        let size = |key, given: Option<usize>, default| bytes(key, given.map(|given| given as u64), default);
         let hub_threads = hub_threads(self.hub_threads)?;
-        let max_message_bytes = count("max_message_bytes", self.max_message_bytes, 65_536)?;
-        let max_outbox_bytes = count("max_outbox_bytes", self.max_outbox_bytes, 1024 * 1024)?;
+        let max_message_bytes = size("max_message_bytes", self.max_message_bytes, 65_536)?;
+        let max_outbox_bytes = size("max_outbox_bytes", self.max_outbox_bytes, 1024 * 1024)?;
         let least_memory = max_message_bytes.max(max_outbox_bytes).saturating_mul(hub_threads as u64);
         // Whoever raises what one client may take does not expect that he has to raise this as well.
-        let max_memory = count("max_memory", self.max_memory, least_memory.max(256 * 1024 * 1024))?;
+        let max_memory = size("max_memory", self.max_memory, least_memory.max(256 * 1024 * 1024))?;
         if max_memory < least_memory {
             let problem = "must be at least max_message_bytes and max_outbox_bytes for each of hub_threads";
-            return Err(ConfigError::Value { key: "max_memory", value: max_memory.to_string(), problem });
+            return Err(ConfigError::value("max_memory", max_memory, problem));
         }
         Ok(Config {
             queue: self.queue,
@@ -56,20 +57,15 @@ impl Settings {
             max_event_bytes,
             entry_grace: seconds("entry_grace_secs", self.entry_grace_secs, 5.0)?,
             scan_interval: seconds("scan_interval_secs", self.scan_interval_secs, 1.0)?,
-            failed_max_entries: count("failed_max_entries", self.failed_max_entries, 10_000)? as usize,
-            failed_max_age: Duration::from_secs(positive(
-                "failed_max_age_secs",
-                self.failed_max_age_secs,
-                30 * 24 * 60 * 60,
-            )?),
+            failed_max_entries: count("failed_max_entries", self.failed_max_entries, 10_000)?,
+            failed_max_age: age("failed_max_age_secs", self.failed_max_age_secs, 30 * 24 * 60 * 60)?,
             admission: Admission {
-                max_connections: count("max_connections", self.max_connections, 10_000)? as usize,
+                max_connections: count("max_connections", self.max_connections, 10_000)?,
                 spare_slots: MAX_SPARE_SLOTS,
                 max_connections_per_address: self
                     .max_connections_per_address
                     .map(|given| count("max_connections_per_address", Some(given), 1))
-                    .transpose()?
-                    .map(|count| count as usize),
+                    .transpose()?,
                 handshake_timeout: seconds("handshake_timeout_secs", self.handshake_timeout_secs, 10.0)?,
                 allowed_origins: AllowedOrigins::new(self.allowed_origins.unwrap_or_else(|| vec![Rule::SameHost])),
             },
@@ -93,8 +89,19 @@ impl Settings {
     }
 }
 
+/// The line of the file that sets the value that was refused, if one does.
+fn line_of(path: &Path, error: &ConfigError) -> Option<usize> {
+    let ConfigError::Value { key, .. } = error else { return None };
+    let text = std::fs::read_to_string(path).ok()?;
+    let table = DeTable::parse(&text).ok()?;
+    let start = table.get_ref().iter().find(|(name, _)| name.get_ref() == key)?.0.span().start;
+    Some(text[..start].matches('\n').count() + 1)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn settings(text: &str) -> Settings {
@@ -123,6 +130,9 @@ mod tests {
             ("pong_timeout_secs = nan", "pong_timeout_secs"),
             ("max_connections = 0", "max_connections"),
             ("log_bytes = 1000", "log_bytes"),
+            ("max_connections = 1073741825", "max_connections"),
+            ("max_event_bytes = 9223372036854775807", "max_event_bytes"),
+            ("failed_max_age_secs = 9223372036854775807", "failed_max_age_secs"),
             ("listen = '8081'", "listen"),
             ("listen = '::1:8081'", "listen"),
         ] {
@@ -140,6 +150,7 @@ mod tests {
         let named = format!("with the configuration file {}: ", path.display());
         let error = resolve("").expect_err("a negative time");
         assert!(error.starts_with(&format!("{named}ping_interval_secs = -1: must be")), "{error}");
+        assert!(error.ends_with(" (line 3 of the file)"), "{error}");
         assert!(resolve("ping_interval_secs = 1").is_ok());
         let error = resolve("ping_interval_secs = 0").expect_err("a time of nothing");
         assert!(error.starts_with("ping_interval_secs = 0: "), "{error}");

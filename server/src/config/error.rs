@@ -1,5 +1,6 @@
 //! Why settings are refused.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -32,14 +33,26 @@ pub enum ConfigError {
         /// What was given.
         value: String,
         /// What is wrong and what would be right.
-        problem: &'static str,
+        problem: Cow<'static, str>,
     },
     /// A value of the file is out of range, or does not go with one that was set elsewhere.
-    #[error("with the configuration file {path}: {cause}", path = .path.display())]
+    #[error("with the configuration file {path}: {cause}{line}", path = .path.display(), line = in_line(*.line))]
     WithFile {
         /// The file.
         path: PathBuf,
+        /// The line that sets the value, if one does.
+        line: Option<usize>,
         /// Which value, and why.
         cause: Box<ConfigError>,
     },
+}
+
+impl ConfigError {
+    pub(super) fn value(key: &'static str, value: impl ToString, problem: impl Into<Cow<'static, str>>) -> ConfigError {
+        ConfigError::Value { key, value: value.to_string(), problem: problem.into() }
+    }
+}
+
+fn in_line(line: Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!(" (line {line} of the file)"))
 }
