@@ -11,6 +11,7 @@ use crate::commands::failed::{FailedCommand, QueueCommand};
 use crate::commands::generate::GenerateCommand;
 use crate::commands::listen::ListenArgs;
 use crate::commands::publish::PublishArgs;
+use crate::environment::{self, Stranger};
 
 /// Drains a queue directory that PHP writes events to, and broadcasts them to every WebSocket client.
 #[derive(Debug, Parser)]
@@ -26,13 +27,18 @@ pub(crate) struct Args {
     /// How log lines on standard error look
     #[arg(long, value_name = "FORMAT", env = "FASTAPI_WS_LOG_FORMAT", default_value = "human")]
     pub(crate) log_format: LogFormat,
+    /// Variables that were ignored
+    #[arg(skip)]
+    pub(crate) strangers: Vec<Stranger>,
 }
 
 impl Args {
     /// Parses the command line and the environment.
     pub(crate) fn from_process() -> Result<Args, clap::Error> {
-        let matches = with_negative_numbers(Args::documented()).try_get_matches()?;
+        let (command, strangers) = environment::without_strangers(Args::documented());
+        let matches = with_negative_numbers(command).try_get_matches()?;
         let mut args = Args::from_arg_matches(&matches)?;
+        args.strangers = strangers;
         // --host and --port are weaker than --listen, but stronger than a variable.
         let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
         if (given("host") || given("port")) && !given("listen") {
@@ -110,7 +116,7 @@ Examples:
   fastapi-broadcaster doctor --queue /var/lib/app/events
   fastapi-broadcaster failed list --queue /var/lib/app/events
 
-A flag wins over its environment variable, that over the file, that over the default.
+A flag wins over its environment variable, that over the file, that over the default. An empty variable is not set.
 RUST_LOG sets the log level: error, warn, info (default), debug, trace.
 SIGTERM or SIGINT stops: clients receive what was read and close code 1001. A second signal exits at once.
 Exit codes: 0 stopped, 64 bad arguments, configuration or queue directory, 1 any other failure.";

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod environment;
 mod logging;
 mod serve;
 mod systemd;
@@ -67,7 +68,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Some(Command::Queue(failed::QueueCommand::Stat)) => failed::stat(&queue),
         Some(Command::Publish(arguments)) => publish::run(&queue, config.max_event_bytes, arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&config, &queue, arguments),
-        _ => serve::run(config, &queue, args.log_format),
+        _ => serve::run(config, &queue, args.log_format, &args.strangers),
     }
     .map_err(Failure::Other)
 }

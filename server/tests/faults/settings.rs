@@ -83,3 +83,81 @@ fn the_largest_numbers_that_are_taken_serve_clients() {
     assert!(broadcaster.log_lines("panicked").is_empty());
     broadcaster.stop();
 }
+
+/// The variables that Kubernetes sets in every container beside a service named `ws`.
+const KUBERNETES: [(&str, &str); 4] = [
+    ("WS_PORT", "tcp://10.96.0.12:8081"),
+    ("WS_SERVICE_HOST", "10.96.0.12"),
+    ("WS_SERVICE_PORT", "8081"),
+    ("WS_PORT_8081_TCP_ADDR", "10.96.0.12"),
+];
+
+#[test]
+fn variables_that_kubernetes_sets_beside_a_service_named_ws_are_ignored_with_a_warning() {
+    let queue = QueueDir::new();
+    let queue_flag = ["--queue", queue.path().to_str().unwrap()].map(str::to_owned);
+    let mut serving = command(BINARY);
+    let mut broadcaster = Broadcaster::spawn({
+        serving.args(arguments(&queue.path())).envs(KUBERNETES);
+        serving
+    })
+    .listening();
+    let mut client = broadcaster.connect();
+
+    for arguments in [&["publish", "test", "1"][..], &["queue", "stat"], &["failed", "list"]] {
+        let output = command(BINARY).args(arguments).args(&queue_flag).envs(KUBERNETES).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stderr.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(client.payload(), "1");
+    broadcaster.stop();
+
+    // Without --listen the address of the file holds, and what was ignored is told.
+    let file = queue.root().join("config.toml");
+    std::fs::write(&file, "listen = '127.0.0.1:0'").unwrap();
+    let mut serving = command(BINARY);
+    serving.args(&queue_flag).arg("--config").arg(&file).envs(KUBERNETES);
+    let mut broadcaster = Broadcaster::spawn(serving).listening();
+    assert_ne!(broadcaster.address().port(), 8081);
+    let warned = broadcaster.log_lines("WS_PORT");
+    assert_eq!(warned.len(), 1);
+    assert!(warned[0].contains(" WARN ") && warned[0].contains("tcp://10.96.0.12:8081"), "{warned:?}");
+    broadcaster.stop();
+}
+
+#[test]
+fn a_port_of_the_environment_that_is_a_number_is_meant_and_may_be_wrong() {
+    let queue = QueueDir::new();
+    let mut broadcaster = command(BINARY);
+    broadcaster.arg("--queue").arg(queue.path()).env("WS_PORT", "80801");
+    let output = broadcaster.output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{error}");
+    assert!(error.contains("80801") && error.contains("--port"), "{error}");
+}
+
+#[test]
+fn variables_that_are_empty_are_not_set() {
+    let help = command(BINARY).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let names: Vec<&str> = help.split("[env: ").skip(1).filter_map(|rest| rest.split('=').next()).collect();
+    assert!(names.contains(&"WS_PORT") && names.contains(&"FASTAPI_WS_LOG_FORMAT") && names.len() > 25, "{names:?}");
+    let empty = names.iter().chain(&["RUST_LOG", "PHP"]).map(|name| (*name, ""));
+
+    let queue = QueueDir::new();
+    let mut serving = command(BINARY);
+    serving.args(arguments(&queue.path())).envs(empty.clone());
+    let mut broadcaster = Broadcaster::spawn(serving).listening();
+    let mut client = broadcaster.connect();
+    let mut publish = command(BINARY);
+    publish.args(["publish", "test", "1", "--queue"]).arg(queue.path()).envs(empty.clone());
+    let output = publish.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(client.payload(), "1");
+    broadcaster.stop();
+
+    let mut doctor = command(BINARY);
+    doctor.args(["doctor", "--queue"]).arg(queue.path()).envs(empty);
+    let said = String::from_utf8(doctor.output().unwrap().stdout).unwrap();
+    assert!(!said.contains("cannot run :"), "{said}");
+}
