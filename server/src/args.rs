@@ -6,6 +6,7 @@ use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use server::config::Settings;
 
+use crate::commands::config::ConfigCommand;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::failed::{FailedCommand, QueueCommand};
 use crate::commands::generate::GenerateCommand;
@@ -87,6 +88,9 @@ pub(crate) enum Command {
     Listen(ListenArgs),
     /// Checks directory, rights, limits, port and PHP, and says how to mend what is wrong
     Doctor(DoctorArgs),
+    /// Looks at the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Prints a shell completion or writes the man pages, for packagers
     #[command(subcommand, hide = true)]
     Generate(GenerateCommand),
@@ -114,6 +118,7 @@ Examples:
   fastapi-broadcaster publish order.created '{\"id\":7}' --queue /var/lib/app/events
   fastapi-broadcaster listen ws://127.0.0.1:8081/
   fastapi-broadcaster doctor --queue /var/lib/app/events
+  fastapi-broadcaster config check --config /etc/fastapi-broadcaster.toml
   fastapi-broadcaster failed list --queue /var/lib/app/events
 
 A flag wins over its environment variable, that over the file, that over the default. An empty variable is not set.

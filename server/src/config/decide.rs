@@ -5,6 +5,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::bounds::{age, bytes, count, hub_threads, parse_listen, seconds};
+use super::settings::line_at;
 use super::{Admission, Config, ConfigError, Limits, MAX_SPARE_SLOTS, Settings};
 use crate::allowance::Rates;
 use crate::origin::{AllowedOrigins, Rule};
@@ -95,7 +96,7 @@ fn line_of(path: &Path, error: &ConfigError) -> Option<usize> {
     let text = std::fs::read_to_string(path).ok()?;
     let table = DeTable::parse(&text).ok()?;
     let start = table.get_ref().iter().find(|(name, _)| name.get_ref() == key)?.0.span().start;
-    Some(text[..start].matches('\n').count() + 1)
+    Some(line_at(&text, start))
 }
 
 #[cfg(test)]

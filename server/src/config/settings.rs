@@ -101,7 +101,7 @@ impl Settings {
         let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
         toml::from_str(&text).map_err(|error| {
             // The message alone does not say at which key; the line does.
-            let number = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            let number = error.span().map_or(1, |span| line_at(&text, span.start));
             let line = text.lines().nth(number - 1).unwrap_or_default().trim();
             let problem = format!("line {number}, `{line}`: {}", error.message().replace('\n', " "));
             ConfigError::Parse { path: path.to_owned(), problem }
@@ -143,6 +143,11 @@ impl Settings {
     }
 }
 
+/// The number of the line at an offset.
+pub(super) fn line_at(text: &str, offset: usize) -> usize {
+    text.get(..offset).unwrap_or(text).matches('\n').count() + 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +158,7 @@ mod tests {
         let path = directory.path().join("broadcaster.toml");
         for (text, told) in [
             ("# comment\nping_interval_secs = 'soon'", "line 2, `ping_interval_secs = 'soon'`: invalid type"),
+            ("# comment\na = 1", "line 2, `a = 1`: unknown field `a`"),
             ("a = 1\nport = 1", "line 1, `a = 1`: unknown field `a`"),
             ("port = ", "line 1, `port =`: "),
         ] {

@@ -161,3 +161,33 @@ fn variables_that_are_empty_are_not_set() {
     let said = String::from_utf8(doctor.output().unwrap().stdout).unwrap();
     assert!(!said.contains("cannot run :"), "{said}");
 }
+
+#[test]
+fn a_configuration_is_checked_without_a_start() {
+    let queue = QueueDir::new();
+    queue.enqueue(1);
+    let file = queue.root().join("config.toml");
+    let check = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let mut check = command(BINARY);
+        check.args(["config", "check", "--config"]).arg(&file).arg("--queue").arg(queue.path());
+        let output = check.output().unwrap();
+        let [said, error] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        (output.status.code().unwrap(), said, error)
+    };
+    assert_eq!(check("# nothing\nmax_connections = 5\n"), (0, "ok\n".to_owned(), String::new()));
+    for (text, told) in [
+        ("# a typo\nmax_conections = 5", "line 2, `max_conections = 5`: unknown field"),
+        ("# a range\nmax_connections = 0", "max_connections = 0: must be at least 1 (line 2 of the file)"),
+        ("\n\nport = 'x'", "line 3, `port = 'x'`: "),
+        ("listen = '[::1'", "listen = [::1: must be ADDRESS:PORT"),
+        ("queue = ", "line 1, `queue =`: "),
+        ("\nmax_event_bytes = 10_000_000", "log_bytes = 16777216: must be at least twice max_event_bytes"),
+    ] {
+        let (code, said, error) = check(text);
+        assert_eq!((code, said.as_str()), (64, ""), "{text}: {error}");
+        assert!(error.contains(told) && error.contains(file.to_str().unwrap()), "{text}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    assert_eq!(queue.waiting(), 1);
+}
