@@ -69,7 +69,8 @@ pub struct Settings {
     /// Clients of one address at the same time. Leave it off behind a proxy: all clients have its address [default: none]
     #[arg(long, value_name = "COUNT", value_parser = whole::<usize>, env = "FASTAPI_WS_MAX_CONNECTIONS_PER_ADDRESS")]
     pub max_connections_per_address: Option<usize>,
-    /// Pages that may connect: same-host, * or origins such as https://example.com [default: same-host]
+    /// Pages that may connect: same-host, *, or origins such as https://example.com or https://*.example.com
+    /// [default: same-host]
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "FASTAPI_WS_ALLOWED_ORIGINS")]
     pub allowed_origins: Option<Vec<Rule>>,
     /// How long a client may take for its request [default: 10]

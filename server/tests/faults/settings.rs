@@ -1,8 +1,10 @@
 //! Settings that no server can have, and environments that other programs have made.
 
+use std::io::Write;
 use std::path::Path;
 
 use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::client::{HANDSHAKE, connect, read_head};
 use crate::queue_dir::QueueDir;
 
 /// Exit code and standard error of a broadcaster that is expected to end.
@@ -190,4 +192,74 @@ fn a_configuration_is_checked_without_a_start() {
         assert_eq!(error.lines().count(), 1, "{error}");
     }
     assert_eq!(queue.waiting(), 1);
+}
+
+#[test]
+fn an_origin_that_no_page_has_is_refused_at_the_start_with_what_to_write() {
+    let queue = QueueDir::new();
+    for (given, instead) in [
+        ("https://app.example.com/", "write https://app.example.com"),
+        ("https://user@example.com", "write https://example.com"),
+        ("wss://example.com", "write https://example.com"),
+        ("https://*", "write * for any page"),
+    ] {
+        let (code, error) = refused(&queue.path(), &["--allowed-origins", given]);
+        assert!(code == 64 && error.contains(given) && error.contains(instead), "{error}");
+        let file = queue.root().join("config.toml");
+        std::fs::write(&file, format!("\nallowed_origins = [\"{given}\"]\n")).unwrap();
+        let (code, error) = refused(&queue.path(), &["--config", file.to_str().unwrap()]);
+        assert!(code == 64 && error.contains("line 2") && error.contains(instead), "{error}");
+    }
+}
+
+/// The answer to a handshake of a page.
+fn handshake(broadcaster: &Broadcaster, origin: &str, host: &str) -> String {
+    let mut stream = connect(broadcaster.address()).unwrap();
+    let request = HANDSHAKE.replace("Host: localhost", &format!("Host: {host}\r\nOrigin: {origin}"));
+    assert_ne!(request, HANDSHAKE);
+    stream.write_all(request.as_bytes()).unwrap();
+    read_head(&mut stream).lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn pages_of_subdomains_and_of_this_machine_may_connect() {
+    let queue = QueueDir::new();
+    let origins = ["--allowed-origins", "same-host,https://*.example.com:443,https://Bücher.example"];
+    let mut broadcaster = Broadcaster::with(&queue.path(), &origins);
+    for (origin, status) in [
+        ("https://app.example.com", "101"),
+        ("https://xn--bcher-kva.example", "101"),
+        ("http://localhost:8000", "101"),
+        ("http://[::1]:8000", "101"),
+        ("https://example.com", "403"),
+        ("http://app.example.com", "403"),
+    ] {
+        let answer = handshake(&broadcaster, origin, "127.0.0.1:8081");
+        assert!(answer.contains(status), "{origin}: {answer}");
+    }
+    broadcaster.stop();
+}
+
+#[test]
+fn a_page_that_is_refused_is_told_in_the_log_once_with_the_setting_to_change() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    let refused = ["https://app.example.com", "null", "file://", "http://\u{9b}x"];
+    for origin in refused.iter().cycle().take(3 * refused.len()) {
+        assert!(handshake(&broadcaster, origin, "127.0.0.1:8081").contains("403"), "{origin:?}");
+    }
+    broadcaster.stop();
+    let lines = broadcaster.log_lines("a page may not connect");
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert!(lines.iter().all(|line| line.contains(" WARN ") && line.contains("allowed_origins")), "{lines:?}");
+    assert!(lines[0].contains("\"https://app.example.com\"") && lines[0].contains("127.0.0.1:8081"), "{lines:?}");
+    assert!(lines[1].contains("add \"null\" to"), "{lines:?}");
+    assert!(lines[2].contains("add \"file://\" to"), "{lines:?}");
+    assert!(!lines[3].contains('\u{9b}'), "{lines:?}");
+
+    let mut broadcaster = Broadcaster::with(&queue.path(), &["--allowed-origins", "null,file://"]);
+    for origin in ["null", "file://"] {
+        assert!(handshake(&broadcaster, origin, "127.0.0.1:8081").contains("101"), "{origin}");
+    }
+    broadcaster.stop();
 }
