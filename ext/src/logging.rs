@@ -11,7 +11,9 @@ static STARTED: Once = Once::new();
 /// Starts logging, once in a process.
 pub(crate) fn start() {
     STARTED.call_once(|| {
-        let level = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::WARN);
+        // An empty variable, as Compose makes them, is not set.
+        let level = std::env::var("RUST_LOG").ok().filter(|level| !level.trim().is_empty());
+        let level = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::WARN);
         let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_target(false);
         // It fails only if another library of this process logs the same way already.
         let _ = subscriber.with_ansi(io::stderr().is_terminal()).try_init();

@@ -6,11 +6,13 @@ use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use server::config::Settings;
 
+use crate::commands::config::ConfigCommand;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::failed::{FailedCommand, QueueCommand};
 use crate::commands::generate::GenerateCommand;
 use crate::commands::listen::ListenArgs;
 use crate::commands::publish::PublishArgs;
+use crate::environment::{self, Stranger};
 
 /// Drains a queue directory that PHP writes events to, and broadcasts them to every WebSocket client.
 #[derive(Debug, Parser)]
@@ -26,13 +28,18 @@ pub(crate) struct Args {
     /// How log lines on standard error look
     #[arg(long, value_name = "FORMAT", env = "FASTAPI_WS_LOG_FORMAT", default_value = "human")]
     pub(crate) log_format: LogFormat,
+    /// Variables that were ignored
+    #[arg(skip)]
+    pub(crate) strangers: Vec<Stranger>,
 }
 
 impl Args {
     /// Parses the command line and the environment.
     pub(crate) fn from_process() -> Result<Args, clap::Error> {
-        let matches = with_negative_numbers(Args::documented()).try_get_matches()?;
+        let (command, strangers) = environment::without_strangers(Args::documented());
+        let matches = with_negative_numbers(command).try_get_matches()?;
         let mut args = Args::from_arg_matches(&matches)?;
+        args.strangers = strangers;
         // --host and --port are weaker than --listen, but stronger than a variable.
         let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
         if (given("host") || given("port")) && !given("listen") {
@@ -81,6 +88,9 @@ pub(crate) enum Command {
     Listen(ListenArgs),
     /// Checks directory, rights, limits, port and PHP, and says how to mend what is wrong
     Doctor(DoctorArgs),
+    /// Looks at the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Prints a shell completion or writes the man pages, for packagers
     #[command(subcommand, hide = true)]
     Generate(GenerateCommand),
@@ -108,9 +118,10 @@ Examples:
   fastapi-broadcaster publish order.created '{\"id\":7}' --queue /var/lib/app/events
   fastapi-broadcaster listen ws://127.0.0.1:8081/
   fastapi-broadcaster doctor --queue /var/lib/app/events
+  fastapi-broadcaster config check --config /etc/fastapi-broadcaster.toml
   fastapi-broadcaster failed list --queue /var/lib/app/events
 
-A flag wins over its environment variable, that over the file, that over the default.
+A flag wins over its environment variable, that over the file, that over the default. An empty variable is not set.
 RUST_LOG sets the log level: error, warn, info (default), debug, trace.
 SIGTERM or SIGINT stops: clients receive what was read and close code 1001. A second signal exits at once.
 Exit codes: 0 stopped, 64 bad arguments, configuration or queue directory, 1 any other failure.";

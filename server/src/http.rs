@@ -27,7 +27,7 @@ use crate::hub::Hub;
 use crate::linger::linger;
 use crate::listener::{PendingPermit, Permit, TooMany};
 use crate::message::encode_control;
-use crate::origin::AllowedOrigins;
+use crate::origin::{AllowedOrigins, RefusedOrigins};
 use crate::shard::{Connection, Joining};
 use crate::spare_slots::SpareSlot;
 
@@ -61,6 +61,7 @@ pub(crate) struct HttpHandler {
     pub(crate) hub: Hub,
     pub(crate) health: Arc<Health>,
     pub(crate) origins: AllowedOrigins,
+    pub(crate) refused_origins: RefusedOrigins,
     pub(crate) max_header_bytes: usize,
 }
 
@@ -134,6 +135,7 @@ impl HttpHandler {
         pending: &mut PendingPermit,
     ) -> Result<Accepted, HttpError> {
         if !self.origins.admit(head.origin(), head.host()) {
+            self.refused_origins.tell(head.origin().unwrap_or_default(), head.host());
             let problem = format!(
                 "pages of {} may not connect: the operator can add it to allowed_origins",
                 head.origin().unwrap_or_default()

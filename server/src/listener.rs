@@ -19,6 +19,7 @@ use crate::config::Admission;
 use crate::health::Health;
 use crate::http::HttpHandler;
 use crate::hub::Hub;
+use crate::origin::RefusedOrigins;
 use crate::spare_slots::{SpareSlot, SpareSlots};
 
 /// Pause after a failed accept. Descriptors come back when clients leave; asking sooner would only burn CPU.
@@ -82,8 +83,13 @@ impl Listener {
             max_header_bytes,
             allowed_origins,
         } = self.admission;
-        let handler =
-            Arc::new(HttpHandler { hub: self.hub, health: self.health, origins: allowed_origins, max_header_bytes });
+        let origins = match self.listener.local_addr() {
+            Ok(address) => allowed_origins.listening_on(address.ip()),
+            Err(_) => allowed_origins,
+        };
+        let refused_origins = RefusedOrigins::default();
+        let handler = HttpHandler { hub: self.hub, health: self.health, origins, refused_origins, max_header_bytes };
+        let handler = Arc::new(handler);
         let (slots, addresses) = (Arc::new(Semaphore::new(max_connections)), Addresses::default());
         let mut spare_slots = SpareSlots::new(spare_slots);
         let mut fullness = Fullness { max_connections, seen: None };

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod environment;
 mod logging;
 mod serve;
 mod systemd;
@@ -12,7 +13,8 @@ use std::process::ExitCode;
 use server::server::BindError;
 
 use crate::args::{Args, Command};
-use crate::commands::{doctor, failed, generate, listen, publish};
+use crate::commands::config::ConfigCommand;
+use crate::commands::{config, doctor, failed, generate, listen, publish};
 
 /// Bad arguments, configuration or queue directory, as in sysexits.h.
 const EX_USAGE: u8 = 64;
@@ -56,18 +58,19 @@ fn run(args: Args) -> Result<(), Failure> {
         Some(Command::Generate(command)) => return generate::run(command).map_err(Failure::Other),
         _ => {}
     }
-    let config =
+    let decided =
         args.settings.resolve_with_file(args.config.as_deref()).map_err(|error| Failure::Usage(error.into()))?;
-    let Some(queue) = config.queue.clone() else {
+    let Some(queue) = decided.queue.clone() else {
         let ways = "set --queue DIR, FASTAPI_WS_QUEUE or `queue` in the configuration file";
         return Err(Failure::Usage(anyhow::anyhow!("no queue directory is given: {ways}")));
     };
     match args.command {
+        Some(Command::Config(ConfigCommand::Check)) => config::check(&args.strangers),
         Some(Command::Failed(command)) => failed::failed(&queue, command),
         Some(Command::Queue(failed::QueueCommand::Stat)) => failed::stat(&queue),
-        Some(Command::Publish(arguments)) => publish::run(&queue, config.max_event_bytes, arguments),
-        Some(Command::Doctor(arguments)) => doctor::run(&config, &queue, arguments),
-        _ => serve::run(config, &queue, args.log_format),
+        Some(Command::Publish(arguments)) => publish::run(&queue, decided.max_event_bytes, arguments),
+        Some(Command::Doctor(arguments)) => doctor::run(&decided, &queue, arguments),
+        _ => serve::run(decided, &queue, args.log_format, &args.strangers),
     }
     .map_err(Failure::Other)
 }

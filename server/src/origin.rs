@@ -1,83 +1,102 @@
 //! Which pages may connect. A browser tells the page's origin with every handshake (RFC 6455, section 10.2); without this
 //! check any page on the web could open a socket in the name of our users. Programs that are no browsers send none.
 
-use std::net::Ipv6Addr;
-use std::str::FromStr;
+mod refused;
+mod rule;
 
-use serde::Deserialize;
+use std::net::{IpAddr, Ipv6Addr};
+
+pub(crate) use refused::RefusedOrigins;
+pub use rule::Rule;
 
 /// The pages that may connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedOrigins {
     rules: Vec<Rule>,
+    /// Whether the server listens on a loopback address: then all names of this machine are the same host.
+    on_loopback: bool,
 }
 
-/// One item of the list.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum Rule {
-    /// Any page: `*`.
-    Any,
-    /// Pages of the host that the request names, on any port: `same-host`.
-    SameHost,
-    /// Pages of this origin, such as `https://example.com`.
-    Origin(String),
+/// What a browser sends as an origin, in lower case and without the port that its scheme implies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    scheme: String,
+    host: String,
+    port: Option<u16>,
 }
 
 impl AllowedOrigins {
     pub(crate) fn new(rules: Vec<Rule>) -> AllowedOrigins {
-        AllowedOrigins { rules }
+        AllowedOrigins { rules, on_loopback: false }
     }
 
     /// Any page, as the pure-PHP server did.
     pub fn any() -> AllowedOrigins {
-        AllowedOrigins { rules: vec![Rule::Any] }
+        AllowedOrigins::new(vec![Rule::Any])
+    }
+
+    /// Those of a server that listens on this address.
+    #[must_use]
+    pub(crate) fn listening_on(self, address: IpAddr) -> AllowedOrigins {
+        AllowedOrigins { on_loopback: address.to_canonical().is_loopback(), ..self }
     }
 
     /// Tells whether a request with these headers may connect.
     pub(crate) fn admit(&self, origin: Option<&str>, host: Option<&str>) -> bool {
-        let Some(origin) = origin else { return true };
-        self.rules.iter().any(|rule| match rule {
-            Rule::Any => true,
-            Rule::SameHost => match (host_of_origin(origin), host.and_then(host_of)) {
-                (Some(page), Some(host)) => page.eq_ignore_ascii_case(host),
-                _ => false,
-            },
-            Rule::Origin(allowed) => allowed.eq_ignore_ascii_case(origin),
+        let Some(text) = origin else { return true };
+        let page = Origin::parse(text);
+        self.rules.iter().any(|rule| match (rule, &page) {
+            (Rule::Any, _) => true,
+            (Rule::Null, _) => text == "null",
+            (Rule::File, _) => text.eq_ignore_ascii_case("file://"),
+            (Rule::SameHost, Some(page)) => {
+                host.and_then(host_of).is_some_and(|host| self.is_same_host(&page.host, host))
+            }
+            (Rule::Origin(allowed), Some(page)) => allowed == page,
+            (Rule::Subdomains(parent), Some(page)) => page.is_below(parent),
+            (_, None) => false,
         })
     }
-}
 
-impl FromStr for Rule {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Rule, String> {
-        match text.trim() {
-            "*" => Ok(Rule::Any),
-            "same-host" => Ok(Rule::SameHost),
-            origin if host_of_origin(origin).is_some() => Ok(Rule::Origin(origin.to_owned())),
-            other => Err(format!(
-                "{other:?} is no origin: use same-host, * or scheme://host[:port] such as https://example.com"
-            )),
-        }
+    fn is_same_host(&self, page: &str, host: &str) -> bool {
+        page.eq_ignore_ascii_case(host) || self.on_loopback && is_loopback(page) && is_loopback(host)
     }
 }
 
-impl TryFrom<String> for Rule {
-    type Error = String;
+impl Origin {
+    /// Reads `scheme://host[:port]` and nothing else (RFC 6454, section 6.2). None for all else, such as `null` and what has a
+    /// user before its host.
+    fn parse(text: &str) -> Option<Origin> {
+        let (scheme, authority) = text.split_once("://")?;
+        let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        let host = host_of(authority).filter(|_| is_scheme)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let port = authority[host.len()..].trim_start_matches(':').parse().ok();
+        let port = port.filter(|port| Some(*port) != implied_port(&scheme));
+        Some(Origin { scheme, host: host.to_ascii_lowercase(), port })
+    }
 
-    fn try_from(text: String) -> Result<Rule, String> {
-        text.parse()
+    fn is_below(&self, parent: &Origin) -> bool {
+        let below = self.host.strip_suffix(&parent.host).and_then(|below| below.strip_suffix('.'));
+        below.is_some_and(|below| !below.is_empty()) && (&self.scheme, self.port) == (&parent.scheme, parent.port)
     }
 }
 
-/// The host of what a browser sends as an origin, `scheme://host[:port]` and nothing else (RFC 6454, section 6.2). None for
-/// all else, such as `null` and what has a user before its host.
-fn host_of_origin(origin: &str) -> Option<&str> {
-    let (scheme, authority) = origin.split_once("://")?;
-    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    host_of(authority).filter(|_| is_scheme)
+/// The port that browsers leave out.
+fn implied_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
+}
+
+/// Tells whether a host is this machine, as seen from itself.
+fn is_loopback(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// The host in `host[:port]`, which is what a `Host` header holds (RFC 9110, section 7.2). None if that is not all there is,
@@ -160,6 +179,67 @@ mod tests {
         assert!(!listed.admit(Some("http://app.example.com"), Some("app.example.com")));
         assert!(!listed.admit(Some("http://localhost"), None));
         assert!(allowed(&["*"]).admit(Some("null"), None));
+    }
+
+    #[test]
+    fn listed_origins_are_compared_as_browsers_write_them() {
+        for (rule, origin) in [
+            ("https://example.com:443", "https://example.com"),
+            ("http://Example.COM:80", "http://example.com"),
+            ("https://example.com", "https://example.com:443"),
+            ("https://bücher.example", "https://xn--bcher-kva.example"),
+            ("http://[0:0::1]:3000", "http://[::1]:3000"),
+            ("capacitor://localhost", "capacitor://localhost"),
+            ("chrome-extension://abcdefghijklmnop", "chrome-extension://abcdefghijklmnop"),
+            ("null", "null"),
+            ("file://", "file://"),
+        ] {
+            assert!(allowed(&[rule]).admit(Some(origin), None), "{rule} {origin}");
+            assert!(!allowed(&[rule]).admit(Some("https://other.example"), None), "{rule}");
+        }
+        assert!(!allowed(&["https://example.com"]).admit(Some("https://example.com:444"), None));
+        assert!(!allowed(&["https://example.com:80"]).admit(Some("https://example.com"), None));
+        assert!(!allowed(&["https://example.com"]).admit(Some("null"), None));
+    }
+
+    #[test]
+    fn a_star_stands_for_subdomains_and_for_nothing_else() {
+        let subdomains = allowed(&["https://*.Example.com", "http://*.dev.test:3000"]);
+        for (origin, admitted) in [
+            ("https://app.example.com", true),
+            ("https://a.b.example.com:443", true),
+            ("http://x.dev.test:3000", true),
+            ("https://example.com", false),
+            ("https://.example.com", false),
+            ("https://evilexample.com", false),
+            ("https://example.com.evil.test", false),
+            ("http://app.example.com", false),
+            ("https://app.example.com:444", false),
+            ("http://x.dev.test", false),
+            ("null", false),
+        ] {
+            assert_eq!(subdomains.admit(Some(origin), None), admitted, "{origin}");
+        }
+    }
+
+    #[test]
+    fn names_of_this_machine_are_the_same_host_when_the_server_listens_on_a_loopback_address() {
+        let pages = ["http://localhost:8000", "http://127.0.0.1", "http://127.1.2.3:80", "http://[::1]:3000"];
+        let hosts = ["localhost:8081", "127.0.0.1:8081", "[::1]:8081", "[::ffff:127.0.0.1]"];
+        let loopback = |address: &str| allowed(&["same-host"]).listening_on(address.parse().expect("an address"));
+        for page in pages {
+            for host in hosts {
+                assert!(loopback("127.0.0.1").admit(Some(page), Some(host)), "{page} {host}");
+                assert!(loopback("::1").admit(Some(page), Some(host)), "{page} {host}");
+            }
+            assert!(!loopback("127.0.0.1").admit(Some(page), Some("example.com")), "{page}");
+            assert!(!loopback("0.0.0.0").admit(Some(page), Some("127.0.0.2:8081")), "{page}");
+        }
+        for page in ["http://example.com", "http://localhost.example.com", "http://127.0.0.1.example.com", "null"] {
+            assert!(!loopback("127.0.0.1").admit(Some(page), Some("127.0.0.1:8081")), "{page}");
+        }
+        let listed = allowed(&["http://localhost:8000"]).listening_on([127, 0, 0, 1].into());
+        assert!(!listed.admit(Some("http://127.0.0.1:8000"), Some("127.0.0.1:8081")), "a list says what it means");
     }
 
     #[test]

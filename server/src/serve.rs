@@ -12,6 +12,7 @@ use server::{Config, NoApplication};
 use tracing::{info, warn};
 
 use crate::args::LogFormat;
+use crate::environment::Stranger;
 use crate::logging;
 use crate::systemd;
 
@@ -19,8 +20,14 @@ use crate::systemd;
 /// are only answered.
 pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
 
-pub(crate) fn run(mut config: Config, queue: &Path, log_format: LogFormat) -> anyhow::Result<()> {
+pub(crate) fn run(
+    mut config: Config,
+    queue: &Path,
+    log_format: LogFormat,
+    strangers: &[Stranger],
+) -> anyhow::Result<()> {
     logging::start(log_format);
+    strangers.iter().for_each(|stranger| warn!("{stranger}"));
     raise_descriptor_limit(&mut config.admission);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;

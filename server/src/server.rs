@@ -156,11 +156,14 @@ impl Server {
         let stop = CancellationToken::new();
         let listener = TcpListener::from_std(listener)?;
         let accepting = Listener { listener, hub: hub.clone(), health, admission: config.admission, is_passed };
-        let accepting = tokio::spawn(accepting.run(stop.clone()));
+        let mut accepting = tokio::spawn(accepting.run(stop.clone()));
+        let mut accepted = None;
         tokio::select! {
             () = shutdown => {}
             () = hub_ends.cancelled() => {}
             () = async { consumer.as_mut().expect("checked").0.ended().await }, if consumer.is_some() => {}
+            // Nobody can connect any more, so nobody may take events from the directory.
+            ended = &mut accepting => accepted = Some(ended),
         }
         // No new entries: the queue is free for a successor once what was read is out.
         let (mut consumed, mut is_free) = (None, false);
@@ -176,7 +179,11 @@ impl Server {
             hand_over(queue).await;
         }
         stop.cancel();
-        let accepted = accepting.await.map_err(io::Error::other);
+        let accepted = match accepted {
+            Some(ended) => ended,
+            None => accepting.await,
+        };
+        let accepted = accepted.map_err(io::Error::other);
         hub.shutdown(config.shutdown_grace);
         let mut broadcast = Ok(());
         for fan_out in fan_outs {

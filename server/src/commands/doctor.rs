@@ -236,7 +236,7 @@ fn port(config: &Config) -> Finding {
 }
 
 fn php_extension() -> Finding {
-    let php = std::env::var_os("PHP").unwrap_or_else(|| "php".into());
+    let php = std::env::var_os("PHP").filter(|php| !php.is_empty()).unwrap_or_else(|| "php".into());
     let shown = php.display().to_string();
     match Command::new(&php).arg("-i").output() {
         Err(error) => Note(format!("cannot run {shown}: {error}"), "set PHP to the path of your php".into()),

@@ -148,6 +148,8 @@ fn every_command_has_a_man_page_with_its_options() {
         ("-failed-show", &["Name as listed"]),
         ("-failed-retry", &["--all"]),
         ("-failed-drop", &["--all"]),
+        ("-config", &["fastapi-broadcaster-config-check(1)"]),
+        ("-config-check", &["--config", "exit code 64", "Examples:"]),
         ("-queue", &["fastapi-broadcaster-queue-stat(1)"]),
         ("-queue-stat", &["oldest"]),
     ] {
@@ -157,7 +159,7 @@ fn every_command_has_a_man_page_with_its_options() {
         }
     }
     // Nobody but packagers wants these.
-    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 11);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 13);
 }
 
 #[test]

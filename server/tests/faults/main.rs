@@ -29,6 +29,7 @@ mod producer;
 mod queue_dir;
 mod random;
 mod server_frames;
+mod settings;
 mod shutdown;
 mod slow;
 mod soak;

@@ -9,7 +9,7 @@ use socket2::Socket;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::util::{TestServer, waiting, within};
+use crate::util::{TestServer, queue_directory, waiting, within};
 
 #[tokio::test]
 async fn clients_receive_what_was_read_and_then_the_close_code() {
@@ -111,4 +111,16 @@ fn copies_of_sockets(address: SocketAddr) -> Vec<Socket> {
     let copies = numbers.into_iter().filter_map(|number| pidfd_getfd(&this, number, PidfdGetfdFlags::empty()).ok());
     let has_address = |socket: &Socket| socket.local_addr().is_ok_and(|local| local.as_socket() == Some(address));
     copies.map(Socket::from).filter(has_address).collect()
+}
+
+/// The configuration is made by hand, since settings never come to it: no semaphore has so many permits.
+#[tokio::test]
+async fn a_listener_that_fails_ends_the_server_with_an_error() {
+    let root = queue_directory();
+    let settings = Settings { queue: Some(root.path().join("queue")), port: Some(0), ..Settings::default() };
+    let mut config = settings.resolve().unwrap();
+    config.admission.max_connections = usize::MAX;
+    let server = Server::bind(config, |_| NoApplication).unwrap();
+    let ended = within(server.run(std::future::pending())).await;
+    assert!(ended.is_err_and(|error| error.to_string().contains("panic")));
 }

@@ -1,0 +1,31 @@
+//! `fastapi-broadcaster config ...`: what a start would say of the settings, without a start.
+
+use std::io::{self, Write};
+
+use clap::Subcommand;
+
+use crate::environment::Stranger;
+
+/// `fastapi-broadcaster config ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Checks flags, environment and the configuration file: prints ok, or what is wrong where, with exit code 64. Run it before a
+    /// restart
+    #[command(after_help = EXAMPLES)]
+    Check,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fastapi-broadcaster config check --config /etc/fastapi-broadcaster/config.toml && systemctl restart fastapi-broadcaster
+
+It looks neither at the queue directory nor at the port: doctor does.";
+
+/// Called with settings that were decided, so there is nothing wrong with them.
+pub(crate) fn check(strangers: &[Stranger]) -> anyhow::Result<()> {
+    for stranger in strangers {
+        // Nobody needs a warning that cannot be written.
+        let _ = writeln!(io::stderr(), "fastapi-broadcaster: {stranger}");
+    }
+    Ok(writeln!(io::stdout(), "ok")?)
+}

@@ -1,0 +1,86 @@
+//! What the log says of pages that may not connect: once of each origin, with the setting to change.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use tracing::warn;
+
+use crate::log_limit::LogLimit;
+
+/// Origins that are told one by one. Anybody can send any number of them: of further ones a line a minute is told.
+const MAX_TOLD: usize = 100;
+/// Characters of an origin that are shown. A host has 253 at most.
+const MAX_SHOWN: usize = 300;
+
+/// Which origins were told.
+#[derive(Debug, Default)]
+pub(crate) struct RefusedOrigins(Mutex<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    origins: HashSet<String>,
+    further: LogLimit,
+}
+
+impl RefusedOrigins {
+    /// Tells of a page that was refused, unless its origin was told before.
+    pub(crate) fn tell(&self, origin: &str, host: Option<&str>) {
+        let [origin, host] =
+            [origin, host.unwrap_or_default()].map(|text| text.chars().take(MAX_SHOWN).collect::<String>());
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(untold) = told.note(&origin, Instant::now()) else { return };
+        warn!(?origin, ?host, untold, "a page may not connect: {}", remedy(&origin));
+    }
+}
+
+impl Told {
+    /// Whether to tell of this origin now: then of how many others nothing was said.
+    fn note(&mut self, origin: &str, now: Instant) -> Option<u64> {
+        if self.origins.contains(origin) {
+            return None;
+        }
+        if self.origins.len() < MAX_TOLD {
+            self.origins.insert(origin.to_owned());
+            return Some(0);
+        }
+        self.further.allow(now)
+    }
+}
+
+fn remedy(origin: &str) -> &'static str {
+    match origin {
+        "null" => {
+            "files, sandboxed frames and some redirects have the origin null. Serve the page by HTTP, or add \"null\" to \
+             allowed_origins (--allowed-origins), which lets all such pages of any site connect"
+        }
+        "file://" => "it is a file in a web view: add \"file://\" to allowed_origins (--allowed-origins)",
+        _ => {
+            "its origin is not among allowed_origins (--allowed-origins). If it is yours, add it there as it stands here; if it is \
+             of the same host, let the proxy pass Host on"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn each_origin_is_told_once_and_of_very_many_a_line_a_minute() {
+        let mut told = Told::default();
+        let now = Instant::now();
+        for number in 0..MAX_TOLD {
+            assert_eq!(told.note(&format!("https://{number}.example"), now), Some(0));
+            assert_eq!(told.note("https://0.example", now), None);
+        }
+        assert_eq!(told.note("https://one.more", now), Some(0));
+        for number in 0..1000 {
+            assert_eq!(told.note(&format!("https://more{number}.example"), now), None);
+        }
+        assert_eq!(told.note("https://another", now + Duration::from_secs(61)), Some(1000));
+        assert_eq!(told.origins.len(), MAX_TOLD);
+    }
+}

@@ -1,0 +1,163 @@
+//! One item of `allowed_origins`: read as users write it, refused where no browser would ever send it.
+
+use std::str::FromStr;
+
+use serde::Deserialize;
+use url::{Host, Url};
+
+use super::{Origin, host_of};
+
+/// One item of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Rule {
+    /// Any page: `*`.
+    Any,
+    /// Pages of the host that the request names, on any port: `same-host`.
+    SameHost,
+    /// Pages of this origin, such as `https://example.com`.
+    Origin(Origin),
+    /// Pages of all hosts below this one, such as `https://*.example.com`.
+    Subdomains(Origin),
+    /// Pages without an origin: sandboxed frames, and files in most browsers. `null`.
+    Null,
+    /// Files in some web views: `file://`.
+    File,
+}
+
+const FORMS: &str = "use same-host, *, scheme://host[:port] such as https://example.com, or https://*.example.com";
+
+impl FromStr for Rule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Rule, String> {
+        match text.trim() {
+            "*" => Ok(Rule::Any),
+            "same-host" => Ok(Rule::SameHost),
+            "null" => Ok(Rule::Null),
+            "file://" => Ok(Rule::File),
+            origin => parse(origin).map_err(|reason| format!("{origin:?} {reason}")),
+        }
+    }
+}
+
+impl TryFrom<String> for Rule {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Rule, String> {
+        text.parse()
+    }
+}
+
+/// The error is why no page has such an origin, and what to write instead.
+fn parse(text: &str) -> Result<Rule, String> {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        let with_scheme = format!("https://{text}");
+        return Err(match parse(&with_scheme) {
+            Ok(_) => format!("is no origin, it has no scheme: write {with_scheme}"),
+            Err(_) => format!("is no origin: {FORMS}"),
+        });
+    };
+    let scheme = scheme.to_ascii_lowercase();
+    let page_scheme = match scheme.as_str() {
+        "ws" => "http",
+        "wss" => "https",
+        other => other,
+    };
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let (user, host) = authority.rsplit_once('@').map_or(("", authority), |(user, host)| (user, host));
+    let instead = format!("{page_scheme}://{host}");
+    if page_scheme != scheme {
+        return Err(format!("is the address of a socket, and an origin is that of a page: write {instead}"));
+    }
+    if !path.is_empty() {
+        return Err(format!("ends with {path:?}, which is no part of an origin: write {instead}"));
+    }
+    if !user.is_empty() || authority.contains('@') {
+        return Err(format!("has a user before its host, which is no part of an origin: write {instead}"));
+    }
+    if host == "*" || host.starts_with("*:") {
+        return Err("does not say which hosts: write * for any page, or same-host".to_owned());
+    }
+    let parent = host.strip_prefix("*.");
+    let origin = origin(&scheme, parent.unwrap_or(host))?;
+    match parent {
+        None => Ok(Rule::Origin(origin)),
+        Some(_) if is_address(&origin.host) => Err("has a * before an address, which has no subdomains".to_owned()),
+        Some(_) => Ok(Rule::Subdomains(origin)),
+    }
+}
+
+fn origin(scheme: &str, authority: &str) -> Result<Origin, String> {
+    if authority.contains('*') {
+        return Err(
+            "has a * that is not its first label: it stands for subdomains, as in https://*.example.com".to_owned()
+        );
+    }
+    let no_origin = |reason: String| format!("is no origin{reason}: {FORMS}");
+    // The parser would leave them out.
+    if authority.contains(|character: char| character.is_whitespace() || character.is_control()) {
+        return Err(no_origin(", it has a space".to_owned()));
+    }
+    let text = format!("{scheme}://{authority}");
+    let text = match scheme {
+        "http" | "https" => {
+            let url = Url::parse(&text).map_err(|error| no_origin(format!(", {error}")))?;
+            url.origin().ascii_serialization()
+        }
+        _ if host_of(authority).is_some() => text,
+        _ => return Err(no_origin(String::new())),
+    };
+    Origin::parse(&text).ok_or_else(|| no_origin(String::new()))
+}
+
+fn is_address(host: &str) -> bool {
+    matches!(Host::parse(host), Ok(Host::Ipv4(_) | Host::Ipv6(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_page_has_is_refused_with_what_to_write_instead() {
+        for (text, told) in [
+            ("example.com", "it has no scheme: write https://example.com"),
+            ("*.example.com", "it has no scheme: write https://*.example.com"),
+            ("https://example.com/", "ends with \"/\", which is no part of an origin: write https://example.com"),
+            ("https://example.com/app?x", "ends with \"/app?x\""),
+            ("https://example.com?", "ends with \"?\""),
+            ("https://example.com#top", "ends with \"#top\""),
+            (
+                "https://me@example.com",
+                "has a user before its host, which is no part of an origin: write https://example.com",
+            ),
+            ("https://me:secret@example.com:8443", "write https://example.com:8443"),
+            (
+                "wss://example.com",
+                "is the address of a socket, and an origin is that of a page: write https://example.com",
+            ),
+            ("ws://localhost:3000/ws", "write http://localhost:3000"),
+            ("https://*", "does not say which hosts: write * for any page"),
+            ("https://*:8443", "does not say which hosts"),
+            ("https://app.*.example.com", "has a * that is not its first label"),
+            ("https://app*.example.com", "has a * that is not its first label"),
+            ("https://*.*.example.com", "has a * that is not its first label"),
+            ("http://localhost:*", "has a * that is not its first label"),
+            ("https://*.127.0.0.1", "has a * before an address"),
+            ("https://*.[::1]", "has a * before an address"),
+            ("https://", "is no origin, empty host: use same-host"),
+            ("https://*.", "is no origin, empty host"),
+            ("https://example.com:65536", "is no origin, invalid port number"),
+            ("https://a b", "is no origin, it has a space"),
+            ("https://exa\tmple.com", "is no origin, it has a space"),
+            ("https://[::1", "is no origin, invalid IPv6 address"),
+            ("1http://x", "is no origin"),
+            ("", "is no origin: use same-host"),
+        ] {
+            let error = text.parse::<Rule>().expect_err(text);
+            assert!(error.contains(told) && error.contains(&format!("{text:?}")), "{text}: {error}");
+        }
+    }
+}

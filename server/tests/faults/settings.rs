@@ -1,0 +1,265 @@
+//! Settings that no server can have, and environments that other programs have made.
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::client::{HANDSHAKE, connect, read_head};
+use crate::queue_dir::QueueDir;
+
+/// Exit code and standard error of a broadcaster that is expected to end.
+fn refused(queue: &Path, flags: &[&str]) -> (i32, String) {
+    let mut broadcaster = command("timeout");
+    broadcaster.args(["10", BINARY]).args(arguments(queue)).args(flags);
+    let output = broadcaster.output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// Every setting that is a number.
+const NUMBERS: [&str; 18] = [
+    "entry-grace-secs",
+    "failed-max-age-secs",
+    "failed-max-entries",
+    "handshake-timeout-secs",
+    "hub-threads",
+    "log-bytes",
+    "max-bytes-per-sec",
+    "max-connections",
+    "max-connections-per-address",
+    "max-event-bytes",
+    "max-memory",
+    "max-message-bytes",
+    "max-messages-per-sec",
+    "max-outbox-bytes",
+    "ping-interval-secs",
+    "pong-timeout-secs",
+    "scan-interval-secs",
+    "slow-client-timeout-secs",
+];
+
+#[test]
+fn a_number_that_no_server_can_have_is_refused_and_no_event_is_lost() {
+    let help = command(BINARY).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let is_number = |line: &&str| ["<BYTES>", "<COUNT>", "<SECONDS>"].iter().any(|kind| line.contains(kind));
+    let told = help.lines().filter(is_number).count();
+    assert_eq!(told, NUMBERS.len() + 1, "the list has every number but shutdown-grace-secs, which all tests give");
+
+    let queue = QueueDir::new();
+    queue.enqueue(1);
+    for flag in NUMBERS {
+        for number in ["18446744073709551615", "9223372036854775808", "9223372036854775807"] {
+            let flag = format!("--{flag}");
+            let (code, error) = refused(&queue.path(), &[&flag, number]);
+            let key = flag.trim_start_matches('-').replace('-', "_");
+            assert!(error.contains(&flag) || error.contains(&key), "{flag} {number}: {error}");
+            assert!(!error.contains("panicked"), "{flag} {number}: {error}");
+            assert_eq!(code, 64, "{flag} {number}: {error}");
+        }
+    }
+    assert_eq!(queue.waiting(), 1);
+}
+
+#[test]
+fn the_largest_numbers_that_are_taken_serve_clients() {
+    let queue = QueueDir::new();
+    let tebibyte = (1_u64 << 40).to_string();
+    let half = (1_u64 << 39).to_string();
+    let count = (1_u64 << 30).to_string();
+    let flags = [
+        ["--max-event-bytes", &half],
+        ["--log-bytes", &tebibyte],
+        ["--max-memory", &tebibyte],
+        ["--hub-threads", "1"],
+        ["--max-message-bytes", &tebibyte],
+        ["--max-outbox-bytes", &tebibyte],
+        ["--max-connections", &count],
+        ["--max-connections-per-address", &count],
+        ["--failed-max-entries", &count],
+        ["--failed-max-age-secs", "3153600000"],
+    ];
+    let mut broadcaster = Broadcaster::with(&queue.path(), &flags.concat());
+    let mut client = broadcaster.connect();
+    queue.enqueue(1);
+    assert_eq!(client.payload(), "1");
+    assert!(broadcaster.log_lines("panicked").is_empty());
+    broadcaster.stop();
+}
+
+/// The variables that Kubernetes sets in every container beside a service named `ws`.
+const KUBERNETES: [(&str, &str); 4] = [
+    ("WS_PORT", "tcp://10.96.0.12:8081"),
+    ("WS_SERVICE_HOST", "10.96.0.12"),
+    ("WS_SERVICE_PORT", "8081"),
+    ("WS_PORT_8081_TCP_ADDR", "10.96.0.12"),
+];
+
+#[test]
+fn variables_that_kubernetes_sets_beside_a_service_named_ws_are_ignored_with_a_warning() {
+    let queue = QueueDir::new();
+    let queue_flag = ["--queue", queue.path().to_str().unwrap()].map(str::to_owned);
+    let mut serving = command(BINARY);
+    let mut broadcaster = Broadcaster::spawn({
+        serving.args(arguments(&queue.path())).envs(KUBERNETES);
+        serving
+    })
+    .listening();
+    let mut client = broadcaster.connect();
+
+    for arguments in [&["publish", "test", "1"][..], &["queue", "stat"], &["failed", "list"]] {
+        let output = command(BINARY).args(arguments).args(&queue_flag).envs(KUBERNETES).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stderr.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(client.payload(), "1");
+    broadcaster.stop();
+
+    // Without --listen the address of the file holds, and what was ignored is told.
+    let file = queue.root().join("config.toml");
+    std::fs::write(&file, "listen = '127.0.0.1:0'").unwrap();
+    let mut serving = command(BINARY);
+    serving.args(&queue_flag).arg("--config").arg(&file).envs(KUBERNETES);
+    let mut broadcaster = Broadcaster::spawn(serving).listening();
+    assert_ne!(broadcaster.address().port(), 8081);
+    let warned = broadcaster.log_lines("WS_PORT");
+    assert_eq!(warned.len(), 1);
+    assert!(warned[0].contains(" WARN ") && warned[0].contains("tcp://10.96.0.12:8081"), "{warned:?}");
+    broadcaster.stop();
+}
+
+#[test]
+fn a_port_of_the_environment_that_is_a_number_is_meant_and_may_be_wrong() {
+    let queue = QueueDir::new();
+    let mut broadcaster = command(BINARY);
+    broadcaster.arg("--queue").arg(queue.path()).env("WS_PORT", "80801");
+    let output = broadcaster.output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{error}");
+    assert!(error.contains("80801") && error.contains("--port"), "{error}");
+}
+
+#[test]
+fn variables_that_are_empty_are_not_set() {
+    let help = command(BINARY).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let names: Vec<&str> = help.split("[env: ").skip(1).filter_map(|rest| rest.split('=').next()).collect();
+    assert!(names.contains(&"WS_PORT") && names.contains(&"FASTAPI_WS_LOG_FORMAT") && names.len() > 25, "{names:?}");
+    let empty = names.iter().chain(&["RUST_LOG", "PHP"]).map(|name| (*name, ""));
+
+    let queue = QueueDir::new();
+    let mut serving = command(BINARY);
+    serving.args(arguments(&queue.path())).envs(empty.clone());
+    let mut broadcaster = Broadcaster::spawn(serving).listening();
+    let mut client = broadcaster.connect();
+    let mut publish = command(BINARY);
+    publish.args(["publish", "test", "1", "--queue"]).arg(queue.path()).envs(empty.clone());
+    let output = publish.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(client.payload(), "1");
+    broadcaster.stop();
+
+    let mut doctor = command(BINARY);
+    doctor.args(["doctor", "--queue"]).arg(queue.path()).envs(empty);
+    let said = String::from_utf8(doctor.output().unwrap().stdout).unwrap();
+    assert!(!said.contains("cannot run :"), "{said}");
+}
+
+#[test]
+fn a_configuration_is_checked_without_a_start() {
+    let queue = QueueDir::new();
+    queue.enqueue(1);
+    let file = queue.root().join("config.toml");
+    let check = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let mut check = command(BINARY);
+        check.args(["config", "check", "--config"]).arg(&file).arg("--queue").arg(queue.path());
+        let output = check.output().unwrap();
+        let [said, error] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        (output.status.code().unwrap(), said, error)
+    };
+    assert_eq!(check("# nothing\nmax_connections = 5\n"), (0, "ok\n".to_owned(), String::new()));
+    for (text, told) in [
+        ("# a typo\nmax_conections = 5", "line 2, `max_conections = 5`: unknown field"),
+        ("# a range\nmax_connections = 0", "max_connections = 0: must be at least 1 (line 2 of the file)"),
+        ("\n\nport = 'x'", "line 3, `port = 'x'`: "),
+        ("listen = '[::1'", "listen = [::1: must be ADDRESS:PORT"),
+        ("queue = ", "line 1, `queue =`: "),
+        ("\nmax_event_bytes = 10_000_000", "log_bytes = 16777216: must be at least twice max_event_bytes"),
+    ] {
+        let (code, said, error) = check(text);
+        assert_eq!((code, said.as_str()), (64, ""), "{text}: {error}");
+        assert!(error.contains(told) && error.contains(file.to_str().unwrap()), "{text}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    assert_eq!(queue.waiting(), 1);
+}
+
+#[test]
+fn an_origin_that_no_page_has_is_refused_at_the_start_with_what_to_write() {
+    let queue = QueueDir::new();
+    for (given, instead) in [
+        ("https://app.example.com/", "write https://app.example.com"),
+        ("https://user@example.com", "write https://example.com"),
+        ("wss://example.com", "write https://example.com"),
+        ("https://*", "write * for any page"),
+    ] {
+        let (code, error) = refused(&queue.path(), &["--allowed-origins", given]);
+        assert!(code == 64 && error.contains(given) && error.contains(instead), "{error}");
+        let file = queue.root().join("config.toml");
+        std::fs::write(&file, format!("\nallowed_origins = [\"{given}\"]\n")).unwrap();
+        let (code, error) = refused(&queue.path(), &["--config", file.to_str().unwrap()]);
+        assert!(code == 64 && error.contains("line 2") && error.contains(instead), "{error}");
+    }
+}
+
+/// The answer to a handshake of a page.
+fn handshake(broadcaster: &Broadcaster, origin: &str, host: &str) -> String {
+    let mut stream = connect(broadcaster.address()).unwrap();
+    let request = HANDSHAKE.replace("Host: localhost", &format!("Host: {host}\r\nOrigin: {origin}"));
+    assert_ne!(request, HANDSHAKE);
+    stream.write_all(request.as_bytes()).unwrap();
+    read_head(&mut stream).lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn pages_of_subdomains_and_of_this_machine_may_connect() {
+    let queue = QueueDir::new();
+    let origins = ["--allowed-origins", "same-host,https://*.example.com:443,https://Bücher.example"];
+    let mut broadcaster = Broadcaster::with(&queue.path(), &origins);
+    for (origin, status) in [
+        ("https://app.example.com", "101"),
+        ("https://xn--bcher-kva.example", "101"),
+        ("http://localhost:8000", "101"),
+        ("http://[::1]:8000", "101"),
+        ("https://example.com", "403"),
+        ("http://app.example.com", "403"),
+    ] {
+        let answer = handshake(&broadcaster, origin, "127.0.0.1:8081");
+        assert!(answer.contains(status), "{origin}: {answer}");
+    }
+    broadcaster.stop();
+}
+
+#[test]
+fn a_page_that_is_refused_is_told_in_the_log_once_with_the_setting_to_change() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    let refused = ["https://app.example.com", "null", "file://", "http://\u{9b}x"];
+    for origin in refused.iter().cycle().take(3 * refused.len()) {
+        assert!(handshake(&broadcaster, origin, "127.0.0.1:8081").contains("403"), "{origin:?}");
+    }
+    broadcaster.stop();
+    let lines = broadcaster.log_lines("a page may not connect");
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert!(lines.iter().all(|line| line.contains(" WARN ") && line.contains("allowed_origins")), "{lines:?}");
+    assert!(lines[0].contains("\"https://app.example.com\"") && lines[0].contains("127.0.0.1:8081"), "{lines:?}");
+    assert!(lines[1].contains("add \"null\" to"), "{lines:?}");
+    assert!(lines[2].contains("add \"file://\" to"), "{lines:?}");
+    assert!(!lines[3].contains('\u{9b}'), "{lines:?}");
+
+    let mut broadcaster = Broadcaster::with(&queue.path(), &["--allowed-origins", "null,file://"]);
+    for origin in ["null", "file://"] {
+        assert!(handshake(&broadcaster, origin, "127.0.0.1:8081").contains("101"), "{origin}");
+    }
+    broadcaster.stop();
+}
