@@ -31,6 +31,7 @@ mod incoming;
 mod listener;
 mod log;
 mod log_limit;
+pub mod log_lines;
 pub mod message;
 pub mod origin;
 mod outbox;

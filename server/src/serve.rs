@@ -20,7 +20,7 @@ use crate::systemd;
 pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
 
 pub(crate) fn run(mut config: Config, queue: &Path, log_format: LogFormat) -> anyhow::Result<()> {
-    logging::start(log_format);
+    logging::start(log_format).context("cannot start to log")?;
     raise_descriptor_limit(&mut config.admission);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
@@ -93,6 +93,7 @@ async fn stop_on_signal(mut signals: Signals) {
     tokio::spawn(async move {
         let signal = signals.next().await;
         warn!(signal, "exiting at once");
+        logging::finish();
         std::process::exit(1);
     });
 }

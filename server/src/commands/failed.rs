@@ -76,6 +76,8 @@ pub(crate) fn failed(queue: &Path, command: FailedCommand) -> anyhow::Result<()>
             }
         }
     }
+    // What is left in the buffer would be lost without a word.
+    out.flush()?;
     Ok(())
 }
 

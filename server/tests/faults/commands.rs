@@ -2,6 +2,7 @@
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::broadcaster::{BINARY, Broadcaster, command};
 use crate::queue_dir::QueueDir;
@@ -186,4 +187,42 @@ fn a_cause_is_told_once() {
     assert_eq!(error.matches(cause).count(), 1, "{error}");
     let (_, _, error) = run(&queue.path(), &["listen", "ws://127.0.0.1:1/"]);
     assert_eq!(error.matches("Connection refused").count(), 1, "{error}");
+}
+
+/// Every command that prints something, and that it is told what became of it.
+#[test]
+fn output_that_nobody_reads_or_that_finds_no_room_makes_no_panic() {
+    let queue = QueueDir::new();
+    std::fs::create_dir(queue.path().join("failed")).unwrap();
+    // Without an end of line it would be noticed only when the process ends.
+    std::fs::write(queue.path().join("failed/1.json"), "no line").unwrap();
+    let queue_option = format!("--queue={}", queue.path().display());
+    let commands: [&[&str]; 8] = [
+        &["queue", "stat", &queue_option],
+        &["failed", "list", &queue_option],
+        &["failed", "show", "1.json", &queue_option],
+        &["doctor", &queue_option],
+        &["generate", "completion", "bash"],
+        &["--help"],
+        &["--version"],
+        &["no-command"],
+    ];
+    for arguments in commands {
+        for (out, error) in [(closed_pipe(), closed_pipe()), (full(), full()), (full(), closed_pipe())] {
+            let status = command(BINARY).args(arguments).stdout(out).stderr(error).status().unwrap();
+            assert!(status.code().is_some_and(|code| code != 101), "{arguments:?}: {status}");
+        }
+        let output = command(BINARY).args(arguments).stdout(full()).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        let is_told = error.contains("No space left") || error.contains("no-command") || arguments[0].starts_with('-');
+        assert!(is_told, "{arguments:?}: {}: {error:?}", output.status);
+    }
+}
+
+fn closed_pipe() -> Stdio {
+    std::io::pipe().unwrap().1.into()
+}
+
+fn full() -> Stdio {
+    std::fs::File::options().write(true).open("/dev/full").unwrap().into()
 }
