@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
+use queue::printable;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tracing::error;
@@ -21,9 +22,10 @@ const PORTION_BYTES: usize = 4096;
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Lines that wait to be written. All clones are the same.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct LogLines {
     shared: Arc<Shared>,
+    colours: bool,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +61,11 @@ pub struct LogThread {
 }
 
 impl LogLines {
+    /// None yet. With `colours`, lines may have those, and no other commands to a terminal.
+    pub fn new(colours: bool) -> LogLines {
+        LogLines { shared: Arc::default(), colours }
+    }
+
     /// Starts the thread that writes them to `sink`.
     ///
     /// # Errors
@@ -78,14 +85,38 @@ impl LogLines {
     }
 
     fn add(&self, line: &[u8]) {
+        let line = self.in_one_line(line);
         let mut waiting = self.lock();
         if waiting.lines.len() + line.len() > MAX_WAITING_BYTES {
             waiting.dropped += 1;
             return;
         }
-        waiting.lines.extend_from_slice(line);
+        waiting.lines.extend_from_slice(line.as_bytes());
         drop(waiting);
         self.shared.changed.notify_one();
+    }
+
+    /// A line without control characters, whatever it tells of: it may be what a client has sent, or the name of a file.
+    fn in_one_line(&self, line: &[u8]) -> String {
+        let line = String::from_utf8_lossy(line);
+        let line = line.strip_suffix('\n').unwrap_or(&line);
+        let mut printed = String::with_capacity(line.len() + 1);
+        let mut rest = line;
+        // The subscriber escapes those that stand in values.
+        while self.colours
+            && let Some(start) = rest.find("\x1b[")
+            && let Some(length) = rest[start..].find('m')
+            && rest[start + 2..start + length].bytes().all(|byte| byte.is_ascii_digit() || byte == b';')
+        {
+            let (text, from) = rest.split_at(start);
+            let (colour, from) = from.split_at(length + 1);
+            printed += &printable(text);
+            printed += colour;
+            rest = from;
+        }
+        printed += &printable(rest);
+        printed.push('\n');
+        printed
     }
 
     fn run(&self, mut sink: Sink) {
@@ -230,7 +261,10 @@ pub fn write_last_words(words: &str, patience: Duration) {
 pub fn log_panics(flush: impl Fn() + Send + Sync + 'static) {
     std::panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();
-        let (thread, panicked) = (thread.name().unwrap_or("unnamed"), panic.payload_as_str().unwrap_or("no message"));
+        let thread = thread.name().unwrap_or("unnamed");
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref().map(String::as_str));
+        let panicked = text.unwrap_or("no message");
         let location = panic.location().map(tracing::field::display);
         error!(thread, location, panicked, "thread panicked");
         // The writing thread would wait for itself.
@@ -238,4 +272,19 @@ pub fn log_panics(flush: impl Fn() + Send + Sync + 'static) {
             flush();
         }
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_no_control_characters_but_colours() {
+        let line = b"\x1b[2m2026\x1b[0m \x1b[31;1mERROR\x1b[0m a\nb\x1b[2J\x1b[0mc\xff\n";
+        assert_eq!(
+            LogLines::new(true).in_one_line(line),
+            "\x1b[2m2026\x1b[0m \x1b[31;1mERROR\x1b[0m a\\nb\\u001b[2J\\u001b[0mc\u{fffd}\n"
+        );
+        assert_eq!(LogLines::new(false).in_one_line(b"\x1b[2ma\r"), "\\u001b[2ma\\r\n");
+    }
 }

@@ -20,7 +20,7 @@ static THREAD: Mutex<Option<LogThread>> = Mutex::new(None);
 /// # Errors
 /// When the system has no descriptor or thread left.
 pub(crate) fn start(format: LogFormat) -> io::Result<()> {
-    let lines = LogLines::default();
+    let lines = LogLines::new(matches!(format, LogFormat::Human) && io::stderr().is_terminal());
     let thread = lines.write_to(io::stderr().as_fd().try_clone_to_owned()?)?;
     *THREAD.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
     let panicking = lines.clone();

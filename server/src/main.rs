@@ -93,6 +93,6 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn fail(code: u8, problem: &str) -> ExitCode {
-    write_last_words(&format!("fastapi-broadcaster: {problem}\n"), logging::PATIENCE);
+    write_last_words(&format!("fastapi-broadcaster: {}\n", queue::printable(problem)), logging::PATIENCE);
     ExitCode::from(code)
 }
