@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::num::{IntErrorKind, ParseIntError};
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -145,6 +146,9 @@ pub struct Admission {
     pub handshake_timeout: Duration,
     /// Pages that may connect.
     pub allowed_origins: AllowedOrigins,
+    /// The lowest number that sockets of clients have, as far as the limit of open files permits. Code of the same process
+    /// may need the lower ones.
+    pub first_descriptor: RawFd,
 }
 
 /// What clients may cost the hub.
@@ -324,6 +328,7 @@ impl Settings {
                     .map(|count| count as usize),
                 handshake_timeout: seconds("handshake_timeout_secs", self.handshake_timeout_secs, 10.0)?,
                 allowed_origins: AllowedOrigins::new(self.allowed_origins.unwrap_or_else(|| vec![Rule::SameHost])),
+                first_descriptor: 0,
             },
             hub_threads,
             shutdown_grace: seconds("shutdown_grace_secs", self.shutdown_grace_secs, 10.0)?,

@@ -17,6 +17,7 @@ pub mod application;
 pub mod benching;
 pub mod config;
 mod consumer;
+pub mod descriptors;
 pub mod disconnect;
 mod fan_out;
 mod frame_meter;

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::config::Admission;
+use crate::descriptors;
 use crate::health::Health;
 use crate::http::HttpHandler;
 use crate::hub::Hub;
@@ -74,8 +75,14 @@ pub(crate) struct PendingPermit {
 impl Listener {
     /// Accepts until it is told to stop, then waits for requests that have begun.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let Admission { max_connections, spare_slots, max_connections_per_address, handshake_timeout, allowed_origins } =
-            self.admission;
+        let Admission {
+            max_connections,
+            spare_slots,
+            max_connections_per_address,
+            handshake_timeout,
+            allowed_origins,
+            first_descriptor,
+        } = self.admission;
         let handler = Arc::new(HttpHandler { hub: self.hub, health: self.health, origins: allowed_origins });
         let (slots, addresses) = (Arc::new(Semaphore::new(max_connections)), Addresses::default());
         let mut spare_slots = SpareSlots::new(spare_slots);
@@ -92,7 +99,8 @@ impl Listener {
                 }
                 accepted = self.listener.accept() => accepted,
             };
-            let (stream, address) = match accepted {
+            let raise = |(stream, address)| Ok((descriptors::raise(stream, first_descriptor)?, address));
+            let (stream, address) = match accepted.and_then(raise) {
                 Ok(accepted) => accepted,
                 Err(error) if is_client_fault(&error) => continue,
                 Err(error) => {
