@@ -18,6 +18,7 @@ use slab::Slab;
 
 use crate::client::Client;
 use crate::connection_object;
+use crate::descriptors;
 use crate::exception::{self, Leaving};
 use crate::fiber::{Context, Fiber, Methods};
 use crate::incidents::{Incident, Shared};
@@ -145,6 +146,8 @@ impl EventLoop {
             self.continue_ready()?;
             self.continue_yielded()?;
             self.look_after_strays()?;
+            // Whatever a handler has closed.
+            descriptors::fill_standard();
             if self.stop_requested.get() && self.deadline.get().is_none() {
                 self.deadline.set(Some(Instant::now() + HANDLER_GRACE));
                 // Those that wait for a message find that none will come; those that wait for a time shall see it too.

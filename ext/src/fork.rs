@@ -5,7 +5,7 @@
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::inherited;
+use crate::{descriptor_limit, inherited, logging};
 
 static FORKS: AtomicU32 = AtomicU32::new(0);
 static WATCHED: Once = Once::new();
@@ -33,5 +33,7 @@ impl Process {
 
 extern "C" fn begin_in_child() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+    logging::abandon_in_child();
     inherited::close_in_child();
+    descriptor_limit::restore_in_child();
 }

@@ -76,7 +76,8 @@ impl ModuleGlobal for Globals {}
 impl Globals {
     /// Remembers why the last call failed, or forgets it after a success.
     pub(crate) fn set_last_error(&self, reason: Option<String>) {
-        self.last_error.set(reason);
+        // It may repeat what the script was given by others.
+        self.last_error.set(reason.map(|reason| queue::printable(&reason).into_owned()));
     }
 
     /// Shows the reason to `look`.

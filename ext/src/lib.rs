@@ -35,6 +35,9 @@
 //! websocket_connection     the class of a client as PHP sees it
 //!   connection_object      the object that holds it
 //! sleep                    sleep() and its relatives inside of a handler
+//! descriptors              the numbers of descriptors that scripts count on
+//! descriptor_limit         how many may be open, for the server and for processes that the script starts
+//! hook                     functions of PHP's that run our code
 //! fork                     whether this process is a fork
 //!   inherited              what a fork closes of a running server
 //! ```
@@ -64,9 +67,12 @@ mod sleep;
 mod stack_size;
 
 mod connection_object;
+mod descriptor_limit;
+mod descriptors;
 mod exception;
 mod fork;
 mod globals;
+mod hook;
 mod inherited;
 mod ini;
 mod json;
@@ -103,6 +109,8 @@ extern "C" fn startup(kind: i32, module_number: i32) -> i32 {
         sleep::install();
         // A library that `dl()` has loaded is unloaded again, and the engine would go on to call it.
         if kind == MODULE_PERSISTENT && zend::is_command_line() {
+            descriptors::note_standard_error();
+            descriptor_limit::install();
             layers::install();
         }
         Ok(())
@@ -111,6 +119,7 @@ extern "C" fn startup(kind: i32, module_number: i32) -> i32 {
 
 extern "C" fn shutdown(_type: i32, module_number: i32) -> i32 {
     sleep::uninstall();
+    descriptor_limit::uninstall();
     ini::unregister(module_number);
     0
 }

@@ -1,21 +1,152 @@
 //! Log lines of the server's threads on standard error: they must not call PHP. Only what an operator should know, unless
 //! `RUST_LOG` names another level.
+#![allow(unsafe_code)]
 
-use std::io::{self, IsTerminal};
-use std::sync::Once;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::time::Duration;
 
+use server::log_lines::{self, LogLines, LogThread};
 use tracing_subscriber::filter::LevelFilter;
 
-static STARTED: Once = Once::new();
+use crate::descriptors::standard_error;
+use crate::fork::Process;
 
-/// Starts logging, once in a process.
-pub(crate) fn start() {
-    STARTED.call_once(|| {
+/// How long the last lines may take when a server ends.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+static SUBSCRIBED: Once = Once::new();
+/// The log of this process. Never freed: a thread of a server may log at any time.
+static LOG: AtomicPtr<Log> = AtomicPtr::new(ptr::null_mut());
+/// Where lines are written to: what a fork closes. -1 if nothing is open.
+static SINK: AtomicI32 = AtomicI32::new(NONE);
+const NONE: RawFd = -1;
+
+struct Log {
+    lines: LogLines,
+    users: Mutex<Users>,
+}
+
+#[derive(Default)]
+struct Users {
+    count: usize,
+    /// None as well if there is no standard error.
+    thread: Option<LogThread>,
+}
+
+/// Log lines are written until this is dropped. They must not be when the library is unloaded.
+pub(crate) struct Logging {
+    log: &'static Log,
+    process: Process,
+}
+
+/// Starts logging.
+///
+/// # Errors
+/// When the system has no thread left.
+pub(crate) fn start() -> io::Result<Logging> {
+    let sink = standard_error();
+    let is_terminal = sink.as_ref().is_some_and(OwnedFd::is_terminal);
+    let log = Log::of_this_process(is_terminal);
+    let mut users = log.users();
+    if users.count == 0
+        && let Some(sink) = sink
+    {
+        SINK.store(sink.as_raw_fd(), Ordering::Relaxed);
+        users.thread = Some(log.lines.write_to(sink)?);
+    }
+    users.count += 1;
+    drop(users);
+    SUBSCRIBED.call_once(|| {
         // An empty variable, as Compose makes them, is not set.
         let level = std::env::var("RUST_LOG").ok().filter(|level| !level.trim().is_empty());
         let level = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::WARN);
-        let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_target(false);
-        // It fails only if another library of this process logs the same way already.
-        let _ = subscriber.with_ansi(io::stderr().is_terminal()).try_init();
+        let subscriber = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_ansi(is_terminal);
+        // A report of a line that could not be written would go to the same place. It fails only if another library of this
+        // process logs the same way already.
+        let _ = subscriber.log_internal_errors(false).with_writer(|| Line).try_init();
+        log_lines::log_panics(|| {
+            if let Some(log) = Log::current() {
+                log.lines.flush(PATIENCE);
+            }
+        });
     });
+    Ok(Logging { log, process: Process::this() })
+}
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        if self.process.is_gone() {
+            return;
+        }
+        let mut users = self.log.users();
+        users.count -= 1;
+        if users.count == 0
+            && let Some(thread) = users.thread.take()
+        {
+            SINK.store(NONE, Ordering::Relaxed);
+            thread.finish(PATIENCE);
+        }
+    }
+}
+
+/// A fork has no thread that writes, and the lock of the lines may have been taken. Called in the child, before anything
+/// else runs there.
+pub(crate) fn abandon_in_child() {
+    LOG.store(ptr::null_mut(), Ordering::Relaxed);
+    let sink = SINK.swap(NONE, Ordering::Relaxed);
+    if sink != NONE {
+        // SAFETY: it belongs to a thread that does not exist here, whose memory is never released.
+        unsafe { rustix::io::close(sink) };
+    }
+}
+
+impl Log {
+    fn current() -> Option<&'static Log> {
+        // SAFETY: null, or what `of_this_process` has leaked.
+        unsafe { LOG.load(Ordering::Acquire).as_ref() }
+    }
+
+    fn of_this_process(colours: bool) -> &'static Log {
+        // A child that forgets its parent's log is to do so also if nothing was forked before.
+        Process::this();
+        if let Some(log) = Log::current() {
+            return log;
+        }
+        let log = Log { lines: LogLines::new(colours), users: Mutex::default() };
+        let log = Box::into_raw(Box::new(log));
+        match LOG.compare_exchange(ptr::null_mut(), log, Ordering::AcqRel, Ordering::Acquire) {
+            // SAFETY: it is never freed.
+            Ok(_) => unsafe { &*log },
+            Err(other) => {
+                // SAFETY: nobody else has seen the one, and the other is never freed.
+                unsafe {
+                    drop(Box::from_raw(log));
+                    &*other
+                }
+            }
+        }
+    }
+
+    fn users(&self) -> MutexGuard<'_, Users> {
+        // Every critical section leaves them whole, so a panic elsewhere does not spoil them.
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes one line.
+struct Line;
+
+impl Write for Line {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // In a fork there is nobody to write it.
+        Log::current().map_or(Ok(line.len()), |log| (&log.lines).write(line))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -130,7 +130,7 @@ pub(crate) extern "C" fn event_queue(call: &mut ExecuteData, returned: &mut Zval
         },
     };
     if let Some(problem) = problem {
-        php_error(&ErrorType::Warning, &problem);
+        php_error(&ErrorType::Warning, &queue::printable(&problem));
     }
     return_this(call, returned);
 }

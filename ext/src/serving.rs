@@ -9,20 +9,18 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::{Builder, JoinHandle};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::server::BindError;
 use server::{Config, Hub, Server};
 use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::application::PhpApplication;
+use crate::descriptor_limit::Raised;
 use crate::fork::Process;
 use crate::incidents::Shared;
 use crate::inherited::{self, Belongings, Registration};
-use crate::{logging, signals};
-
-/// Descriptors that a script and the server need beside one for each client.
-const DESCRIPTORS_BESIDE_CLIENTS: u64 = 256;
+use crate::logging::{self, Logging};
+use crate::signals;
 
 /// A server that runs on its own threads.
 pub(crate) struct Serving {
@@ -33,13 +31,19 @@ pub(crate) struct Serving {
     thread: RefCell<Option<JoinHandle<io::Result<()>>>>,
     /// What a fork does not keep.
     belongings: RefCell<Option<Registration>>,
+    /// What it needs of the process.
+    needs: RefCell<Option<(Raised, Logging)>>,
 }
 
 impl Serving {
     /// Takes the port and the queue and begins to serve.
     pub(crate) fn start(config: Config, shared: &Arc<Shared>) -> Result<Serving, BindError> {
-        logging::start();
-        raise_descriptor_limit(config.admission.max_connections as u64);
+        let raised = Raised::for_clients(config.admission.max_connections as u64);
+        // Threads inherit the mask, and the server's own threads from this one.
+        let mask = signals::block();
+        let logging = logging::start();
+        signals::unblock(&mask);
+        let logging = logging?;
         let mut descriptors = inherited::open_descriptors();
         // It is the server's as well.
         descriptors.remove(&shared.incidents.doorbell().as_raw_fd());
@@ -49,7 +53,6 @@ impl Serving {
         let (tell, bound) = mpsc::sync_channel(1);
         let shared = shared.clone();
         let max_memory = config.limits.max_memory;
-        // Threads inherit the mask, and the server's own threads from this one.
         let mask = signals::block();
         let thread = Builder::new().name("server".to_owned()).spawn(move || {
             let _entered = runtime.enter();
@@ -82,6 +85,7 @@ impl Serving {
                     shutdown: RefCell::new(Some(shutdown)),
                     thread: RefCell::new(Some(thread)),
                     belongings: RefCell::new(Some(belongings.register())),
+                    needs: RefCell::new(Some((raised, logging))),
                 })
             }
             Ok(Err(error)) => {
@@ -124,6 +128,7 @@ impl Serving {
         let outcome = thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the server panicked")));
         // All of it is closed, and the script may get the numbers and the port.
         drop(self.belongings.take());
+        drop(self.needs.take());
         outcome
     }
 }
@@ -144,16 +149,5 @@ struct Ending(Arc<Shared>);
 impl Drop for Ending {
     fn drop(&mut self) {
         self.0.incidents.end();
-    }
-}
-
-/// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select().
-fn raise_descriptor_limit(max_connections: u64) {
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = max_connections + DESCRIPTORS_BESIDE_CLIENTS;
-    let reachable = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-    if limit.current.is_some_and(|current| current < reachable) {
-        // Without it fewer clients can be there; those that come then wait to be accepted.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(reachable), maximum: limit.maximum });
     }
 }

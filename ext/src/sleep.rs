@@ -3,25 +3,16 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use ext_php_rs::ffi::{zend_function, zend_hash_str_find_ptr_lc, zend_long, zif_handler};
+use ext_php_rs::ffi::zend_long;
 use ext_php_rs::types::{ZendHashTable, Zval};
 use ext_php_rs::zend::ExecuteData;
 
 use crate::exception;
 use crate::globals::GLOBALS;
+use crate::hook::Hook;
 use crate::zend;
-
-type Handler = unsafe extern "C" fn(*mut ExecuteData, *mut Zval);
-
-/// One function: its name, what it runs now, and what it ran before.
-struct Hook {
-    name: &'static str,
-    handler: Handler,
-    original: AtomicPtr<()>,
-}
 
 static SLEEP: Hook = Hook::new("sleep", sleep);
 static USLEEP: Hook = Hook::new("usleep", usleep);
@@ -37,55 +28,6 @@ pub(crate) fn install() {
 /// Takes that back before the library is unloaded.
 pub(crate) fn uninstall() {
     HOOKS.iter().for_each(|hook| hook.uninstall());
-}
-
-impl Hook {
-    const fn new(name: &'static str, handler: Handler) -> Hook {
-        Hook { name, handler, original: AtomicPtr::new(ptr::null_mut()) }
-    }
-
-    fn install(&self) {
-        if let Some(slot) = self.slot()
-            && let Some(original) = *slot
-        {
-            self.original.store(original as *mut (), Ordering::Release);
-            *slot = Some(self.handler);
-        }
-    }
-
-    fn uninstall(&self) {
-        // Looked up again: `disable_functions` may have removed it.
-        if let Some(slot) = self.slot()
-            && slot.is_some_and(|current| ptr::fn_addr_eq(current, self.handler))
-        {
-            *slot = self.original();
-        }
-    }
-
-    /// Where the engine keeps what the function runs.
-    fn slot(&self) -> Option<&'static mut zif_handler> {
-        // SAFETY: while modules are started and shut down nobody else runs; internal functions live until PHP ends.
-        unsafe {
-            let functions = (*ext_php_rs::ffi::ext_php_rs_compiler_globals()).function_table;
-            let function: *mut zend_function =
-                zend_hash_str_find_ptr_lc(functions, self.name.as_ptr().cast(), self.name.len()).cast();
-            function.as_mut().map(|function| &mut function.internal_function.handler)
-        }
-    }
-
-    fn original(&self) -> zif_handler {
-        let original = self.original.load(Ordering::Acquire);
-        // SAFETY: null, or what `install` has taken from the engine.
-        unsafe { std::mem::transmute::<*mut (), zif_handler>(original) }
-    }
-
-    /// Does what the function did before.
-    fn run_original(&self, call: *mut ExecuteData, returned: *mut Zval) {
-        if let Some(original) = self.original() {
-            // SAFETY: with the arguments that the engine has given for it.
-            unsafe { original(call, returned) };
-        }
-    }
 }
 
 /// Sleeps for a while in a handler. None if the running code is not in one, or cannot be left.

@@ -12,6 +12,7 @@ use server::config::Settings;
 use server::origin::Rule;
 use server::server::BindError;
 
+use crate::descriptors::{self, FD_SETSIZE};
 use crate::event_loop::EventLoop;
 use crate::exception::{self, guard};
 use crate::fiber;
@@ -101,6 +102,8 @@ fn build(globals: &Globals) -> Option<EventLoop> {
         refuse("the port must be a number from 0 to 65535");
         return None;
     };
+    // Before anything of the server is opened.
+    descriptors::fill_standard();
     let started = configure(globals, to_bind(&host).to_owned(), number).and_then(|config| {
         let shared = Arc::new(Shared::new(globals.handler_paths()).map_err(BindError::from)?);
         Ok((Serving::start(config, &shared)?, shared))
@@ -151,5 +154,7 @@ fn configure(globals: &Globals, host: String, port: u16) -> Result<Config, Start
         shutdown_grace_secs: Some(SHUTDOWN_GRACE_SECS),
         ..Settings::default()
     };
-    Ok(settings.resolve()?)
+    let mut config = settings.resolve()?;
+    config.admission.first_descriptor = FD_SETSIZE;
+    Ok(config)
 }

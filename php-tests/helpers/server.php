@@ -20,8 +20,9 @@ class ServerProcess
      * @param string $after What the script does when start() has returned.
      * @param string $arguments More arguments for PHP, such as settings.
      * @param bool $starts Whether to wait until it has started.
+     * @param string $shell What the shell is to do with it: variables before the command, redirections.
      */
-    public function __construct(string $code, string $after = '', string $arguments = '', bool $starts = true)
+    public function __construct(string $code, string $after = '', string $arguments = '', bool $starts = true, string $shell = '')
     {
         $this->script = tempnam(sys_get_temp_dir(), 'fastapi-websocket-server-');
         $this->output = "$this->script.out";
@@ -37,7 +38,7 @@ class ServerProcess
             PHP);
         touch($this->output);
         $php = getenv('TEST_PHP_EXECUTABLE') ?: PHP_BINARY;
-        $command = 'exec ' . escapeshellarg($php) . ' ' . getenv('TEST_PHP_EXTRA_ARGS')
+        $command = "$shell exec " . escapeshellarg($php) . ' ' . getenv('TEST_PHP_EXTRA_ARGS')
             . " -d display_errors=1 -d log_errors=0 -d html_errors=0 $arguments " . escapeshellarg($this->script);
         $this->process = proc_open($command, [['file', '/dev/null', 'r'], ['file', $this->output, 'a'], ['file', $this->output, 'a']], $pipes);
         if ($starts) {

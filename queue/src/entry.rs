@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::event::Event;
 use crate::layout::{self, Now};
+use crate::printable::shown;
 
 /// The file name of an entry. Names that we made sort in the order of queueing; the name is the event's id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +41,7 @@ pub struct InvalidName;
 
 impl fmt::Display for EntryName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.display().fmt(formatter)
+        shown(&self.0).fmt(formatter)
     }
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::printable::shown;
+
 /// Why an event was not queued. Nothing is left in the directory.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -24,7 +26,7 @@ pub enum EnqueueError {
         limit: usize,
     },
     /// The directory was missing and cannot be created.
-    #[error("cannot create the queue directory {}: {cause}", .path.display())]
+    #[error("cannot create the queue directory {}: {cause}", shown(.path))]
     CreateDirectory {
         /// The directory.
         path: PathBuf,
@@ -33,7 +35,7 @@ pub enum EnqueueError {
         cause: io::Error,
     },
     /// The entry cannot be written.
-    #[error("cannot write to the queue directory {}: {cause}", .path.display())]
+    #[error("cannot write to the queue directory {}: {cause}", shown(.path))]
     Write {
         /// The directory.
         path: PathBuf,
@@ -48,22 +50,22 @@ pub enum EnqueueError {
 #[non_exhaustive]
 pub enum OpenError {
     /// There is no such directory.
-    #[error("the queue directory {} does not exist", .0.display())]
+    #[error("the queue directory {} does not exist", shown(.0))]
     Missing(PathBuf),
     /// The path names something else.
-    #[error("{} is not a directory", .0.display())]
+    #[error("{} is not a directory", shown(.0))]
     NotADirectory(PathBuf),
     /// Every user of the machine could speak to every client.
     #[error(
         "the queue directory {path} is writable by every user: whoever writes there speaks to all clients \
-         (chmod o-w {path})", path = .0.display()
+         (chmod o-w {path})", path = shown(.0)
     )]
     WorldWritable(PathBuf),
     /// Another consumer owns the directory.
-    #[error("the queue directory {} is in use by another broadcaster", .0.display())]
+    #[error("the queue directory {} is in use by another broadcaster", shown(.0))]
     Locked(PathBuf),
     /// The system refused.
-    #[error("cannot {doing} {}: {cause}", .path.display())]
+    #[error("cannot {doing} {}: {cause}", shown(.path))]
     Io {
         /// What was tried, after "cannot".
         doing: &'static str,
@@ -77,7 +79,7 @@ pub enum OpenError {
 
 /// Why the directory could not be read. Nothing was lost; try again.
 #[derive(Debug, Error)]
-#[error("cannot read {}: {cause}", .path.display())]
+#[error("cannot read {}: {cause}", shown(.path))]
 pub struct ScanError {
     /// The file or directory.
     pub path: PathBuf,
@@ -88,7 +90,7 @@ pub struct ScanError {
 
 /// Why an entry was not deleted. It will not be found again by this reader; try again.
 #[derive(Debug, Error)]
-#[error("cannot delete {}: {cause}", .path.display())]
+#[error("cannot delete {}: {cause}", shown(.path))]
 pub struct AckError {
     /// The entry.
     pub path: PathBuf,
@@ -99,7 +101,7 @@ pub struct AckError {
 
 /// Why an entry was not moved to the failed folder. It will not be found again by this reader; try again.
 #[derive(Debug, Error)]
-#[error("cannot put {} aside: {cause}", .path.display())]
+#[error("cannot put {} aside: {cause}", shown(.path))]
 pub struct RejectError {
     /// The file that could not be written or moved.
     pub path: PathBuf,

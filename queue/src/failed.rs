@@ -12,8 +12,10 @@ use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use thiserror::Error;
 
+use crate::descriptor::clear_of_standard;
 use crate::entry::{EntryError, EntryName};
 use crate::layout;
+use crate::printable::{printable, shown};
 
 /// The failed folder of a queue directory.
 #[derive(Debug)]
@@ -49,7 +51,7 @@ const MAX_REASON_BYTES: u64 = 4096;
 
 /// Why the failed folder could not be used.
 #[derive(Debug, Error)]
-#[error("cannot {doing} {}: {cause}", .path.display())]
+#[error("cannot {doing} {}: {cause}", shown(.path))]
 pub struct FailedError {
     doing: &'static str,
     path: PathBuf,
@@ -101,6 +103,19 @@ impl Failed {
         }
         files.sort_unstable();
         Ok(files)
+    }
+
+    /// The entry of a name as it is listed, which is not its own if that has characters that cannot be shown.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn find(&self, listed: EntryName) -> Result<EntryName, FailedError> {
+        if fs::symlink_metadata(self.path.join(listed.as_os_str())).is_ok() {
+            return Ok(listed);
+        }
+        let text = listed.to_string();
+        let found = self.files()?.into_iter().map(|file| file.name).find(|name| name.to_string() == text);
+        Ok(found.unwrap_or(listed))
     }
 
     /// The content of a rejected entry.
@@ -165,7 +180,7 @@ impl Failed {
         let read = self
             .open_file(&layout::reason_name(name))
             .and_then(|file| file.take(MAX_REASON_BYTES).read_to_string(&mut reason));
-        read.ok().and(reason.lines().next()).unwrap_or("unknown").to_owned()
+        printable(read.ok().and(reason.lines().next()).unwrap_or("unknown")).into_owned()
     }
 
     /// Opens a file of the folder, and nothing that somebody planted there to lead us elsewhere or make us wait.
@@ -187,7 +202,7 @@ pub(crate) fn put_aside(queue: BorrowedFd<'_>, name: &EntryName, reason: &EntryE
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
     let file = rustix::fs::openat(&folder, layout::reason_name(name), flags, mode)?;
-    fs::File::from(file).write_all(format!("{reason}\n").as_bytes())?;
+    fs::File::from(clear_of_standard(file)).write_all(format!("{}\n", printable(&reason.to_string())).as_bytes())?;
     match rustix::fs::renameat(queue, name.as_os_str(), &folder, name.as_os_str()) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(errno) => Err(errno.into()),

@@ -1,5 +1,6 @@
 #![doc = include_str!("../FORMAT.md")]
 
+mod descriptor;
 mod entry;
 mod entry_file;
 mod error;
@@ -7,14 +8,17 @@ mod event;
 mod failed;
 mod layout;
 mod lock;
+mod printable;
 mod reader;
 mod writer;
 
+pub use descriptor::{FIRST_DESCRIPTOR, clear_of_standard};
 pub use entry::{Entry, EntryError, EntryName, InvalidName};
 pub use error::{AckError, EnqueueError, OpenError, RejectError, ScanError};
 pub use event::Event;
 pub use failed::{Backlog, Failed, FailedEntry, FailedError};
 pub use layout::draw_anew;
 pub use lock::{Standby, lock_file};
+pub use printable::{Shown, printable, shown, shown_bytes};
 pub use reader::{Reader, ReaderOptions};
 pub use writer::{Durability, Writer, create_directory};

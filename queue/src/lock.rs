@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::descriptor::clear_of_standard;
 use crate::error::OpenError;
 use crate::layout;
 
@@ -52,6 +53,7 @@ pub(crate) fn take(path: &Path, directory: BorrowedFd<'_>) -> Result<Lock, OpenE
     let io = |cause: Errno| OpenError::Io { doing: "lock", path: lock_file(path), cause: cause.into() };
     let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
     let lock = rustix::fs::openat(directory, layout::LOCK, LOCK_FLAGS.union(OFlags::CREATE), mode).map_err(io)?;
+    let lock = clear_of_standard(lock);
     match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Lock(lock)),
         Err(Errno::WOULDBLOCK) => Err(OpenError::Locked(path.to_owned())),

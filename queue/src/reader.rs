@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use crate::descriptor::clear_of_standard;
 use crate::entry::{Entry, EntryError, EntryName, QueuedAt};
 use crate::entry_file::{self, Content};
 use crate::error::{AckError, OpenError, RejectError, ScanError};
@@ -266,6 +267,7 @@ fn open_directory(path: &Path) -> Result<OwnedFd, OpenError> {
         Errno::NOTDIR => OpenError::NotADirectory(path.to_owned()),
         errno => io("read the queue directory", errno),
     })?;
+    let directory = clear_of_standard(directory);
     let stat = rustix::fs::fstat(&directory).map_err(|errno| io("read the queue directory", errno))?;
     if Mode::from_raw_mode(stat.st_mode).contains(Mode::WOTH) {
         return Err(OpenError::WorldWritable(path.to_owned()));

@@ -6,6 +6,7 @@ mod decide;
 mod error;
 mod settings;
 
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -68,6 +69,9 @@ pub struct Admission {
     pub max_header_bytes: usize,
     /// Pages that may connect.
     pub allowed_origins: AllowedOrigins,
+    /// The lowest number that sockets of clients have, as far as the limit of open files permits. Code of the same process
+    /// may need the lower ones.
+    pub first_descriptor: RawFd,
 }
 
 /// What clients may cost the hub.

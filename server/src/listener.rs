@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::config::Admission;
+use crate::descriptors;
 use crate::health::Health;
 use crate::http::HttpHandler;
 use crate::hub::Hub;
@@ -82,6 +83,7 @@ impl Listener {
             handshake_timeout,
             max_header_bytes,
             allowed_origins,
+            first_descriptor,
         } = self.admission;
         let origins = match self.listener.local_addr() {
             Ok(address) => allowed_origins.listening_on(address.ip()),
@@ -105,7 +107,8 @@ impl Listener {
                 }
                 accepted = self.listener.accept() => accepted,
             };
-            let (stream, address) = match accepted {
+            let raise = |(stream, address)| Ok((descriptors::raise(stream, first_descriptor)?, address));
+            let (stream, address) = match accepted.and_then(raise) {
                 Ok(accepted) => accepted,
                 Err(error) if is_client_fault(&error) => continue,
                 Err(error) => {

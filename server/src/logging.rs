@@ -1,18 +1,45 @@
 //! Log lines on standard error.
 
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use server::log_lines::{self, LogLines, LogThread};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::LogFormat;
 use crate::environment;
 
-pub(crate) fn start(format: LogFormat) {
+/// How long the last lines may take at the end, and whatever else the process has to say.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
+
+static THREAD: Mutex<Option<LogThread>> = Mutex::new(None);
+
+/// Starts logging.
+///
+/// # Errors
+/// When the system has no descriptor or thread left.
+pub(crate) fn start(format: LogFormat) -> io::Result<()> {
+    let lines = LogLines::new(matches!(format, LogFormat::Human) && io::stderr().is_terminal());
+    let thread = lines.write_to(io::stderr().as_fd().try_clone_to_owned()?)?;
+    *THREAD.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+    let panicking = lines.clone();
+    log_lines::log_panics(move || panicking.flush(PATIENCE));
     let level = environment::variable("RUST_LOG").unwrap_or_else(|| "info".to_owned());
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Its report of a line that could not be written would be written to the same place, and panic.
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).log_internal_errors(false);
     match format {
         LogFormat::Human => subscriber.with_ansi(io::stderr().is_terminal()).with_target(false).init(),
         LogFormat::Json => subscriber.json().init(),
+    }
+    Ok(())
+}
+
+/// Writes what is left. Nothing is logged any more.
+pub(crate) fn finish() {
+    if let Some(thread) = THREAD.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        thread.finish(PATIENCE);
     }
 }

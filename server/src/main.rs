@@ -7,9 +7,10 @@ mod logging;
 mod serve;
 mod systemd;
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
+use server::log_lines::write_last_words;
 use server::server::BindError;
 
 use crate::args::{Args, Command};
@@ -33,7 +34,9 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    match run(args) {
+    let outcome = run(args);
+    logging::finish();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Usage(error)) => fail(EX_USAGE, &in_one_line(&error)),
         Err(Failure::Other(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -93,7 +96,6 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn fail(code: u8, problem: &str) -> ExitCode {
-    // If standard error is closed, the exit code has to do.
-    let _ = writeln!(io::stderr(), "fastapi-broadcaster: {problem}");
+    write_last_words(&format!("fastapi-broadcaster: {}\n", queue::printable(problem)), logging::PATIENCE);
     ExitCode::from(code)
 }

@@ -26,7 +26,7 @@ pub(crate) fn run(
     log_format: LogFormat,
     strangers: &[Stranger],
 ) -> anyhow::Result<()> {
-    logging::start(log_format);
+    logging::start(log_format).context("cannot start to log")?;
     strangers.iter().for_each(|stranger| warn!("{stranger}"));
     raise_descriptor_limit(&mut config.admission);
     let runtime =
@@ -100,6 +100,7 @@ async fn stop_on_signal(mut signals: Signals) {
     tokio::spawn(async move {
         let signal = signals.next().await;
         warn!(signal, "exiting at once");
+        logging::finish();
         std::process::exit(1);
     });
 }

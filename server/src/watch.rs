@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
+use queue::clear_of_standard;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fs::inotify;
 use rustix::io::Errno;
@@ -35,6 +36,7 @@ impl Watch {
             | inotify::WatchFlags::DELETE_SELF
             | inotify::WatchFlags::MOVE_SELF
             | inotify::WatchFlags::ONLYDIR;
+        let inotify = clear_of_standard(inotify);
         inotify::add_watch(&inotify, directory, reports)?;
         Ok(Watch { inotify })
     }

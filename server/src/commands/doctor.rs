@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::StreamExt;
-use queue::{Backlog, Failed, Reader, ReaderOptions, Writer};
+use queue::{Backlog, Failed, Reader, ReaderOptions, Writer, printable};
 use rustix::fs::inotify;
 use rustix::process::{Resource, getrlimit};
 use server::Config;
@@ -81,6 +81,8 @@ fn print(out: &mut impl Write, finding: &Finding, colours: bool) -> io::Result<(
         Note(text, remedy) => ("note", 33, text, Some(remedy)),
         Bad(text, remedy) => ("BAD ", 31, text, Some(remedy)),
     };
+    // What others have chosen stands in both: names, reasons, answers.
+    let (text, remedy) = (printable(text), remedy.map(|remedy| printable(remedy)));
     if colours {
         writeln!(out, "\x1b[{colour}m{label}\x1b[0m {text}")?;
     } else {

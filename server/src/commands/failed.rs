@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use queue::{Backlog, EntryName, Failed, FailedEntry};
+use queue::{Backlog, EntryName, Failed, FailedEntry, shown, shown_bytes};
 
 /// `fastapi-broadcaster failed ...`
 #[derive(Debug, Subcommand)]
@@ -17,6 +17,9 @@ pub(crate) enum FailedCommand {
     Show {
         /// Name as listed
         name: EntryName,
+        /// As it is, byte for byte, and not with control characters escaped
+        #[arg(long)]
+        raw: bool,
     },
     /// Puts entries back into the queue; they are broadcast if they are events now
     Retry(Selection),
@@ -47,7 +50,7 @@ pub(crate) fn failed(queue: &Path, command: FailedCommand) -> anyhow::Result<()>
     let mut out = io::stdout().lock();
     let Some(folder) = folder else {
         return match command {
-            FailedCommand::Show { name } => bail!("no entry has failed, so {name} has not"),
+            FailedCommand::Show { name, .. } => bail!("no entry has failed, so {name} has not"),
             FailedCommand::Retry(Selection { names, .. }) | FailedCommand::Drop(Selection { names, .. })
                 if !names.is_empty() =>
             {
@@ -62,7 +65,14 @@ pub(crate) fn failed(queue: &Path, command: FailedCommand) -> anyhow::Result<()>
                 writeln!(out, "{name}\t{bytes} bytes\t{}\t{reason}", ago(age))?;
             }
         }
-        FailedCommand::Show { name } => out.write_all(&folder.read(&name)?)?,
+        FailedCommand::Show { name, raw } => {
+            let content = folder.read(&folder.find(name)?)?;
+            if raw {
+                out.write_all(&content)?;
+            } else {
+                show(&mut out, &content)?;
+            }
+        }
         FailedCommand::Retry(selection) => {
             for name in selection.names(&folder)? {
                 folder.retry(&name)?;
@@ -76,11 +86,13 @@ pub(crate) fn failed(queue: &Path, command: FailedCommand) -> anyhow::Result<()>
             }
         }
     }
+    // What is left in the buffer would be lost without a word.
+    out.flush()?;
     Ok(())
 }
 
 pub(crate) fn stat(queue: &Path) -> anyhow::Result<()> {
-    let backlog = Backlog::of(queue).with_context(|| format!("cannot read {}", queue.display()))?;
+    let backlog = Backlog::of(queue).with_context(|| format!("cannot read {}", shown(queue)))?;
     let failed = match Failed::open(queue)? {
         Some(folder) => folder.list()?.len(),
         None => 0,
@@ -99,8 +111,19 @@ impl Selection {
         if self.all {
             return Ok(folder.list()?.into_iter().map(|entry| entry.name).collect());
         }
-        Ok(self.names)
+        self.names.into_iter().map(|name| Ok(folder.find(name)?)).collect()
     }
+}
+
+/// Prints what somebody else has written: whatever it is, a terminal only shows it.
+fn show(out: &mut impl Write, content: &[u8]) -> io::Result<()> {
+    for piece in content.split_inclusive(|byte| matches!(byte, b'\n' | b'\t')) {
+        let end = usize::from(matches!(piece.last(), Some(b'\n' | b'\t')));
+        let (text, end) = piece.split_at(piece.len() - end);
+        write!(out, "{}", shown_bytes(text))?;
+        out.write_all(end)?;
+    }
+    Ok(())
 }
 
 /// An age in the largest unit that keeps it readable.

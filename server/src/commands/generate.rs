@@ -1,6 +1,6 @@
 //! `fastapi-broadcaster generate ...`: what packages ship beside the binary.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -26,7 +26,12 @@ pub(crate) enum GenerateCommand {
 pub(crate) fn run(command: GenerateCommand) -> anyhow::Result<()> {
     match command {
         GenerateCommand::Completion { shell } => {
-            clap_complete::generate(shell, &mut Args::documented(), "fastapi-broadcaster", &mut io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::documented(), "fastapi-broadcaster", &mut script);
+            // Not by the generator, which panics if that fails.
+            let mut out = io::stdout().lock();
+            out.write_all(&script)?;
+            out.flush()?;
         }
         GenerateCommand::Man { directory } => clap_mangen::generate_to(Args::documented(), &directory)
             .with_context(|| format!("cannot write man pages to {}", directory.display()))?,

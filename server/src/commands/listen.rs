@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::StreamExt;
+use queue::printable;
+use serde::de::IgnoredAny;
 use server::config::whole;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -39,7 +41,7 @@ pub(crate) fn run(arguments: ListenArgs) -> anyhow::Result<()> {
         while left > 0 {
             match socket.next().await {
                 Some(Ok(Message::Text(text))) => {
-                    writeln!(out, "{text}")?;
+                    writeln!(out, "{}", in_one_line(&text))?;
                     out.flush()?;
                     left -= 1;
                 }
@@ -59,10 +61,35 @@ pub(crate) fn run(arguments: ListenArgs) -> anyhow::Result<()> {
     })
 }
 
+/// A message without what would end the line or command a terminal. What is JSON stays so, and the same: there, ends of lines
+/// can only stand between its parts.
+fn in_one_line(text: &str) -> String {
+    if serde_json::from_str::<IgnoredAny>(text).is_ok() {
+        printable(&text.replace(['\n', '\r', '\t'], " ")).into_owned()
+    } else {
+        printable(text).into_owned()
+    }
+}
+
 pub(crate) async fn connect(url: &str) -> anyhow::Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
     // It fails only if a provider is set already, and then there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (socket, _) =
         tokio_tungstenite::connect_async(url).await.with_context(|| format!("cannot connect to {url}"))?;
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_and_json_stays_what_it_is() {
+        let json = "{\n\t\"payload\": \"\u{9b}2J\u{2028}\x7f\"\r\n}";
+        let line = in_one_line(json);
+        assert_eq!(line, r#"{  "payload": "\u009b2J\u2028\u007f"  }"#);
+        let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("it is JSON");
+        assert_eq!(parse(&line), parse(json));
+        assert_eq!(in_one_line("no JSON\n\x1b[2J"), r"no JSON\n\u001b[2J");
+    }
 }

@@ -70,6 +70,7 @@ impl Settings {
                 handshake_timeout: seconds("handshake_timeout_secs", self.handshake_timeout_secs, 10.0)?,
                 max_header_bytes: max_header_bytes(self.max_header_bytes)?,
                 allowed_origins: AllowedOrigins::new(self.allowed_origins.unwrap_or_else(|| vec![Rule::SameHost])),
+                first_descriptor: 0,
             },
             hub_threads,
             shutdown_grace: seconds("shutdown_grace_secs", self.shutdown_grace_secs, 10.0)?,

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -83,6 +84,13 @@ impl Broadcaster {
             stderr.lines().map_while(Result::ok).for_each(|line| lines.lock().unwrap().push(line))
         });
         Broadcaster { child, log, address: None }
+    }
+
+    /// The same with another place for its log, which is not looked at, on a socket that was passed to it.
+    pub(crate) fn logging_to(stderr: Stdio, mut command: Command, socket: &TcpListener) -> Broadcaster {
+        let stdin = Stdio::from(OwnedFd::from(socket.try_clone().unwrap()));
+        let child = command.stdin(stdin).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
+        Broadcaster { child, log: Arc::default(), address: Some(socket.local_addr().unwrap()) }
     }
 
     /// Waits until it says where it listens.

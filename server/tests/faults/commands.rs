@@ -2,6 +2,7 @@
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::broadcaster::{BINARY, Broadcaster, command};
 use crate::queue_dir::QueueDir;
@@ -188,4 +189,130 @@ fn a_cause_is_told_once() {
     assert_eq!(error.matches(cause).count(), 1, "{error}");
     let (_, _, error) = run(&queue.path(), &["listen", "ws://127.0.0.1:1/"]);
     assert_eq!(error.matches("Connection refused").count(), 1, "{error}");
+}
+
+/// Every command that prints something, and that it is told what became of it.
+#[test]
+fn output_that_nobody_reads_or_that_finds_no_room_makes_no_panic() {
+    let queue = QueueDir::new();
+    std::fs::create_dir(queue.path().join("failed")).unwrap();
+    // Without an end of line it would be noticed only when the process ends.
+    std::fs::write(queue.path().join("failed/1.json"), "no line").unwrap();
+    let queue_option = format!("--queue={}", queue.path().display());
+    let commands: [&[&str]; 8] = [
+        &["queue", "stat", &queue_option],
+        &["failed", "list", &queue_option],
+        &["failed", "show", "1.json", &queue_option],
+        &["doctor", &queue_option],
+        &["generate", "completion", "bash"],
+        &["--help"],
+        &["--version"],
+        &["no-command"],
+    ];
+    for arguments in commands {
+        for (out, error) in [(closed_pipe(), closed_pipe()), (full(), full()), (full(), closed_pipe())] {
+            let status = command(BINARY).args(arguments).stdout(out).stderr(error).status().unwrap();
+            assert!(status.code().is_some_and(|code| code != 101), "{arguments:?}: {status}");
+        }
+        let output = command(BINARY).args(arguments).stdout(full()).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        let is_told = error.contains("No space left") || error.contains("no-command") || arguments[0].starts_with('-');
+        assert!(is_told, "{arguments:?}: {}: {error:?}", output.status);
+    }
+}
+
+fn closed_pipe() -> Stdio {
+    std::io::pipe().unwrap().1.into()
+}
+
+fn full() -> Stdio {
+    std::fs::File::options().write(true).open("/dev/full").unwrap().into()
+}
+
+/// What clears a terminal, and what ends a line: in C0, in C1, as DEL and as separators.
+const HOSTILE: &str = "a\u{1b}[2J\n2026 ERROR forged\r\t\u{9b}2J\u{85}\u{7f}\u{2028}b.json";
+const SHOWN: &str = r"a\u001b[2J\n2026 ERROR forged\r\t\u009b2J\u0085\u007f\u2028b.json";
+
+/// No line but those of the format has control characters.
+fn assert_printable(text: &str) {
+    let is_allowed = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
+    assert!(text.chars().all(|character| is_allowed(character) && character != '\u{2028}'), "{text:?}");
+}
+
+#[test]
+fn names_with_control_characters_forge_no_line_and_command_no_terminal() {
+    let queue = QueueDir::new();
+    let path = queue.path();
+    let mut broadcaster = Broadcaster::with(&path, &["--entry-grace-secs", "0.05"]);
+    let mut client = broadcaster.connect();
+    queue.write(HOSTILE, "{\"payload\":\"\u{1b}[2J\u{9b}\"}\ttab\r\nnext");
+    until("it is put aside", || queue.failed().len() == 2);
+    broadcaster.await_log("entry is no event");
+    let lines = broadcaster.log_lines("");
+    lines.iter().for_each(|line| assert_printable(line));
+    assert!(lines.iter().all(|line| line.starts_with("20") && !line.starts_with("2026 ERROR forged")), "{lines:#?}");
+    assert_eq!(broadcaster.log_lines(SHOWN).len(), 1, "{lines:#?}");
+
+    let list = printed(&path, &["failed", "list"]);
+    assert_printable(&list);
+    assert!(list.starts_with(&format!("{SHOWN}\t")) && list.lines().count() == 1, "{list:?}");
+    assert_printable(&printed(&path, &["queue", "stat"]));
+    let (_, doctor, _) = run(&path, &["doctor"]);
+    assert_printable(&doctor);
+
+    // By the name as it is listed, and by the one that it has.
+    for name in [SHOWN, HOSTILE] {
+        let shown = printed(&path, &["failed", "show", name]);
+        assert_eq!(shown, "{\"payload\":\"\\u001b[2J\\u009b\"}\ttab\\r\nnext");
+        let raw = printed(&path, &["failed", "show", "--raw", name]);
+        assert_eq!(raw, "{\"payload\":\"\u{1b}[2J\u{9b}\"}\ttab\r\nnext");
+    }
+    std::fs::write(path.join("failed").join(HOSTILE), r#"{"event":"test","payload":"mended"}"#).unwrap();
+    assert_eq!(printed(&path, &["failed", "retry", SHOWN]), format!("{SHOWN}\tput back\n"));
+    assert_eq!(client.payload(), "\"mended\"");
+    broadcaster.stop();
+}
+
+#[test]
+fn reasons_paths_and_arguments_with_control_characters_are_escaped_too() {
+    let queue = QueueDir::new();
+    let folder = queue.path().join("failed");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("1.json"), "{}").unwrap();
+    // Whoever may write to the queue may write there as well.
+    std::fs::write(folder.join("1.json.reason"), "why \u{1b}]0;title\u{7}\u{9c}\r\n").unwrap();
+    for arguments in [&["failed", "list"][..], &["doctor"][..]] {
+        let (_, out, _) = run(&queue.path(), arguments);
+        assert_printable(&out);
+        assert!(out.contains(r"why \u001b]0;title\u0007\u009c"), "{arguments:?}: {out:?}");
+    }
+    let absent = queue.root().join("no\u{1b}[2J\nsuch");
+    for arguments in [&["failed", "list"][..], &["queue", "stat"][..], &[][..]] {
+        let (code, _, error) = run(&absent, arguments);
+        assert_ne!(code, 0);
+        assert_printable(&error);
+        assert!(error.contains(r"\u001b[2J") && error.lines().count() == 1, "{arguments:?}: {error:?}");
+    }
+    let (_, doctor, _) = run(&absent, &["doctor"]);
+    assert_printable(&doctor);
+    assert!(doctor.contains(r"no\u001b[2J\nsuch"), "{doctor:?}");
+}
+
+#[test]
+fn log_lines_in_json_stay_json_whatever_they_tell_of() {
+    let queue = QueueDir::new();
+    let mut json = command(BINARY);
+    json.args(crate::broadcaster::arguments(&queue.path())).args([
+        "--log-format",
+        "json",
+        "--entry-grace-secs",
+        "0.05",
+    ]);
+    queue.write(HOSTILE, "no event");
+    let mut broadcaster = Broadcaster::spawn(json);
+    broadcaster.await_log("entry is no event");
+    for line in broadcaster.log_lines("") {
+        assert_printable(&line);
+        serde_json::from_str::<serde_json::Value>(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    }
 }

@@ -22,6 +22,7 @@ mod health;
 mod inotify;
 mod kill;
 mod ledger;
+mod log;
 mod ownership;
 mod patience;
 mod permission;

@@ -18,11 +18,17 @@ use crate::wait::PATIENCE;
 
 /// Hands the socket over as sd_listen_fds(3) describes it: as descriptor 3, to the process of this number.
 fn with_socket(queue: &Path, socket: &TcpListener) -> Broadcaster {
+    let shell = command_with_socket(queue);
+    let stdin = Stdio::from(OwnedFd::from(socket.try_clone().unwrap()));
+    Broadcaster::spawn_with_stdin(shell, stdin).listening()
+}
+
+/// A broadcaster that takes its standard input for the socket.
+pub(crate) fn command_with_socket(queue: &Path) -> Command {
     let mut shell = command("sh");
     let script = "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\" 3<&0 </dev/null";
     shell.args(["-c", script, BINARY]).args(arguments(queue));
-    let stdin = Stdio::from(OwnedFd::from(socket.try_clone().unwrap()));
-    Broadcaster::spawn_with_stdin(shell, stdin).listening()
+    shell
 }
 
 #[test]

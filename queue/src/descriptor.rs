@@ -1,0 +1,16 @@
+//! Descriptors that stay clear of standard input, output and error.
+
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+/// The first number that is none of the three.
+pub const FIRST_DESCRIPTOR: RawFd = 3;
+
+/// Moves a descriptor that was opened while one of the three was closed and has got its number: whatever the process goes on
+/// to print would be written into it.
+pub fn clear_of_standard(descriptor: OwnedFd) -> OwnedFd {
+    if descriptor.as_raw_fd() >= FIRST_DESCRIPTOR {
+        return descriptor;
+    }
+    // Without a free number it has to stay.
+    rustix::io::fcntl_dupfd_cloexec(&descriptor, FIRST_DESCRIPTOR).unwrap_or(descriptor)
+}
