@@ -26,8 +26,9 @@ const BATCH_ENTRIES: usize = 1024;
 /// Bytes of entries that are read before clients get them: as many as the hub writes to a client at once. With 1 MiB,
 /// messages of 1,000 bytes took 1.05 to 1.18 times the CPU.
 const MAX_BATCH_BYTES: u64 = 256 * 1024;
-/// Entries that may wait for their ack. What is beyond waits on disk.
-const MAX_OUTSTANDING: usize = 65_536;
+/// Bytes that no frame of an event is shorter than. So the log of the hub ends before the entries that may wait for their ack do,
+/// and with it the wait for clients that do not read.
+const MIN_FRAME_BYTES: u64 = 40;
 /// Entries that are deleted before the next batch is read: when one slow client leaves, thousands can be deleted at once, and new
 /// events would wait for all of them.
 const ACKS_AT_ONCE: usize = 1024;
@@ -72,6 +73,15 @@ pub(crate) struct ConsumerOptions {
     pub(crate) failed_max_age: Duration,
     /// How far the hub may run ahead of clients that are waited for ([`crate::config::Limits::window`]).
     pub(crate) window: u64,
+    /// Bytes of frames that a thread of the hub keeps.
+    pub(crate) log_bytes: u64,
+}
+
+impl ConsumerOptions {
+    /// Entries that may wait for their ack. What is beyond waits on disk.
+    fn max_outstanding(&self) -> usize {
+        (self.log_bytes / MIN_FRAME_BYTES) as usize
+    }
 }
 
 /// Tells the consumer to stop, from another thread.
@@ -143,7 +153,8 @@ impl Consumer {
                 self.do_chores();
             }
             let room = self.pacing.room(self.appended, reached, self.hub.client_counts(), Instant::now());
-            let has_room = room == Room::Now && self.outstanding.len() + self.undone.len() < MAX_OUTSTANDING;
+            let has_room =
+                room == Room::Now && self.outstanding.len() + self.undone.len() < self.options.max_outstanding();
             if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
                 continue;
             }

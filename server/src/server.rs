@@ -241,6 +241,7 @@ fn open_consumer(queue: PathBuf, config: &Config, hub: Hub, health: Arc<Health>)
         failed_max_entries: config.failed_max_entries,
         failed_max_age: config.failed_max_age,
         window: config.limits.window(),
+        log_bytes: config.limits.log_bytes as u64,
     };
     Consumer::open(queue, options, hub, health)
 }

@@ -194,6 +194,33 @@ fn clients_that_fall_out_of_large_messages_at_once_have_a_bound_together() {
 }
 
 #[test]
+fn a_client_that_reads_nothing_does_not_hold_up_small_events_either() {
+    const EVENTS: usize = 80_000;
+    let queue = QueueDir::in_memory();
+    // It is not sent away meanwhile.
+    let flags = [&ONE_THREAD[..], &["--slow-client-timeout-secs", "600", "--ping-interval-secs", "600"]].concat();
+    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
+    let mut good = broadcaster.connect();
+    let descriptors = broadcaster.descriptors();
+    let script = Script { round: Vec::new(), comes_back: false, ..Kind::BigPings.script() };
+    let attacker = Attackers::play(broadcaster.address(), script, 1);
+    broadcaster.await_descriptors(descriptors + 1);
+    // More than the kernel takes for one that does not read.
+    let big = format!("\"{}\"", "x".repeat(900_000));
+    for _ in 0..5 {
+        queue.enqueue(&big);
+        assert_eq!(good.payload(), big);
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..EVENTS).for_each(|number| drop(queue.enqueue(number))));
+        (0..EVENTS).for_each(|number| assert_eq!(good.payload(), number.to_string()));
+    });
+    drop(attacker);
+    drop(good);
+    broadcaster.stop();
+}
+
+#[test]
 fn slow_readers_cost_good_clients_no_event_and_no_connection() {
     let queue = QueueDir::in_memory();
     // A small log, so that the slow ones are behind soon.
