@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::entry::{EntryError, EntryName};
-use crate::layout;
+use crate::{layout, make_dir};
 
 /// The failed folder of a queue directory.
 #[derive(Debug)]
@@ -201,14 +201,10 @@ fn open_or_create(queue: BorrowedFd<'_>) -> io::Result<OwnedFd> {
         Err(Errno::NOENT) => {}
         opened => return Ok(opened?),
     }
-    let mode = Mode::from_raw_mode(layout::DIRECTORY_MODE);
-    match rustix::fs::mkdirat(queue, layout::FAILED, mode) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(errno) => return Err(errno.into()),
+    match make_dir::make_shared_dir_at(queue, layout::FAILED) {
+        Ok(()) | Err(Errno::EXIST) => Ok(open()?),
+        Err(errno) => Err(errno.into()),
     }
-    let folder = open()?;
-    rustix::fs::fchmod(folder.as_fd(), mode)?;
-    Ok(folder)
 }
 
 /// How many entries wait in a queue directory, and for how long the oldest has.

@@ -7,6 +7,7 @@ mod event;
 mod failed;
 mod layout;
 mod lock;
+mod make_dir;
 mod reader;
 mod writer;
 
@@ -16,5 +17,6 @@ pub use event::Event;
 pub use failed::{Backlog, Failed, FailedEntry, FailedError};
 pub use layout::draw_anew;
 pub use lock::{Standby, lock_file};
+pub use make_dir::make_shared_dir;
 pub use reader::{Reader, ReaderOptions};
 pub use writer::{Durability, Writer, create_directory};

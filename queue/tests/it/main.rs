@@ -4,5 +4,6 @@
 mod failed;
 mod model;
 mod read;
+mod sandbox;
 mod util;
 mod write;
