@@ -1,5 +1,6 @@
 //! One error per operation. Each carries the path and the cause.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
@@ -59,6 +60,17 @@ pub enum OpenError {
          (chmod o-w {path})", path = .0.display()
     )]
     WorldWritable(PathBuf),
+    /// Nobody consumed it before, and somebody keeps other files in it: most likely it is not the directory that was meant.
+    #[error(
+        "{} holds {file:?}, which is neither an event nor a file of a queue, so this does not seem to be a queue directory: \
+         name one that is for events alone, or take that file away", .path.display()
+    )]
+    NotAQueue {
+        /// The directory.
+        path: PathBuf,
+        /// One of the files, without its directory.
+        file: OsString,
+    },
     /// Another consumer owns the directory.
     #[error("the queue directory {} is in use by another broadcaster", .0.display())]
     Locked(PathBuf),
