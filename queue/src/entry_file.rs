@@ -26,7 +26,7 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    fn new(stat: &Stat) -> Stamp {
+    pub(crate) fn new(stat: &Stat) -> Stamp {
         let modified = (stat.st_mtime, stat.st_mtime_nsec as i64);
         Stamp { inode: stat.st_ino, size: stat.st_size.unsigned_abs(), modified }
     }

@@ -111,11 +111,23 @@ pub struct AckError {
 
 /// Why an entry was not moved to the failed folder. It will not be found again by this reader; try again.
 #[derive(Debug, Error)]
-#[error("cannot put {} aside: {cause}", .path.display())]
+#[error("cannot put {} aside in {}: {cause}{}", .path.display(), .folder.display(), remedy(.cause))]
 pub struct RejectError {
-    /// The file that could not be written or moved.
+    /// The entry.
     pub path: PathBuf,
+    /// The failed folder.
+    pub folder: PathBuf,
     /// What the system said.
     #[source]
     pub cause: io::Error,
+}
+
+fn remedy(cause: &io::Error) -> &'static str {
+    use io::ErrorKind::{NotADirectory, PermissionDenied};
+
+    match cause.kind() {
+        NotADirectory => " (move away what is there instead of a directory)",
+        PermissionDenied => " (the broadcaster must be allowed to write to both directories)",
+        _ => "",
+    }
 }

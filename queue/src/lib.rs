@@ -3,6 +3,7 @@
 mod attempt;
 mod backlog;
 mod clock;
+mod deletion;
 mod entry;
 mod entry_file;
 mod error;

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use crate::attempt;
 use crate::clock::Clock;
+use crate::deletion::{self, Deleted};
 use crate::entry::{Entry, EntryError, EntryName, QueuedAt};
 use crate::entry_file::{self, Found, Stamp};
 use crate::error::{AckError, OpenError, RejectError, ScanError};
@@ -195,19 +196,14 @@ impl Reader {
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
     pub fn ack(&mut self, name: &EntryName) -> Result<(), AckError> {
-        // Our producer never gives a name twice.
-        if layout::queued_at(name.as_os_str()).is_none() && self.is_used_again(name) {
-            self.find_again(name);
-            return Ok(());
+        let Some(scanned) = self.outstanding.get(name) else { return Ok(()) };
+        match deletion::delete(self.directory.as_fd(), name, *scanned) {
+            Ok(Deleted::Gone) => self.put_off.forget(name),
+            Ok(Deleted::UsedAgain(new)) => self.index(new),
+            Err(errno) => return Err(AckError { path: self.path.join(name.as_os_str()), cause: errno.into() }),
         }
-        match rustix::fs::unlinkat(&self.directory, name.as_os_str(), AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {
-                self.outstanding.remove(name);
-                self.put_off.forget(name);
-                Ok(())
-            }
-            Err(errno) => Err(AckError { path: self.path.join(name.as_os_str()), cause: errno.into() }),
-        }
+        self.outstanding.remove(name);
+        Ok(())
     }
 
     /// Moves an entry to the failed folder, with the reason in a text file beside it. What somebody wrote meanwhile under the
@@ -216,12 +212,17 @@ impl Reader {
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
     pub fn reject(&mut self, name: &EntryName, reason: &EntryError) -> Result<(), RejectError> {
-        if self.is_used_again(name) {
-            self.find_again(name);
+        let now = || Stamp::of(self.directory.as_fd(), name);
+        if self.outstanding.get(name).is_some_and(|scanned| now().is_some_and(|now| now != *scanned)) {
+            self.outstanding.remove(name);
+            self.index(name.clone());
             return Ok(());
         }
-        failed::put_aside(self.directory.as_fd(), name, reason)
-            .map_err(|cause| RejectError { path: self.path.join(name.as_os_str()), cause })?;
+        failed::put_aside(self.directory.as_fd(), name, reason).map_err(|cause| RejectError {
+            path: self.path.join(name.as_os_str()),
+            folder: self.path.join(layout::FAILED),
+            cause,
+        })?;
         self.outstanding.remove(name);
         self.put_off.forget(name);
         Ok(())
@@ -252,17 +253,6 @@ impl Reader {
     /// The files that are no attempts at events and that were found since the last call. They stay where they are.
     pub fn take_strangers(&mut self) -> Option<Strangers> {
         self.strangers.take()
-    }
-
-    /// Tells whether a name stands for another file than the one that was scanned, or for one that was written since.
-    fn is_used_again(&self, name: &EntryName) -> bool {
-        let now = || Stamp::of(self.directory.as_fd(), name);
-        self.outstanding.get(name).is_some_and(|scanned| now().is_some_and(|now| now != *scanned))
-    }
-
-    fn find_again(&mut self, name: &EntryName) {
-        self.outstanding.remove(name);
-        self.index(name.clone());
     }
 
     /// Tells whether the path still names the directory that was opened. When it was deleted, renamed or replaced, open a
