@@ -28,11 +28,15 @@ mod permission;
 mod producer;
 mod queue_dir;
 mod random;
+mod rejections;
+#[path = "../../../queue/tests/it/sandbox.rs"]
+mod sandbox;
 mod server_frames;
 mod shutdown;
 mod slow;
 mod soak;
 mod standby;
 mod starvation;
+mod strangers;
 mod systemd;
 mod wait;
