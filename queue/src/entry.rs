@@ -87,9 +87,9 @@ pub enum EntryError {
 }
 
 impl EntryError {
-    /// Tells whether waiting may help: a producer without the extension may still be writing the file.
-    pub(crate) fn may_be_incomplete(&self) -> bool {
-        matches!(self, EntryError::NotUtf8(_) | EntryError::NotJson(_))
+    /// Tells whether waiting may help: a producer without the extension may still be writing the file, or about to set its mode.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, EntryError::NotUtf8(_) | EntryError::NotJson(_) | EntryError::Unreadable(_))
     }
 }
 

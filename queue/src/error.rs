@@ -1,5 +1,6 @@
 //! One error per operation. Each carries the path and the cause.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
@@ -61,6 +62,17 @@ pub enum OpenError {
          (chmod o-w {path})", path = shown(.0)
     )]
     WorldWritable(PathBuf),
+    /// Nobody consumed it before, and somebody keeps other files in it: most likely it is not the directory that was meant.
+    #[error(
+        "{} holds {}, which is neither an event nor a file of a queue, so this does not seem to be a queue directory: \
+         name one that is for events alone, or take that file away", shown(.path), shown(.file)
+    )]
+    NotAQueue {
+        /// The directory.
+        path: PathBuf,
+        /// One of the files, without its directory.
+        file: OsString,
+    },
     /// Another consumer owns the directory.
     #[error("the queue directory {} is in use by another broadcaster", shown(.0))]
     Locked(PathBuf),
@@ -101,11 +113,23 @@ pub struct AckError {
 
 /// Why an entry was not moved to the failed folder. It will not be found again by this reader; try again.
 #[derive(Debug, Error)]
-#[error("cannot put {} aside: {cause}", shown(.path))]
+#[error("cannot put {} aside in {}: {cause}{}", shown(.path), shown(.folder), remedy(.cause))]
 pub struct RejectError {
-    /// The file that could not be written or moved.
+    /// The entry.
     pub path: PathBuf,
+    /// The failed folder.
+    pub folder: PathBuf,
     /// What the system said.
     #[source]
     pub cause: io::Error,
+}
+
+fn remedy(cause: &io::Error) -> &'static str {
+    use io::ErrorKind::{NotADirectory, PermissionDenied};
+
+    match cause.kind() {
+        NotADirectory => " (move away what is there instead of a directory)",
+        PermissionDenied => " (the broadcaster must be allowed to write to both directories)",
+        _ => "",
+    }
 }

@@ -1,6 +1,7 @@
 //! What PHP queues: a name and a payload, both kept as the JSON text that PHP's encoder produced.
 
 use serde::Deserialize;
+use serde::de::{Error, Unexpected};
 use serde_json::value::RawValue;
 
 use crate::entry::{EntryError, QueuedAt};
@@ -21,6 +22,11 @@ impl Event {
     /// The reason why the content is no event, in words for the operator.
     pub fn parse(content: &[u8]) -> Result<Event, EntryError> {
         let content = std::str::from_utf8(content).map_err(EntryError::NotUtf8)?;
+        // The fields could stand in an array as well, as far as serde is concerned.
+        if content.trim_ascii_start().starts_with('[') {
+            let error = serde_json::Error::invalid_type(Unexpected::Seq, &"an object");
+            return Err(EntryError::NotJson(error));
+        }
         let fields: Fields = serde_json::from_str(content).map_err(EntryError::NotJson)?;
         let name = fields.event.ok_or(EntryError::NoName)?;
         if matches!(name.get().as_bytes().first(), None | Some(b'{' | b'[' | b'n')) {
@@ -98,6 +104,8 @@ mod tests {
         assert!(reason(br#"{"event":"a","payl"#).starts_with("not valid JSON"));
         assert!(reason(b"{\"event\":\"\xff\"}").starts_with("not valid UTF-8"));
         assert!(reason(b"[1]").starts_with("not valid JSON"));
+        let array = reason(br#" ["name",{"payload":1}]"#);
+        assert!(array.ends_with("invalid type: sequence, expected an object"), "{array}");
         assert_eq!(reason(br#"{"payload":1}"#), "no `event` key");
         assert_eq!(reason(br#"{"event":{},"payload":1}"#), "the event name is not a string");
     }

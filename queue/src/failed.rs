@@ -8,13 +8,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::descriptor::clear_of_standard;
 use crate::entry::{EntryError, EntryName};
-use crate::layout;
+use crate::layout::{self, Now};
+use crate::make_dir;
 use crate::printable::{printable, shown};
 
 /// The failed folder of a queue directory.
@@ -34,18 +35,20 @@ pub struct FailedEntry {
     pub reason: String,
     /// Bytes of the entry.
     pub bytes: u64,
-    /// How long ago it was last written.
+    /// How long ago it was rejected.
     pub age: Duration,
 }
 
 /// A rejected entry as its folder shows it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct File {
-    modified: SystemTime,
+    rejected: SystemTime,
     name: EntryName,
     bytes: u64,
 }
 
+/// How deep the directories are that are deleted. Each level takes descriptors.
+const MAX_DEPTH: usize = 16;
 /// What is read of a reason. Ours are shorter.
 const MAX_REASON_BYTES: u64 = 4096;
 
@@ -80,8 +83,8 @@ impl Failed {
     /// When the folder cannot be read.
     pub fn list(&self) -> Result<Vec<FailedEntry>, FailedError> {
         let now = SystemTime::now();
-        let files = self.files()?.into_iter().map(|File { modified, name, bytes }| {
-            let age = now.duration_since(modified).unwrap_or_default();
+        let files = self.files()?.into_iter().map(|File { rejected, name, bytes }| {
+            let age = now.duration_since(rejected).unwrap_or_default();
             FailedEntry { reason: self.reason(&name), name, bytes, age }
         });
         Ok(files.collect())
@@ -97,9 +100,8 @@ impl Failed {
                 continue;
             }
             // One that was retried or dropped meanwhile is not there any more.
-            let Ok(metadata) = fs::symlink_metadata(self.path.join(name)) else { continue };
-            let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            files.push(File { modified, name: EntryName::new(name), bytes: metadata.len() });
+            let Ok(stat) = rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            files.push(File { rejected: rejected_at(&stat), name: EntryName::new(name), bytes: stat.st_size as u64 });
         }
         files.sort_unstable();
         Ok(files)
@@ -133,46 +135,49 @@ impl Failed {
     /// Puts a rejected entry back into the queue.
     ///
     /// # Errors
-    /// When there is no such entry, or it cannot be moved.
+    /// When there is no such entry, it cannot be moved, or an entry of that name waits.
     pub fn retry(&self, name: &EntryName) -> Result<(), FailedError> {
-        let name_on_disk = name.as_os_str();
-        rustix::fs::renameat(&self.folder, name_on_disk, &self.queue, name_on_disk)
-            .map_err(failed("put back", &self.path.join(name_on_disk)))?;
+        let path = self.path.join(name.as_os_str());
+        match move_without_replacing(self.folder.as_fd(), self.queue.as_fd(), name, name) {
+            Err(Errno::EXIST) => {
+                let cause = "an entry of that name waits in the queue, try again when it is gone";
+                let cause = io::Error::new(io::ErrorKind::AlreadyExists, cause);
+                return Err(FailedError { doing: "put back", path, cause });
+            }
+            moved => moved.map_err(failed("put back", &path))?,
+        }
         self.forget_reason(name);
         Ok(())
     }
 
-    /// Deletes a rejected entry.
+    /// Deletes a rejected entry, and what is in it if it is a directory.
     ///
     /// # Errors
     /// When there is no such entry, or it cannot be deleted.
     pub fn drop_entry(&self, name: &EntryName) -> Result<(), FailedError> {
         let path = self.path.join(name.as_os_str());
-        match rustix::fs::unlinkat(&self.folder, name.as_os_str(), AtFlags::empty()) {
-            // What was planted under an entry's name may be a directory.
-            Err(Errno::ISDIR) => rustix::fs::unlinkat(&self.folder, name.as_os_str(), AtFlags::REMOVEDIR),
-            unlinked => unlinked,
-        }
-        .map_err(failed("delete", &path))?;
+        remove(self.folder.as_fd(), name.as_os_str(), MAX_DEPTH).map_err(failed("delete", &path))?;
         self.forget_reason(name);
         Ok(())
     }
 
-    /// Deletes the oldest entries beyond `max_entries`, and all that are older than `max_age`. Returns how many.
+    /// Deletes the oldest entries beyond `max_entries`, and all that were rejected longer than `max_age` ago. Returns how many.
     ///
     /// # Errors
-    /// When the folder cannot be read or an entry not be deleted.
+    /// When the folder cannot be read or an entry not be deleted. That stops no other from being deleted.
     pub fn trim(&self, max_entries: usize, max_age: Duration) -> Result<usize, FailedError> {
         let files = self.files()?;
         let surplus = files.len().saturating_sub(max_entries);
-        let mut dropped = 0;
-        for (index, file) in files.iter().enumerate() {
-            if index < surplus || file.modified.elapsed().is_ok_and(|age| age > max_age) {
-                self.drop_entry(&file.name)?;
-                dropped += 1;
+        let (mut dropped, mut stuck) = (0, None);
+        for file in files {
+            if dropped < surplus || file.rejected.elapsed().is_ok_and(|age| age > max_age) {
+                match self.drop_entry(&file.name) {
+                    Ok(()) => dropped += 1,
+                    Err(error) => stuck = stuck.or(Some(error)),
+                }
             }
         }
-        Ok(dropped)
+        stuck.map_or(Ok(dropped), Err)
     }
 
     fn reason(&self, name: &EntryName) -> String {
@@ -196,17 +201,72 @@ impl Failed {
 }
 
 /// Moves an entry of an open queue directory into the failed folder, the reason first: a crash in between leaves a reason
-/// without entry, never an entry without reason.
+/// without entry, never an entry without reason. An entry of the same name that is there already stays.
 pub(crate) fn put_aside(queue: BorrowedFd<'_>, name: &EntryName, reason: &EntryError) -> io::Result<()> {
     let folder = open_or_create(queue)?;
+    let (target, reason) = match rustix::fs::statat(&folder, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => (name.clone(), reason.to_string()),
+        Err(errno) => return Err(errno.into()),
+        Ok(_) => (layout::new_entry_name(Now::read()), format!("{reason} (its name was {name})")),
+    };
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
-    let file = rustix::fs::openat(&folder, layout::reason_name(name), flags, mode)?;
-    fs::File::from(clear_of_standard(file)).write_all(format!("{}\n", printable(&reason.to_string())).as_bytes())?;
-    match rustix::fs::renameat(queue, name.as_os_str(), &folder, name.as_os_str()) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(errno.into()),
+    let file = rustix::fs::openat(&folder, layout::reason_name(&target), flags, mode)?;
+    fs::File::from(clear_of_standard(file)).write_all(format!("{}\n", printable(&reason)).as_bytes())?;
+    match move_without_replacing(queue, folder.as_fd(), name, &target) {
+        Err(Errno::NOENT) => return Ok(()),
+        moved => moved?,
     }
+    // Builds before 0.2 count the age from this time, and not from the move. Not every file is ours to touch.
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let times = Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: now };
+    let _ = rustix::fs::utimensat(&folder, target.as_os_str(), &times, AtFlags::SYMLINK_NOFOLLOW);
+    Ok(())
+}
+
+/// When an entry was moved into the folder: moving sets this time, and nobody can set it to another. The time at which the file
+/// was written may be long ago, as that of an event that came from a backup.
+fn rejected_at(stat: &Stat) -> SystemTime {
+    let since = Duration::new(u64::try_from(stat.st_ctime).unwrap_or(0), stat.st_ctime_nsec as u32);
+    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+fn move_without_replacing(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    name: &EntryName,
+    target: &EntryName,
+) -> Result<(), Errno> {
+    let (name, target) = (name.as_os_str(), target.as_os_str());
+    match rustix::fs::renameat_with(from, name, to, target, RenameFlags::NOREPLACE) {
+        // Not every file system knows the flag.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            rustix::fs::linkat(from, name, to, target, AtFlags::empty())?;
+            rustix::fs::unlinkat(from, name, AtFlags::empty())
+        }
+        moved => moved,
+    }
+}
+
+/// Deletes a file, or a directory with what is in it, and follows no link.
+fn remove(parent: BorrowedFd<'_>, name: &OsStr, max_depth: usize) -> Result<(), Errno> {
+    match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
+        Err(Errno::ISDIR) => {}
+        unlinked => return unlinked,
+    }
+    match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+        Err(Errno::NOTEMPTY | Errno::EXIST) if max_depth > 0 => {}
+        removed => return removed,
+    }
+    let directory = rustix::fs::openat(parent, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
+    for file in Dir::read_from(&directory)? {
+        let file = file?;
+        let name = OsStr::from_bytes(file.file_name().to_bytes());
+        if name != "." && name != ".." {
+            remove(directory.as_fd(), name, max_depth - 1)?;
+        }
+    }
+    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)
 }
 
 fn open_or_create(queue: BorrowedFd<'_>) -> io::Result<OwnedFd> {
@@ -216,44 +276,9 @@ fn open_or_create(queue: BorrowedFd<'_>) -> io::Result<OwnedFd> {
         Err(Errno::NOENT) => {}
         opened => return Ok(opened?),
     }
-    let mode = Mode::from_raw_mode(layout::DIRECTORY_MODE);
-    match rustix::fs::mkdirat(queue, layout::FAILED, mode) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(errno) => return Err(errno.into()),
-    }
-    let folder = open()?;
-    rustix::fs::fchmod(folder.as_fd(), mode)?;
-    Ok(folder)
-}
-
-/// How many entries wait in a queue directory, and for how long the oldest has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Backlog {
-    /// Entries that wait, outstanding ones included.
-    pub entries: usize,
-    /// How long the oldest has waited.
-    pub oldest: Option<Duration>,
-}
-
-impl Backlog {
-    /// Counts, without owning the directory.
-    ///
-    /// # Errors
-    /// When the directory cannot be read.
-    pub fn of(queue: &Path) -> io::Result<Backlog> {
-        let mut backlog = Backlog::default();
-        let mut oldest: Option<SystemTime> = None;
-        for file in fs::read_dir(queue)? {
-            let file = file?;
-            if !layout::is_entry(&file.file_name()) {
-                continue;
-            }
-            let Ok(modified) = file.metadata().and_then(|metadata| metadata.modified()) else { continue };
-            backlog.entries += 1;
-            oldest = Some(oldest.map_or(modified, |oldest| oldest.min(modified)));
-        }
-        backlog.oldest = oldest.map(|oldest| oldest.elapsed().unwrap_or_default());
-        Ok(backlog)
+    match make_dir::make_shared_dir_at(queue, layout::FAILED) {
+        Ok(()) | Err(Errno::EXIST) => Ok(open()?),
+        Err(errno) => Err(errno.into()),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The names that appear on disk, and the order they imply. No other file spells one.
 
 use std::cell::RefCell;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use uuid::timestamp::context::ContextV7;
@@ -14,6 +15,8 @@ use crate::entry::{EntryName, QueuedAt};
 pub(crate) const FAILED: &str = "failed";
 /// Held by the one consumer of a directory.
 pub(crate) const LOCK: &str = ".lock";
+/// An entry of another producer while it is being deleted. It is temporary: whoever finds it later sweeps it.
+pub(crate) const ACKED: &str = ".tmp-acked";
 /// Mode of a queue directory that we create: owner and group only, new files inherit the group.
 pub(crate) const DIRECTORY_MODE: u32 = 0o2770;
 /// Mode of an entry: the broadcaster may be another user of the same group.
@@ -23,6 +26,8 @@ pub(crate) const ENTRY_MODE: u32 = 0o640;
 const NANOS_PER_FRACTION: u64 = 1_000_000_u64.div_ceil(4096);
 
 const ENTRY_SUFFIX: &str = ".json";
+/// What a file system takes for a name, in bytes.
+const MAX_NAME: usize = 255;
 const REASON_SUFFIX: &str = ".reason";
 const TEMPORARY_PREFIX: &str = ".tmp-";
 
@@ -84,6 +89,31 @@ pub(crate) fn is_entry(name: &OsStr) -> bool {
     !bytes.starts_with(b".") && bytes.ends_with(ENTRY_SUFFIX.as_bytes())
 }
 
+/// Tells whether a name is one that our producer gives, or the pure-PHP class: `microtime(true)`, `_`, `uniqid()`.
+pub(crate) fn is_producers(name: &OsStr) -> bool {
+    let Some(stem) = name.to_str().and_then(|name| name.strip_suffix(ENTRY_SUFFIX)) else { return false };
+    let is_of_php = || {
+        let (time, unique) = stem.split_once('_')?;
+        // A float as PHP prints it with its `precision`, or the whole second; not a year.
+        let is_float = time.parse::<f64>().is_ok() && (time.len() >= 10 || time.contains('.'));
+        let is_unique = !unique.is_empty() && unique.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'.');
+        Some(is_numbered(name) && is_float && is_unique)
+    };
+    queued_at(name).is_some() || is_of_php() == Some(true)
+}
+
+/// Tells whether a name begins with a number, as those of producers do, whether it is of a clock or of a counter.
+pub(crate) fn is_numbered(name: &OsStr) -> bool {
+    name.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit)
+}
+
+/// Tells whether a file that is no entry may be in any directory: hidden ones such as `.gitignore`, those that producers without
+/// the extension write before they rename them, and what a file system has of its own.
+pub(crate) fn is_no_sign(name: &OsStr) -> bool {
+    let bytes = name.as_encoded_bytes();
+    bytes.starts_with(b".") || bytes.ends_with(b".tmp") || bytes == b"lost+found"
+}
+
 /// Tells whether a file is an entry that a producer is writing, or was when it died.
 pub(crate) fn is_temporary(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes())
@@ -104,9 +134,10 @@ pub(crate) fn queued_at(name: &OsStr) -> Option<QueuedAt> {
     Some(QueuedAt::from_nanos(millis.saturating_mul(1_000_000).saturating_add((fraction + 1) * NANOS_PER_FRACTION)))
 }
 
-/// The name of the text beside a rejected entry that says why.
-pub(crate) fn reason_name(entry: &EntryName) -> std::ffi::OsString {
-    let mut name = entry.as_os_str().to_owned();
+/// The name of the text beside a rejected entry that says why: that of the entry, cut where it would be too long for a name.
+pub(crate) fn reason_name(entry: &EntryName) -> OsString {
+    let bytes = entry.as_os_str().as_bytes();
+    let mut name = OsStr::from_bytes(&bytes[..bytes.len().min(MAX_NAME - REASON_SUFFIX.len())]).to_owned();
     name.push(REASON_SUFFIX);
     name
 }

@@ -1,23 +1,27 @@
 //! The consumer's end: which entries wait, in which order, and what becomes of each.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use crate::attempt;
+use crate::clock::Clock;
+use crate::deletion::{self, Deleted};
 use crate::descriptor::clear_of_standard;
 use crate::entry::{Entry, EntryError, EntryName, QueuedAt};
-use crate::entry_file::{self, Content};
+use crate::entry_file::{self, Found, Stamp};
 use crate::error::{AckError, OpenError, RejectError, ScanError};
-use crate::failed;
 use crate::layout::{self, Now};
 use crate::lock::{self, Lock};
+use crate::put_off::{PutOff, Why};
 use crate::writer::DEFAULT_MAX_EVENT_BYTES;
+use crate::{failed, first_start};
 
 /// Limits of a [`Reader`].
 #[derive(Debug, Clone)]
@@ -52,11 +56,25 @@ pub struct Reader {
     /// There may be entries that the index lacks and that nobody will tell of: only a listing finds them.
     lost_track: bool,
     /// Scanned, and neither acked nor rejected: they must not be found again.
-    outstanding: HashSet<EntryName>,
+    outstanding: HashMap<EntryName, Stamp>,
+    /// Looked at and left where they are.
+    put_off: PutOff,
+    /// Files that are no attempts at events and were not told of: the first, and how many.
+    strangers: Option<Strangers>,
+    clock: Clock,
     /// Seen by the latest listing, but too new for it to be sure that nothing older is missing.
     unsettled: HashSet<EntryName>,
     /// Where files are read into.
     buffer: Vec<u8>,
+}
+
+/// Files in the directory that are no attempts at events. They are left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Strangers {
+    /// One of them.
+    pub name: EntryName,
+    /// How many there are.
+    pub files: usize,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,21 +87,39 @@ impl Reader {
     /// Takes possession of the directory.
     ///
     /// # Errors
-    /// When it is missing, not a directory, writable by everyone, unreadable, or owned by another reader.
+    /// When it is missing, not a directory, writable by everyone, unreadable, or owned by another reader; or when nobody
+    /// consumed it before and it holds other files than entries.
     pub fn open(path: impl Into<PathBuf>, options: ReaderOptions) -> Result<Reader, OpenError> {
         let path = path.into();
         let directory = open_directory(&path)?;
+        // Before the lock file is made, which shows from then on that the directory was consumed.
+        first_start::check(&path, &directory, options.max_event_bytes)?;
+        Reader::take_possession(path, directory, options)
+    }
+
+    /// Takes possession of what the path names now, after it was deleted or replaced.
+    ///
+    /// # Errors
+    /// When it is missing, not a directory, writable by everyone, unreadable, or owned by another reader.
+    pub fn reopen(&self) -> Result<Reader, OpenError> {
+        Reader::take_possession(self.path.clone(), open_directory(&self.path)?, self.options.clone())
+    }
+
+    fn take_possession(path: PathBuf, directory: OwnedFd, options: ReaderOptions) -> Result<Reader, OpenError> {
         let lock = lock::take(&path, directory.as_fd())?;
         Ok(Reader {
             path,
             directory,
             _lock: lock,
-            options,
             index: BTreeSet::new(),
             lost_track: true,
-            outstanding: HashSet::new(),
+            outstanding: HashMap::new(),
+            put_off: PutOff::new(options.index_entries),
+            strangers: None,
+            clock: Clock::start(),
             unsettled: HashSet::new(),
             buffer: Vec::new(),
+            options,
         })
     }
 
@@ -139,10 +175,15 @@ impl Reader {
         }
         let name = EntryName::new(file);
         self.unsettled.remove(&name);
-        if !self.outstanding.contains(&name) {
-            let queued_at = entry_file::queued_at(self.directory.as_fd(), &name, &self.options);
-            self.index.insert(Indexed { queued_at, name });
+        // If that name is used again, it shows when the entry is acked.
+        if !self.outstanding.contains_key(&name) {
+            self.index(name);
         }
+    }
+
+    fn index(&mut self, name: EntryName) {
+        let queued_at = entry_file::queued_at(self.directory.as_fd(), &name, self.options.max_event_bytes);
+        self.index.insert(Indexed { queued_at, name });
     }
 
     /// Notes that files may have appeared that were not told of: the directory is listed before anything newer is read.
@@ -150,29 +191,69 @@ impl Reader {
         self.lost_track = true;
     }
 
-    /// Deletes an entry that was delivered. One that is gone already counts as deleted.
+    /// Deletes an entry that was delivered. One that is gone already counts as deleted; what somebody wrote meanwhile under the
+    /// same name is another entry, and waits.
     ///
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
     pub fn ack(&mut self, name: &EntryName) -> Result<(), AckError> {
-        match rustix::fs::unlinkat(&self.directory, name.as_os_str(), AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {
-                self.outstanding.remove(name);
-                Ok(())
-            }
-            Err(errno) => Err(AckError { path: self.path.join(name.as_os_str()), cause: errno.into() }),
+        let Some(scanned) = self.outstanding.get(name) else { return Ok(()) };
+        match deletion::delete(self.directory.as_fd(), name, *scanned) {
+            Ok(Deleted::Gone) => self.put_off.forget(name),
+            Ok(Deleted::UsedAgain(new)) => self.index(new),
+            Err(errno) => return Err(AckError { path: self.path.join(name.as_os_str()), cause: errno.into() }),
         }
+        self.outstanding.remove(name);
+        Ok(())
     }
 
-    /// Moves an entry to the failed folder, with the reason in a text file beside it.
+    /// Moves an entry to the failed folder, with the reason in a text file beside it. What somebody wrote meanwhile under the
+    /// same name is another entry, and waits.
     ///
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
     pub fn reject(&mut self, name: &EntryName, reason: &EntryError) -> Result<(), RejectError> {
-        failed::put_aside(self.directory.as_fd(), name, reason)
-            .map_err(|cause| RejectError { path: self.path.join(name.as_os_str()), cause })?;
+        let now = || Stamp::of(self.directory.as_fd(), name);
+        if self.outstanding.get(name).is_some_and(|scanned| now().is_some_and(|now| now != *scanned)) {
+            self.outstanding.remove(name);
+            self.index(name.clone());
+            return Ok(());
+        }
+        failed::put_aside(self.directory.as_fd(), name, reason).map_err(|cause| RejectError {
+            path: self.path.join(name.as_os_str()),
+            folder: self.path.join(layout::FAILED),
+            cause,
+        })?;
         self.outstanding.remove(name);
+        self.put_off.forget(name);
         Ok(())
+    }
+
+    /// Leaves an entry where it is that cannot be put aside. It is outstanding no more, and found again when it has changed or
+    /// is [to be tried again](Self::retry_refused).
+    pub fn leave_refused(&mut self, name: &EntryName) {
+        if let Some(stamp) = self.outstanding.remove(name) {
+            self.put_off.leave(name, stamp, Why::Refused, Instant::now());
+        }
+    }
+
+    /// Lets some of those that could not be put aside be found again.
+    pub fn retry_refused(&mut self, count: usize) {
+        for name in self.put_off.take_refused(count) {
+            if !self.outstanding.contains_key(&name) {
+                self.index(name);
+            }
+        }
+    }
+
+    /// Tells whether there are entries that could not be put aside.
+    pub fn has_refused(&self) -> bool {
+        self.put_off.has_refused()
+    }
+
+    /// The files that are no attempts at events and that were found since the last call. They stay where they are.
+    pub fn take_strangers(&mut self) -> Option<Strangers> {
+        self.strangers.take()
     }
 
     /// Tells whether the path still names the directory that was opened. When it was deleted, renamed or replaced, open a
@@ -191,15 +272,20 @@ impl Reader {
         while entries.len() < max_entries && bytes < max_bytes {
             let Some(indexed) = self.index.pop_first() else { break };
             // A file of another producer that was told of twice can be in the index by two times.
-            if self.outstanding.contains(&indexed.name) {
+            if self.outstanding.contains_key(&indexed.name) {
                 continue;
             }
-            match entry_file::read(self.directory.as_fd(), &indexed.name, &self.options, &mut self.buffer) {
-                Ok(Content::Gone | Content::Incomplete) => {}
-                Ok(Content::Read(event)) => {
+            let (directory, limit) = (self.directory.as_fd(), self.options.max_event_bytes);
+            match entry_file::read(directory, &indexed.name, limit, &mut self.buffer) {
+                Ok(None) => {}
+                Ok(Some(found)) => {
+                    if found.event.as_ref().is_err_and(|error| self.leaves(&indexed.name, found.stamp, error)) {
+                        continue;
+                    }
+                    let Found { stamp, event } = found;
                     // A message has keys that a short entry may lack.
                     bytes += self.buffer.len() as u64 + 64;
-                    self.outstanding.insert(indexed.name.clone());
+                    self.outstanding.insert(indexed.name.clone(), stamp);
                     entries.push(Entry { name: indexed.name, event });
                 }
                 Err(errno) => {
@@ -215,6 +301,28 @@ impl Reader {
         Ok(entries)
     }
 
+    /// Decides whether a file that is no event is left where it is: because it may still become one, or is not ours.
+    fn leaves(&mut self, name: &EntryName, stamp: Stamp, error: &EntryError) -> bool {
+        let now = Instant::now();
+        if error.may_pass() {
+            // What is certain: what the file says of itself, and how long it has been seen as it is.
+            let known = self.put_off.unchanged_for(name, stamp, now);
+            let age = self.clock.age(stamp.modified()).max(known);
+            if let Some(rest) = self.options.grace.checked_sub(age).filter(|rest| !rest.is_zero()) {
+                self.put_off.leave(name, stamp, Why::MayGrow(rest), now);
+                return true;
+            }
+        }
+        if attempt::is_attempt(name, &self.buffer) {
+            return false;
+        }
+        if self.put_off.leave(name, stamp, Why::NotOurs, now) {
+            let first = || Strangers { name: name.clone(), files: 0 };
+            self.strangers.get_or_insert_with(first).files += 1;
+        }
+        true
+    }
+
     /// Lists the directory into the index.
     ///
     /// A listing shows every file that was there before it began, but of those that appear meanwhile it may show a later
@@ -226,20 +334,23 @@ impl Reader {
         let mut settled = Vec::new();
         let mut unsettled = HashSet::new();
         let mut complete = true;
+        let (directory, now) = (self.directory.as_fd(), Instant::now());
+        self.put_off.begin_listing();
         for file in Dir::read_from(&self.directory).map_err(unreadable)? {
             let file = file.map_err(unreadable)?;
             let name = OsStr::from_bytes(file.file_name().to_bytes());
             if layout::is_temporary(name) {
-                entry_file::sweep(self.directory.as_fd(), name);
+                entry_file::sweep(directory, name, &self.clock);
             }
             if !layout::is_entry(name) {
                 continue;
             }
             let name = EntryName::new(name);
-            if self.outstanding.contains(&name) {
+            if self.outstanding.contains_key(&name) || self.put_off.is_left(&name, now, || Stamp::of(directory, &name))
+            {
                 continue;
             }
-            let queued_at = entry_file::queued_at(self.directory.as_fd(), &name, &self.options);
+            let queued_at = entry_file::queued_at(directory, &name, self.options.max_event_bytes);
             if queued_at < began || self.unsettled.contains(&name) {
                 settled.push(Indexed { queued_at, name });
                 if settled.len() >= 2 * self.options.index_entries {
@@ -252,6 +363,7 @@ impl Reader {
             }
         }
         complete &= keep_oldest(&mut settled, self.options.index_entries);
+        self.put_off.end_listing();
         self.index = settled.into_iter().collect();
         self.unsettled = unsettled;
         self.lost_track = !complete;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use queue::{Entry, EntryError, EntryName, Failed, OpenError, Reader, ReaderOptions};
+use queue::{Entry, EntryName, Failed, OpenError, Reader, ReaderOptions};
 use tracing::{info, trace, warn};
 
 use crate::health::Health;
@@ -16,8 +16,9 @@ use crate::hub::Hub;
 use crate::log::Position;
 use crate::message;
 use crate::pacing::{Pacing, Room};
+use crate::rejections::Rejections;
 use crate::shard::Reached;
-use crate::undone::{Deed, Undone};
+use crate::undone::Undone;
 use crate::watch::{Doorbell, Watch, wait};
 
 /// Entries that are read before clients get them: few enough for the first to be on its way soon, so many that writing
@@ -49,6 +50,7 @@ pub(crate) struct Consumer {
     /// Appended, by the position behind the entry's frame.
     outstanding: VecDeque<(Position, EntryName)>,
     undone: Undone,
+    rejections: Rejections,
     /// The most that one scan may add.
     max_batch_bytes: u64,
     pacing: Pacing,
@@ -62,6 +64,8 @@ pub(crate) struct Consumer {
     chores_due: Instant,
     /// Since the failed folder was bounded.
     rejected: usize,
+    /// That the failed folder cannot be bounded was logged.
+    is_trouble_logged: bool,
 }
 
 /// How a directory is consumed.
@@ -117,6 +121,7 @@ impl Consumer {
             health,
             outstanding: VecDeque::new(),
             undone: Undone::default(),
+            rejections: Rejections::default(),
             max_batch_bytes: options.window.min(MAX_BATCH_BYTES),
             pacing: Pacing::new(options.window, Instant::now()),
             options,
@@ -128,6 +133,7 @@ impl Consumer {
             listing_due: Instant::now(),
             chores_due: Instant::now(),
             rejected: 0,
+            is_trouble_logged: false,
         };
         consumer.start_watch();
         Ok(consumer)
@@ -167,6 +173,7 @@ impl Consumer {
     /// Scans a batch and appends its frames. Returns whether there may be more.
     fn take_batch(&mut self) -> bool {
         self.follow();
+        self.rejections.retry(&mut self.reader);
         let entries = match self.reader.scan_followed(BATCH_ENTRIES, self.max_batch_bytes) {
             Ok(entries) => entries,
             Err(error) => {
@@ -185,8 +192,18 @@ impl Consumer {
                     self.ends.push(self.frames.len());
                     names.push(name);
                 }
-                Err(reason) => self.reject(name, reason),
+                Err(reason) => {
+                    let put_aside = self.rejections.reject(&mut self.reader, &name, &reason);
+                    self.rejected += usize::from(put_aside);
+                }
             }
+        }
+        // A flood of garbage must not outgrow the folder's limit by far until the next chores.
+        if self.rejected > self.options.failed_max_entries / 4 {
+            self.chores_due = Instant::now();
+        }
+        if let Some(strangers) = self.reader.take_strangers() {
+            self.rejections.tell_strangers(&strangers);
         }
         if !names.is_empty() {
             let head = self.hub.append(&self.frames, &self.ends);
@@ -215,19 +232,10 @@ impl Consumer {
                 return false;
             }
             if let Some((_, name)) = self.outstanding.pop_front() {
-                self.undone.attempt(&mut self.reader, Deed::Ack(name));
+                self.undone.ack(&mut self.reader, name);
             }
         }
         true
-    }
-
-    fn reject(&mut self, name: EntryName, reason: EntryError) {
-        self.undone.attempt(&mut self.reader, Deed::Reject(name, reason));
-        self.rejected += 1;
-        // A flood of garbage must not outgrow the folder's limit by far until the next chores.
-        if self.rejected > self.options.failed_max_entries / 4 {
-            self.chores_due = Instant::now();
-        }
     }
 
     fn wait(&mut self, reached: Reached, may_scan: bool, room: Room) -> io::Result<()> {
@@ -245,6 +253,8 @@ impl Consumer {
             None if self.watch.is_none() => self.options.scan_interval.min(UNWATCHED_INTERVAL),
             None => self.options.scan_interval,
         };
+        let refused = self.rejections.due().filter(|_| may_scan && self.backoff.is_none());
+        let timeout = refused.map_or(timeout, |due| timeout.min(until(due)));
         let timeout = match room {
             Room::Later(time) => timeout.min(time),
             Room::Now => timeout,
@@ -261,13 +271,14 @@ impl Consumer {
     /// The directory was deleted or replaced: whoever made the new one expects us there.
     fn reopen(&mut self) -> io::Result<()> {
         let path = self.reader.path().to_owned();
-        match Reader::open(&path, self.options.reader.clone()) {
+        match self.reader.reopen() {
             Ok(reader) => {
                 warn!(queue = %path.display(), "queue directory was replaced, reading the new one");
                 self.reader = reader;
                 // Their files are gone, or belong to the directory that was moved away.
                 self.outstanding.clear();
                 self.undone = Undone::default();
+                self.rejections = Rejections::default();
                 self.start_watch();
                 self.on_success();
             }
@@ -304,11 +315,14 @@ impl Consumer {
             Some(failed) => failed.trim(self.options.failed_max_entries, self.options.failed_max_age),
             None => Ok(0),
         });
+        let trouble = trimmed.is_err();
         match trimmed {
             Ok(0) => {}
             Ok(entries) => warn!(entries, "deleted the oldest entries of failed/, which has its limits"),
-            Err(error) => warn!(%error, "cannot look after failed/"),
+            Err(error) if !self.is_trouble_logged => warn!(%error, "cannot look after failed/"),
+            Err(_) => {}
         }
+        self.is_trouble_logged = trouble;
     }
 
     fn is_backing_off(&self) -> bool {

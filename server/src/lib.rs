@@ -40,6 +40,7 @@ pub mod origin;
 mod outbox;
 mod pace;
 mod pacing;
+mod rejections;
 pub mod server;
 mod session;
 mod shard;

@@ -1,21 +1,38 @@
-//! Log lines that a client can cause: one of a kind in a minute, so that nobody fills the log.
+//! Log lines that a client or a producer can cause: one of a kind in a while, so that nobody fills the log.
 
 use std::time::{Duration, Instant};
 
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// When a line of one kind was logged last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LogLimit {
+    interval: Duration,
     last: Option<Instant>,
     suppressed: u64,
 }
 
+impl Default for LogLimit {
+    fn default() -> LogLimit {
+        LogLimit::every(INTERVAL)
+    }
+}
+
 impl LogLimit {
+    /// One line in such a time.
+    pub(crate) fn every(interval: Duration) -> LogLimit {
+        LogLimit { interval, last: None, suppressed: 0 }
+    }
+
     /// Whether to log it now: then how many were not since the last.
     pub(crate) fn allow(&mut self, now: Instant) -> Option<u64> {
-        if self.last.is_some_and(|last| now.saturating_duration_since(last) < INTERVAL) {
-            self.suppressed += 1;
+        self.allow_of(1, now)
+    }
+
+    /// The same for a line that tells of several.
+    pub(crate) fn allow_of(&mut self, count: u64, now: Instant) -> Option<u64> {
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) < self.interval) {
+            self.suppressed += count;
             return None;
         }
         self.last = Some(now);

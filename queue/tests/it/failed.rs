@@ -1,10 +1,11 @@
 //! The failed folder, the backlog, and what crashed producers leave behind.
 
-use std::os::unix::fs::symlink;
-use std::time::Duration;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::{Duration, Instant};
 
 use queue::{Backlog, EntryError, EntryName, Failed, Reader};
 
+use crate::sandbox::without_set_id_bits;
 use crate::util::{Queue, make_old, payloads};
 
 fn reject(reader: &mut Reader, queue: &Queue, name: &str) -> EntryName {
@@ -42,13 +43,96 @@ fn the_folder_is_bounded_in_number_and_age() {
     for number in 0..5 {
         reject(&mut reader, &queue, &format!("{number}.json"));
     }
-    make_old(&queue.path().join("failed/3.json"));
-    make_old(&queue.path().join("failed/4.json"));
     let failed = Failed::open(&queue.path()).unwrap().unwrap();
-    assert_eq!(failed.trim(4, Duration::from_secs(86_400)).unwrap(), 1);
     assert_eq!(failed.trim(4, Duration::from_secs(60)).unwrap(), 1);
-    assert_eq!(queue.failed().len(), 6, "three entries with their reasons");
+    assert!(!queue.failed().contains(&"0.json".to_owned()), "the oldest");
     assert_eq!(failed.trim(4, Duration::from_secs(60)).unwrap(), 0);
+    until_old(&failed, Duration::from_millis(50));
+    reject(&mut reader, &queue, "5.json");
+    assert_eq!(failed.trim(10, Duration::from_millis(50)).unwrap(), 4);
+    assert_eq!(queue.failed(), ["5.json", "5.json.reason"]);
+}
+
+/// Waits until all that was rejected is that old.
+fn until_old(failed: &Failed, age: Duration) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while failed.list().unwrap().iter().any(|entry| entry.age <= age) {
+        assert!(Instant::now() < deadline, "time does not pass");
+    }
+}
+
+#[test]
+fn the_age_counts_from_the_rejection_and_not_from_when_the_file_was_written() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    // As an event that comes from a backup, and as a whole folder that does.
+    make_old(&queue.write("1.json", r#"{"payload":1}"#));
+    let entries = reader.scan(10, u64::MAX).unwrap();
+    reader.reject(&entries[0].name, entries[0].event.as_ref().unwrap_err()).unwrap();
+    // Builds before count from this time.
+    let modified = std::fs::metadata(queue.path().join("failed/1.json")).unwrap().modified().unwrap();
+    assert!(modified.elapsed().unwrap() < Duration::from_secs(60));
+    make_old(&queue.path().join("failed/1.json"));
+    make_old(&queue.path().join("failed/1.json.reason"));
+    let failed = Failed::open(&queue.path()).unwrap().unwrap();
+    assert!(failed.list().unwrap()[0].age < Duration::from_secs(60));
+    assert_eq!(failed.trim(10, Duration::from_secs(60)).unwrap(), 0);
+    assert_eq!(queue.failed(), ["1.json", "1.json.reason"]);
+}
+
+#[test]
+fn a_directory_that_was_put_aside_is_dropped_with_what_is_in_it() {
+    let (queue, elsewhere) = (Queue::new(), Queue::new());
+    let mut reader = queue.reader();
+    let name: EntryName = "1.json".parse().unwrap();
+    let kept = elsewhere.write("kept.json", "");
+    for by_hand in [true, false] {
+        let planted = queue.path().join("1.json/deep");
+        std::fs::create_dir_all(&planted).unwrap();
+        std::fs::write(planted.join("file"), "").unwrap();
+        symlink(elsewhere.path(), planted.join("link")).unwrap();
+        reader.reject(&name, &EntryError::NotAFile).unwrap();
+        let failed = Failed::open(&queue.path()).unwrap().unwrap();
+        if by_hand {
+            failed.drop_entry(&name).unwrap();
+        } else {
+            assert_eq!(failed.trim(0, Duration::from_secs(60)).unwrap(), 1);
+        }
+        assert!(queue.failed().is_empty() && kept.exists());
+    }
+}
+
+#[test]
+fn an_entry_that_cannot_be_deleted_keeps_no_other_from_being_trimmed() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    // Deeper than anything that is deleted.
+    let deep = queue.path().join("1.json").join(["d"; 40].join("/"));
+    std::fs::create_dir_all(&deep).unwrap();
+    reader.reject(&"1.json".parse().unwrap(), &EntryError::NotAFile).unwrap();
+    for number in 2..6 {
+        reject(&mut reader, &queue, &format!("{number}.json"));
+    }
+    let failed = Failed::open(&queue.path()).unwrap().unwrap();
+    let error = failed.trim(2, Duration::from_secs(60)).unwrap_err().to_string();
+    assert!(error.contains("cannot delete") && error.contains("1.json"), "{error}");
+    assert_eq!(failed.list().unwrap().len(), 2);
+    assert_eq!(failed.trim(2, Duration::from_secs(60)).unwrap(), 0);
+}
+
+#[test]
+fn an_entry_with_the_longest_name_is_put_aside_with_its_reason() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    let name = format!("{}.json", "1".repeat(250));
+    queue.write(&name, r#"{"payload":1}"#);
+    let entries = reader.scan(10, u64::MAX).unwrap();
+    reader.reject(&entries[0].name, entries[0].event.as_ref().unwrap_err()).unwrap();
+    let failed = Failed::open(&queue.path()).unwrap().unwrap();
+    let listed = failed.list().unwrap();
+    assert_eq!((listed[0].name.to_string(), &listed[0].reason[..]), (name, "no `event` key"));
+    failed.drop_entry(&listed[0].name).unwrap();
+    assert!(queue.failed().is_empty());
 }
 
 #[test]
@@ -102,4 +186,23 @@ fn a_pipe_in_place_of_a_reason_makes_nobody_wait() {
     assert_eq!(failed.list().unwrap()[0].reason, "unknown");
     failed.drop_entry(&name).unwrap();
     assert!(queue.failed().is_empty());
+}
+
+#[test]
+fn the_folder_is_made_without_the_set_group_id_bit_where_a_sandbox_forbids_it() {
+    let queue = Queue::new();
+    without_set_id_bits(|| reject(&mut queue.reader(), &queue, "1.json"));
+    assert_eq!(queue.failed(), ["1.json", "1.json.reason"]);
+    let mode = std::fs::metadata(queue.path().join("failed")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o770, 0o770, "the group can delete");
+}
+
+#[test]
+fn a_shared_directory_is_made_in_such_a_sandbox() {
+    let queue = Queue::new();
+    let path = queue.path().join("made");
+    without_set_id_bits(|| queue::make_shared_dir(&path)).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o770, 0o770);
+    let again = without_set_id_bits(|| queue::make_shared_dir(&path)).unwrap_err();
+    assert_eq!(again.kind(), std::io::ErrorKind::AlreadyExists);
 }

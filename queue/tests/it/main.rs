@@ -4,5 +4,8 @@
 mod failed;
 mod model;
 mod read;
+mod reuse;
+mod sandbox;
+mod strangers;
 mod util;
 mod write;

@@ -117,7 +117,7 @@ fn a_half_written_file_is_read_when_it_is_complete() {
 fn garbage_is_rejected_after_its_grace_with_the_reason_beside_it() {
     let queue = Queue::new();
     let mut reader = queue.reader();
-    let path = queue.write("garbage.json", "not JSON");
+    let path = queue.write("1-garbage.json", "not JSON");
     assert!(reader.scan(100, u64::MAX).unwrap().is_empty());
     make_old(&path);
     let entries = reader.scan(100, u64::MAX).unwrap();
@@ -125,17 +125,18 @@ fn garbage_is_rejected_after_its_grace_with_the_reason_beside_it() {
     reader.reject(&entries[0].name, reason).unwrap();
 
     assert!(queue.entries().is_empty());
-    assert_eq!(queue.failed(), ["garbage.json", "garbage.json.reason"]);
+    assert_eq!(queue.failed(), ["1-garbage.json", "1-garbage.json.reason"]);
     let failed = queue.path().join("failed");
-    assert_eq!(std::fs::read_to_string(failed.join("garbage.json")).unwrap(), "not JSON");
-    let reason = std::fs::read_to_string(failed.join("garbage.json.reason")).unwrap();
+    assert_eq!(std::fs::read_to_string(failed.join("1-garbage.json")).unwrap(), "not JSON");
+    let reason = std::fs::read_to_string(failed.join("1-garbage.json.reason")).unwrap();
     assert!(reason.starts_with("not valid JSON: "), "{reason}");
 }
 
 #[test]
 fn what_is_no_regular_file_or_too_large_is_rejected_unread() {
     let queue = Queue::new();
-    let secret = queue.write("secret", r#"{"event":"secret"}"#);
+    let secret = queue.path().with_file_name("secret");
+    std::fs::write(&secret, r#"{"event":"secret"}"#).unwrap();
     symlink(&secret, queue.path().join("1-link.json")).unwrap();
     std::fs::create_dir(queue.path().join("2-directory.json")).unwrap();
     rustix_fifo(&queue.path().join("3-pipe.json"));
@@ -165,9 +166,10 @@ fn what_is_no_regular_file_or_too_large_is_rejected_unread() {
 #[test]
 fn hidden_and_other_files_are_left_alone() {
     let queue = Queue::new();
+    let mut reader = queue.reader();
     queue.write(".tmp-a.json", "half");
     queue.write("notes.txt", "text");
-    assert!(queue.reader().scan(100, u64::MAX).unwrap().is_empty());
+    assert!(reader.scan(100, u64::MAX).unwrap().is_empty());
     assert!(queue.path().join(".tmp-a.json").exists() && queue.path().join("notes.txt").exists());
 }
 

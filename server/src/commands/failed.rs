@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
-use queue::{Backlog, EntryName, Failed, FailedEntry, shown, shown_bytes};
+use queue::{Backlog, EntryName, Failed, FailedEntry, FailedError, shown, shown_bytes};
 
 /// `fastapi-broadcaster failed ...`
 #[derive(Debug, Subcommand)]
@@ -73,17 +73,9 @@ pub(crate) fn failed(queue: &Path, command: FailedCommand) -> anyhow::Result<()>
                 show(&mut out, &content)?;
             }
         }
-        FailedCommand::Retry(selection) => {
-            for name in selection.names(&folder)? {
-                folder.retry(&name)?;
-                writeln!(out, "{name}\tput back")?;
-            }
-        }
+        FailedCommand::Retry(selection) => for_each(selection.names(&folder)?, "put back", |name| folder.retry(name))?,
         FailedCommand::Drop(selection) => {
-            for name in selection.names(&folder)? {
-                folder.drop_entry(&name)?;
-                writeln!(out, "{name}\tdeleted")?;
-            }
+            for_each(selection.names(&folder)?, "deleted", |name| folder.drop_entry(name))?
         }
     }
     // What is left in the buffer would be lost without a word.
@@ -91,8 +83,30 @@ pub(crate) fn failed(queue: &Path, command: FailedCommand) -> anyhow::Result<()>
     Ok(())
 }
 
+/// Does it for each and prints what was done. One that fails keeps no other from its turn.
+fn for_each(
+    names: Vec<EntryName>,
+    done: &str,
+    act: impl Fn(&EntryName) -> Result<(), FailedError>,
+) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    let mut failures = Vec::new();
+    for name in names {
+        match act(&name) {
+            Ok(()) => writeln!(out, "{name}\t{done}")?,
+            Err(error) => failures.push(error),
+        }
+    }
+    let others = failures.len().saturating_sub(1);
+    match failures.into_iter().next() {
+        None => Ok(()),
+        Some(first) if others == 0 => Err(first.into()),
+        Some(first) => Err(anyhow!("{first}; {others} others failed, too")),
+    }
+}
+
 pub(crate) fn stat(queue: &Path) -> anyhow::Result<()> {
-    let backlog = Backlog::of(queue).with_context(|| format!("cannot read {}", shown(queue)))?;
+    let backlog = Backlog::of(queue).with_context(|| format!("cannot read the queue directory {}", shown(queue)))?;
     let failed = match Failed::open(queue)? {
         Some(folder) => folder.list()?.len(),
         None => 0,

@@ -29,6 +29,9 @@ mod permission;
 mod producer;
 mod queue_dir;
 mod random;
+mod rejections;
+#[path = "../../../queue/tests/it/sandbox.rs"]
+mod sandbox;
 mod server_frames;
 mod settings;
 mod shutdown;
@@ -36,6 +39,7 @@ mod slow;
 mod soak;
 mod standby;
 mod starvation;
+mod strangers;
 mod systemd;
 mod uploads;
 mod wait;

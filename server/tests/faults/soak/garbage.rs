@@ -10,7 +10,7 @@ pub(crate) const IN_PLACE: usize = 1_000_000;
 
 /// Puts something there, of another kind each time. Returns whether it was an event.
 pub(crate) fn drop_into(queue: &Path, round: usize) -> bool {
-    let path = queue.join(format!("garbage-{round}.json"));
+    let path = queue.join(format!("{round}-garbage.json"));
     let done = match round % 7 {
         0 => fs::write(path, "{\"event\":\"torn\",\"payl"),
         1 => fs::write(path, b"\xff\xfe"),

@@ -1,0 +1,93 @@
+//! A file name that is used again.
+
+use queue::{EntryError, Failed};
+
+use crate::util::{Queue, payloads};
+
+fn event(payload: usize) -> String {
+    format!(r#"{{"event":"e","payload":{payload}}}"#)
+}
+
+#[test]
+fn what_was_written_under_an_outstanding_name_is_delivered_and_not_deleted() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    queue.write("state.json", event(1));
+    let first = reader.scan(10, u64::MAX).unwrap();
+    // In place, and by a file that takes its place.
+    for version in [20, 300] {
+        queue.write("state.json", event(version));
+        assert!(reader.scan(10, u64::MAX).unwrap().is_empty(), "it is outstanding");
+        reader.ack(&first[0].name).unwrap();
+        assert_eq!(payloads(&reader.scan(10, u64::MAX).unwrap()), [version.to_string()]);
+    }
+    std::fs::rename(queue.write("new.tmp", event(4000)), queue.path().join("state.json")).unwrap();
+    reader.ack(&first[0].name).unwrap();
+    assert_eq!(payloads(&reader.scan(10, u64::MAX).unwrap()), ["4000"]);
+    reader.ack(&first[0].name).unwrap();
+    assert!(queue.entries().is_empty());
+}
+
+#[test]
+fn a_follower_is_given_the_new_content_without_a_listing() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    assert!(reader.scan_followed(10, u64::MAX).unwrap().is_empty());
+    let path = queue.write("state.json", event(1));
+    reader.follow(path.file_name().unwrap());
+    let first = reader.scan_followed(10, u64::MAX).unwrap();
+    queue.write("state.json", event(20));
+    reader.follow(path.file_name().unwrap());
+    reader.ack(&first[0].name).unwrap();
+    assert_eq!(payloads(&reader.scan_followed(10, u64::MAX).unwrap()), ["20"]);
+}
+
+#[test]
+fn an_event_that_took_the_place_of_a_bad_entry_is_not_put_aside() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    queue.write("1.json", r#"{"payload":1}"#);
+    let bad = reader.scan(10, u64::MAX).unwrap();
+    queue.write("1.json", event(7));
+    reader.reject(&bad[0].name, bad[0].event.as_ref().unwrap_err()).unwrap();
+    assert_eq!(payloads(&reader.scan(10, u64::MAX).unwrap()), ["7"]);
+    assert!(queue.failed().is_empty());
+}
+
+#[test]
+fn a_retry_overwrites_no_waiting_entry() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    queue.write("1.json", event(1));
+    let name = "1.json".parse().unwrap();
+    reader.reject(&name, &EntryError::NoName).unwrap();
+    queue.write("1.json", event(2));
+    let failed = Failed::open(&queue.path()).unwrap().unwrap();
+    let error = failed.retry(&name).unwrap_err().to_string();
+    assert!(error.contains("waits in the queue"), "{error}");
+    let waiting = reader.scan(10, u64::MAX).unwrap();
+    assert_eq!(payloads(&waiting), ["2"]);
+    reader.ack(&waiting[0].name).unwrap();
+    failed.retry(&name).unwrap();
+    assert_eq!(payloads(&reader.scan(10, u64::MAX).unwrap()), ["1"]);
+}
+
+#[test]
+fn two_bad_entries_of_one_name_are_both_kept() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    let name = "1.json".parse().unwrap();
+    for version in [1, 2] {
+        queue.write("1.json", event(version));
+        reader.reject(&name, &EntryError::NoName).unwrap();
+    }
+    // A directory cannot take the place of a file either.
+    std::fs::create_dir(queue.path().join("1.json")).unwrap();
+    reader.reject(&name, &EntryError::NotAFile).unwrap();
+    assert!(queue.entries().is_empty());
+    let failed = Failed::open(&queue.path()).unwrap().unwrap();
+    let listed = failed.list().unwrap();
+    assert_eq!(listed.len(), 3);
+    assert!(listed.iter().filter(|entry| entry.reason.starts_with("no `event` key")).count() == 2, "{listed:?}");
+    assert_eq!(failed.read(&name).unwrap(), event(1).as_bytes());
+}

@@ -1,0 +1,102 @@
+//! Entries that are no events: put aside, or left where they are as long as the system refuses that. However many there are, they
+//! take no place of others and fill no log.
+
+use std::collections::HashMap;
+use std::mem::Discriminant;
+use std::time::{Duration, Instant};
+
+use queue::{EntryError, EntryName, Reader, Strangers};
+use tracing::{error, info, warn};
+
+use crate::log_limit::LogLimit;
+
+/// Pause after a refusal, doubled up to `MAX_PAUSE`.
+const MIN_PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// How many are read again to see whether they can be put aside now. Others wait behind them.
+const TRIES: usize = 16;
+/// How many are, once one could be.
+const TRIES_AFTER_SUCCESS: usize = 1024;
+/// How often a line of one cause is logged.
+const LINE_INTERVAL: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+pub(crate) struct Rejections {
+    refusal: Option<Refusal>,
+    lines: HashMap<Discriminant<EntryError>, LogLimit>,
+    strangers: LogLimit,
+}
+
+/// The system refused to put an entry aside. It would refuse others, most likely.
+#[derive(Debug)]
+struct Refusal {
+    pause: Duration,
+    until: Instant,
+    tries: usize,
+}
+
+impl Rejections {
+    /// Puts an entry aside, or leaves it for later. Returns whether it was put aside.
+    pub(crate) fn reject(&mut self, reader: &mut Reader, name: &EntryName, reason: &EntryError) -> bool {
+        let now = Instant::now();
+        if self.refusal.as_ref().is_some_and(|refusal| now < refusal.until) {
+            reader.leave_refused(name);
+            return false;
+        }
+        match reader.reject(name, reason) {
+            Ok(()) => {
+                if let Some(refusal) = &mut self.refusal {
+                    *refusal = Refusal { pause: MIN_PAUSE, until: now, tries: TRIES_AFTER_SUCCESS };
+                }
+                self.tell(name, reason, now);
+                true
+            }
+            Err(error) => {
+                reader.leave_refused(name);
+                let pause = match &self.refusal {
+                    None => {
+                        let error: &(dyn std::error::Error + 'static) = &error;
+                        error!(entry = %name, %reason, error, "entry is no event and cannot be put aside, trying again");
+                        MIN_PAUSE
+                    }
+                    Some(refusal) => (refusal.pause * 2).min(MAX_PAUSE),
+                };
+                self.refusal = Some(Refusal { pause, until: now + pause, tries: TRIES });
+                false
+            }
+        }
+    }
+
+    /// When those that were left are to be tried again, if there are any.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.refusal.as_ref().map(|refusal| refusal.until)
+    }
+
+    /// Has some of those read again that are due.
+    pub(crate) fn retry(&mut self, reader: &mut Reader) {
+        let Some(refusal) = self.refusal.as_ref().filter(|refusal| refusal.until <= Instant::now()) else { return };
+        if reader.has_refused() {
+            reader.retry_refused(refusal.tries);
+        } else {
+            self.refusal = None;
+            info!("entries that are no events can be put aside again");
+        }
+    }
+
+    /// Says once in a while that there are files that are not ours.
+    pub(crate) fn tell_strangers(&mut self, strangers: &Strangers) {
+        if let Some(before) = self.strangers.allow_of(strangers.files as u64, Instant::now()) {
+            let file = &strangers.name;
+            let files = strangers.files as u64 + before;
+            warn!(%file, files, "files in the queue directory are no events and not of a queue, they are left alone");
+        }
+    }
+
+    fn tell(&mut self, name: &EntryName, reason: &EntryError, now: Instant) {
+        let line = self.lines.entry(std::mem::discriminant(reason));
+        if let Some(others) = line.or_insert_with(|| LogLimit::every(LINE_INTERVAL)).allow(now) {
+            let others = (others > 0).then_some(others);
+            error!(entry = %name, %reason, others, "entry is no event, kept in failed/");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A queue path that names a directory of other files, and other files that come into a queue.
+
+use std::fs::{self, File, FileTimes};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::queue_dir::QueueDir;
+use crate::wait::until;
+
+const PROJECT: [(&str, &str); 3] = [
+    ("composer.json", r#"{"name":"vendor/package"}"#),
+    ("package.json", r#"{"name":"page"}"#),
+    ("tsconfig.json", "{ // comments are allowed here\n}"),
+];
+
+/// Makes a file look as if it was written 40 days ago: longer than entries are kept in `failed/`.
+fn make_old(path: &Path) {
+    let old = SystemTime::now() - Duration::from_secs(40 * 86_400);
+    File::options().write(true).open(path).unwrap().set_times(FileTimes::new().set_modified(old)).unwrap();
+}
+
+fn write_project(queue: &QueueDir) {
+    PROJECT.into_iter().for_each(|(name, content)| make_old(&queue.write(name, content)));
+}
+
+fn is_untouched(queue: &QueueDir) -> bool {
+    PROJECT
+        .into_iter()
+        .all(|(name, content)| fs::read_to_string(queue.path().join(name)).is_ok_and(|read| read == content))
+}
+
+#[test]
+fn a_directory_with_other_files_is_refused_at_the_first_start() {
+    let queue = QueueDir::new();
+    write_project(&queue);
+    let mut refused = command(BINARY);
+    refused.args(arguments(&queue.path()));
+    // The second start is refused as well: the first has left nothing behind.
+    for _ in 0..2 {
+        let output = refused.output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{error}");
+        assert!(PROJECT.iter().any(|(name, _)| error.contains(&format!("holds {name:?}"))), "{error}");
+        assert!(error.contains("name one that is for events alone"), "{error}");
+        assert_eq!(queue.names(), ["composer.json", "package.json", "tsconfig.json"]);
+    }
+    assert!(is_untouched(&queue));
+}
+
+#[test]
+fn other_files_in_a_used_queue_stay_where_they_are_and_stop_nothing() {
+    let queue = QueueDir::new();
+    Broadcaster::start(&queue.path()).stop();
+    write_project(&queue);
+    let mut broadcaster =
+        Broadcaster::with(&queue.path(), &["--entry-grace-secs", "0.05", "--failed-max-entries", "3"]);
+    let mut client = broadcaster.connect();
+    queue.write("1.json", r#"{"payload":1}"#);
+    until("the bad entry is put aside", || queue.failed().len() == 2);
+    queue.enqueue(1);
+    assert_eq!(client.payload(), "1");
+    broadcaster.await_log("they are left alone");
+    queue.write("readme.json", "");
+    make_old(&queue.path().join("readme.json"));
+    queue.enqueue(2);
+    assert_eq!(client.payload(), "2");
+    assert!(is_untouched(&queue) && queue.path().join("readme.json").exists());
+    assert_eq!(broadcaster.log_lines("they are left alone").len(), 1);
+    broadcaster.assert_idle();
+    broadcaster.stop();
+}
+
+#[test]
+fn an_old_file_is_kept_in_failed_from_when_it_was_rejected() {
+    let queue = QueueDir::new();
+    // So few entries that the folder is looked after at once when something comes into it.
+    let mut broadcaster = Broadcaster::with(&queue.path(), &["--failed-max-entries", "3"]);
+    for number in 1..=3 {
+        // Moved there, so that it is never seen young.
+        let path = queue.root().join("bad");
+        fs::write(&path, r#"{"payload":1}"#).unwrap();
+        make_old(&path);
+        fs::rename(path, queue.path().join(format!("{number}.json"))).unwrap();
+        until("it is put aside", || queue.failed().len() == 2 * number);
+    }
+    let mut client = broadcaster.connect();
+    queue.enqueue(1);
+    assert_eq!(client.payload(), "1");
+    broadcaster.stop();
+    assert_eq!(queue.failed().len(), 6);
+}
+
+#[test]
+fn versions_of_one_file_are_delivered_each() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut client = broadcaster.connect();
+    for version in 0..200 {
+        let content = format!(r#"{{"event":"test","payload":{version}}}"#);
+        if version % 2 == 0 {
+            queue.write("state.json", &content);
+        } else {
+            fs::rename(queue.write("state.tmp", &content), queue.path().join("state.json")).unwrap();
+        }
+        // The client may have it before it is acked.
+        assert_eq!(client.payload(), version.to_string());
+    }
+    until("the last one is acked", || queue.waiting() == 0);
+    broadcaster.stop();
+}
