@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::denied;
+
 /// Why an event was not queued. Nothing is left in the directory.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -15,6 +17,12 @@ pub enum EnqueueError {
     /// The path cannot name a directory.
     #[error("the queue path contains a NUL byte")]
     NulInPath,
+    /// It is the URL of something else than a directory of this machine.
+    #[error(
+        "the queue path {0} is a URL of {1}://, and a queue is a directory of this machine: give its path, such as \
+         /var/lib/fastapi-broadcaster/queue"
+    )]
+    Url(String, String),
     /// The entry would exceed the limit.
     #[error("the event takes {size} bytes, more than the limit of {limit} bytes")]
     TooLarge {
@@ -24,7 +32,7 @@ pub enum EnqueueError {
         limit: usize,
     },
     /// The directory was missing and cannot be created.
-    #[error("cannot create the queue directory {}: {cause}", .path.display())]
+    #[error("cannot create the queue directory {}: {cause}{}", .path.display(), denied::explain(.path, .cause))]
     CreateDirectory {
         /// The directory.
         path: PathBuf,
@@ -33,7 +41,7 @@ pub enum EnqueueError {
         cause: io::Error,
     },
     /// The entry cannot be written.
-    #[error("cannot write to the queue directory {}: {cause}", .path.display())]
+    #[error("cannot write to the queue directory {}: {cause}{}", .path.display(), denied::explain(.path, .cause))]
     Write {
         /// The directory.
         path: PathBuf,
