@@ -41,10 +41,10 @@ bool(true)
 bool(true)
 bool(true)
 
-Warning: fastapi_websocket.path must be an absolute path, "relative" is ignored in %s on line %d
+Warning: ini_set(): fastapi_websocket.path must be an absolute path, "relative" is ignored in %s on line %d
 bool(false)
 
-Warning: fastapi_websocket.path must be an absolute path, "phar:///a.phar" is ignored in %s on line %d
+Warning: ini_set(): fastapi_websocket.path must be an absolute path, "phar:///a.phar" is ignored in %s on line %d
 bool(false)
 not set again: false, the queue path is empty
 --CLEAN--

@@ -31,7 +31,7 @@ http://host/queue: false, the queue path http://host/queue is a URL of http://, 
 vfs://root/queue: false, the queue path vfs://root/queue is a URL of vfs://, %s
 no+such.wrapper://queue: false, the queue path no+such.wrapper://queue is a URL of no+such.wrapper://, %s
 
-Warning: the queue path phar://a.phar/queue is a URL of phar://, %s in %s on line %d
+Warning: FASTAPI\WebSocket\WebSocketServer::eventQueue(): the queue path phar://a.phar/queue is a URL of phar://, %s in %s on line %d
 0 created
 --CLEAN--
 <?php
