@@ -12,6 +12,7 @@ mod lock;
 mod naming;
 mod queue_path;
 mod reader;
+mod survey;
 mod writer;
 
 pub use create_directory::create_directory;
@@ -23,4 +24,5 @@ pub use layout::draw_anew;
 pub use lock::{Standby, lock_file};
 pub use queue_path::local_path;
 pub use reader::{Reader, ReaderOptions};
+pub use survey::{entry_files, is_unread_queue, unread_queues};
 pub use writer::{Durability, Writer};
