@@ -16,6 +16,7 @@ mod commands;
 mod crowd;
 mod directory;
 mod disk;
+mod doctor;
 mod frames;
 mod guarantees;
 mod health;

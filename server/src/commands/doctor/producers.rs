@@ -95,11 +95,18 @@ impl Reader {
     /// The user who made the lock of the directory, or else this one: root looks with the eyes of the service.
     fn of(queue: &Path) -> Reader {
         let this = (Uid::effective().as_raw(), Gid::effective().as_raw());
-        let lock = fs::symlink_metadata(queue::lock_file(queue)).ok().map(|lock| lock.uid());
-        let user = lock.unwrap_or(this.0);
+        let lock = fs::symlink_metadata(queue::lock_file(queue)).ok();
+        let user = lock.as_ref().map_or(this.0, Metadata::uid);
         let account = User::from_uid(Uid::from_raw(user)).ok().flatten();
         let group = account.as_ref().map_or(this.1, |account| account.gid.as_raw());
         let mut groups = vec![group];
+        // Only as one of the group could somebody else than the owner make the lock: a unit may give it more groups than its
+        // account has.
+        if let (Some(lock), Ok(directory)) = (lock, fs::metadata(queue))
+            && lock.uid() != directory.uid()
+        {
+            groups.push(directory.gid());
+        }
         if user == this.0 {
             groups.push(this.1);
             groups.extend(nix::unistd::getgroups().unwrap_or_default().into_iter().map(Gid::as_raw));
