@@ -35,8 +35,8 @@ pub(crate) struct DoctorArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  fastapi-broadcaster doctor --queue /var/lib/app/events
-  fastapi-broadcaster doctor --queue /var/lib/app/events --url wss://example.com/ws
+  fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue --url wss://example.com/ws
   sudo -u www-data PHP=php8.3 fastapi-broadcaster doctor --config /etc/fastapi-broadcaster/config.toml
 
 The variable PHP names the PHP whose extension is looked at.
