@@ -22,5 +22,6 @@ mod page;
 mod precedence;
 mod requests;
 mod restart;
+mod sandboxes;
 mod shutdown;
 mod tls;
