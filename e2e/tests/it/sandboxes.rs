@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use seccompiler::BpfProgram;
 
-use crate::harness::{Broadcaster, Process, QueueDir, built, extension_setting, is_root, skipped, temporary_directory};
+use crate::harness::{Broadcaster, QueueDir, built, extension_setting, is_root, skipped, temporary_directory};
 
 #[path = "../../../server/tests/faults/sandbox.rs"]
 #[allow(dead_code, reason = "the fault tests use more of it")]
@@ -14,7 +14,8 @@ mod sandbox;
 
 /// Runs the script under a filter, and returns what it printed.
 fn queue(filter: BpfProgram, queue: &Path, umask: &str, root: Option<&Path>) -> String {
-    let mut command: Command = Process::command(built::php());
+    // Not a command of Process: the thread that starts it ends before it does, and its parent counts as dead then.
+    let mut command = Command::new(built::php());
     command.args(["-n", "-d"]).arg(extension_setting()).arg(built::repository().join("e2e/php/queue_in_a_sandbox.php"));
     command.arg(queue).arg(umask).args(root).stdout(Stdio::piped());
     let output = sandbox::spawn(command, filter).wait_with_output().unwrap();
