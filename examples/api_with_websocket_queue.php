@@ -2,7 +2,7 @@
 // An API whose changes every open page learns of at once: orders are created, changed and deleted, notifications are sent,
 // and each queues an event. Runs under php -S as well as under php-fpm:
 //
-//   EVENT_QUEUE_PATH=/var/lib/app/events php -S 127.0.0.1:8080 api_with_websocket_queue.php
+//   EVENT_QUEUE_PATH=/var/lib/fastapi-broadcaster/queue php -S 127.0.0.1:8080 api_with_websocket_queue.php
 //
 //   GET    /api/orders          the orders
 //   POST   /api/orders          {"customer": "Zoë", "total": 19.9}        queues order.created

@@ -2,7 +2,7 @@
 // A WebSocket server in one PHP process: it answers clients of several routes, and tells every client the events that other
 // PHP processes queue.
 //
-//   EVENT_QUEUE_PATH=/var/lib/app/events php event_queue_websocket_server.php
+//   EVENT_QUEUE_PATH=/var/lib/fastapi-broadcaster/queue php event_queue_websocket_server.php
 //
 // WS_HOST and WS_PORT say where it listens (default 127.0.0.1:8081), EVENT_QUEUE_PATH which directory it empties. Ctrl-C stops
 // it. For a server without handlers of its own the stand-alone fastapi-broadcaster is enough, and needs no PHP.

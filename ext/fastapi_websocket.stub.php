@@ -179,7 +179,7 @@ class WebSocketServer
      *
      * @param string|\Stringable $queuePath Queue directory. Created if it is missing, parents included, writable for owner and
      *     group. Relative to the current directory; trailing slashes and backslashes do not count; at most 4,095 bytes.
-     *     Must be inside open_basedir, if that is set.
+     *     Must be inside open_basedir, if that is set. Empty: the directory of `fastapi_websocket.path`. No URL but file://.
      * @param string|int|float|bool|\JsonSerializable|\BackedEnum $event Name of the event. Encoded as json_encode() does; the
      *     outcome must be a string, a number or a bool.
      * @param mixed $payload Any value that json_encode() takes with default flags, at most 511 levels deep; clients receive
@@ -196,8 +196,8 @@ class WebSocketServer
     /**
      * Tells why the last queueEvent() of this request returned false.
      *
-     * @return string|null One line for a log, with the path and the system's own reason; null if queueEvent() was not called
-     *     yet or returned true.
+     * @return string|null One line for a log, with the path, the system's own reason and, where rights are missing, the remedy;
+     *     null if queueEvent() was not called yet or returned true.
      */
     public static function lastError(): ?string {}
 }

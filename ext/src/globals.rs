@@ -31,6 +31,8 @@ pub(crate) struct Globals {
     pub(crate) durability: Cell<Durability>,
     /// `fastapi_websocket.max_event_bytes`, kept parsed by its ini handler.
     pub(crate) max_event_bytes: Cell<usize>,
+    /// `fastapi_websocket.path`; empty if none is set.
+    pub(crate) path: RefCell<String>,
     /// `fastapi_websocket.client_relay`
     pub(crate) client_relay: Cell<bool>,
     /// `fastapi_websocket.sleep_hook`

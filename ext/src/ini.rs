@@ -20,6 +20,8 @@ use crate::globals::GLOBALS;
 pub(crate) const MAX_EVENT_BYTES: &str = "fastapi_websocket.max_event_bytes";
 const FSYNC: &str = "fastapi_websocket.fsync";
 
+const PATH: &str = "fastapi_websocket.path";
+
 const CLIENT_RELAY: &str = "fastapi_websocket.client_relay";
 const SLEEP_HOOK: &str = "fastapi_websocket.sleep_hook";
 const MAX_MESSAGE_BYTES: &str = "fastapi_websocket.max_message_bytes";
@@ -32,7 +34,7 @@ const MAX_CONNECTIONS: &str = "fastapi_websocket.max_connections";
 const SUCCESS: c_int = 0;
 const FAILURE: c_int = -1;
 
-static ENTRIES: IniEntryDefs<11> = IniEntryDefs::new([
+static ENTRIES: IniEntryDefs<12> = IniEntryDefs::new([
     entry(c"fastapi_websocket.client_relay", c"1", change_client_relay),
     entry(c"fastapi_websocket.fsync", c"none", change_fsync),
     entry(c"fastapi_websocket.max_bytes_per_sec", c"0", change_max_bytes_per_sec),
@@ -42,6 +44,7 @@ static ENTRIES: IniEntryDefs<11> = IniEntryDefs::new([
     entry(c"fastapi_websocket.max_message_bytes", c"1048576", change_max_message_bytes),
     entry(c"fastapi_websocket.max_messages_per_sec", c"0", change_max_messages_per_sec),
     entry(c"fastapi_websocket.max_outbox_bytes", c"16777216", change_max_outbox_bytes),
+    entry(c"fastapi_websocket.path", c"", change_path),
     entry(c"fastapi_websocket.sleep_hook", c"1", change_sleep_hook),
     IniEntryDef::end(),
 ]);
@@ -94,7 +97,9 @@ macro_rules! on_change {
         ) -> c_int {
             // SAFETY: PHP hands over null or a string that lives during the call.
             let value = unsafe { value.as_ref() }.map_or(&b""[..], |value| value.as_bytes());
-            change($name, value, $expected, $parse, |parsed| GLOBALS.get().$setting.set(parsed))
+            change($name, value, $expected, $parse, |parsed| {
+                GLOBALS.get().$setting.replace(parsed);
+            })
         }
     };
 }
@@ -102,6 +107,7 @@ macro_rules! on_change {
 const A_SIZE: &str = "a size above 0 such as 65536, 512K or 2M";
 const A_RATE: &str = "a number such as 100, 512K or 2M, or 0 for no limit";
 
+on_change!(change_path, PATH, "an absolute path", parse_path, path);
 on_change!(change_fsync, FSYNC, "none, data or full", parse_durability, durability);
 on_change!(change_max_event_bytes, MAX_EVENT_BYTES, A_SIZE, parse_size, max_event_bytes);
 on_change!(change_max_message_bytes, MAX_MESSAGE_BYTES, A_SIZE, parse_size, max_message_bytes);
@@ -137,6 +143,12 @@ fn parse_durability(value: &str) -> Option<Durability> {
         "full" => Some(Durability::Full),
         _ => None,
     }
+}
+
+/// A relative path would name another directory in each script.
+fn parse_path(value: &str) -> Option<String> {
+    let path = queue::local_path(value.as_bytes()).ok()?;
+    (path.is_empty() || path.starts_with(b"/") && !path.contains(&0)).then(|| value.to_owned())
 }
 
 fn parse_switch(value: &str) -> Option<bool> {

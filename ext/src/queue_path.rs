@@ -10,6 +10,7 @@ use ext_php_rs::boxed::ZBox;
 use ext_php_rs::types::{ZendStr, Zval};
 use ext_php_rs::zend::ce;
 
+use crate::globals::GLOBALS;
 use crate::json::Refusal;
 use crate::zend::{self, MAX_PATH_BYTES};
 
@@ -25,12 +26,20 @@ pub(crate) fn to_string(value: &Zval) -> Result<ZBox<ZendStr>, Refusal> {
     zend::to_string(value).ok_or(Refusal::Thrown)
 }
 
-/// Resolves the string to a directory this script may write to.
+/// Resolves the string to a directory this script may write to. An empty one is the directory of the settings.
 pub(crate) fn resolve(path: &ZendStr) -> Result<PathBuf, String> {
-    let path = trim(path.as_bytes());
+    let set;
+    let given = if path.is_empty() {
+        set = GLOBALS.get().path.borrow().clone();
+        set.as_bytes()
+    } else {
+        path.as_bytes()
+    };
+    let path = trim(given);
     if path.is_empty() {
         return Err("the queue path is empty".to_owned());
     }
+    let path = trim(queue::local_path(path).map_err(|error| error.to_string())?);
     if path.len() > MAX_PATH_BYTES {
         return Err(format!("the queue path is longer than {MAX_PATH_BYTES} bytes"));
     }

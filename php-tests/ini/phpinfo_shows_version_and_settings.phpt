@@ -38,6 +38,7 @@ fastapi_websocket.max_memory => 268435456 => 268435456
 fastapi_websocket.max_message_bytes => 1048576 => 1048576
 fastapi_websocket.max_messages_per_sec => 0 => 0
 fastapi_websocket.max_outbox_bytes => 16777216 => 16777216
+fastapi_websocket.path => no value => no value
 fastapi_websocket.sleep_hook => 1 => 1
 fastapi_websocket
 
@@ -54,5 +55,6 @@ fastapi_websocket.max_memory => 268435456 => 268435456
 fastapi_websocket.max_message_bytes => 1048576 => 1048576
 fastapi_websocket.max_messages_per_sec => 0 => 0
 fastapi_websocket.max_outbox_bytes => 16777216 => 16777216
+fastapi_websocket.path => no value => no value
 fastapi_websocket.sleep_hook => 1 => 1
 bool(true)

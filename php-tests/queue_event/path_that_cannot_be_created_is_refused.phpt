@@ -32,7 +32,7 @@ a file: false, cannot write to the queue directory DIRECTORY/file: Not a directo
 below a file: false, cannot write to the queue directory DIRECTORY/file/queue: Not a directory (os error 20)
 a loop: false, cannot write to the queue directory DIRECTORY/loop: Too many levels of symbolic links (os error 40)
 below a loop: false, cannot write to the queue directory DIRECTORY/loop/queue: Too many levels of symbolic links (os error 40)
-a dangling link: false, cannot write to the queue directory DIRECTORY/dangling: No such file or directory (os error 2)
+a dangling link: false, cannot write to the queue directory DIRECTORY/dangling: No such file or directory (os error 2); it is a symbolic link to DIRECTORY/nowhere/at/all, which is missing: create that directory
 dangling file loop
 0 bytes in the file
 --CLEAN--

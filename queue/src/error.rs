@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::denied;
 use crate::printable::shown;
 
 /// Why an event was not queued. Nothing is left in the directory.
@@ -18,6 +19,12 @@ pub enum EnqueueError {
     /// The path cannot name a directory.
     #[error("the queue path contains a NUL byte")]
     NulInPath,
+    /// It is the URL of something else than a directory of this machine.
+    #[error(
+        "the queue path {0} is a URL of {1}://, and a queue is a directory of this machine: give its path, such as \
+         /var/lib/fastapi-broadcaster/queue"
+    )]
+    Url(String, String),
     /// The entry would exceed the limit.
     #[error("the event takes {size} bytes, more than the limit of {limit} bytes")]
     TooLarge {
@@ -27,7 +34,7 @@ pub enum EnqueueError {
         limit: usize,
     },
     /// The directory was missing and cannot be created.
-    #[error("cannot create the queue directory {}: {cause}", shown(.path))]
+    #[error("cannot create the queue directory {}: {cause}{}", shown(.path), denied::explain(.path, .cause))]
     CreateDirectory {
         /// The directory.
         path: PathBuf,
@@ -36,7 +43,7 @@ pub enum EnqueueError {
         cause: io::Error,
     },
     /// The entry cannot be written.
-    #[error("cannot write to the queue directory {}: {cause}", shown(.path))]
+    #[error("cannot write to the queue directory {}: {cause}{}", shown(.path), denied::explain(.path, .cause))]
     Write {
         /// The directory.
         path: PathBuf,

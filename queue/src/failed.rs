@@ -12,10 +12,10 @@ use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, Stat, Timespec, Timest
 use rustix::io::Errno;
 use thiserror::Error;
 
+use crate::create_directory;
 use crate::descriptor::clear_of_standard;
 use crate::entry::{EntryError, EntryName};
 use crate::layout::{self, Now};
-use crate::make_dir;
 use crate::printable::{printable, shown};
 
 /// The failed folder of a queue directory.
@@ -276,7 +276,7 @@ fn open_or_create(queue: BorrowedFd<'_>) -> io::Result<OwnedFd> {
         Err(Errno::NOENT) => {}
         opened => return Ok(opened?),
     }
-    match make_dir::make_shared_dir_at(queue, layout::FAILED) {
+    match create_directory::create_folder(queue, layout::FAILED) {
         Ok(()) | Err(Errno::EXIST) => Ok(open()?),
         Err(errno) => Err(errno.into()),
     }

@@ -1,19 +1,18 @@
 //! The producer's end: an event becomes an entry, whole or not at all.
 
-use std::fs::DirBuilder;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::create_directory::create_directory;
 use crate::entry::{self, EntryName};
 use crate::error::EnqueueError;
 use crate::layout::{self, Now};
+use crate::naming;
+use crate::queue_path;
 
 /// How much of an entry is on the disk, and not only in the kernel's memory, when `enqueue` returns.
 ///
@@ -67,7 +66,7 @@ impl Writer {
     /// # Errors
     /// When the event is too large, or the directory cannot be created or written. Nothing is left behind then.
     pub fn enqueue(&self, name_json: &[u8], payload_json: &[u8]) -> Result<EntryName, EnqueueError> {
-        self.check_path()?;
+        queue_path::check(self.path.as_os_str().as_bytes())?;
         let now = Now::read();
         let content = entry::encode(name_json, payload_json, now);
         if content.len() > self.max_event_bytes {
@@ -84,27 +83,17 @@ impl Writer {
         .map_err(|errno| EnqueueError::Write { path: self.path.clone(), cause: errno.into() })
     }
 
-    fn check_path(&self) -> Result<(), EnqueueError> {
-        let path = self.path.as_os_str().as_bytes();
-        if path.is_empty() {
-            return Err(EnqueueError::EmptyPath);
-        }
-        if path.contains(&0) {
-            return Err(EnqueueError::NulInPath);
-        }
-        Ok(())
-    }
-
     fn publish(&self, content: &[u8], now: Now) -> Result<EntryName, Errno> {
-        let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
-        let name = match rustix::fs::open(&self.path, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, mode) {
-            Ok(file) => {
-                self.fill(&file, content)?;
-                self.link(&file, now)?
+        let name = if naming::is_impossible() {
+            self.publish_by_rename(content, now)?
+        } else {
+            let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+            match rustix::fs::open(&self.path, flags, Mode::from_raw_mode(layout::ENTRY_MODE)) {
+                Ok(file) => self.publish_by_link(&file, content, now)?,
+                // Not every file system has unnamed files; EISDIR is the answer of those that ignore the flag.
+                Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => self.publish_by_rename(content, now)?,
+                Err(errno) => return Err(errno),
             }
-            // Not every file system has unnamed files; EISDIR is the answer of those that ignore the flag.
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => self.publish_by_rename(content, now)?,
-            Err(errno) => return Err(errno),
         };
         if self.durability == Durability::Full {
             self.sync_directory().inspect_err(|_| {
@@ -136,67 +125,51 @@ impl Writer {
         }
     }
 
-    fn link(&self, file: &OwnedFd, now: Now) -> Result<EntryName, Errno> {
-        loop {
-            let name = layout::new_entry_name(now);
-            match link_unnamed(file, &self.path.join(name.as_os_str())) {
-                Err(Errno::EXIST) => {} // Processes can draw the same name only after a fork without `draw_anew`; the next one differs.
-                linked => return linked.map(|()| name),
+    fn publish_by_link(&self, file: &OwnedFd, content: &[u8], now: Now) -> Result<EntryName, Errno> {
+        set_mode(file);
+        self.fill(file, content)?;
+        match self.name_by(now, |target| naming::link(file, target)) {
+            Err(errno) if !matches!(errno, Errno::NOSPC | Errno::DQUOT | Errno::IO) => {
+                // Whatever keeps the file from getting a name, a file that has one from the beginning may do, or tells the cause.
+                let name = self.publish_by_rename(content, now)?;
+                naming::note_impossible(file);
+                Ok(name)
             }
+            named => named,
         }
     }
 
     fn publish_by_rename(&self, content: &[u8], now: Now) -> Result<EntryName, Errno> {
-        let name = layout::new_entry_name(now);
-        let temporary = self.path.join(layout::temporary_name(&name));
+        let temporary = self.path.join(layout::temporary_name(&layout::new_entry_name(now)));
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = rustix::fs::open(&temporary, flags, Mode::from_raw_mode(layout::ENTRY_MODE))?;
-        let renamed =
-            self.fill(&file, content).and_then(|()| rustix::fs::rename(&temporary, self.path.join(name.as_os_str()))); // the commit point
-        match renamed {
-            Ok(()) => Ok(name),
-            Err(errno) => {
+        set_mode(&file);
+        self.fill(&file, content)
+            .and_then(|()| self.name_by(now, |target| naming::rename(&temporary, target)))
+            .inspect_err(|_| {
                 // The error that matters is the first one; a temporary file that stays is swept by the consumer.
                 let _ = rustix::fs::unlink(&temporary);
-                Err(errno)
+            })
+    }
+
+    /// Draws names until one is free.
+    fn name_by(&self, now: Now, give: impl Fn(&Path) -> Result<(), Errno>) -> Result<EntryName, Errno> {
+        loop {
+            let name = layout::new_entry_name(now);
+            match give(&self.path.join(name.as_os_str())) {
+                Err(Errno::EXIST) => {} // Processes can draw the same name only after a fork without `draw_anew`; the next one differs.
+                given => return given.map(|()| name),
             }
         }
     }
 }
 
-/// Gives an unnamed file its name: the commit point of an entry.
-fn link_unnamed(file: &OwnedFd, target: &Path) -> Result<(), Errno> {
-    // Naming a file by its descriptor alone needs Linux 6.10 or a capability. The answer cannot change while we run, and
-    // asking again would cost every event a system call.
-    static BY_DESCRIPTOR: AtomicBool = AtomicBool::new(true);
-    if BY_DESCRIPTOR.load(Ordering::Relaxed) {
-        match rustix::fs::linkat(file.as_fd(), "", CWD, target, AtFlags::EMPTY_PATH) {
-            Err(Errno::NOENT | Errno::PERM | Errno::INVAL) => {}
-            answered => return answered,
-        }
-    }
-    let alias = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file));
-    let linked = rustix::fs::linkat(CWD, alias, CWD, target, AtFlags::SYMLINK_FOLLOW);
-    if linked.is_ok() {
-        BY_DESCRIPTOR.store(false, Ordering::Relaxed);
-    }
-    linked
-}
-
-/// Creates a queue directory and its parents, writable for owner and group, with the set-group-id bit so that entries
-/// belong to the directory's group. Leaves a directory that exists as it is.
-///
-/// # Errors
-/// What the system said.
-pub fn create_directory(path: &Path) -> io::Result<()> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
-    }
-    match DirBuilder::new().mode(layout::DIRECTORY_MODE).create(path) {
-        // The mode given to mkdir is cut by the umask, and the broadcaster of the same group must be able to delete.
-        Ok(()) => std::fs::set_permissions(path, std::fs::Permissions::from_mode(layout::DIRECTORY_MODE)),
-        // Two producers may create it at once. What else exists there, the write that follows tells.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+/// Gives an entry its mode, from which the umask of the request has cut: the broadcaster may be another user of the group.
+fn set_mode(file: &OwnedFd) {
+    let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
+    // Asking costs a fraction of setting, and seldom is anything to set. Where modes are fixed (some network file systems)
+    // setting is refused, and the entry is as good as it can be.
+    if rustix::fs::fstat(file).is_ok_and(|stat| Mode::from_raw_mode(stat.st_mode) != mode) {
+        let _ = rustix::fs::fchmod(file, mode);
     }
 }

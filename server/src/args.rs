@@ -112,14 +112,14 @@ const VERSION: &str = match option_env!("FASTAPI_VERSION") {
 
 const EXAMPLES: &str = "\
 Examples:
-  fastapi-broadcaster --queue /var/lib/app/events
-  fastapi-broadcaster --queue /var/lib/app/events --listen 0.0.0.0:8081 --log-format json
+  fastapi-broadcaster --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster --queue /var/lib/fastapi-broadcaster/queue --listen 0.0.0.0:8081 --log-format json
   WS_PORT=8090 fastapi-broadcaster --config /etc/fastapi-broadcaster.toml
-  fastapi-broadcaster publish order.created '{\"id\":7}' --queue /var/lib/app/events
+  fastapi-broadcaster publish order.created '{\"id\":7}' --queue /var/lib/fastapi-broadcaster/queue
   fastapi-broadcaster listen ws://127.0.0.1:8081/
-  fastapi-broadcaster doctor --queue /var/lib/app/events
+  fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue
   fastapi-broadcaster config check --config /etc/fastapi-broadcaster.toml
-  fastapi-broadcaster failed list --queue /var/lib/app/events
+  fastapi-broadcaster failed list --queue /var/lib/fastapi-broadcaster/queue
 
 A flag wins over its environment variable, that over the file, that over the default. An empty variable is not set.
 RUST_LOG sets the log level: error, warn, info (default), debug, trace.

@@ -35,12 +35,20 @@ pub(crate) fn run(
         let mut signals = Signals::new().context("cannot listen to signals")?;
         let Some(server) = bind_or_stand_by(config, queue, &mut signals).await? else { return Ok(()) };
         info!(address = %server.local_addr(), queue = %queue.display(), "listening");
+        warn_of_unread_queues(queue);
         let watchdog = systemd::ready(server.hub().clone());
         server.run(stop_on_signal(signals)).await?;
         watchdog.stop().await;
         info!("stopped");
         Ok(())
     })
+}
+
+/// A producer with a mistyped path creates a directory beside ours and is told that all is well.
+fn warn_of_unread_queues(queue: &Path) {
+    for unread in queue.parent().map(|above| queue::unread_queues(above, queue)).unwrap_or_default() {
+        warn!(path = %unread.display(), "events wait in a directory beside the queue that no broadcaster reads");
+    }
 }
 
 /// Returns the server once it owns the queue; none if a signal came first.

@@ -1,6 +1,6 @@
 //! The code of README and docs: every block is checked for its syntax, and one that is marked `run` is run.
 //!
-//! Blocks stand between fences: ```` ```php run ````. Runnable ones use the directory `/var/lib/app/events` and the address
+//! Blocks stand between fences: ```` ```php run ````. Runnable ones use the directory `/var/lib/fastapi-broadcaster/queue` and the address
 //! `127.0.0.1:8081`, which stand for a queue and a broadcaster of the test's own.
 
 use std::fs;
@@ -150,7 +150,7 @@ impl Place {
     }
 
     fn substitute(&self, text: &str) -> String {
-        text.replace("/var/lib/app/events", self.queue.path().to_str().unwrap())
+        text.replace("/var/lib/fastapi-broadcaster/queue", self.queue.path().to_str().unwrap())
             .replace("127.0.0.1:8081", &self.broadcaster.address().to_string())
     }
 }

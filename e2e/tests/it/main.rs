@@ -24,5 +24,6 @@ mod precedence;
 mod proxies;
 mod requests;
 mod restart;
+mod sandboxes;
 mod shutdown;
 mod tls;

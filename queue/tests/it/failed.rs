@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use queue::{Backlog, EntryError, EntryName, Failed, Reader};
 
-use crate::sandbox::without_set_id_bits;
+use crate::sandbox::{run_under, without_setgid};
 use crate::util::{Queue, make_old, payloads};
 
 fn reject(reader: &mut Reader, queue: &Queue, name: &str) -> EntryName {
@@ -191,18 +191,17 @@ fn a_pipe_in_place_of_a_reason_makes_nobody_wait() {
 #[test]
 fn the_folder_is_made_without_the_set_group_id_bit_where_a_sandbox_forbids_it() {
     let queue = Queue::new();
-    without_set_id_bits(|| reject(&mut queue.reader(), &queue, "1.json"));
+    run_under(without_setgid(), || reject(&mut queue.reader(), &queue, "1.json"));
     assert_eq!(queue.failed(), ["1.json", "1.json.reason"]);
     let mode = std::fs::metadata(queue.path().join("failed")).unwrap().permissions().mode();
     assert_eq!(mode & 0o770, 0o770, "the group can delete");
 }
 
 #[test]
-fn a_shared_directory_is_made_in_such_a_sandbox() {
+fn a_queue_directory_is_made_in_such_a_sandbox() {
     let queue = Queue::new();
     let path = queue.path().join("made");
-    without_set_id_bits(|| queue::make_shared_dir(&path)).unwrap();
+    run_under(without_setgid(), || queue::create_directory(&path)).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o770, 0o770);
-    let again = without_set_id_bits(|| queue::make_shared_dir(&path)).unwrap_err();
-    assert_eq!(again.kind(), std::io::ErrorKind::AlreadyExists);
+    run_under(without_setgid(), || queue::create_directory(&path)).unwrap();
 }

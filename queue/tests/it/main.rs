@@ -5,6 +5,8 @@ mod failed;
 mod model;
 mod read;
 mod reuse;
+#[path = "../../../server/tests/faults/sandbox.rs"]
+#[allow(dead_code, reason = "the tests of processes use the rest")]
 mod sandbox;
 mod strangers;
 mod util;

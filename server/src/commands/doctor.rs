@@ -1,5 +1,7 @@
 //! `fastapi-broadcaster doctor`: looks at everything between PHP and a client, and says how to mend what is wrong.
 
+mod producers;
+
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -33,8 +35,8 @@ pub(crate) struct DoctorArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  fastapi-broadcaster doctor --queue /var/lib/app/events
-  fastapi-broadcaster doctor --queue /var/lib/app/events --url wss://example.com/ws
+  fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue --url wss://example.com/ws
   sudo -u www-data PHP=php8.3 fastapi-broadcaster doctor --config /etc/fastapi-broadcaster/config.toml
 
 The variable PHP names the PHP whose extension is looked at.
@@ -58,9 +60,11 @@ pub(crate) fn run(config: &Config, queue: &Path, arguments: DoctorArgs) -> anyho
     let mut findings = vec![directory(queue)];
     // Whoever may not look could only guess.
     if fs::read_dir(queue).is_ok() {
-        findings.extend([owner(queue), backlog(queue), failed(queue), watch(queue)]);
+        findings.extend([owner(queue), backlog(queue), producers::entries(queue), failed(queue), watch(queue)]);
     }
-    findings.extend([descriptors(config), port(config), php_extension()]);
+    findings.extend(producers::unread_queues(queue));
+    findings.extend([descriptors(config), port(config)]);
+    findings.extend(php_extension(queue));
     if let Some(url) = &arguments.url {
         findings.push(round_trip(queue, url));
     }
@@ -237,23 +241,26 @@ fn port(config: &Config) -> Finding {
     }
 }
 
-fn php_extension() -> Finding {
+fn php_extension(queue: &Path) -> Vec<Finding> {
     let php = std::env::var_os("PHP").filter(|php| !php.is_empty()).unwrap_or_else(|| "php".into());
     let shown = php.display().to_string();
     match Command::new(&php).arg("-i").output() {
-        Err(error) => Note(format!("cannot run {shown}: {error}"), "set PHP to the path of your php".into()),
+        Err(error) => {
+            vec![Note(format!("cannot run {shown}: {error}"), "set PHP to the path of your php".into())]
+        }
         Ok(output) => {
             let text = String::from_utf8_lossy(&output.stdout);
             let settings: Vec<&str> = text.lines().filter(|line| line.starts_with("fastapi_websocket.")).collect();
             if settings.is_empty() {
                 let ini = text.lines().find(|line| line.starts_with("Loaded Configuration File")).unwrap_or("php.ini");
-                return Bad(
+                return vec![Bad(
                     format!("{shown} has not loaded the extension fastapi_websocket ({ini})"),
                     "extension=/path/to/libfastapi_websocket.so in php.ini, for cli and fpm each, then restart php-fpm"
                         .into(),
-                );
+                )];
             }
-            Good(format!("{shown} (cli) has loaded the extension: {}", settings.join(", ")))
+            let loaded = Good(format!("{shown} (cli) has loaded the extension: {}", settings.join(", ")));
+            std::iter::once(loaded).chain(producers::path_setting(&shown, &settings, queue)).collect()
         }
     }
 }

@@ -20,9 +20,9 @@ pub(crate) struct PublishArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  fastapi-broadcaster publish order.created '{\"id\": 7}' --queue /var/lib/app/events
-  fastapi-broadcaster publish greeting '\"a text has quotes of its own\"' --queue /var/lib/app/events
-  jq . report.json | fastapi-broadcaster publish report - --queue /var/lib/app/events
+  fastapi-broadcaster publish order.created '{\"id\": 7}' --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster publish greeting '\"a text has quotes of its own\"' --queue /var/lib/fastapi-broadcaster/queue
+  jq . report.json | fastapi-broadcaster publish report - --queue /var/lib/fastapi-broadcaster/queue
 
 Exit codes: 0 queued, 64 bad arguments or configuration, 1 not queued.";
 

@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use queue::Writer;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::fs::Mode;
+use rustix::process::{Pid, Signal, chroot, kill_process, umask as umask_of_process};
 
 use crate::wait::until;
 
@@ -16,6 +17,8 @@ const JOURNAL: &str = "FAULTS_JOURNAL";
 const ID: &str = "FAULTS_ID";
 const COUNT: &str = "FAULTS_COUNT";
 const PAUSE: &str = "FAULTS_PAUSE_MICROS";
+const ROOT: &str = "FAULTS_ROOT";
+const UMASK: &str = "FAULTS_UMASK";
 
 /// Queues `[id,0]`, `[id,1]` and so on, and notes each success in its journal.
 pub(crate) struct Producer {
@@ -76,6 +79,16 @@ impl Drop for Producer {
     }
 }
 
+/// Lets a producer make `root` its root directory before it begins, as php-fpm's `chroot` does. Needs root.
+pub(crate) fn within_root(command: &mut Command, root: &Path) {
+    command.env(ROOT, root);
+}
+
+/// Sets the umask of a producer.
+pub(crate) fn with_umask(command: &mut Command, umask: u32) {
+    command.env(UMASK, umask.to_string());
+}
+
 /// A command that queues `[id,0]` up to `[id,count - 1]` and ends well if all were queued.
 pub(crate) fn bounded(program: &Path, queue: &Path, id: usize, count: usize) -> Command {
     let mut command = command(program, queue, id);
@@ -98,6 +111,13 @@ fn runs_in_a_process_of_its_own() {
     let id = number(ID).unwrap();
     let mut journal = std::env::var_os(JOURNAL).map(|path| OpenOptions::new().append(true).open(path).unwrap());
     let pause = Duration::from_micros(number(PAUSE).unwrap_or(0) as u64);
+    if let Some(umask) = number(UMASK) {
+        umask_of_process(Mode::from_raw_mode(umask as u32));
+    }
+    if let Some(root) = std::env::var_os(ROOT) {
+        chroot(root).unwrap();
+        std::env::set_current_dir("/").unwrap();
+    }
     let writer = Writer::new(queue);
     for event in 0..number(COUNT).unwrap_or(usize::MAX) {
         // Now and then a large one, so that frames are written in parts.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
 use crate::queue_dir::QueueDir;
-use crate::sandbox::without_set_id_bits;
+use crate::sandbox::{run_under, without_setgid};
 use crate::wait::until;
 
 /// More than may wait for their ack.
@@ -43,7 +43,7 @@ fn a_bad_entry_is_put_aside_where_a_sandbox_forbids_the_set_group_id_bit() {
     let queue = QueueDir::new();
     let mut binary = command(BINARY);
     binary.args(arguments(&queue.path()));
-    let mut broadcaster = without_set_id_bits(|| Broadcaster::spawn(binary)).listening();
+    let mut broadcaster = run_under(without_setgid(), || Broadcaster::spawn(binary)).listening();
     queue.write("1.json", r#"{"payload":1}"#);
     until("it is put aside", || queue.failed() == ["1.json", "1.json.reason"]);
     assert!(broadcaster.log_lines("cannot be put aside").is_empty());

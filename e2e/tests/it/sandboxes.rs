@@ -1,0 +1,46 @@
+//! PHP where systemd, a chroot or the kernel forbid it something.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use seccompiler::BpfProgram;
+
+use crate::harness::{Broadcaster, QueueDir, built, extension_setting, is_root, skipped, temporary_directory};
+
+#[path = "../../../server/tests/faults/sandbox.rs"]
+#[allow(dead_code, reason = "the fault tests use more of it")]
+mod sandbox;
+
+/// Runs the script under a filter, and returns what it printed.
+fn queue(filter: BpfProgram, queue: &Path, umask: &str, root: Option<&Path>) -> String {
+    // Not a command of Process: the thread that starts it ends before it does, and its parent counts as dead then.
+    let mut command = Command::new(built::php());
+    command.args(["-n", "-d"]).arg(extension_setting()).arg(built::repository().join("e2e/php/queue_in_a_sandbox.php"));
+    command.arg(queue).arg(umask).args(root).stdout(Stdio::piped());
+    let output = sandbox::spawn(command, filter).wait_with_output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn php_in_a_chroot_without_proc_on_an_older_kernel_reaches_clients() {
+    if !is_root() {
+        return skipped("needs root to change the root directory");
+    }
+    let directory = QueueDir::new();
+    let broadcaster = Broadcaster::start(&directory).await;
+    let mut client = broadcaster.connect().await;
+    let root = directory.path().parent().unwrap().to_owned();
+    let said = queue(sandbox::without_naming_by_descriptor(), Path::new("/queue"), "077", Some(&root));
+    assert_eq!(said, "queued\n");
+    assert_eq!(client.messages(1).await[0].payload, r#"{"root":true}"#);
+}
+
+#[tokio::test]
+async fn php_creates_a_queue_where_the_set_group_id_bit_is_forbidden() {
+    let directory = temporary_directory();
+    let path = directory.path().join("made/queue");
+    assert_eq!(queue(sandbox::without_setgid(), &path, "077", None), "queued\n");
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o770);
+    assert_eq!(path.parent().unwrap().metadata().unwrap().permissions().mode() & 0o7777, 0o755);
+}

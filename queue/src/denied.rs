@@ -1,0 +1,105 @@
+//! Says who was refused where, and what to do, after the system said no more than "Permission denied".
+
+use std::fmt::Write;
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::unistd::{Gid, Group, Uid, User};
+use rustix::fs::{Access, AtFlags, CWD};
+
+use crate::printable;
+
+/// What to add to an error about the queue directory `path`: empty, or a text that begins with a separator.
+pub(crate) fn explain(path: &Path, cause: &io::Error) -> String {
+    match cause.kind() {
+        ErrorKind::PermissionDenied => explain_permission(path),
+        ErrorKind::ReadOnlyFilesystem => format!(
+            "; if a unit of systemd protects it, add to the unit that PHP runs in: ReadWritePaths={}",
+            printable::shown(path)
+        ),
+        ErrorKind::NotFound => dangling_link(path),
+        _ => String::new(),
+    }
+}
+
+fn explain_permission(path: &Path) -> String {
+    let (user, group) = (Uid::effective(), Gid::effective());
+    let (me, my_group) = (user_name(user.as_raw()), group_name(group.as_raw()));
+    let mut text =
+        format!("; PHP runs as user {}, group {}", shown(&me, user.as_raw()), shown(&my_group, group.as_raw()));
+    let by_name = |name: Option<String>, id: u32| name.unwrap_or_else(|| id.to_string());
+    let (me, my_group) = (by_name(me, user.as_raw()), by_name(my_group, group.as_raw()));
+
+    // From the root on, so that the first that refuses is named.
+    let above: Vec<&Path> = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()).collect();
+    if let Some(closed) = above.iter().rev().find(|above| above.is_dir() && !may(above, Access::EXEC_OK)) {
+        let _ =
+            write!(text, ", which may not enter {}: as root, chmod a+x {}", owned(closed), printable::shown(closed));
+        return text;
+    }
+    let Ok(metadata) = fs::metadata(path) else {
+        let nearest = above.iter().find(|above| above.exists()).map_or_else(String::new, |above| owned(above));
+        let _ = write!(
+            text,
+            ", which may not create a directory in {nearest}: as root, install -d -o {me} -g {my_group} -m 2770 {}",
+            printable::shown(path)
+        );
+        return text;
+    };
+    if may(path, Access::WRITE_OK | Access::EXEC_OK) {
+        text.push_str(
+            ", whose rights suffice: something else forbids it, such as SELinux, AppArmor or the sandbox of a unit",
+        );
+        return text;
+    }
+    let _ = write!(text, ", and may not write to {}: ", owned(path));
+    let its_group = metadata.gid();
+    let _ = if metadata.mode() & 0o030 != 0o030 {
+        write!(text, "as root, chgrp {my_group} {0} && chmod 2770 {0}", printable::shown(path))
+    } else {
+        write!(text, "as root, usermod -aG {} {me}, then restart PHP", by_name(group_name(its_group), its_group))
+    };
+    text
+}
+
+fn may(path: &Path, access: Access) -> bool {
+    rustix::fs::accessat(CWD, path, access, AtFlags::EACCESS).is_ok()
+}
+
+fn dangling_link(path: &Path) -> String {
+    match fs::read_link(path) {
+        Ok(target) => {
+            format!("; it is a symbolic link to {}, which is missing: create that directory", printable::shown(&target))
+        }
+        Err(_) => String::new(),
+    }
+}
+
+/// A path with owner, group and mode.
+fn owned(path: &Path) -> String {
+    let described = |metadata: Metadata| {
+        format!(
+            "{} (user {}, group {}, mode {:o})",
+            printable::shown(path),
+            shown(&user_name(metadata.uid()), metadata.uid()),
+            shown(&group_name(metadata.gid()), metadata.gid()),
+            metadata.mode() & 0o7777
+        )
+    };
+    fs::metadata(path).map_or_else(|_| printable::shown(path).to_string(), described)
+}
+
+/// A name and its number; in a chroot there may be no name.
+fn shown(name: &Option<String>, id: u32) -> String {
+    name.as_ref().map_or_else(|| id.to_string(), |name| format!("{name} ({id})"))
+}
+
+fn user_name(id: u32) -> Option<String> {
+    User::from_uid(Uid::from_raw(id)).ok().flatten().map(|user| user.name)
+}
+
+fn group_name(id: u32) -> Option<String> {
+    Group::from_gid(Gid::from_raw(id)).ok().flatten().map(|group| group.name)
+}

@@ -1,0 +1,66 @@
+//! What a queue path may be: the path of a directory. PHP's functions for files take URLs as well, a directory is none.
+
+use crate::error::EnqueueError;
+
+/// Refuses what cannot be the path of a directory. Does not look whether it is there.
+pub(crate) fn check(path: &[u8]) -> Result<(), EnqueueError> {
+    if path.is_empty() {
+        return Err(EnqueueError::EmptyPath);
+    }
+    if path.contains(&0) {
+        return Err(EnqueueError::NulInPath);
+    }
+    scheme(path).map_or(Ok(()), |scheme| Err(refuse(path, scheme)))
+}
+
+/// The path that a PHP script means: `file:///srv/queue` is `/srv/queue`, as for PHP's own functions.
+///
+/// # Errors
+/// When it is another URL, such as `phar://` or `php://`, or one of another machine.
+pub fn local_path(path: &[u8]) -> Result<&[u8], EnqueueError> {
+    let Some(scheme) = scheme(path) else { return Ok(path) };
+    let rest = &path[scheme.len() + "://".len()..];
+    let rest = rest.strip_prefix(b"localhost").filter(|rest| rest.starts_with(b"/")).unwrap_or(rest);
+    if scheme.eq_ignore_ascii_case(b"file") && rest.starts_with(b"/") { Ok(rest) } else { Err(refuse(path, scheme)) }
+}
+
+/// The name before `://`, of the characters that PHP takes there.
+fn scheme(path: &[u8]) -> Option<&[u8]> {
+    let end = path.iter().position(|byte| !byte.is_ascii_alphanumeric() && !b"+-.".contains(byte))?;
+    (end > 0 && path[end..].starts_with(b"://")).then(|| &path[..end])
+}
+
+fn refuse(path: &[u8], scheme: &[u8]) -> EnqueueError {
+    EnqueueError::Url(String::from_utf8_lossy(path).into_owned(), String::from_utf8_lossy(scheme).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_url_is_the_path_in_it() {
+        for url in ["file:///srv/queue", "FILE:///srv/queue", "file://localhost/srv/queue", "/srv/queue"] {
+            assert_eq!(local_path(url.as_bytes()).ok(), Some(&b"/srv/queue"[..]), "{url}");
+        }
+        assert_eq!(local_path(b"srv/queue").ok(), Some(&b"srv/queue"[..]));
+        assert_eq!(local_path(b"/srv/http://queue").ok(), Some(&b"/srv/http://queue"[..]));
+        assert_eq!(local_path(b"12:queue").ok(), Some(&b"12:queue"[..]));
+    }
+
+    #[test]
+    fn other_urls_are_refused() {
+        for url in [
+            "file://queue",
+            "file://",
+            "file://other/srv",
+            "phar://a.phar/q",
+            "php://memory",
+            "http://a/q",
+            "c+d.e-f://q",
+        ] {
+            assert!(local_path(url.as_bytes()).is_err(), "{url}");
+            assert!(check(url.as_bytes()).is_err(), "{url}");
+        }
+    }
+}

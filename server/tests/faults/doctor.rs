@@ -1,0 +1,118 @@
+//! What the doctor finds of producers' mistakes.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+use std::process::Command;
+
+use queue::Writer;
+
+use crate::broadcaster::{BINARY, Broadcaster, command};
+use crate::queue_dir::QueueDir;
+use crate::wait::{is_root, until};
+
+const PHP: u32 = 54_021;
+const BROADCASTER: u32 = 54_022;
+const GROUP: u32 = 54_023;
+
+fn doctor(queue: &Path, php: &Path) -> (Option<i32>, String) {
+    let mut doctor: Command = command(BINARY);
+    let output = doctor.args(["doctor", "--queue"]).arg(queue).env("PHP", php).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+/// Makes a program that says what `php -i` says when the extension is there.
+fn php_with(root: &Path, settings: &str) -> std::path::PathBuf {
+    let program = root.join("php");
+    fs::write(&program, format!("#!/bin/sh\necho 'fastapi_websocket.fsync => none => none'\necho '{settings}'\n"))
+        .unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    program
+}
+
+#[test]
+fn the_doctor_finds_entries_that_the_broadcaster_may_not_read() {
+    if !is_root("to be other users") {
+        return;
+    }
+    let queue = QueueDir::new();
+    queue.give_to(PHP, GROUP);
+    let mut broadcaster = Broadcaster::run_by(BROADCASTER, GROUP, &queue, &[]);
+    let nowhere = Path::new("/nowhere/php");
+    let (_, told) = doctor(&queue.path(), nowhere);
+    assert!(told.contains(&format!("ok   the broadcaster (user {BROADCASTER}) may read")), "{told}");
+
+    let entry = queue.write("1.json", r#"{"event":"test","payload":1}"#);
+    chown(&entry, Some(PHP), None).unwrap();
+    fs::set_permissions(&entry, Permissions::from_mode(0o600)).unwrap();
+    until("it is put aside", || !queue.failed().is_empty());
+    let (code, told) = doctor(&queue.path(), nowhere);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(
+        told.contains(&format!("BAD  the broadcaster (user {BROADCASTER}) may not read 1 of the events")),
+        "{told}"
+    );
+    assert!(told.contains("UMask=0027") && told.contains("failed/*.json"), "{told}");
+
+    let entry = queue.path().join("failed/1.json");
+    fs::set_permissions(&entry, Permissions::from_mode(0o640)).unwrap();
+    chown(&entry, Some(PHP), Some(PHP)).unwrap();
+    let (_, told) = doctor(&queue.path(), nowhere);
+    assert!(told.contains("chmod g+s") && told.contains(&format!("chgrp {GROUP} ")), "{told}");
+    broadcaster.stop();
+}
+
+#[test]
+fn a_queue_beside_the_own_that_nobody_reads_is_shown_by_the_doctor_and_in_the_log() {
+    let queue = QueueDir::new();
+    let mistyped = queue.root().join("qeue");
+    Writer::new(&mistyped).enqueue(br#""test""#, b"1").unwrap();
+    // Neither a project nor a queue that another broadcaster reads.
+    fs::create_dir(queue.root().join("project")).unwrap();
+    fs::write(queue.root().join("project/package.json"), "{}").unwrap();
+    let read = queue.root().join("read");
+    queue::create_directory(&read).unwrap();
+    let mut other = Broadcaster::start(&read);
+
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    broadcaster.await_log("events wait in a directory beside the queue that no broadcaster reads");
+    assert_eq!(broadcaster.log_lines("that no broadcaster reads").len(), 1);
+    let (code, told) = doctor(&queue.path(), Path::new("/nowhere/php"));
+    assert_eq!(code, Some(1), "{told}");
+    assert!(
+        told.contains(&format!("BAD  events wait in {}, which no broadcaster reads", mistyped.display())),
+        "{told}"
+    );
+    assert_eq!(told.matches("which no broadcaster reads").count(), 1, "{told}");
+    broadcaster.stop();
+    other.stop();
+}
+
+#[test]
+fn the_doctor_compares_the_queue_with_the_one_that_php_is_set_to() {
+    let queue = QueueDir::new();
+    let setting =
+        |path: &Path| php_with(queue.root(), &format!("fastapi_websocket.path => {0} => {0}", path.display()));
+    let (_, told) = doctor(&queue.path(), &setting(&queue.path()));
+    assert!(!told.contains("another directory"), "{told}");
+
+    let other = queue.root().join("elsewhere/queue");
+    let (_, told) = doctor(&queue.path(), &setting(&other));
+    assert!(told.contains(&format!("queues into {} where a script gives no path", other.display())), "{told}");
+
+    Writer::new(&other).enqueue(br#""test""#, b"1").unwrap();
+    let (_, told) = doctor(&queue.path(), &setting(&other));
+    assert!(told.contains(&format!("BAD  events wait in {}", other.display())), "{told}");
+}
+
+#[test]
+fn publish_refuses_a_url_as_queue() {
+    let queue = QueueDir::new();
+    let mut publish = command(BINARY);
+    let output =
+        publish.current_dir(queue.root()).args(["publish", "e", "--queue", "phar://a/queue"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("phar://a/queue is a URL of phar://"), "{told}");
+    assert!(!queue.root().join("phar:").exists());
+}
