@@ -27,7 +27,7 @@ fn a_directory_with_other_files_is_refused_at_the_first_start_and_left_as_it_is(
         queue.write(name, content);
         let error = open(&queue.path()).unwrap_err();
         assert!(matches!(&error, OpenError::NotAQueue { file, .. } if file == name), "{error}");
-        assert!(error.to_string().contains(&format!("holds {name}")), "{error}");
+        assert!(error.to_string().contains(&format!("holds {name},")), "{error}");
         assert_eq!(
             std::fs::read_dir(queue.path()).unwrap().count(),
             2,

@@ -308,7 +308,7 @@ fn log_lines_in_json_stay_json_whatever_they_tell_of() {
         "--entry-grace-secs",
         "0.05",
     ]);
-    queue.write(HOSTILE, "no event");
+    queue.write(HOSTILE, r#"{"event": no event"#);
     let mut broadcaster = Broadcaster::spawn(json);
     broadcaster.await_log("entry is no event");
     for line in broadcaster.log_lines("") {

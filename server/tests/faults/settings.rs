@@ -16,7 +16,7 @@ fn refused(queue: &Path, flags: &[&str]) -> (i32, String) {
 }
 
 /// Every setting that is a number.
-const NUMBERS: [&str; 18] = [
+const NUMBERS: [&str; 19] = [
     "entry-grace-secs",
     "failed-max-age-secs",
     "failed-max-entries",
@@ -27,6 +27,7 @@ const NUMBERS: [&str; 18] = [
     "max-connections",
     "max-connections-per-address",
     "max-event-bytes",
+    "max-header-bytes",
     "max-memory",
     "max-message-bytes",
     "max-messages-per-sec",
