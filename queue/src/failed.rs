@@ -85,7 +85,7 @@ impl Failed {
         let now = SystemTime::now();
         let files = self.files()?.into_iter().map(|File { rejected, name, bytes }| {
             let age = now.duration_since(rejected).unwrap_or_default();
-            FailedEntry { reason: self.reason(&name), name, bytes, age }
+            FailedEntry { reason: self.reason(&name).unwrap_or_else(|| "unknown".to_owned()), name, bytes, age }
         });
         Ok(files.collect())
     }
@@ -137,17 +137,24 @@ impl Failed {
     /// # Errors
     /// When there is no such entry, it cannot be moved, or an entry of that name waits.
     pub fn retry(&self, name: &EntryName) -> Result<(), FailedError> {
-        let path = self.path.join(name.as_os_str());
-        match move_without_replacing(self.folder.as_fd(), self.queue.as_fd(), name, name) {
-            Err(Errno::EXIST) => {
-                let cause = "an entry of that name waits in the queue, try again when it is gone";
-                let cause = io::Error::new(io::ErrorKind::AlreadyExists, cause);
-                return Err(FailedError { doing: "put back", path, cause });
-            }
-            moved => moved.map_err(failed("put back", &path))?,
-        }
+        // First: a broadcaster may reject it again at once, and that reason must stay.
+        let reason = self.reason(name);
         self.forget_reason(name);
-        Ok(())
+        let moved = move_without_replacing(self.folder.as_fd(), self.queue.as_fd(), name, name);
+        moved.map_err(|errno| {
+            if let Some(reason) = reason {
+                // The error that matters is the first one; an entry without a reason is of use as well.
+                let _ = write_reason(self.folder.as_fd(), name, &reason);
+            }
+            let cause = match errno {
+                Errno::EXIST => {
+                    let cause = "an entry of that name waits in the queue, try again when it is gone";
+                    io::Error::new(io::ErrorKind::AlreadyExists, cause)
+                }
+                errno => errno.into(),
+            };
+            FailedError { doing: "put back", path: self.path.join(name.as_os_str()), cause }
+        })
     }
 
     /// Deletes a rejected entry, and what is in it if it is a directory.
@@ -180,12 +187,13 @@ impl Failed {
         stuck.map_or(Ok(dropped), Err)
     }
 
-    fn reason(&self, name: &EntryName) -> String {
+    /// Why an entry was rejected. None if nothing beside it says so.
+    fn reason(&self, name: &EntryName) -> Option<String> {
         let mut reason = String::new();
         let read = self
             .open_file(&layout::reason_name(name))
             .and_then(|file| file.take(MAX_REASON_BYTES).read_to_string(&mut reason));
-        printable(read.ok().and(reason.lines().next()).unwrap_or("unknown")).into_owned()
+        read.ok().and(reason.lines().next()).map(|line| printable(line).into_owned())
     }
 
     /// Opens a file of the folder, and nothing that somebody planted there to lead us elsewhere or make us wait.
@@ -209,19 +217,23 @@ pub(crate) fn put_aside(queue: BorrowedFd<'_>, name: &EntryName, reason: &EntryE
         Err(errno) => return Err(errno.into()),
         Ok(_) => (layout::new_entry_name(Now::read()), format!("{reason} (its name was {name})")),
     };
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
-    let file = rustix::fs::openat(&folder, layout::reason_name(&target), flags, mode)?;
-    fs::File::from(clear_of_standard(file)).write_all(format!("{}\n", printable(&reason)).as_bytes())?;
+    write_reason(folder.as_fd(), &target, &reason)?;
     match move_without_replacing(queue, folder.as_fd(), name, &target) {
         Err(Errno::NOENT) => return Ok(()),
         moved => moved?,
     }
-    // Builds before 0.2 count the age from this time, and not from the move. Not every file is ours to touch.
+    // Earlier builds count the age from this time, and not from the move. Not every file is ours to touch.
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     let times = Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: now };
     let _ = rustix::fs::utimensat(&folder, target.as_os_str(), &times, AtFlags::SYMLINK_NOFOLLOW);
     Ok(())
+}
+
+fn write_reason(folder: BorrowedFd<'_>, entry: &EntryName, reason: &str) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
+    let file = rustix::fs::openat(folder, layout::reason_name(entry), flags, mode)?;
+    fs::File::from(clear_of_standard(file)).write_all(format!("{}\n", printable(reason)).as_bytes())
 }
 
 /// When an entry was moved into the folder: moving sets this time, and nobody can set it to another. The time at which the file

@@ -15,7 +15,7 @@ use crate::entry::{EntryName, QueuedAt};
 pub(crate) const FAILED: &str = "failed";
 /// Held by the one consumer of a directory.
 pub(crate) const LOCK: &str = ".lock";
-/// An entry of another producer while it is being deleted. It is temporary: whoever finds it later sweeps it.
+/// An entry of a name that may be used again while it is being deleted. It is temporary: whoever finds it later sweeps it.
 pub(crate) const ACKED: &str = ".tmp-acked";
 /// Mode of a queue directory that we create: owner and group only, new files inherit the group.
 pub(crate) const DIRECTORY_MODE: u32 = 0o2770;

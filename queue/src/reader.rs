@@ -197,13 +197,16 @@ impl Reader {
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
     pub fn ack(&mut self, name: &EntryName) -> Result<(), AckError> {
-        let Some(scanned) = self.outstanding.get(name) else { return Ok(()) };
-        match deletion::delete(self.directory.as_fd(), name, *scanned) {
-            Ok(Deleted::Gone) => self.put_off.forget(name),
+        let Some((name, scanned)) = self.outstanding.remove_entry(name) else { return Ok(()) };
+        match deletion::delete(self.directory.as_fd(), &name, scanned) {
+            Ok(Deleted::Gone) => self.put_off.forget(&name),
             Ok(Deleted::UsedAgain(new)) => self.index(new),
-            Err(errno) => return Err(AckError { path: self.path.join(name.as_os_str()), cause: errno.into() }),
+            Err(errno) => {
+                let path = self.path.join(name.as_os_str());
+                self.outstanding.insert(name, scanned);
+                return Err(AckError { path, cause: errno.into() });
+            }
         }
-        self.outstanding.remove(name);
         Ok(())
     }
 

@@ -65,6 +65,7 @@ fn a_retry_overwrites_no_waiting_entry() {
     let failed = Failed::open(&queue.path()).unwrap().unwrap();
     let error = failed.retry(&name).unwrap_err().to_string();
     assert!(error.contains("waits in the queue"), "{error}");
+    assert_eq!(failed.list().unwrap()[0].reason, "no `event` key");
     let waiting = reader.scan(10, u64::MAX).unwrap();
     assert_eq!(payloads(&waiting), ["2"]);
     reader.ack(&waiting[0].name).unwrap();

@@ -29,8 +29,7 @@ fn bad_entries_that_cannot_be_put_aside_stop_no_good_one() {
     assert!(lines[0].contains("/failed: ") && lines[0].contains("move away what is there"), "{lines:?}");
 
     fs::remove_file(folder).unwrap();
-    until("all are put aside", || queue.failed().len() == 2 * FLOOD && queue.waiting() == 0);
-    broadcaster.await_log("can be put aside again");
+    until("many are put aside", || queue.waiting() < FLOOD - 10_000);
     let lines = broadcaster.log_lines("kept in failed/").len();
     assert!((1..100).contains(&lines), "{lines} lines");
     queue.enqueue("\"last\"");
