@@ -30,7 +30,7 @@ fn assert_serves(broadcaster: &mut Broadcaster, queue: &QueueDir) {
         // Another thread of the hub may still have had the last one to send.
         while client.payload() != number.to_string() {}
     }
-    queue.write("no-event.json", r#"{"event":1}"#);
+    queue.write("no-event.json", r#"{"payload":1}"#);
     until("the bad entry is put aside", || queue.failed().iter().any(|name| name == "no-event.json"));
     assert_eq!(health(broadcaster.address()).0, 200);
     assert!(broadcaster.is_running());
