@@ -59,6 +59,14 @@ pub(crate) fn take(path: &Path, directory: BorrowedFd<'_>) -> Result<Lock, OpenE
     }
 }
 
+/// Looks whether the lock file could be opened, without making one.
+pub(crate) fn check(path: &Path, directory: BorrowedFd<'_>) -> Result<(), OpenError> {
+    match rustix::fs::openat(directory, layout::LOCK, LOCK_FLAGS, Mode::empty()) {
+        Ok(_) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(OpenError::Io { doing: "lock", path: lock_file(path), cause: errno.into() }),
+    }
+}
+
 /// Tells whether somebody owns a directory. Makes no lock file: it would belong to whoever asks, and the broadcaster might
 /// not be allowed to open it.
 pub(crate) fn is_taken(queue: &Path) -> bool {

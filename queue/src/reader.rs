@@ -91,6 +91,15 @@ impl Reader {
         lock::is_taken(path)
     }
 
+    /// Looks whether [`open`](Self::open) would take the directory if nobody owned it. Leaves nothing behind there.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), but that it is owned.
+    pub fn check(path: &Path) -> Result<(), OpenError> {
+        let directory = open_directory(path)?;
+        lock::check(path, directory.as_fd())
+    }
+
     /// The directory's path.
     pub fn path(&self) -> &Path {
         &self.path

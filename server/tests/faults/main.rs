@@ -22,6 +22,7 @@ mod health;
 mod inotify;
 mod kill;
 mod ledger;
+mod looking;
 mod ownership;
 mod patience;
 mod permission;
