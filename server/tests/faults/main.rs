@@ -31,6 +31,7 @@ mod queue_dir;
 mod random;
 mod server_frames;
 mod shutdown;
+mod signals;
 mod slow;
 mod soak;
 mod standby;
