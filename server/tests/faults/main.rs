@@ -21,6 +21,7 @@ mod guarantees;
 mod health;
 mod inotify;
 mod kill;
+mod late;
 mod ledger;
 mod looking;
 mod ownership;
