@@ -15,7 +15,7 @@ use crate::entry_file::{self, Content};
 use crate::error::{AckError, OpenError, RejectError, ScanError};
 use crate::failed;
 use crate::layout::{self, Now};
-use crate::lock::{self, Lock};
+use crate::lock::{self, Ownership};
 use crate::writer::DEFAULT_MAX_EVENT_BYTES;
 
 /// Limits of a [`Reader`].
@@ -44,7 +44,7 @@ impl Default for ReaderOptions {
 pub struct Reader {
     path: PathBuf,
     directory: OwnedFd,
-    _lock: Lock,
+    ownership: Ownership,
     options: ReaderOptions,
     /// Found and not yet scanned, oldest first.
     index: BTreeSet<Indexed>,
@@ -72,11 +72,11 @@ impl Reader {
     pub fn open(path: impl Into<PathBuf>, options: ReaderOptions) -> Result<Reader, OpenError> {
         let path = path.into();
         let directory = open_directory(&path)?;
-        let lock = lock::take(&path, directory.as_fd())?;
+        let ownership = Ownership::take(&path, directory.as_fd())?;
         Ok(Reader {
             path,
             directory,
-            _lock: lock,
+            ownership,
             options,
             index: BTreeSet::new(),
             lost_track: true,
@@ -191,6 +191,15 @@ impl Reader {
             (rustix::fs::fstat(&self.directory), rustix::fs::stat(&self.path)),
             (Ok(ours), Ok(named)) if same(ours, named)
         )
+    }
+
+    /// Makes and locks the lock file again if it was deleted or replaced. Returns whether it was.
+    ///
+    /// # Errors
+    /// When it cannot be made, or somebody else has locked the new one: that would be a broadcaster of a build that knows of
+    /// no other lock.
+    pub fn keep_lock(&mut self) -> Result<bool, OpenError> {
+        self.ownership.keep(&self.path, self.directory.as_fd())
     }
 
     /// Reads the oldest entries of the index.

@@ -29,6 +29,7 @@ mod http;
 pub mod hub;
 mod incoming;
 mod listener;
+mod lock_watch;
 mod log;
 mod log_limit;
 pub mod message;

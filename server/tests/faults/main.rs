@@ -11,6 +11,7 @@
 mod attack;
 mod backlog;
 mod broadcaster;
+mod cleaners;
 mod client;
 mod commands;
 mod crowd;
