@@ -15,6 +15,6 @@ pub use error::{AckError, EnqueueError, OpenError, RejectError, ScanError};
 pub use event::Event;
 pub use failed::{Backlog, Failed, FailedEntry, FailedError};
 pub use layout::draw_anew;
-pub use lock::{Standby, lock_file};
+pub use lock::{Standby, holds_directory, lock_file};
 pub use reader::{Reader, ReaderOptions};
 pub use writer::{Durability, Writer, create_directory};

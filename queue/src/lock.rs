@@ -59,7 +59,7 @@ impl Standby {
 pub(crate) struct Ownership {
     file: Lock,
     /// None on a file system without locks on directories. The lock file has to do there.
-    _directory: Option<DirectoryLock>,
+    directory: Option<DirectoryLock>,
 }
 
 /// How often a lock file is locked that was deleted meanwhile, before somebody else is thought to be about to take it.
@@ -77,12 +77,22 @@ impl Ownership {
         if claim.as_ref().is_some_and(|claim| is_claimed(claim.0.as_fd())) {
             return Err(OpenError::Locked(path.to_owned()));
         }
-        Ok(Ownership { file, _directory: claim })
+        Ok(Ownership { file, directory: claim })
+    }
+
+    /// Whether the lock file is there, and is the one that was locked.
+    pub(crate) fn has_its_file(&self, directory: BorrowedFd<'_>) -> bool {
+        self.file.is_named_in(directory)
+    }
+
+    /// Whether the lock file is all that keeps others out.
+    pub(crate) fn needs_its_file(&self) -> bool {
+        self.directory.is_none()
     }
 
     /// Takes the lock file again if it was deleted or replaced. Returns whether it was.
     pub(crate) fn keep(&mut self, path: &Path, directory: BorrowedFd<'_>) -> Result<bool, OpenError> {
-        if self.file.is_named_in(directory) {
+        if self.has_its_file(directory) {
             return Ok(false);
         }
         self.file = take_file(path, directory)?;
@@ -147,6 +157,13 @@ impl Drop for DirectoryLock {
 fn is_claimed(directory: BorrowedFd<'_>) -> bool {
     let mut found = whole(libc::F_WRLCK);
     fcntl(directory, FcntlArg::F_OFD_GETLK(&mut found)).is_ok() && i32::from(found.l_type) != libc::F_UNLCK
+}
+
+/// Whether it is by this descriptor, or one that it is a copy of, that an owned directory is owned. Of one that nobody owns it is
+/// true as well. Does only what is safe in a signal handler.
+pub fn holds_directory(directory: BorrowedFd<'_>) -> bool {
+    // The system tells of locks that are in the way of this descriptor's, and its own are not.
+    !is_claimed(directory)
 }
 
 /// A lock on all of a file.
@@ -216,7 +233,7 @@ mod tests {
     fn an_ownership_ends_with_its_value_although_another_process_has_copies_of_the_descriptors() {
         let queue = queue();
         let owner = take(&queue).expect("a free directory");
-        let claim = owner._directory.as_ref().expect("a file system with such locks");
+        let claim = owner.directory.as_ref().expect("a file system with such locks");
         let copies =
             [&owner.file.0, &claim.0].map(|lock| rustix::io::dup(lock).expect("a copy, as a forked process has it"));
         assert!(matches!(take(&queue), Err(OpenError::Locked(_))) && is_taken(queue.path()));

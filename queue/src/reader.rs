@@ -193,6 +193,16 @@ impl Reader {
         )
     }
 
+    /// Tells whether the lock file is there, and is the one that this reader has locked.
+    pub fn has_lock_file(&self) -> bool {
+        self.ownership.has_its_file(self.directory.as_fd())
+    }
+
+    /// Tells whether nothing but the lock file keeps others out: on a file system without locks on directories.
+    pub fn needs_lock_file(&self) -> bool {
+        self.ownership.needs_its_file()
+    }
+
     /// Makes and locks the lock file again if it was deleted or replaced. Returns whether it was.
     ///
     /// # Errors

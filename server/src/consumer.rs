@@ -247,6 +247,7 @@ impl Consumer {
             Room::Later(time) => timeout.min(time),
             Room::Now => timeout,
         };
+        let timeout = timeout.min(self.lock_watch.pause());
         wait(&descriptors, self.undone.due().map_or(timeout, |due| timeout.min(until(due))))?;
         self.hub.doorbell().clear();
         self.stop.inner.1.clear();
@@ -278,12 +279,16 @@ impl Consumer {
 
     /// Somebody may have deleted the lock file. Builds that know of no other lock would read the queue as well then.
     fn look_after_lock(&mut self) -> io::Result<()> {
-        // One that was replaced is opened anew, with its lock.
-        if self.reader.is_current() && self.lock_watch.look(&mut self.reader, self.options.scan_interval)? {
-            let path = self.reader.path();
-            if let Some(watch) = &self.watch {
-                watch.follow_lock(path);
-            }
+        let interval = self.options.scan_interval;
+        // A directory that was replaced is opened anew, with its lock.
+        if !self.reader.is_current() {
+            self.lock_watch.postpone(interval);
+        } else if self.lock_watch.look(&mut self.reader, interval)?
+            && let Some(watch) = &self.watch
+        {
+            watch.follow_lock(self.reader.path());
+            // It may be gone again since before it was followed.
+            self.lock_watch.look_now();
         }
         Ok(())
     }
