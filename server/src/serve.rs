@@ -26,7 +26,9 @@ pub(crate) fn run(mut config: Config, queue: &Path, log_format: LogFormat) -> an
     runtime.block_on(async {
         let mut signals = Signals::new().context("cannot listen to signals")?;
         let Some(server) = starting::bind(config, queue, &mut signals).await? else { return Ok(()) };
-        info!(address = %server.local_addr(), queue = %queue.display(), "listening");
+        for address in server.local_addrs() {
+            info!(%address, queue = %queue.display(), "listening");
+        }
         let watchdog = systemd::ready(server.hub().clone());
         server.run(stop_on_signal(signals)).await?;
         watchdog.stop().await;

@@ -203,8 +203,16 @@ fn port(config: &Config) -> Finding {
     let address = format!("{}:{}", config.host, config.port);
     let health = (config.host.as_str(), config.port)
         .to_socket_addrs()
-        .and_then(|mut addresses| addresses.next().ok_or_else(|| io::Error::other("the name has no address")))
-        .and_then(|address| TcpStream::connect_timeout(&address, Duration::from_secs(3)))
+        .and_then(|addresses| {
+            let mut failure = io::Error::other("the name has no address");
+            for address in addresses {
+                match TcpStream::connect_timeout(&address, Duration::from_secs(3)) {
+                    Ok(stream) => return Ok(stream),
+                    Err(error) => failure = error,
+                }
+            }
+            Err(failure)
+        })
         .and_then(|mut stream| {
             stream.set_read_timeout(Some(Duration::from_secs(3)))?;
             stream.write_all(

@@ -25,6 +25,7 @@ mod kill;
 mod late;
 mod ledger;
 mod looking;
+mod names;
 mod ownership;
 mod patience;
 mod permission;
