@@ -26,9 +26,10 @@ const MOST_DESCRIPTORS: u64 = 1 << 20;
 
 /// What a server has open.
 pub(crate) struct Belongings {
-    /// Of the listener and of every socket that it has accepted.
-    address: SocketAddr,
+    /// Of the listeners and of every socket that they have accepted.
+    addresses: Vec<SocketAddr>,
     lock: Option<CString>,
+    queue: Option<CString>,
     /// The others that live as long as the server: epoll, eventfd and inotify instances, and the queue directory.
     others: Vec<(RawFd, Identity)>,
 }
@@ -63,8 +64,9 @@ pub(crate) fn open_descriptors() -> HashSet<RawFd> {
 
 impl Belongings {
     /// Those of a server that was just started. `before` was open before.
-    pub(crate) fn new(address: SocketAddr, queue: Option<&Path>, before: &HashSet<RawFd>) -> Belongings {
-        let lock = queue.and_then(|queue| CString::new(queue::lock_file(queue).as_os_str().as_bytes()).ok());
+    pub(crate) fn new(addresses: Vec<SocketAddr>, queue: Option<&Path>, before: &HashSet<RawFd>) -> Belongings {
+        let name = |path: &Path| CString::new(path.as_os_str().as_bytes()).ok();
+        let lock = queue.and_then(|queue| name(&queue::lock_file(queue)));
         let directory = queue.and_then(|queue| rustix::fs::stat(queue).ok()).map(|stat| identity(&stat));
         let other = |number: &RawFd| {
             let stat = stat(*number)?;
@@ -77,7 +79,7 @@ impl Belongings {
             is_ours.then(|| (*number, identity(&stat)))
         };
         let others = open_descriptors().difference(before).filter_map(other).collect();
-        Belongings { address, lock, others }
+        Belongings { addresses, lock, queue: queue.and_then(name), others }
     }
 
     /// From now on a fork does not keep them.
@@ -102,7 +104,7 @@ impl Belongings {
     }
 
     /// Whether a descriptor of this process is one of them.
-    fn include(&self, number: RawFd, lock: Option<Identity>) -> bool {
+    fn include(&self, number: RawFd, lock: Option<Identity>, queue: Option<Identity>) -> bool {
         // SAFETY: nothing is done with a number that is not open but to ask the system, which says so.
         let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
         match rustix::net::getsockname(descriptor) {
@@ -110,18 +112,22 @@ impl Belongings {
             Err(Errno::BADF) => false,
             Err(_) => rustix::fs::fstat(descriptor).is_ok_and(|stat| {
                 let identity = identity(&stat);
-                let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-                if is_file { lock == Some(identity) } else { self.others.contains(&(number, identity)) }
+                match FileType::from_raw_mode(stat.st_mode) {
+                    FileType::RegularFile => lock == Some(identity),
+                    FileType::Directory if queue == Some(identity) && queue::holds_directory(descriptor) => true,
+                    _ => self.others.contains(&(number, identity)),
+                }
             }),
         }
     }
 
     /// Whether a socket has the address that clients connect to at its own end: so has the listener, and what it accepts.
     fn is_address_of(&self, socket: BorrowedFd<'_>, local: SocketAddrAny) -> bool {
-        let ours = self.address;
         let is_ours = SocketAddr::try_from(local).is_ok_and(|local| {
-            let same = local.ip().to_canonical() == ours.ip().to_canonical();
-            local.port() == ours.port() && (same || ours.ip().is_unspecified())
+            self.addresses.iter().any(|ours| {
+                let same = local.ip().to_canonical() == ours.ip().to_canonical();
+                local.port() == ours.port() && (same || ours.ip().is_unspecified())
+            })
         });
         is_ours && sockopt::socket_type(socket) == Ok(SocketType::STREAM)
     }
@@ -145,11 +151,14 @@ pub(crate) fn close_in_child() {
         let belongings = slot.belongings.swap(ptr::null_mut(), Ordering::AcqRel);
         // SAFETY: what a slot points to is whole, and in the child nobody else frees it.
         let Some(belongings) = (unsafe { belongings.as_ref() }) else { continue };
-        // The queue directory may have been made again since the start.
-        let lock = belongings.lock.as_deref().and_then(|path| rustix::fs::stat(path).ok());
-        let lock = lock.as_ref().map(identity);
+        // The queue directory may have been made again since the start, or its lock file.
+        let named = |path: &Option<CString>| {
+            let stat = path.as_deref().and_then(|path| rustix::fs::stat(path).ok());
+            stat.as_ref().map(identity)
+        };
+        let (lock, queue) = (named(&belongings.lock), named(&belongings.queue));
         for_each_number(|number| {
-            if belongings.include(number, lock) {
+            if belongings.include(number, lock, queue) {
                 // SAFETY: it belongs to threads that do not exist here, whose memory is never released.
                 unsafe { rustix::io::close(number) };
             }

@@ -60,7 +60,7 @@ impl Serving {
             match Server::bind(config, |hub| PhpApplication::new(shared.clone(), hub, max_memory)) {
                 Ok(server) => {
                     // PHP's thread waits for it.
-                    let _ = tell.send(Ok((server.local_addr(), server.hub().clone())));
+                    let _ = tell.send(Ok((server.local_addrs().to_vec(), server.local_addr(), server.hub().clone())));
                     let outcome = runtime.block_on(server.run(async {
                         let _ = on_shutdown.await;
                     }));
@@ -76,8 +76,8 @@ impl Serving {
         signals::unblock(&mask);
         let thread = thread?;
         match bound.recv() {
-            Ok(Ok((address, hub))) => {
-                let belongings = Belongings::new(address, queue.as_deref(), &descriptors);
+            Ok(Ok((addresses, address, hub))) => {
+                let belongings = Belongings::new(addresses, queue.as_deref(), &descriptors);
                 Ok(Serving {
                     address,
                     hub,

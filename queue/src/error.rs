@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
+use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::denied;
@@ -94,6 +95,22 @@ pub enum OpenError {
         #[source]
         cause: io::Error,
     },
+}
+
+impl OpenError {
+    /// Whether it can go away while the settings stay as they are: a directory that is mounted late, a file system that is
+    /// full or read-only for a while, rights that are given later, an owner that ends.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            OpenError::Missing(_) | OpenError::Locked(_) => true,
+            OpenError::NotADirectory(_) | OpenError::WorldWritable(_) | OpenError::NotAQueue { .. } => false,
+            OpenError::Io { cause, .. } => !matches!(
+                Errno::from_io_error(cause),
+                // The path itself is wrong, or what stands in the place of the lock file.
+                Some(Errno::LOOP | Errno::NAMETOOLONG | Errno::INVAL | Errno::NOTDIR | Errno::ISDIR)
+            ),
+        }
+    }
 }
 
 /// Why the directory could not be read. Nothing was lost; try again.

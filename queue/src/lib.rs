@@ -31,7 +31,7 @@ pub use error::{AckError, EnqueueError, OpenError, RejectError, ScanError};
 pub use event::Event;
 pub use failed::{Failed, FailedEntry, FailedError};
 pub use layout::draw_anew;
-pub use lock::{Standby, lock_file};
+pub use lock::{Standby, holds_directory, lock_file};
 pub use printable::{Shown, printable, shown, shown_bytes};
 pub use queue_path::local_path;
 pub use reader::{Reader, ReaderOptions, Strangers};

@@ -1,11 +1,18 @@
-//! Who consumes a directory, and who waits to: the one consumer holds the lock file, each that waits holds the directory
-//! itself, shared. All of it ends with the value that holds it, or with the process.
+//! Who consumes a directory, and who waits to. All of it ends with the value that holds it, or with the process.
+//!
+//! The one consumer holds two locks. The first is on a lock file, whose name can be deleted or replaced by whatever cleans up, and
+//! whoever comes then locks another file. The second is on the directory itself, which is there as long as the queue is; builds that
+//! know only the lock file do not see it. So the consumer takes both, and looks whether the lock file is still the one it holds.
+//!
+//! Each that waits holds the directory too, shared, by a lock of another kind: the one does not see the other.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::descriptor::clear_of_standard;
@@ -48,24 +55,146 @@ impl Standby {
     }
 }
 
-/// Takes possession of a directory.
-pub(crate) fn take(path: &Path, directory: BorrowedFd<'_>) -> Result<Lock, OpenError> {
+/// What the one consumer of a directory holds.
+#[derive(Debug)]
+pub(crate) struct Ownership {
+    file: Lock,
+    /// None on a file system without locks on directories. The lock file has to do there.
+    directory: Option<DirectoryLock>,
+}
+
+/// How often a lock file is locked that was deleted meanwhile, before somebody else is thought to be about to take it.
+const TRIES: usize = 16;
+
+impl Ownership {
+    /// Takes possession of a directory.
+    pub(crate) fn take(path: &Path, directory: BorrowedFd<'_>) -> Result<Ownership, OpenError> {
+        if is_claimed(directory) {
+            return Err(OpenError::Locked(path.to_owned()));
+        }
+        let file = take_file(path, directory)?;
+        // Two get here at once if the lock file is deleted in between. Each claims before it looks, so one sees the other, or both do.
+        let claim = DirectoryLock::claim(directory).ok();
+        if claim.as_ref().is_some_and(|claim| is_claimed(claim.0.as_fd())) {
+            return Err(OpenError::Locked(path.to_owned()));
+        }
+        Ok(Ownership { file, directory: claim })
+    }
+
+    /// Whether the lock file is there, and is the one that was locked.
+    pub(crate) fn has_its_file(&self, directory: BorrowedFd<'_>) -> bool {
+        self.file.is_named_in(directory)
+    }
+
+    /// Whether the lock file is all that keeps others out.
+    pub(crate) fn needs_its_file(&self) -> bool {
+        self.directory.is_none()
+    }
+
+    /// Takes the lock file again if it was deleted or replaced. Returns whether it was.
+    pub(crate) fn keep(&mut self, path: &Path, directory: BorrowedFd<'_>) -> Result<bool, OpenError> {
+        if self.has_its_file(directory) {
+            return Ok(false);
+        }
+        self.file = take_file(path, directory)?;
+        Ok(true)
+    }
+}
+
+impl Lock {
+    /// Whether the lock file of a directory is the one that is locked.
+    fn is_named_in(&self, directory: BorrowedFd<'_>) -> bool {
+        matches!(
+            (rustix::fs::fstat(&self.0), rustix::fs::statat(directory, layout::LOCK, AtFlags::SYMLINK_NOFOLLOW)),
+            (Ok(ours), Ok(named)) if (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino)
+        )
+    }
+}
+
+/// Locks the lock file, and looks afterwards whether it still is the lock file.
+fn take_file(path: &Path, directory: BorrowedFd<'_>) -> Result<Lock, OpenError> {
     let io = |cause: Errno| OpenError::Io { doing: "lock", path: lock_file(path), cause: cause.into() };
     let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
-    let lock = rustix::fs::openat(directory, layout::LOCK, LOCK_FLAGS.union(OFlags::CREATE), mode).map_err(io)?;
-    let lock = clear_of_standard(lock);
-    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Lock(lock)),
-        Err(Errno::WOULDBLOCK) => Err(OpenError::Locked(path.to_owned())),
-        Err(errno) => Err(io(errno)),
+    for _ in 0..TRIES {
+        let file = rustix::fs::openat(directory, layout::LOCK, LOCK_FLAGS.union(OFlags::CREATE), mode).map_err(io)?;
+        let file = clear_of_standard(file);
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => break,
+            Err(errno) => return Err(io(errno)),
+        }
+        let lock = Lock(file);
+        if lock.is_named_in(directory) {
+            return Ok(lock);
+        }
+    }
+    Err(OpenError::Locked(path.to_owned()))
+}
+
+/// An open file description lock on a directory (F_OFD_SETLK of fcntl(2)). On what is open for reading only such a lock is a
+/// shared one, so whoever claims a directory looks whether somebody else has claimed it as well.
+///
+/// Must not be dropped in a process that was forked: it would end the parent's lock.
+#[derive(Debug)]
+struct DirectoryLock(OwnedFd);
+
+impl DirectoryLock {
+    fn claim(directory: BorrowedFd<'_>) -> nix::Result<DirectoryLock> {
+        // Opened again: the lock is of this descriptor and its copies alone, not of all that is open of the directory here.
+        let opened = rustix::fs::openat(directory, ".", DIRECTORY_FLAGS, Mode::empty());
+        let opened = opened.map_err(|errno| nix::Error::from_raw(errno.raw_os_error()))?;
+        let claim = DirectoryLock(clear_of_standard(opened));
+        fcntl(&claim.0, FcntlArg::F_OFD_SETLK(&whole(libc::F_RDLCK)))?;
+        Ok(claim)
+    }
+}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // For copies of the descriptor, as with the other.
+        let _ = fcntl(&self.0, FcntlArg::F_OFD_SETLK(&whole(libc::F_UNLCK)));
+    }
+}
+
+/// Whether somebody has claimed a directory by another descriptor than this. To ask changes nothing.
+fn is_claimed(directory: BorrowedFd<'_>) -> bool {
+    let mut found = whole(libc::F_WRLCK);
+    fcntl(directory, FcntlArg::F_OFD_GETLK(&mut found)).is_ok() && i32::from(found.l_type) != libc::F_UNLCK
+}
+
+/// Whether it is by this descriptor, or one that it is a copy of, that an owned directory is owned. Of one that nobody owns it is
+/// true as well. Does only what is safe in a signal handler.
+pub fn holds_directory(directory: BorrowedFd<'_>) -> bool {
+    // The system tells of locks that are in the way of this descriptor's, and its own are not.
+    !is_claimed(directory)
+}
+
+/// A lock on all of a file.
+fn whole(kind: libc::c_int) -> libc::flock {
+    libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
+}
+
+/// Looks whether the lock file could be opened, without making one.
+pub(crate) fn check(path: &Path, directory: BorrowedFd<'_>) -> Result<(), OpenError> {
+    match rustix::fs::openat(directory, layout::LOCK, LOCK_FLAGS, Mode::empty()) {
+        Ok(_) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(OpenError::Io { doing: "lock", path: lock_file(path), cause: errno.into() }),
     }
 }
 
 /// Tells whether somebody owns a directory. Makes no lock file: it would belong to whoever asks, and the broadcaster might
 /// not be allowed to open it.
 pub(crate) fn is_taken(queue: &Path) -> bool {
-    let lock = open(queue).and_then(|directory| rustix::fs::openat(directory, layout::LOCK, LOCK_FLAGS, Mode::empty()));
-    lock.is_ok_and(|lock| is_locked(lock.as_fd()))
+    open(queue).is_ok_and(|directory| {
+        let lock = || rustix::fs::openat(&directory, layout::LOCK, LOCK_FLAGS, Mode::empty());
+        is_claimed(directory.as_fd()) || lock().is_ok_and(|lock| is_locked(lock.as_fd()))
+    })
 }
 
 /// The file that the consumer of a directory holds locked.
@@ -75,8 +204,10 @@ pub fn lock_file(queue: &Path) -> PathBuf {
 
 const LOCK_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+const DIRECTORY_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
 fn open(queue: &Path) -> Result<OwnedFd, Errno> {
-    rustix::fs::open(queue, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    rustix::fs::open(queue, DIRECTORY_FLAGS, Mode::empty())
 }
 
 fn is_locked(file: BorrowedFd<'_>) -> bool {
@@ -89,19 +220,86 @@ fn is_locked(file: BorrowedFd<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
+    fn take(queue: &tempfile::TempDir) -> Result<Ownership, OpenError> {
+        Ownership::take(queue.path(), open(queue.path()).expect("a descriptor").as_fd())
+    }
+
+    fn queue() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a directory")
+    }
+
     #[test]
-    fn a_lock_ends_with_its_value_although_another_process_has_a_copy_of_the_descriptor() {
-        let queue = tempfile::tempdir().expect("a directory");
-        let directory = open(queue.path()).expect("a descriptor");
-        let lock = take(queue.path(), directory.as_fd()).expect("a free lock");
-        let copy = rustix::io::dup(&lock.0).expect("a copy, as a forked process has it");
-        assert!(matches!(take(queue.path(), directory.as_fd()), Err(OpenError::Locked(_))));
-        drop(lock);
+    fn an_ownership_ends_with_its_value_although_another_process_has_copies_of_the_descriptors() {
+        let queue = queue();
+        let owner = take(&queue).expect("a free directory");
+        let claim = owner.directory.as_ref().expect("a file system with such locks");
+        let copies =
+            [&owner.file.0, &claim.0].map(|lock| rustix::io::dup(lock).expect("a copy, as a forked process has it"));
+        assert!(matches!(take(&queue), Err(OpenError::Locked(_))) && is_taken(queue.path()));
+        drop(owner);
         assert!(!is_taken(queue.path()));
-        drop(take(queue.path(), directory.as_fd()).expect("a free lock"));
-        drop(copy);
+        drop(take(&queue).expect("a free directory"));
+        drop(copies);
+    }
+
+    #[test]
+    fn a_directory_stays_owned_when_the_lock_file_is_deleted_or_replaced_and_the_file_is_locked_again() {
+        let (queue, lock) = (queue(), |queue: &tempfile::TempDir| lock_file(queue.path()));
+        let mut owner = take(&queue).expect("a free directory");
+        let directory = open(queue.path()).expect("a descriptor");
+        assert!(!owner.keep(queue.path(), directory.as_fd()).expect("a lock"));
+        for replaces in [false, true] {
+            std::fs::remove_file(lock(&queue)).expect("a lock file");
+            if replaces {
+                std::fs::write(lock(&queue), "").expect("a file");
+            }
+            assert!(is_taken(queue.path()) && matches!(take(&queue), Err(OpenError::Locked(_))));
+            assert_eq!(lock(&queue).exists(), replaces, "who comes too late makes no lock file");
+            assert!(owner.keep(queue.path(), directory.as_fd()).expect("a lock"));
+            assert!(!owner.keep(queue.path(), directory.as_fd()).expect("a lock"));
+            // What a build sees that knows only the lock file.
+            let file = std::fs::File::open(lock(&queue)).expect("a lock file");
+            assert!(is_locked(file.as_fd()));
+        }
+        drop(owner);
+        drop(take(&queue).expect("a free directory"));
+    }
+
+    #[test]
+    fn a_lock_file_that_somebody_else_has_locked_is_not_taken_again() {
+        let queue = queue();
+        let mut owner = take(&queue).expect("a free directory");
+        std::fs::remove_file(lock_file(queue.path())).expect("a lock file");
+        let directory = open(queue.path()).expect("a descriptor");
+        let other =
+            take_file(queue.path(), directory.as_fd()).expect("what a build does that knows only the lock file");
+        assert!(matches!(owner.keep(queue.path(), directory.as_fd()), Err(OpenError::Locked(_))));
+        drop(other);
+        assert!(owner.keep(queue.path(), directory.as_fd()).expect("a lock"));
+    }
+
+    #[test]
+    fn of_many_that_take_a_directory_while_its_lock_file_is_deleted_never_two_have_it() {
+        let (queue, owners, taken) = (queue(), AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while taken.load(Ordering::SeqCst) < 100 {
+                        let Ok(owner) = take(&queue) else { continue };
+                        assert_eq!(owners.fetch_add(1, Ordering::SeqCst), 0, "another has it");
+                        let _ = std::fs::remove_file(lock_file(queue.path()));
+                        std::thread::yield_now();
+                        owners.fetch_sub(1, Ordering::SeqCst);
+                        taken.fetch_add(1, Ordering::SeqCst);
+                        drop(owner);
+                    }
+                });
+            }
+        });
     }
 
     #[test]

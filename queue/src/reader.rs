@@ -18,7 +18,7 @@ use crate::entry::{Entry, EntryError, EntryName, QueuedAt};
 use crate::entry_file::{self, Found, Stamp};
 use crate::error::{AckError, OpenError, RejectError, ScanError};
 use crate::layout::{self, Now};
-use crate::lock::{self, Lock};
+use crate::lock::{self, Ownership};
 use crate::put_off::{PutOff, Why};
 use crate::writer::DEFAULT_MAX_EVENT_BYTES;
 use crate::{failed, first_start};
@@ -49,7 +49,7 @@ impl Default for ReaderOptions {
 pub struct Reader {
     path: PathBuf,
     directory: OwnedFd,
-    _lock: Lock,
+    ownership: Ownership,
     options: ReaderOptions,
     /// Found and not yet scanned, oldest first.
     index: BTreeSet<Indexed>,
@@ -106,11 +106,11 @@ impl Reader {
     }
 
     fn take_possession(path: PathBuf, directory: OwnedFd, options: ReaderOptions) -> Result<Reader, OpenError> {
-        let lock = lock::take(&path, directory.as_fd())?;
+        let ownership = Ownership::take(&path, directory.as_fd())?;
         Ok(Reader {
             path,
             directory,
-            _lock: lock,
+            ownership,
             index: BTreeSet::new(),
             lost_track: true,
             outstanding: HashMap::new(),
@@ -126,6 +126,15 @@ impl Reader {
     /// Tells whether some reader owns a directory. The answer may be old when it arrives.
     pub fn is_owned(path: &Path) -> bool {
         lock::is_taken(path)
+    }
+
+    /// Looks whether [`open`](Self::open) would take the directory if nobody owned it. Leaves nothing behind there.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), but that it is owned.
+    pub fn check(path: &Path) -> Result<(), OpenError> {
+        let directory = open_directory(path)?;
+        lock::check(path, directory.as_fd())
     }
 
     /// The directory's path.
@@ -267,6 +276,25 @@ impl Reader {
             (rustix::fs::fstat(&self.directory), rustix::fs::stat(&self.path)),
             (Ok(ours), Ok(named)) if same(ours, named)
         )
+    }
+
+    /// Tells whether the lock file is there, and is the one that this reader has locked.
+    pub fn has_lock_file(&self) -> bool {
+        self.ownership.has_its_file(self.directory.as_fd())
+    }
+
+    /// Tells whether nothing but the lock file keeps others out: on a file system without locks on directories.
+    pub fn needs_lock_file(&self) -> bool {
+        self.ownership.needs_its_file()
+    }
+
+    /// Makes and locks the lock file again if it was deleted or replaced. Returns whether it was.
+    ///
+    /// # Errors
+    /// When it cannot be made, or somebody else has locked the new one: that would be a broadcaster of a build that knows of
+    /// no other lock.
+    pub fn keep_lock(&mut self) -> Result<bool, OpenError> {
+        self.ownership.keep(&self.path, self.directory.as_fd())
     }
 
     /// Reads the oldest entries of the index.

@@ -123,8 +123,11 @@ Examples:
 
 A flag wins over its environment variable, that over the file, that over the default. An empty variable is not set.
 RUST_LOG sets the log level: error, warn, info (default), debug, trace.
-SIGTERM or SIGINT stops: clients receive what was read and close code 1001. A second signal exits at once.
-Exit codes: 0 stopped, 64 bad arguments, configuration or queue directory, 1 any other failure.";
+SIGTERM, SIGINT or SIGQUIT stops: clients receive what was read and close code 1001. A second one exits at once. SIGHUP,
+SIGUSR1 and SIGUSR2 do nothing.
+A queue directory that is missing or cannot be used yet is waited for.
+Exit codes: 0 stopped, 64 bad arguments or configuration, or a queue that is no directory or that every user can write to,
+1 any other failure.";
 
 #[cfg(test)]
 mod tests {

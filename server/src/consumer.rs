@@ -13,6 +13,7 @@ use tracing::{info, trace, warn};
 
 use crate::health::Health;
 use crate::hub::Hub;
+use crate::lock_watch::LockWatch;
 use crate::log::Position;
 use crate::message;
 use crate::pacing::{Pacing, Room};
@@ -62,6 +63,7 @@ pub(crate) struct Consumer {
     /// When the directory is listed although the file system reports every change.
     listing_due: Instant,
     chores_due: Instant,
+    lock_watch: LockWatch,
     /// Since the failed folder was bounded.
     rejected: usize,
     /// That the failed folder cannot be bounded was logged.
@@ -132,6 +134,7 @@ impl Consumer {
             backoff: None,
             listing_due: Instant::now(),
             chores_due: Instant::now(),
+            lock_watch: LockWatch::new(),
             rejected: 0,
             is_trouble_logged: false,
         };
@@ -158,13 +161,16 @@ impl Consumer {
             if Instant::now() >= self.chores_due {
                 self.do_chores();
             }
+            if self.lock_watch.is_due() {
+                self.look_after_lock()?;
+            }
             let room = self.pacing.room(self.appended, reached, self.hub.client_counts(), Instant::now());
             let has_room =
                 room == Room::Now && self.outstanding.len() + self.undone.len() < self.options.max_outstanding();
             if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
                 continue;
             }
-            if !more_to_ack {
+            if !more_to_ack && !self.lock_watch.is_due() {
                 self.wait(reached, !stopping && has_room, room)?;
             }
         }
@@ -218,8 +224,11 @@ impl Consumer {
     /// Tells the reader what appeared. That the file system reports everything is believed for a while only.
     fn follow(&mut self) {
         let reader = &mut self.reader;
-        let whole = self.watch.as_ref().is_some_and(|watch| watch.read(|name| reader.follow(name)));
-        if !whole || Instant::now() >= self.listing_due {
+        let reported = self.watch.as_ref().map(|watch| watch.read(|name| reader.follow(name)));
+        if reported.is_some_and(|reported| reported.itself) {
+            self.lock_watch.look_now();
+        }
+        if !reported.is_some_and(|reported| reported.all) || Instant::now() >= self.listing_due {
             self.reader.lose_track();
             self.listing_due = Instant::now() + self.options.scan_interval;
         }
@@ -259,6 +268,7 @@ impl Consumer {
             Room::Later(time) => timeout.min(time),
             Room::Now => timeout,
         };
+        let timeout = timeout.min(self.lock_watch.pause());
         wait(&descriptors, self.undone.due().map_or(timeout, |due| timeout.min(until(due))))?;
         self.hub.doorbell().clear();
         self.stop.inner.1.clear();
@@ -285,6 +295,22 @@ impl Consumer {
             // A standby was faster. Our clients would never hear anything again: they have to go to its side.
             Err(error @ OpenError::Locked(_)) => return Err(io::Error::other(error)),
             Err(error) => self.on_failure("queue directory is gone", &error),
+        }
+        Ok(())
+    }
+
+    /// Somebody may have deleted the lock file. Builds that know of no other lock would read the queue as well then.
+    fn look_after_lock(&mut self) -> io::Result<()> {
+        let interval = self.options.scan_interval;
+        // A directory that was replaced is opened anew, with its lock.
+        if !self.reader.is_current() {
+            self.lock_watch.postpone(interval);
+        } else if self.lock_watch.look(&mut self.reader, interval)?
+            && let Some(watch) = &self.watch
+        {
+            watch.follow_lock(self.reader.path());
+            // It may be gone again since before it was followed.
+            self.lock_watch.look_now();
         }
         Ok(())
     }

@@ -32,6 +32,7 @@ pub mod hub;
 mod incoming;
 mod linger;
 mod listener;
+mod lock_watch;
 mod log;
 mod log_limit;
 pub mod log_lines;

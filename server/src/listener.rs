@@ -1,14 +1,15 @@
 //! Takes connections in: as many as are allowed, each with a time limit for its request, and a few more to be told why not.
 
 use std::collections::HashMap;
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io;
-use std::net::{IpAddr, Shutdown};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -32,11 +33,11 @@ const ROOM_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct Listener {
-    pub(crate) listener: TcpListener,
+    pub(crate) listeners: Vec<TcpListener>,
     pub(crate) hub: Hub,
     pub(crate) health: Arc<Health>,
     pub(crate) admission: Admission,
-    /// Whether the socket was passed to us: it goes on listening for whoever has it too.
+    /// Whether the sockets were passed to us: they go on listening for whoever has them too.
     pub(crate) is_passed: bool,
 }
 
@@ -85,9 +86,10 @@ impl Listener {
             allowed_origins,
             first_descriptor,
         } = self.admission;
-        let origins = match self.listener.local_addr() {
-            Ok(address) => allowed_origins.listening_on(address.ip()),
-            Err(_) => allowed_origins,
+        // All of one name: either all are of this machine alone, or none is.
+        let origins = match self.listeners.first().map(TcpListener::local_addr) {
+            Some(Ok(address)) => allowed_origins.listening_on(address.ip()),
+            _ => allowed_origins,
         };
         let refused_origins = RefusedOrigins::default();
         let handler = HttpHandler { hub: self.hub, health: self.health, origins, refused_origins, max_header_bytes };
@@ -96,7 +98,7 @@ impl Listener {
         let mut spare_slots = SpareSlots::new(spare_slots);
         let mut fullness = Fullness { max_connections, seen: None };
         let requests = TaskTracker::new();
-        let mut is_failing = false;
+        let (mut is_failing, mut next) = (false, 0);
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -105,7 +107,7 @@ impl Listener {
                     fullness.look(&slots);
                     continue;
                 }
-                accepted = self.listener.accept() => accepted,
+                accepted = accept(&self.listeners, &mut next) => accepted,
             };
             let raise = |(stream, address)| Ok((descriptors::raise(stream, first_descriptor)?, address));
             let (stream, address) = match accepted.and_then(raise) {
@@ -162,12 +164,29 @@ impl Listener {
         }
         if !self.is_passed {
             // Closing it would not free the port while a forked process has a copy.
-            let _ = SockRef::from(&self.listener).shutdown(Shutdown::Both);
+            for listener in &self.listeners {
+                let _ = SockRef::from(listener).shutdown(Shutdown::Both);
+            }
         }
-        drop(self.listener);
+        drop(self.listeners);
         requests.close();
         requests.wait().await;
     }
+}
+
+/// The next connection of any of several sockets, by turns. `next` is whose turn it is.
+async fn accept(listeners: &[TcpListener], next: &mut usize) -> io::Result<(TcpStream, SocketAddr)> {
+    poll_fn(|context| {
+        let (before, after) = listeners.split_at((*next).min(listeners.len()));
+        for (passed, listener) in after.iter().chain(before).enumerate() {
+            if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                *next = (*next + passed + 1) % listeners.len();
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 async fn reclaimed(spare: Option<&SpareSlot>) {

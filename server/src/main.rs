@@ -5,11 +5,13 @@ mod commands;
 mod environment;
 mod logging;
 mod serve;
+mod starting;
 mod systemd;
 
 use std::io;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use server::log_lines::write_last_words;
 use server::server::BindError;
 
@@ -17,7 +19,7 @@ use crate::args::{Args, Command};
 use crate::commands::config::ConfigCommand;
 use crate::commands::{config, doctor, failed, generate, listen, publish};
 
-/// Bad arguments, configuration or queue directory, as in sysexits.h.
+/// Bad arguments or configuration, or a queue directory that these should not name, as in sysexits.h: only a person can mend it.
 const EX_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Usage(error)) => fail(EX_USAGE, &in_one_line(&error)),
         Err(Failure::Other(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(Failure::Other(error)) if matches!(error.downcast_ref(), Some(BindError::Queue(_))) => {
+        Err(Failure::Other(error)) if matches!(error.downcast_ref(), Some(BindError::Queue(cause)) if !cause.is_passing()) => {
             fail(EX_USAGE, &in_one_line(&error))
         }
         Err(Failure::Other(error)) => fail(1, &in_one_line(&error)),
@@ -61,12 +63,17 @@ fn run(args: Args) -> Result<(), Failure> {
         Some(Command::Generate(command)) => return generate::run(command).map_err(Failure::Other),
         _ => {}
     }
-    let decided =
+    let mut decided =
         args.settings.resolve_with_file(args.config.as_deref()).map_err(|error| Failure::Usage(error.into()))?;
     let Some(queue) = decided.queue.clone() else {
         let ways = "set --queue DIR, FASTAPI_WS_QUEUE or `queue` in the configuration file";
         return Err(Failure::Usage(anyhow::anyhow!("no queue directory is given: {ways}")));
     };
+    // The working directory may be deleted and made again later, which a relative path would not notice.
+    let queue = std::path::absolute(&queue)
+        .with_context(|| format!("cannot make the queue path {} absolute (give an absolute one)", queue.display()))
+        .map_err(Failure::Usage)?;
+    decided.queue = Some(queue.clone());
     match args.command {
         Some(Command::Config(ConfigCommand::Check)) => config::check(&args.strangers),
         Some(Command::Failed(command)) => failed::failed(&queue, command),

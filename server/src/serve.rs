@@ -1,19 +1,18 @@
-//! Serving: standing by, starting, stopping on a signal.
+//! Serving: from the settings to the exit, by a signal. What a start waits for is in [`crate::starting`].
 
 use std::path::Path;
 
 use anyhow::Context;
-use queue::{OpenError, Reader, Standby};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use server::Config;
 use server::config::{Admission, MAX_SPARE_SLOTS};
-use server::server::{BindError, STANDBY_INTERVAL, Server};
 use server::signal::Signals;
-use server::{Config, NoApplication};
 use tracing::{info, warn};
 
 use crate::args::LogFormat;
 use crate::environment::Stranger;
 use crate::logging;
+use crate::starting;
 use crate::systemd;
 
 /// Files that are open beside the clients' sockets: the queue, epoll, inotify, wake-ups, standard streams, and connections that
@@ -33,8 +32,10 @@ pub(crate) fn run(
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
         let mut signals = Signals::new().context("cannot listen to signals")?;
-        let Some(server) = bind_or_stand_by(config, queue, &mut signals).await? else { return Ok(()) };
-        info!(address = %server.local_addr(), queue = %queue.display(), "listening");
+        let Some(server) = starting::bind(config, queue, &mut signals).await? else { return Ok(()) };
+        for address in server.local_addrs() {
+            info!(%address, queue = %queue.display(), "listening");
+        }
         warn_of_unread_queues(queue);
         let watchdog = systemd::ready(server.hub().clone());
         server.run(stop_on_signal(signals)).await?;
@@ -48,54 +49,6 @@ pub(crate) fn run(
 fn warn_of_unread_queues(queue: &Path) {
     for unread in queue.parent().map(|above| queue::unread_queues(above, queue)).unwrap_or_default() {
         warn!(path = %unread.display(), "events wait in a directory beside the queue that no broadcaster reads");
-    }
-}
-
-/// Returns the server once it owns the queue; none if a signal came first.
-async fn bind_or_stand_by(mut config: Config, queue: &Path, signals: &mut Signals) -> anyhow::Result<Option<Server>> {
-    let socket = systemd::socket()?;
-    // Dropped when we listen: the one that we take over from goes on accepting until then.
-    let mut standby = None;
-    let mut watchdog = None;
-    let bound = loop {
-        let bound = match &socket {
-            Some(socket) => Server::bind_to(socket.try_clone()?, config.clone(), |_| NoApplication),
-            None => Server::bind(config.clone(), |_| NoApplication),
-        };
-        match bound {
-            Err(BindError::Queue(OpenError::Locked(_))) => {
-                if !std::mem::replace(&mut config.shares_port, true) {
-                    info!(queue = %queue.display(), "another broadcaster owns the queue, waiting to take over");
-                    watchdog = Some(systemd::standing_by());
-                }
-                // Without it we take over all the same, perhaps after a moment in which nobody listens.
-                standby = standby.or_else(|| Standby::announce(queue).ok());
-            }
-            // Deleted while we wait. Whoever makes it again expects one of us there.
-            Err(BindError::Queue(OpenError::Missing(_))) if config.shares_port => standby = None,
-            bound => break bound.map(Some),
-        }
-        tokio::select! {
-            signal = signals.next() => {
-                info!(signal, "stopped while waiting");
-                break Ok(None);
-            }
-            () = until_free(queue) => {}
-        }
-    };
-    if let Some(watchdog) = watchdog {
-        watchdog.stop().await;
-    }
-    Ok(bound?)
-}
-
-/// Waits until nobody owns the queue, or there is none. Asking costs less than a server that finds it owned.
-async fn until_free(queue: &Path) {
-    loop {
-        tokio::time::sleep(STANDBY_INTERVAL).await;
-        if !Reader::is_owned(queue) {
-            return;
-        }
     }
 }
 

@@ -32,15 +32,17 @@ pub const STANDBY_INTERVAL: Duration = Duration::from_millis(20);
 const TAKEOVER_PATIENCE: Duration = Duration::from_secs(2);
 /// How long it goes on when the standby has the queue, if there are others that wait and hide whether it listens.
 const HANDOVER: Duration = Duration::from_secs(1);
+/// How many ports are tried if any will do, and one is to be free at several addresses.
+const PORT_TRIES: u32 = 20;
 /// Connections that the kernel keeps until they are accepted; it cuts the number to net.core.somaxconn.
 const LISTEN_BACKLOG: i32 = 4096;
 
 /// A server that has its port and its queue, and runs when it is told to.
 pub struct Server {
     config: Config,
-    listener: std::net::TcpListener,
+    listeners: Vec<std::net::TcpListener>,
     is_passed: bool,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     hub: Hub,
     health: Arc<Health>,
     fan_outs: Vec<Worker>,
@@ -98,7 +100,7 @@ impl Server {
     ) -> Result<Server, BindError> {
         let server = Server::build(config, make_application, |_| {
             listener.set_nonblocking(true)?;
-            Ok(listener)
+            Ok(vec![listener])
         })?;
         Ok(Server { is_passed: true, ..server })
     }
@@ -106,7 +108,7 @@ impl Server {
     fn build<A: Application>(
         config: Config,
         make_application: impl FnMut(&Hub) -> A,
-        listen: impl FnOnce(&Config) -> Result<std::net::TcpListener, BindError>,
+        listen: impl FnOnce(&Config) -> Result<Vec<std::net::TcpListener>, BindError>,
     ) -> Result<Server, BindError> {
         let (fan_outs, hub) = FanOut::new(config.hub_threads, &config.limits, make_application)?;
         // The queue comes first: who does not own it has no business on the port.
@@ -116,8 +118,8 @@ impl Server {
         });
         let open = |queue| open_consumer(queue, &config, hub.clone(), health.clone());
         let consumer = config.queue.clone().map(open).transpose()?;
-        let listener = listen(&config)?;
-        let address = listener.local_addr()?;
+        let listeners = listen(&config)?;
+        let addresses = listeners.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<_>>()?;
         let hub_ends = CancellationToken::new();
         let spawn = |fan_out: FanOut<A>| {
             let ending = hub_ends.clone().drop_guard();
@@ -134,12 +136,20 @@ impl Server {
         };
         let consumer: io::Result<_> = consumer.map(spawn).transpose();
         let consumer = consumer.inspect_err(|_| hub.shutdown(Duration::ZERO))?;
-        Ok(Server { config, listener, is_passed: false, address, hub, health, fan_outs, hub_ends, consumer })
+        Ok(Server { config, listeners, is_passed: false, addresses, hub, health, fan_outs, hub_ends, consumer })
     }
 
-    /// The address that clients connect to.
+    /// The addresses that clients connect to: one, or those of the name that was to be listened on.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The first of them.
+    ///
+    /// # Panics
+    /// Never: a server listens on one at least.
     pub fn local_addr(&self) -> SocketAddr {
-        self.address
+        *self.addresses.first().expect("a server listens on one address at least")
     }
 
     /// The hub, to broadcast and to send to single clients.
@@ -152,10 +162,10 @@ impl Server {
     /// # Errors
     /// When a part of the server failed. The others were stopped then.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let Server { config, listener, is_passed, hub, health, fan_outs, hub_ends, mut consumer, .. } = self;
+        let Server { config, listeners, is_passed, hub, health, fan_outs, hub_ends, mut consumer, .. } = self;
         let stop = CancellationToken::new();
-        let listener = TcpListener::from_std(listener)?;
-        let accepting = Listener { listener, hub: hub.clone(), health, admission: config.admission, is_passed };
+        let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
+        let accepting = Listener { listeners, hub: hub.clone(), health, admission: config.admission, is_passed };
         let mut accepting = tokio::spawn(accepting.run(stop.clone()));
         let mut accepted = None;
         tokio::select! {
@@ -266,18 +276,48 @@ async fn hand_over(queue: &Path) {
     }
 }
 
-fn listen(host: &str, port: u16, shares_port: bool) -> io::Result<std::net::TcpListener> {
-    let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
+/// Listens on every address that the host has: who connects to `localhost` may come by either protocol.
+fn listen(host: &str, port: u16, shares_port: bool) -> io::Result<Vec<std::net::TcpListener>> {
+    let mut addresses: Vec<SocketAddr> = Vec::new();
     for address in (host, port).to_socket_addrs()? {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    let mut tries = 1..=PORT_TRIES;
+    loop {
+        match listen_on_all(&addresses, shares_port) {
+            // The port that the system chose for the first is taken at another address. The next choice is another.
+            Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse && tries.next().is_some() => {}
+            listening => return listening,
+        }
+    }
+}
+
+fn listen_on_all(addresses: &[SocketAddr], shares_port: bool) -> io::Result<Vec<std::net::TcpListener>> {
+    let mut listeners: Vec<std::net::TcpListener> = Vec::new();
+    let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
+    for address in addresses {
+        let port = match listeners.first() {
+            Some(first) => first.local_addr()?.port(),
+            None => address.port(),
+        };
+        let address = SocketAddr::new(address.ip(), port);
         // The port is shared only with the one that we take over from: with another it would be a mistake, and the system
         // would give each of them half of the clients.
         let free = if shares_port { Ok(()) } else { std::net::TcpListener::bind(address).map(drop) };
         match free.and_then(|()| listen_sharing(address)) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => failure = error,
+            Ok(listener) => listeners.push(listener),
+            // A name may have an address that the machine has not: `localhost` where there is no IPv6.
+            Err(error) if is_elsewhere(&error) => failure = error,
+            Err(error) => return Err(error),
         }
     }
-    Err(failure)
+    if listeners.is_empty() { Err(failure) } else { Ok(listeners) }
+}
+
+fn is_elsewhere(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(libc::EAFNOSUPPORT)
 }
 
 fn listen_sharing(address: SocketAddr) -> io::Result<std::net::TcpListener> {

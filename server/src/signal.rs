@@ -1,14 +1,22 @@
-//! The signals that end the server.
+//! The signals that end the server, and those that must not.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{debug, info};
 
-/// SIGINT and SIGTERM, from the moment of creation on.
+/// All signals that a server is sent in the ordinary course of things, from the moment of creation on: none of them does what
+/// the system does by default, which for each is to end the process at once, or nothing at all if it is the first of a container.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// What the images of PHP and nginx set as their STOPSIGNAL.
+    quit: Signal,
+    hang_up: Signal,
+    /// Whether it was told that SIGHUP does nothing.
+    hang_up_told: bool,
+    user_defined: [Signal; 2],
 }
 
 impl Signals {
@@ -17,14 +25,32 @@ impl Signals {
     /// # Errors
     /// When the system refuses a handler.
     pub fn new() -> io::Result<Signals> {
-        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
+            hang_up: signal(SignalKind::hangup())?,
+            hang_up_told: false,
+            user_defined: [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?],
+        })
     }
 
-    /// Waits for the next signal and returns its name.
+    /// Waits for the next signal that ends the server and returns its name.
     pub async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
+        let [first, second] = &mut self.user_defined;
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.quit.recv() => return "SIGQUIT",
+                _ = self.hang_up.recv() => {
+                    if !std::mem::replace(&mut self.hang_up_told, true) {
+                        info!("SIGHUP is ignored: settings are read at the start, so restart to change them");
+                    }
+                }
+                _ = first.recv() => debug!("SIGUSR1 is ignored"),
+                _ = second.recv() => debug!("SIGUSR2 is ignored"),
+            }
         }
     }
 }

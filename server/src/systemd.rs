@@ -10,6 +10,9 @@ use server::Hub;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+/// How much longer a start may take, each time that we say that we wait.
+const START_EXTENSION_USEC: u32 = 30_000_000;
+
 /// The listening socket that was passed to us, if one was.
 pub(crate) fn socket() -> anyhow::Result<Option<TcpListener>> {
     let mut passed = ListenFd::from_env();
@@ -37,6 +40,12 @@ pub(crate) fn ready(hub: Hub) -> Watchdog {
 pub(crate) fn standing_by() -> Watchdog {
     notify(&[NotifyState::Ready, NotifyState::Status("waiting to take over the queue")]);
     Watchdog::start(None)
+}
+
+/// Tells what a start waits for. It does not count as started, and may take longer than the service manager allows for a start:
+/// this has to be told again within that time.
+pub(crate) fn waiting(status: &str) {
+    notify(&[NotifyState::Status(status), NotifyState::ExtendTimeoutUsec(START_EXTENSION_USEC)]);
 }
 
 pub(crate) fn stopping() {

@@ -16,14 +16,23 @@ use rustix::io::Errno;
 /// Bytes of reports that are read at once: some 1,000 names.
 const REPORTS: usize = 64 * 1024;
 
-/// Tells of files that appear in one directory.
+/// Tells of files that appear in one directory, and of what becomes of its lock file.
 #[derive(Debug)]
 pub(crate) struct Watch {
     inotify: OwnedFd,
 }
 
+/// What was reported beside the files that appeared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reported {
+    /// Nothing is missing; the kernel drops what finds no place (fs.inotify.max_queued_events).
+    pub(crate) all: bool,
+    /// Something happened to the directory itself or to its lock file.
+    pub(crate) itself: bool,
+}
+
 impl Watch {
-    /// Watches a directory.
+    /// Watches a directory and its lock file.
     ///
     /// # Errors
     /// When the system has no watch left or the file system cannot be watched. A timer does then, only slower.
@@ -38,26 +47,36 @@ impl Watch {
             | inotify::WatchFlags::ONLYDIR;
         let inotify = clear_of_standard(inotify);
         inotify::add_watch(&inotify, directory, reports)?;
-        Ok(Watch { inotify })
+        let watch = Watch { inotify };
+        watch.follow_lock(directory);
+        Ok(watch)
     }
 
-    /// Reads a portion of what was reported: names in the order in which the files appeared. Returns whether the report is
-    /// whole; the kernel drops what finds no place (fs.inotify.max_queued_events).
-    pub(crate) fn read(&self, mut appeared: impl FnMut(&OsStr)) -> bool {
+    /// Watches the lock file, which may be another than before. Without it, it is looked at by a timer.
+    pub(crate) fn follow_lock(&self, directory: &Path) {
+        // Deletions in the directory are not asked for: there is one for each entry. That of a file that is open shows as
+        // a change of its number of names.
+        let reports = inotify::WatchFlags::ATTRIB | inotify::WatchFlags::MOVE_SELF | inotify::WatchFlags::DONT_FOLLOW;
+        let _ = inotify::add_watch(&self.inotify, queue::lock_file(directory), reports);
+    }
+
+    /// Reads a portion of what was reported: names in the order in which the files appeared.
+    pub(crate) fn read(&self, mut appeared: impl FnMut(&OsStr)) -> Reported {
         let mut buffer = [MaybeUninit::<u8>::uninit(); REPORTS];
         let mut reports = inotify::Reader::new(&self.inotify, &mut buffer);
-        let mut whole = true;
+        let mut reported = Reported { all: true, itself: false };
         // The only failure is that there is nothing to read.
         while let Ok(report) = reports.next() {
-            whole &= !report.events().contains(inotify::ReadFlags::QUEUE_OVERFLOW);
-            if let Some(name) = report.file_name() {
-                appeared(OsStr::from_bytes(name.to_bytes()));
+            reported.all &= !report.events().contains(inotify::ReadFlags::QUEUE_OVERFLOW);
+            match report.file_name() {
+                Some(name) => appeared(OsStr::from_bytes(name.to_bytes())),
+                None => reported.itself = true,
             }
             if reports.is_buffer_empty() {
                 break;
             }
         }
-        whole
+        reported
     }
 }
 

@@ -1,9 +1,10 @@
-//! What the broadcaster cannot start with: one line that names it and says what to do, and an exit code to act on.
+//! What the broadcaster cannot start with: one line that names it and says what to do, and an exit code to act on. What may
+//! still come is waited for.
 
 use std::net::TcpListener;
 use std::process::Command;
 
-use crate::harness::{Broadcaster, NOBODY, Process, QueueDir, is_root};
+use crate::harness::{Broadcaster, NOBODY, Process, QueueDir, Signal, is_root};
 
 /// Bad arguments, configuration or queue directory.
 const USAGE: i32 = 64;
@@ -12,7 +13,8 @@ const FAILURE: i32 = 1;
 
 #[tokio::test]
 async fn a_missing_queue_directory() {
-    refused(Broadcaster::command(["--queue", "/nowhere/queue"]), USAGE, &["/nowhere/queue", "does not exist"]).await;
+    awaited(Broadcaster::command(["--queue", "/nowhere/queue"]), &["/nowhere/queue", "does not exist", "--queue"])
+        .await;
 }
 
 #[tokio::test]
@@ -43,7 +45,7 @@ async fn a_queue_directory_that_the_user_cannot_read() {
     } else {
         with_queue(&queue, &[])
     };
-    refused(command, USAGE, &[&path(&queue), "ermission"]).await;
+    awaited(command, &[&path(&queue), "ermission"]).await;
 }
 
 #[tokio::test]
@@ -52,8 +54,13 @@ async fn a_port_that_is_taken() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let mut command = Broadcaster::command(["--listen", &address, "--queue"]);
-    command.arg(queue.path());
-    refused(command, FAILURE, &[&address, "in use"]).await;
+    let mut process = Process::spawn(command.arg(queue.path()));
+    assert_eq!(process.exit().await.code(), Some(FAILURE));
+    let stderr = process.stderr();
+    // First that it waits for a moment, then that this was in vain.
+    assert_eq!(stderr.len(), 2, "{stderr:?}");
+    assert!(stderr.iter().all(|line| line.contains(&address) && line.contains("in use")), "{stderr:?}");
+    assert!(stderr[1].contains("--listen"), "{stderr:?}");
 }
 
 #[tokio::test]
@@ -167,6 +174,18 @@ async fn refused(mut command: Command, code: i32, told: &[&str]) -> String {
         assert!(stderr[0].contains(text), "{text:?} is not in {:?}", stderr[0]);
     }
     stderr[0].clone()
+}
+
+/// Runs it and checks that it waits, that one line says all that is told, and that it can be stopped.
+async fn awaited(mut command: Command, told: &[&str]) {
+    let mut process = Process::spawn(&mut command);
+    let line = process.line("says that it waits", |line| line.contains("waiting until").then(|| line.to_owned())).await;
+    let line = line.unwrap_or_default();
+    for text in told {
+        assert!(line.contains(text), "{text:?} is not in {line:?}");
+    }
+    process.signal(Signal::TERM);
+    assert!(process.exit().await.success(), "{:?}", process.stderr());
 }
 
 fn with_queue(queue: &QueueDir, args: &[&str]) -> Command {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::StreamExt;
-use queue::{Backlog, Failed, Reader, ReaderOptions, Writer, printable};
+use queue::{Backlog, Failed, Reader, Writer, printable};
 use rustix::fs::inotify;
 use rustix::process::{Resource, getrlimit};
 use server::Config;
@@ -134,15 +134,15 @@ fn directory(queue: &Path) -> Finding {
     if Reader::is_owned(queue) {
         return Good(described);
     }
-    match Reader::open(queue, ReaderOptions::default()) {
+    match Reader::check(queue) {
         Err(error) => {
             Bad(format!("{described}: {error}"), "run the broadcaster as a user of the directory's group".into())
         }
-        Ok(_) if metadata.mode() & 0o2020 == 0o020 => Note(
+        Ok(()) if metadata.mode() & 0o2020 == 0o020 => Note(
             format!("{described}, without the set-group-id bit"),
             format!("if php-fpm runs as another user: chmod g+s {shown}"),
         ),
-        Ok(_) => Good(described),
+        Ok(()) => Good(described),
     }
 }
 
@@ -209,8 +209,16 @@ fn port(config: &Config) -> Finding {
     let address = format!("{}:{}", config.host, config.port);
     let health = (config.host.as_str(), config.port)
         .to_socket_addrs()
-        .and_then(|mut addresses| addresses.next().ok_or_else(|| io::Error::other("the name has no address")))
-        .and_then(|address| TcpStream::connect_timeout(&address, Duration::from_secs(3)))
+        .and_then(|addresses| {
+            let mut failure = io::Error::other("the name has no address");
+            for address in addresses {
+                match TcpStream::connect_timeout(&address, Duration::from_secs(3)) {
+                    Ok(stream) => return Ok(stream),
+                    Err(error) => failure = error,
+                }
+            }
+            Err(failure)
+        })
         .and_then(|mut stream| {
             stream.set_read_timeout(Some(Duration::from_secs(3)))?;
             stream.write_all(
@@ -266,6 +274,13 @@ fn php_extension(queue: &Path) -> Vec<Finding> {
 }
 
 fn round_trip(queue: &Path, url: &str) -> Finding {
+    // To queue an event would make the directory, as the doctor's user.
+    if !queue.is_dir() {
+        return Bad(
+            format!("no round trip through {url}: there is no queue directory {}", queue.display()),
+            "see above".into(),
+        );
+    }
     match try_round_trip(queue, url) {
         Ok(took) => Good(format!("an event went from the directory to {url} in {:.1} ms", took.as_secs_f64() * 1e3)),
         Err(error) => Bad(
@@ -295,8 +310,11 @@ fn try_round_trip(queue: &Path, url: &str) -> anyhow::Result<Duration> {
             }
             bail!("the connection has ended");
         };
-        tokio::time::timeout(ROUND_TRIP_TIMEOUT, arrival)
-            .await
-            .with_context(|| format!("event {id} did not arrive within {} s", ROUND_TRIP_TIMEOUT.as_secs()))?
+        let arrived = tokio::time::timeout(ROUND_TRIP_TIMEOUT, arrival).await;
+        if !matches!(arrived, Ok(Ok(_))) {
+            // Nobody has read it, most likely, and whoever comes later has no use for it.
+            let _ = fs::remove_file(queue.join(id.as_os_str()));
+        }
+        arrived.with_context(|| format!("event {id} did not arrive within {} s", ROUND_TRIP_TIMEOUT.as_secs()))?
     })
 }

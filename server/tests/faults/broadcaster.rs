@@ -114,6 +114,12 @@ impl Broadcaster {
         Pid::from_child(&self.child)
     }
 
+    /// The process that it runs, if it only runs another.
+    pub(crate) fn only_child(&self) -> Pid {
+        let children = fs::read_to_string(self.proc(&format!("task/{}/children", self.child.id()))).unwrap();
+        Pid::from_raw(children.trim().parse().unwrap()).unwrap()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
         // On a busy machine its threads go on for a while.

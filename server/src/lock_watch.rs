@@ -1,0 +1,87 @@
+//! Sees to it that the lock file of a queue stays ours: what cleans up a directory (`git clean`, `rsync --delete`) deletes it.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use queue::{OpenError, Reader};
+use tracing::warn;
+
+/// How long it may be gone before it is made again. At once, and `rm -r` on the directory would fail: it deletes the directory when
+/// it has deleted all files. The lock on the directory keeps others out meanwhile, all but builds of before.
+const DELAY: Duration = Duration::from_secs(1);
+/// Who only asks whether the file is locked has it for a moment. A broadcaster that has taken it keeps it.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+pub(crate) struct LockWatch {
+    due: Instant,
+    /// When it was first seen to be gone.
+    gone_since: Option<Instant>,
+    /// It cannot be made again, and that was logged.
+    is_missed: bool,
+}
+
+impl LockWatch {
+    pub(crate) fn new() -> LockWatch {
+        LockWatch { due: Instant::now(), gone_since: None, is_missed: false }
+    }
+
+    pub(crate) fn is_due(&self) -> bool {
+        self.due <= Instant::now()
+    }
+
+    pub(crate) fn postpone(&mut self, interval: Duration) {
+        self.due = Instant::now() + interval;
+    }
+
+    /// For how long nothing has to be done.
+    pub(crate) fn pause(&self) -> Duration {
+        self.due.saturating_duration_since(Instant::now())
+    }
+
+    pub(crate) fn look_now(&mut self) {
+        self.due = Instant::now();
+    }
+
+    /// Makes the lock file again if it has been gone for a while, and is due again after the interval. Returns whether it was made.
+    ///
+    /// # Errors
+    /// When another broadcaster has it. Each of the two would read a part of the events.
+    pub(crate) fn look(&mut self, reader: &mut Reader, interval: Duration) -> io::Result<bool> {
+        let now = Instant::now();
+        self.due = now + interval;
+        if reader.has_lock_file() {
+            self.gone_since = None;
+            return Ok(false);
+        }
+        let make_at = *self.gone_since.get_or_insert(now) + DELAY;
+        if now < make_at && !reader.needs_lock_file() {
+            self.due = make_at;
+            return Ok(false);
+        }
+        let lock = queue::lock_file(reader.path());
+        for _ in 0..TRIES {
+            match reader.keep_lock() {
+                Ok(false) => return Ok(false),
+                Ok(true) => {
+                    warn!(
+                        lock = %lock.display(),
+                        "the lock file was deleted or replaced, made it again; exclude it from what cleans up there"
+                    );
+                    (self.gone_since, self.is_missed) = (None, false);
+                    return Ok(true);
+                }
+                Err(OpenError::Locked(_)) => std::thread::sleep(PAUSE),
+                Err(error) => {
+                    if !std::mem::replace(&mut self.is_missed, true) {
+                        warn!(%error, "the lock file was deleted and cannot be made again, trying again");
+                    }
+                    return Ok(false);
+                }
+            }
+        }
+        let problem = "another broadcaster has locked it, an older one: end one of the two";
+        Err(io::Error::other(format!("the lock file {} was deleted or replaced, and {problem}", lock.display())))
+    }
+}

@@ -1,0 +1,76 @@
+//! Signals beside SIGTERM and SIGINT, also to the first process of a container, which none reaches that it does not wait for.
+
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::broadcaster::{BINARY, Broadcaster, GRACE, arguments, command};
+use crate::client::Client;
+use crate::queue_dir::QueueDir;
+use crate::wait::{skipped, until};
+
+const IGNORED: [Signal; 3] = [Signal::HUP, Signal::USR1, Signal::USR2];
+
+/// Sends it every signal that does nothing, then SIGQUIT.
+fn goes_through_all(broadcaster: &mut Broadcaster, pid: Pid, queue: &QueueDir) {
+    let mut client = Client::connect(broadcaster.address());
+    for round in 0..3 {
+        for signal in IGNORED {
+            kill_process(pid, signal).unwrap();
+        }
+        queue.enqueue(round);
+        assert_eq!(client.payload(), round.to_string());
+    }
+    broadcaster.await_log("SIGHUP is ignored");
+    kill_process(pid, Signal::QUIT).unwrap();
+    assert_eq!(client.close_code(), 1001);
+    drop(client);
+    assert!(broadcaster.exited().success());
+    until("it says so", || broadcaster.log_lines("signal=\"SIGQUIT\"").len() == 1);
+    assert_eq!(broadcaster.log_lines("SIGHUP is ignored").len(), 1);
+}
+
+#[test]
+fn quit_stops_as_term_does_and_hang_up_and_user_signals_do_nothing() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::with(&queue.path(), &[GRACE, "60"]);
+    let pid = broadcaster.pid();
+    goes_through_all(&mut broadcaster, pid, &queue);
+}
+
+#[test]
+fn the_same_holds_for_the_first_process_of_a_container() {
+    let unshared = ["--pid", "--fork", "--kill-child"];
+    if !Command::new("unshare").args(unshared).arg("true").status().is_ok_and(|status| status.success()) {
+        return skipped("no PID namespace may be made here");
+    }
+    let queue = QueueDir::new();
+    let mut unshare = command(Path::new("unshare"));
+    unshare.args(unshared).arg(BINARY).args(arguments(&queue.path()));
+    let mut broadcaster = Broadcaster::spawn(unshare).listening();
+    let child = broadcaster.only_child();
+    goes_through_all(&mut broadcaster, child, &queue);
+}
+
+#[test]
+fn quit_also_ends_one_that_waits_and_a_second_one_exits_at_once() {
+    let queue = QueueDir::new();
+    let mut serving = Broadcaster::with(&queue.path(), &[GRACE, "3600"]);
+    let mut binary = command(BINARY);
+    binary.args(arguments(&queue.path()));
+    let mut standby = Broadcaster::spawn(binary);
+    standby.await_log("waiting to take over");
+    IGNORED.into_iter().for_each(|signal| standby.signal(signal));
+    standby.await_log("SIGHUP is ignored");
+    standby.signal(Signal::QUIT);
+    assert!(standby.exited().success());
+    let silent = crate::client::shake_hands(serving.address());
+    serving.signal(Signal::QUIT);
+    serving.await_log("stopping, a second signal exits at once");
+    serving.signal(Signal::HUP);
+    serving.await_log("SIGHUP is ignored");
+    serving.signal(Signal::QUIT);
+    assert_eq!(serving.exited().code(), Some(1));
+    drop(silent);
+}
