@@ -33,7 +33,7 @@ pub use failed::{Failed, FailedEntry, FailedError};
 pub use layout::draw_anew;
 pub use lock::{Standby, holds_directory, lock_file};
 pub use printable::{Shown, printable, shown, shown_bytes};
-pub use queue_path::local_path;
+pub use queue_path::{check_path, local_path};
 pub use reader::{Reader, ReaderOptions, Strangers};
 pub use survey::{entry_files, is_unread_queue, unread_queues};
 pub use writer::{Durability, Writer};

@@ -3,7 +3,10 @@
 use crate::error::EnqueueError;
 
 /// Refuses what cannot be the path of a directory. Does not look whether it is there.
-pub(crate) fn check(path: &[u8]) -> Result<(), EnqueueError> {
+///
+/// # Errors
+/// When it is empty, has a NUL byte or is a URL.
+pub fn check_path(path: &[u8]) -> Result<(), EnqueueError> {
     if path.is_empty() {
         return Err(EnqueueError::EmptyPath);
     }
@@ -60,7 +63,7 @@ mod tests {
             "c+d.e-f://q",
         ] {
             assert!(local_path(url.as_bytes()).is_err(), "{url}");
-            assert!(check(url.as_bytes()).is_err(), "{url}");
+            assert!(check_path(url.as_bytes()).is_err(), "{url}");
         }
     }
 }

@@ -66,7 +66,7 @@ impl Writer {
     /// # Errors
     /// When the event is too large, or the directory cannot be created or written. Nothing is left behind then.
     pub fn enqueue(&self, name_json: &[u8], payload_json: &[u8]) -> Result<EntryName, EnqueueError> {
-        queue_path::check(self.path.as_os_str().as_bytes())?;
+        queue_path::check_path(self.path.as_os_str().as_bytes())?;
         let now = Now::read();
         let content = entry::encode(name_json, payload_json, now);
         if content.len() > self.max_event_bytes {

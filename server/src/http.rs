@@ -57,7 +57,7 @@ pub(crate) enum HttpError {
 
 /// What answering takes, for all connections.
 #[derive(Debug)]
-pub(crate) struct HttpHandler {
+pub(crate) struct Responder {
     pub(crate) hub: Hub,
     pub(crate) health: Arc<Health>,
     pub(crate) origins: AllowedOrigins,
@@ -74,7 +74,7 @@ struct Accepted {
     permit: Permit,
 }
 
-impl HttpHandler {
+impl Responder {
     /// Answers the request of a new connection, which must be complete within a time. It may have a spare slot.
     pub(crate) async fn answer(
         &self,

@@ -1,6 +1,6 @@
 //! The broadcaster as a library: the binary runs it beside php-fpm, the PHP extension inside `start()`.
 //!
-//! An event goes through these rooms, top to bottom:
+//! An event goes through these modules, top to bottom:
 //!
 //! 1. [`consumer`] waits for entries ([`watch`]), reads them in order and encodes each once ([`message`]).
 //! 2. [`hub`] puts the encoded frames into the inbox of each of its threads ([`shard`]); the thread ([`fan_out`]) appends them to
@@ -8,7 +8,7 @@
 //! 3. Every client is a [`session`]: a position in that log, and an [`outbox`] for what only it receives.
 //!
 //! Clients come in through [`listener`] and [`http`] ([`head`], [`origin`]); what code outside does when one speaks goes through
-//! [`application`]. [`server`] is the only room that knows all others.
+//! [`application`]. [`server`] is the only module that knows all others.
 
 mod allowance;
 pub mod application;

@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 use crate::config::Admission;
 use crate::descriptors;
 use crate::health::Health;
-use crate::http::HttpHandler;
+use crate::http::Responder;
 use crate::hub::Hub;
 use crate::origin::RefusedOrigins;
 use crate::spare_slots::{SpareSlot, SpareSlots};
@@ -92,8 +92,8 @@ impl Listener {
             _ => allowed_origins,
         };
         let refused_origins = RefusedOrigins::default();
-        let handler = HttpHandler { hub: self.hub, health: self.health, origins, refused_origins, max_header_bytes };
-        let handler = Arc::new(handler);
+        let responder = Responder { hub: self.hub, health: self.health, origins, refused_origins, max_header_bytes };
+        let responder = Arc::new(responder);
         let (slots, addresses) = (Arc::new(Semaphore::new(max_connections)), Addresses::default());
         let mut spare_slots = SpareSlots::new(spare_slots);
         let mut fullness = Fullness { max_connections, seen: None };
@@ -147,13 +147,13 @@ impl Listener {
             };
             let limit = if spare.is_some() { handshake_timeout.min(SPARE_TIMEOUT) } else { handshake_timeout };
             let pending = PendingPermit { slots: slots.clone(), slot, counted };
-            let (handler, stop) = (handler.clone(), stop.clone());
+            let (responder, stop) = (responder.clone(), stop.clone());
             requests.spawn(async move {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => {}
                     // Before the spare is given up: what has arrived is answered.
-                    answered = handler.answer(stream, address, limit, pending, spare.as_ref()) => {
+                    answered = responder.answer(stream, address, limit, pending, spare.as_ref()) => {
                         if let Err(error) = answered {
                             debug!(%address, %error, "request refused");
                         }

@@ -9,6 +9,7 @@ mod starting;
 mod systemd;
 
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -69,6 +70,8 @@ fn run(args: Args) -> Result<(), Failure> {
         let ways = "set --queue DIR, FASTAPI_WS_QUEUE or `queue` in the configuration file";
         return Err(Failure::Usage(anyhow::anyhow!("no queue directory is given: {ways}")));
     };
+    // Made absolute, a URL would look like a path.
+    queue::check_path(queue.as_os_str().as_bytes()).map_err(|error| Failure::Usage(error.into()))?;
     // The working directory may be deleted and made again later, which a relative path would not notice.
     let queue = std::path::absolute(&queue)
         .with_context(|| format!("cannot make the queue path {} absolute (give an absolute one)", queue.display()))

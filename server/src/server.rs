@@ -1,4 +1,4 @@
-//! Builds and joins all parts. The only room that knows every other.
+//! Builds and joins all parts. The only module that knows every other.
 
 use std::future::Future;
 use std::io;

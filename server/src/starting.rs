@@ -130,7 +130,7 @@ impl Start<'_> {
     fn tell(&mut self, error: &dyn std::error::Error, what: &str) {
         let error = error.to_string();
         if self.trouble.as_ref() != Some(&error) {
-            warn!(error, "{what}");
+            warn!(%error, "{what}");
             self.trouble = Some(error);
         }
     }

@@ -4,7 +4,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::broadcaster::{BINARY, Broadcaster, command};
+use rustix::process::Signal;
+
+use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
 use crate::queue_dir::QueueDir;
 use crate::wait::{is_root, until};
 
@@ -287,7 +289,7 @@ fn reasons_paths_and_arguments_with_control_characters_are_escaped_too() {
         assert!(out.contains(r"why \u001b]0;title\u0007\u009c"), "{arguments:?}: {out:?}");
     }
     let absent = queue.root().join("no\u{1b}[2J\nsuch");
-    for arguments in [&["failed", "list"][..], &["queue", "stat"][..], &[][..]] {
+    for arguments in [&["failed", "list"][..], &["queue", "stat"][..]] {
         let (code, _, error) = run(&absent, arguments);
         assert_ne!(code, 0);
         assert_printable(&error);
@@ -296,18 +298,21 @@ fn reasons_paths_and_arguments_with_control_characters_are_escaped_too() {
     let (_, doctor, _) = run(&absent, &["doctor"]);
     assert_printable(&doctor);
     assert!(doctor.contains(r"no\u001b[2J\nsuch"), "{doctor:?}");
+    let mut waiting = command(BINARY);
+    waiting.args(arguments(&absent));
+    let mut waiting = Broadcaster::spawn(waiting);
+    waiting.await_log("cannot be used yet");
+    waiting.log_lines("").iter().for_each(|line| assert_printable(line));
+    assert_eq!(waiting.log_lines(r"no\u001b[2J\nsuch").len(), 1);
+    waiting.signal(Signal::TERM);
+    assert!(waiting.exited().success());
 }
 
 #[test]
 fn log_lines_in_json_stay_json_whatever_they_tell_of() {
     let queue = QueueDir::new();
     let mut json = command(BINARY);
-    json.args(crate::broadcaster::arguments(&queue.path())).args([
-        "--log-format",
-        "json",
-        "--entry-grace-secs",
-        "0.05",
-    ]);
+    json.args(arguments(&queue.path())).args(["--log-format", "json", "--entry-grace-secs", "0.05"]);
     queue.write(HOSTILE, r#"{"event": no event"#);
     let mut broadcaster = Broadcaster::spawn(json);
     broadcaster.await_log("entry is no event");

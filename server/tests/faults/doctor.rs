@@ -111,7 +111,7 @@ fn publish_refuses_a_url_as_queue() {
     let mut publish = command(BINARY);
     let output =
         publish.current_dir(queue.root()).args(["publish", "e", "--queue", "phar://a/queue"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(64));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("phar://a/queue is a URL of phar://"), "{told}");
     assert!(!queue.root().join("phar:").exists());

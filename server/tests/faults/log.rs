@@ -103,6 +103,8 @@ fn flood(broadcaster: &mut Broadcaster, queue: &QueueDir) {
             }
         }
     }
+    // No other client gets any of it.
+    until("the flood is over", || queue.waiting() == 0);
 }
 
 /// Reads to the end on a thread of its own.
