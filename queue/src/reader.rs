@@ -43,7 +43,6 @@ impl Default for ReaderOptions {
 #[derive(Debug)]
 pub struct Reader {
     path: PathBuf,
-    directory: OwnedFd,
     ownership: Ownership,
     options: ReaderOptions,
     /// Found and not yet scanned, oldest first.
@@ -72,10 +71,9 @@ impl Reader {
     pub fn open(path: impl Into<PathBuf>, options: ReaderOptions) -> Result<Reader, OpenError> {
         let path = path.into();
         let directory = open_directory(&path)?;
-        let ownership = Ownership::take(&path, directory.as_fd())?;
+        let ownership = Ownership::take(&path, directory)?;
         Ok(Reader {
             path,
-            directory,
             ownership,
             options,
             index: BTreeSet::new(),
@@ -148,7 +146,7 @@ impl Reader {
         let name = EntryName::new(file);
         self.unsettled.remove(&name);
         if !self.outstanding.contains(&name) {
-            let queued_at = entry_file::queued_at(self.directory.as_fd(), &name, &self.options);
+            let queued_at = entry_file::queued_at(self.ownership.directory(), &name, &self.options);
             self.index.insert(Indexed { queued_at, name });
         }
     }
@@ -163,7 +161,7 @@ impl Reader {
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
     pub fn ack(&mut self, name: &EntryName) -> Result<(), AckError> {
-        match rustix::fs::unlinkat(&self.directory, name.as_os_str(), AtFlags::empty()) {
+        match rustix::fs::unlinkat(self.ownership.directory(), name.as_os_str(), AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {
                 self.outstanding.remove(name);
                 Ok(())
@@ -177,7 +175,7 @@ impl Reader {
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
     pub fn reject(&mut self, name: &EntryName, reason: &EntryError) -> Result<(), RejectError> {
-        failed::put_aside(self.directory.as_fd(), name, reason)
+        failed::put_aside(self.ownership.directory(), name, reason)
             .map_err(|cause| RejectError { path: self.path.join(name.as_os_str()), cause })?;
         self.outstanding.remove(name);
         Ok(())
@@ -188,14 +186,14 @@ impl Reader {
     pub fn is_current(&self) -> bool {
         let same = |ours: Stat, named: Stat| (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino);
         matches!(
-            (rustix::fs::fstat(&self.directory), rustix::fs::stat(&self.path)),
+            (rustix::fs::fstat(self.ownership.directory()), rustix::fs::stat(&self.path)),
             (Ok(ours), Ok(named)) if same(ours, named)
         )
     }
 
     /// Tells whether the lock file is there, and is the one that this reader has locked.
     pub fn has_lock_file(&self) -> bool {
-        self.ownership.has_its_file(self.directory.as_fd())
+        self.ownership.has_its_file()
     }
 
     /// Tells whether nothing but the lock file keeps others out: on a file system without locks on directories.
@@ -209,7 +207,7 @@ impl Reader {
     /// When it cannot be made, or somebody else has locked the new one: that would be a broadcaster of a build that knows of
     /// no other lock.
     pub fn keep_lock(&mut self) -> Result<bool, OpenError> {
-        self.ownership.keep(&self.path, self.directory.as_fd())
+        self.ownership.keep(&self.path)
     }
 
     /// Reads the oldest entries of the index.
@@ -221,7 +219,7 @@ impl Reader {
             if self.outstanding.contains(&indexed.name) {
                 continue;
             }
-            match entry_file::read(self.directory.as_fd(), &indexed.name, &self.options, &mut self.buffer) {
+            match entry_file::read(self.ownership.directory(), &indexed.name, &self.options, &mut self.buffer) {
                 Ok(Content::Gone | Content::Incomplete) => {}
                 Ok(Content::Read(event)) => {
                     // A message has keys that a short entry may lack.
@@ -253,11 +251,11 @@ impl Reader {
         let mut settled = Vec::new();
         let mut unsettled = HashSet::new();
         let mut complete = true;
-        for file in Dir::read_from(&self.directory).map_err(unreadable)? {
+        for file in Dir::read_from(self.ownership.directory()).map_err(unreadable)? {
             let file = file.map_err(unreadable)?;
             let name = OsStr::from_bytes(file.file_name().to_bytes());
             if layout::is_temporary(name) {
-                entry_file::sweep(self.directory.as_fd(), name);
+                entry_file::sweep(self.ownership.directory(), name);
             }
             if !layout::is_entry(name) {
                 continue;
@@ -266,7 +264,7 @@ impl Reader {
             if self.outstanding.contains(&name) {
                 continue;
             }
-            let queued_at = entry_file::queued_at(self.directory.as_fd(), &name, &self.options);
+            let queued_at = entry_file::queued_at(self.ownership.directory(), &name, &self.options);
             if queued_at < began || self.unsettled.contains(&name) {
                 settled.push(Indexed { queued_at, name });
                 if settled.len() >= 2 * self.options.index_entries {
