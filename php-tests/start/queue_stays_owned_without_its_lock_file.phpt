@@ -78,7 +78,7 @@ echo substr_count($output, 'the lock file was deleted or replaced, made it again
 Failed to start the WebSocket server: the queue directory DIRECTORY is in use by another broadcaster
 {"event":"without a lock file","payload":null,"timestamp":%d}
 {"event":"in a new directory","payload":null,"timestamp":%d}
-the parent has 3, the child 0
+the parent has 2, the child 0
 1 line in the log
 --CLEAN--
 <?php

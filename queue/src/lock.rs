@@ -59,8 +59,7 @@ impl Standby {
 #[derive(Debug)]
 pub(crate) struct Ownership {
     file: Lock,
-    /// None on a file system without locks on directories. The lock file has to do there.
-    directory: Option<DirectoryLock>,
+    directory: DirectoryLock,
 }
 
 /// How often a lock file is locked that was deleted meanwhile, before somebody else is thought to be about to take it.
@@ -68,35 +67,40 @@ const TRIES: usize = 16;
 
 impl Ownership {
     /// Takes possession of a directory.
-    pub(crate) fn take(path: &Path, directory: BorrowedFd<'_>) -> Result<Ownership, OpenError> {
-        if is_claimed(directory) {
-            return Err(OpenError::Locked(path.to_owned()));
+    pub(crate) fn take(path: &Path, directory: OwnedFd) -> Result<Ownership, OpenError> {
+        let locked = || Err(OpenError::Locked(path.to_owned()));
+        if is_claimed(directory.as_fd()) {
+            return locked();
         }
-        let file = take_file(path, directory)?;
+        let file = take_file(path, directory.as_fd())?;
         // Two get here at once if the lock file is deleted in between. Each claims before it looks, so one sees the other, or both do.
-        let claim = DirectoryLock::claim(directory).ok();
-        if claim.as_ref().is_some_and(|claim| is_claimed(claim.0.as_fd())) {
-            return Err(OpenError::Locked(path.to_owned()));
+        let directory = DirectoryLock::claim(directory);
+        if is_claimed(directory.descriptor.as_fd()) {
+            return locked();
         }
-        Ok(Ownership { file, directory: claim })
+        Ok(Ownership { file, directory })
+    }
+
+    pub(crate) fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.descriptor.as_fd()
     }
 
     /// Whether the lock file is there, and is the one that was locked.
-    pub(crate) fn has_its_file(&self, directory: BorrowedFd<'_>) -> bool {
-        self.file.is_named_in(directory)
+    pub(crate) fn has_its_file(&self) -> bool {
+        self.file.is_named_in(self.directory())
     }
 
     /// Whether the lock file is all that keeps others out.
     pub(crate) fn needs_its_file(&self) -> bool {
-        self.directory.is_none()
+        !self.directory.is_to_be_had
     }
 
     /// Takes the lock file again if it was deleted or replaced. Returns whether it was.
-    pub(crate) fn keep(&mut self, path: &Path, directory: BorrowedFd<'_>) -> Result<bool, OpenError> {
-        if self.has_its_file(directory) {
+    pub(crate) fn keep(&mut self, path: &Path) -> Result<bool, OpenError> {
+        if self.has_its_file() {
             return Ok(false);
         }
-        self.file = take_file(path, directory)?;
+        self.file = take_file(path, self.directory())?;
         Ok(true)
     }
 }
@@ -136,23 +140,23 @@ fn take_file(path: &Path, directory: BorrowedFd<'_>) -> Result<Lock, OpenError> 
 ///
 /// Must not be dropped in a process that was forked: it would end the parent's lock.
 #[derive(Debug)]
-struct DirectoryLock(OwnedFd);
+struct DirectoryLock {
+    descriptor: OwnedFd,
+    /// Not on every file system. The lock file has to do there.
+    is_to_be_had: bool,
+}
 
 impl DirectoryLock {
-    fn claim(directory: BorrowedFd<'_>) -> nix::Result<DirectoryLock> {
-        // Opened again: the lock is of this descriptor and its copies alone, not of all that is open of the directory here.
-        let opened = rustix::fs::openat(directory, ".", DIRECTORY_FLAGS, Mode::empty());
-        let opened = opened.map_err(|errno| nix::Error::from_raw(errno.raw_os_error()))?;
-        let claim = DirectoryLock(clear_of_standard(opened));
-        fcntl(&claim.0, FcntlArg::F_OFD_SETLK(&whole(libc::F_RDLCK)))?;
-        Ok(claim)
+    fn claim(descriptor: OwnedFd) -> DirectoryLock {
+        let is_to_be_had = fcntl(&descriptor, FcntlArg::F_OFD_SETLK(&whole(libc::F_RDLCK))).is_ok();
+        DirectoryLock { descriptor, is_to_be_had }
     }
 }
 
 impl Drop for DirectoryLock {
     fn drop(&mut self) {
         // For copies of the descriptor, as with the other.
-        let _ = fcntl(&self.0, FcntlArg::F_OFD_SETLK(&whole(libc::F_UNLCK)));
+        let _ = fcntl(&self.descriptor, FcntlArg::F_OFD_SETLK(&whole(libc::F_UNLCK)));
     }
 }
 
@@ -219,97 +223,4 @@ fn is_locked(file: BorrowedFd<'_>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    fn take(queue: &tempfile::TempDir) -> Result<Ownership, OpenError> {
-        Ownership::take(queue.path(), open(queue.path()).expect("a descriptor").as_fd())
-    }
-
-    fn queue() -> tempfile::TempDir {
-        tempfile::tempdir().expect("a directory")
-    }
-
-    #[test]
-    fn an_ownership_ends_with_its_value_although_another_process_has_copies_of_the_descriptors() {
-        let queue = queue();
-        let owner = take(&queue).expect("a free directory");
-        let claim = owner.directory.as_ref().expect("a file system with such locks");
-        let copies =
-            [&owner.file.0, &claim.0].map(|lock| rustix::io::dup(lock).expect("a copy, as a forked process has it"));
-        assert!(matches!(take(&queue), Err(OpenError::Locked(_))) && is_taken(queue.path()));
-        drop(owner);
-        assert!(!is_taken(queue.path()));
-        drop(take(&queue).expect("a free directory"));
-        drop(copies);
-    }
-
-    #[test]
-    fn a_directory_stays_owned_when_the_lock_file_is_deleted_or_replaced_and_the_file_is_locked_again() {
-        let (queue, lock) = (queue(), |queue: &tempfile::TempDir| lock_file(queue.path()));
-        let mut owner = take(&queue).expect("a free directory");
-        let directory = open(queue.path()).expect("a descriptor");
-        assert!(!owner.keep(queue.path(), directory.as_fd()).expect("a lock"));
-        for replaces in [false, true] {
-            std::fs::remove_file(lock(&queue)).expect("a lock file");
-            if replaces {
-                std::fs::write(lock(&queue), "").expect("a file");
-            }
-            assert!(is_taken(queue.path()) && matches!(take(&queue), Err(OpenError::Locked(_))));
-            assert_eq!(lock(&queue).exists(), replaces, "who comes too late makes no lock file");
-            assert!(owner.keep(queue.path(), directory.as_fd()).expect("a lock"));
-            assert!(!owner.keep(queue.path(), directory.as_fd()).expect("a lock"));
-            // What a build sees that knows only the lock file.
-            let file = std::fs::File::open(lock(&queue)).expect("a lock file");
-            assert!(is_locked(file.as_fd()));
-        }
-        drop(owner);
-        drop(take(&queue).expect("a free directory"));
-    }
-
-    #[test]
-    fn a_lock_file_that_somebody_else_has_locked_is_not_taken_again() {
-        let queue = queue();
-        let mut owner = take(&queue).expect("a free directory");
-        std::fs::remove_file(lock_file(queue.path())).expect("a lock file");
-        let directory = open(queue.path()).expect("a descriptor");
-        let other =
-            take_file(queue.path(), directory.as_fd()).expect("what a build does that knows only the lock file");
-        assert!(matches!(owner.keep(queue.path(), directory.as_fd()), Err(OpenError::Locked(_))));
-        drop(other);
-        assert!(owner.keep(queue.path(), directory.as_fd()).expect("a lock"));
-    }
-
-    #[test]
-    fn of_many_that_take_a_directory_while_its_lock_file_is_deleted_never_two_have_it() {
-        let (queue, owners, taken) = (queue(), AtomicUsize::new(0), AtomicUsize::new(0));
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    while taken.load(Ordering::SeqCst) < 100 {
-                        let Ok(owner) = take(&queue) else { continue };
-                        assert_eq!(owners.fetch_add(1, Ordering::SeqCst), 0, "another has it");
-                        let _ = std::fs::remove_file(lock_file(queue.path()));
-                        std::thread::yield_now();
-                        owners.fetch_sub(1, Ordering::SeqCst);
-                        taken.fetch_add(1, Ordering::SeqCst);
-                        drop(owner);
-                    }
-                });
-            }
-        });
-    }
-
-    #[test]
-    fn a_standby_is_announced_no_more_when_its_value_is_dropped_although_there_is_a_copy() {
-        let queue = tempfile::tempdir().expect("a directory");
-        let standby = Standby::announce(queue.path()).expect("a lock");
-        let copy = rustix::io::dup(&standby._directory.0).expect("a copy");
-        assert!(Standby::is_announced(queue.path()));
-        drop(standby);
-        assert!(!Standby::is_announced(queue.path()));
-        drop(copy);
-    }
-}
+mod tests;

@@ -48,7 +48,6 @@ impl Default for ReaderOptions {
 #[derive(Debug)]
 pub struct Reader {
     path: PathBuf,
-    directory: OwnedFd,
     ownership: Ownership,
     options: ReaderOptions,
     /// Found and not yet scanned, oldest first.
@@ -106,10 +105,9 @@ impl Reader {
     }
 
     fn take_possession(path: PathBuf, directory: OwnedFd, options: ReaderOptions) -> Result<Reader, OpenError> {
-        let ownership = Ownership::take(&path, directory.as_fd())?;
+        let ownership = Ownership::take(&path, directory)?;
         Ok(Reader {
             path,
-            directory,
             ownership,
             index: BTreeSet::new(),
             lost_track: true,
@@ -191,7 +189,7 @@ impl Reader {
     }
 
     fn index(&mut self, name: EntryName) {
-        let queued_at = entry_file::queued_at(self.directory.as_fd(), &name, self.options.max_event_bytes);
+        let queued_at = entry_file::queued_at(self.ownership.directory(), &name, self.options.max_event_bytes);
         self.index.insert(Indexed { queued_at, name });
     }
 
@@ -207,7 +205,7 @@ impl Reader {
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
     pub fn ack(&mut self, name: &EntryName) -> Result<(), AckError> {
         let Some((name, scanned)) = self.outstanding.remove_entry(name) else { return Ok(()) };
-        match deletion::delete(self.directory.as_fd(), &name, scanned) {
+        match deletion::delete(self.ownership.directory(), &name, scanned) {
             Ok(Deleted::Gone) => self.put_off.forget(&name),
             Ok(Deleted::UsedAgain(new)) => self.index(new),
             Err(errno) => {
@@ -225,13 +223,13 @@ impl Reader {
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
     pub fn reject(&mut self, name: &EntryName, reason: &EntryError) -> Result<(), RejectError> {
-        let now = || Stamp::of(self.directory.as_fd(), name);
+        let now = || Stamp::of(self.ownership.directory(), name);
         if self.outstanding.get(name).is_some_and(|scanned| now().is_some_and(|now| now != *scanned)) {
             self.outstanding.remove(name);
             self.index(name.clone());
             return Ok(());
         }
-        failed::put_aside(self.directory.as_fd(), name, reason).map_err(|cause| RejectError {
+        failed::put_aside(self.ownership.directory(), name, reason).map_err(|cause| RejectError {
             path: self.path.join(name.as_os_str()),
             folder: self.path.join(layout::FAILED),
             cause,
@@ -273,14 +271,14 @@ impl Reader {
     pub fn is_current(&self) -> bool {
         let same = |ours: Stat, named: Stat| (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino);
         matches!(
-            (rustix::fs::fstat(&self.directory), rustix::fs::stat(&self.path)),
+            (rustix::fs::fstat(self.ownership.directory()), rustix::fs::stat(&self.path)),
             (Ok(ours), Ok(named)) if same(ours, named)
         )
     }
 
     /// Tells whether the lock file is there, and is the one that this reader has locked.
     pub fn has_lock_file(&self) -> bool {
-        self.ownership.has_its_file(self.directory.as_fd())
+        self.ownership.has_its_file()
     }
 
     /// Tells whether nothing but the lock file keeps others out: on a file system without locks on directories.
@@ -294,7 +292,7 @@ impl Reader {
     /// When it cannot be made, or somebody else has locked the new one: that would be a broadcaster of a build that knows of
     /// no other lock.
     pub fn keep_lock(&mut self) -> Result<bool, OpenError> {
-        self.ownership.keep(&self.path, self.directory.as_fd())
+        self.ownership.keep(&self.path)
     }
 
     /// Reads the oldest entries of the index.
@@ -306,7 +304,7 @@ impl Reader {
             if self.outstanding.contains_key(&indexed.name) {
                 continue;
             }
-            let (directory, limit) = (self.directory.as_fd(), self.options.max_event_bytes);
+            let (directory, limit) = (self.ownership.directory(), self.options.max_event_bytes);
             match entry_file::read(directory, &indexed.name, limit, &mut self.buffer) {
                 Ok(None) => {}
                 Ok(Some(found)) => {
@@ -365,9 +363,9 @@ impl Reader {
         let mut settled = Vec::new();
         let mut unsettled = HashSet::new();
         let mut complete = true;
-        let (directory, now) = (self.directory.as_fd(), Instant::now());
+        let (directory, now) = (self.ownership.directory(), Instant::now());
         self.put_off.begin_listing();
-        for file in Dir::read_from(&self.directory).map_err(unreadable)? {
+        for file in Dir::read_from(self.ownership.directory()).map_err(unreadable)? {
             let file = file.map_err(unreadable)?;
             let name = OsStr::from_bytes(file.file_name().to_bytes());
             if layout::is_temporary(name) {

@@ -49,18 +49,19 @@ impl LockWatch {
     /// # Errors
     /// When another broadcaster has it. Each of the two would read a part of the events.
     pub(crate) fn look(&mut self, reader: &mut Reader, interval: Duration) -> io::Result<bool> {
+        let lock = queue::lock_file(reader.path());
         let now = Instant::now();
         self.due = now + interval;
         if reader.has_lock_file() {
             self.gone_since = None;
             return Ok(false);
         }
-        let make_at = *self.gone_since.get_or_insert(now) + DELAY;
-        if now < make_at && !reader.needs_lock_file() {
-            self.due = make_at;
+        let gone_since = *self.gone_since.get_or_insert(now);
+        // Where there is another, somebody has made it: who, has to be known at once.
+        if now < gone_since + DELAY && !lock.exists() && !reader.needs_lock_file() {
+            self.due = now + PAUSE;
             return Ok(false);
         }
-        let lock = queue::lock_file(reader.path());
         for _ in 0..TRIES {
             match reader.keep_lock() {
                 Ok(false) => return Ok(false),
