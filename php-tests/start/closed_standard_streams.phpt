@@ -32,7 +32,7 @@ function look_at(ServerProcess $server, string $directory): void
         $clients[] = $server->connect('/');
     }
     echo 'streams: ', $server->connect('/look')->read(), "\n";
-    touch("$directory/bad.json", time() - 100);
+    file_put_contents("$directory/bad.json", '{"payload":1}');
     while (!file_exists("$directory/failed/bad.json")) {
         usleep(1000);
     }

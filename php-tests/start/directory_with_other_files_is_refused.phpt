@@ -25,5 +25,5 @@ require __DIR__ . '/../helpers/functions.php';
 remove_directory(queue_directory(__FILE__));
 ?>
 --EXPECT--
-Failed to start the WebSocket server: DIRECTORY holds "composer.json", which is neither an event nor a file of a queue, so this does not seem to be a queue directory: name one that is for events alone, or take that file away
+Failed to start the WebSocket server: DIRECTORY holds composer.json, which is neither an event nor a file of a queue, so this does not seem to be a queue directory: name one that is for events alone, or take that file away
 composer.json
