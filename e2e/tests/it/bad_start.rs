@@ -84,8 +84,8 @@ async fn bad_values_of_flags_are_named() {
 async fn a_bad_value_in_the_environment_is_named() {
     let queue = QueueDir::new();
     let mut command = Broadcaster::command(["--queue"]);
-    command.arg(queue.path()).env("WS_PORT", "many");
-    refused(command, USAGE, &["many", "port"]).await;
+    command.arg(queue.path()).env("FASTAPI_WS_MAX_CONNECTIONS", "many");
+    refused(command, USAGE, &["many", "max-connections"]).await;
 }
 
 #[tokio::test]
