@@ -289,6 +289,8 @@ impl Consumer {
                 self.outstanding.clear();
                 self.undone = Undone::default();
                 self.rejections = Rejections::default();
+                // That the old lock file is gone says nothing about the new one.
+                self.lock_watch = LockWatch::new();
                 self.start_watch();
                 self.on_success();
             }
