@@ -15,7 +15,7 @@ foreach (["file://$directory/queue", "FILE://localhost$directory/queue/"] as $ur
     take_entry("$directory/queue");
 }
 rmdir("$directory/queue");
-foreach (['file://queue', 'phar://a.phar/queue', 'php://memory', 'http://host/queue', 'vfs://root/queue', 'no+such.wrapper://queue'] as $url) {
+foreach (['file://queue', 'phar://a.phar/queue', 'php://memory', 'http://host/queue', 'vfs://tree/queue', 'no+such.wrapper://queue'] as $url) {
     print_refusal($url, $url, 'e');
 }
 WebSocketServer::getInstance()->eventQueue('phar://a.phar/queue');
@@ -28,7 +28,7 @@ file://queue: false, the queue path file://queue is a URL of file://, and a queu
 phar://a.phar/queue: false, the queue path phar://a.phar/queue is a URL of phar://, %s
 php://memory: false, the queue path php://memory is a URL of php://, %s
 http://host/queue: false, the queue path http://host/queue is a URL of http://, %s
-vfs://root/queue: false, the queue path vfs://root/queue is a URL of vfs://, %s
+vfs://tree/queue: false, the queue path vfs://tree/queue is a URL of vfs://, %s
 no+such.wrapper://queue: false, the queue path no+such.wrapper://queue is a URL of no+such.wrapper://, %s
 
 Warning: FASTAPI\WebSocket\WebSocketServer::eventQueue(): the queue path phar://a.phar/queue is a URL of phar://, %s in %s on line %d

@@ -2,7 +2,7 @@
 //! that know no other lock: `as_an_older_build_does` does what they do.
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
@@ -11,8 +11,9 @@ use rustix::io::Errno;
 use rustix::process::Signal;
 use tokio_util::sync::CancellationToken;
 
-use crate::broadcaster::{BINARY, Broadcaster, command};
+use crate::broadcaster::{Broadcaster, command};
 use crate::client::Client;
+use crate::pair::{self, free_address, on};
 use crate::queue_dir::QueueDir;
 use crate::wait::{skipped, until};
 
@@ -29,20 +30,8 @@ fn as_an_older_build_does(queue: &Path) -> Option<File> {
     }
 }
 
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-fn on(queue: &Path, address: SocketAddr) -> Command {
-    let mut command = command(BINARY);
-    command.args(["--listen", &address.to_string(), "--queue"]).arg(queue);
-    command
-}
-
 fn standby(queue: &Path, address: SocketAddr) -> Broadcaster {
-    let mut standby = Broadcaster::spawn(on(queue, address));
-    standby.await_log("waiting to take over");
-    standby
+    pair::waiting(on(queue, address))
 }
 
 #[test]

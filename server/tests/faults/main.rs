@@ -29,6 +29,7 @@ mod log;
 mod looking;
 mod names;
 mod ownership;
+mod pair;
 mod patience;
 mod permission;
 mod producer;

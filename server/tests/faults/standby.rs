@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,26 +10,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::process::Signal;
 use tungstenite::{Error, Message};
 
-use crate::broadcaster::{BINARY, Broadcaster, command};
+use crate::broadcaster::Broadcaster;
 use crate::client::{Client, payload_of};
+use crate::pair::{self, free_address};
 use crate::queue_dir::QueueDir;
 use crate::wait::until;
 
 /// Both need the same port. One that was just free stays so: the system gives out others first.
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 fn on(queue: &Path, address: SocketAddr) -> Command {
-    let mut command = command(BINARY);
-    command.args(["--scan-interval-secs", "0.02", "--listen", &address.to_string(), "--queue"]).arg(queue);
+    let mut command = pair::on(queue, address);
+    command.args(["--scan-interval-secs", "0.02"]);
     command
 }
 
 fn standby(queue: &Path, address: SocketAddr) -> Broadcaster {
-    let mut standby = Broadcaster::spawn(on(queue, address));
-    standby.await_log("waiting to take over");
-    standby
+    pair::waiting(on(queue, address))
 }
 
 #[test]

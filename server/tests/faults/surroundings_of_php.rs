@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use seccompiler::BpfProgram;
 
 use crate::broadcaster::Broadcaster;
+use crate::client::Client;
 use crate::ledger::numbers;
 use crate::producer;
 use crate::queue_dir::QueueDir;
@@ -40,6 +41,16 @@ fn mode(path: impl AsRef<Path>) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o7777
 }
 
+/// Waits until the client has all that a producer queues, and nothing was put aside.
+fn delivers_all(queue: &QueueDir, client: &mut Client, mut php: Child) {
+    assert!(php.wait().unwrap().success());
+    until("all are acked or put aside", || queue.waiting() == 0);
+    assert!(queue.failed().is_empty());
+    for number in 0..COUNT {
+        assert_eq!(numbers(&client.payload()), (1, number));
+    }
+}
+
 /// Lets a producer of another user queue events from within a chroot, and a broadcaster deliver them.
 fn delivers_from_a_chroot(filter: Option<BpfProgram>) {
     let queue = QueueDir::new();
@@ -48,13 +59,7 @@ fn delivers_from_a_chroot(filter: Option<BpfProgram>) {
     let mut client = broadcaster.connect();
     let mut command = producer::bounded(Path::new("/proc/self/exe"), Path::new("/queue"), 1, COUNT);
     producer::within_root(&mut command, queue.root());
-    let mut php = spawn(command, filter);
-    assert!(php.wait().unwrap().success());
-    until("all are acked or put aside", || queue.waiting() == 0);
-    assert!(queue.failed().is_empty());
-    for number in 0..COUNT {
-        assert_eq!(numbers(&client.payload()), (1, number));
-    }
+    delivers_all(&queue, &mut client, spawn(command, filter));
     let temporary = queue.names().into_iter().find(|name| name.as_encoded_bytes().starts_with(b".tmp-"));
     assert_eq!(temporary, None);
     broadcaster.stop();
@@ -140,13 +145,7 @@ fn a_broadcaster_of_another_user_reads_what_php_queues_with_a_umask_of_077() {
         let mut command = producer::bounded(&public_producer(queue.root()), &queue.path(), 1, COUNT);
         producer::with_umask(&mut command, 0o077);
         command.uid(PHP).gid(PHP);
-        let mut php = spawn(command, filter);
-        assert!(php.wait().unwrap().success());
-        until("all are acked or put aside", || queue.waiting() == 0);
-        assert!(queue.failed().is_empty());
-        for number in 0..COUNT {
-            assert_eq!(numbers(&client.payload()), (1, number));
-        }
+        delivers_all(&queue, &mut client, spawn(command, filter));
         broadcaster.stop();
     }
 }
