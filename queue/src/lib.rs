@@ -34,6 +34,6 @@ pub use layout::draw_anew;
 pub use lock::{Standby, holds_directory, lock_file};
 pub use printable::{Shown, printable, shown, shown_bytes};
 pub use queue_path::{check_path, local_path};
-pub use reader::{Reader, ReaderOptions, Strangers};
+pub use reader::{OtherFiles, Reader, ReaderOptions};
 pub use survey::{entry_files, is_unread_queue, unread_queues};
 pub use writer::{Durability, Writer};

@@ -60,7 +60,7 @@ pub struct Reader {
     /// Looked at and left where they are.
     put_off: PutOff,
     /// Files that are no attempts at events and were not told of: the first, and how many.
-    strangers: Option<Strangers>,
+    other_files: Option<OtherFiles>,
     clock: Clock,
     /// Seen by the latest listing, but too new for it to be sure that nothing older is missing.
     unsettled: HashSet<EntryName>,
@@ -70,7 +70,7 @@ pub struct Reader {
 
 /// Files in the directory that are no attempts at events. They are left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Strangers {
+pub struct OtherFiles {
     /// One of them.
     pub name: EntryName,
     /// How many there are.
@@ -114,7 +114,7 @@ impl Reader {
             lost_track: true,
             outstanding: HashMap::new(),
             put_off: PutOff::new(options.index_entries),
-            strangers: None,
+            other_files: None,
             clock: Clock::start(),
             unsettled: HashSet::new(),
             buffer: Vec::new(),
@@ -263,8 +263,8 @@ impl Reader {
     }
 
     /// The files that are no attempts at events and that were found since the last call. They stay where they are.
-    pub fn take_strangers(&mut self) -> Option<Strangers> {
-        self.strangers.take()
+    pub fn take_other_files(&mut self) -> Option<OtherFiles> {
+        self.other_files.take()
     }
 
     /// Tells whether the path still names the directory that was opened. When it was deleted, renamed or replaced, open a
@@ -347,8 +347,8 @@ impl Reader {
             return false;
         }
         if self.put_off.leave(name, stamp, Why::NotOurs, now) {
-            let first = || Strangers { name: name.clone(), files: 0 };
-            self.strangers.get_or_insert_with(first).files += 1;
+            let first = || OtherFiles { name: name.clone(), files: 0 };
+            self.other_files.get_or_insert_with(first).files += 1;
         }
         true
     }

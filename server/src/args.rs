@@ -12,7 +12,7 @@ use crate::commands::failed::{FailedCommand, QueueCommand};
 use crate::commands::generate::GenerateCommand;
 use crate::commands::listen::ListenArgs;
 use crate::commands::publish::PublishArgs;
-use crate::environment::{self, Stranger};
+use crate::environment::{self, ForeignVariable};
 
 /// Drains a queue directory that PHP writes events to, and broadcasts them to every WebSocket client.
 #[derive(Debug, Parser)]
@@ -30,16 +30,16 @@ pub(crate) struct Args {
     pub(crate) log_format: LogFormat,
     /// Variables that were ignored
     #[arg(skip)]
-    pub(crate) strangers: Vec<Stranger>,
+    pub(crate) foreign: Vec<ForeignVariable>,
 }
 
 impl Args {
     /// Parses the command line and the environment.
     pub(crate) fn from_process() -> Result<Args, clap::Error> {
-        let (command, strangers) = environment::without_strangers(Args::documented());
+        let (command, foreign) = environment::without_foreign_variables(Args::documented());
         let matches = with_negative_numbers(command).try_get_matches()?;
         let mut args = Args::from_arg_matches(&matches)?;
-        args.strangers = strangers;
+        args.foreign = foreign;
         // --host and --port are weaker than --listen, but stronger than a variable.
         let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
         if (given("host") || given("port")) && !given("listen") {

@@ -208,8 +208,8 @@ impl Consumer {
         if self.rejected > self.options.failed_max_entries / 4 {
             self.chores_due = Instant::now();
         }
-        if let Some(strangers) = self.reader.take_strangers() {
-            self.rejections.tell_strangers(&strangers);
+        if let Some(other_files) = self.reader.take_other_files() {
+            self.rejections.tell_other_files(&other_files);
         }
         if !names.is_empty() {
             let head = self.hub.append(&self.frames, &self.ends);

@@ -8,19 +8,19 @@ use clap::builder::Resettable;
 
 /// A variable that was set by somebody who did not mean us.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stranger {
+pub(crate) struct ForeignVariable {
     name: String,
     value: String,
 }
 
 /// The command without the variables that are none of ours. Those that are not empty are told as well.
-pub(crate) fn without_strangers(command: clap::Command) -> (clap::Command, Vec<Stranger>) {
-    let mut strangers = Vec::new();
-    let command = drop_strangers(command, &mut strangers);
-    (command, strangers)
+pub(crate) fn without_foreign_variables(command: clap::Command) -> (clap::Command, Vec<ForeignVariable>) {
+    let mut foreign = Vec::new();
+    let command = drop_foreign(command, &mut foreign);
+    (command, foreign)
 }
 
-fn drop_strangers(command: clap::Command, strangers: &mut Vec<Stranger>) -> clap::Command {
+fn drop_foreign(command: clap::Command, foreign: &mut Vec<ForeignVariable>) -> clap::Command {
     let check = |arg: clap::Arg| {
         let Some(name) = arg.get_env() else { return arg };
         let Some(value) = std::env::var_os(name) else { return arg };
@@ -29,17 +29,17 @@ fn drop_strangers(command: clap::Command, strangers: &mut Vec<Stranger>) -> clap
             Owner::Nobody => {}
             Owner::Other => {
                 let [name, value] = [name, &value].map(|text| text.to_string_lossy().into_owned());
-                let stranger = Stranger { name, value };
+                let variable = ForeignVariable { name, value };
                 // Global options stand in several commands.
-                if !strangers.contains(&stranger) {
-                    strangers.push(stranger);
+                if !foreign.contains(&variable) {
+                    foreign.push(variable);
                 }
             }
         }
         arg.env(Resettable::Reset)
     };
     let command = command.mut_args(check);
-    command.mut_subcommands(|subcommand| drop_strangers(subcommand, strangers))
+    command.mut_subcommands(|subcommand| drop_foreign(subcommand, foreign))
 }
 
 /// Whom a variable is meant for.
@@ -66,9 +66,9 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
-impl fmt::Display for Stranger {
+impl fmt::Display for ForeignVariable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Stranger { name, value } = self;
+        let ForeignVariable { name, value } = self;
         write!(
             f,
             "{name}={value:?} of the environment is ignored, it is no address or port of ours: Kubernetes sets such variables for \

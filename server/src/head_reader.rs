@@ -1,5 +1,5 @@
 //! Reads the head of a request from a connection: in no more memory than a head may have, and with work in proportion to its
-//! bytes, however they drip.
+//! bytes, however slowly they come.
 
 use std::io;
 
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_that_drips_is_parsed_a_few_times() {
+    fn a_head_that_comes_byte_by_byte_is_parsed_a_few_times() {
         let head = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(30_000));
         assert!(attempts(&head, 1) < 20);
         assert_eq!(attempts(&head, 100_000), 1);

@@ -78,12 +78,12 @@ fn run(args: Args) -> Result<(), Failure> {
         .map_err(Failure::Usage)?;
     decided.queue = Some(queue.clone());
     match args.command {
-        Some(Command::Config(ConfigCommand::Check)) => config::check(&args.strangers),
+        Some(Command::Config(ConfigCommand::Check)) => config::check(&args.foreign),
         Some(Command::Failed(command)) => failed::failed(&queue, command),
         Some(Command::Queue(failed::QueueCommand::Stat)) => failed::stat(&queue),
         Some(Command::Publish(arguments)) => publish::run(&queue, decided.max_event_bytes, arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&decided, &queue, arguments),
-        _ => serve::run(decided, &queue, args.log_format, &args.strangers),
+        _ => serve::run(decided, &queue, args.log_format, &args.foreign),
     }
     .map_err(Failure::Other)
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::mem::Discriminant;
 use std::time::{Duration, Instant};
 
-use queue::{EntryError, EntryName, Reader, Strangers};
+use queue::{EntryError, EntryName, OtherFiles, Reader};
 use tracing::{error, info, warn};
 
 use crate::log_limit::LogLimit;
@@ -24,7 +24,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct Rejections {
     refusal: Option<Refusal>,
     lines: HashMap<Discriminant<EntryError>, LogLimit>,
-    strangers: LogLimit,
+    other_files: LogLimit,
 }
 
 /// The system refused to put an entry aside. It would refuse others, most likely.
@@ -84,10 +84,10 @@ impl Rejections {
     }
 
     /// Says once in a while that there are files that are not ours.
-    pub(crate) fn tell_strangers(&mut self, strangers: &Strangers) {
-        if let Some(before) = self.strangers.allow_of(strangers.files as u64, Instant::now()) {
-            let file = &strangers.name;
-            let files = strangers.files as u64 + before;
+    pub(crate) fn tell_other_files(&mut self, other_files: &OtherFiles) {
+        if let Some(before) = self.other_files.allow_of(other_files.files as u64, Instant::now()) {
+            let file = &other_files.name;
+            let files = other_files.files as u64 + before;
             warn!(%file, files, "files in the queue directory are no events and not of a queue, they are left alone");
         }
     }

@@ -10,7 +10,7 @@ use server::signal::Signals;
 use tracing::{info, warn};
 
 use crate::args::LogFormat;
-use crate::environment::Stranger;
+use crate::environment::ForeignVariable;
 use crate::logging;
 use crate::starting;
 use crate::systemd;
@@ -23,10 +23,10 @@ pub(crate) fn run(
     mut config: Config,
     queue: &Path,
     log_format: LogFormat,
-    strangers: &[Stranger],
+    foreign: &[ForeignVariable],
 ) -> anyhow::Result<()> {
     logging::start(log_format).context("cannot start to log")?;
-    strangers.iter().for_each(|stranger| warn!("{stranger}"));
+    foreign.iter().for_each(|variable| warn!("{variable}"));
     raise_descriptor_limit(&mut config.admission);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 /// 16 slots go through 1,600 connections in a second that never send one.
 const MIN_HOLD: Duration = Duration::from_millis(10);
 
-/// Slots in the order in which they were given. When all are taken and others come, the oldest goes first: whoever drips a
-/// request keeps nobody else from being answered.
+/// Slots in the order in which they were given. When all are taken and others come, the oldest goes first: whoever sends its
+/// request slowly keeps nobody else from being answered.
 #[derive(Debug)]
 pub(crate) struct SpareSlots {
     free: Arc<Semaphore>,

@@ -3,11 +3,11 @@
 
 mod failed;
 mod model;
+mod other_files;
 mod read;
 mod reuse;
 #[path = "../../../server/tests/faults/sandbox.rs"]
 #[allow(dead_code, reason = "the tests of processes use the rest")]
 mod sandbox;
-mod strangers;
 mod util;
 mod write;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::Subcommand;
 
-use crate::environment::Stranger;
+use crate::environment::ForeignVariable;
 
 /// `fastapi-broadcaster config ...`
 #[derive(Debug, Subcommand)]
@@ -22,10 +22,10 @@ Examples:
 It looks neither at the queue directory nor at the port: doctor does.";
 
 /// Called with settings that were decided, so there is nothing wrong with them.
-pub(crate) fn check(strangers: &[Stranger]) -> anyhow::Result<()> {
-    for stranger in strangers {
+pub(crate) fn check(foreign: &[ForeignVariable]) -> anyhow::Result<()> {
+    for variable in foreign {
         // Nobody needs a warning that cannot be written.
-        let _ = writeln!(io::stderr(), "fastapi-broadcaster: {stranger}");
+        let _ = writeln!(io::stderr(), "fastapi-broadcaster: {variable}");
     }
     Ok(writeln!(io::stdout(), "ok")?)
 }

@@ -86,7 +86,7 @@ fn lines_that_a_full_disk_does_not_take_are_counted_and_told_when_there_is_room(
     let log = fs::read_to_string(&path).unwrap();
     let dropped = dropped(&log);
     assert!(dropped.len() == 1 && dropped[0] > 10, "{dropped:?}");
-    assert!(log.lines().all(|line| line.starts_with("20")), "no line is glued to a torn one: {log}");
+    assert!(log.lines().all(|line| line.starts_with("20")), "no line follows a torn one on the same line: {log}");
     assert!(log.ends_with("stopped\n"), "the last line is there: {log}");
 }
 

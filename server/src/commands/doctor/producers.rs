@@ -92,7 +92,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// The user who made the lock of the directory, or else this one: root looks with the eyes of the service.
+    /// The user who made the lock of the directory, or else this one: root asks for the rights of the service.
     fn of(queue: &Path) -> Reader {
         let this = (Uid::effective().as_raw(), Gid::effective().as_raw());
         let lock = fs::symlink_metadata(queue::lock_file(queue)).ok();

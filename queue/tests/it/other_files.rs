@@ -88,9 +88,9 @@ fn what_is_no_attempt_at_an_event_stays_and_is_told_once() {
     std::fs::create_dir(queue.path().join("pages.json")).unwrap();
     queue.enqueue(1);
     assert_eq!(payloads(&reader.scan(10, u64::MAX).unwrap()), ["1"]);
-    assert_eq!(reader.take_strangers().unwrap().files, 5);
+    assert_eq!(reader.take_other_files().unwrap().files, 5);
     assert!(reader.scan(10, u64::MAX).unwrap().is_empty());
-    assert_eq!(reader.take_strangers(), None);
+    assert_eq!(reader.take_other_files(), None);
     assert!(
         PROJECT.iter().all(|(name, content)| std::fs::read_to_string(queue.path().join(name)).unwrap() == *content)
     );
