@@ -41,7 +41,7 @@ build: setup-run ## Build the extension and the broadcaster for release
 # In the dev profile: its debug assertions and overflow checks are worth more to tests than its speed.
 .PHONY: rust-test
 rust-test: ## Test the Rust crates
-	cargo test $(CARGO_FLAGS) -p fastapi-websocket-queue -p fastapi-broadcaster
+	cargo test $(CARGO_FLAGS) -p fastapi-websocket-queue -p fastapi-websocket-server -p fastapi-broadcaster
 
 .PHONY: php-test
 php-test: build ## Test the extension with PHP's own run-tests.php

@@ -8,7 +8,7 @@ use seccompiler::BpfProgram;
 
 use crate::harness::{Broadcaster, QueueDir, built, extension_setting, is_root, skipped, temporary_directory};
 
-#[path = "../../../server/tests/faults/sandbox.rs"]
+#[path = "../../../broadcaster/tests/faults/sandbox.rs"]
 #[allow(dead_code, reason = "the fault tests use more of it")]
 mod sandbox;
 

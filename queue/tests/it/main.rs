@@ -6,7 +6,7 @@ mod model;
 mod other_files;
 mod read;
 mod reuse;
-#[path = "../../../server/tests/faults/sandbox.rs"]
+#[path = "../../../broadcaster/tests/faults/sandbox.rs"]
 #[allow(dead_code, reason = "the tests of processes use the rest")]
 mod sandbox;
 mod util;

@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_sample_file_lists_every_key_with_its_default() {
-        let sample = include_str!("../../config.example.toml");
+        let sample = include_str!("../../../broadcaster/config.example.toml");
         let listed: String = sample
             .lines()
             .filter_map(|line| line.strip_prefix("#"))

@@ -13,7 +13,7 @@ fn every_test_that_the_document_names_exists() {
         let mut parts = name.split("::");
         let (binary, module, test) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
         let directory = match binary {
-            "faults" => "server/tests/faults",
+            "faults" => "broadcaster/tests/faults",
             "server" => "server/tests/it",
             "queue" => "queue/tests/it",
             "e2e" => "e2e/tests/it",
