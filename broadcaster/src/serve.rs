@@ -4,9 +4,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server::Config;
-use server::config::{Admission, MAX_SPARE_SLOTS};
 use server::signal::Signals;
+use server::{Admission, Config, MAX_SPARE_SLOTS};
 use tracing::{info, warn};
 
 use crate::args::LogFormat;

@@ -63,7 +63,7 @@ impl Watchdog {
             tokio::spawn(async move {
                 loop {
                     if let Some(hub) = &hub
-                        && !hub.answers().await
+                        && !hub.is_alive().await
                     {
                         return;
                     }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::hub::SessionId;
+use crate::session_id::SessionId;
 
 /// What code outside does when a client connects, speaks or leaves. Called on the thread of the hub that has the client: it
 /// must not block.

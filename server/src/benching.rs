@@ -8,20 +8,20 @@ use mio::{Poll, Token, Waker};
 use queue::Event;
 
 use crate::hub::Hub;
-use crate::log::Log;
-use crate::shard::{Inbox, Shard};
+use crate::hub::inbox::{Arrivals, Inbox};
+use crate::hub::log::Log;
 
 /// Appends the frame of an event, as the consumer does.
 pub fn encode_event(event: &Event, frames: &mut Vec<u8>) {
-    crate::message::encode_event(event, frames);
+    crate::protocol::message::encode_event(event, frames);
 }
 
 /// A hub without a thread: the caller is both who feeds it and its thread.
 #[derive(Debug)]
 pub struct Appending {
     hub: Hub,
-    shard: Arc<Shard>,
-    inbox: Inbox,
+    inbox: Arc<Inbox>,
+    arrivals: Arrivals,
     log: Log,
     /// What the waker belongs to.
     _poll: Poll,
@@ -35,18 +35,18 @@ impl Appending {
     pub fn new(log_bytes: usize) -> io::Result<Appending> {
         let poll = Poll::new()?;
         let hub = Hub::new([Waker::new(poll.registry(), Token(0))?])?;
-        let shard = hub.shards()[0].clone();
+        let inbox = hub.inboxes()[0].clone();
         // It is in the middle of a turn, so that nobody has to wake it.
-        shard.awake();
-        Ok(Appending { hub, shard, inbox: Inbox::default(), log: Log::new(log_bytes), _poll: poll })
+        inbox.awake();
+        Ok(Appending { hub, inbox, arrivals: Arrivals::default(), log: Log::new(log_bytes), _poll: poll })
     }
 
     /// Takes frames, which end at the given offsets, through the inbox into the log, and what no client needs out of it.
     pub fn append(&mut self, frames: &[u8], ends: &[usize]) {
         self.hub.append(frames, ends);
-        self.shard.take(&mut self.inbox);
-        self.log.append(&self.inbox.frames, self.inbox.ends.drain(..));
-        self.inbox.frames.clear();
+        self.inbox.take(&mut self.arrivals);
+        self.log.append(&self.arrivals.frames, self.arrivals.ends.drain(..));
+        self.arrivals.frames.clear();
         self.log.release(self.log.head());
     }
 }

@@ -13,15 +13,16 @@ use std::time::Instant;
 use tungstenite::protocol::frame::coding::OpCode;
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 
-use crate::config::{Limits, Settings};
+use crate::config::Settings;
 use crate::disconnect::Disconnect;
-use crate::hub::SessionId;
-use crate::incoming::ReadBuffer;
-use crate::listener::Permit;
-use crate::log::Log;
+use crate::hub::Limits;
+use crate::hub::inbox::Connection;
+use crate::hub::log::Log;
+use crate::hub::session::{ReadOutcome, Session, WriteOutcome};
 use crate::message;
-use crate::session::{Heard, Session, Written};
-use crate::shard::Connection;
+use crate::permit::Permit;
+use crate::protocol::incoming::ReadBuffer;
+use crate::session_id::SessionId;
 
 pub use reading::reading;
 
@@ -36,7 +37,7 @@ pub fn handshake(bytes: &[u8]) {
     let mut end = 0;
     while end < bytes.len() {
         end = (end + piece).min(bytes.len());
-        if crate::head::try_head(&bytes[..end]) {
+        if crate::http_server::head::try_head(&bytes[..end]) {
             return;
         }
     }
@@ -149,7 +150,7 @@ impl Play {
         }
         self.log.release(self.session.needs().unwrap_or(self.log.head()));
         match (heard, written) {
-            (Heard::Ended, _) | (_, Ok(Written::Finished) | Err(_)) => ControlFlow::Break(()),
+            (ReadOutcome::Ended, _) | (_, Ok(WriteOutcome::Finished) | Err(_)) => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         }
     }

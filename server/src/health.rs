@@ -64,7 +64,7 @@ impl Health {
     /// Looks at everything. None if the server is healthy.
     pub(crate) async fn problem(&self, hub: &Hub) -> Option<Problem> {
         let answers = async {
-            match timeout(ANSWER_TIMEOUT, hub.answers()).await {
+            match timeout(ANSWER_TIMEOUT, hub.is_alive()).await {
                 Ok(true) => None,
                 _ => Some("a thread of the hub does not answer: its clients receive nothing"),
             }

@@ -19,11 +19,11 @@ use tracing::{info, warn};
 
 use crate::application::Application;
 use crate::config::Config;
-use crate::consumer::{Consumer, ConsumerOptions, Stop};
-use crate::fan_out::FanOut;
 use crate::health::Health;
+use crate::http_server::Listener;
 use crate::hub::Hub;
-use crate::listener::Listener;
+use crate::hub::shard::Shard;
+use crate::source::{Consumer, ConsumerOptions, Stop};
 
 /// How often a standby asks whether the queue is free.
 pub const STANDBY_INTERVAL: Duration = Duration::from_millis(20);
@@ -45,7 +45,7 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     hub: Hub,
     health: Arc<Health>,
-    fan_outs: Vec<Worker>,
+    shards: Vec<Worker>,
     /// Cancelled when a thread of the hub ends.
     hub_ends: CancellationToken,
     consumer: Option<(Worker, Stop)>,
@@ -110,7 +110,7 @@ impl Server {
         make_application: impl FnMut(&Hub) -> A,
         listen: impl FnOnce(&Config) -> Result<Vec<std::net::TcpListener>, BindError>,
     ) -> Result<Server, BindError> {
-        let (fan_outs, hub) = FanOut::new(config.hub_threads, &config.limits, make_application)?;
+        let (shards, hub) = Shard::new(config.hub_threads, &config.limits, make_application)?;
         // The queue comes first: who does not own it has no business on the port.
         let health = Arc::new(match config.queue {
             Some(_) => Health::of_source(config.scan_interval),
@@ -121,22 +121,22 @@ impl Server {
         let listeners = listen(&config)?;
         let addresses = listeners.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<_>>()?;
         let hub_ends = CancellationToken::new();
-        let spawn = |fan_out: FanOut<A>| {
+        let spawn = |shard: Shard<A>| {
             let ending = hub_ends.clone().drop_guard();
             Worker::spawn("hub", || {
                 let _ending = ending;
-                fan_out.run()
+                shard.run()
             })
         };
-        let fan_outs = fan_outs.into_iter().map(spawn).collect::<io::Result<_>>();
-        let fan_outs = fan_outs.inspect_err(|_| hub.shutdown(Duration::ZERO))?;
+        let shards = shards.into_iter().map(spawn).collect::<io::Result<_>>();
+        let shards = shards.inspect_err(|_| hub.shutdown(Duration::ZERO))?;
         let spawn = |consumer: Consumer| {
             let stop = consumer.stop();
             Ok((Worker::spawn("consumer", || consumer.run())?, stop))
         };
         let consumer: io::Result<_> = consumer.map(spawn).transpose();
         let consumer = consumer.inspect_err(|_| hub.shutdown(Duration::ZERO))?;
-        Ok(Server { config, listeners, is_passed: false, addresses, hub, health, fan_outs, hub_ends, consumer })
+        Ok(Server { config, listeners, is_passed: false, addresses, hub, health, shards, hub_ends, consumer })
     }
 
     /// The addresses that clients connect to: one, or those of the name that was to be listened on.
@@ -162,7 +162,7 @@ impl Server {
     /// # Errors
     /// When a part of the server failed. The others were stopped then.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let Server { config, listeners, is_passed, hub, health, fan_outs, hub_ends, mut consumer, .. } = self;
+        let Server { config, listeners, is_passed, hub, health, shards, hub_ends, mut consumer, .. } = self;
         let stop = CancellationToken::new();
         let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
         let accepting = Listener { listeners, hub: hub.clone(), health, admission: config.admission, is_passed };
@@ -196,8 +196,8 @@ impl Server {
         let accepted = accepted.map_err(io::Error::other);
         hub.shutdown(config.shutdown_grace);
         let mut broadcast = Ok(());
-        for fan_out in fan_outs {
-            broadcast = broadcast.and(fan_out.join().await);
+        for shard in shards {
+            broadcast = broadcast.and(shard.join().await);
         }
         let consumed = match consumed {
             Some(worker) => worker.join().await,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::{ConfigError, DEFAULT_MAX_HEADER_BYTES};
-use crate::hub::MAX_THREADS;
+use crate::session_id::MAX_HUB_THREADS;
 
 /// More than any machine has (a tebibyte), and little enough to be multiplied with.
 const MAX_BYTES: u64 = if usize::BITS < 64 { 1 << 28 } else { 1 << 40 };
@@ -51,7 +51,7 @@ pub(super) fn hub_threads(given: Option<usize>) -> Result<usize, ConfigError> {
     match given {
         // More rarely help, and every one keeps a log. A processor that we may not use does not count.
         None => Ok(std::thread::available_parallelism().map_or(1, |processors| processors.get().min(4))),
-        Some(threads) if (1..=MAX_THREADS).contains(&threads) => Ok(threads),
+        Some(threads) if (1..=MAX_HUB_THREADS).contains(&threads) => Ok(threads),
         Some(threads) => Err(ConfigError::value("hub_threads", threads, problem)),
     }
 }

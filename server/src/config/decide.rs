@@ -6,9 +6,11 @@ use toml::de::DeTable;
 
 use super::bounds::{age, bytes, count, hub_threads, max_header_bytes, parse_listen, seconds};
 use super::settings::line_at;
-use super::{Admission, Config, ConfigError, Limits, MAX_SPARE_SLOTS, Settings};
-use crate::allowance::Rates;
-use crate::origin::{AllowedOrigins, Rule};
+use super::{Config, ConfigError, Settings};
+use crate::http_server::origin::{AllowedOrigins, Rule};
+use crate::http_server::{Admission, MAX_SPARE_SLOTS};
+use crate::hub::Limits;
+use crate::protocol::allowance::Rates;
 
 impl Settings {
     /// Reads the file, if there is one, for what is not set here, and decides everything.

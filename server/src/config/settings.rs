@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::ConfigError;
 use super::bounds::{number_of_seconds, whole};
-use crate::origin::Rule;
+use crate::http_server::origin::Rule;
 
 /// What users may set. A flag wins over the environment, that over the file, that over the default.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args, Deserialize)]

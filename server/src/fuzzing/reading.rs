@@ -13,14 +13,15 @@ use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 
-use crate::allowance::Rates;
-use crate::config::{Limits, Settings};
-use crate::hub::SessionId;
-use crate::incoming::ReadBuffer;
-use crate::listener::Permit;
-use crate::log::Log;
-use crate::session::{Heard, Session};
-use crate::shard::Connection;
+use crate::config::Settings;
+use crate::hub::Limits;
+use crate::hub::inbox::Connection;
+use crate::hub::log::Log;
+use crate::hub::session::{ReadOutcome, Session};
+use crate::permit::Permit;
+use crate::protocol::allowance::Rates;
+use crate::protocol::incoming::ReadBuffer;
+use crate::session_id::SessionId;
 
 const MAX_MESSAGE_BYTES: usize = 4096;
 /// Fewer than a message may come in.
@@ -143,10 +144,10 @@ impl Speaker {
             if takes { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         match heard {
-            Heard::All | Heard::More => {}
-            Heard::Paused => assert!(!takes),
-            Heard::Throttled(again) => assert!(again >= now),
-            Heard::Closing(_) | Heard::Ended => panic!("the session ends: {heard:?}"),
+            ReadOutcome::All | ReadOutcome::More => {}
+            ReadOutcome::Paused => assert!(!takes),
+            ReadOutcome::Throttled(again) => assert!(again >= now),
+            ReadOutcome::Closing(_) | ReadOutcome::Ended => panic!("the session ends: {heard:?}"),
         }
         self.session.write(log.head(), log, now).expect("the socket lives");
         let held = self.session.held_bytes();

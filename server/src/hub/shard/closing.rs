@@ -3,16 +3,16 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::FanOut;
+use super::Shard;
 use crate::application::Application;
 use crate::disconnect::Disconnect;
-use crate::hub::SessionId;
+use crate::session_id::SessionId;
 
 /// Time between the close frames of a server that stops, unless half of its grace is too short for it.
 const CLOSE_SPACING: Duration = Duration::from_millis(1);
 
 /// How the sessions are closed when the server stops.
-pub(super) struct Stopping {
+pub(super) struct Closing {
     pub(super) deadline: Instant,
     /// When the next session is closed.
     pub(super) next: Instant,
@@ -20,7 +20,7 @@ pub(super) struct Stopping {
     pub(super) sessions: VecDeque<SessionId>,
 }
 
-impl<A: Application> FanOut<A> {
+impl<A: Application> Shard<A> {
     pub(super) fn begin_to_stop(&mut self, grace: Duration, now: Instant) {
         if self.stopping.is_some() {
             return;
@@ -28,7 +28,7 @@ impl<A: Application> FanOut<A> {
         let sessions: VecDeque<SessionId> = self.sessions.iter().map(|(_, session)| session.id).collect();
         let spread = (CLOSE_SPACING * sessions.len() as u32).min(grace / 2);
         let spacing = spread.checked_div(sessions.len() as u32).unwrap_or_default();
-        self.stopping = Some(Stopping { deadline: now + grace, next: now, spacing, sessions });
+        self.stopping = Some(Closing { deadline: now + grace, next: now, spacing, sessions });
         self.close_due(now);
     }
 

@@ -5,7 +5,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::head::{Head, HeadError};
+use crate::http_server::head::{Head, HeadError};
 
 /// Memory that a request begins with: most need no more.
 const FIRST_BYTES: usize = 1024;

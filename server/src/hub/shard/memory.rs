@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tracing::warn;
 
-use super::FanOut;
+use super::Shard;
 use crate::application::Application;
 use crate::disconnect::Disconnect;
 use crate::trim::give_back_memory;
@@ -15,7 +15,7 @@ const LEAVING_BYTES: usize = 4 * 1024;
 /// So much must have become free for it to be worth giving back.
 const WORTH_GIVING_BACK: usize = 16 * 1024 * 1024;
 
-impl<A: Application> FanOut<A> {
+impl<A: Application> Shard<A> {
     /// Takes the memory of a session into the sum.
     pub(super) fn count_memory(&mut self, key: usize) {
         if let Some(session) = self.sessions.get_mut(key) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::log::Position;
+use crate::hub::log::Position;
 
 /// A client that takes less is not waited for while others could go on.
 const MIN_BYTES_PER_SEC: u64 = 256 * 1024;

@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 
-use crate::incoming::MAX_PONG_BYTES;
-use crate::log::Position;
+use crate::hub::log::Position;
+use crate::protocol::incoming::MAX_PONG_BYTES;
 
 /// What a part costs beside its bytes: its place in the queue, and what the allocator needs for both.
 const PART_OVERHEAD_BYTES: usize = size_of::<Part>() + 32;

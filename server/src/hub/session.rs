@@ -8,18 +8,18 @@ use std::time::Instant;
 use mio::net::TcpStream;
 use tungstenite::Message;
 
-use crate::allowance::Allowance;
 use crate::application::ClientMessage;
-use crate::config::Limits;
 use crate::disconnect::Disconnect;
-use crate::hub::SessionId;
-use crate::incoming::{Incoming, ReadBuffer, Source, TurnEnd};
-use crate::listener::Permit;
-use crate::log::{Log, Position};
+use crate::hub::Limits;
+use crate::hub::inbox::Connection;
+use crate::hub::log::{Log, Position};
+use crate::hub::outbox::Outbox;
+use crate::hub::pace::Pace;
 use crate::message;
-use crate::outbox::Outbox;
-use crate::pace::Pace;
-use crate::shard::Connection;
+use crate::permit::Permit;
+use crate::protocol::allowance::Allowance;
+use crate::protocol::incoming::{Incoming, ReadBuffer, Source, TurnEnd};
+use crate::session_id::SessionId;
 
 /// Reads of a client whose bytes mean nothing any more, before the others have their turn.
 const DISCARDS_PER_TURN: usize = 4;
@@ -76,7 +76,7 @@ enum Ending {
 
 /// What writing led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum WriteOutcome {
     /// The client has all there is.
     All,
     /// The socket is full.
@@ -87,7 +87,7 @@ pub(crate) enum Written {
 
 /// What reading led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum ReadOutcome {
     /// There is nothing more to read.
     All,
     /// There may be more, in the next turn.
@@ -220,7 +220,7 @@ impl Session {
 
     /// Writes what this client still has to receive of what comes before a position, until there is nothing or the socket
     /// is full.
-    pub(crate) fn write(&mut self, limit: Position, log: &Log, now: Instant) -> io::Result<Written> {
+    pub(crate) fn write(&mut self, limit: Position, log: &Log, now: Instant) -> io::Result<WriteOutcome> {
         loop {
             let head = self.finish.unwrap_or(limit).min(limit);
             let next = self.outbox.next().filter(|(after, _)| *after <= limit);
@@ -234,7 +234,7 @@ impl Session {
                 Ok(written) => written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.blocked = true;
-                    return Ok(Written::Blocked);
+                    return Ok(WriteOutcome::Blocked);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
@@ -248,19 +248,19 @@ impl Session {
                 self.outbox.advance(written);
             }
             if self.blocked {
-                return Ok(Written::Blocked);
+                return Ok(WriteOutcome::Blocked);
             }
         }
         self.blocked = false;
         self.progressed = now;
         match self.ending {
-            _ if limit < log.head() => Ok(Written::All),
-            Ending::Awaited => Ok(Written::All),
-            Ending::Dropped => Ok(Written::Finished),
+            _ if limit < log.head() => Ok(WriteOutcome::All),
+            Ending::Awaited => Ok(WriteOutcome::All),
+            Ending::Dropped => Ok(WriteOutcome::Finished),
             Ending::Lingering => {
                 // If the client is gone already there is nobody to tell that nothing more will come.
                 let _ = self.stream.shutdown(Shutdown::Write);
-                Ok(Written::All)
+                Ok(WriteOutcome::All)
             }
         }
     }
@@ -288,9 +288,9 @@ impl Session {
         limits: &Limits,
         now: Instant,
         mut deliver: impl FnMut(Message) -> ControlFlow<()>,
-    ) -> Heard {
+    ) -> ReadOutcome {
         if self.paused && !self.is_closing() {
-            return Heard::Paused;
+            return ReadOutcome::Paused;
         }
         if self.ending != Ending::Awaited {
             return self.discard();
@@ -298,7 +298,7 @@ impl Session {
         let rates = &limits.rates;
         let may_send = self.allowance.bytes(rates, now).and_then(|_| self.allowance.messages(rates, now));
         if let Err(again) = may_send {
-            return Heard::Throttled(again);
+            return ReadOutcome::Throttled(again);
         }
         let mut incoming = self.incoming.take().unwrap_or_else(|| buffer.begin(limits.max_message_bytes));
         // What comes after our close frame is of no interest, but the client's close frame is among it.
@@ -339,33 +339,33 @@ impl Session {
             _ => {}
         }
         match turn.end {
-            TurnEnd::Drained => Heard::All,
-            TurnEnd::More => Heard::More,
-            TurnEnd::Throttled => Heard::Throttled(self.allowance.messages(rates, now).err().unwrap_or(now)),
+            TurnEnd::Drained => ReadOutcome::All,
+            TurnEnd::More => ReadOutcome::More,
+            TurnEnd::Throttled => ReadOutcome::Throttled(self.allowance.messages(rates, now).err().unwrap_or(now)),
             TurnEnd::Full => {
                 self.paused = true;
-                Heard::Paused
+                ReadOutcome::Paused
             }
-            TurnEnd::Closed => Heard::Closing(None),
-            TurnEnd::Broken(disconnect) => Heard::Closing(Some(disconnect)),
-            TurnEnd::Ended => Heard::Ended,
+            TurnEnd::Closed => ReadOutcome::Closing(None),
+            TurnEnd::Broken(disconnect) => ReadOutcome::Closing(Some(disconnect)),
+            TurnEnd::Ended => ReadOutcome::Ended,
         }
     }
 
     /// The client's bytes mean nothing any more, but unread ones would turn our last bytes into a reset.
-    fn discard(&mut self) -> Heard {
+    fn discard(&mut self) -> ReadOutcome {
         self.incoming = None;
         let mut buffer = [0; 4096];
         for _ in 0..DISCARDS_PER_TURN {
             match self.stream.read(&mut buffer) {
-                Ok(0) => return Heard::Ended,
+                Ok(0) => return ReadOutcome::Ended,
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Heard::All,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return ReadOutcome::All,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Heard::Ended,
+                Err(_) => return ReadOutcome::Ended,
             }
         }
-        Heard::More
+        ReadOutcome::More
     }
 
     fn finish_at(&mut self, after: Position, close_frame: Vec<u8>) {

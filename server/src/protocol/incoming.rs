@@ -8,9 +8,9 @@ use mio::net::TcpStream;
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error, Message};
 
-use crate::allowance::{Allowance, Rates};
 use crate::disconnect::Disconnect;
-use crate::frame_meter::FrameMeter;
+use crate::protocol::allowance::{Allowance, Rates};
+use crate::protocol::frame_meter::FrameMeter;
 
 /// Bytes that are read of one client before it is the next one's turn.
 const TURN_BYTES: usize = 16 * 1024;

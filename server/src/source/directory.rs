@@ -13,14 +13,15 @@ use tracing::{info, trace, warn};
 
 use crate::health::Health;
 use crate::hub::Hub;
-use crate::lock_watch::LockWatch;
-use crate::log::Position;
+use crate::hub::log::Position;
+use crate::hub::pacing::{Pacing, Room};
+use crate::hub::progress::Reached;
 use crate::message;
-use crate::pacing::{Pacing, Room};
-use crate::rejections::Rejections;
-use crate::shard::Reached;
-use crate::undone::Undone;
-use crate::watch::{Doorbell, Watch, wait};
+use crate::notifier::{Notifier, wait};
+use crate::source::lock_watch::LockWatch;
+use crate::source::rejections::Rejections;
+use crate::source::retry::RefusedAcks;
+use crate::source::watch::Watch;
 
 /// Entries that are read before clients get them: few enough for the first to be on its way soon, so many that writing
 /// to a thousand clients is worth the while.
@@ -50,7 +51,7 @@ pub(crate) struct Consumer {
     health: Arc<Health>,
     /// Appended, by the position behind the entry's frame.
     outstanding: VecDeque<(Position, EntryName)>,
-    undone: Undone,
+    refused_acks: RefusedAcks,
     rejections: Rejections,
     /// The most that one scan may add.
     max_batch_bytes: u64,
@@ -77,7 +78,7 @@ pub(crate) struct ConsumerOptions {
     pub(crate) scan_interval: Duration,
     pub(crate) failed_max_entries: usize,
     pub(crate) failed_max_age: Duration,
-    /// How far the hub may run ahead of clients that are waited for ([`crate::config::Limits::window`]).
+    /// How far the hub may run ahead of clients that are waited for ([`crate::hub::Limits::window`]).
     pub(crate) window: u64,
     /// Bytes of frames that a thread of the hub keeps.
     pub(crate) log_bytes: u64,
@@ -93,7 +94,7 @@ impl ConsumerOptions {
 /// Tells the consumer to stop, from another thread.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop {
-    inner: Arc<(AtomicBool, Doorbell)>,
+    inner: Arc<(AtomicBool, Notifier)>,
 }
 
 #[derive(Debug)]
@@ -122,7 +123,7 @@ impl Consumer {
             hub,
             health,
             outstanding: VecDeque::new(),
-            undone: Undone::default(),
+            refused_acks: RefusedAcks::default(),
             rejections: Rejections::default(),
             max_batch_bytes: options.window.min(MAX_BATCH_BYTES),
             pacing: Pacing::new(options.window, Instant::now()),
@@ -152,10 +153,10 @@ impl Consumer {
             self.health.turn();
             let reached = self.hub.reached();
             let more_to_ack = self.ack(reached.written);
-            self.undone.retry(&mut self.reader);
+            self.refused_acks.retry(&mut self.reader);
             let stopping = self.stop.is_requested();
             if stopping && self.outstanding.is_empty() {
-                self.undone.give_up(&mut self.reader);
+                self.refused_acks.give_up(&mut self.reader);
                 return Ok(());
             }
             if Instant::now() >= self.chores_due {
@@ -166,7 +167,7 @@ impl Consumer {
             }
             let room = self.pacing.room(self.appended, reached, self.hub.client_counts(), Instant::now());
             let has_room =
-                room == Room::Now && self.outstanding.len() + self.undone.len() < self.options.max_outstanding();
+                room == Room::Now && self.outstanding.len() + self.refused_acks.len() < self.options.max_outstanding();
             if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
                 continue;
             }
@@ -241,7 +242,7 @@ impl Consumer {
                 return false;
             }
             if let Some((_, name)) = self.outstanding.pop_front() {
-                self.undone.ack(&mut self.reader, name);
+                self.refused_acks.ack(&mut self.reader, name);
             }
         }
         true
@@ -252,7 +253,7 @@ impl Consumer {
         if awaits_progress && !self.hub.await_more(reached) {
             return Ok(());
         }
-        let mut descriptors = vec![self.stop.inner.1.as_fd(), self.hub.doorbell().as_fd()];
+        let mut descriptors = vec![self.stop.inner.1.as_fd(), self.hub.notifier().as_fd()];
         if let Some(watch) = self.watch.as_ref().filter(|_| may_scan && self.backoff.is_none()) {
             descriptors.push(watch.as_fd());
         }
@@ -269,8 +270,8 @@ impl Consumer {
             Room::Now => timeout,
         };
         let timeout = timeout.min(self.lock_watch.pause());
-        wait(&descriptors, self.undone.due().map_or(timeout, |due| timeout.min(until(due))))?;
-        self.hub.doorbell().clear();
+        wait(&descriptors, self.refused_acks.due().map_or(timeout, |due| timeout.min(until(due))))?;
+        self.hub.notifier().clear();
         self.stop.inner.1.clear();
         if !self.reader.is_current() && !self.is_backing_off() {
             self.reopen()?;
@@ -287,7 +288,7 @@ impl Consumer {
                 self.reader = reader;
                 // Their files are gone, or belong to the directory that was moved away.
                 self.outstanding.clear();
-                self.undone = Undone::default();
+                self.refused_acks = RefusedAcks::default();
                 self.rejections = Rejections::default();
                 // That the old lock file is gone says nothing about the new one.
                 self.lock_watch = LockWatch::new();
@@ -380,13 +381,13 @@ impl Consumer {
 
 impl Stop {
     fn new() -> io::Result<Stop> {
-        Ok(Stop { inner: Arc::new((AtomicBool::new(false), Doorbell::new()?)) })
+        Ok(Stop { inner: Arc::new((AtomicBool::new(false), Notifier::new()?)) })
     }
 
     /// Asks the consumer to end after the entry it is at.
     pub(crate) fn request(&self) {
         self.inner.0.store(true, Ordering::SeqCst);
-        self.inner.1.ring();
+        self.inner.1.notify();
     }
 
     fn is_requested(&self) -> bool {

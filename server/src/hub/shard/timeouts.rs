@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use tracing::debug;
 
-use super::FanOut;
+use super::Shard;
 use crate::application::Application;
-use crate::config::Limits;
 use crate::disconnect::Disconnect;
-use crate::session::Session;
+use crate::hub::Limits;
+use crate::hub::session::Session;
+use crate::session_id::SessionId;
 
 /// A client that takes nothing for so long is not waited for when the log fills up, and no more than `max_outbox_bytes` may
 /// wait for it alone. It stays until the log has outgrown it or `slow_client_timeout` is over.
@@ -19,8 +20,13 @@ const PAUSED_PING_INTERVAL: Duration = Duration::from_secs(5);
 /// How many times `max_outbox_bytes` may wait for a client that goes on reading. What PHP sends in one go is in memory long
 /// before any socket can have taken it.
 const BURST: usize = 4;
+/// The part of the ping interval by which those of single sessions are shorter at most, so that clients that came together are not
+/// pinged together.
+const PING_SPREAD: f64 = 0.1;
+/// 2^64 divided by the golden ratio: multiples of it spread ids that follow each other evenly (Fibonacci hashing).
+const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
 
-impl<A: Application> FanOut<A> {
+impl<A: Application> Shard<A> {
     /// Looks after clients that say nothing, read nothing, or do not leave.
     pub(super) fn on_tick(&mut self, now: Instant) {
         self.marks.push_back((now, self.log.head()));
@@ -93,11 +99,31 @@ impl<A: Application> FanOut<A> {
 }
 
 fn ping_interval(session: &Session, limits: &Limits) -> Duration {
-    let interval = limits.ping_interval(session.id);
+    let interval = spread(limits.ping_interval, session.id);
     if session.is_paused() { interval.min(PAUSED_PING_INTERVAL) } else { interval }
+}
+
+/// The interval of one session: shorter by up to [`PING_SPREAD`].
+fn spread(interval: Duration, session: SessionId) -> Duration {
+    let part = session.0.wrapping_mul(GOLDEN_RATIO) as f64 / u64::MAX as f64;
+    interval.mul_f64(1.0 - PING_SPREAD * part)
 }
 
 fn outbox_is_too_long(session: &Session, limit: usize, now: Instant) -> bool {
     let takes = now.duration_since(session.progressed) < PROGRESS_TIMEOUT;
     session.outbox_len() > if takes { limit.saturating_mul(BURST) } else { limit }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ping_intervals_differ_a_little() {
+        let interval = Duration::from_secs(25);
+        let intervals: std::collections::BTreeSet<Duration> =
+            (0..100).map(|id| spread(interval, SessionId(id << 32))).collect();
+        assert!(intervals.len() > 50);
+        assert!(intervals.iter().all(|interval| (22.5..=25.0).contains(&interval.as_secs_f64())));
+    }
 }

@@ -1,4 +1,4 @@
-//! How the consumer learns that something happened: the file system's reports, doorbells of other threads, and a timer.
+//! How the consumer learns that something happened: the file system's reports.
 
 use std::ffi::OsStr;
 use std::io;
@@ -6,12 +6,9 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
 
 use queue::clear_of_standard;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fs::inotify;
-use rustix::io::Errno;
 
 /// Bytes of reports that are read at once: some 1,000 names.
 const REPORTS: usize = 64 * 1024;
@@ -83,43 +80,5 @@ impl Watch {
 impl AsFd for Watch {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inotify.as_fd()
-    }
-}
-
-/// Wakes a thread that waits in [`wait`].
-#[derive(Debug)]
-pub(crate) struct Doorbell {
-    eventfd: OwnedFd,
-}
-
-impl Doorbell {
-    pub(crate) fn new() -> io::Result<Doorbell> {
-        Ok(Doorbell { eventfd: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)? })
-    }
-
-    pub(crate) fn ring(&self) {
-        // The only failure is a full counter, and then it rings already.
-        let _ = rustix::io::write(&self.eventfd, &1u64.to_ne_bytes());
-    }
-
-    pub(crate) fn clear(&self) {
-        let _ = rustix::io::read(&self.eventfd, &mut [0u8; 8]);
-    }
-}
-
-impl AsFd for Doorbell {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.eventfd.as_fd()
-    }
-}
-
-/// Waits until one of the descriptors has something to say, or the time is over.
-pub(crate) fn wait(descriptors: &[BorrowedFd<'_>], timeout: Duration) -> io::Result<()> {
-    let mut descriptors: Vec<PollFd<'_>> =
-        descriptors.iter().map(|descriptor| PollFd::from_borrowed_fd(*descriptor, PollFlags::IN)).collect();
-    let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
-    match poll(&mut descriptors, Some(&timeout)) {
-        Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(errno) => Err(errno.into()),
     }
 }

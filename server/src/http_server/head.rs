@@ -6,7 +6,7 @@ use thiserror::Error;
 use tungstenite::handshake::server::create_response;
 
 use crate::application::{HeaderText, Headers};
-use crate::origin::host_of;
+use crate::http_server::origin::host_of;
 
 /// Most header lines of a request: more than proxies pass on (Apache 100, HAProxy 101), and few enough that what is kept of each
 /// adds little to their bytes.
@@ -171,7 +171,7 @@ impl Head {
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn try_head(received: &[u8]) -> bool {
     use crate::config::DEFAULT_MAX_HEADER_BYTES;
-    use crate::origin::{AllowedOrigins, Rule};
+    use crate::http_server::origin::{AllowedOrigins, Rule};
 
     let head = match Head::parse(received, DEFAULT_MAX_HEADER_BYTES) {
         Ok(Some(head)) => head,

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::log::Position;
-use crate::shard::{ClientCounts, Reached};
+use crate::hub::log::Position;
+use crate::hub::progress::{ClientCounts, Reached};
 
 /// How long a thread of the hub that is busy holds up a batch for the clients of the others, unless memory does not allow to go
 /// on.

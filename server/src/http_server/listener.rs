@@ -1,28 +1,27 @@
 //! Takes connections in: as many as are allowed, each with a time limit for its request, and a few more to be told why not.
 
-use std::collections::HashMap;
 use std::future::{pending, poll_fn};
 use std::io;
-use std::net::{IpAddr, Shutdown, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
-use crate::config::Admission;
 use crate::descriptors;
 use crate::health::Health;
-use crate::http::Responder;
+use crate::http_server::Admission;
+use crate::http_server::origin::RefusedOrigins;
+use crate::http_server::responder::Responder;
+use crate::http_server::spare_slots::{SpareSlot, SpareSlots};
 use crate::hub::Hub;
-use crate::origin::RefusedOrigins;
-use crate::spare_slots::{SpareSlot, SpareSlots};
+use crate::permit::{Permits, TooMany};
 
 /// Pause after a failed accept. Descriptors come back when clients leave; asking sooner would only burn CPU.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
@@ -39,39 +38,6 @@ pub(crate) struct Listener {
     pub(crate) admission: Admission,
     /// Whether the sockets were passed to us: they go on listening for whoever has them too.
     pub(crate) is_passed: bool,
-}
-
-/// A client's right to be there, given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Permit {
-    _slot: OwnedSemaphorePermit,
-    _address: Option<Counted>,
-}
-
-#[cfg(any(test, feature = "fuzzing"))]
-impl Permit {
-    pub(crate) fn for_fuzzing() -> Permit {
-        let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a new semaphore has its permits");
-        Permit { _slot: slot, _address: None }
-    }
-}
-
-/// How many connections each address has.
-type Addresses = Arc<Mutex<HashMap<IpAddr, usize>>>;
-
-/// One connection in the count of its address.
-#[derive(Debug)]
-struct Counted {
-    addresses: Addresses,
-    address: IpAddr,
-}
-
-/// What a connection needs to become a client, as far as it was to be had when the connection came.
-#[derive(Debug)]
-pub(crate) struct PendingPermit {
-    slots: Arc<Semaphore>,
-    slot: Option<OwnedSemaphorePermit>,
-    counted: Result<Option<Counted>, TooMany>,
 }
 
 impl Listener {
@@ -94,7 +60,7 @@ impl Listener {
         let refused_origins = RefusedOrigins::default();
         let responder = Responder { hub: self.hub, health: self.health, origins, refused_origins, max_header_bytes };
         let responder = Arc::new(responder);
-        let (slots, addresses) = (Arc::new(Semaphore::new(max_connections)), Addresses::default());
+        let permits = Permits::new(max_connections, max_connections_per_address);
         let mut spare_slots = SpareSlots::new(spare_slots);
         let mut fullness = Fullness { max_connections, seen: None };
         let requests = TaskTracker::new();
@@ -104,7 +70,7 @@ impl Listener {
                 biased;
                 () = stop.cancelled() => break,
                 () = fullness.next_look() => {
-                    fullness.look(&slots);
+                    fullness.look(&permits);
                     continue;
                 }
                 accepted = accept(&self.listeners, &mut next) => accepted,
@@ -124,29 +90,27 @@ impl Listener {
                 }
             };
             is_failing = false;
-            let counted =
-                max_connections_per_address.map(|max| Counted::new(&addresses, address.ip(), max)).transpose();
-            let slot = counted.is_ok().then(|| slots.clone().try_acquire_owned().ok()).flatten();
-            if counted.is_ok() && slot.is_none() {
+            let mut pending = permits.request(address.ip());
+            let problem = pending.problem();
+            if problem == Some(TooMany::Altogether) {
                 fullness.found();
             }
             // Who cannot become a client is answered all the same: it may be a health check.
-            let (slot, spare) = match slot {
-                Some(slot) => (Some(slot), None),
+            let spare = match problem {
+                None => None,
                 // An address with too many does not make the others wait.
-                None if counted.is_err() => match spare_slots.try_acquire() {
-                    Some(spare) => (None, Some(spare)),
+                Some(TooMany::OfAddress) => match spare_slots.try_acquire() {
+                    Some(spare) => Some(spare),
                     None => continue,
                 },
-                None => tokio::select! {
+                Some(TooMany::Altogether) => tokio::select! {
                     biased;
                     () = stop.cancelled() => break,
-                    slot = slots.clone().acquire_owned() => (slot.ok(), None),
-                    spare = spare_slots.acquire() => (None, Some(spare)),
+                    () = pending.wait_for_slot() => None,
+                    spare = spare_slots.acquire() => Some(spare),
                 },
             };
             let limit = if spare.is_some() { handshake_timeout.min(SPARE_TIMEOUT) } else { handshake_timeout };
-            let pending = PendingPermit { slots: slots.clone(), slot, counted };
             let (responder, stop) = (responder.clone(), stop.clone());
             requests.spawn(async move {
                 tokio::select! {
@@ -196,16 +160,6 @@ async fn reclaimed(spare: Option<&SpareSlot>) {
     }
 }
 
-impl PendingPermit {
-    /// The right to be a client. A slot that has become free meanwhile will do. Who does not get it stays counted as before.
-    pub(crate) fn complete(&mut self) -> Result<Permit, TooMany> {
-        let address = self.counted.as_mut().map_err(|too_many| *too_many)?;
-        let slot =
-            self.slot.take().or_else(|| self.slots.clone().try_acquire_owned().ok()).ok_or(TooMany::Altogether)?;
-        Ok(Permit { _slot: slot, _address: address.take() })
-    }
-}
-
 /// Tells the log that the server is full, and when that is over: once each.
 #[derive(Debug)]
 struct Fullness {
@@ -228,43 +182,10 @@ impl Fullness {
         }
     }
 
-    fn look(&mut self, slots: &Semaphore) {
-        self.seen = (slots.available_permits() == 0).then(Instant::now);
+    fn look(&mut self, permits: &Permits) {
+        self.seen = permits.are_exhausted().then(Instant::now);
         if self.seen.is_none() {
             info!("there is room for clients again");
-        }
-    }
-}
-
-/// Why a connection cannot become a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TooMany {
-    /// Its address has all the connections that it may have.
-    OfAddress,
-    /// The server has all the clients that it may have.
-    Altogether,
-}
-
-impl Counted {
-    fn new(addresses: &Addresses, address: IpAddr, max: usize) -> Result<Counted, TooMany> {
-        let mut counts = addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_default();
-        if *count >= max {
-            return Err(TooMany::OfAddress);
-        }
-        *count += 1;
-        Ok(Counted { addresses: addresses.clone(), address })
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let mut counts = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
         }
     }
 }

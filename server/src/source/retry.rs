@@ -14,7 +14,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 const TRIES: usize = 256;
 
 #[derive(Debug, Default)]
-pub(crate) struct Undone {
+pub(crate) struct RefusedAcks {
     acks: VecDeque<EntryName>,
     pause: Duration,
     due: Option<Instant>,
@@ -22,7 +22,7 @@ pub(crate) struct Undone {
     is_logged: bool,
 }
 
-impl Undone {
+impl RefusedAcks {
     pub(crate) fn len(&self) -> usize {
         self.acks.len()
     }
@@ -58,7 +58,7 @@ impl Undone {
             }
             if self.acks.is_empty() {
                 info!("delivered entries can be deleted again");
-                *self = Undone::default();
+                *self = RefusedAcks::default();
             } else if self.acks.len() < before {
                 self.wait(Duration::ZERO);
             } else {

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-use super::FanOut;
+use super::Shard;
 use crate::application::{Application, Reception};
 use crate::disconnect::Disconnect;
+use crate::hub::session::{ReadOutcome, client_message};
 use crate::message;
-use crate::session::{Heard, client_message};
 
 /// How long clients are read from before the inbox is looked at again.
 const SLICE: Duration = Duration::from_millis(2);
@@ -37,7 +37,7 @@ impl Reading {
     }
 }
 
-impl<A: Application> FanOut<A> {
+impl<A: Application> Shard<A> {
     /// Notes that a session has something to read.
     pub(super) fn mark_unread(&mut self, key: usize) {
         if let Some(session) = self.sessions.get_mut(key)
@@ -86,15 +86,15 @@ impl<A: Application> FanOut<A> {
             }
         });
         match heard {
-            Heard::Ended => return self.remove(key),
-            Heard::All => self.sessions[key].throttled = false,
-            Heard::More => {
+            ReadOutcome::Ended => return self.remove(key),
+            ReadOutcome::All => self.sessions[key].throttled = false,
+            ReadOutcome::More => {
                 self.sessions[key].throttled = false;
                 self.mark_unread(key);
             }
-            Heard::Throttled(again) => self.wait_to_read(key, again, now),
-            Heard::Paused => self.set_deadline_if_peer_closed(key, now),
-            Heard::Closing(reason) => {
+            ReadOutcome::Throttled(again) => self.wait_to_read(key, again, now),
+            ReadOutcome::Paused => self.set_deadline_if_peer_closed(key, now),
+            ReadOutcome::Closing(reason) => {
                 self.explain(key, reason, now);
                 self.closing(key, was_closing, now);
             }

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use super::FanOut;
+use super::Shard;
 use crate::application::Application;
-use crate::pace::{Pace, Speed};
-use crate::shard::{ClientCounts, Reached};
+use crate::hub::pace::{Pace, Speed};
+use crate::hub::progress::{ClientCounts, Reached};
 
-impl<A: Application> FanOut<A> {
+impl<A: Application> Shard<A> {
     /// Tells the consumer how far everybody is, and forgets what nobody needs.
     pub(super) fn publish_progress(&mut self, now: Instant) {
         let head = self.log.head();
@@ -36,6 +36,6 @@ impl<A: Application> FanOut<A> {
             }
         }
         self.log.release(written);
-        self.shard.publish(Reached { offered: head, written }, counts);
+        self.inbox.publish(Reached { offered: head, written }, counts);
     }
 }

@@ -20,16 +20,16 @@ use tungstenite::handshake::server::write_response;
 use tungstenite::protocol::frame::Frame;
 
 use crate::disconnect::Disconnect;
-use crate::head::{Head, HeadError, MAX_HEADERS};
-use crate::head_reader::HeadReader;
 use crate::health::Health;
+use crate::http_server::head::{Head, HeadError, MAX_HEADERS};
+use crate::http_server::head_reader::HeadReader;
+use crate::http_server::linger::linger;
+use crate::http_server::origin::{AllowedOrigins, RefusedOrigins};
+use crate::http_server::spare_slots::SpareSlot;
 use crate::hub::Hub;
-use crate::linger::linger;
-use crate::listener::{PendingPermit, Permit, TooMany};
-use crate::message::encode_control;
-use crate::origin::{AllowedOrigins, RefusedOrigins};
-use crate::shard::{Connection, Joining};
-use crate::spare_slots::SpareSlot;
+use crate::hub::inbox::{Connection, Joining};
+use crate::permit::{PendingPermit, Permit, TooMany};
+use crate::protocol::message::encode_control;
 
 /// How long answering may take, when the request is there.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,6 +1,5 @@
 //! What a thread of the hub shares with the others: an inbox from which it takes, and how far it has come.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,10 +11,10 @@ use tokio::sync::oneshot;
 
 use crate::application::Headers;
 use crate::disconnect::Disconnect;
-use crate::hub::SessionId;
-use crate::listener::Permit;
-use crate::log::Position;
-use crate::watch::Doorbell;
+use crate::hub::log::Position;
+use crate::hub::progress::{ClientCounts, ProgressNotifier, Reached};
+use crate::permit::Permit;
+use crate::session_id::SessionId;
 
 /// Bytes that may wait in an inbox for single clients. The hub takes them within microseconds; whoever sends faster than
 /// that is in a loop without end.
@@ -54,7 +53,7 @@ pub(crate) enum Command {
 
 /// What waits for a thread of the hub.
 #[derive(Debug, Default)]
-pub(crate) struct Inbox {
+pub(crate) struct Arrivals {
     /// The position behind all frames that were ever put in.
     head: Position,
     pub(crate) frames: Vec<u8>,
@@ -67,102 +66,32 @@ pub(crate) struct Inbox {
 
 /// What one thread of the hub shares with everybody.
 #[derive(Debug)]
-pub(crate) struct Shard {
+pub(crate) struct Inbox {
     index: usize,
-    inbox: Mutex<Inbox>,
+    arrivals: Mutex<Arrivals>,
     waker: Waker,
     /// The thread is about to sleep, or sleeps: who puts something in must wake it.
     asleep: AtomicBool,
     offered: AtomicU64,
     written: AtomicU64,
     counts: Mutex<ClientCounts>,
-    /// It came further since the bell was last rung.
+    /// It came further since the feeding thread was last notified.
     moved: AtomicBool,
-    bell: Arc<Bell>,
+    progress: Arc<ProgressNotifier>,
 }
 
-/// Wakes whoever feeds the hub.
-#[derive(Debug)]
-pub(crate) struct Bell {
-    awaited: AtomicBool,
-    doorbell: Doorbell,
-}
-
-/// Positions of the log that are reached.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Reached {
-    /// Every session had its turn to write everything before.
-    pub(crate) offered: Position,
-    /// Every session has written everything before, or has ended.
-    pub(crate) written: Position,
-}
-
-/// The sessions that are not about to end, and those of them that are far behind ([`crate::config::Limits::window`]).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct ClientCounts {
-    pub(crate) sessions: usize,
-    pub(crate) far_behind: usize,
-    /// Of those: they took something a moment ago.
-    pub(crate) moving: usize,
-    /// They take so much that they are worth waiting for.
-    pub(crate) reading: usize,
-    /// They may be worth waiting for, and will soon be too far behind for the log.
-    pub(crate) near_log_tail: usize,
-    /// Of those, they take much, or were not watched for long enough.
-    pub(crate) fast_near_log_tail: usize,
-}
-
-impl ClientCounts {
-    pub(crate) fn and(self, other: ClientCounts) -> ClientCounts {
-        ClientCounts {
-            sessions: self.sessions + other.sessions,
-            far_behind: self.far_behind + other.far_behind,
-            moving: self.moving + other.moving,
-            reading: self.reading + other.reading,
-            near_log_tail: self.near_log_tail + other.near_log_tail,
-            fast_near_log_tail: self.fast_near_log_tail + other.fast_near_log_tail,
-        }
-    }
-}
-
-impl Reached {
-    pub(crate) fn least(self, other: Reached) -> Reached {
-        Reached { offered: self.offered.min(other.offered), written: self.written.min(other.written) }
-    }
-}
-
-impl Bell {
-    pub(crate) fn new() -> io::Result<Bell> {
-        Ok(Bell { awaited: AtomicBool::new(false), doorbell: Doorbell::new()? })
-    }
-
-    pub(crate) fn set_awaited(&self, awaited: bool) {
-        self.awaited.store(awaited, Ordering::SeqCst);
-    }
-
-    pub(crate) fn doorbell(&self) -> &Doorbell {
-        &self.doorbell
-    }
-
-    fn ring(&self) {
-        if self.awaited.swap(false, Ordering::SeqCst) {
-            self.doorbell.ring();
-        }
-    }
-}
-
-impl Shard {
-    pub(crate) fn new(index: usize, waker: Waker, bell: Arc<Bell>) -> Shard {
-        Shard {
+impl Inbox {
+    pub(crate) fn new(index: usize, waker: Waker, progress: Arc<ProgressNotifier>) -> Inbox {
+        Inbox {
             index,
-            inbox: Mutex::default(),
+            arrivals: Mutex::default(),
             waker,
             asleep: AtomicBool::new(true),
             offered: AtomicU64::new(0),
             written: AtomicU64::new(0),
             counts: Mutex::default(),
             moved: AtomicBool::new(false),
-            bell,
+            progress,
         }
     }
 
@@ -180,13 +109,13 @@ impl Shard {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Swaps the inbox with an empty one whose memory is used again.
-    pub(crate) fn take(&self, empty: &mut Inbox) {
+    /// Swaps what has arrived with an empty one whose memory is used again.
+    pub(crate) fn take(&self, empty: &mut Arrivals) {
         debug_assert!(empty.frames.is_empty() && empty.ends.is_empty() && empty.commands.is_empty());
-        let mut inbox = self.lock();
-        empty.head = inbox.head;
-        std::mem::swap(&mut *inbox, empty);
-        drop(inbox);
+        let mut arrivals = self.lock();
+        empty.head = arrivals.head;
+        std::mem::swap(&mut *arrivals, empty);
+        drop(arrivals);
         if !empty.frames.is_empty() || !empty.commands.is_empty() {
             // The hub will not sleep soon.
             self.tell();
@@ -196,9 +125,9 @@ impl Shard {
     /// Announces that the hub's thread is going to sleep. Returns false if something has come in meanwhile.
     pub(crate) fn fall_asleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
-        let inbox = self.lock();
-        let empty = inbox.frames.is_empty() && inbox.commands.is_empty();
-        drop(inbox);
+        let arrivals = self.lock();
+        let empty = arrivals.frames.is_empty() && arrivals.commands.is_empty();
+        drop(arrivals);
         if empty {
             self.tell();
         } else {
@@ -224,37 +153,37 @@ impl Shard {
     }
 
     pub(crate) fn append(&self, frames: &[u8], ends: &[usize]) -> Position {
-        let mut inbox = self.lock();
-        let base = inbox.head;
-        inbox.frames.extend_from_slice(frames);
-        inbox.ends.extend(ends.iter().map(|end| base + *end as u64));
-        inbox.head += frames.len() as u64;
-        let head = inbox.head;
-        drop(inbox);
+        let mut arrivals = self.lock();
+        let base = arrivals.head;
+        arrivals.frames.extend_from_slice(frames);
+        arrivals.ends.extend(ends.iter().map(|end| base + *end as u64));
+        arrivals.head += frames.len() as u64;
+        let head = arrivals.head;
+        drop(arrivals);
         self.wake();
         head
     }
 
     pub(crate) fn send(&self, session: SessionId, frame: Box<[u8]>) -> bool {
-        let mut inbox = self.lock();
-        let position = inbox.head;
-        let fits = inbox.sent_bytes + frame.len() <= MAX_SENT_BYTES;
+        let mut arrivals = self.lock();
+        let position = arrivals.head;
+        let fits = arrivals.sent_bytes + frame.len() <= MAX_SENT_BYTES;
         if fits {
-            inbox.sent_bytes += frame.len();
-            inbox.commands.push((position, Command::Send(session, frame)));
+            arrivals.sent_bytes += frame.len();
+            arrivals.commands.push((position, Command::Send(session, frame)));
         } else {
-            inbox.commands.push((position, Command::Close(session, Disconnect::Slow)));
+            arrivals.commands.push((position, Command::Close(session, Disconnect::Slow)));
         }
-        drop(inbox);
+        drop(arrivals);
         self.wake();
         fits
     }
 
     pub(crate) fn command(&self, command: Command) {
-        let mut inbox = self.lock();
-        let position = inbox.head;
-        inbox.commands.push((position, command));
-        drop(inbox);
+        let mut arrivals = self.lock();
+        let position = arrivals.head;
+        arrivals.commands.push((position, command));
+        drop(arrivals);
         self.wake();
     }
 
@@ -267,12 +196,12 @@ impl Shard {
 
     fn tell(&self) {
         if self.moved.swap(false, Ordering::SeqCst) {
-            self.bell.ring();
+            self.progress.notify();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inbox> {
+    fn lock(&self) -> MutexGuard<'_, Arrivals> {
         // Every critical section leaves the inbox whole, so a panic elsewhere does not spoil it.
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

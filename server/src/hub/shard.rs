@@ -2,10 +2,10 @@
 //! socket; nothing here waits for a single client, and fan-out allocates nothing per client.
 
 mod clock;
+mod closing;
 mod memory;
 mod progress;
 mod reading;
-mod stopping;
 mod timeouts;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -19,17 +19,18 @@ use slab::Slab;
 use tracing::{debug, warn};
 
 use crate::application::{Application, Client};
-use crate::config::Limits;
 use crate::disconnect::Disconnect;
-use crate::hub::{Hub, SessionId};
-use crate::incoming::ReadBuffer;
-use crate::log::{Log, Position};
+use crate::hub::Hub;
+use crate::hub::Limits;
+use crate::hub::inbox::{Arrivals, Command, Inbox, Joining};
+use crate::hub::log::{Log, Position};
+use crate::hub::session::{Session, WriteOutcome};
 use crate::log_limit::LogLimit;
-use crate::session::{Session, Written};
-use crate::shard::{Command, Inbox, Joining, Shard};
+use crate::protocol::incoming::ReadBuffer;
+use crate::session_id::SessionId;
 use clock::Clock;
+use closing::Closing;
 use reading::Reading;
-use stopping::Stopping;
 use timeouts::PROGRESS_TIMEOUT;
 
 const WAKE: Token = Token(usize::MAX);
@@ -45,11 +46,11 @@ const ROUND_BYTES: u64 = 256 * 1024;
 /// How long a client may take to answer our close frame, or the application to read what one that has left had sent.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(crate) struct FanOut<A> {
+pub(crate) struct Shard<A> {
     poll: Poll,
     hub: Hub,
-    shard: Arc<Shard>,
-    inbox: Inbox,
+    inbox: Arc<Inbox>,
+    arrivals: Arrivals,
     log: Log,
     sessions: Slab<Session>,
     /// Sessions that do not have all of the log, or of their outbox.
@@ -69,7 +70,7 @@ pub(crate) struct FanOut<A> {
     /// The most that they held since memory was given back.
     most_held_bytes: usize,
     generation: u32,
-    stopping: Option<Stopping>,
+    stopping: Option<Closing>,
     clock: Clock,
     notices: Notices,
     limits: Limits,
@@ -84,21 +85,21 @@ struct Notices {
     memory: LogLimit,
 }
 
-impl<A: Application> FanOut<A> {
+impl<A: Application> Shard<A> {
     /// Prepares a hub of some threads.
     pub(crate) fn new(
         threads: usize,
         limits: &Limits,
         mut make_application: impl FnMut(&Hub) -> A,
-    ) -> io::Result<(Vec<FanOut<A>>, Hub)> {
+    ) -> io::Result<(Vec<Shard<A>>, Hub)> {
         let polls = (0..threads).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
         let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), WAKE)).collect::<io::Result<Vec<_>>>()?;
         let hub = Hub::new(wakers)?;
-        let fan_out = |(poll, shard): (Poll, &Arc<Shard>)| FanOut {
+        let shard = |(poll, inbox): (Poll, &Arc<Inbox>)| Shard {
             poll,
             hub: hub.clone(),
-            shard: shard.clone(),
-            inbox: Inbox::default(),
+            inbox: inbox.clone(),
+            arrivals: Arrivals::default(),
             log: Log::new(limits.log_bytes),
             sessions: Slab::new(),
             behind: BTreeSet::new(),
@@ -117,8 +118,8 @@ impl<A: Application> FanOut<A> {
             application: make_application(&hub),
             limits: limits.clone(),
         };
-        let fan_outs = polls.into_iter().zip(hub.shards()).map(fan_out).collect();
-        Ok((fan_outs, hub))
+        let shards = polls.into_iter().zip(hub.inboxes()).map(shard).collect();
+        Ok((shards, hub))
     }
 
     /// Runs until [`Hub::shutdown`] has ended every session.
@@ -168,9 +169,9 @@ impl<A: Application> FanOut<A> {
             None
         };
         let timeout = self.reading.next().and_then(until).into_iter().chain(timeout).min();
-        let timeout = if self.shard.fall_asleep() { timeout } else { Some(Duration::ZERO) };
+        let timeout = if self.inbox.fall_asleep() { timeout } else { Some(Duration::ZERO) };
         let polled = self.poll.poll(events, timeout);
-        self.shard.awake();
+        self.inbox.awake();
         match polled {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
             polled => polled.map(|()| events.iter().count() < EVENTS),
@@ -204,18 +205,18 @@ impl<A: Application> FanOut<A> {
     }
 
     fn take_inbox(&mut self, now: Instant) {
-        let mut inbox = std::mem::take(&mut self.inbox);
-        self.shard.take(&mut inbox);
-        let (appended, from) = (!inbox.frames.is_empty(), self.log.head());
+        let mut arrivals = std::mem::take(&mut self.arrivals);
+        self.inbox.take(&mut arrivals);
+        let (appended, from) = (!arrivals.frames.is_empty(), self.log.head());
         if appended {
-            self.append(&mut inbox, now);
+            self.append(&mut arrivals, now);
         }
         // Nothing is written before every command has found its place between the new frames.
-        for (position, command) in inbox.commands.drain(..) {
+        for (position, command) in arrivals.commands.drain(..) {
             self.on_command(position, command, now);
         }
-        inbox.sent_bytes = 0;
-        self.inbox = inbox;
+        arrivals.sent_bytes = 0;
+        self.arrivals = arrivals;
         let mut touched = std::mem::take(&mut self.touched);
         if appended {
             self.write_all(from, now);
@@ -229,9 +230,9 @@ impl<A: Application> FanOut<A> {
     }
 
     /// Appends frames to the log. Sessions that it no longer covers are disconnected.
-    fn append(&mut self, inbox: &mut Inbox, now: Instant) {
-        self.log.append(&inbox.frames, inbox.ends.drain(..));
-        inbox.frames.clear();
+    fn append(&mut self, arrivals: &mut Arrivals, now: Instant) {
+        self.log.append(&arrivals.frames, arrivals.ends.drain(..));
+        arrivals.frames.clear();
         let overflow = self.log.overflow();
         if overflow > self.log.tail() {
             let fallen = |key: &usize| self.sessions[*key].needs().is_some_and(|position| position < overflow);
@@ -301,7 +302,7 @@ impl<A: Application> FanOut<A> {
         self.generation = self.generation.wrapping_add(1);
         let entry = self.sessions.vacant_entry();
         let key = entry.key();
-        let id = SessionId::new(self.generation, self.shard.index(), key);
+        let id = SessionId::new(self.generation, self.inbox.index(), key);
         let Joining { address, path, headers, connection } = joining;
         let heard_early = !connection.received.is_empty();
         let session = entry.insert(Session::new(id, position, connection, &self.limits, now));
@@ -326,14 +327,14 @@ impl<A: Application> FanOut<A> {
     fn write_up_to(&mut self, limit: Position, key: usize, now: Instant) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         match session.write(limit, &self.log, now) {
-            Ok(Written::All) => {
+            Ok(WriteOutcome::All) => {
                 session.pace = None;
                 self.behind.remove(&key);
             }
-            Ok(Written::Blocked) => {
+            Ok(WriteOutcome::Blocked) => {
                 self.behind.insert(key);
             }
-            Ok(Written::Finished) => return self.remove(key),
+            Ok(WriteOutcome::Finished) => return self.remove(key),
             Err(error) => {
                 debug!(session = session.id.0, %error, "connection broke");
                 return self.remove(key);

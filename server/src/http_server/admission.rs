@@ -1,0 +1,29 @@
+//! Who may connect.
+
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use crate::http_server::origin::AllowedOrigins;
+
+/// Connections beside the clients, unless the limit of open files is low.
+pub const MAX_SPARE_SLOTS: usize = 16;
+
+/// Who may connect.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// Clients at the same time.
+    pub max_connections: usize,
+    /// Connections beside those, only to answer health checks and to tell that the server is full.
+    pub spare_slots: usize,
+    /// Clients of one address at the same time.
+    pub max_connections_per_address: Option<usize>,
+    /// How long a client may take for its request.
+    pub handshake_timeout: Duration,
+    /// Largest head of a request, in bytes.
+    pub max_header_bytes: usize,
+    /// Pages that may connect.
+    pub allowed_origins: AllowedOrigins,
+    /// The lowest number that sockets of clients have, as far as the limit of open files permits. Code of the same process
+    /// may need the lower ones.
+    pub first_descriptor: RawFd,
+}

@@ -1,0 +1,78 @@
+//! How far the clients are, as whoever feeds the hub learns it.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::hub::log::Position;
+use crate::notifier::Notifier;
+
+/// Positions of the log that are reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// Every session had its turn to write everything before.
+    pub(crate) offered: Position,
+    /// Every session has written everything before, or has ended.
+    pub(crate) written: Position,
+}
+
+/// The sessions that are not about to end, and those of them that are far behind ([`crate::hub::Limits::window`]).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ClientCounts {
+    pub(crate) sessions: usize,
+    pub(crate) far_behind: usize,
+    /// Of those: they took something a moment ago.
+    pub(crate) moving: usize,
+    /// They take so much that they are worth waiting for.
+    pub(crate) reading: usize,
+    /// They may be worth waiting for, and will soon be too far behind for the log.
+    pub(crate) near_log_tail: usize,
+    /// Of those, they take much, or were not watched for long enough.
+    pub(crate) fast_near_log_tail: usize,
+}
+
+/// Wakes whoever feeds the hub when a thread of it has come further.
+#[derive(Debug)]
+pub(crate) struct ProgressNotifier {
+    is_awaited: AtomicBool,
+    notifier: Notifier,
+}
+
+impl Reached {
+    pub(crate) fn least(self, other: Reached) -> Reached {
+        Reached { offered: self.offered.min(other.offered), written: self.written.min(other.written) }
+    }
+}
+
+impl ClientCounts {
+    pub(crate) fn and(self, other: ClientCounts) -> ClientCounts {
+        ClientCounts {
+            sessions: self.sessions + other.sessions,
+            far_behind: self.far_behind + other.far_behind,
+            moving: self.moving + other.moving,
+            reading: self.reading + other.reading,
+            near_log_tail: self.near_log_tail + other.near_log_tail,
+            fast_near_log_tail: self.fast_near_log_tail + other.fast_near_log_tail,
+        }
+    }
+}
+
+impl ProgressNotifier {
+    pub(crate) fn new() -> io::Result<ProgressNotifier> {
+        Ok(ProgressNotifier { is_awaited: AtomicBool::new(false), notifier: Notifier::new()? })
+    }
+
+    /// Whether the next progress is to be notified. Only the next: whoever waits has to ask again.
+    pub(crate) fn set_awaited(&self, is_awaited: bool) {
+        self.is_awaited.store(is_awaited, Ordering::SeqCst);
+    }
+
+    pub(crate) fn notifier(&self) -> &Notifier {
+        &self.notifier
+    }
+
+    pub(crate) fn notify(&self) {
+        if self.is_awaited.swap(false, Ordering::SeqCst) {
+            self.notifier.notify();
+        }
+    }
+}
