@@ -2,40 +2,28 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use queue::{OpenError, Reader, ReaderOptions, Standby};
-use socket2::{Domain, Protocol, Socket, Type};
+use queue::{OpenError, ReaderOptions};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
 
 use crate::application::Application;
 use crate::config::Config;
 use crate::health::Health;
-use crate::http_server::Listener;
+use crate::http_server::{Listener, listen};
 use crate::hub::Hub;
 use crate::hub::shard::Shard;
-use crate::source::{Consumer, ConsumerOptions, Stop};
+use crate::source::{Consumer, ConsumerOptions, Stop, hand_over, has_successor};
 
-/// How often a standby asks whether the queue is free.
-pub const STANDBY_INTERVAL: Duration = Duration::from_millis(20);
-/// How long a server that stops goes on accepting for a standby to take the queue. One is enough for a busy machine; a
-/// standby that does not come in that time does not come.
-const TAKEOVER_PATIENCE: Duration = Duration::from_secs(2);
-/// How long it goes on when the standby has the queue, if there are others that wait and hide whether it listens.
-const HANDOVER: Duration = Duration::from_secs(1);
-/// How many ports are tried if any will do, and one is to be free at several addresses.
-const PORT_TRIES: u32 = 20;
-/// Connections that the kernel keeps until they are accepted; it cuts the number to net.core.somaxconn.
-const LISTEN_BACKLOG: i32 = 4096;
+pub use crate::source::STANDBY_INTERVAL;
 
 /// A server that has its port and its queue, and runs when it is told to.
 pub struct Server {
@@ -45,10 +33,9 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     hub: Hub,
     health: Arc<Health>,
-    shards: Vec<Worker>,
     /// Cancelled when a thread of the hub ends.
     hub_ends: CancellationToken,
-    consumer: Option<(Worker, Stop)>,
+    threads: Threads,
 }
 
 /// Why a server cannot start.
@@ -121,22 +108,19 @@ impl Server {
         let listeners = listen(&config)?;
         let addresses = listeners.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<_>>()?;
         let hub_ends = CancellationToken::new();
-        let spawn = |shard: Shard<A>| {
+        let mut threads = Threads::new(hub.clone());
+        for shard in shards {
             let ending = hub_ends.clone().drop_guard();
-            Worker::spawn("hub", || {
+            threads.shards.push(Worker::spawn("hub", || {
                 let _ending = ending;
                 shard.run()
-            })
-        };
-        let shards = shards.into_iter().map(spawn).collect::<io::Result<_>>();
-        let shards = shards.inspect_err(|_| hub.shutdown(Duration::ZERO))?;
-        let spawn = |consumer: Consumer| {
+            })?);
+        }
+        if let Some(consumer) = consumer {
             let stop = consumer.stop();
-            Ok((Worker::spawn("consumer", || consumer.run())?, stop))
-        };
-        let consumer: io::Result<_> = consumer.map(spawn).transpose();
-        let consumer = consumer.inspect_err(|_| hub.shutdown(Duration::ZERO))?;
-        Ok(Server { config, listeners, is_passed: false, addresses, hub, health, shards, hub_ends, consumer })
+            threads.source = Some((Worker::spawn("consumer", || consumer.run())?, stop));
+        }
+        Ok(Server { config, listeners, is_passed: false, addresses, hub, health, hub_ends, threads })
     }
 
     /// The addresses that clients connect to: one, or those of the name that was to be listened on.
@@ -162,7 +146,7 @@ impl Server {
     /// # Errors
     /// When a part of the server failed. The others were stopped then.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let Server { config, listeners, is_passed, hub, health, shards, hub_ends, mut consumer, .. } = self;
+        let Server { config, listeners, is_passed, hub, health, hub_ends, mut threads, .. } = self;
         let stop = CancellationToken::new();
         let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
         let accepting = Listener { listeners, hub: hub.clone(), health, admission: config.admission, is_passed };
@@ -171,20 +155,16 @@ impl Server {
         tokio::select! {
             () = shutdown => {}
             () = hub_ends.cancelled() => {}
-            () = async { consumer.as_mut().expect("checked").0.ended().await }, if consumer.is_some() => {}
+            () = threads.source_ended() => {}
             // Nobody can connect any more, so nobody may take events from the directory.
             ended = &mut accepting => accepted = Some(ended),
         }
         // No new entries: the queue is free for a successor once what was read is out.
-        let (mut consumed, mut is_free) = (None, false);
-        if let Some((mut worker, stop)) = consumer {
-            stop.request();
-            is_free = timeout(config.shutdown_grace / 2, worker.ended()).await.is_ok();
-            consumed = Some(worker);
-        }
+        threads.stop_source();
+        let is_free = timeout(config.shutdown_grace / 2, threads.source_ended()).await.is_ok();
         // A successor that waited for the queue listens on the same port in a moment. Nobody shall find it closed.
         if let Some(queue) = config.queue.as_deref().filter(|_| is_free)
-            && (Standby::is_announced(queue) || Reader::is_owned(queue))
+            && has_successor(queue)
         {
             hand_over(queue).await;
         }
@@ -195,15 +175,58 @@ impl Server {
         };
         let accepted = accepted.map_err(io::Error::other);
         hub.shutdown(config.shutdown_grace);
-        let mut broadcast = Ok(());
-        for shard in shards {
-            broadcast = broadcast.and(shard.join().await);
+        accepted.and(threads.join().await)
+    }
+}
+
+/// The threads of a server. Whatever ends the server, also while it is being built: they are stopped and joined.
+struct Threads {
+    hub: Hub,
+    shards: Vec<Worker>,
+    source: Option<(Worker, Stop)>,
+}
+
+impl Threads {
+    fn new(hub: Hub) -> Threads {
+        Threads { hub, shards: Vec::new(), source: None }
+    }
+
+    /// Returns when the source has ended; never if there is none.
+    async fn source_ended(&mut self) {
+        match &mut self.source {
+            Some((worker, _)) => worker.ended().await,
+            None => std::future::pending().await,
         }
-        let consumed = match consumed {
-            Some(worker) => worker.join().await,
-            None => Ok(()),
-        };
-        accepted.and(broadcast).and(consumed)
+    }
+
+    fn stop_source(&self) {
+        if let Some((_, stop)) = &self.source {
+            stop.request();
+        }
+    }
+
+    /// Waits until all have ended, the hub first: the source waits for it. Returns the first failure.
+    async fn join(mut self) -> io::Result<()> {
+        let mut ended = Ok(());
+        for shard in std::mem::take(&mut self.shards) {
+            ended = ended.and(shard.join().await);
+        }
+        if let Some((source, _)) = self.source.take() {
+            ended = ended.and(source.join().await);
+        }
+        ended
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.stop_source();
+        self.hub.shutdown(Duration::ZERO);
+        let source = self.source.take().map(|(worker, _)| worker);
+        for worker in self.shards.drain(..).chain(source) {
+            // Whoever drops a server does not ask how it ended.
+            let _ = worker.thread.join();
+        }
     }
 }
 
@@ -254,78 +277,4 @@ fn open_consumer(queue: PathBuf, config: &Config, hub: Hub, health: Arc<Health>)
         log_bytes: config.limits.log_bytes as u64,
     };
     Consumer::open(queue, options, hub, health)
-}
-
-/// Waits for a standby to have the queue and to listen.
-async fn hand_over(queue: &Path) {
-    let has_queue = async {
-        while !Reader::is_owned(queue) {
-            sleep(STANDBY_INTERVAL).await;
-        }
-    };
-    let listens = async {
-        while Standby::is_announced(queue) {
-            sleep(STANDBY_INTERVAL).await;
-        }
-    };
-    if timeout(TAKEOVER_PATIENCE, has_queue).await.is_ok() {
-        let _ = timeout(HANDOVER, listens).await;
-        info!("another broadcaster has taken over");
-    } else {
-        warn!("a broadcaster waits for the queue and does not take it");
-    }
-}
-
-/// Listens on every address that the host has: who connects to `localhost` may come by either protocol.
-fn listen(host: &str, port: u16, shares_port: bool) -> io::Result<Vec<std::net::TcpListener>> {
-    let mut addresses: Vec<SocketAddr> = Vec::new();
-    for address in (host, port).to_socket_addrs()? {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    let mut tries = 1..=PORT_TRIES;
-    loop {
-        match listen_on_all(&addresses, shares_port) {
-            // The port that the system chose for the first is taken at another address. The next choice is another.
-            Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse && tries.next().is_some() => {}
-            listening => return listening,
-        }
-    }
-}
-
-fn listen_on_all(addresses: &[SocketAddr], shares_port: bool) -> io::Result<Vec<std::net::TcpListener>> {
-    let mut listeners: Vec<std::net::TcpListener> = Vec::new();
-    let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
-    for address in addresses {
-        let port = match listeners.first() {
-            Some(first) => first.local_addr()?.port(),
-            None => address.port(),
-        };
-        let address = SocketAddr::new(address.ip(), port);
-        // The port is shared only with the one that we take over from: with another it would be a mistake, and the system
-        // would give each of them half of the clients.
-        let free = if shares_port { Ok(()) } else { std::net::TcpListener::bind(address).map(drop) };
-        match free.and_then(|()| listen_sharing(address)) {
-            Ok(listener) => listeners.push(listener),
-            // A name may have an address that the machine has not: `localhost` where there is no IPv6.
-            Err(error) if is_elsewhere(&error) => failure = error,
-            Err(error) => return Err(error),
-        }
-    }
-    if listeners.is_empty() { Err(failure) } else { Ok(listeners) }
-}
-
-fn is_elsewhere(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(libc::EAFNOSUPPORT)
-}
-
-fn listen_sharing(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(LISTEN_BACKLOG)?;
-    Ok(socket.into())
 }

@@ -1,6 +1,7 @@
 //! What comes in on the port: connections, requests, and who may become a client.
 
 mod admission;
+mod bind;
 pub(crate) mod head;
 mod head_reader;
 mod linger;
@@ -10,4 +11,5 @@ mod responder;
 mod spare_slots;
 
 pub use admission::{Admission, MAX_SPARE_SLOTS};
+pub(crate) use bind::listen;
 pub(crate) use listener::Listener;

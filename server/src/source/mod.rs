@@ -4,6 +4,9 @@ mod directory;
 mod lock_watch;
 mod rejections;
 mod retry;
+mod takeover;
 mod watch;
 
 pub(crate) use directory::{Consumer, ConsumerOptions, Stop};
+pub use takeover::STANDBY_INTERVAL;
+pub(crate) use takeover::{hand_over, has_successor};

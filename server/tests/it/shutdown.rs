@@ -1,10 +1,11 @@
 //! How a server stops.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use server::config::Settings;
-use server::{NoApplication, Server};
+use server::{Application, Client, ClientMessage, NoApplication, Reception, Server, SessionId};
 use socket2::Socket;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -90,6 +91,30 @@ async fn a_socket_that_was_passed_goes_on_listening_when_the_server_stops() {
     within(server.run(std::future::ready(()))).await.unwrap();
     TcpStream::connect(address).await.unwrap();
     socket.accept().unwrap();
+}
+
+/// The threads run as soon as the server is there. A start that fails half way drops them in the same way.
+#[tokio::test]
+async fn a_server_that_is_dropped_before_it_runs_joins_its_threads() {
+    struct Held(Arc<()>);
+    impl Application for Held {
+        fn opened(&mut self, _client: Client) {}
+
+        fn received(&mut self, _session: SessionId, message: ClientMessage) -> Reception {
+            Reception::Declined(message)
+        }
+
+        fn closed(&mut self, _session: SessionId) {}
+    }
+    let root = queue_directory();
+    let settings = Settings { queue: Some(root.path().join("queue")), port: Some(0), ..Settings::default() };
+    let held = Arc::new(());
+    let server = Server::bind(settings.clone().resolve().unwrap(), |_| Held(held.clone())).unwrap();
+    assert!(Arc::strong_count(&held) > 1, "the hub has its applications");
+    drop(server);
+    assert_eq!(Arc::strong_count(&held), 1, "the threads of the hub have ended");
+    let config = settings.resolve().unwrap();
+    Server::bind(config, |_| NoApplication).expect("the source has ended, so that the queue is free");
 }
 
 /// Connects a client that never answers a close frame.
