@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use queue::Event;
-use server::benching::{Appending, encode_event};
-use server::message::encode_broadcast;
+use server::benching::Appending;
+use server::{Batch, Publication};
 
 const PAYLOAD_BYTES: [usize; 2] = [100, 10 * 1024];
 const LOG_BYTES: usize = 16 * 1024 * 1024;
@@ -24,19 +24,15 @@ fn event(bytes: usize) -> Event {
 fn encode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("encode");
     for bytes in PAYLOAD_BYTES {
-        let (event, payload) = (event(bytes), payload(bytes));
+        let event = event(bytes);
         group.throughput(Throughput::Bytes(bytes as u64));
-        // Behind each other in one buffer, as the consumer encodes a batch.
-        let mut frames = Vec::new();
+        let mut batch = Batch::default();
         group.bench_function(BenchmarkId::new("event", bytes), |bencher| {
             bencher.iter(|| {
-                frames.clear();
-                encode_event(black_box(&event), &mut frames);
-                black_box(frames.len())
+                batch.clear();
+                batch.push(black_box(&Publication::of(&event)));
+                black_box(batch.len())
             });
-        });
-        group.bench_function(BenchmarkId::new("broadcast", bytes), |bencher| {
-            bencher.iter(|| encode_broadcast(r#""b""#, black_box(&payload), 1_729_000_000));
         });
     }
     group.finish();
@@ -45,15 +41,12 @@ fn encode(criterion: &mut Criterion) {
 fn append(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("append");
     for (frames, bytes) in [(1, PAYLOAD_BYTES[0]), (256, PAYLOAD_BYTES[0]), (1, PAYLOAD_BYTES[1])] {
-        let (mut batch, mut ends) = (Vec::new(), Vec::new());
-        for _ in 0..frames {
-            encode_event(&event(bytes), &mut batch);
-            ends.push(batch.len());
-        }
+        let (mut batch, event) = (Batch::default(), event(bytes));
+        (0..frames).for_each(|_| batch.push(&Publication::of(&event)));
         let mut appending = Appending::new(LOG_BYTES).expect("a hub");
         group.throughput(Throughput::Elements(frames));
         group.bench_function(BenchmarkId::new(format!("batch of {frames}"), bytes), |bencher| {
-            bencher.iter(|| appending.append(black_box(&batch), black_box(&ends)));
+            bencher.iter(|| appending.append(black_box(&batch)));
         });
     }
     group.finish();

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use server::{ClientMessage, Disconnect, Headers, Hub, Reception, SessionId};
+use server::{ClientMessage, Disconnect, Headers, Hub, Publication, Reception, SessionId};
 
 use crate::fork::Process;
 use crate::parking::ParkId;
@@ -127,8 +127,8 @@ impl Client {
         inbox.handled = false;
         // Under the lock, so that what the client says next is not relayed before what it said first.
         while let Some(message) = inbox.unread.pop() {
-            if let Some(frame) = server::message::encode_relayed(&message).filter(|_| relay) {
-                self.hub.broadcast(&frame);
+            if let Some(event) = server::plain::relayed_event(&message).filter(|_| relay) {
+                self.hub.publish(&Publication::now(event.name_json(), event.payload_json()));
             }
         }
         if std::mem::take(&mut inbox.paused) {

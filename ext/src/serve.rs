@@ -1,14 +1,12 @@
 //! The members of `WebSocketServer` that serve clients: the one instance, what it is set to, and what can be done while it
 //! runs. [`crate::start`] runs it.
 
-use std::time::SystemTime;
-
 use ext_php_rs::class::RegisteredClass;
 use ext_php_rs::error::php_error;
 use ext_php_rs::flags::ErrorType;
 use ext_php_rs::types::{ZendHashTable, ZendObject, Zval};
 use ext_php_rs::zend::{ClassEntry, ExecuteData};
-use server::message;
+use server::Publication;
 
 use crate::exception::{self, guard};
 use crate::globals::GLOBALS;
@@ -168,10 +166,9 @@ pub(crate) extern "C" fn broadcast(call: &mut ExecuteData, returned: &mut Zval) 
             let Some(event_loop) = GLOBALS.get().event_loop().filter(|event_loop| event_loop.is_running()) else {
                 return;
             };
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             // PHP's encoder writes UTF-8 only.
             let (Ok(event), Ok(payload)) = (event.as_str(), payload.as_str()) else { return };
-            event_loop.hub().broadcast(&message::encode_broadcast(event, payload, now.as_secs().cast_signed()));
+            event_loop.hub().publish(&Publication::now(event, payload));
         }),
     }
 }

@@ -10,7 +10,7 @@ use ext_php_rs::flags::{DataType, ErrorType, MethodFlags};
 use ext_php_rs::php_class;
 use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 use ext_php_rs::zend::{ClassEntry, ExecuteData, ce};
-use server::{ClientMessage, Disconnect, message};
+use server::{ClientMessage, Disconnect, frames};
 
 use crate::client::{Client, Next};
 use crate::connection_object::{self, Connection, VOUCHERS};
@@ -102,7 +102,7 @@ extern "C" fn read(call: &mut ExecuteData, returned: &mut Zval) {
 /// `send($message)`: true when the message is on its way.
 extern "C" fn send(call: &mut ExecuteData, returned: &mut Zval) {
     send_encoded(call, returned, |bytes| match str::from_utf8(bytes) {
-        Ok(text) => Some(message::encode_text(text)),
+        Ok(text) => Some(frames::encode_text(text)),
         Err(_) => {
             php_error(
                 &ErrorType::Warning,
@@ -115,7 +115,7 @@ extern "C" fn send(call: &mut ExecuteData, returned: &mut Zval) {
 
 /// `sendBinary($message)`: the same with any bytes.
 extern "C" fn send_binary(call: &mut ExecuteData, returned: &mut Zval) {
-    send_encoded(call, returned, |bytes| Some(message::encode_binary(bytes)));
+    send_encoded(call, returned, |bytes| Some(frames::encode_binary(bytes)));
 }
 
 fn send_encoded(call: &mut ExecuteData, returned: &mut Zval, encode: impl FnOnce(&[u8]) -> Option<Vec<u8>>) {

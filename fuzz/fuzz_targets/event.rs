@@ -3,11 +3,13 @@
 
 use libfuzzer_sys::fuzz_target;
 use queue::Event;
+use server::Publication;
 
 fuzz_target!(|content: &[u8]| {
     match Event::parse(content) {
         Ok(event) => {
-            let frame = server::message::encode_broadcast(event.name_json(), event.payload_json(), event.timestamp());
+            let mut frame = Vec::new();
+            server::fuzzing::encode(&Publication::of(&event), &mut frame);
             // Behind the frame's head, whose bytes may be anything.
             let text = br#"{"event":"#;
             let start = frame.windows(text.len()).position(|bytes| bytes == text).expect("the text is an object");

@@ -25,7 +25,8 @@ fuzz_target!(|input: (bool, &str, &[u8])| {
     let (in_place, name, content) = input;
     QUEUE.with_borrow_mut(|(_, reader)| {
         let path = reader.path().to_owned();
-        let is_name = !name.is_empty() && name.len() < 250 && !name.contains(['/', '\0']) && name != "." && name != "..";
+        let is_name =
+            !name.is_empty() && name.len() < 250 && !name.contains(['/', '\0']) && name != "." && name != "..";
         let file = path.join(if in_place && is_name { format!("{name}.json") } else { "a.json".to_owned() });
         std::fs::write(&file, content).expect("the file is written");
         let sent = Writer::new(&path).enqueue(br#""good""#, b"1").expect("an entry is queued");
@@ -44,11 +45,11 @@ fuzz_target!(|input: (bool, &str, &[u8])| {
         }
         assert!(seen, "the good entry was not found");
         // Only what is hidden is no entry, and only what does not look like one, by its name and content, may be left.
-        let begins_with = |is: fn(&u8) -> bool| {
-            file.file_name().is_some_and(|name| name.as_encoded_bytes().first().is_some_and(is))
-        };
+        let begins_with =
+            |is: fn(&u8) -> bool| file.file_name().is_some_and(|name| name.as_encoded_bytes().first().is_some_and(is));
         let (hidden, numbered) = (begins_with(|byte| *byte == b'.'), begins_with(u8::is_ascii_digit));
-        let begins_as_json = content.trim_ascii_start().starts_with(b"{") || content.trim_ascii_start().starts_with(b"[");
+        let begins_as_json =
+            content.trim_ascii_start().starts_with(b"{") || content.trim_ascii_start().starts_with(b"[");
         let may_be_left = hidden || !numbered || begins_as_json;
         assert!(!hidden || file.exists(), "{file:?}");
         assert!(may_be_left || !file.exists(), "{file:?}");

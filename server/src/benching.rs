@@ -5,16 +5,10 @@ use std::io;
 use std::sync::Arc;
 
 use mio::{Poll, Token, Waker};
-use queue::Event;
 
-use crate::hub::Hub;
 use crate::hub::inbox::{Arrivals, Inbox};
 use crate::hub::log::Log;
-
-/// Appends the frame of an event, as the consumer does.
-pub fn encode_event(event: &Event, frames: &mut Vec<u8>) {
-    crate::protocol::message::encode_event(event, frames);
-}
+use crate::hub::{Batch, Hub};
 
 /// A hub without a thread: the caller is both who feeds it and its thread.
 #[derive(Debug)]
@@ -41,9 +35,9 @@ impl Appending {
         Ok(Appending { hub, inbox, arrivals: Arrivals::default(), log: Log::new(log_bytes), _poll: poll })
     }
 
-    /// Takes frames, which end at the given offsets, through the inbox into the log, and what no client needs out of it.
-    pub fn append(&mut self, frames: &[u8], ends: &[usize]) {
-        self.hub.append(frames, ends);
+    /// Takes publications through the inbox into the log, and what no client needs out of it.
+    pub fn append(&mut self, batch: &Batch) {
+        self.hub.append(batch);
         self.inbox.take(&mut self.arrivals);
         self.log.append(&self.arrivals.frames, self.arrivals.ends.drain(..));
         self.arrivals.frames.clear();

@@ -19,9 +19,10 @@ use crate::hub::Limits;
 use crate::hub::inbox::Connection;
 use crate::hub::log::Log;
 use crate::hub::session::{ReadOutcome, Session, WriteOutcome};
-use crate::message;
 use crate::permit::Permit;
 use crate::protocol::incoming::ReadBuffer;
+use crate::protocol::{frames, plain};
+use crate::publication::Publication;
 use crate::session_id::SessionId;
 
 pub use reading::reading;
@@ -30,6 +31,11 @@ const LOG_BYTES: usize = 64 * 1024;
 const MAX_MESSAGE_BYTES: usize = 4096;
 /// What a socket takes before it is full: little, so that frames are written in parts.
 const SOCKET_BYTES: usize = 4096;
+
+/// Appends the frame of a publication in the plain encoding.
+pub fn encode(publication: &Publication<'_>, frames: &mut Vec<u8>) {
+    plain::encode(publication, frames);
+}
 
 /// Reads the head of a request as the server does, piece by piece, and answers the handshake that it may be.
 pub fn handshake(bytes: &[u8]) {
@@ -71,7 +77,7 @@ pub fn session(script: &[u8]) {
                 play.say(&bytes);
             }
             5 => play.broadcast(usize::from(argument) * 64),
-            6 => play.session.send(play.log.head(), message::encode_binary(&take(argument)).into()),
+            6 => play.session.send(play.log.head(), frames::encode_binary(&take(argument)).into()),
             // The hub pings nobody who is leaving.
             7 if !play.session.is_closing() => play.session.ping(&play.log, play.now),
             7 => {}
@@ -127,7 +133,7 @@ impl Play {
     }
 
     fn broadcast(&mut self, length: usize) {
-        let frame = message::encode_text(&format!("{:08}{}", self.broadcast, "x".repeat(length)));
+        let frame = frames::encode_text(&format!("{:08}{}", self.broadcast, "x".repeat(length)));
         self.broadcast += 1;
         let end = self.log.head() + frame.len() as u64;
         self.log.append(&frame, [end]);

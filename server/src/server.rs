@@ -19,9 +19,9 @@ use crate::application::Application;
 use crate::config::Config;
 use crate::health::Health;
 use crate::http_server::{Listener, listen};
-use crate::hub::Hub;
 use crate::hub::shard::Shard;
-use crate::source::{Consumer, ConsumerOptions, Stop, hand_over, has_successor};
+use crate::hub::{Feed, Hub};
+use crate::source::{DirectoryOptions, DirectorySource, Stop, hand_over, has_successor};
 
 pub use crate::source::STANDBY_INTERVAL;
 
@@ -103,8 +103,8 @@ impl Server {
             Some(_) => Health::of_source(config.scan_interval),
             None => Health::without_source(),
         });
-        let open = |queue| open_consumer(queue, &config, hub.clone(), health.clone());
-        let consumer = config.queue.clone().map(open).transpose()?;
+        let open = |queue| open_source(queue, &config, hub.clone(), health.clone());
+        let source = config.queue.clone().map(open).transpose()?;
         let listeners = listen(&config)?;
         let addresses = listeners.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<_>>()?;
         let hub_ends = CancellationToken::new();
@@ -116,9 +116,9 @@ impl Server {
                 shard.run()
             })?);
         }
-        if let Some(consumer) = consumer {
-            let stop = consumer.stop();
-            threads.source = Some((Worker::spawn("consumer", || consumer.run())?, stop));
+        if let Some(source) = source {
+            let stop = source.stop();
+            threads.source = Some((Worker::spawn("source", || source.run())?, stop));
         }
         Ok(Server { config, listeners, is_passed: false, addresses, hub, health, hub_ends, threads })
     }
@@ -263,8 +263,8 @@ impl Worker {
     }
 }
 
-fn open_consumer(queue: PathBuf, config: &Config, hub: Hub, health: Arc<Health>) -> Result<Consumer, OpenError> {
-    let options = ConsumerOptions {
+fn open_source(queue: PathBuf, config: &Config, hub: Hub, health: Arc<Health>) -> Result<DirectorySource, OpenError> {
+    let options = DirectoryOptions {
         reader: ReaderOptions {
             max_event_bytes: config.max_event_bytes,
             grace: config.entry_grace,
@@ -273,8 +273,6 @@ fn open_consumer(queue: PathBuf, config: &Config, hub: Hub, health: Arc<Health>)
         scan_interval: config.scan_interval,
         failed_max_entries: config.failed_max_entries,
         failed_max_age: config.failed_max_age,
-        window: config.limits.window(),
-        log_bytes: config.limits.log_bytes as u64,
     };
-    Consumer::open(queue, options, hub, health)
+    DirectorySource::open(queue, options, Feed::new(hub, &config.limits), health)
 }

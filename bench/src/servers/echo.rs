@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use server::config::Settings;
-use server::message::{encode_binary, encode_text};
+use server::frames::{encode_binary, encode_text};
 use server::{Application, Client, ClientMessage, Hub, Reception, Server, SessionId};
 
 struct Echo(Hub);

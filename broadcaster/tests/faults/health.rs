@@ -97,7 +97,7 @@ fn a_source_that_is_stuck_is_told() {
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::start(&queue.path());
     assert_healthy(&broadcaster);
-    let stopped = Stopped::thread(&broadcaster, "consumer");
+    let stopped = Stopped::thread(&broadcaster, "source");
     await_ailment(&broadcaster, "source is stuck");
     drop(stopped);
     await_health(&broadcaster);

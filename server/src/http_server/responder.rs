@@ -29,7 +29,7 @@ use crate::http_server::spare_slots::SpareSlot;
 use crate::hub::Hub;
 use crate::hub::inbox::{Connection, Joining};
 use crate::permit::{PendingPermit, Permit, TooMany};
-use crate::protocol::message::encode_control;
+use crate::protocol::frames::encode_control;
 
 /// How long answering may take, when the request is there.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -12,8 +12,9 @@ use tokio::sync::oneshot;
 use crate::application::Headers;
 use crate::disconnect::Disconnect;
 use crate::hub::log::Position;
-use crate::hub::progress::{ClientCounts, ProgressNotifier, Reached};
+use crate::hub::progress::{ClientCounts, Progress, ProgressNotifier};
 use crate::permit::Permit;
+use crate::publication::Seq;
 use crate::session_id::SessionId;
 
 /// Bytes that may wait in an inbox for single clients. The hub takes them within microseconds; whoever sends faster than
@@ -73,25 +74,25 @@ pub(crate) struct Inbox {
     /// The thread is about to sleep, or sleeps: who puts something in must wake it.
     asleep: AtomicBool,
     offered: AtomicU64,
-    written: AtomicU64,
+    delivered: AtomicU64,
     counts: Mutex<ClientCounts>,
     /// It came further since the feeding thread was last notified.
     moved: AtomicBool,
-    progress: Arc<ProgressNotifier>,
+    feeding: Arc<ProgressNotifier>,
 }
 
 impl Inbox {
-    pub(crate) fn new(index: usize, waker: Waker, progress: Arc<ProgressNotifier>) -> Inbox {
+    pub(crate) fn new(index: usize, waker: Waker, feeding: Arc<ProgressNotifier>) -> Inbox {
         Inbox {
             index,
             arrivals: Mutex::default(),
             waker,
             asleep: AtomicBool::new(true),
             offered: AtomicU64::new(0),
-            written: AtomicU64::new(0),
+            delivered: AtomicU64::new(0),
             counts: Mutex::default(),
             moved: AtomicBool::new(false),
-            progress,
+            feeding,
         }
     }
 
@@ -100,8 +101,11 @@ impl Inbox {
     }
 
     /// How far the thread has come.
-    pub(crate) fn reached(&self) -> Reached {
-        Reached { offered: self.offered.load(Ordering::SeqCst), written: self.written.load(Ordering::SeqCst) }
+    pub(crate) fn progress(&self) -> Progress {
+        Progress {
+            offered: Seq(self.offered.load(Ordering::SeqCst)),
+            delivered: Seq(self.delivered.load(Ordering::SeqCst)),
+        }
     }
 
     /// Who is connected to it, and how many of them are far behind.
@@ -141,27 +145,26 @@ impl Inbox {
     }
 
     /// Notes how far the thread has come.
-    pub(crate) fn publish(&self, reached: Reached, counts: ClientCounts) {
+    pub(crate) fn publish(&self, progress: Progress, counts: ClientCounts) {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
-        let note = |what: &AtomicU64, position| {
-            if what.swap(position, Ordering::SeqCst) != position {
+        let note = |what: &AtomicU64, seq: Seq| {
+            if what.swap(seq.0, Ordering::SeqCst) != seq.0 {
                 self.moved.store(true, Ordering::SeqCst);
             }
         };
-        note(&self.offered, reached.offered);
-        note(&self.written, reached.written);
+        note(&self.offered, progress.offered);
+        note(&self.delivered, progress.delivered);
     }
 
-    pub(crate) fn append(&self, frames: &[u8], ends: &[usize]) -> Position {
+    /// Appends the frames of publications, which end at the given offsets.
+    pub(crate) fn append(&self, frames: &[u8], ends: &[usize]) {
         let mut arrivals = self.lock();
         let base = arrivals.head;
         arrivals.frames.extend_from_slice(frames);
         arrivals.ends.extend(ends.iter().map(|end| base + *end as u64));
         arrivals.head += frames.len() as u64;
-        let head = arrivals.head;
         drop(arrivals);
         self.wake();
-        head
     }
 
     pub(crate) fn send(&self, session: SessionId, frame: Box<[u8]>) -> bool {
@@ -196,7 +199,7 @@ impl Inbox {
 
     fn tell(&self) {
         if self.moved.swap(false, Ordering::SeqCst) {
-            self.progress.notify();
+            self.feeding.notify();
         }
     }
 

@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use crate::publication::Seq;
+
 /// A place in the stream of frames: how many bytes were appended before it. Never reused.
 pub(crate) type Position = u64;
 
@@ -12,7 +14,9 @@ pub(crate) struct Log {
     bytes: Vec<u8>,
     base: Position,
     tail: Position,
-    /// Where each frame ends that may still be asked for.
+    /// The publication whose frame ends at `tail`: the last that is not kept.
+    released: Seq,
+    /// Where the frame of each publication after that ends.
     ends: VecDeque<Position>,
     capacity: usize,
 }
@@ -20,7 +24,7 @@ pub(crate) struct Log {
 impl Log {
     /// An empty log that keeps at most `capacity` bytes.
     pub(crate) fn new(capacity: usize) -> Log {
-        Log { bytes: Vec::new(), base: 0, tail: 0, ends: VecDeque::new(), capacity }
+        Log { bytes: Vec::new(), base: 0, tail: 0, released: Seq::default(), ends: VecDeque::new(), capacity }
     }
 
     /// Where the next frame will begin.
@@ -46,10 +50,21 @@ impl Log {
         self.head().saturating_sub(self.capacity as u64).max(self.tail)
     }
 
-    /// The frames between two positions.
-    pub(crate) fn between(&self, from: Position, to: Position) -> &[u8] {
-        debug_assert!(self.tail <= from && from <= to && to <= self.head());
-        &self.bytes[(from - self.base) as usize..(to - self.base) as usize]
+    /// The last publication.
+    pub(crate) fn last(&self) -> Seq {
+        self.released.plus(self.ends.len())
+    }
+
+    /// The last publication whose frame ends at or before a position.
+    pub(crate) fn last_before(&self, position: Position) -> Seq {
+        self.released.plus(self.ends.partition_point(|end| *end <= position))
+    }
+
+    /// The frames between two positions, unless they are not kept any more.
+    pub(crate) fn between(&self, from: Position, to: Position) -> Option<&[u8]> {
+        let is_kept = self.tail <= from && from <= to && to <= self.head();
+        debug_assert!(is_kept, "{from} to {to} of {} to {}", self.tail, self.head());
+        is_kept.then(|| &self.bytes[(from - self.base) as usize..(to - self.base) as usize])
     }
 
     /// The first frame boundary at or after a position: only there may a client's own frames be inserted.
@@ -66,6 +81,7 @@ impl Log {
     pub(crate) fn release(&mut self, needed: Position) {
         while let Some(end) = self.ends.front().copied().filter(|end| *end <= needed) {
             self.ends.pop_front();
+            self.released = self.released.plus(1);
             self.tail = end;
         }
         if self.tail == self.head() {
@@ -102,7 +118,7 @@ mod tests {
     #[test]
     fn a_gap_of_several_frames_is_one_slice() {
         let log = log_of(&["aa", "bbb", "c"]);
-        assert_eq!(log.between(2, log.head()), b"bbbc");
+        assert_eq!(log.between(2, log.head()), Some(b"bbbc".as_slice()));
     }
 
     #[test]
@@ -113,11 +129,33 @@ mod tests {
     }
 
     #[test]
+    fn publications_are_found_by_the_ends_of_their_frames() {
+        let mut log = log_of(&["aa", "bbb", "c"]);
+        let expected = [0, 0, 1, 1, 1, 2, 3];
+        for (position, seq) in (0..).zip(expected) {
+            assert_eq!(log.last_before(position), Seq(seq), "{position}");
+        }
+        log.release(5);
+        assert_eq!((log.last_before(5), log.last_before(6), log.last()), (Seq(2), Seq(3), Seq(3)));
+        log.release(6);
+        append(&mut log, "dd");
+        assert_eq!((log.last_before(7), log.last()), (Seq(3), Seq(4)));
+    }
+
+    #[test]
+    #[cfg_attr(debug_assertions, should_panic(expected = "0 to 6 of 2 to 6"))]
+    fn what_is_not_kept_any_more_is_not_found() {
+        let mut log = log_of(&["aa", "bbb", "c"]);
+        log.release(2);
+        assert_eq!(log.between(0, 6), None);
+    }
+
+    #[test]
     fn releasing_keeps_the_frame_that_somebody_stands_in() {
         let mut log = log_of(&["aa", "bbb", "c"]);
         log.release(3);
         assert_eq!(log.tail(), 2);
-        assert_eq!(log.between(3, 6), b"bbc".get(..3).unwrap_or_default());
+        assert_eq!(log.between(3, 6), Some(b"bbc".as_slice()));
         log.release(6);
         assert_eq!((log.tail(), log.head()), (6, 6));
     }
@@ -130,7 +168,7 @@ mod tests {
             log.release(log.head().saturating_sub(5));
             let from = log.tail();
             assert!(from.is_multiple_of(2) && log.head() - from <= 6);
-            assert_eq!(log.between(log.head() - 2, log.head()), format!("{round:02}").as_bytes());
+            assert_eq!(log.between(log.head() - 2, log.head()), Some(format!("{round:02}").as_bytes()));
             assert!(log.bytes.len() <= 16, "{}", log.bytes.len());
         }
     }

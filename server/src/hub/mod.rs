@@ -1,13 +1,15 @@
-//! The hub as everybody sees it: frames to broadcast go in, clients join, one client's frames are handed over. It has one
+//! The hub as everybody sees it: publications go in, clients join, one client's frames are handed over. It has one
 //! thread or several, each with some of the clients, and an inbox from which it takes all of it ([`crate::hub::shard`]).
 
+mod batch;
+mod feed;
 pub(crate) mod inbox;
 mod limits;
 pub(crate) mod log;
 mod outbox;
 mod pace;
-pub(crate) mod pacing;
-pub(crate) mod progress;
+mod pacing;
+mod progress;
 pub(crate) mod session;
 pub(crate) mod shard;
 
@@ -21,12 +23,15 @@ use tokio::sync::oneshot;
 
 use crate::disconnect::Disconnect;
 use crate::hub::inbox::{Command, Inbox, Joining};
-use crate::hub::log::Position;
-use crate::hub::progress::{ClientCounts, ProgressNotifier, Reached};
+use crate::hub::progress::{ClientCounts, ProgressNotifier};
 use crate::notifier::Notifier;
+use crate::publication::{Publication, Seq};
 use crate::session_id::SessionId;
 
+pub use batch::Batch;
+pub use feed::{Feed, Room};
 pub use limits::Limits;
+pub use progress::Progress;
 
 /// A handle to the hub. Cheap to clone, usable from every thread, never blocks for longer than a copy takes.
 #[derive(Debug, Clone)]
@@ -37,29 +42,31 @@ pub struct Hub {
 #[derive(Debug)]
 struct Shared {
     inboxes: Vec<Arc<Inbox>>,
-    /// Held while something is appended to every inbox: the order is the same in each, and so is the meaning of a position.
-    appending: Mutex<()>,
+    /// The last publication. Held while something is appended to every inbox: the order is the same in each.
+    published: Mutex<Seq>,
     /// Clients that joined so far; each thread gets one in turn.
     joined: AtomicUsize,
-    progress: Arc<ProgressNotifier>,
+    feeding: Arc<ProgressNotifier>,
 }
 
 impl Hub {
     /// A hub with a thread for each waker.
     pub(crate) fn new(wakers: impl IntoIterator<Item = Waker>) -> io::Result<Hub> {
-        let progress = Arc::new(ProgressNotifier::new()?);
-        let inbox = |(index, waker)| Arc::new(Inbox::new(index, waker, progress.clone()));
+        let feeding = Arc::new(ProgressNotifier::new()?);
+        let inbox = |(index, waker)| Arc::new(Inbox::new(index, waker, feeding.clone()));
         let inboxes = wakers.into_iter().enumerate().map(inbox).collect();
-        let (appending, joined) = (Mutex::default(), AtomicUsize::new(0));
-        Ok(Hub { shared: Arc::new(Shared { inboxes, appending, joined, progress }) })
+        let (published, joined) = (Mutex::default(), AtomicUsize::new(0));
+        Ok(Hub { shared: Arc::new(Shared { inboxes, published, joined, feeding }) })
     }
 
-    /// Sends a frame ([`crate::protocol::message::encode_broadcast`]) to every client.
-    pub fn broadcast(&self, frame: &[u8]) {
-        self.append(frame, &[frame.len()]);
+    /// Sends an event to every client.
+    pub fn publish(&self, publication: &Publication<'_>) {
+        let mut batch = Batch::default();
+        batch.push(publication);
+        self.append(&batch);
     }
 
-    /// Sends a frame ([`crate::protocol::message::encode_text`]) to one client, after everything that was broadcast before. Nothing
+    /// Sends a frame ([`crate::protocol::frames::encode_text`]) to one client, after everything that was broadcast before. Nothing
     /// happens if the session has ended. Returns false if more waits already than the hub can take: the client is
     /// disconnected as slow then.
     pub fn send(&self, session: SessionId, frame: impl Into<Box<[u8]>>) -> bool {
@@ -91,10 +98,13 @@ impl Hub {
         true
     }
 
-    /// Appends frames that end at the given offsets. Returns the position behind them.
-    pub(crate) fn append(&self, frames: &[u8], ends: &[usize]) -> Position {
-        let _order = self.shared.appending.lock().unwrap_or_else(PoisonError::into_inner);
-        self.shared.inboxes.iter().fold(0, |_, inbox| inbox.append(frames, ends))
+    /// Appends publications. Returns the number of the first.
+    pub(crate) fn append(&self, batch: &Batch) -> Seq {
+        let mut published = self.shared.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = published.plus(1);
+        self.shared.inboxes.iter().for_each(|inbox| inbox.append(&batch.frames, &batch.ends));
+        *published = published.plus(batch.len());
+        first
     }
 
     pub(crate) fn join(&self, joining: Joining) {
@@ -113,9 +123,9 @@ impl Hub {
     }
 
     /// How far all threads have come.
-    pub(crate) fn reached(&self) -> Reached {
-        let all = self.shared.inboxes.iter().map(|inbox| inbox.reached());
-        all.reduce(Reached::least).unwrap_or_default()
+    pub(crate) fn progress(&self) -> Progress {
+        let all = self.shared.inboxes.iter().map(|inbox| inbox.progress());
+        all.reduce(Progress::least).unwrap_or_default()
     }
 
     /// Who is connected, and how many are far behind.
@@ -123,19 +133,19 @@ impl Hub {
         self.shared.inboxes.iter().map(|inbox| inbox.client_counts()).fold(ClientCounts::default(), ClientCounts::and)
     }
 
-    /// Asks to be notified when more is reached than the given. Returns false if that is so already.
-    pub(crate) fn await_more(&self, than: Reached) -> bool {
-        self.shared.progress.set_awaited(true);
-        let same = self.reached() == than;
+    /// Asks to be notified when the threads are further than given. Returns false if they are already.
+    pub(crate) fn await_progress(&self, since: Progress) -> bool {
+        self.shared.feeding.set_awaited(true);
+        let same = self.progress() == since;
         if !same {
-            self.shared.progress.set_awaited(false);
+            self.shared.feeding.set_awaited(false);
         }
         same
     }
 
     /// Is notified when a thread has come further, at most once in a turn of it.
     pub(crate) fn notifier(&self) -> &Notifier {
-        self.shared.progress.notifier()
+        self.shared.feeding.notifier()
     }
 
     fn inbox(&self, session: SessionId) -> &Inbox {

@@ -3,8 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::hub::log::Position;
-use crate::hub::progress::{ClientCounts, Reached};
+use crate::hub::progress::ClientCounts;
 
 /// How long a thread of the hub that is busy holds up a batch for the clients of the others, unless memory does not allow to go
 /// on.
@@ -30,7 +29,8 @@ pub(crate) struct Pacing {
 
 /// Whether there is room for the next batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Room {
+pub enum Room {
+    /// There is.
     Now,
     /// When the clients have come further, or after a while.
     Later(Duration),
@@ -50,7 +50,7 @@ enum WaitedFor {
 #[derive(Debug)]
 struct GuaranteedRate {
     window: u64,
-    appended: Position,
+    appended: u64,
     /// When all of it is there again.
     full_at: Instant,
 }
@@ -78,11 +78,12 @@ impl Pacing {
         }
     }
 
-    /// Whether there is room behind what was appended.
-    pub(crate) fn room(&mut self, appended: Position, reached: Reached, clients: ClientCounts, now: Instant) -> Room {
+    /// Whether there is room for more. `appended` and `offered` are bytes of frames: those that the hub was given, and those of them that
+    /// every client was offered.
+    pub(crate) fn room(&mut self, appended: u64, offered: u64, clients: ClientCounts, now: Instant) -> Room {
         self.guaranteed.spend(appended, now);
         let (moderate_left, fast_left) = (self.for_moderate.left(now), self.for_fast.left(now));
-        let offer_wait = self.offer_wait(appended, reached, now);
+        let offer_wait = self.offer_wait(appended, offered, now);
         let waited_for = match offer_wait {
             Some(_) => WaitedFor::Nobody,
             None => self.waited_for(clients, moderate_left, fast_left, now),
@@ -99,14 +100,14 @@ impl Pacing {
 
     /// While the hub writes, the next batch gathers in the directory. Reading each file at once would wake both threads more often
     /// and make small writes: 1.7 times the CPU for 1,000 clients that share a core with us.
-    fn offer_wait(&mut self, appended: Position, reached: Reached, now: Instant) -> Option<Duration> {
-        if appended <= reached.offered {
+    fn offer_wait(&mut self, appended: u64, offered: u64, now: Instant) -> Option<Duration> {
+        if appended <= offered {
             self.offered_since = None;
             return None;
         }
         let since = *self.offered_since.get_or_insert(now);
         let left = MAX_OFFER_WAIT.saturating_sub(now.saturating_duration_since(since));
-        if !left.is_zero() || appended - reached.offered >= self.window {
+        if !left.is_zero() || appended - offered >= self.window {
             return Some(left.max(LOOK_INTERVAL));
         }
         self.offered_since = None;
@@ -142,7 +143,7 @@ impl Pacing {
 
 impl GuaranteedRate {
     /// Notes what was read. What was read beyond it is not owed.
-    fn spend(&mut self, appended: Position, now: Instant) {
+    fn spend(&mut self, appended: u64, now: Instant) {
         let read = appended.saturating_sub(self.appended);
         self.appended = appended;
         if read > 0 {
@@ -199,10 +200,9 @@ mod tests {
         /// How long it takes until there is room when nothing is left of what is guaranteed, at most a minute.
         fn waited(&mut self, clients: ClientCounts) -> Duration {
             let begin = self.now;
-            let reached = Reached { offered: 10, written: 0 };
             loop {
                 self.pacing.guaranteed.full_at = self.now + GUARANTEED_INTERVAL;
-                match self.pacing.room(10, reached, clients, self.now) {
+                match self.pacing.room(10, 10, clients, self.now) {
                     Room::Later(time) if self.now - begin < Duration::from_secs(60) => self.now += time,
                     _ => return self.now - begin,
                 }
@@ -214,7 +214,7 @@ mod tests {
             let (end, mut appended, mut due, mut most) =
                 (self.now + Duration::from_secs(10), 0, self.now, Duration::ZERO);
             while self.now < end {
-                match self.pacing.room(appended, Reached { offered: appended, written: 0 }, clients, self.now) {
+                match self.pacing.room(appended, appended, clients, self.now) {
                     Room::Later(time) => self.now += time,
                     Room::Now => {
                         most = most.max(self.now.saturating_duration_since(due));
@@ -288,12 +288,12 @@ mod tests {
     #[test]
     fn a_busy_thread_holds_up_the_others_for_a_while_only() {
         let mut run = Run::new();
-        let busy = Reached { offered: 5, written: 5 };
-        assert_eq!(run.pacing.room(10, busy, far_behind(10, 0), run.now), Room::Later(MAX_OFFER_WAIT));
+        let offered = 5;
+        assert_eq!(run.pacing.room(10, offered, far_behind(10, 0), run.now), Room::Later(MAX_OFFER_WAIT));
         run.now += MAX_OFFER_WAIT;
-        assert_eq!(run.pacing.room(10, busy, far_behind(10, 0), run.now), Room::Now);
+        assert_eq!(run.pacing.room(10, offered, far_behind(10, 0), run.now), Room::Now);
         // But what waits for it must not fill the memory.
         run.now += Duration::from_secs(60);
-        assert_ne!(run.pacing.room(5 + WINDOW, busy, far_behind(10, 0), run.now), Room::Now);
+        assert_ne!(run.pacing.room(5 + WINDOW, offered, far_behind(10, 0), run.now), Room::Now);
     }
 }

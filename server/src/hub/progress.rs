@@ -3,16 +3,16 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::hub::log::Position;
 use crate::notifier::Notifier;
+use crate::publication::Seq;
 
-/// Positions of the log that are reached.
+/// How far the sessions are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Reached {
-    /// Every session had its turn to write everything before.
-    pub(crate) offered: Position,
-    /// Every session has written everything before, or has ended.
-    pub(crate) written: Position,
+pub struct Progress {
+    /// The last publication that every session had its turn to write.
+    pub offered: Seq,
+    /// The last publication that every session has written, or has ended before.
+    pub delivered: Seq,
 }
 
 /// The sessions that are not about to end, and those of them that are far behind ([`crate::hub::Limits::window`]).
@@ -37,9 +37,9 @@ pub(crate) struct ProgressNotifier {
     notifier: Notifier,
 }
 
-impl Reached {
-    pub(crate) fn least(self, other: Reached) -> Reached {
-        Reached { offered: self.offered.min(other.offered), written: self.written.min(other.written) }
+impl Progress {
+    pub(crate) fn least(self, other: Progress) -> Progress {
+        Progress { offered: self.offered.min(other.offered), delivered: self.delivered.min(other.delivered) }
     }
 }
 

@@ -15,9 +15,9 @@ use crate::hub::inbox::Connection;
 use crate::hub::log::{Log, Position};
 use crate::hub::outbox::Outbox;
 use crate::hub::pace::Pace;
-use crate::message;
 use crate::permit::Permit;
 use crate::protocol::allowance::Allowance;
+use crate::protocol::frames;
 use crate::protocol::incoming::{Incoming, ReadBuffer, Source, TurnEnd};
 use crate::session_id::SessionId;
 
@@ -183,7 +183,7 @@ impl Session {
         if !self.paused {
             self.unanswered.get_or_insert(now);
         }
-        let ping = message::encode_control(tungstenite::protocol::frame::Frame::ping(Vec::new()));
+        let ping = frames::encode_control(tungstenite::protocol::frame::Frame::ping(Vec::new()));
         self.send(log.boundary(self.position), ping.into());
     }
 
@@ -205,7 +205,7 @@ impl Session {
         }
         // One that is closing and needs nothing of the log may stand where that has forgotten everything.
         let boundary = self.needs().map_or(self.position, |position| log.boundary(position));
-        let rest = self.needs().map_or(Vec::new(), |position| log.between(position, boundary).to_vec());
+        let rest = self.needs().and_then(|position| log.between(position, boundary)).map_or(Vec::new(), <[u8]>::to_vec);
         self.incoming = None;
         self.outbox.truncate_unwritten();
         self.position = boundary;
@@ -214,7 +214,7 @@ impl Session {
         }
         // If one was sent already it was dropped, and is made up for: the client must not take what it has for all.
         let close = tungstenite::protocol::frame::Frame::close(Some(disconnect.close_frame()));
-        self.finish_at(boundary, message::encode_control(close));
+        self.finish_at(boundary, frames::encode_control(close));
         self.ending = Ending::Lingering;
     }
 
@@ -226,7 +226,7 @@ impl Session {
             let next = self.outbox.next().filter(|(after, _)| *after <= limit);
             let end = next.map_or(head, |(after, _)| after);
             let (bytes, of_log) = match next {
-                _ if self.position < end => (log.between(self.position, end), true),
+                _ if self.position < end => (self.gap(log, end)?, true),
                 Some((_, bytes)) => (bytes, false),
                 None => break,
             };
@@ -263,6 +263,12 @@ impl Session {
                 Ok(WriteOutcome::All)
             }
         }
+    }
+
+    /// What the log holds for the session up to a position. Each session that is not behind stands at the head, and the log keeps what
+    /// those that are behind need; if that were not so, this session alone would end.
+    fn gap<'a>(&self, log: &'a Log, end: Position) -> io::Result<&'a [u8]> {
+        log.between(self.position, end).ok_or_else(|| io::Error::other("its place in the log is not kept any more"))
     }
 
     /// Whether the application has paused the client, who cannot answer pings then.
@@ -330,7 +336,7 @@ impl Session {
                 self.ending = Ending::Lingering;
                 if !is_closing {
                     let close = tungstenite::protocol::frame::Frame::close(Some(disconnect.close_frame()));
-                    self.finish_at(boundary, message::encode_control(close));
+                    self.finish_at(boundary, frames::encode_control(close));
                 }
             }
             _ if !turn.answer.is_empty() && !is_closing => {

@@ -1,4 +1,4 @@
-//! Empties the queue: waits, scans, encodes, appends, and acks what every session has been given.
+//! The source that empties a queue directory: waits, scans, publishes, and acks what was delivered.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,12 +12,9 @@ use queue::{Entry, EntryName, Failed, OpenError, Reader, ReaderOptions};
 use tracing::{info, trace, warn};
 
 use crate::health::Health;
-use crate::hub::Hub;
-use crate::hub::log::Position;
-use crate::hub::pacing::{Pacing, Room};
-use crate::hub::progress::Reached;
-use crate::message;
+use crate::hub::{Batch, Feed, Progress, Room};
 use crate::notifier::{Notifier, wait};
+use crate::publication::{Publication, Seq};
 use crate::source::lock_watch::LockWatch;
 use crate::source::rejections::Rejections;
 use crate::source::retry::RefusedAcks;
@@ -29,9 +26,6 @@ const BATCH_ENTRIES: usize = 1024;
 /// Bytes of entries that are read before clients get them: as many as the hub writes to a client at once. With 1 MiB,
 /// messages of 1,000 bytes took 1.05 to 1.18 times the CPU.
 const MAX_BATCH_BYTES: u64 = 256 * 1024;
-/// Bytes that no frame of an event is shorter than. So the log of the hub ends before the entries that may wait for their ack do,
-/// and with it the wait for clients that do not read.
-const MIN_FRAME_BYTES: u64 = 40;
 /// Entries that are deleted before the next batch is read: when one slow client leaves, thousands can be deleted at once, and new
 /// events would wait for all of them.
 const ACKS_AT_ONCE: usize = 1024;
@@ -43,22 +37,19 @@ const CHORE_INTERVAL: Duration = Duration::from_secs(60);
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-pub(crate) struct Consumer {
+pub(crate) struct DirectorySource {
     reader: Reader,
-    options: ConsumerOptions,
+    options: DirectoryOptions,
     watch: Option<Watch>,
-    hub: Hub,
+    feed: Feed,
     health: Arc<Health>,
-    /// Appended, by the position behind the entry's frame.
-    outstanding: VecDeque<(Position, EntryName)>,
+    /// Entries that were published and are not delivered to everybody, by the number of their event.
+    outstanding: VecDeque<(Seq, EntryName)>,
     refused_acks: RefusedAcks,
     rejections: Rejections,
-    /// The most that one scan may add.
+    /// Bytes of entries that one scan may return.
     max_batch_bytes: u64,
-    pacing: Pacing,
-    appended: Position,
-    frames: Vec<u8>,
-    ends: Vec<usize>,
+    batch: Batch,
     stop: Stop,
     backoff: Option<Backoff>,
     /// When the directory is listed although the file system reports every change.
@@ -73,22 +64,11 @@ pub(crate) struct Consumer {
 
 /// How a directory is consumed.
 #[derive(Debug, Clone)]
-pub(crate) struct ConsumerOptions {
+pub(crate) struct DirectoryOptions {
     pub(crate) reader: ReaderOptions,
     pub(crate) scan_interval: Duration,
     pub(crate) failed_max_entries: usize,
     pub(crate) failed_max_age: Duration,
-    /// How far the hub may run ahead of clients that are waited for ([`crate::hub::Limits::window`]).
-    pub(crate) window: u64,
-    /// Bytes of frames that a thread of the hub keeps.
-    pub(crate) log_bytes: u64,
-}
-
-impl ConsumerOptions {
-    /// Entries that may wait for their ack. What is beyond waits on disk.
-    fn max_outstanding(&self) -> usize {
-        (self.log_bytes / MIN_FRAME_BYTES) as usize
-    }
 }
 
 /// Tells the consumer to stop, from another thread.
@@ -103,34 +83,31 @@ struct Backoff {
     until: Instant,
 }
 
-impl Consumer {
+impl DirectorySource {
     /// Takes possession of the queue directory.
     pub(crate) fn open(
         path: PathBuf,
-        options: ConsumerOptions,
-        hub: Hub,
+        options: DirectoryOptions,
+        feed: Feed,
         health: Arc<Health>,
-    ) -> Result<Consumer, OpenError> {
+    ) -> Result<DirectorySource, OpenError> {
         let reader = Reader::open(path, options.reader.clone())?;
         let stop = Stop::new().map_err(|cause| OpenError::Io {
             doing: "create an eventfd for",
             path: reader.path().to_owned(),
             cause,
         })?;
-        let mut consumer = Consumer {
+        let mut source = DirectorySource {
             reader,
             watch: None,
-            hub,
+            max_batch_bytes: feed.max_batch_bytes().min(MAX_BATCH_BYTES),
+            feed,
             health,
             outstanding: VecDeque::new(),
             refused_acks: RefusedAcks::default(),
             rejections: Rejections::default(),
-            max_batch_bytes: options.window.min(MAX_BATCH_BYTES),
-            pacing: Pacing::new(options.window, Instant::now()),
             options,
-            appended: 0,
-            frames: Vec::new(),
-            ends: Vec::new(),
+            batch: Batch::default(),
             stop,
             backoff: None,
             listing_due: Instant::now(),
@@ -139,8 +116,8 @@ impl Consumer {
             rejected: 0,
             is_trouble_logged: false,
         };
-        consumer.start_watch();
-        Ok(consumer)
+        source.start_watch();
+        Ok(source)
     }
 
     pub(crate) fn stop(&self) -> Stop {
@@ -151,8 +128,8 @@ impl Consumer {
     pub(crate) fn run(mut self) -> io::Result<()> {
         loop {
             self.health.turn();
-            let reached = self.hub.reached();
-            let more_to_ack = self.ack(reached.written);
+            let progress = self.feed.progress();
+            let more_to_ack = self.ack(progress.delivered);
             self.refused_acks.retry(&mut self.reader);
             let stopping = self.stop.is_requested();
             if stopping && self.outstanding.is_empty() {
@@ -165,14 +142,15 @@ impl Consumer {
             if self.lock_watch.is_due() {
                 self.look_after_lock()?;
             }
-            let room = self.pacing.room(self.appended, reached, self.hub.client_counts(), Instant::now());
+            let room = self.feed.room(progress);
+            // What is beyond waits on disk.
             let has_room =
-                room == Room::Now && self.outstanding.len() + self.refused_acks.len() < self.options.max_outstanding();
+                room == Room::Now && self.outstanding.len() + self.refused_acks.len() < self.feed.max_undelivered();
             if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
                 continue;
             }
             if !more_to_ack && !self.lock_watch.is_due() {
-                self.wait(reached, !stopping && has_room, room)?;
+                self.wait(progress, !stopping && has_room, room)?;
             }
         }
     }
@@ -195,8 +173,7 @@ impl Consumer {
             match event {
                 Ok(event) => {
                     trace!(entry = %name, event = event.name_json(), "entry read");
-                    message::encode_event(&event, &mut self.frames);
-                    self.ends.push(self.frames.len());
+                    self.batch.push(&Publication::of(&event));
                     names.push(name);
                 }
                 Err(reason) => {
@@ -213,11 +190,9 @@ impl Consumer {
             self.rejections.tell_other_files(&other_files);
         }
         if !names.is_empty() {
-            let head = self.hub.append(&self.frames, &self.ends);
-            let base = head - self.frames.len() as u64;
-            self.outstanding.extend(self.ends.drain(..).map(|end| base + end as u64).zip(names));
-            self.frames.clear();
-            self.appended = head;
+            let first = self.feed.publish(&mut self.batch);
+            let numbered = names.into_iter().enumerate().map(|(index, name)| (first.plus(index), name));
+            self.outstanding.extend(numbered);
         }
         found
     }
@@ -236,9 +211,9 @@ impl Consumer {
     }
 
     /// Deletes what every client has. Returns whether there is more to delete.
-    fn ack(&mut self, written: Position) -> bool {
+    fn ack(&mut self, delivered: Seq) -> bool {
         for _ in 0..ACKS_AT_ONCE {
-            if self.outstanding.front().is_none_or(|(end, _)| *end > written) {
+            if self.outstanding.front().is_none_or(|(seq, _)| *seq > delivered) {
                 return false;
             }
             if let Some((_, name)) = self.outstanding.pop_front() {
@@ -248,12 +223,12 @@ impl Consumer {
         true
     }
 
-    fn wait(&mut self, reached: Reached, may_scan: bool, room: Room) -> io::Result<()> {
+    fn wait(&mut self, progress: Progress, may_scan: bool, room: Room) -> io::Result<()> {
         let awaits_progress = !self.outstanding.is_empty() || !may_scan;
-        if awaits_progress && !self.hub.await_more(reached) {
+        if awaits_progress && !self.feed.await_progress(progress) {
             return Ok(());
         }
-        let mut descriptors = vec![self.stop.inner.1.as_fd(), self.hub.notifier().as_fd()];
+        let mut descriptors = vec![self.stop.inner.1.as_fd(), self.feed.as_fd()];
         if let Some(watch) = self.watch.as_ref().filter(|_| may_scan && self.backoff.is_none()) {
             descriptors.push(watch.as_fd());
         }
@@ -271,7 +246,7 @@ impl Consumer {
         };
         let timeout = timeout.min(self.lock_watch.pause());
         wait(&descriptors, self.refused_acks.due().map_or(timeout, |due| timeout.min(until(due))))?;
-        self.hub.notifier().clear();
+        self.feed.clear_notification();
         self.stop.inner.1.clear();
         if !self.reader.is_current() && !self.is_backing_off() {
             self.reopen()?;

@@ -7,6 +7,6 @@ mod retry;
 mod takeover;
 mod watch;
 
-pub(crate) use directory::{Consumer, ConsumerOptions, Stop};
+pub(crate) use directory::{DirectoryOptions, DirectorySource, Stop};
 pub use takeover::STANDBY_INTERVAL;
 pub(crate) use takeover::{hand_over, has_successor};

@@ -1,8 +1,8 @@
 //! What an application can do, and what is relayed in its place.
 
 use server::config::Settings;
-use server::message::{encode_binary, encode_broadcast, encode_text};
-use server::{Application, Client, ClientMessage, Disconnect, Hub, Reception, SessionId};
+use server::frames::{encode_binary, encode_text};
+use server::{Application, Client, ClientMessage, Disconnect, Hub, Publication, Reception, SessionId};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -28,9 +28,9 @@ impl Application for Echo {
         match message {
             ClientMessage::Text(text) if text == "bye" => self.hub.close(session, Disconnect::Closed),
             ClientMessage::Text(text) if text == "all" => {
-                self.hub.broadcast(&encode_broadcast("\"first\"", "1", 7));
+                self.hub.publish(&Publication { name_json: "\"first\"", payload_json: "1", timestamp: 7 });
                 self.hub.send(session, encode_text("second"));
-                self.hub.broadcast(&encode_broadcast("\"third\"", "3", 7));
+                self.hub.publish(&Publication { name_json: "\"third\"", payload_json: "3", timestamp: 7 });
                 self.hub.send(session, encode_text("fourth"));
             }
             ClientMessage::Text(text) if text.starts_with('{') => {
@@ -142,7 +142,7 @@ async fn it_sets_the_pace_of_a_client() {
         let (session, message) = within(tells.recv()).await.unwrap();
         assert_eq!(message, ClientMessage::Text(number.to_string()));
         // A broadcast goes out all the same, and proves that the hub has had its turn.
-        server.hub.broadcast(&encode_broadcast("\"test\"", "1", 7));
+        server.hub.publish(&Publication { name_json: "\"test\"", payload_json: "1", timestamp: 7 });
         assert_eq!(client.payload().await, "1");
         assert!(tells.try_recv().is_err(), "it took a second message");
         server.hub.resume(session);

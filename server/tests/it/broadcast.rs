@@ -1,8 +1,8 @@
 //! From the directory to every client.
 
 use server::config::Settings;
-use server::message::{encode_broadcast, encode_text};
-use server::{Application, Client, ClientMessage, Hub, Reception, SessionId};
+use server::frames::encode_text;
+use server::{Application, Client, ClientMessage, Hub, Publication, Reception, SessionId};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::util::{TestClient, TestServer, enqueue, queue_directory, until};
@@ -133,7 +133,7 @@ async fn what_one_client_is_sent_between_broadcasts_arrives_between_them_however
 
         fn received(&mut self, session: SessionId, _message: ClientMessage) -> Reception {
             for number in 0..MESSAGES {
-                self.0.broadcast(&encode_broadcast("\"test\"", &payload(number), 0));
+                self.0.publish(&Publication { name_json: "\"test\"", payload_json: &payload(number), timestamp: 0 });
                 assert!(self.0.send(session, encode_text(&format!("{number}"))));
             }
             Reception::Taken

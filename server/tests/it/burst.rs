@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt;
 use server::config::Settings;
-use server::message::encode_text;
+use server::frames::encode_text;
 use server::{Application, Client, ClientMessage, Disconnect, Hub, Reception, SessionId};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;

@@ -96,7 +96,9 @@ async fn a_socket_that_was_passed_goes_on_listening_when_the_server_stops() {
 /// The threads run as soon as the server is there. A start that fails half way drops them in the same way.
 #[tokio::test]
 async fn a_server_that_is_dropped_before_it_runs_joins_its_threads() {
-    struct Held(Arc<()>);
+    struct Held {
+        _held: Arc<()>,
+    }
     impl Application for Held {
         fn opened(&mut self, _client: Client) {}
 
@@ -109,7 +111,7 @@ async fn a_server_that_is_dropped_before_it_runs_joins_its_threads() {
     let root = queue_directory();
     let settings = Settings { queue: Some(root.path().join("queue")), port: Some(0), ..Settings::default() };
     let held = Arc::new(());
-    let server = Server::bind(settings.clone().resolve().unwrap(), |_| Held(held.clone())).unwrap();
+    let server = Server::bind(settings.clone().resolve().unwrap(), |_| Held { _held: held.clone() }).unwrap();
     assert!(Arc::strong_count(&held) > 1, "the hub has its applications");
     drop(server);
     assert_eq!(Arc::strong_count(&held), 1, "the threads of the hub have ended");

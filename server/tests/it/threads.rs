@@ -1,7 +1,7 @@
 //! Several threads of the hub, each with some of the clients.
 
 use server::config::Settings;
-use server::message::encode_text;
+use server::frames::encode_text;
 use server::{Application, Client, ClientMessage, Hub, Reception, SessionId};
 use tokio_tungstenite::tungstenite::Message;
 

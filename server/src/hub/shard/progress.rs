@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Shard;
 use crate::application::Application;
 use crate::hub::pace::{Pace, Speed};
-use crate::hub::progress::{ClientCounts, Reached};
+use crate::hub::progress::{ClientCounts, Progress};
 
 impl<A: Application> Shard<A> {
     /// Tells the consumer how far everybody is, and forgets what nobody needs.
@@ -35,7 +35,8 @@ impl<A: Application> Shard<A> {
                 counts.moving += 1;
             }
         }
+        let progress = Progress { offered: self.log.last(), delivered: self.log.last_before(written) };
         self.log.release(written);
-        self.inbox.publish(Reached { offered: head, written }, counts);
+        self.inbox.publish(progress, counts);
     }
 }

@@ -11,7 +11,8 @@ use super::Shard;
 use crate::application::{Application, Reception};
 use crate::disconnect::Disconnect;
 use crate::hub::session::{ReadOutcome, client_message};
-use crate::message;
+use crate::protocol::plain;
+use crate::publication::Publication;
 
 /// How long clients are read from before the inbox is looked at again.
 const SLICE: Duration = Duration::from_millis(2);
@@ -78,8 +79,8 @@ impl<A: Application> Shard<A> {
                 Reception::Taken => ControlFlow::Continue(()),
                 Reception::TakenAndFull => ControlFlow::Break(()),
                 Reception::Declined(message) => {
-                    if relay && let Some(frame) = message::encode_relayed(&message) {
-                        hub.broadcast(&frame);
+                    if relay && let Some(event) = plain::relayed_event(&message) {
+                        hub.publish(&Publication::now(event.name_json(), event.payload_json()));
                     }
                     ControlFlow::Continue(())
                 }

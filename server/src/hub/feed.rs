@@ -1,0 +1,116 @@
+//! What a source needs of the hub: when to read more, a way in, and how far the clients are.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use crate::hub::batch::Batch;
+use crate::hub::pacing::Pacing;
+use crate::hub::progress::Progress;
+use crate::hub::{Hub, Limits};
+use crate::notifier::wait;
+use crate::publication::Seq;
+
+pub use crate::hub::pacing::Room;
+
+/// Bytes that no frame of an event is shorter than. So the log of the hub ends before the publications that may be undelivered
+/// do, and with it the wait for clients that do not read.
+const MIN_FRAME_BYTES: usize = 40;
+
+/// A source's way into the hub. It knows how far the clients are, and holds a source back that is too far ahead of them.
+#[derive(Debug)]
+pub struct Feed {
+    hub: Hub,
+    pacing: Pacing,
+    window: u64,
+    max_undelivered: usize,
+    /// Bytes of frames that this feed has published.
+    published_bytes: u64,
+    /// Bytes of those that every client was offered.
+    offered_bytes: u64,
+    /// Batches that not every client was offered yet: the last publication of each, and `published_bytes` with it.
+    unoffered: VecDeque<(Seq, u64)>,
+}
+
+impl Feed {
+    /// A way into a hub with these limits.
+    pub fn new(hub: Hub, limits: &Limits) -> Feed {
+        Feed {
+            hub,
+            pacing: Pacing::new(limits.window(), Instant::now()),
+            window: limits.window(),
+            max_undelivered: limits.log_bytes / MIN_FRAME_BYTES,
+            published_bytes: 0,
+            offered_bytes: 0,
+            unoffered: VecDeque::new(),
+        }
+    }
+
+    /// How far the clients are.
+    pub fn progress(&self) -> Progress {
+        self.hub.progress()
+    }
+
+    /// Whether the next batch may be published, given how far the clients are.
+    pub fn room(&mut self, progress: Progress) -> Room {
+        while let Some((_, bytes)) = self.unoffered.front().copied().filter(|(last, _)| *last <= progress.offered) {
+            self.unoffered.pop_front();
+            self.offered_bytes = bytes;
+        }
+        self.pacing.room(self.published_bytes, self.offered_bytes, self.hub.client_counts(), Instant::now())
+    }
+
+    /// Bytes of frames that one batch may have at most, so that no client falls out of the log by one batch alone.
+    pub fn max_batch_bytes(&self) -> u64 {
+        self.window
+    }
+
+    /// Publications that may be undelivered: more than the log can hold.
+    pub fn max_undelivered(&self) -> usize {
+        self.max_undelivered
+    }
+
+    /// Publishes a batch, which is empty then. Returns the number of its first publication.
+    pub fn publish(&mut self, batch: &mut Batch) -> Seq {
+        let first = self.hub.append(batch);
+        if !batch.is_empty() {
+            self.published_bytes += batch.bytes();
+            self.unoffered.push_back((first.plus(batch.len() - 1), self.published_bytes));
+            batch.clear();
+        }
+        first
+    }
+
+    /// Asks to be notified when the clients are further than given. Returns false if they are already.
+    pub fn await_progress(&self, since: Progress) -> bool {
+        self.hub.await_progress(since)
+    }
+
+    /// Takes a notification back that was seen.
+    pub fn clear_notification(&self) {
+        self.hub.notifier().clear();
+    }
+
+    /// Waits until the next batch may be published.
+    ///
+    /// # Errors
+    /// When the system call fails.
+    pub fn wait_for_room(&mut self) -> io::Result<()> {
+        loop {
+            let progress = self.progress();
+            let Room::Later(time) = self.room(progress) else { return Ok(()) };
+            if self.await_progress(progress) {
+                wait(&[self.as_fd()], time)?;
+                self.clear_notification();
+            }
+        }
+    }
+}
+
+impl AsFd for Feed {
+    /// Can be read when the clients are further, after [`Feed::await_progress`].
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.hub.notifier().as_fd()
+    }
+}

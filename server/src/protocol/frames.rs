@@ -1,0 +1,56 @@
+//! Frames of WebSocket (RFC 6455, section 5.2), as a server sends them.
+
+use tungstenite::protocol::frame::coding::{Data, OpCode};
+use tungstenite::protocol::frame::{Frame, FrameHeader};
+
+/// A header of the largest frame that a server sends (RFC 6455, section 5.2).
+const MAX_HEADER_BYTES: usize = 10;
+
+/// Encodes a text message for one client.
+pub fn encode_text(text: &str) -> Vec<u8> {
+    encode_frame(OpCode::Data(Data::Text), text.as_bytes())
+}
+
+/// Encodes a binary message for one client.
+pub fn encode_binary(bytes: &[u8]) -> Vec<u8> {
+    encode_frame(OpCode::Data(Data::Binary), bytes)
+}
+
+/// Encodes a control frame of tungstenite's making.
+pub(crate) fn encode_control(frame: Frame) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(frame.len());
+    frame.format(&mut bytes).expect("a Vec takes every write");
+    bytes
+}
+
+/// Appends a text message that consists of several parts.
+pub(crate) fn encode_text_of(parts: &[&str], frames: &mut Vec<u8>) {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    frames.reserve(length + MAX_HEADER_BYTES);
+    encode_header(OpCode::Data(Data::Text), length, frames);
+    parts.iter().for_each(|part| frames.extend_from_slice(part.as_bytes()));
+}
+
+fn encode_frame(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(payload.len() + MAX_HEADER_BYTES);
+    encode_header(opcode, payload.len(), &mut frame);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+fn encode_header(opcode: OpCode, length: usize, frames: &mut Vec<u8>) {
+    let header = FrameHeader { opcode, ..FrameHeader::default() };
+    header.format(length as u64, frames).expect("a Vec takes every write");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_grow_with_the_length() {
+        for (length, header) in [(125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
+            assert_eq!(encode_binary(&vec![0; length]).len(), length + header);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What is published: events inside the server, numbered, not yet encoded.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use queue::Event;
+
+/// An event on its way to clients.
+#[derive(Debug, Clone, Copy)]
+pub struct Publication<'a> {
+    /// The name, as JSON text.
+    pub name_json: &'a str,
+    /// The payload, as JSON text: clients receive these bytes.
+    pub payload_json: &'a str,
+    /// When it was queued or sent, in seconds since 1970.
+    pub timestamp: i64,
+}
+
+impl<'a> Publication<'a> {
+    /// An event of the queue.
+    pub fn of(event: &'a Event) -> Publication<'a> {
+        Publication { name_json: event.name_json(), payload_json: event.payload_json(), timestamp: event.timestamp() }
+    }
+
+    /// An event that did not come through the queue, of this moment. Both texts are complete JSON.
+    pub fn now(name_json: &'a str, payload_json: &'a str) -> Publication<'a> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Publication { name_json, payload_json, timestamp: now.as_secs().cast_signed() }
+    }
+}
+
+/// The number of a publication: the first of a server is 1, and each is one more than the one before. 0 is before all of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    /// The number so many publications later.
+    #[must_use]
+    pub fn plus(self, publications: usize) -> Seq {
+        Seq(self.0 + publications as u64)
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
