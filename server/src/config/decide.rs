@@ -9,7 +9,7 @@ use super::settings::line_at;
 use super::{Config, ConfigError, Settings};
 use crate::http_server::origin::{AllowedOrigins, Rule};
 use crate::http_server::{Admission, MAX_SPARE_SLOTS};
-use crate::hub::Limits;
+use crate::hub::limits::Limits;
 use crate::protocol::allowance::Rates;
 
 impl Settings {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::http_server::Admission;
-use crate::hub::Limits;
+use crate::hub::limits::Limits;
 
 pub use bounds::whole;
 pub use error::ConfigError;

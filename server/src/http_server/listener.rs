@@ -17,7 +17,7 @@ use tracing::{debug, info, warn};
 use crate::descriptors;
 use crate::health::Health;
 use crate::http_server::Admission;
-use crate::http_server::origin::RefusedOrigins;
+use crate::http_server::gate::Gate;
 use crate::http_server::responder::Responder;
 use crate::http_server::spare_slots::{SpareSlot, SpareSlots};
 use crate::hub::Hub;
@@ -53,12 +53,9 @@ impl Listener {
             first_descriptor,
         } = self.admission;
         // All of one name: either all are of this machine alone, or none is.
-        let origins = match self.listeners.first().map(TcpListener::local_addr) {
-            Some(Ok(address)) => allowed_origins.listening_on(address.ip()),
-            _ => allowed_origins,
-        };
-        let refused_origins = RefusedOrigins::default();
-        let responder = Responder { hub: self.hub, health: self.health, origins, refused_origins, max_header_bytes };
+        let address = self.listeners.first().and_then(|listener| listener.local_addr().ok());
+        let gate = Gate::new(allowed_origins, address.map(|address| address.ip()));
+        let responder = Responder { hub: self.hub, health: self.health, gate, max_header_bytes };
         let responder = Arc::new(responder);
         let permits = Permits::new(max_connections, max_connections_per_address);
         let mut spare_slots = SpareSlots::new(spare_slots);

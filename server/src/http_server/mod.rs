@@ -2,13 +2,16 @@
 
 mod admission;
 mod bind;
+mod gate;
 pub(crate) mod head;
 mod head_reader;
 mod linger;
 mod listener;
 pub mod origin;
 mod responder;
+mod routes;
 mod spare_slots;
+mod upgrade;
 
 pub use admission::{Admission, MAX_SPARE_SLOTS};
 pub(crate) use bind::listen;

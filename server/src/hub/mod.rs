@@ -4,7 +4,7 @@
 mod batch;
 mod feed;
 pub(crate) mod inbox;
-mod limits;
+pub(crate) mod limits;
 pub(crate) mod log;
 mod outbox;
 mod pace;

@@ -16,9 +16,8 @@ use crate::hub::log::{Log, Position};
 use crate::hub::outbox::Outbox;
 use crate::hub::pace::Pace;
 use crate::permit::Permit;
-use crate::protocol::allowance::Allowance;
-use crate::protocol::frames;
-use crate::protocol::incoming::{Incoming, ReadBuffer, Source, TurnEnd};
+use crate::protocol::Protocol;
+use crate::protocol::incoming::{ReadBuffer, Source, TurnEnd};
 use crate::session_id::SessionId;
 
 /// Reads of a client whose bytes mean nothing any more, before the others have their turn.
@@ -31,9 +30,7 @@ pub(crate) struct Session {
     /// The frames of the log before this position were written to the socket.
     position: Position,
     outbox: Outbox,
-    /// What the client is in the middle of sending. Most are in the middle of nothing.
-    incoming: Option<Box<Incoming>>,
-    allowance: Allowance,
+    protocol: Protocol,
     /// Where the close frame stands: nothing of the log goes out after it.
     finish: Option<Position>,
     ending: Ending,
@@ -120,14 +117,12 @@ impl Session {
         let Connection { stream, response, received, permit } = connection;
         let mut outbox = Outbox::default();
         outbox.push(position, response);
-        let incoming = (!received.is_empty()).then(|| Box::new(Incoming::new(received, limits.max_message_bytes)));
         Session {
             id,
             stream,
             position,
             outbox,
-            incoming,
-            allowance: Allowance::new(now),
+            protocol: Protocol::websocket(received, limits, now),
             finish: None,
             ending: Ending::Awaited,
             paused: false,
@@ -161,7 +156,7 @@ impl Session {
 
     /// Bytes of memory that it takes beside itself.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.outbox.held_bytes() + self.incoming.as_ref().map_or(0, |incoming| incoming.held_bytes())
+        self.outbox.held_bytes() + self.protocol.held_bytes()
     }
 
     /// Whether a close frame was sent or is on its way.
@@ -183,7 +178,7 @@ impl Session {
         if !self.paused {
             self.unanswered.get_or_insert(now);
         }
-        let ping = frames::encode_control(tungstenite::protocol::frame::Frame::ping(Vec::new()));
+        let ping = self.protocol.ping();
         self.send(log.boundary(self.position), ping.into());
     }
 
@@ -192,8 +187,7 @@ impl Session {
         if self.is_closing() {
             return;
         }
-        let new = || Box::new(Incoming::new(Vec::new(), limits.max_message_bytes));
-        let frame = self.incoming.get_or_insert_with(new).close(disconnect);
+        let frame = self.protocol.close(disconnect, limits);
         self.finish_at(after.max(self.position), frame);
     }
 
@@ -206,15 +200,14 @@ impl Session {
         // One that is closing and needs nothing of the log may stand where that has forgotten everything.
         let boundary = self.needs().map_or(self.position, |position| log.boundary(position));
         let rest = self.needs().and_then(|position| log.between(position, boundary)).map_or(Vec::new(), <[u8]>::to_vec);
-        self.incoming = None;
         self.outbox.truncate_unwritten();
         self.position = boundary;
         if !rest.is_empty() {
             self.outbox.push_rest(boundary, rest);
         }
         // If one was sent already it was dropped, and is made up for: the client must not take what it has for all.
-        let close = tungstenite::protocol::frame::Frame::close(Some(disconnect.close_frame()));
-        self.finish_at(boundary, frames::encode_control(close));
+        let close = self.protocol.end(disconnect);
+        self.finish_at(boundary, close);
         self.ending = Ending::Lingering;
     }
 
@@ -301,12 +294,6 @@ impl Session {
         if self.ending != Ending::Awaited {
             return self.discard();
         }
-        let rates = &limits.rates;
-        let may_send = self.allowance.bytes(rates, now).and_then(|_| self.allowance.messages(rates, now));
-        if let Err(again) = may_send {
-            return ReadOutcome::Throttled(again);
-        }
-        let mut incoming = self.incoming.take().unwrap_or_else(|| buffer.begin(limits.max_message_bytes));
         // What comes after our close frame is of no interest, but the client's close frame is among it.
         let is_closing = self.is_closing();
         let takes = |message: Message| {
@@ -314,12 +301,7 @@ impl Session {
             is_closing || !is_data || deliver(message).is_continue()
         };
         let source = Source { stream: &mut self.stream, peer_closed: self.peer_closed };
-        let turn = incoming.read(source, buffer, &mut self.allowance, rates, now, takes);
-        self.incoming = match turn.end {
-            // Nothing that the client sends means anything any more.
-            TurnEnd::Closed | TurnEnd::Broken(_) | TurnEnd::Ended => None,
-            _ => buffer.take_back(incoming),
-        };
+        let turn = self.protocol.read(source, buffer, limits, now, takes);
         if turn.heard {
             self.unanswered = None;
         }
@@ -335,8 +317,8 @@ impl Session {
             TurnEnd::Broken(disconnect) => {
                 self.ending = Ending::Lingering;
                 if !is_closing {
-                    let close = tungstenite::protocol::frame::Frame::close(Some(disconnect.close_frame()));
-                    self.finish_at(boundary, frames::encode_control(close));
+                    let close = self.protocol.end(disconnect);
+                    self.finish_at(boundary, close);
                 }
             }
             _ if !turn.answer.is_empty() && !is_closing => {
@@ -347,7 +329,7 @@ impl Session {
         match turn.end {
             TurnEnd::Drained => ReadOutcome::All,
             TurnEnd::More => ReadOutcome::More,
-            TurnEnd::Throttled => ReadOutcome::Throttled(self.allowance.messages(rates, now).err().unwrap_or(now)),
+            TurnEnd::Throttled(again) => ReadOutcome::Throttled(again),
             TurnEnd::Full => {
                 self.paused = true;
                 ReadOutcome::Paused
@@ -360,7 +342,7 @@ impl Session {
 
     /// The client's bytes mean nothing any more, but unread ones would turn our last bytes into a reset.
     fn discard(&mut self) -> ReadOutcome {
-        self.incoming = None;
+        self.protocol.forget();
         let mut buffer = [0; 4096];
         for _ in 0..DISCARDS_PER_TURN {
             match self.stream.read(&mut buffer) {

@@ -57,8 +57,8 @@ pub(crate) enum TurnEnd {
     Drained,
     /// There may be more, in the next turn.
     More,
-    /// The client has sent all that it may for now.
-    Throttled,
+    /// The client has sent all that it may until then.
+    Throttled(Instant),
     /// Whoever takes the messages can take no more.
     Full,
     /// The close frames have passed, as far as the client is concerned.
@@ -161,7 +161,7 @@ impl Incoming {
             end = match context.read(&mut wire) {
                 Ok(message) => (!deliver(message)).then_some(TurnEnd::Full),
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Some(match (wire.stopped, left) {
-                    (Some(Stopped::Throttled), _) => TurnEnd::Throttled,
+                    (Some(Stopped::Throttled), _) => TurnEnd::Throttled(now),
                     (_, Left::Later) => TurnEnd::Drained,
                     _ => TurnEnd::More,
                 }),
@@ -177,6 +177,9 @@ impl Incoming {
         let (used, rest) = (frames - wire.frames, wire.input);
         let (fresh, taken) = (if waited.is_empty() { received.len() } else { 0 }, received.len() - rest.len());
         allowance.spend(used, fresh, rates, now);
+        if let Some(TurnEnd::Throttled(again)) = &mut end {
+            *again = allowance.messages(rates, now).err().unwrap_or(now);
+        }
         let heard = taken > 0;
         if rest.is_empty() {
             (self.rest, self.rest_from) = (Vec::new(), 0);

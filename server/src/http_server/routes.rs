@@ -1,0 +1,92 @@
+//! Plain HTTP: what each path and method is answered with.
+
+use std::convert::Infallible;
+use std::io::Cursor;
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tungstenite::handshake::server::write_response;
+
+use crate::http_server::head::MAX_HEADERS;
+use crate::http_server::responder::{HttpError, Responder};
+
+/// When a client that found no room may come again, in seconds.
+const RETRY_AFTER: &str = "5";
+
+impl Responder {
+    /// Answers one plain request. The connection is not used again, so that nobody takes it for a handshake.
+    pub(super) async fn serve_plain(&self, stream: &mut TcpStream, received: Vec<u8>) -> Result<(), HttpError> {
+        let (reader, writer) = stream.split();
+        let stream = tokio::io::join(AsyncReadExt::chain(Cursor::new(received), reader), writer);
+        hyper::server::conn::http1::Builder::new()
+            .keep_alive(false)
+            .max_headers(MAX_HEADERS)
+            // The smallest that hyper takes is 8 KiB.
+            .max_buf_size(self.max_header_bytes.max(8 * 1024))
+            .serve_connection(
+                TokioIo::new(stream),
+                service_fn(async |request| Ok::<_, Infallible>(self.route(&request).await)),
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn route<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        let is_health = matches!(request.uri().path(), "/healthz" | "/healthz/");
+        let (status, text) = match *request.method() {
+            // Says only that somebody listens: HAProxy's plain `option httpchk` asks for it.
+            Method::OPTIONS => (StatusCode::NO_CONTENT, String::new()),
+            Method::GET | Method::HEAD if is_health => match self.health.problem(&self.hub).await {
+                None => (StatusCode::OK, "ok\n".to_owned()),
+                Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")),
+            },
+            _ if is_health => (StatusCode::METHOD_NOT_ALLOWED, "GET /healthz\n".to_owned()),
+            _ => (
+                StatusCode::UPGRADE_REQUIRED,
+                "this address speaks WebSocket: connect with new WebSocket(\"ws://...\")\n".to_owned(),
+            ),
+        };
+        let mut response = Response::new(Full::new(Bytes::from(text)));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        if status != StatusCode::NO_CONTENT {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        }
+        match status {
+            StatusCode::UPGRADE_REQUIRED => {
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+                // What `Upgrade` must be named in (RFC 9110, section 7.8).
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close, upgrade"));
+            }
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NO_CONTENT => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// Answers a request that is refused.
+pub(super) async fn refuse(stream: &mut TcpStream, status: StatusCode, problem: &str) -> Result<(), HttpError> {
+    let body = format!("{problem}\n");
+    let mut response = Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
+        .header(header::CONTENT_LENGTH, body.len())
+        .header(header::CONNECTION, "close")
+        .header(header::SEC_WEBSOCKET_VERSION, "13");
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        response = response.header(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    let response = response.body(()).map_err(|error| HttpError::Handshake(error.to_string()))?;
+    let mut bytes = Vec::new();
+    write_response(&mut bytes, &response).map_err(|error| HttpError::Handshake(error.to_string()))?;
+    bytes.extend_from_slice(body.as_bytes());
+    Ok(stream.write_all(&bytes).await?)
+}

@@ -1,0 +1,94 @@
+//! From a WebSocket handshake to a client of the hub.
+
+use std::net::SocketAddr;
+
+use http::StatusCode;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tungstenite::handshake::server::write_response;
+use tungstenite::protocol::frame::Frame;
+
+use crate::disconnect::Disconnect;
+use crate::http_server::gate::Refusal;
+use crate::http_server::head::Head;
+use crate::http_server::responder::{HttpError, Responder};
+use crate::http_server::routes::refuse;
+use crate::hub::inbox::{Connection, Joining};
+use crate::permit::{PendingPermit, Permit, TooMany};
+use crate::protocol::frames::encode_control;
+
+/// A handshake that is accepted, not yet answered.
+pub(super) struct Accepted {
+    head: Head,
+    response: Vec<u8>,
+    /// What came behind the head.
+    received: Vec<u8>,
+    permit: Permit,
+}
+
+impl Responder {
+    /// Accepts a handshake, or answers why not.
+    pub(super) async fn upgrade(
+        &self,
+        stream: &mut TcpStream,
+        head: Head,
+        received: Vec<u8>,
+        pending: &mut PendingPermit,
+    ) -> Result<Accepted, HttpError> {
+        if let Err(Refusal { status, problem }) = self.gate.admit(&head).await {
+            refuse(stream, status, &problem).await?;
+            return Err(HttpError::Handshake(problem));
+        }
+        let mut response = Vec::new();
+        match head.accept() {
+            Ok(accepted) => {
+                write_response(&mut response, &accepted).map_err(|error| HttpError::Handshake(error.to_string()))?;
+            }
+            Err(problem) => {
+                refuse(stream, StatusCode::BAD_REQUEST, &problem).await?;
+                return Err(HttpError::Handshake(problem));
+            }
+        }
+        match pending.complete() {
+            Ok(permit) => Ok(Accepted { head, response, received, permit }),
+            Err(too_many) => {
+                send_away(stream, &head, response, too_many).await?;
+                Err(HttpError::TooMany)
+            }
+        }
+    }
+
+    /// Hands the connection over to the hub.
+    pub(super) fn join(&self, stream: TcpStream, address: SocketAddr, accepted: Accepted) -> Result<(), HttpError> {
+        let Accepted { head, response, received, permit } = accepted;
+        stream.set_nodelay(true)?;
+        let stream = mio::net::TcpStream::from_std(stream.into_std()?);
+        let connection = Connection { stream, response, received, permit };
+        self.hub.join(Joining { address, path: head.target, headers: head.headers, connection });
+        Ok(())
+    }
+}
+
+/// Tells a client whose handshake is valid that there is no room for it. A browser tells its page nothing of a handshake that
+/// was refused, so what comes from a page is accepted, and closed with a code.
+async fn send_away(
+    stream: &mut TcpStream,
+    head: &Head,
+    mut response: Vec<u8>,
+    too_many: TooMany,
+) -> Result<(), HttpError> {
+    match too_many {
+        TooMany::OfAddress => {
+            let problem = "too many connections of this address (max_connections_per_address)";
+            refuse(stream, StatusCode::TOO_MANY_REQUESTS, problem).await
+        }
+        TooMany::Altogether if head.origin().is_none() => {
+            let problem = "server is full (max_connections), come again later";
+            refuse(stream, StatusCode::SERVICE_UNAVAILABLE, problem).await
+        }
+        TooMany::Altogether => {
+            response.extend(encode_control(Frame::close(Some(Disconnect::Full.close_frame()))));
+            Ok(stream.write_all(&response).await?)
+        }
+    }
+}
