@@ -19,7 +19,9 @@ use crate::health::Health;
 use crate::http_server::Admission;
 use crate::http_server::gate::Gate;
 use crate::http_server::responder::Responder;
+use crate::http_server::routes::Routes;
 use crate::http_server::spare_slots::{SpareSlot, SpareSlots};
+use crate::http_server::upgrade::Handshakes;
 use crate::hub::Hub;
 use crate::permit::{Permits, TooMany};
 
@@ -55,7 +57,8 @@ impl Listener {
         // All of one name: either all are of this machine alone, or none is.
         let address = self.listeners.first().and_then(|listener| listener.local_addr().ok());
         let gate = Gate::new(allowed_origins, address.map(|address| address.ip()));
-        let responder = Responder { hub: self.hub, health: self.health, gate, max_header_bytes };
+        let routes = Routes { hub: self.hub.clone(), health: self.health };
+        let responder = Responder { handshakes: Handshakes { hub: self.hub, gate }, routes, max_header_bytes };
         let responder = Arc::new(responder);
         let permits = Permits::new(max_connections, max_connections_per_address);
         let mut spare_slots = SpareSlots::new(spare_slots);

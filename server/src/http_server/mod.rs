@@ -2,6 +2,7 @@
 
 mod admission;
 mod bind;
+mod error;
 mod gate;
 pub(crate) mod head;
 mod head_reader;

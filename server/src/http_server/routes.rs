@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::Cursor;
+use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -12,22 +13,36 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tungstenite::handshake::server::write_response;
 
+use crate::health::Health;
+use crate::http_server::error::HttpError;
 use crate::http_server::head::MAX_HEADERS;
-use crate::http_server::responder::{HttpError, Responder};
+use crate::hub::Hub;
 
 /// When a client that found no room may come again, in seconds.
 const RETRY_AFTER: &str = "5";
 
-impl Responder {
+/// What plain requests are answered with.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    pub(crate) hub: Hub,
+    pub(crate) health: Arc<Health>,
+}
+
+impl Routes {
     /// Answers one plain request. The connection is not used again, so that nobody takes it for a handshake.
-    pub(super) async fn serve_plain(&self, stream: &mut TcpStream, received: Vec<u8>) -> Result<(), HttpError> {
+    pub(super) async fn serve(
+        &self,
+        stream: &mut TcpStream,
+        received: Vec<u8>,
+        max_header_bytes: usize,
+    ) -> Result<(), HttpError> {
         let (reader, writer) = stream.split();
         let stream = tokio::io::join(AsyncReadExt::chain(Cursor::new(received), reader), writer);
         hyper::server::conn::http1::Builder::new()
             .keep_alive(false)
             .max_headers(MAX_HEADERS)
             // The smallest that hyper takes is 8 KiB.
-            .max_buf_size(self.max_header_bytes.max(8 * 1024))
+            .max_buf_size(max_header_bytes.max(8 * 1024))
             .serve_connection(
                 TokioIo::new(stream),
                 service_fn(async |request| Ok::<_, Infallible>(self.route(&request).await)),

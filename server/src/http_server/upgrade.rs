@@ -9,10 +9,11 @@ use tungstenite::handshake::server::write_response;
 use tungstenite::protocol::frame::Frame;
 
 use crate::disconnect::Disconnect;
-use crate::http_server::gate::Refusal;
+use crate::http_server::error::HttpError;
+use crate::http_server::gate::{Gate, Refusal};
 use crate::http_server::head::Head;
-use crate::http_server::responder::{HttpError, Responder};
 use crate::http_server::routes::refuse;
+use crate::hub::Hub;
 use crate::hub::inbox::{Connection, Joining};
 use crate::permit::{PendingPermit, Permit, TooMany};
 use crate::protocol::frames::encode_control;
@@ -26,9 +27,16 @@ pub(super) struct Accepted {
     permit: Permit,
 }
 
-impl Responder {
+/// Makes clients of requests.
+#[derive(Debug)]
+pub(crate) struct Handshakes {
+    pub(crate) hub: Hub,
+    pub(crate) gate: Gate,
+}
+
+impl Handshakes {
     /// Accepts a handshake, or answers why not.
-    pub(super) async fn upgrade(
+    pub(super) async fn accept(
         &self,
         stream: &mut TcpStream,
         head: Head,
