@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::ExecuteData;
-use server::Config;
 use server::config::Settings;
 use server::origin::Rule;
 use server::server::BindError;
+use server::{Config, Limits};
 
 use crate::descriptors::{self, FD_SETSIZE};
 use crate::event_loop::EventLoop;
@@ -24,8 +24,6 @@ use crate::zend;
 
 /// How long clients may take to answer a close frame when the server stops.
 const SHUTDOWN_GRACE_SECS: f64 = 2.0;
-/// The log holds at least two of the largest events.
-const MIN_LOG_BYTES: usize = 16 * 1024 * 1024;
 
 /// `start()`: blocks until `stop()`.
 pub(crate) extern "C" fn start(_call: &mut ExecuteData, returned: &mut Zval) {
@@ -133,6 +131,7 @@ enum StartError {
 fn configure(globals: &Globals, host: String, port: u16) -> Result<Config, StartError> {
     let max_event_bytes = globals.max_event_bytes.get();
     let (max_message_bytes, max_outbox_bytes) = (globals.max_message_bytes.get(), globals.max_outbox_bytes.get());
+    let log_bytes = Limits::DEFAULT_LOG_BYTES.max(Limits::min_log_bytes(max_event_bytes as u64));
     let settings = Settings {
         queue: globals.server.borrow().queue.clone(),
         host: Some(host),
@@ -140,7 +139,7 @@ fn configure(globals: &Globals, host: String, port: u16) -> Result<Config, Start
         // As the original: any page on any path.
         allowed_origins: Some(vec![Rule::Any]),
         max_event_bytes: Some(max_event_bytes as u64),
-        log_bytes: Some(MIN_LOG_BYTES.max(max_event_bytes.saturating_mul(2))),
+        log_bytes: Some(log_bytes as usize),
         max_connections: Some(globals.max_connections.get()),
         max_message_bytes: Some(max_message_bytes),
         max_messages_per_sec: Some(globals.max_messages_per_sec.get()),

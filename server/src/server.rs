@@ -103,8 +103,10 @@ impl Server {
             Some(_) => Health::of_source(config.scan_interval),
             None => Health::without_source(),
         });
-        let open = |queue| open_source(queue, &config, hub.clone(), health.clone());
-        let source = config.queue.clone().map(open).transpose()?;
+        let source = match config.queue.clone() {
+            Some(queue) => Some(open_source(queue, &config, hub.clone(), health.clone())?),
+            None => None,
+        };
         let listeners = listen(&config)?;
         let addresses = listeners.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<_>>()?;
         let hub_ends = CancellationToken::new();
@@ -116,8 +118,7 @@ impl Server {
                 shard.run()
             })?);
         }
-        if let Some(source) = source {
-            let stop = source.stop();
+        if let Some((source, stop)) = source {
             threads.source = Some((Worker::spawn("source", || source.run())?, stop));
         }
         Ok(Server { config, listeners, is_passed: false, addresses, hub, health, hub_ends, threads })
@@ -263,7 +264,12 @@ impl Worker {
     }
 }
 
-fn open_source(queue: PathBuf, config: &Config, hub: Hub, health: Arc<Health>) -> Result<DirectorySource, OpenError> {
+fn open_source(
+    queue: PathBuf,
+    config: &Config,
+    hub: Hub,
+    health: Arc<Health>,
+) -> Result<(DirectorySource, Stop), BindError> {
     let options = DirectoryOptions {
         reader: ReaderOptions {
             max_event_bytes: config.max_event_bytes,
@@ -274,5 +280,6 @@ fn open_source(queue: PathBuf, config: &Config, hub: Hub, health: Arc<Health>) -
         failed_max_entries: config.failed_max_entries,
         failed_max_age: config.failed_max_age,
     };
-    DirectorySource::open(queue, options, Feed::new(hub, &config.limits), health)
+    let (feed, stop) = (Feed::new(hub, &config.limits), Stop::new()?);
+    Ok((DirectorySource::open(queue, options, feed, stop.clone(), health)?, stop))
 }

@@ -36,8 +36,8 @@ impl Settings {
             None => (self.host.unwrap_or_else(|| "127.0.0.1".to_owned()), self.port.unwrap_or(8081)),
         };
         let max_event_bytes = bytes("max_event_bytes", self.max_event_bytes, 1024 * 1024)?;
-        let log_bytes = bytes("log_bytes", self.log_bytes.map(|given| given as u64), 16 * 1024 * 1024)?;
-        if log_bytes < 2 * max_event_bytes {
+        let log_bytes = bytes("log_bytes", self.log_bytes.map(|given| given as u64), Limits::DEFAULT_LOG_BYTES)?;
+        if log_bytes < Limits::min_log_bytes(max_event_bytes) {
             let problem = "must be at least twice max_event_bytes, or one event could disconnect every client";
             return Err(ConfigError::value("log_bytes", log_bytes, problem));
         }

@@ -62,7 +62,7 @@ pub(crate) struct Arrivals {
     /// Each with the position it came at: what was broadcast before goes out before.
     pub(crate) commands: Vec<(Position, Command)>,
     /// Bytes of the frames in `commands`.
-    pub(crate) sent_bytes: usize,
+    sent_bytes: usize,
 }
 
 /// What one thread of the hub shares with everybody.
@@ -79,6 +79,19 @@ pub(crate) struct Inbox {
     /// It came further since the feeding thread was last notified.
     moved: AtomicBool,
     feeding: Arc<ProgressNotifier>,
+}
+
+impl Arrivals {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.frames.is_empty() && self.commands.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.frames.clear();
+        self.ends.clear();
+        self.commands.clear();
+        self.sent_bytes = 0;
+    }
 }
 
 impl Inbox {
@@ -113,14 +126,14 @@ impl Inbox {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Swaps what has arrived with an empty one whose memory is used again.
-    pub(crate) fn take(&self, empty: &mut Arrivals) {
-        debug_assert!(empty.frames.is_empty() && empty.ends.is_empty() && empty.commands.is_empty());
+    /// Takes what has arrived, in exchange for what was taken before, whose memory is used again.
+    pub(crate) fn take(&self, taken: &mut Arrivals) {
+        taken.clear();
         let mut arrivals = self.lock();
-        empty.head = arrivals.head;
-        std::mem::swap(&mut *arrivals, empty);
+        taken.head = arrivals.head;
+        std::mem::swap(&mut *arrivals, taken);
         drop(arrivals);
-        if !empty.frames.is_empty() || !empty.commands.is_empty() {
+        if !taken.is_empty() {
             // The hub will not sleep soon.
             self.tell();
         }
@@ -130,7 +143,7 @@ impl Inbox {
     pub(crate) fn fall_asleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
         let arrivals = self.lock();
-        let empty = arrivals.frames.is_empty() && arrivals.commands.is_empty();
+        let empty = arrivals.is_empty();
         drop(arrivals);
         if empty {
             self.tell();

@@ -29,6 +29,9 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Encoded frames that are kept unless it is set, in bytes.
+    pub const DEFAULT_LOG_BYTES: u64 = 16 * 1024 * 1024;
+
     /// How far the log may run ahead of clients that are waited for: a quarter of it, so that with one batch (as much at most) and
     /// one event more (at most half of it, [`Limits::min_log_bytes`]) the log still covers them.
     pub(crate) fn window(&self) -> u64 {

@@ -218,10 +218,11 @@ impl Session {
             let head = self.finish.unwrap_or(limit).min(limit);
             let next = self.outbox.next().filter(|(after, _)| *after <= limit);
             let end = next.map_or(head, |(after, _)| after);
-            let (bytes, of_log) = match next {
-                _ if self.position < end => (self.gap(log, end)?, true),
-                Some((_, bytes)) => (bytes, false),
-                None => break,
+            let of_log = self.position < end;
+            let bytes = match next {
+                Some((_, bytes)) if !of_log => bytes,
+                None if !of_log => break,
+                _ => self.gap(log, end)?,
             };
             let written = match self.stream.write(bytes) {
                 Ok(written) => written,
@@ -246,8 +247,10 @@ impl Session {
         }
         self.blocked = false;
         self.progressed = now;
+        if limit < log.head() {
+            return Ok(WriteOutcome::All);
+        }
         match self.ending {
-            _ if limit < log.head() => Ok(WriteOutcome::All),
             Ending::Awaited => Ok(WriteOutcome::All),
             Ending::Dropped => Ok(WriteOutcome::Finished),
             Ending::Lingering => {

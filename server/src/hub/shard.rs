@@ -209,13 +209,12 @@ impl<A: Application> Shard<A> {
         self.inbox.take(&mut arrivals);
         let (appended, from) = (!arrivals.frames.is_empty(), self.log.head());
         if appended {
-            self.append(&mut arrivals, now);
+            self.append(&arrivals, now);
         }
         // Nothing is written before every command has found its place between the new frames.
         for (position, command) in arrivals.commands.drain(..) {
             self.on_command(position, command, now);
         }
-        arrivals.sent_bytes = 0;
         self.arrivals = arrivals;
         let mut touched = std::mem::take(&mut self.touched);
         if appended {
@@ -230,9 +229,8 @@ impl<A: Application> Shard<A> {
     }
 
     /// Appends frames to the log. Sessions that it no longer covers are disconnected.
-    fn append(&mut self, arrivals: &mut Arrivals, now: Instant) {
-        self.log.append(&arrivals.frames, arrivals.ends.drain(..));
-        arrivals.frames.clear();
+    fn append(&mut self, arrivals: &Arrivals, now: Instant) {
+        self.log.append(&arrivals.frames, arrivals.ends.iter().copied());
         let overflow = self.log.overflow();
         if overflow > self.log.tail() {
             let fallen = |key: &usize| self.sessions[*key].needs().is_some_and(|position| position < overflow);

@@ -89,14 +89,10 @@ impl DirectorySource {
         path: PathBuf,
         options: DirectoryOptions,
         feed: Feed,
+        stop: Stop,
         health: Arc<Health>,
     ) -> Result<DirectorySource, OpenError> {
         let reader = Reader::open(path, options.reader.clone())?;
-        let stop = Stop::new().map_err(|cause| OpenError::Io {
-            doing: "create an eventfd for",
-            path: reader.path().to_owned(),
-            cause,
-        })?;
         let mut source = DirectorySource {
             reader,
             watch: None,
@@ -118,10 +114,6 @@ impl DirectorySource {
         };
         source.start_watch();
         Ok(source)
-    }
-
-    pub(crate) fn stop(&self) -> Stop {
-        self.stop.clone()
     }
 
     /// Runs until it is told to stop and every appended entry was acked.
@@ -355,7 +347,7 @@ impl DirectorySource {
 }
 
 impl Stop {
-    fn new() -> io::Result<Stop> {
+    pub(crate) fn new() -> io::Result<Stop> {
         Ok(Stop { inner: Arc::new((AtomicBool::new(false), Notifier::new()?)) })
     }
 
