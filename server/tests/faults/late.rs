@@ -174,6 +174,20 @@ fn an_address_that_another_program_keeps_is_an_error_in_the_end_and_the_queue_is
 }
 
 #[test]
+fn a_directory_that_becomes_unusable_while_the_address_is_waited_for_is_reported_as_such() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let queue = QueueDir::new();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut refused = Broadcaster::spawn(at(&queue.path(), other.local_addr().unwrap()));
+    refused.await_log("waiting for up to 5 s");
+    fs::set_permissions(queue.path(), fs::Permissions::from_mode(0o2777)).unwrap();
+    assert_eq!(refused.exited().code(), Some(64));
+    until("it says why", || !refused.log_lines("writable by every user").is_empty());
+    assert!(refused.log_lines("another program listens there").is_empty());
+}
+
+#[test]
 fn a_broadcaster_that_is_started_right_after_the_signal_to_the_old_one_serves() {
     let queue = QueueDir::new();
     let mut old = Broadcaster::start(&queue.path());
