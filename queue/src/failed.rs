@@ -90,6 +90,14 @@ impl Failed {
         Ok(files.collect())
     }
 
+    /// How many entries were rejected. Reads no reasons.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn count(&self) -> Result<usize, FailedError> {
+        self.files().map(|files| files.len())
+    }
+
     /// The files of rejected entries, oldest first.
     fn files(&self) -> Result<Vec<File>, FailedError> {
         let mut files = Vec::new();

@@ -29,7 +29,7 @@ use crate::listener::Listener;
 pub const STANDBY_INTERVAL: Duration = Duration::from_millis(20);
 /// How long a server that stops goes on accepting for a standby to take the queue. One is enough for a busy machine; a
 /// standby that does not come in that time does not come.
-const TAKEOVER_PATIENCE: Duration = Duration::from_secs(2);
+const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long it goes on when the standby has the queue, if there are others that wait and hide whether it listens.
 const HANDOVER: Duration = Duration::from_secs(1);
 /// How many ports are tried if any will do, and one is to be free at several addresses.
@@ -171,7 +171,7 @@ impl Server {
         tokio::select! {
             () = shutdown => {}
             () = hub_ends.cancelled() => {}
-            () = async { consumer.as_mut().expect("checked").0.ended().await }, if consumer.is_some() => {}
+            () = async { consumer.as_mut().expect("this branch is polled only with a consumer").0.ended().await }, if consumer.is_some() => {}
             // Nobody can connect any more, so nobody may take events from the directory.
             ended = &mut accepting => accepted = Some(ended),
         }
@@ -268,7 +268,7 @@ async fn hand_over(queue: &Path) {
             sleep(STANDBY_INTERVAL).await;
         }
     };
-    if timeout(TAKEOVER_PATIENCE, has_queue).await.is_ok() {
+    if timeout(TAKEOVER_TIMEOUT, has_queue).await.is_ok() {
         let _ = timeout(HANDOVER, listens).await;
         info!("another broadcaster has taken over");
     } else {

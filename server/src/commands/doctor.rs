@@ -3,7 +3,7 @@
 mod producers;
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -44,6 +44,10 @@ Exit codes: 0 nothing is bad, 64 bad arguments or configuration, 1 something is 
 
 /// How long an event may take through everything.
 const ROUND_TRIP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection to the port may take, and the answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// Ours is much shorter.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// A backlog older than this is not being read.
 const OLD_BACKLOG: Duration = Duration::from_secs(60);
 
@@ -212,7 +216,7 @@ fn port(config: &Config) -> Finding {
         .and_then(|addresses| {
             let mut failure = io::Error::other("the name has no address");
             for address in addresses {
-                match TcpStream::connect_timeout(&address, Duration::from_secs(3)) {
+                match TcpStream::connect_timeout(&address, ANSWER_TIMEOUT) {
                     Ok(stream) => return Ok(stream),
                     Err(error) => failure = error,
                 }
@@ -220,11 +224,11 @@ fn port(config: &Config) -> Finding {
             Err(failure)
         })
         .and_then(|mut stream| {
-            stream.set_read_timeout(Some(Duration::from_secs(3)))?;
+            stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
             stream.write_all(
                 format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
             )?;
-            io::read_to_string(stream)
+            read_answer(stream)
         });
     match health {
         Ok(answer) if answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n") => {
@@ -247,6 +251,19 @@ fn port(config: &Config) -> Finding {
         ),
         Err(error) => Bad(format!("{address}: {error}"), "check --listen".into()),
     }
+}
+
+/// Reads what somebody answers, who may be no broadcaster: it has bounds in size and time.
+fn read_answer(mut stream: TcpStream) -> io::Result<String> {
+    let end = Instant::now() + ANSWER_TIMEOUT;
+    let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+    while answer.len() < MAX_ANSWER_BYTES && Instant::now() < end {
+        match stream.read(&mut part)? {
+            0 => break,
+            count => answer.extend_from_slice(&part[..count]),
+        }
+    }
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 fn php_extension(queue: &Path) -> Vec<Finding> {

@@ -108,7 +108,7 @@ fn for_each(
 pub(crate) fn stat(queue: &Path) -> anyhow::Result<()> {
     let backlog = Backlog::of(queue).with_context(|| format!("cannot read the queue directory {}", shown(queue)))?;
     let failed = match Failed::open(queue)? {
-        Some(folder) => folder.list()?.len(),
+        Some(folder) => folder.count()?,
         None => 0,
     };
     let mut out = io::stdout().lock();

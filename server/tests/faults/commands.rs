@@ -57,6 +57,26 @@ fn failed_entries_are_listed_shown_put_back_and_dropped() {
 }
 
 #[test]
+fn publish_reads_no_more_of_an_input_without_end_than_an_event_may_have() {
+    use std::io::Write;
+
+    let queue = QueueDir::new();
+    let mut publish = command(BINARY);
+    publish.args(["publish", "test", "-", "--queue"]).arg(queue.path()).env("FASTAPI_WS_MAX_EVENT_BYTES", "2000");
+    let mut publish = publish.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It stays open, as one that never ends.
+    let mut input = publish.stdin.take().unwrap();
+    // The process may be gone before it is written.
+    let _ = input.write_all(&[b'1'; 2001]);
+    until("it ends", || publish.try_wait().unwrap().is_some());
+    let output = publish.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("more than 2000 bytes (max_event_bytes)"), "{error}");
+    assert_eq!(queue.waiting(), 0);
+}
+
+#[test]
 fn what_cannot_be_done_ends_with_a_code_and_one_line() {
     let queue = QueueDir::new();
     let path = queue.path();
