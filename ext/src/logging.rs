@@ -16,7 +16,7 @@ use crate::descriptors::standard_error;
 use crate::fork::Process;
 
 /// How long the last lines may take when a server ends.
-const PATIENCE: Duration = Duration::from_millis(500);
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
 static SUBSCRIBED: Once = Once::new();
 /// The log of this process. Never freed: a thread of a server may log at any time.
@@ -70,7 +70,7 @@ pub(crate) fn start() -> io::Result<Logging> {
         let _ = subscriber.log_internal_errors(false).with_writer(|| Line).try_init();
         log_lines::log_panics(|| {
             if let Some(log) = Log::current() {
-                log.lines.flush(PATIENCE);
+                log.lines.flush(FLUSH_TIMEOUT);
             }
         });
     });
@@ -88,7 +88,7 @@ impl Drop for Logging {
             && let Some(thread) = users.thread.take()
         {
             SINK.store(NONE, Ordering::Relaxed);
-            thread.finish(PATIENCE);
+            thread.finish(FLUSH_TIMEOUT);
         }
     }
 }

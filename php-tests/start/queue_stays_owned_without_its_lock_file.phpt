@@ -72,7 +72,7 @@ try {
     $output = $server->stop();
     $child && posix_kill($child, SIGKILL);
 }
-echo substr_count($output, 'the lock file was deleted or replaced, made it again'), " line in the log\n";
+echo substr_count($output, 'the lock file was deleted or replaced, created again'), " line in the log\n";
 ?>
 --EXPECTF--
 Failed to start the WebSocket server: the queue directory DIRECTORY is in use by another broadcaster

@@ -13,7 +13,7 @@ pub(crate) struct ForeignVariable {
     value: String,
 }
 
-/// The command without the variables that are none of ours. Those that are not empty are told as well.
+/// The command without the variables that are none of ours. Those that are not empty are returned as well.
 pub(crate) fn without_foreign_variables(command: clap::Command) -> (clap::Command, Vec<ForeignVariable>) {
     let mut foreign = Vec::new();
     let command = drop_foreign(command, &mut foreign);
@@ -71,8 +71,8 @@ impl fmt::Display for ForeignVariable {
         let ForeignVariable { name, value } = self;
         write!(
             f,
-            "{name}={value:?} of the environment is ignored, it is no address or port of ours: Kubernetes sets such variables for \
-             its services (enableServiceLinks: false); give --listen or FASTAPI_WS_LISTEN"
+            "{name}={value:?} (environment variable) is ignored because it is not an address or a port: Kubernetes sets such \
+             variables for its services (enableServiceLinks: false); give --listen or FASTAPI_WS_LISTEN"
         )
     }
 }

@@ -135,7 +135,7 @@ impl Responder {
         pending: &mut PendingPermit,
     ) -> Result<Accepted, HttpError> {
         if !self.origins.admit(head.origin(), head.host()) {
-            self.refused_origins.tell(head.origin().unwrap_or_default(), head.host());
+            self.refused_origins.log_refusal(head.origin().unwrap_or_default(), head.host());
             let problem = format!(
                 "pages of {} may not connect: the operator can add it to allowed_origins",
                 head.origin().unwrap_or_default()

@@ -37,7 +37,7 @@ pub(crate) struct Listener {
     pub(crate) hub: Hub,
     pub(crate) health: Arc<Health>,
     pub(crate) admission: Admission,
-    /// Whether the sockets were passed to us: they go on listening for whoever has them too.
+    /// Whether the sockets were passed to us: they go on listening for other processes that have them.
     pub(crate) is_passed: bool,
 }
 
@@ -206,7 +206,7 @@ impl PendingPermit {
     }
 }
 
-/// Tells the log that the server is full, and when that is over: once each.
+/// Logs that the server is full, and when that is over: once each.
 #[derive(Debug)]
 struct Fullness {
     max_connections: usize,

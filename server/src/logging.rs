@@ -12,7 +12,7 @@ use crate::args::LogFormat;
 use crate::environment;
 
 /// How long the last lines may take at the end, and whatever else the process has to say.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
+pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
 static THREAD: Mutex<Option<LogThread>> = Mutex::new(None);
 
@@ -25,7 +25,7 @@ pub(crate) fn start(format: LogFormat) -> io::Result<()> {
     let thread = lines.write_to(io::stderr().as_fd().try_clone_to_owned()?)?;
     *THREAD.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
     let panicking = lines.clone();
-    log_lines::log_panics(move || panicking.flush(PATIENCE));
+    log_lines::log_panics(move || panicking.flush(FLUSH_TIMEOUT));
     let level = environment::variable("RUST_LOG").unwrap_or_else(|| "info".to_owned());
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     // Its report of a line that could not be written would be written to the same place, and panic.
@@ -40,6 +40,6 @@ pub(crate) fn start(format: LogFormat) -> io::Result<()> {
 /// Writes what is left. Nothing is logged any more.
 pub(crate) fn finish() {
     if let Some(thread) = THREAD.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        thread.finish(PATIENCE);
+        thread.finish(FLUSH_TIMEOUT);
     }
 }

@@ -83,12 +83,12 @@ impl Rejections {
         }
     }
 
-    /// Says once in a while that there are files that are not ours.
-    pub(crate) fn tell_other_files(&mut self, other_files: &OtherFiles) {
+    /// Logs once in a while that there are files that are not ours.
+    pub(crate) fn log_other_files(&mut self, other_files: &OtherFiles) {
         if let Some(before) = self.other_files.allow_of(other_files.files as u64, Instant::now()) {
             let file = &other_files.name;
             let files = other_files.files as u64 + before;
-            warn!(%file, files, "files in the queue directory are no events and not of a queue, they are left alone");
+            warn!(%file, files, "the queue directory holds files that are no events; they stay where they are");
         }
     }
 

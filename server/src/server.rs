@@ -113,8 +113,8 @@ impl Server {
         let (fan_outs, hub) = FanOut::new(config.hub_threads, &config.limits, make_application)?;
         // The queue comes first: who does not own it has no business on the port.
         let health = Arc::new(match config.queue {
-            Some(_) => Health::of_source(config.scan_interval),
-            None => Health::without_source(),
+            Some(_) => Health::of_consumer(config.scan_interval),
+            None => Health::without_consumer(),
         });
         let open = |queue| open_consumer(queue, &config, hub.clone(), health.clone());
         let consumer = config.queue.clone().map(open).transpose()?;

@@ -17,7 +17,7 @@ use crate::listener::Permit;
 use crate::log::Position;
 use crate::watch::Doorbell;
 
-/// Bytes that may wait in an inbox for single clients. The hub takes them within microseconds; whoever sends faster than
+/// Bytes that may wait in an inbox for single clients. The hub takes them within microseconds; a sender that is faster than
 /// that is in a loop without end.
 const MAX_SENT_BYTES: usize = 256 * 1024 * 1024;
 
@@ -81,7 +81,7 @@ pub(crate) struct Shard {
     bell: Arc<Bell>,
 }
 
-/// Wakes whoever feeds the hub.
+/// Wakes the consumer.
 #[derive(Debug)]
 pub(crate) struct Bell {
     awaited: AtomicBool,

@@ -110,7 +110,7 @@ impl Start<'_> {
     }
 
     fn wait_for_the_directory(&mut self, error: &OpenError) -> Wait {
-        // It may be replaced: whoever makes it again expects one of us there.
+        // It may be replaced: a new one must have no standby of the old one.
         self.standby = None;
         self.address_until = None;
         self.log_once(error, "the queue directory cannot be used yet, waiting until it can (is --queue right?)");

@@ -1,4 +1,4 @@
-//! `fastapi-broadcaster doctor`: looks at everything between PHP and a client, and says how to mend what is wrong.
+//! `fastapi-broadcaster doctor`: looks at everything between PHP and a client, and says how to fix what is wrong.
 
 mod producers;
 
@@ -62,7 +62,7 @@ use Finding::{Bad, Good, Note};
 
 pub(crate) fn run(config: &Config, queue: &Path, arguments: DoctorArgs) -> anyhow::Result<()> {
     let mut findings = vec![directory(queue)];
-    // Whoever may not look could only guess.
+    // Without the right to look it could only guess.
     if fs::read_dir(queue).is_ok() {
         findings.extend([owner(queue), backlog(queue), producers::entries(queue), failed(queue), watch(queue)]);
     }
@@ -123,7 +123,7 @@ fn directory(queue: &Path) -> Finding {
         metadata.gid()
     );
     if metadata.mode() & 0o002 != 0 {
-        return Bad(described, format!("every user can speak to all clients: chmod o-w {shown}"));
+        return Bad(described, format!("every user can send events to all clients: chmod o-w {shown}"));
     }
     if fs::read_dir(queue).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
         return Bad(
@@ -329,7 +329,7 @@ fn try_round_trip(queue: &Path, url: &str) -> anyhow::Result<Duration> {
         };
         let arrived = tokio::time::timeout(ROUND_TRIP_TIMEOUT, arrival).await;
         if !matches!(arrived, Ok(Ok(_))) {
-            // Nobody has read it, most likely, and whoever comes later has no use for it.
+            // Nobody has read it, most likely, and it is of no use later.
             let _ = fs::remove_file(queue.join(id.as_os_str()));
         }
         arrived.with_context(|| format!("event {id} did not arrive within {} s", ROUND_TRIP_TIMEOUT.as_secs()))?

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client::Client;
 use crate::queue_dir::QueueDir;
-use crate::wait::{PATIENCE, until};
+use crate::wait::{TIMEOUT, until};
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_fastapi-broadcaster");
 
@@ -144,7 +144,7 @@ impl Broadcaster {
 
     /// Waits for it to end.
     pub(crate) fn exited(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
@@ -171,7 +171,7 @@ impl Broadcaster {
     }
 
     pub(crate) fn await_log(&mut self, text: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while self.log_lines(text).is_empty() {
             assert!(self.is_running() && Instant::now() < deadline, "no {text:?} in {:#?}", self.log_lines(""));
             std::thread::sleep(Duration::from_millis(2));

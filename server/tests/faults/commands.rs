@@ -48,9 +48,9 @@ fn failed_entries_are_listed_shown_put_back_and_dropped() {
     assert_eq!(printed(&path, &["failed", "show", "2.json"]), "garbage");
     assert!(printed(&path, &["queue", "stat"]).contains("failed\t2\n"));
 
-    std::fs::write(path.join("failed/1.json"), r#"{"event":"test","payload":"mended"}"#).unwrap();
+    std::fs::write(path.join("failed/1.json"), r#"{"event":"test","payload":"corrected"}"#).unwrap();
     assert_eq!(printed(&path, &["failed", "retry", "1.json"]), "1.json\tput back\n");
-    assert_eq!(client.payload(), "\"mended\"");
+    assert_eq!(client.payload(), "\"corrected\"");
     assert_eq!(printed(&path, &["failed", "drop", "--all"]), "2.json\tdeleted\n");
     assert!(queue.failed().is_empty());
     broadcaster.stop();
@@ -262,7 +262,7 @@ fn assert_printable(text: &str) {
 }
 
 #[test]
-fn names_with_control_characters_forge_no_line_and_command_no_terminal() {
+fn names_with_control_characters_add_no_line_and_send_no_command_to_a_terminal() {
     let queue = QueueDir::new();
     let path = queue.path();
     let mut broadcaster = Broadcaster::with(&path, &["--entry-grace-secs", "0.05"]);
@@ -289,9 +289,9 @@ fn names_with_control_characters_forge_no_line_and_command_no_terminal() {
         let raw = printed(&path, &["failed", "show", "--raw", name]);
         assert_eq!(raw, "{\"payload\":\"\u{1b}[2J\u{9b}\"}\ttab\r\nnext");
     }
-    std::fs::write(path.join("failed").join(HOSTILE), r#"{"event":"test","payload":"mended"}"#).unwrap();
+    std::fs::write(path.join("failed").join(HOSTILE), r#"{"event":"test","payload":"corrected"}"#).unwrap();
     assert_eq!(printed(&path, &["failed", "retry", SHOWN]), format!("{SHOWN}\tput back\n"));
-    assert_eq!(client.payload(), "\"mended\"");
+    assert_eq!(client.payload(), "\"corrected\"");
     broadcaster.stop();
 }
 
@@ -301,7 +301,7 @@ fn reasons_paths_and_arguments_with_control_characters_are_escaped_too() {
     let folder = queue.path().join("failed");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("1.json"), "{}").unwrap();
-    // Whoever may write to the queue may write there as well.
+    // A user who may write to the queue may write there as well.
     std::fs::write(folder.join("1.json.reason"), "why \u{1b}]0;title\u{7}\u{9c}\r\n").unwrap();
     for arguments in [&["failed", "list"][..], &["doctor"][..]] {
         let (_, out, _) = run(&queue.path(), arguments);

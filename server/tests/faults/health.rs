@@ -56,7 +56,7 @@ impl Drop for Stopped {
 }
 
 #[test]
-fn a_directory_that_may_not_be_read_is_told() {
+fn a_directory_that_may_not_be_read_is_reported() {
     if !is_root("to run the broadcaster as another user") {
         return;
     }
@@ -74,7 +74,7 @@ fn a_directory_that_may_not_be_read_is_told() {
 }
 
 #[test]
-fn a_directory_that_is_gone_is_told() {
+fn a_directory_that_is_gone_is_reported() {
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::start(&queue.path());
     assert_healthy(&broadcaster);
@@ -93,19 +93,19 @@ fn a_directory_that_is_gone_is_told() {
 }
 
 #[test]
-fn a_source_that_is_stuck_is_told() {
+fn a_consumer_that_is_stuck_is_reported() {
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::start(&queue.path());
     assert_healthy(&broadcaster);
     let stopped = Stopped::thread(&broadcaster, "consumer");
-    await_ailment(&broadcaster, "source is stuck");
+    await_ailment(&broadcaster, "consumer is stuck");
     drop(stopped);
     await_health(&broadcaster);
     broadcaster.stop();
 }
 
 #[test]
-fn one_thread_of_the_hub_that_is_stuck_is_told() {
+fn one_thread_of_the_hub_that_is_stuck_is_reported() {
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::with(&queue.path(), &["--hub-threads", "3"]);
     assert_healthy(&broadcaster);

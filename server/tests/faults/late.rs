@@ -26,12 +26,12 @@ fn on(queue: &Path) -> Command {
 fn waiting(command: Command, cause: &str) -> Broadcaster {
     let mut broadcaster = Broadcaster::spawn(command);
     broadcaster.await_log(WAITING);
-    let told = broadcaster.log_lines(WAITING);
-    assert!(told.len() == 1 && told[0].contains(cause), "{told:?}");
+    let logged = broadcaster.log_lines(WAITING);
+    assert!(logged.len() == 1 && logged[0].contains(cause), "{logged:?}");
     broadcaster
 }
 
-/// It serves, and has told its trouble once.
+/// It serves, and has logged its trouble once.
 fn serves(broadcaster: Broadcaster, queue: &QueueDir) {
     let mut broadcaster = broadcaster.listening();
     let mut client = broadcaster.connect();
@@ -169,8 +169,11 @@ fn an_address_that_another_program_keeps_is_an_error_in_the_end_and_the_queue_is
     other.stop();
     assert_eq!(refused.exited().code(), Some(1));
     until("it says why", || !refused.log_lines("fastapi-broadcaster: cannot listen on").is_empty());
-    let told = refused.log_lines("fastapi-broadcaster: cannot listen on").remove(0);
-    assert!(told.contains(&address.to_string()) && told.contains("in use") && told.contains("--listen"), "{told}");
+    let logged = refused.log_lines("fastapi-broadcaster: cannot listen on").remove(0);
+    assert!(
+        logged.contains(&address.to_string()) && logged.contains("in use") && logged.contains("--listen"),
+        "{logged}"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Commands that only look leave nothing behind: whoever looks is often root, and what root makes the broadcaster may not open.
+//! Commands that only look leave nothing behind: the user who looks is often root, and what root makes the broadcaster may not open.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,10 +32,11 @@ fn note(found: &mut BTreeMap<PathBuf, [i64; 6]>, path: &Path) {
 }
 
 /// Every command that only looks. Nothing listens on port 1.
-const LOOKS: [&[&str]; 15] = [
+const LOOKS: [&[&str]; 16] = [
     &["doctor"],
     &["doctor", "--url", "ws://127.0.0.1:1/"],
     &["queue", "stat"],
+    &["config", "check"],
     &["failed", "list"],
     &["failed", "show", "1.json"],
     &["listen", "ws://127.0.0.1:1/"],

@@ -59,13 +59,13 @@ fn other_files_in_a_used_queue_stay_where_they_are_and_stop_nothing() {
     until("the bad entry is put aside", || queue.failed().len() == 2);
     queue.enqueue(1);
     assert_eq!(client.payload(), "1");
-    broadcaster.await_log("they are left alone");
+    broadcaster.await_log("they stay where they are");
     queue.write("readme.json", "");
     make_old(&queue.path().join("readme.json"));
     queue.enqueue(2);
     assert_eq!(client.payload(), "2");
     assert!(is_untouched(&queue) && queue.path().join("readme.json").exists());
-    assert_eq!(broadcaster.log_lines("they are left alone").len(), 1);
+    assert_eq!(broadcaster.log_lines("they stay where they are").len(), 1);
     broadcaster.assert_idle();
     broadcaster.stop();
 }

@@ -43,8 +43,8 @@ fn a_number_that_no_server_can_have_is_refused_and_no_event_is_lost() {
     let help = command(BINARY).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     let is_number = |line: &&str| ["<BYTES>", "<COUNT>", "<SECONDS>"].iter().any(|kind| line.contains(kind));
-    let told = help.lines().filter(is_number).count();
-    assert_eq!(told, NUMBERS.len() + 1, "the list has every number but shutdown-grace-secs, which all tests give");
+    let listed = help.lines().filter(is_number).count();
+    assert_eq!(listed, NUMBERS.len() + 1, "the list has every number but shutdown-grace-secs, which all tests give");
 
     let queue = QueueDir::new();
     queue.enqueue(1);
@@ -115,7 +115,7 @@ fn variables_that_kubernetes_sets_beside_a_service_named_ws_are_ignored_with_a_w
     assert_eq!(client.payload(), "1");
     broadcaster.stop();
 
-    // Without --listen the address of the file holds, and what was ignored is told.
+    // Without --listen the address of the file holds, and what was ignored is logged.
     let file = queue.root().join("config.toml");
     std::fs::write(&file, "listen = '127.0.0.1:0'").unwrap();
     let mut serving = command(BINARY);
@@ -179,7 +179,7 @@ fn a_configuration_is_checked_without_a_start() {
         (output.status.code().unwrap(), said, error)
     };
     assert_eq!(check("# nothing\nmax_connections = 5\n"), (0, "ok\n".to_owned(), String::new()));
-    for (text, told) in [
+    for (text, expected) in [
         ("# a typo\nmax_conections = 5", "line 2, `max_conections = 5`: unknown field"),
         ("# a range\nmax_connections = 0", "max_connections = 0: must be at least 1 (line 2 of the file)"),
         ("\n\nport = 'x'", "line 3, `port = 'x'`: "),
@@ -189,7 +189,7 @@ fn a_configuration_is_checked_without_a_start() {
     ] {
         let (code, said, error) = check(text);
         assert_eq!((code, said.as_str()), (64, ""), "{text}: {error}");
-        assert!(error.contains(told) && error.contains(file.to_str().unwrap()), "{text}: {error}");
+        assert!(error.contains(expected) && error.contains(file.to_str().unwrap()), "{text}: {error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
     assert_eq!(queue.waiting(), 1);
@@ -242,7 +242,7 @@ fn pages_of_subdomains_and_of_this_machine_may_connect() {
 }
 
 #[test]
-fn a_page_that_is_refused_is_told_in_the_log_once_with_the_setting_to_change() {
+fn a_page_that_is_refused_is_logged_once_with_the_setting_to_change() {
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::start(&queue.path());
     let refused = ["https://app.example.com", "null", "file://", "http://\u{9b}x"];

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
 use crate::client::{HANDSHAKE, connect, read_head};
 use crate::queue_dir::QueueDir;
-use crate::wait::PATIENCE;
+use crate::wait::TIMEOUT;
 
 /// Hands the socket over as sd_listen_fds(3) describes it: as descriptor 3, to the process of this number.
 fn with_socket(queue: &Path, socket: &TcpListener) -> Broadcaster {
@@ -65,7 +65,7 @@ impl Reports {
     pub(crate) fn new() -> Reports {
         let directory = TempDir::new().unwrap();
         let socket = UnixDatagram::bind(directory.path().join("notify")).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
         Reports { socket, directory }
     }
 
