@@ -40,7 +40,7 @@ impl Args {
         let matches = with_negative_numbers(command).try_get_matches()?;
         let mut args = Args::from_arg_matches(&matches)?;
         args.foreign = foreign;
-        // --host and --port give precedence to --listen, but take it over a variable.
+        // --host and --port have lower precedence than --listen, but a higher one than a variable.
         let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
         if (given("host") || given("port")) && !given("listen") {
             args.settings.listen = None;

@@ -1,4 +1,4 @@
-//! Keeps the lock file of a queue there and locked by us: programs that clean up a directory (`git clean`, `rsync --delete`) delete it.
+//! Keeps the lock file of a queue there and locked by us: programs that clean up a directory (tmp cleaners, `git clean`) delete it.
 
 use std::io;
 use std::time::{Duration, Instant};

@@ -14,8 +14,7 @@ use rustix::io::Errno;
 use tracing::error;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bytes of lines that may wait to be written. As many are in the hands of the writing thread, so that memory for twice as
-/// many is the most. Not a setting.
+/// Bytes of lines that may wait to be written. The writing thread may have as many again. Not a setting.
 const MAX_WAITING_BYTES: usize = 1024 * 1024;
 /// What a pipe that has room takes at once without waiting (PIPE_BUF).
 const PORTION_BYTES: usize = 4096;

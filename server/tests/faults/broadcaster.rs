@@ -32,8 +32,8 @@ pub(crate) fn command(program: impl AsRef<Path>) -> Command {
     command
 }
 
-/// The arguments that every broadcaster of these tests has: a port of its own, a look at the directory often, and little
-/// patience at the end with clients that do not answer.
+/// The arguments that every broadcaster of these tests has: a port of its own, a look at the directory often, and a short
+/// time at the end for clients that do not answer.
 pub(crate) fn arguments(queue: &Path) -> Vec<String> {
     let queue = queue.to_str().unwrap();
     let all = ["--queue", queue, "--listen", "127.0.0.1:0", "--scan-interval-secs", "0.02", GRACE, "0.5"];

@@ -111,7 +111,9 @@ fn an_owner_whose_lock_file_an_older_version_has_taken_ends_and_says_why() {
     assert_eq!(client.close_code(), 1001);
     assert_eq!(owner.exited().code(), Some(1));
     until("it says why", || {
-        !owner.log_lines(".lock was deleted or replaced, and an older version of the broadcaster has locked it").is_empty()
+        !owner
+            .log_lines(".lock was deleted or replaced, and an older version of the broadcaster has locked it")
+            .is_empty()
     });
     drop(older);
 }

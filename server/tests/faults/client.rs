@@ -11,7 +11,7 @@ use crate::wait::TIMEOUT;
 pub(crate) const HANDSHAKE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// A WebSocket client that blocks, but no longer than a test has patience.
+/// A WebSocket client that blocks, but no longer than a test may wait.
 pub(crate) struct Client {
     socket: WebSocket<TcpStream>,
 }

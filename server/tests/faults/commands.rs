@@ -91,7 +91,7 @@ fn what_cannot_be_done_ends_with_a_code_and_one_line() {
     refused(&["failed", "show", "../../etc/passwd.json"], 64, "no slash");
     refused(&["failed", "drop"], 64, "required");
     refused(&["failed", "drop", "1.json", "--all"], 64, "cannot be used");
-    refused(&["failed", "mend"], 64, "mend");
+    refused(&["failed", "repair"], 64, "repair");
     refused(&["queue", "statistics"], 64, "statistics");
     std::fs::create_dir(path.join("failed")).unwrap();
     for verb in ["show", "retry", "drop"] {
@@ -203,7 +203,7 @@ fn the_doctor_of_a_user_who_may_not_look_says_only_that() {
 }
 
 #[test]
-fn a_cause_is_told_once() {
+fn a_cause_is_printed_once() {
     let queue = QueueDir::new();
     let file = queue.write("file", "");
     let (_, _, error) = run(&file, &["publish", "test"]);
@@ -329,7 +329,7 @@ fn reasons_paths_and_arguments_with_control_characters_are_escaped_too() {
 }
 
 #[test]
-fn log_lines_in_json_stay_json_whatever_they_tell_of() {
+fn log_lines_in_json_stay_json_whatever_they_contain() {
     let queue = QueueDir::new();
     let mut json = command(BINARY);
     json.args(arguments(&queue.path())).args(["--log-format", "json", "--entry-grace-secs", "0.05"]);

@@ -119,7 +119,7 @@ fn a_lock_file_of_another_user_is_waited_for_until_somebody_removes_it() {
 }
 
 #[test]
-fn the_service_manager_is_told_what_is_waited_for_and_given_more_time() {
+fn the_service_manager_is_notified_what_is_waited_for_and_given_more_time() {
     let (queue, reports) = (QueueDir::new(), Reports::new());
     fs::remove_dir(queue.path()).unwrap();
     let broadcaster = Broadcaster::spawn(reports.command_of(Path::new(BINARY), &queue.path(), 100_000));

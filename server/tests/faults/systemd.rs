@@ -98,7 +98,7 @@ impl Reports {
 pub(crate) const WATCHDOG: &str = "WATCHDOG=1\n";
 
 #[test]
-fn the_service_manager_is_told_of_start_life_and_end() {
+fn the_service_manager_is_notified_of_start_life_and_end() {
     let (queue, reports) = (QueueDir::new(), Reports::new());
     let mut broadcaster = Broadcaster::spawn(reports.command(&queue.path())).listening();
     assert_eq!(reports.next(), "READY=1\nSTATUS=serving\n");
