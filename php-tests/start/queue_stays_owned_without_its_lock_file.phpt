@@ -13,7 +13,8 @@ $directory = queue_directory(__FILE__);
 $server = new ServerProcess('$server->eventQueue(' . var_export($directory, true) . ');' . <<<'PHP'
     $server->on('/fork', function ($connection) {
         if (pcntl_fork() === 0) {
-            echo 'child ', posix_getpid(), "\n";
+            // One write: the test reads while this is printed.
+            echo 'child ' . posix_getpid() . "\n";
             sleep(60);
             posix_kill(posix_getpid(), SIGKILL);
         }
