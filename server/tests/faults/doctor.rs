@@ -1,6 +1,8 @@
 //! What the doctor finds of producers' mistakes.
 
 use std::fs::{self, Permissions};
+use std::io::Write;
+use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
@@ -28,6 +30,23 @@ fn php_with(root: &Path, settings: &str) -> std::path::PathBuf {
         .unwrap();
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
     program
+}
+
+#[test]
+fn an_answer_without_end_on_the_port_does_not_hold_up_the_doctor() {
+    let queue = QueueDir::new();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let answers = std::thread::spawn(move || {
+        let mut connection = other.accept().unwrap().0;
+        while connection.write_all(&[b'x'; 65_536]).is_ok() {}
+    });
+    let mut doctor: Command = command(BINARY);
+    doctor.args(["doctor", "--listen", &address.to_string(), "--queue"]).arg(queue.path());
+    let output = doctor.env("PHP", "/nowhere/php").output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains(&format!("BAD  something else answers on {address}")), "{printed:.1000}");
+    answers.join().unwrap();
 }
 
 #[test]
