@@ -8,7 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::fs::{
+    AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT,
+};
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -212,10 +214,16 @@ impl Failed {
 /// without entry, never an entry without reason. An entry of the same name that is there already stays.
 pub(crate) fn put_aside(queue: BorrowedFd<'_>, name: &EntryName, reason: &EntryError) -> io::Result<()> {
     let folder = open_or_create(queue)?;
-    let (target, reason) = match rustix::fs::statat(&folder, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => (name.clone(), reason.to_string()),
-        Err(errno) => return Err(errno.into()),
-        Ok(_) => (layout::new_entry_name(Now::read()), format!("{reason} (its name was {name})")),
+    let kind_of = |file: &OsStr| match rustix::fs::statat(&folder, file, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => Ok(None),
+        found => found.map(|stat| Some(FileType::from_raw_mode(stat.st_mode))),
+    };
+    let kind_of_reason = kind_of(&layout::reason_name(name))?;
+    // A directory cannot be replaced by a reason, and belongs to somebody.
+    let (target, reason) = if kind_of(name.as_os_str())?.is_some() || kind_of_reason == Some(FileType::Directory) {
+        (layout::new_entry_name(Now::read()), format!("{reason} (its name was {name})"))
+    } else {
+        (name.clone(), reason.to_string())
     };
     write_reason(folder.as_fd(), &target, &reason)?;
     match move_without_replacing(queue, folder.as_fd(), name, &target) {
@@ -229,10 +237,16 @@ pub(crate) fn put_aside(queue: BorrowedFd<'_>, name: &EntryName, reason: &EntryE
     Ok(())
 }
 
+/// Writes the reason into a file of its own: what has its name may be a pipe, which would make us wait, or another name of a file
+/// elsewhere, which would be overwritten.
 fn write_reason(folder: BorrowedFd<'_>, entry: &EntryName, reason: &str) -> io::Result<()> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
-    let file = rustix::fs::openat(folder, layout::reason_name(entry), flags, mode)?;
+    let name = layout::reason_name(entry);
+    match rustix::fs::unlinkat(folder, &name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(folder, &name, flags, Mode::from_raw_mode(layout::ENTRY_MODE))?;
     fs::File::from(clear_of_standard(file)).write_all(format!("{}\n", printable(reason)).as_bytes())
 }
 

@@ -188,6 +188,55 @@ fn a_pipe_in_place_of_a_reason_makes_nobody_wait() {
     assert!(queue.failed().is_empty());
 }
 
+/// Puts `1.json` aside, in a thread of its own: whoever waits for a pipe does so for ever.
+fn reject_in_time(queue: &Queue) -> EntryName {
+    let (mut reader, path) = (queue.reader(), queue.write("1.json", "{}"));
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let name: EntryName = "1.json".parse().unwrap();
+        reader.reject(&name, &EntryError::NoName).unwrap();
+        done.send(name).unwrap();
+    });
+    let name = is_done.recv_timeout(Duration::from_secs(10)).expect("nothing is waited for");
+    assert!(!path.exists());
+    name
+}
+
+#[test]
+fn a_pipe_under_the_name_of_a_reason_does_not_keep_an_entry_from_being_put_aside() {
+    let queue = Queue::new();
+    let reason = queue.path().join("failed/1.json.reason");
+    std::fs::create_dir(queue.path().join("failed")).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &reason, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    reject_in_time(&queue);
+    assert_eq!(std::fs::read_to_string(reason).unwrap(), "no `event` key\n");
+}
+
+#[test]
+fn a_link_under_the_name_of_a_reason_is_replaced_and_what_it_names_stays_as_it_is() {
+    for is_symbolic in [true, false] {
+        let (queue, elsewhere) = (Queue::new(), Queue::new());
+        let reason = queue.path().join("failed/1.json.reason");
+        let kept = elsewhere.write("kept", "kept");
+        std::fs::create_dir(queue.path().join("failed")).unwrap();
+        if is_symbolic { symlink(&kept, &reason) } else { std::fs::hard_link(&kept, &reason) }.unwrap();
+        reject_in_time(&queue);
+        assert_eq!(std::fs::read_to_string(reason).unwrap(), "no `event` key\n");
+        assert_eq!(std::fs::read_to_string(kept).unwrap(), "kept");
+    }
+}
+
+#[test]
+fn a_directory_under_the_name_of_a_reason_stays_and_the_entry_gets_another_name() {
+    let queue = Queue::new();
+    let planted = queue.path().join("failed/1.json.reason/deep");
+    std::fs::create_dir_all(&planted).unwrap();
+    reject_in_time(&queue);
+    let listed = Failed::open(&queue.path()).unwrap().unwrap().list().unwrap();
+    assert_eq!(listed[0].reason, "no `event` key (its name was 1.json)");
+    assert!(planted.exists() && !queue.failed().contains(&"1.json".to_owned()));
+}
+
 #[test]
 fn the_folder_is_made_without_the_set_group_id_bit_where_a_sandbox_forbids_it() {
     let queue = Queue::new();
