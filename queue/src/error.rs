@@ -81,6 +81,9 @@ pub enum OpenError {
         /// One of the files, without its directory.
         file: OsString,
     },
+    /// A link, directory, pipe or device was planted under the name of the lock file.
+    #[error("{} is not a regular file: delete it, it is made anew", shown(.0))]
+    NotALockFile(PathBuf),
     /// Another consumer owns the directory.
     #[error("the queue directory {} is in use by another broadcaster", shown(.0))]
     Locked(PathBuf),
@@ -103,11 +106,14 @@ impl OpenError {
     pub fn is_passing(&self) -> bool {
         match self {
             OpenError::Missing(_) | OpenError::Locked(_) => true,
-            OpenError::NotADirectory(_) | OpenError::WorldWritable(_) | OpenError::NotAQueue { .. } => false,
+            OpenError::NotADirectory(_)
+            | OpenError::WorldWritable(_)
+            | OpenError::NotAQueue { .. }
+            | OpenError::NotALockFile(_) => false,
             OpenError::Io { cause, .. } => !matches!(
                 Errno::from_io_error(cause),
-                // The path itself is wrong, or what stands in the place of the lock file.
-                Some(Errno::LOOP | Errno::NAMETOOLONG | Errno::INVAL | Errno::NOTDIR | Errno::ISDIR)
+                // The path itself is wrong.
+                Some(Errno::LOOP | Errno::NAMETOOLONG | Errno::INVAL | Errno::NOTDIR)
             ),
         }
     }

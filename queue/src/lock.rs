@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::descriptor::clear_of_standard;
@@ -117,15 +117,12 @@ impl Lock {
 
 /// Locks the lock file, and looks afterwards whether it still is the lock file.
 fn take_file(path: &Path, directory: BorrowedFd<'_>) -> Result<Lock, OpenError> {
-    let io = |cause: Errno| OpenError::Io { doing: "lock", path: lock_file(path), cause: cause.into() };
-    let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
     for _ in 0..TRIES {
-        let file = rustix::fs::openat(directory, layout::LOCK, LOCK_FLAGS.union(OFlags::CREATE), mode).map_err(io)?;
-        let file = clear_of_standard(file);
+        let file = clear_of_standard(open_file(directory, OFlags::CREATE).map_err(|cause| cause.of(path))?);
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => break,
-            Err(errno) => return Err(io(errno)),
+            Err(errno) => return Err(NoLockFile::System(errno).of(path)),
         }
         let lock = Lock(file);
         if lock.is_named_in(directory) {
@@ -133,6 +130,38 @@ fn take_file(path: &Path, directory: BorrowedFd<'_>) -> Result<Lock, OpenError> 
         }
     }
     Err(OpenError::Locked(path.to_owned()))
+}
+
+/// Opens the lock file, and nothing that somebody planted there to lead us elsewhere or make us wait.
+fn open_file(directory: BorrowedFd<'_>, more: OFlags) -> Result<OwnedFd, NoLockFile> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
+    let is_file = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    match rustix::fs::openat(directory, layout::LOCK, flags, Mode::from_raw_mode(layout::ENTRY_MODE)) {
+        Ok(file) if rustix::fs::fstat(&file).is_ok_and(is_file) => Ok(file),
+        Ok(_) => Err(NoLockFile::AnotherKind),
+        // How the system refuses depends on what is there.
+        Err(errno) => match rustix::fs::statat(directory, layout::LOCK, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if !is_file(stat) => Err(NoLockFile::AnotherKind),
+            _ => Err(NoLockFile::System(errno)),
+        },
+    }
+}
+
+/// Why there is no lock file to lock.
+enum NoLockFile {
+    /// Something else than a file has its name.
+    AnotherKind,
+    /// What the system said.
+    System(Errno),
+}
+
+impl NoLockFile {
+    fn of(self, queue: &Path) -> OpenError {
+        match self {
+            NoLockFile::AnotherKind => OpenError::NotALockFile(lock_file(queue)),
+            NoLockFile::System(errno) => OpenError::Io { doing: "lock", path: lock_file(queue), cause: errno.into() },
+        }
+    }
 }
 
 /// An open file description lock on a directory (F_OFD_SETLK of fcntl(2)). On what is open for reading only such a lock is a
@@ -186,9 +215,9 @@ fn whole(kind: libc::c_int) -> libc::flock {
 
 /// Looks whether the lock file could be opened, without making one.
 pub(crate) fn check(path: &Path, directory: BorrowedFd<'_>) -> Result<(), OpenError> {
-    match rustix::fs::openat(directory, layout::LOCK, LOCK_FLAGS, Mode::empty()) {
-        Ok(_) | Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(OpenError::Io { doing: "lock", path: lock_file(path), cause: errno.into() }),
+    match open_file(directory, OFlags::empty()) {
+        Ok(_) | Err(NoLockFile::System(Errno::NOENT)) => Ok(()),
+        Err(cause) => Err(cause.of(path)),
     }
 }
 
@@ -196,8 +225,8 @@ pub(crate) fn check(path: &Path, directory: BorrowedFd<'_>) -> Result<(), OpenEr
 /// not be allowed to open it.
 pub(crate) fn is_taken(queue: &Path) -> bool {
     open(queue).is_ok_and(|directory| {
-        let lock = || rustix::fs::openat(&directory, layout::LOCK, LOCK_FLAGS, Mode::empty());
-        is_claimed(directory.as_fd()) || lock().is_ok_and(|lock| is_locked(lock.as_fd()))
+        let file = || open_file(directory.as_fd(), OFlags::empty());
+        is_claimed(directory.as_fd()) || file().is_ok_and(|file| is_locked(file.as_fd()))
     })
 }
 
@@ -205,8 +234,6 @@ pub(crate) fn is_taken(queue: &Path) -> bool {
 pub fn lock_file(queue: &Path) -> PathBuf {
     queue.join(layout::LOCK)
 }
-
-const LOCK_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 const DIRECTORY_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 

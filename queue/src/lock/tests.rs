@@ -1,5 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rustix::fs::FileType;
+
 use super::*;
 
 fn take(queue: &tempfile::TempDir) -> Result<Ownership, OpenError> {
@@ -56,6 +58,34 @@ fn a_lock_file_that_somebody_else_has_locked_is_not_taken_again() {
     assert!(matches!(owner.keep(queue.path()), Err(OpenError::Locked(_))));
     drop(other);
     assert!(owner.keep(queue.path()).expect("a lock"));
+}
+
+#[test]
+fn what_is_no_file_in_place_of_the_lock_file_is_refused_and_not_waited_for() {
+    for kind in [FileType::Fifo, FileType::Socket, FileType::Directory, FileType::Symlink] {
+        let queue = queue();
+        let owner = take(&queue).expect("a free directory");
+        std::fs::remove_file(lock_file(queue.path())).expect("a lock file");
+        let path = lock_file(queue.path());
+        match kind {
+            FileType::Directory => std::fs::create_dir(path).expect("a directory"),
+            FileType::Symlink => std::os::unix::fs::symlink("/dev/null", path).expect("a link"),
+            kind => rustix::fs::mknodat(rustix::fs::CWD, path, kind, Mode::RUSR, 0).expect("a node"),
+        }
+        let mut owner = Some(owner);
+        for _ in 0..2 {
+            let refused = |outcome: Result<(), OpenError>| matches!(outcome, Err(OpenError::NotALockFile(_)));
+            if let Some(owner) = &mut owner {
+                assert!(refused(owner.keep(queue.path()).map(drop)), "{kind:?}");
+            } else {
+                assert!(refused(take(&queue).map(drop)), "{kind:?}");
+            }
+            let directory = open(queue.path()).expect("a descriptor");
+            assert!(refused(check(queue.path(), directory.as_fd())), "{kind:?}");
+            assert_eq!(is_taken(queue.path()), owner.is_some(), "{kind:?}");
+            owner = None;
+        }
+    }
 }
 
 #[test]
