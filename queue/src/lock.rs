@@ -9,6 +9,8 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -18,6 +20,10 @@ use rustix::io::Errno;
 use crate::descriptor::clear_of_standard;
 use crate::error::OpenError;
 use crate::layout;
+
+/// How often a lock file is locked that was deleted meanwhile, or a directory that somebody else has locked, before somebody else is
+/// thought to be about to take or keep it.
+const TRIES: usize = 16;
 
 /// Lets the owner of a directory see that somebody waits to take over, as long as it lives.
 #[derive(Debug)]
@@ -42,10 +48,18 @@ impl Standby {
     /// Begins to wait.
     ///
     /// # Errors
-    /// What the system said.
+    /// What the system said, also that somebody has locked the directory for himself.
     pub fn announce(queue: &Path) -> io::Result<Standby> {
         let directory = open(queue)?;
-        rustix::fs::flock(&directory, FlockOperation::LockShared)?;
+        let mut tries = TRIES;
+        // Who only asks has it for a moment. Who keeps it must not make us wait.
+        while let Err(errno) = rustix::fs::flock(&directory, FlockOperation::NonBlockingLockShared) {
+            tries -= 1;
+            if errno != Errno::WOULDBLOCK || tries == 0 {
+                return Err(errno.into());
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
         Ok(Standby { _directory: Lock(directory) })
     }
 
@@ -61,9 +75,6 @@ pub(crate) struct Ownership {
     file: Lock,
     directory: DirectoryLock,
 }
-
-/// How often a lock file is locked that was deleted meanwhile, before somebody else is thought to be about to take it.
-const TRIES: usize = 16;
 
 impl Ownership {
     /// Takes possession of a directory.

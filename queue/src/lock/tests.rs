@@ -118,3 +118,14 @@ fn a_standby_is_announced_no_more_when_its_value_is_dropped_although_there_is_a_
     assert!(!Standby::is_announced(queue.path()));
     drop(copy);
 }
+
+#[test]
+fn who_has_the_directory_locked_for_long_makes_no_standby_wait() {
+    let queue = queue();
+    let other = open(queue.path()).expect("a descriptor");
+    rustix::fs::flock(&other, FlockOperation::LockExclusive).expect("a lock");
+    let (done, is_done) = std::sync::mpsc::channel();
+    let path = queue.path().to_owned();
+    std::thread::spawn(move || done.send(Standby::announce(&path).is_err()));
+    assert_eq!(is_done.recv_timeout(std::time::Duration::from_secs(10)), Ok(true));
+}
