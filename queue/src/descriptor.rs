@@ -1,6 +1,11 @@
-//! Descriptors that stay clear of standard input, output and error.
+//! Descriptors: of directories, and clear of standard input, output and error.
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use rustix::fs::OFlags;
+
+/// How a directory is opened. Anything else is refused, and a pipe makes nobody wait.
+pub(crate) const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// The first number that is none of the three.
 pub const FIRST_DESCRIPTOR: RawFd = 3;

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::create_directory;
-use crate::descriptor::clear_of_standard;
+use crate::descriptor::{DIRECTORY, clear_of_standard};
 use crate::entry::{EntryError, EntryName};
 use crate::layout::{self, Now};
 use crate::printable::{printable, shown};
@@ -307,8 +307,6 @@ fn open_or_create(queue: BorrowedFd<'_>) -> io::Result<OwnedFd> {
         Err(errno) => Err(errno.into()),
     }
 }
-
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 fn failed(doing: &'static str, path: &Path) -> impl Fn(Errno) -> FailedError {
     let path = path.to_owned();

@@ -17,7 +17,7 @@ use nix::libc;
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::descriptor::clear_of_standard;
+use crate::descriptor::{DIRECTORY, clear_of_standard};
 use crate::error::OpenError;
 use crate::layout;
 
@@ -246,10 +246,8 @@ pub fn lock_file(queue: &Path) -> PathBuf {
     queue.join(layout::LOCK)
 }
 
-const DIRECTORY_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-
 fn open(queue: &Path) -> Result<OwnedFd, Errno> {
-    rustix::fs::open(queue, DIRECTORY_FLAGS, Mode::empty())
+    rustix::fs::open(queue, DIRECTORY, Mode::empty())
 }
 
 fn is_locked(file: BorrowedFd<'_>) -> bool {

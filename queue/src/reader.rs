@@ -8,13 +8,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, Mode, Stat};
 use rustix::io::Errno;
 
 use crate::attempt;
 use crate::clock::Clock;
 use crate::deletion::{self, Deleted};
-use crate::descriptor::clear_of_standard;
+use crate::descriptor::{DIRECTORY, clear_of_standard};
 use crate::entry::{Entry, EntryError, EntryName, QueuedAt};
 use crate::entry_file::{self, Found, Stamp};
 use crate::error::{AckError, OpenError, RejectError, ScanError};
@@ -356,8 +356,7 @@ impl Reader {
 
 fn open_directory(path: &Path) -> Result<OwnedFd, OpenError> {
     let io = |doing, cause: Errno| OpenError::Io { doing, path: path.to_owned(), cause: cause.into() };
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
+    let directory = rustix::fs::open(path, DIRECTORY, Mode::empty()).map_err(|errno| match errno {
         Errno::NOENT => OpenError::Missing(path.to_owned()),
         Errno::NOTDIR => OpenError::NotADirectory(path.to_owned()),
         errno => io("read the queue directory", errno),

@@ -1,21 +1,34 @@
 //! What somebody who does not own a directory can tell about it: files and modes. Changes nothing.
 
+use std::ffi::OsString;
 use std::fs::{self, DirEntry, Metadata};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Mode;
+
+use crate::descriptor::DIRECTORY;
+use crate::entry::EntryName;
+use crate::entry_file;
 use crate::layout;
 use crate::lock;
 
 /// How many names of one directory are looked at.
 const MAX_NAMES: usize = 1000;
 
-/// Files of entries that wait, and of those that have failed: the first of each. Empty if the directory cannot be read.
-pub fn entry_files(queue: &Path) -> Vec<(PathBuf, Metadata)> {
+/// Files of entries that wait, and of those that have failed: the first of each. Empty if the directory cannot be read. The limit
+/// is that of the reader.
+pub fn entry_files(queue: &Path, max_event_bytes: u64) -> Vec<(PathBuf, Metadata)> {
+    let Ok(directory) = rustix::fs::open(queue, DIRECTORY, Mode::empty()) else { return Vec::new() };
+    let mut buffer = Vec::new();
+    let mut is_ours =
+        |name: OsString| entry_file::is_ours(directory.as_fd(), &EntryName::new(name), max_event_bytes, &mut buffer);
     let is_entry = |file: &DirEntry| layout::is_entry(&file.file_name());
-    [queue.to_owned(), queue.join(layout::FAILED)]
-        .iter()
-        .flat_map(|directory| files(directory).filter(is_entry))
+    files(queue)
+        .filter(is_entry)
+        .filter(|file| is_ours(file.file_name()))
+        .chain(files(&queue.join(layout::FAILED)).filter(is_entry))
         .filter_map(|file| Some((file.path(), file.metadata().ok()?)))
         .filter(|(_, metadata)| metadata.is_file())
         .collect()

@@ -8,6 +8,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::create_directory::create_directory;
+use crate::descriptor::DIRECTORY;
 use crate::entry::{self, EntryName};
 use crate::error::EnqueueError;
 use crate::layout::{self, Now};
@@ -105,8 +106,7 @@ impl Writer {
     }
 
     fn sync_directory(&self) -> Result<(), Errno> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        rustix::fs::open(&self.path, flags, Mode::empty()).and_then(rustix::fs::fsync)
+        rustix::fs::open(&self.path, DIRECTORY, Mode::empty()).and_then(rustix::fs::fsync)
     }
 
     fn fill(&self, file: &OwnedFd, content: &[u8]) -> Result<(), Errno> {

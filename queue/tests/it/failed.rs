@@ -156,13 +156,40 @@ fn names_that_leave_the_folder_are_no_names() {
 #[test]
 fn the_backlog_counts_entries_and_tells_the_oldest_age() {
     let queue = Queue::new();
-    assert_eq!(Backlog::of(&queue.path()).unwrap(), Backlog::default());
+    let backlog = || Backlog::of(&queue.path(), 1024).unwrap();
+    assert_eq!(backlog(), Backlog::default());
     queue.enqueue(1);
-    make_old(&queue.write("old.json", "{}"));
+    make_old(&queue.write("old.json", r#"{"event":"old"}"#));
     queue.write("notes.txt", "");
-    let backlog = Backlog::of(&queue.path()).unwrap();
-    assert_eq!(backlog.entries, 2);
-    assert!(backlog.oldest.unwrap() >= Duration::from_secs(3599));
+    assert_eq!((backlog().entries, backlog().other_files), (2, 0));
+    assert!(backlog().oldest.unwrap() >= Duration::from_secs(3599));
+}
+
+#[test]
+fn the_backlog_has_what_a_scan_takes_and_no_other_files() {
+    let queue = Queue::new();
+    let backlog = || Backlog::of(&queue.path(), 1024).unwrap();
+    for (name, content) in [
+        ("composer.json", r#"{"name":"vendor/package"}"#),
+        ("17.json", r#"{"id":17,"total":3}"#),
+        ("large.json", &format!("[{}]", " ".repeat(2048))),
+        ("empty.json", ""),
+    ] {
+        make_old(&queue.write(name, content));
+    }
+    assert_eq!(backlog(), Backlog { other_files: 4, ..Backlog::default() });
+    for (name, content) in [
+        ("order.json", r#"{"id":1,"event":"order"}"#),
+        ("half.json", r#"{"event":"ha"#),
+        ("18.json", "garbage"),
+        ("1729000000.1234_671234abc12de.json", "garbage"),
+        ("019a3a5e-7f00-7000-8000-000000000000.json", ""),
+    ] {
+        queue.write(name, content);
+    }
+    assert_eq!((backlog().entries, backlog().other_files), (5, 4));
+    assert_eq!(queue::entry_files(&queue.path(), 1024).len(), 5);
+    assert!(backlog().oldest.unwrap() < Duration::from_secs(60));
 }
 
 #[test]

@@ -60,7 +60,8 @@ pub(crate) fn run(config: &Config, queue: &Path, arguments: DoctorArgs) -> anyho
     let mut findings = vec![directory(queue)];
     // Whoever may not look could only guess.
     if fs::read_dir(queue).is_ok() {
-        findings.extend([owner(queue), backlog(queue), producers::entries(queue), failed(queue), watch(queue)]);
+        findings.extend([owner(queue), backlog(queue, config.max_event_bytes)]);
+        findings.extend([producers::entries(queue, config.max_event_bytes), failed(queue), watch(queue)]);
     }
     findings.extend(producers::unread_queues(queue));
     findings.extend([descriptors(config), port(config)]);
@@ -154,15 +155,18 @@ fn owner(queue: &Path) -> Finding {
     }
 }
 
-fn backlog(queue: &Path) -> Finding {
-    match Backlog::of(queue) {
+fn backlog(queue: &Path, max_event_bytes: u64) -> Finding {
+    match Backlog::of(queue, max_event_bytes) {
         Err(error) => Bad(format!("cannot list the entries: {error}"), "check the directory's owner and mode".into()),
-        Ok(Backlog { oldest: Some(oldest), entries }) if oldest > OLD_BACKLOG => Bad(
+        Ok(Backlog { oldest: Some(oldest), entries, .. }) if oldest > OLD_BACKLOG => Bad(
             format!("{entries} events wait, the oldest for {}", ago(oldest)),
             "see whether a broadcaster runs and what it logs; clients that read slowly hold it up for seconds only"
                 .into(),
         ),
-        Ok(Backlog { entries, .. }) => Good(format!("{entries} events wait")),
+        Ok(Backlog { entries, other_files: 0, .. }) => Good(format!("{entries} events wait")),
+        Ok(Backlog { entries, other_files, .. }) => {
+            Good(format!("{entries} events wait, and other files ({other_files}) stay where they are"))
+        }
     }
 }
 

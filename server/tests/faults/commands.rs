@@ -102,6 +102,19 @@ fn queue_stat_shows_backlog_age_and_whether_somebody_drains_it() {
 }
 
 #[test]
+fn other_files_are_not_among_those_that_wait() {
+    let queue = QueueDir::new();
+    let path = queue.path();
+    let file = queue.write("composer.json", r#"{"name":"vendor/package"}"#);
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
+    std::fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
+    let stat = "waiting\t0\noldest\t-\nfailed\t0\nother files\t1\nbroadcaster\tnone\n";
+    assert_eq!(printed(&path, &["queue", "stat"]), stat);
+    let (_, told, _) = run(&path, &["doctor"]);
+    assert!(told.contains("ok   0 events wait, and other files (1) stay where they are"), "{told}");
+}
+
+#[test]
 fn publish_takes_any_json_for_a_payload() {
     let queue = QueueDir::new();
     let path = queue.path();
