@@ -131,8 +131,9 @@ impl Reader {
     ///
     /// # Errors
     /// Those of [`open`](Self::open), but that it is owned.
-    pub fn check(path: &Path) -> Result<(), OpenError> {
+    pub fn check(path: &Path, max_event_bytes: u64) -> Result<(), OpenError> {
         let directory = open_directory(path)?;
+        first_start::check(path, &directory, max_event_bytes)?;
         lock::check(path, directory.as_fd())
     }
 
