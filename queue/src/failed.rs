@@ -210,9 +210,18 @@ impl Failed {
     }
 }
 
+/// What became of an entry that is no event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejected {
+    /// It is in the failed folder.
+    PutAside,
+    /// It was deleted or overwritten meanwhile. What was written under its name is another entry, and waits.
+    NotThere,
+}
+
 /// Moves an entry of an open queue directory into the failed folder, the reason first: a crash in between leaves a reason
 /// without entry, never an entry without reason. An entry of the same name that is there already stays.
-pub(crate) fn put_aside(queue: BorrowedFd<'_>, name: &EntryName, reason: &EntryError) -> io::Result<()> {
+pub(crate) fn put_aside(queue: BorrowedFd<'_>, name: &EntryName, reason: &EntryError) -> io::Result<Rejected> {
     let folder = open_or_create(queue)?;
     let kind_of = |file: &OsStr| match rustix::fs::statat(&folder, file, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => Ok(None),
@@ -227,14 +236,17 @@ pub(crate) fn put_aside(queue: BorrowedFd<'_>, name: &EntryName, reason: &EntryE
     };
     write_reason(folder.as_fd(), &target, &reason)?;
     match move_without_replacing(queue, folder.as_fd(), name, &target) {
-        Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::NOENT) => {
+            let _ = rustix::fs::unlinkat(&folder, layout::reason_name(&target), AtFlags::empty());
+            return Ok(Rejected::NotThere);
+        }
         moved => moved?,
     }
     // Earlier builds count the age from this time, and not from the move. Not every file is ours to touch.
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     let times = Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: now };
     let _ = rustix::fs::utimensat(&folder, target.as_os_str(), &times, AtFlags::SYMLINK_NOFOLLOW);
-    Ok(())
+    Ok(Rejected::PutAside)
 }
 
 /// Writes the reason into a file of its own: what has its name may be a pipe, which would make us wait, or another name of a file

@@ -29,7 +29,7 @@ pub use descriptor::{FIRST_DESCRIPTOR, clear_of_standard};
 pub use entry::{Entry, EntryError, EntryName, InvalidName};
 pub use error::{AckError, EnqueueError, OpenError, RejectError, ScanError};
 pub use event::Event;
-pub use failed::{Failed, FailedEntry, FailedError};
+pub use failed::{Failed, FailedEntry, FailedError, Rejected};
 pub use layout::draw_anew;
 pub use lock::{Standby, holds_directory, lock_file};
 pub use printable::{Shown, printable, shown, shown_bytes};

@@ -18,11 +18,12 @@ use crate::descriptor::{DIRECTORY, clear_of_standard};
 use crate::entry::{Entry, EntryError, EntryName, QueuedAt};
 use crate::entry_file::{self, Found, Stamp};
 use crate::error::{AckError, OpenError, RejectError, ScanError};
+use crate::failed::{self, Rejected};
+use crate::first_start;
 use crate::layout;
 use crate::lock::{self, Ownership};
 use crate::put_off::{PutOff, Why};
 use crate::writer::DEFAULT_MAX_EVENT_BYTES;
-use crate::{failed, first_start};
 
 /// Limits of a [`Reader`].
 #[derive(Debug, Clone)]
@@ -224,21 +225,21 @@ impl Reader {
     ///
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
-    pub fn reject(&mut self, name: &EntryName, reason: &EntryError) -> Result<(), RejectError> {
+    pub fn reject(&mut self, name: &EntryName, reason: &EntryError) -> Result<Rejected, RejectError> {
         let now = || Stamp::of(self.ownership.directory(), name);
         if self.outstanding.get(name).is_some_and(|scanned| now().is_some_and(|now| now != *scanned)) {
             self.outstanding.remove(name);
             self.index(name.clone());
-            return Ok(());
+            return Ok(Rejected::NotThere);
         }
-        failed::put_aside(self.ownership.directory(), name, reason).map_err(|cause| RejectError {
+        let rejected = failed::put_aside(self.ownership.directory(), name, reason).map_err(|cause| RejectError {
             path: self.path.join(name.as_os_str()),
             folder: self.path.join(layout::FAILED),
             cause,
         })?;
         self.outstanding.remove(name);
         self.put_off.forget(name);
-        Ok(())
+        Ok(rejected)
     }
 
     /// Leaves an entry where it is that cannot be put aside. It is outstanding no more, and found again when it has changed or

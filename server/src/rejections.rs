@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::mem::Discriminant;
 use std::time::{Duration, Instant};
 
-use queue::{EntryError, EntryName, OtherFiles, Reader};
+use queue::{EntryError, EntryName, OtherFiles, Reader, Rejected};
 use tracing::{error, info, warn};
 
 use crate::log_limit::LogLimit;
@@ -44,7 +44,8 @@ impl Rejections {
             return false;
         }
         match reader.reject(name, reason) {
-            Ok(()) => {
+            Ok(Rejected::NotThere) => false,
+            Ok(Rejected::PutAside) => {
                 if let Some(refusal) = &mut self.refusal {
                     *refusal = Refusal { pause: MIN_PAUSE, until: now, tries: TRIES_AFTER_SUCCESS };
                 }

@@ -1,6 +1,6 @@
 //! A file name that is used again.
 
-use queue::{EntryError, Failed};
+use queue::{EntryError, Failed, Rejected};
 
 use crate::util::{Queue, payloads};
 
@@ -49,9 +49,25 @@ fn an_event_that_took_the_place_of_a_bad_entry_is_not_put_aside() {
     queue.write("1.json", r#"{"payload":1}"#);
     let bad = reader.scan(10, u64::MAX).unwrap();
     queue.write("1.json", event(7));
-    reader.reject(&bad[0].name, bad[0].event.as_ref().unwrap_err()).unwrap();
+    let rejected = reader.reject(&bad[0].name, bad[0].event.as_ref().unwrap_err()).unwrap();
+    assert_eq!(rejected, Rejected::NotThere);
     assert_eq!(payloads(&reader.scan(10, u64::MAX).unwrap()), ["7"]);
     assert!(queue.failed().is_empty());
+}
+
+#[test]
+fn a_bad_entry_that_somebody_deleted_is_not_put_aside_and_leaves_no_reason() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    let path = queue.write("1.json", r#"{"payload":1}"#);
+    let bad = reader.scan(10, u64::MAX).unwrap();
+    std::fs::remove_file(path).unwrap();
+    let mut reject = || reader.reject(&bad[0].name, &EntryError::NoName).unwrap();
+    assert_eq!(reject(), Rejected::NotThere);
+    assert!(queue.failed().is_empty(), "{:?}", queue.failed());
+    queue.write("1.json", r#"{"payload":1}"#);
+    assert_eq!(reject(), Rejected::PutAside);
+    assert_eq!(queue.failed(), ["1.json", "1.json.reason"]);
 }
 
 #[test]
