@@ -88,11 +88,11 @@ fn run(args: Args) -> Result<(), Failure> {
     .map_err(Failure::Other)
 }
 
-/// An error and its causes. Many errors tell their cause themselves, which is then not told again.
+/// An error and its causes. Many errors name their cause themselves, which is then not printed again.
 pub(crate) fn in_one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
-        if !line.ends_with(&cause) {
+        if !line.contains(&cause) {
             let separator = if line.is_empty() { "" } else { ": " };
             line += &format!("{separator}{cause}");
         }

@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::anyhow;
 use queue::{OpenError, Reader, Standby};
 use server::server::{BindError, STANDBY_INTERVAL, Server};
 use server::signal::Signals;
@@ -47,14 +46,20 @@ pub(crate) async fn bind(config: Config, queue: &Path, signals: &mut Signals) ->
         watchdog.stop().await;
     }
     match bound {
-        Err(error) if start.address_until.is_some() => {
+        // The last try may have failed for another reason than those before.
+        Err(error) if is_address_in_use(&error) => {
             let seconds = ADDRESS_PATIENCE.as_secs();
-            Err(anyhow!(
+            let problem = format!(
                 "{error}, for {seconds} s: another program listens there (ss -ltnp); end it, or choose another with --listen"
-            ))
+            );
+            Err(anyhow::Error::new(error).context(problem))
         }
         bound => Ok(bound?),
     }
+}
+
+fn is_address_in_use(error: &BindError) -> bool {
+    matches!(error, BindError::Listen { cause, .. } if cause.kind() == io::ErrorKind::AddrInUse)
 }
 
 /// How far a start has come.
@@ -84,9 +89,7 @@ impl Start<'_> {
         match error {
             BindError::Queue(OpenError::Locked(_)) => Some(self.stand_by()),
             BindError::Queue(error) if error.is_passing() => Some(self.wait_for_the_directory(error)),
-            BindError::Listen { cause, .. } if cause.kind() == io::ErrorKind::AddrInUse => {
-                self.wait_for_the_address(error)
-            }
+            error if is_address_in_use(error) => self.wait_for_the_address(error),
             _ => None,
         }
     }

@@ -208,3 +208,15 @@ fn a_relative_queue_is_found_again_when_the_working_directory_was_deleted_and_ma
     assert_eq!(client.payload(), "1");
     broadcaster.stop();
 }
+
+#[test]
+fn what_fails_otherwise_while_the_address_is_waited_for_is_told_and_has_its_own_exit_code() {
+    let queue = QueueDir::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut refused = Broadcaster::spawn(crate::pair::on(&queue.path(), taken.local_addr().unwrap()));
+    refused.await_log("waiting for up to 5 s");
+    queue.set_mode(0o777);
+    assert_eq!(refused.exited().code(), Some(64));
+    refused.await_log("is writable by every user");
+    assert!(refused.log_lines("another program listens").is_empty());
+}
