@@ -35,23 +35,41 @@ pub enum EnqueueError {
         limit: usize,
     },
     /// The directory was missing and cannot be created.
-    #[error("cannot create the queue directory {}: {cause}{}", shown(.path), denied::explain(.path, .cause))]
+    #[error("cannot create the queue directory {}: {cause}{explanation}", shown(.path))]
+    #[non_exhaustive]
     CreateDirectory {
         /// The directory.
         path: PathBuf,
         /// What the system said.
         #[source]
         cause: io::Error,
+        /// Who was refused where, and what to do. May be empty.
+        explanation: String,
     },
     /// The entry cannot be written.
-    #[error("cannot write to the queue directory {}: {cause}{}", shown(.path), denied::explain(.path, .cause))]
+    #[error("cannot write to the queue directory {}: {cause}{explanation}", shown(.path))]
+    #[non_exhaustive]
     Write {
         /// The directory.
         path: PathBuf,
         /// What the system said.
         #[source]
         cause: io::Error,
+        /// Who was refused where, and what to do. May be empty.
+        explanation: String,
     },
+}
+
+impl EnqueueError {
+    /// The directory was missing and cannot be created.
+    pub fn create_directory(path: PathBuf, cause: io::Error) -> EnqueueError {
+        EnqueueError::CreateDirectory { explanation: denied::explain(&path, &cause), path, cause }
+    }
+
+    /// The entry cannot be written.
+    pub(crate) fn write(path: PathBuf, cause: io::Error) -> EnqueueError {
+        EnqueueError::Write { explanation: denied::explain(&path, &cause), path, cause }
+    }
 }
 
 /// Why a directory cannot be consumed.

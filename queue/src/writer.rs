@@ -76,12 +76,12 @@ impl Writer {
         match self.publish(&content, now) {
             Err(Errno::NOENT) => {
                 create_directory(&self.path)
-                    .map_err(|cause| EnqueueError::CreateDirectory { path: self.path.clone(), cause })?;
+                    .map_err(|cause| EnqueueError::create_directory(self.path.clone(), cause))?;
                 self.publish(&content, now)
             }
             published => published,
         }
-        .map_err(|errno| EnqueueError::Write { path: self.path.clone(), cause: errno.into() })
+        .map_err(|errno| EnqueueError::write(self.path.clone(), errno.into()))
     }
 
     fn publish(&self, content: &[u8], now: Now) -> Result<EntryName, Errno> {

@@ -115,6 +115,21 @@ fn other_files_are_not_among_those_that_wait() {
 }
 
 #[test]
+fn publish_says_once_who_was_refused_and_what_to_do() {
+    if !is_root("to be another user") {
+        return;
+    }
+    let queue = QueueDir::new();
+    let mut publish = std::process::Command::new(queue.public_binary());
+    publish.args(["publish", "test", "--queue"]).arg(queue.path()).current_dir("/").uid(54_331).gid(54_332);
+    let output = publish.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("; this process runs as user 54331, group 54332, and may not write to "), "{told}");
+    assert!(told.contains("then start the process again"), "{told}");
+    assert_eq!(told.matches("Permission denied").count(), 1, "{told}");
+}
+
+#[test]
 fn publish_takes_any_json_for_a_payload() {
     let queue = QueueDir::new();
     let path = queue.path();
