@@ -21,7 +21,7 @@ pub(crate) enum Deleted {
 /// Deletes an entry as it was scanned.
 pub(crate) fn delete(directory: BorrowedFd<'_>, name: &EntryName, scanned: Stamp) -> Result<Deleted, Errno> {
     // Producers never give such a name twice.
-    if layout::is_producers(name.as_os_str()) {
+    if layout::is_producer_name(name.as_os_str()) {
         return unlink(directory, name);
     }
     // Out of the way first: between a look and the deletion somebody could write it again.

@@ -101,7 +101,7 @@ pub(crate) fn read(
 
 /// Whether a scan takes a file: as an event, or as an attempt at one. Of what nobody can tell it is true.
 pub(crate) fn is_ours(directory: BorrowedFd<'_>, name: &EntryName, max_event_bytes: u64, buffer: &mut Vec<u8>) -> bool {
-    layout::is_producers(name.as_os_str())
+    layout::is_producer_name(name.as_os_str())
         || match read(directory, name, max_event_bytes, buffer) {
             Ok(Some(Found { event: Err(_), .. })) => attempt::is_attempt(name, buffer),
             Ok(_) | Err(_) => true,

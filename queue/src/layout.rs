@@ -79,7 +79,7 @@ pub(crate) fn new_entry_name(now: Now) -> EntryName {
 ///
 /// # Errors
 /// What the system said, which has no random bits then.
-pub fn draw_anew() -> io::Result<()> {
+pub fn reseed() -> io::Result<()> {
     rand::rng().reseed().map_err(io::Error::other)
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn is_entry(name: &OsStr) -> bool {
 }
 
 /// Tells whether a name is one that our producer gives, or the pure-PHP class: `microtime(true)`, `_`, `uniqid()`.
-pub(crate) fn is_producers(name: &OsStr) -> bool {
+pub(crate) fn is_producer_name(name: &OsStr) -> bool {
     let Some(stem) = name.to_str().and_then(|name| name.strip_suffix(ENTRY_SUFFIX)) else { return false };
     let is_of_php = || {
         let (time, unique) = stem.split_once('_')?;
@@ -109,7 +109,7 @@ pub(crate) fn is_numbered(name: &OsStr) -> bool {
 
 /// Tells whether a file that is no entry may be in any directory: hidden ones such as `.gitignore`, those that producers without
 /// the extension write before they rename them, and what a file system has of its own.
-pub(crate) fn is_no_sign(name: &OsStr) -> bool {
+pub(crate) fn may_be_in_any_directory(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     bytes.starts_with(b".") || bytes.ends_with(b".tmp") || bytes == b"lost+found"
 }

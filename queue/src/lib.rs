@@ -30,7 +30,7 @@ pub use entry::{Entry, EntryError, EntryName, InvalidName};
 pub use error::{AckError, EnqueueError, OpenError, RejectError, ScanError};
 pub use event::Event;
 pub use failed::{Failed, FailedEntry, FailedError, Rejected};
-pub use layout::draw_anew;
+pub use layout::reseed;
 pub use lock::{Standby, holds_directory, lock_file};
 pub use printable::{Shown, printable, shown, shown_bytes};
 pub use queue_path::{check_path, local_path};

@@ -103,7 +103,7 @@ impl Ownership {
 
     /// Whether the lock file is all that keeps others out.
     pub(crate) fn needs_its_file(&self) -> bool {
-        !self.directory.is_to_be_had
+        !self.directory.is_supported
     }
 
     /// Takes the lock file again if it was deleted or replaced. Returns whether it was.
@@ -183,13 +183,13 @@ impl NoLockFile {
 struct DirectoryLock {
     descriptor: OwnedFd,
     /// Not on every file system. The lock file has to do there.
-    is_to_be_had: bool,
+    is_supported: bool,
 }
 
 impl DirectoryLock {
     fn claim(descriptor: OwnedFd) -> DirectoryLock {
-        let is_to_be_had = fcntl(&descriptor, FcntlArg::F_OFD_SETLK(&whole(libc::F_RDLCK))).is_ok();
-        DirectoryLock { descriptor, is_to_be_had }
+        let is_supported = fcntl(&descriptor, FcntlArg::F_OFD_SETLK(&whole(libc::F_RDLCK))).is_ok();
+        DirectoryLock { descriptor, is_supported }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::failed::{self, Rejected};
 use crate::first_start;
 use crate::layout;
 use crate::lock::{self, Ownership};
-use crate::put_off::{PutOff, Why};
+use crate::put_off::{LeaveReason, PutOff};
 use crate::writer::DEFAULT_MAX_EVENT_BYTES;
 
 /// Limits of a [`Reader`].
@@ -243,16 +243,16 @@ impl Reader {
     }
 
     /// Leaves an entry where it is that cannot be put aside. It is outstanding no more, and found again when it has changed or
-    /// is [to be tried again](Self::retry_refused).
-    pub fn leave_refused(&mut self, name: &EntryName) {
+    /// is [to be tried again](Self::retry_unrejectable).
+    pub fn leave_unrejectable(&mut self, name: &EntryName) {
         if let Some(stamp) = self.outstanding.remove(name) {
-            self.put_off.leave(name, stamp, Why::Refused, Instant::now());
+            self.put_off.leave(name, stamp, LeaveReason::CannotReject, Instant::now());
         }
     }
 
     /// Lets some of those that could not be put aside be found again.
-    pub fn retry_refused(&mut self, count: usize) {
-        for name in self.put_off.take_refused(count) {
+    pub fn retry_unrejectable(&mut self, count: usize) {
+        for name in self.put_off.take_unrejectable(count) {
             if !self.outstanding.contains_key(&name) {
                 self.index(name);
             }
@@ -260,8 +260,8 @@ impl Reader {
     }
 
     /// Tells whether there are entries that could not be put aside.
-    pub fn has_refused(&self) -> bool {
-        self.put_off.has_refused()
+    pub fn has_unrejectable(&self) -> bool {
+        self.put_off.has_unrejectable()
     }
 
     /// The files that are no attempts at events and that were found since the last call. They stay where they are.
@@ -341,14 +341,14 @@ impl Reader {
             let known = self.put_off.unchanged_for(name, stamp, now);
             let age = self.clock.age(stamp.modified()).max(known);
             if let Some(rest) = self.options.grace.checked_sub(age).filter(|rest| !rest.is_zero()) {
-                self.put_off.leave(name, stamp, Why::MayGrow(rest), now);
+                self.put_off.leave(name, stamp, LeaveReason::MayGrow(rest), now);
                 return true;
             }
         }
         if attempt::is_attempt(name, &self.buffer) {
             return false;
         }
-        if self.put_off.leave(name, stamp, Why::NotOurs, now) {
+        if self.put_off.leave(name, stamp, LeaveReason::NotOurs, now) {
             let first = || OtherFiles { name: name.clone(), files: 0 };
             self.other_files.get_or_insert_with(first).files += 1;
         }

@@ -157,7 +157,7 @@ impl Writer {
         loop {
             let name = layout::new_entry_name(now);
             match give(&self.path.join(name.as_os_str())) {
-                Err(Errno::EXIST) => {} // Processes can draw the same name only after a fork without `draw_anew`; the next one differs.
+                Err(Errno::EXIST) => {} // Processes can draw the same name only after a fork without `reseed`; the next one differs.
                 given => return given.map(|()| name),
             }
         }

@@ -18,13 +18,13 @@ pub(crate) struct LockWatch {
     due: Instant,
     /// When it was first seen to be gone.
     gone_since: Option<Instant>,
-    /// It cannot be made again, and that was logged.
-    is_missed: bool,
+    /// That it cannot be made again was logged.
+    is_failure_logged: bool,
 }
 
 impl LockWatch {
     pub(crate) fn new() -> LockWatch {
-        LockWatch { due: Instant::now(), gone_since: None, is_missed: false }
+        LockWatch { due: Instant::now(), gone_since: None, is_failure_logged: false }
     }
 
     pub(crate) fn is_due(&self) -> bool {
@@ -70,12 +70,12 @@ impl LockWatch {
                         lock = %lock.display(),
                         "the lock file was deleted or replaced, made it again; exclude it from what cleans up there"
                     );
-                    (self.gone_since, self.is_missed) = (None, false);
+                    (self.gone_since, self.is_failure_logged) = (None, false);
                     return Ok(true);
                 }
                 Err(OpenError::Locked(_)) => std::thread::sleep(PAUSE),
                 Err(error) => {
-                    if !std::mem::replace(&mut self.is_missed, true) {
+                    if !std::mem::replace(&mut self.is_failure_logged, true) {
                         warn!(%error, "the lock file was deleted and cannot be made again, trying again");
                     }
                     return Ok(false);
