@@ -8,9 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT,
-};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -18,6 +16,7 @@ use crate::create_directory;
 use crate::descriptor::{DIRECTORY, clear_of_standard};
 use crate::entry::{EntryError, EntryName};
 use crate::layout::{self, Now};
+use crate::naming;
 use crate::printable::{printable, shown};
 
 /// The failed folder of a queue directory.
@@ -142,7 +141,8 @@ impl Failed {
         // First: a broadcaster may reject it again at once, and that reason must stay.
         let reason = self.reason(name);
         self.forget_reason(name);
-        let moved = move_without_replacing(self.folder.as_fd(), self.queue.as_fd(), name, name);
+        let file = Path::new(name.as_os_str());
+        let moved = naming::publish(self.folder.as_fd(), file, self.queue.as_fd(), file);
         moved.map_err(|errno| {
             if let Some(reason) = reason {
                 // The error that matters is the first one; an entry without a reason is of use as well.
@@ -235,7 +235,7 @@ pub(crate) fn put_aside(queue: BorrowedFd<'_>, name: &EntryName, reason: &EntryE
         (name.clone(), reason.to_string())
     };
     write_reason(folder.as_fd(), &target, &reason)?;
-    match move_without_replacing(queue, folder.as_fd(), name, &target) {
+    match naming::take_away(queue, name.as_os_str(), folder.as_fd(), target.as_os_str()) {
         Err(Errno::NOENT) => {
             let _ = rustix::fs::unlinkat(&folder, layout::reason_name(&target), AtFlags::empty());
             return Ok(Rejected::NotThere);
@@ -267,23 +267,6 @@ fn write_reason(folder: BorrowedFd<'_>, entry: &EntryName, reason: &str) -> io::
 fn rejected_at(stat: &Stat) -> SystemTime {
     let since = Duration::new(u64::try_from(stat.st_ctime).unwrap_or(0), stat.st_ctime_nsec as u32);
     SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
-fn move_without_replacing(
-    from: BorrowedFd<'_>,
-    to: BorrowedFd<'_>,
-    name: &EntryName,
-    target: &EntryName,
-) -> Result<(), Errno> {
-    let (name, target) = (name.as_os_str(), target.as_os_str());
-    match rustix::fs::renameat_with(from, name, to, target, RenameFlags::NOREPLACE) {
-        // Not every file system knows the flag.
-        Err(Errno::INVAL | Errno::NOSYS) => {
-            rustix::fs::linkat(from, name, to, target, AtFlags::empty())?;
-            rustix::fs::unlinkat(from, name, AtFlags::empty())
-        }
-        moved => moved,
-    }
 }
 
 /// Deletes a file, or a directory with what is in it, and follows no link.

@@ -15,7 +15,7 @@ use crate::entry::{EntryName, QueuedAt};
 pub(crate) const FAILED: &str = "failed";
 /// Held by the one consumer of a directory.
 pub(crate) const LOCK: &str = ".lock";
-/// An entry of a name that may be used again while it is being deleted. It is temporary: whoever finds it later sweeps it.
+/// An entry of a name that may be used again while it is being deleted. It may turn out to be another that was written meanwhile.
 pub(crate) const ACKED: &str = ".tmp-acked";
 /// Mode of a queue directory that we create: owner and group only, new files inherit the group.
 pub(crate) const DIRECTORY_MODE: u32 = 0o2770;
@@ -116,7 +116,7 @@ pub(crate) fn may_be_in_any_directory(name: &OsStr) -> bool {
 
 /// Tells whether a file is an entry that a producer is writing, or was when it died.
 pub(crate) fn is_temporary(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes())
+    name.as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes()) && name != ACKED
 }
 
 /// The time of queueing that a name of ours tells. `None` for the names of other producers.

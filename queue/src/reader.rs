@@ -108,6 +108,8 @@ impl Reader {
 
     fn take_possession(path: PathBuf, directory: OwnedFd, options: ReaderOptions) -> Result<Reader, OpenError> {
         let ownership = Ownership::take(&path, directory)?;
+        // What cannot be restored now can be at the next deletion, or by the next reader.
+        let _ = deletion::restore(ownership.directory());
         Ok(Reader {
             path,
             ownership,

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::create_directory::create_directory;
@@ -145,7 +145,7 @@ impl Writer {
         let file = rustix::fs::open(&temporary, flags, Mode::from_raw_mode(layout::ENTRY_MODE))?;
         set_mode(&file);
         self.fill(&file, content)
-            .and_then(|()| self.name_by(now, |target| naming::rename(&temporary, target)))
+            .and_then(|()| self.name_by(now, |target| naming::publish(CWD, &temporary, CWD, target)))
             .inspect_err(|_| {
                 // The error that matters is the first one; a temporary file that stays is swept by the consumer.
                 let _ = rustix::fs::unlink(&temporary);

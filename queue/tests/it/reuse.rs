@@ -2,7 +2,7 @@
 
 use queue::{EntryError, Failed, Rejected};
 
-use crate::util::{Queue, payloads};
+use crate::util::{Queue, make_old, payloads};
 
 fn event(payload: usize) -> String {
     format!(r#"{{"event":"e","payload":{payload}}}"#)
@@ -26,6 +26,73 @@ fn what_was_written_under_an_outstanding_name_is_delivered_and_not_deleted() {
     assert_eq!(payloads(&reader.scan(10, u64::MAX).unwrap()), ["4000"]);
     reader.ack(&first[0].name).unwrap();
     assert!(queue.entries().is_empty());
+}
+
+/// Leaves what a deletion leaves that was interrupted after the file was moved away: by a crash, or because the system refused.
+fn interrupt_deletion(queue: &Queue, name: &str) {
+    std::fs::rename(queue.path().join(name), queue.path().join(".tmp-acked")).unwrap();
+}
+
+#[test]
+fn what_was_written_before_a_crash_in_the_ack_is_delivered_by_the_next_reader() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    queue.write("state.json", event(1));
+    assert_eq!(payloads(&reader.scan(10, u64::MAX).unwrap()), ["1"]);
+    make_old(&queue.write("state.json", event(2)));
+    interrupt_deletion(&queue, "state.json");
+    drop(reader);
+    let mut reader = queue.reader();
+    let found = reader.scan(10, u64::MAX).unwrap();
+    assert_eq!(payloads(&found), ["2"]);
+    reader.ack(&found[0].name).unwrap();
+    assert!(queue.entries().is_empty() && !queue.path().join(".tmp-acked").exists());
+}
+
+#[test]
+fn an_ack_that_was_interrupted_goes_on_where_it_was() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    for is_new in [false, true] {
+        queue.write("state.json", event(1));
+        let first = reader.scan(10, u64::MAX).unwrap();
+        if is_new {
+            queue.write("state.json", event(20));
+        }
+        interrupt_deletion(&queue, "state.json");
+        reader.ack(&first[0].name).unwrap();
+        assert!(!queue.path().join(".tmp-acked").exists());
+        let found = reader.scan(10, u64::MAX).unwrap();
+        assert_eq!(payloads(&found), if is_new { &["20"][..] } else { &[] });
+        for entry in found {
+            reader.ack(&entry.name).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_ack_of_another_entry_does_not_delete_what_an_interrupted_one_has_moved_away() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    queue.write("a.json", event(1));
+    queue.write("b.json", event(1));
+    let both = reader.scan(10, u64::MAX).unwrap();
+    queue.write("a.json", event(20));
+    interrupt_deletion(&queue, "a.json");
+    both.iter().rev().for_each(|entry| reader.ack(&entry.name).unwrap());
+    assert_eq!(payloads(&reader.scan(10, u64::MAX).unwrap()), ["20"]);
+    assert_eq!(queue.entries().len(), 1);
+}
+
+#[test]
+fn a_directory_in_place_of_the_file_that_is_being_deleted_keeps_no_entry() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    queue.write("a.json", event(1));
+    let first = reader.scan(10, u64::MAX).unwrap();
+    std::fs::create_dir(queue.path().join(".tmp-acked")).unwrap();
+    reader.ack(&first[0].name).unwrap();
+    assert!(!queue.path().join("a.json").exists());
 }
 
 #[test]
