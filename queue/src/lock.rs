@@ -17,7 +17,7 @@ use nix::libc;
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::descriptor::{DIRECTORY, clear_of_standard};
+use crate::descriptor::{DIRECTORY, clear_of_standard, is_same_file};
 use crate::error::OpenError;
 use crate::layout;
 
@@ -121,7 +121,7 @@ impl Lock {
     fn is_named_in(&self, directory: BorrowedFd<'_>) -> bool {
         matches!(
             (rustix::fs::fstat(&self.0), rustix::fs::statat(directory, layout::LOCK, AtFlags::SYMLINK_NOFOLLOW)),
-            (Ok(ours), Ok(named)) if (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino)
+            (Ok(ours), Ok(named)) if is_same_file(&ours, &named)
         )
     }
 }

@@ -8,13 +8,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, Mode, Stat};
+use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 
 use crate::attempt;
 use crate::clock::Clock;
 use crate::deletion::{self, Deleted};
-use crate::descriptor::{DIRECTORY, clear_of_standard};
+use crate::descriptor::{DIRECTORY, clear_of_standard, is_same_file};
 use crate::entry::{Entry, EntryError, EntryName, QueuedAt};
 use crate::entry_file::{self, Found, Stamp};
 use crate::error::{AckError, OpenError, RejectError, ScanError};
@@ -274,10 +274,9 @@ impl Reader {
     /// Tells whether the path still names the directory that was opened. When it was deleted, renamed or replaced, open a
     /// new reader.
     pub fn is_current(&self) -> bool {
-        let same = |ours: Stat, named: Stat| (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino);
         matches!(
             (rustix::fs::fstat(self.ownership.directory()), rustix::fs::stat(&self.path)),
-            (Ok(ours), Ok(named)) if same(ours, named)
+            (Ok(ours), Ok(named)) if is_same_file(&ours, &named)
         )
     }
 

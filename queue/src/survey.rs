@@ -3,12 +3,11 @@
 use std::ffi::OsString;
 use std::fs::{self, DirEntry, Metadata};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Mode;
+use rustix::fs::{Mode, Stat};
 
-use crate::descriptor::DIRECTORY;
+use crate::descriptor::{DIRECTORY, is_same_file};
 use crate::entry::EntryName;
 use crate::entry_file;
 use crate::layout;
@@ -37,11 +36,12 @@ pub fn entry_files(queue: &Path, max_event_bytes: u64) -> Vec<(PathBuf, Metadata
 /// Directories in `above` in which events of our producers wait and that no broadcaster reads, other than `queue`: most
 /// often a path was mistyped, and the producer created it.
 pub fn unread_queues(above: &Path, queue: &Path) -> Vec<PathBuf> {
-    let ours = fs::metadata(queue).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    let ours = rustix::fs::stat(queue).ok();
+    let is_ours = |stat: Stat| ours.as_ref().is_some_and(|ours| is_same_file(ours, &stat));
     files(above)
         .filter(|file| file.file_type().is_ok_and(|kind| kind.is_dir()))
         .map(|file| file.path())
-        .filter(|path| fs::metadata(path).is_ok_and(|metadata| Some((metadata.dev(), metadata.ino())) != ours))
+        .filter(|path| rustix::fs::stat(path).is_ok_and(|stat| !is_ours(stat)))
         .filter(|path| is_unread_queue(path))
         .collect()
 }
