@@ -77,14 +77,14 @@ impl EnqueueError {
 #[non_exhaustive]
 pub enum OpenError {
     /// There is no such directory.
-    #[error("the queue directory {} does not exist", shown(.0))]
+    #[error("the queue directory {} does not exist (create it, see Permissions in docs/operations.md)", shown(.0))]
     Missing(PathBuf),
     /// The path names something else.
-    #[error("{} is not a directory", shown(.0))]
+    #[error("{} is not a directory (name the directory of the events)", shown(.0))]
     NotADirectory(PathBuf),
-    /// Every user of the machine could speak to every client.
+    /// Every user of the machine could send events to every client.
     #[error(
-        "the queue directory {path} is writable by every user: whoever writes there speaks to all clients \
+        "the queue directory {path} is writable by every user: whoever writes there sends events to all clients \
          (chmod o-w {path})", path = shown(.0)
     )]
     WorldWritable(PathBuf),

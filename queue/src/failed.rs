@@ -242,7 +242,7 @@ pub(crate) fn put_aside(queue: BorrowedFd<'_>, name: &EntryName, reason: &EntryE
         }
         moved => moved?,
     }
-    // Earlier builds count the age from this time, and not from the move. Not every file is ours to touch.
+    // Older versions count the age from this time, and not from the move. Not every file is ours to touch.
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     let times = Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: now };
     let _ = rustix::fs::utimensat(&folder, target.as_os_str(), &times, AtFlags::SYMLINK_NOFOLLOW);

@@ -1,4 +1,4 @@
-//! Whether a directory that nobody consumed before is one for events: a mistyped path must not make a consumer at home among the
+//! Whether a directory that nobody consumed before is one for events: a mistyped path must not make a consumer move or delete the
 //! files of somebody else.
 
 use std::ffi::OsStr;

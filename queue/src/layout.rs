@@ -169,9 +169,9 @@ mod tests {
     #[test]
     fn a_name_tells_its_time_to_the_microsecond() {
         let now = Now { since_epoch: Duration::new(1_729_000_000, 123_456_789) };
-        let told = queued_at(new_entry_name(now).as_os_str()).expect("a name of ours tells its time");
-        assert!(told > now.queued_at(), "{told:?} is before {:?}", now.queued_at());
-        assert!(told < QueuedAt::from_nanos(1_729_000_000_123_457_789), "{told:?} is more than a microsecond late");
+        let time = queued_at(new_entry_name(now).as_os_str()).expect("a name of ours tells its time");
+        assert!(time > now.queued_at(), "{time:?} is before {:?}", now.queued_at());
+        assert!(time < QueuedAt::from_nanos(1_729_000_000_123_457_789), "{time:?} is more than a microsecond late");
     }
 
     #[test]

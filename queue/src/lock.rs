@@ -1,8 +1,9 @@
 //! Who consumes a directory, and who waits to. All of it ends with the value that holds it, or with the process.
 //!
 //! The one consumer holds two locks. The first is on a lock file, whose name can be deleted or replaced by whatever cleans up, and
-//! whoever comes then locks another file. The second is on the directory itself, which is there as long as the queue is; builds that
-//! know only the lock file do not see it. So the consumer takes both, and looks whether the lock file is still the one it holds.
+//! whoever comes then locks another file. The second is on the directory itself, which is there as long as the queue is; older
+//! versions know only the lock file and do not see it. So the consumer takes both, and looks whether the lock file is still the one it
+//! holds.
 //!
 //! Each that waits holds the directory too, shared, by a lock of another kind: the one does not see the other.
 

@@ -35,7 +35,7 @@ pub(crate) struct PutOff {
 struct LeftFile {
     stamp: Stamp,
     reason: LeaveReason,
-    /// When it was first seen as it is now. A clock that nobody sets.
+    /// When it was first seen as it is now, by the monotonic clock.
     since: Instant,
     /// When it is read again although it has not changed.
     read_at: Option<Instant>,

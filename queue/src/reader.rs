@@ -60,7 +60,7 @@ pub struct Reader {
     outstanding: HashMap<EntryName, Stamp>,
     /// Looked at and left where they are.
     put_off: PutOff,
-    /// Files that are no attempts at events and were not told of: the first, and how many.
+    /// Files that are no attempts at events and were not reported: the first, and how many.
     other_files: Option<OtherFiles>,
     clock: Clock,
     /// Seen by the latest listing, but too new for it to be sure that nothing older is missing.
@@ -174,7 +174,7 @@ impl Reader {
 
     /// Takes note of a file that has appeared or was completed, so that no listing is needed to find it.
     ///
-    /// Every such file has to be told of, in the order of their appearance, beginning before the first scan; whoever
+    /// Every such file has to be reported, in the order of their appearance, beginning before the first scan; whoever
     /// missed some calls [`lose_track`](Self::lose_track) before going on.
     pub fn follow(&mut self, file: &OsStr) {
         // What came in between must not be overtaken; the next listing has this file as well.
@@ -198,7 +198,7 @@ impl Reader {
         self.index.insert(Indexed { queued_at, name });
     }
 
-    /// Notes that files may have appeared that were not told of: the directory is listed before anything newer is read.
+    /// Notes that files may have appeared that were not reported: the directory is listed before anything newer is read.
     pub fn lose_track(&mut self) {
         self.lost_track = true;
     }
@@ -293,8 +293,8 @@ impl Reader {
     /// Makes and locks the lock file again if it was deleted or replaced. Returns whether it was.
     ///
     /// # Errors
-    /// When it cannot be made, or somebody else has locked the new one: that would be a broadcaster of a build that knows of
-    /// no other lock.
+    /// When it cannot be made, or somebody else has locked the new one: that would be an older version of the broadcaster, which
+    /// knows of no other lock.
     pub fn keep_lock(&mut self) -> Result<bool, OpenError> {
         self.ownership.keep(&self.path)
     }
@@ -304,7 +304,7 @@ impl Reader {
         let (mut entries, mut bytes) = (Vec::new(), 0);
         while entries.len() < max_entries && bytes < max_bytes {
             let Some(indexed) = self.index.pop_first() else { break };
-            // A file of another producer that was told of twice can be in the index by two times.
+            // A file of another producer that was reported twice can be in the index by two times.
             if self.outstanding.contains_key(&indexed.name) {
                 continue;
             }

@@ -40,7 +40,7 @@ fn a_directory_stays_owned_when_the_lock_file_is_deleted_or_replaced_and_the_fil
         assert_eq!(lock(&queue).exists(), replaces, "who comes too late makes no lock file");
         assert!(owner.keep(queue.path()).expect("a lock"));
         assert!(!owner.keep(queue.path()).expect("a lock"));
-        // What a build sees that knows only the lock file.
+        // What an older version sees, which knows only the lock file.
         let file = std::fs::File::open(lock(&queue)).expect("a lock file");
         assert!(is_locked(file.as_fd()));
     }
@@ -54,7 +54,7 @@ fn a_lock_file_that_somebody_else_has_locked_is_not_taken_again() {
     let mut owner = take(&queue).expect("a free directory");
     std::fs::remove_file(lock_file(queue.path())).expect("a lock file");
     let directory = open(queue.path()).expect("a descriptor");
-    let other = take_file(queue.path(), directory.as_fd()).expect("what a build does that knows only the lock file");
+    let other = take_file(queue.path(), directory.as_fd()).expect("what an older version does");
     assert!(matches!(owner.keep(queue.path()), Err(OpenError::Locked(_))));
     drop(other);
     assert!(owner.keep(queue.path()).expect("a lock"));

@@ -69,7 +69,7 @@ fn the_age_counts_from_the_rejection_and_not_from_when_the_file_was_written() {
     make_old(&queue.write("1.json", r#"{"payload":1}"#));
     let entries = reader.scan(10, u64::MAX).unwrap();
     reader.reject(&entries[0].name, entries[0].event.as_ref().unwrap_err()).unwrap();
-    // Earlier builds count from this time.
+    // Older versions count from this time.
     let modified = std::fs::metadata(queue.path().join("failed/1.json")).unwrap().modified().unwrap();
     assert!(modified.elapsed().unwrap() < Duration::from_secs(60));
     make_old(&queue.path().join("failed/1.json"));

@@ -115,6 +115,18 @@ fn other_files_are_not_among_those_that_wait() {
 }
 
 #[test]
+fn publish_names_the_limit_that_an_event_exceeds() {
+    let queue = QueueDir::new();
+    let mut publish = command(BINARY);
+    publish.args(["publish", "test", "1", "--queue"]).arg(queue.path()).env("FASTAPI_WS_MAX_EVENT_BYTES", "20");
+    let output = publish.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("more than the limit of 20 bytes (max_event_bytes, FASTAPI_WS_MAX_EVENT_BYTES)"), "{told}");
+    assert!(queue.names().is_empty());
+}
+
+#[test]
 fn publish_says_once_who_was_refused_and_what_to_do() {
     if !is_root("to be another user") {
         return;
