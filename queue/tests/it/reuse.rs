@@ -1,7 +1,9 @@
 //! A file name that is used again.
 
 use queue::{EntryError, Failed, Rejected};
+use rustix::io::Errno;
 
+use crate::sandbox::{filter, run_under, with_plain_rename_only};
 use crate::util::{Queue, make_old, payloads};
 
 fn event(payload: usize) -> String {
@@ -68,6 +70,54 @@ fn an_ack_that_was_interrupted_goes_on_where_it_was() {
             reader.ack(&entry.name).unwrap();
         }
     }
+}
+
+#[test]
+fn what_was_written_meanwhile_is_delivered_although_the_file_system_fails_in_the_ack() {
+    let looks = [(libc::SYS_newfstatat, 0, 0), (libc::SYS_statx, 0, 0)];
+    for forbidden in [&looks[..], &[(libc::SYS_unlinkat, 0, 0)]] {
+        let queue = Queue::new();
+        let mut reader = queue.reader();
+        queue.write("state.json", event(1));
+        let first = reader.scan(10, u64::MAX).unwrap();
+        let is_new = forbidden.len() > 1;
+        if is_new {
+            queue.write("state.json", event(20));
+        }
+        let error = run_under(filter(forbidden, Errno::IO), || reader.ack(&first[0].name).unwrap_err());
+        assert!(error.to_string().contains("Input/output error"), "{error}");
+        assert!(queue.path().join(".tmp-acked").exists() && queue.entries().is_empty());
+        reader.ack(&first[0].name).unwrap();
+        let left = reader.scan(10, u64::MAX).unwrap();
+        assert_eq!(payloads(&left), if is_new { &["20"][..] } else { &[] });
+        assert!(!queue.path().join(".tmp-acked").exists());
+    }
+}
+
+#[test]
+fn names_are_used_again_and_kept_apart_where_nothing_but_a_plain_rename_is_known() {
+    let (queue, name) = (Queue::new(), "state.json".parse().unwrap());
+    let mut reader = queue.reader();
+    run_under(with_plain_rename_only(), || {
+        queue.write("state.json", event(1));
+        let first = reader.scan(10, u64::MAX).unwrap();
+        queue.write("state.json", event(20));
+        reader.ack(&first[0].name).unwrap();
+        assert_eq!(payloads(&reader.scan(10, u64::MAX).unwrap()), ["20"]);
+        for version in [1, 2] {
+            queue.write("state.json", event(version));
+            reader.ack(&name).unwrap();
+            let _ = reader.scan(10, u64::MAX).unwrap();
+            assert_eq!(reader.reject(&name, &EntryError::NoName).unwrap(), Rejected::PutAside);
+        }
+        let failed = Failed::open(&queue.path()).unwrap().unwrap();
+        assert_eq!((failed.list().unwrap().len(), queue.failed().len()), (2, 4));
+        queue.write("state.json", event(3));
+        assert!(failed.retry(&name).unwrap_err().to_string().contains("waits in the queue"));
+        std::fs::remove_file(queue.path().join("state.json")).unwrap();
+        failed.retry(&name).unwrap();
+        assert_eq!((failed.list().unwrap().len(), queue.entries().len()), (1, 1));
+    });
 }
 
 #[test]
