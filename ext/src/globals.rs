@@ -101,10 +101,10 @@ impl Globals {
     ///
     /// # Errors
     /// When the system has no random bits.
-    pub(crate) fn draw_anew_in_fork(&self) -> std::io::Result<()> {
+    pub(crate) fn reseed_in_fork(&self) -> std::io::Result<()> {
         let process = Process::this();
         if self.drawn_in.get().is_some_and(|drawn_in| drawn_in != process) {
-            queue::draw_anew()?;
+            queue::reseed()?;
         }
         self.drawn_in.set(Some(process));
         Ok(())

@@ -61,9 +61,7 @@ pub(crate) fn start() -> io::Result<Logging> {
     users.count += 1;
     drop(users);
     SUBSCRIBED.call_once(|| {
-        // An empty variable, as Compose makes them, is not set.
-        let level = std::env::var("RUST_LOG").ok().filter(|level| !level.trim().is_empty());
-        let level = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::WARN);
+        let level = log_lines::wanted_level().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::WARN);
         let subscriber = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_ansi(is_terminal);
         // A report of a line that could not be written would go to the same place. It fails only if another library of this
         // process logs the same way already.

@@ -61,11 +61,6 @@ fn judge(name: &OsStr, value: &OsStr) -> Owner {
     if is_ours { Owner::Us } else { Owner::Other }
 }
 
-/// The value of a variable that is set and not empty.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
-}
-
 impl fmt::Display for ForeignVariable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ForeignVariable { name, value } = self;

@@ -18,7 +18,7 @@ pub(crate) struct LockWatch {
     due: Instant,
     /// When it was first seen to be gone.
     gone_since: Option<Instant>,
-    /// It cannot be made again, and that was logged.
+    /// That it cannot be made again was logged.
     is_failure_logged: bool,
 }
 

@@ -256,6 +256,11 @@ pub fn write_last_words(words: &str, timeout: Duration) {
     let _ = write_all(io::stderr(), words.as_bytes(), || late <= Instant::now());
 }
 
+/// What is to be logged, by the variable RUST_LOG. An empty one, as Compose makes them, is not set.
+pub fn wanted_level() -> Option<String> {
+    std::env::var("RUST_LOG").ok().filter(|level| !level.trim().is_empty())
+}
+
 /// Logs panics instead of printing them, which would wait for the reader of standard error. `flush` is called before the
 /// panic goes on: it may end the process.
 pub fn log_panics(flush: impl Fn() + Send + Sync + 'static) {

@@ -9,7 +9,6 @@ use server::log_lines::{self, LogLines, LogThread};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::LogFormat;
-use crate::environment;
 
 /// How long the last lines may take at the end, and whatever else the process has to say.
 pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
@@ -26,7 +25,7 @@ pub(crate) fn start(format: LogFormat) -> io::Result<()> {
     *THREAD.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
     let panicking = lines.clone();
     log_lines::log_panics(move || panicking.flush(FLUSH_TIMEOUT));
-    let level = environment::variable("RUST_LOG").unwrap_or_else(|| "info".to_owned());
+    let level = log_lines::wanted_level().unwrap_or_else(|| "info".to_owned());
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     // Its report of a line that could not be written would be written to the same place, and panic.
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).log_internal_errors(false);

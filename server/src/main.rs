@@ -80,7 +80,7 @@ fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Some(Command::Config(ConfigCommand::Check)) => config::check(&args.foreign),
         Some(Command::Failed(command)) => failed::failed(&queue, command),
-        Some(Command::Queue(failed::QueueCommand::Stat)) => failed::stat(&queue),
+        Some(Command::Queue(failed::QueueCommand::Stat)) => failed::stat(&queue, decided.max_event_bytes),
         Some(Command::Publish(arguments)) => publish::run(&queue, decided.max_event_bytes, arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&decided, &queue, arguments),
         _ => serve::run(decided, &queue, args.log_format, &args.foreign),
@@ -92,7 +92,7 @@ fn run(args: Args) -> Result<(), Failure> {
 pub(crate) fn in_one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
-        if !line.ends_with(&cause) {
+        if !line.contains(&cause) {
             let separator = if line.is_empty() { "" } else { ": " };
             line += &format!("{separator}{cause}");
         }

@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::anyhow;
 use queue::{OpenError, Reader, Standby};
 use server::server::{BindError, STANDBY_INTERVAL, Server};
 use server::signal::Signals;
@@ -47,12 +46,13 @@ pub(crate) async fn bind(config: Config, queue: &Path, signals: &mut Signals) ->
         watchdog.stop().await;
     }
     match bound {
-        // Only this is waited for and given up. Any other error is reported as it is: its exit code may differ.
+        // The last try may have failed for another reason than those before.
         Err(error) if is_address_in_use(&error) => {
             let seconds = ADDRESS_TIMEOUT.as_secs();
-            Err(anyhow!(
+            let problem = format!(
                 "{error}, for {seconds} s: another program listens there (ss -ltnp); end it, or choose another with --listen"
-            ))
+            );
+            Err(anyhow::Error::new(error).context(problem))
         }
         bound => Ok(bound?),
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::StreamExt;
-use queue::{Backlog, Failed, Reader, Writer, printable};
+use queue::{Backlog, Failed, OpenError, Reader, Writer, printable};
 use rustix::fs::inotify;
 use rustix::process::{Resource, getrlimit};
 use server::Config;
@@ -61,10 +61,11 @@ enum Finding {
 use Finding::{Bad, Good, Note};
 
 pub(crate) fn run(config: &Config, queue: &Path, arguments: DoctorArgs) -> anyhow::Result<()> {
-    let mut findings = vec![directory(queue)];
+    let mut findings = vec![directory(queue, config.max_event_bytes)];
     // Without the right to look it could only guess.
     if fs::read_dir(queue).is_ok() {
-        findings.extend([owner(queue), backlog(queue), producers::entries(queue), failed(queue), watch(queue)]);
+        findings.extend([owner(queue), backlog(queue, config.max_event_bytes)]);
+        findings.extend([producers::entries(queue, config.max_event_bytes), failed(queue), watch(queue)]);
     }
     findings.extend(producers::unread_queues(queue));
     findings.extend([descriptors(config), port(config)]);
@@ -99,7 +100,7 @@ fn print(out: &mut impl Write, finding: &Finding, colours: bool) -> io::Result<(
     remedy.map_or(Ok(()), |remedy| writeln!(out, "     -> {remedy}"))
 }
 
-fn directory(queue: &Path) -> Finding {
+fn directory(queue: &Path, max_event_bytes: u64) -> Finding {
     let shown = queue.display();
     let metadata = match fs::metadata(queue) {
         Ok(metadata) => metadata,
@@ -138,15 +139,27 @@ fn directory(queue: &Path) -> Finding {
     if Reader::is_owned(queue) {
         return Good(described);
     }
-    match Reader::check(queue) {
-        Err(error) => {
-            Bad(format!("{described}: {error}"), "run the broadcaster as a user of the directory's group".into())
-        }
+    match Reader::check(queue, max_event_bytes) {
+        Err(error) => Bad(format!("{described}: {error}"), remedy(&error)),
         Ok(()) if metadata.mode() & 0o2020 == 0o020 => Note(
             format!("{described}, without the set-group-id bit"),
             format!("if php-fpm runs as another user: chmod g+s {shown}"),
         ),
         Ok(()) => Good(described),
+    }
+}
+
+fn remedy(error: &OpenError) -> String {
+    match error {
+        OpenError::NotAQueue { .. } => {
+            "name the directory of the events with --queue, or move the other files away".into()
+        }
+        OpenError::NotADirectory(_) => "name the directory of the events with --queue".into(),
+        OpenError::NotALockFile(path) => format!("rm -r {}", path.display()),
+        OpenError::Io { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
+            "run the broadcaster as a user of the directory's group".into()
+        }
+        _ => "a broadcaster that starts here waits until it can use the directory".into(),
     }
 }
 
@@ -158,15 +171,18 @@ fn owner(queue: &Path) -> Finding {
     }
 }
 
-fn backlog(queue: &Path) -> Finding {
-    match Backlog::of(queue) {
+fn backlog(queue: &Path, max_event_bytes: u64) -> Finding {
+    match Backlog::of(queue, max_event_bytes) {
         Err(error) => Bad(format!("cannot list the entries: {error}"), "check the directory's owner and mode".into()),
-        Ok(Backlog { oldest: Some(oldest), entries }) if oldest > OLD_BACKLOG => Bad(
+        Ok(Backlog { oldest: Some(oldest), entries, .. }) if oldest > OLD_BACKLOG => Bad(
             format!("{entries} events wait, the oldest for {}", ago(oldest)),
             "see whether a broadcaster runs and what it logs; clients that read slowly hold it up for seconds only"
                 .into(),
         ),
-        Ok(Backlog { entries, .. }) => Good(format!("{entries} events wait")),
+        Ok(Backlog { entries, other_files: 0, .. }) => Good(format!("{entries} events wait")),
+        Ok(Backlog { entries, other_files, .. }) => {
+            Good(format!("{entries} events wait, and other files ({other_files}) stay where they are"))
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use queue::Writer;
+use queue::{EnqueueError, Writer};
 use serde_json::value::RawValue;
 
 #[derive(Debug, Args)]
@@ -34,10 +34,13 @@ pub(crate) fn run(queue: &Path, max_event_bytes: u64, arguments: PublishArgs) ->
     let payload: &RawValue = serde_json::from_str(&payload)
         .context("the payload is not valid JSON; a text needs quotes of its own, as in '\"text\"'")?;
     let name = serde_json::to_string(&arguments.event)?;
-    Writer::new(queue)
+    let queued = Writer::new(queue)
         .max_event_bytes(usize::try_from(max_event_bytes).unwrap_or(usize::MAX))
-        .enqueue(name.as_bytes(), payload.get().as_bytes())?;
-    Ok(())
+        .enqueue(name.as_bytes(), payload.get().as_bytes());
+    match queued {
+        Err(error @ EnqueueError::TooLarge { .. }) => bail!("{error} (max_event_bytes, FASTAPI_WS_MAX_EVENT_BYTES)"),
+        queued => Ok(queued.map(drop)?),
+    }
 }
 
 /// Reads no more than one byte beyond the limit: the input may have no end.

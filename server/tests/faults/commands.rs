@@ -122,6 +122,46 @@ fn queue_stat_shows_backlog_age_and_whether_somebody_drains_it() {
 }
 
 #[test]
+fn other_files_are_not_among_those_that_wait() {
+    let queue = QueueDir::new();
+    let path = queue.path();
+    let file = queue.write("composer.json", r#"{"name":"vendor/package"}"#);
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
+    std::fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
+    let stat = "waiting\t0\noldest\t-\nfailed\t0\nother files\t1\nbroadcaster\tnone\n";
+    assert_eq!(printed(&path, &["queue", "stat"]), stat);
+    let (_, told, _) = run(&path, &["doctor"]);
+    assert!(told.contains("ok   0 events wait, and other files (1) stay where they are"), "{told}");
+}
+
+#[test]
+fn publish_names_the_limit_that_an_event_exceeds() {
+    let queue = QueueDir::new();
+    let mut publish = command(BINARY);
+    publish.args(["publish", "test", "1", "--queue"]).arg(queue.path()).env("FASTAPI_WS_MAX_EVENT_BYTES", "20");
+    let output = publish.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("more than the limit of 20 bytes (max_event_bytes, FASTAPI_WS_MAX_EVENT_BYTES)"), "{told}");
+    assert!(queue.names().is_empty());
+}
+
+#[test]
+fn publish_says_once_who_was_refused_and_what_to_do() {
+    if !is_root("to be another user") {
+        return;
+    }
+    let queue = QueueDir::new();
+    let mut publish = std::process::Command::new(queue.public_binary());
+    publish.args(["publish", "test", "--queue"]).arg(queue.path()).current_dir("/").uid(54_331).gid(54_332);
+    let output = publish.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("; this process runs as user 54331, group 54332, and may not write to "), "{told}");
+    assert!(told.contains("then start the process again"), "{told}");
+    assert_eq!(told.matches("Permission denied").count(), 1, "{told}");
+}
+
+#[test]
 fn publish_takes_any_json_for_a_payload() {
     let queue = QueueDir::new();
     let path = queue.path();

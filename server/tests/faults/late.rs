@@ -126,7 +126,12 @@ fn the_service_manager_is_notified_what_is_waited_for_and_given_more_time() {
     for _ in 0..2 {
         let told = reports.next();
         assert!(told.starts_with("STATUS=waiting for the queue directory: "), "{told}");
-        assert!(told.contains("does not exist\nEXTEND_TIMEOUT_USEC=30000000\n") && !told.contains("READY"), "{told}");
+        assert!(
+            told.contains(
+                "does not exist (create it, see Permissions in docs/operations.md)\nEXTEND_TIMEOUT_USEC=30000000\n"
+            ) && !told.contains("READY"),
+            "{told}"
+        );
     }
     queue::create_directory(&queue.path()).unwrap();
     let mut broadcaster = broadcaster.listening();

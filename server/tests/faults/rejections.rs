@@ -3,6 +3,8 @@
 use std::fs::{self, File, FileTimes};
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::{CWD, FileType, mknodat};
+
 use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
 use crate::queue_dir::QueueDir;
 use crate::sandbox::{run_under, without_setgid};
@@ -34,6 +36,20 @@ fn bad_entries_that_cannot_be_put_aside_stop_no_good_one() {
     assert!((1..100).contains(&lines), "{lines} lines");
     queue.enqueue("\"last\"");
     assert_eq!(client.payload(), "\"last\"");
+    broadcaster.stop();
+}
+
+#[test]
+fn a_pipe_under_the_name_of_a_reason_stops_neither_delivery_nor_the_broadcaster() {
+    let queue = QueueDir::new();
+    fs::create_dir(queue.path().join("failed")).unwrap();
+    mknodat(CWD, queue.path().join("failed/1.json.reason"), FileType::Fifo, 0o600.into(), 0).unwrap();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut client = broadcaster.connect();
+    queue.write("1.json", r#"{"payload":1}"#);
+    until("it is put aside", || queue.failed() == ["1.json", "1.json.reason"]);
+    queue.enqueue(1);
+    assert_eq!(client.payload(), "1");
     broadcaster.stop();
 }
 

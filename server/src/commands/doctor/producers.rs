@@ -9,9 +9,9 @@ use nix::unistd::{Gid, Uid, User, getgrouplist};
 use super::Finding::{self, Bad, Good, Note};
 
 /// Whether the broadcaster's user may read every entry.
-pub(super) fn entries(queue: &Path) -> Finding {
+pub(super) fn entries(queue: &Path, max_event_bytes: u64) -> Finding {
     let broadcaster = BroadcasterUser::of(queue);
-    let files = queue::entry_files(queue);
+    let files = queue::entry_files(queue, max_event_bytes);
     let mut refused = files.iter().filter(|(_, metadata)| !broadcaster.may_read(metadata));
     let Some((path, metadata)) = refused.next() else {
         return Good(format!("the broadcaster ({}) may read what is in the directory", broadcaster.described));
