@@ -6,8 +6,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -30,6 +30,30 @@ pub(crate) fn command(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
     command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
     command
+}
+
+/// Commands that end by themselves.
+pub(crate) trait Ending {
+    /// What it says. One that does not end, ends the tests: nobody knows its process, and waiting for it would be for ever.
+    fn finish(&mut self) -> Output;
+}
+
+impl Ending for Command {
+    fn finish(&mut self) -> Output {
+        let described = format!("{self:?}");
+        let (ended, end) = mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                if end.recv_timeout(TIMEOUT) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    eprintln!("{described} does not end");
+                    std::process::exit(101);
+                }
+            });
+            let output = self.output().unwrap();
+            drop(ended);
+            output
+        })
+    }
 }
 
 /// The arguments that every broadcaster of these tests has: a port of its own, a look at the directory often, and a short

@@ -6,13 +6,13 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
 use crate::queue_dir::QueueDir;
 use crate::wait::{is_root, until};
 
 /// Exit code, standard output, standard error.
 fn run(queue: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let output = command(BINARY).args(arguments).arg("--queue").arg(queue).output().unwrap();
+    let output = command(BINARY).args(arguments).arg("--queue").arg(queue).finish();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
@@ -139,7 +139,7 @@ fn publish_names_the_limit_that_an_event_exceeds() {
     let queue = QueueDir::new();
     let mut publish = command(BINARY);
     publish.args(["publish", "test", "1", "--queue"]).arg(queue.path()).env("FASTAPI_WS_MAX_EVENT_BYTES", "20");
-    let output = publish.output().unwrap();
+    let output = publish.finish();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("more than the limit of 20 bytes (max_event_bytes, FASTAPI_WS_MAX_EVENT_BYTES)"), "{told}");
@@ -154,7 +154,7 @@ fn publish_says_once_who_was_refused_and_what_to_do() {
     let queue = QueueDir::new();
     let mut publish = std::process::Command::new(queue.public_binary());
     publish.args(["publish", "test", "--queue"]).arg(queue.path()).current_dir("/").uid(54_331).gid(54_332);
-    let output = publish.output().unwrap();
+    let output = publish.finish();
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("; this process runs as user 54331, group 54332, and may not write to "), "{told}");
     assert!(told.contains("then start the process again"), "{told}");
@@ -194,7 +194,7 @@ fn a_pipe_planted_beside_a_failed_entry_holds_up_nobody() {
 #[test]
 fn every_command_has_a_man_page_with_its_options() {
     let directory = tempfile::TempDir::new().unwrap();
-    let output = command(BINARY).args(["generate", "man"]).arg(directory.path()).output().unwrap();
+    let output = command(BINARY).args(["generate", "man"]).arg(directory.path()).finish();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     let page = |name: &str| {
         let path = directory.path().join(format!("fastapi-broadcaster{name}.1"));
@@ -234,7 +234,7 @@ fn the_doctor_of_a_user_who_may_not_look_says_only_that() {
     queue.give_to(54_320, 54_320);
     let mut doctor = command(queue.public_binary());
     doctor.args(["doctor", "--queue"]).arg(queue.path()).uid(54_321).gid(54_321);
-    let output = doctor.env("PHP", "/nowhere/php").output().unwrap();
+    let output = doctor.env("PHP", "/nowhere/php").finish();
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_eq!(said.matches("BAD ").count(), 1, "{said}");
@@ -276,7 +276,7 @@ fn output_that_nobody_reads_or_that_finds_no_room_makes_no_panic() {
             let status = command(BINARY).args(arguments).stdout(out).stderr(error).status().unwrap();
             assert!(status.code().is_some_and(|code| code != 101), "{arguments:?}: {status}");
         }
-        let output = command(BINARY).args(arguments).stdout(full()).output().unwrap();
+        let output = command(BINARY).args(arguments).stdout(full()).finish();
         let error = String::from_utf8(output.stderr).unwrap();
         let is_told = error.contains("No space left") || error.contains("no-command") || arguments[0].starts_with('-');
         assert!(is_told, "{arguments:?}: {}: {error:?}", output.status);

@@ -6,7 +6,7 @@ use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
-use crate::broadcaster::{BINARY, Broadcaster, command};
+use crate::broadcaster::{BINARY, Broadcaster, Ending, command};
 use crate::client::health;
 use crate::queue_dir::QueueDir;
 use crate::wait::{is_root, until};
@@ -83,8 +83,8 @@ fn a_directory_that_is_gone_is_reported() {
         await_ailment(&broadcaster, "cannot be read");
         let address = broadcaster.address().to_string();
         let doctor =
-            command(BINARY).args(["doctor", "--queue"]).arg(queue.path()).args(["--listen", &address]).output();
-        let told = String::from_utf8(doctor.unwrap().stdout).unwrap();
+            command(BINARY).args(["doctor", "--queue"]).arg(queue.path()).args(["--listen", &address]).finish();
+        let told = String::from_utf8(doctor.stdout).unwrap();
         assert!(told.contains(&format!("the broadcaster on {address} is not healthy: the queue directory")), "{told}");
         queue.enqueue(round);
         await_health(&broadcaster);

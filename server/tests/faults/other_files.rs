@@ -4,7 +4,7 @@ use std::fs::{self, File, FileTimes};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
 use crate::queue_dir::QueueDir;
 use crate::wait::until;
 
@@ -52,7 +52,7 @@ fn the_doctor_calls_a_directory_bad_that_the_broadcaster_refuses() {
     let queue = QueueDir::new();
     write_project(&queue);
     let mut doctor = command(BINARY);
-    let output = doctor.args(["doctor", "--queue"]).arg(queue.path()).env("PHP", "/nowhere/php").output().unwrap();
+    let output = doctor.args(["doctor", "--queue"]).arg(queue.path()).env("PHP", "/nowhere/php").finish();
     let told = String::from_utf8(output.stdout).unwrap();
     let found =
         told.lines().position(|line| line.starts_with("BAD  queue directory") && line.contains("does not seem"));

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use rustix::fs::{CWD, FileType, mknodat};
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
 use crate::ledger::numbers;
 use crate::producer;
 use crate::queue_dir::QueueDir;
@@ -104,7 +104,7 @@ fn what_is_no_file_in_place_of_the_lock_is_refused_and_makes_nobody_wait() {
         assert_eq!(refused.exited().code(), Some(64), "{kind:?}");
         until("it says why", || !refused.log_lines(".lock is not a regular file: delete it").is_empty());
         let mut doctor = command(BINARY);
-        let doctor = doctor.args(["doctor", "--queue"]).arg(queue.path()).env("PHP", "/nowhere/php").output().unwrap();
+        let doctor = doctor.args(["doctor", "--queue"]).arg(queue.path()).env("PHP", "/nowhere/php").finish();
         assert!(String::from_utf8(doctor.stdout).unwrap().contains(".lock is not a regular file"), "{kind:?}");
     }
 }

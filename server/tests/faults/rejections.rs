@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{CWD, FileType, mknodat};
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
 use crate::queue_dir::QueueDir;
 use crate::sandbox::{run_under, without_setgid};
 use crate::wait::until;
@@ -93,7 +93,7 @@ fn a_directory_under_an_entrys_name_stops_neither_trimming_nor_dropping() {
         until("it is put aside", || !queue.path().join(format!("{number}.json")).exists());
     }
     until("the folder is bounded", || queue.failed().len() <= 6);
-    let drop_all = command(BINARY).args(["failed", "drop", "--all", "--queue"]).arg(queue.path()).output().unwrap();
+    let drop_all = command(BINARY).args(["failed", "drop", "--all", "--queue"]).arg(queue.path()).finish();
     assert!(drop_all.status.success(), "{drop_all:?}");
     assert!(queue.failed().is_empty());
     broadcaster.stop();
