@@ -12,7 +12,7 @@
 //   POST   /api/events          {"event": "any.name", "payload": ...}     broadcasts any event
 //
 // EVENT_QUEUE_PATH is the queue directory, ORDERS_FILE where the orders are kept (default: a file in the system's temporary
-// directory). There is no login here: a real API asks who is calling before it speaks to all clients in their name.
+// directory). There is no login here: a real API asks who is calling before it sends to all clients in their name.
 
 declare(strict_types=1);
 

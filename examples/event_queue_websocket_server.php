@@ -71,7 +71,7 @@ $server->on('/clock', function (WebSocketConnection $connection) {
     }
 });
 
-// One client speaks to all others.
+// One client sends to all others.
 $server->on('/chat', function (WebSocketConnection $connection) use ($server) {
     while (($message = $connection->read()) !== null) {
         // Whole characters only: half of one would be no UTF-8, and no JSON.

@@ -40,7 +40,7 @@ impl Args {
         let matches = with_negative_numbers(command).try_get_matches()?;
         let mut args = Args::from_arg_matches(&matches)?;
         args.foreign = foreign;
-        // --host and --port are weaker than --listen, but stronger than a variable.
+        // --host and --port have lower precedence than --listen, but a higher one than a variable.
         let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
         if (given("host") || given("port")) && !given("listen") {
             args.settings.listen = None;
@@ -48,7 +48,7 @@ impl Args {
         Ok(args)
     }
 
-    /// The command line as its help tells it. Every command takes all global options, so that a script can give the same to
+    /// The command line as its help shows it. Every command takes all global options, so that a script can give the same to
     /// each; those that mean nothing to one are not in its help.
     pub(crate) fn documented() -> clap::Command {
         let silent: [(&str, &[&str]); 4] = [
@@ -86,7 +86,7 @@ pub(crate) enum Command {
     Publish(PublishArgs),
     /// Connects as a client and prints what it receives, a message a line
     Listen(ListenArgs),
-    /// Checks directory, rights, limits, port and PHP, and says how to mend what is wrong
+    /// Checks directory, rights, limits, port and PHP, and says how to fix what is wrong
     Doctor(DoctorArgs),
     /// Looks at the settings
     #[command(subcommand)]
@@ -126,24 +126,24 @@ RUST_LOG sets the log level: error, warn, info (default), debug, trace.
 SIGTERM, SIGINT or SIGQUIT stops: clients receive what was read and close code 1001. A second one exits at once. SIGHUP,
 SIGUSR1 and SIGUSR2 do nothing.
 A queue directory that is missing or cannot be used yet is waited for.
-Exit codes: 0 stopped, 64 bad arguments or configuration, or a queue that is no directory or that every user can write to,
-1 any other failure.";
+Exit codes: 0 stopped, 64 bad arguments or configuration, or a queue that is no directory, that every user can write to, or
+that nobody consumed before and that holds other files, 1 any other failure.";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn help_tells_only_options_that_mean_something() {
+    fn help_shows_only_options_that_mean_something() {
         let mut command = Args::documented();
         command.build();
-        let mut told = |name: &str, option: &str| {
+        let mut shows = |name: &str, option: &str| {
             let help = command.find_subcommand_mut(name).expect("there is such a command").render_help().to_string();
             help.contains(option)
         };
-        assert!(told("doctor", "--queue") && told("doctor", "--listen") && told("doctor", "--config"));
-        assert!(told("publish", "--queue") && told("publish", "--config") && !told("publish", "--listen"));
-        assert!(told("listen", "--count") && !told("listen", "--queue <") && !told("listen", "--listen"));
+        assert!(shows("doctor", "--queue") && shows("doctor", "--listen") && shows("doctor", "--config"));
+        assert!(shows("publish", "--queue") && shows("publish", "--config") && !shows("publish", "--listen"));
+        assert!(shows("listen", "--count") && !shows("listen", "--queue <") && !shows("listen", "--listen"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(crate) struct ForeignVariable {
     value: String,
 }
 
-/// The command without the variables that are none of ours. Those that are not empty are told as well.
+/// The command without the variables that are none of ours. Those that are not empty are returned as well.
 pub(crate) fn without_foreign_variables(command: clap::Command) -> (clap::Command, Vec<ForeignVariable>) {
     let mut foreign = Vec::new();
     let command = drop_foreign(command, &mut foreign);
@@ -61,18 +61,13 @@ fn judge(name: &OsStr, value: &OsStr) -> Owner {
     if is_ours { Owner::Us } else { Owner::Other }
 }
 
-/// The value of a variable that is set and not empty.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
-}
-
 impl fmt::Display for ForeignVariable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ForeignVariable { name, value } = self;
         write!(
             f,
-            "{name}={value:?} of the environment is ignored, it is no address or port of ours: Kubernetes sets such variables for \
-             its services (enableServiceLinks: false); give --listen or FASTAPI_WS_LISTEN"
+            "{name}={value:?} (environment variable) is ignored because it is not an address or a port: Kubernetes sets such \
+             variables for its services (enableServiceLinks: false); give --listen or FASTAPI_WS_LISTEN"
         )
     }
 }

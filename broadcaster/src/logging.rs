@@ -9,10 +9,9 @@ use server::log_lines::{self, LogLines, LogThread};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::LogFormat;
-use crate::environment;
 
 /// How long the last lines may take at the end, and whatever else the process has to say.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
+pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
 static THREAD: Mutex<Option<LogThread>> = Mutex::new(None);
 
@@ -25,8 +24,8 @@ pub(crate) fn start(format: LogFormat) -> io::Result<()> {
     let thread = lines.write_to(io::stderr().as_fd().try_clone_to_owned()?)?;
     *THREAD.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
     let panicking = lines.clone();
-    log_lines::log_panics(move || panicking.flush(PATIENCE));
-    let level = environment::variable("RUST_LOG").unwrap_or_else(|| "info".to_owned());
+    log_lines::log_panics(move || panicking.flush(FLUSH_TIMEOUT));
+    let level = log_lines::wanted_level().unwrap_or_else(|| "info".to_owned());
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     // Its report of a line that could not be written would be written to the same place, and panic.
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).log_internal_errors(false);
@@ -40,6 +39,6 @@ pub(crate) fn start(format: LogFormat) -> io::Result<()> {
 /// Writes what is left. Nothing is logged any more.
 pub(crate) fn finish() {
     if let Some(thread) = THREAD.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        thread.finish(PATIENCE);
+        thread.finish(FLUSH_TIMEOUT);
     }
 }

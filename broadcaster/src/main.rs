@@ -20,7 +20,7 @@ use crate::args::{Args, Command};
 use crate::commands::config::ConfigCommand;
 use crate::commands::{config, doctor, failed, generate, listen, publish};
 
-/// Bad arguments or configuration, or a queue directory that these should not name, as in sysexits.h: only a person can mend it.
+/// Bad arguments or configuration, or a queue directory that must not be used, as in sysexits.h: only a person can correct it.
 const EX_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
@@ -80,7 +80,7 @@ fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Some(Command::Config(ConfigCommand::Check)) => config::check(&args.foreign),
         Some(Command::Failed(command)) => failed::failed(&queue, command),
-        Some(Command::Queue(failed::QueueCommand::Stat)) => failed::stat(&queue),
+        Some(Command::Queue(failed::QueueCommand::Stat)) => failed::stat(&queue, decided.max_event_bytes),
         Some(Command::Publish(arguments)) => publish::run(&queue, decided.max_event_bytes, arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&decided, &queue, arguments),
         _ => serve::run(decided, &queue, args.log_format, &args.foreign),
@@ -88,11 +88,11 @@ fn run(args: Args) -> Result<(), Failure> {
     .map_err(Failure::Other)
 }
 
-/// An error and its causes. Many errors tell their cause themselves, which is then not told again.
+/// An error and its causes. Many errors contain the text of their cause, which is then not repeated.
 pub(crate) fn in_one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
-        if !line.ends_with(&cause) {
+        if !line.contains(&cause) {
             let separator = if line.is_empty() { "" } else { ": " };
             line += &format!("{separator}{cause}");
         }
@@ -100,12 +100,12 @@ pub(crate) fn in_one_line(error: &anyhow::Error) -> String {
     line
 }
 
-/// Whoever read our output has seen enough.
+/// The reader of our output has closed it: it has seen enough.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn fail(code: u8, problem: &str) -> ExitCode {
-    write_last_words(&format!("fastapi-broadcaster: {}\n", queue::printable(problem)), logging::PATIENCE);
+    write_last_words(&format!("fastapi-broadcaster: {}\n", queue::printable(problem)), logging::FLUSH_TIMEOUT);
     ExitCode::from(code)
 }

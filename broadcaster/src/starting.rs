@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::anyhow;
 use queue::{OpenError, Reader, Standby};
 use server::server::{BindError, STANDBY_INTERVAL, Server};
 use server::signal::Signals;
@@ -17,9 +16,9 @@ use crate::systemd;
 
 /// How often a directory that cannot be used is looked at again.
 const TROUBLE_INTERVAL: Duration = Duration::from_millis(500);
-/// How long an address may be in use. A broadcaster that ends lets go of the queue first and of the address a moment later; a
+/// How long an address may be in use. A broadcaster that ends releases the queue first and the address a moment later; a
 /// program that still has it then is another one, and stays.
-const ADDRESS_PATIENCE: Duration = Duration::from_secs(5);
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns the server once it owns the queue; none if a signal came first.
 pub(crate) async fn bind(config: Config, queue: &Path, signals: &mut Signals) -> anyhow::Result<Option<Server>> {
@@ -47,14 +46,20 @@ pub(crate) async fn bind(config: Config, queue: &Path, signals: &mut Signals) ->
         watchdog.stop().await;
     }
     match bound {
-        Err(error) if start.address_until.is_some() => {
-            let seconds = ADDRESS_PATIENCE.as_secs();
-            Err(anyhow!(
+        // The last try may have failed for another reason than those before.
+        Err(error) if is_address_in_use(&error) => {
+            let seconds = ADDRESS_TIMEOUT.as_secs();
+            let problem = format!(
                 "{error}, for {seconds} s: another program listens there (ss -ltnp); end it, or choose another with --listen"
-            ))
+            );
+            Err(anyhow::Error::new(error).context(problem))
         }
         bound => Ok(bound?),
     }
+}
+
+fn is_address_in_use(error: &BindError) -> bool {
+    matches!(error, BindError::Listen { cause, .. } if cause.kind() == io::ErrorKind::AddrInUse)
 }
 
 /// How far a start has come.
@@ -64,7 +69,7 @@ struct Start<'a> {
     /// Dropped when we listen: the one that we take over from goes on accepting until then.
     standby: Option<Standby>,
     watchdog: Option<systemd::Watchdog>,
-    /// What was logged last, so that it is told once.
+    /// What was logged last, so that it is logged once.
     trouble: Option<String>,
     /// When we give up to wait for the address.
     address_until: Option<Instant>,
@@ -84,9 +89,7 @@ impl Start<'_> {
         match error {
             BindError::Queue(OpenError::Locked(_)) => Some(self.stand_by()),
             BindError::Queue(error) if error.is_passing() => Some(self.wait_for_the_directory(error)),
-            BindError::Listen { cause, .. } if cause.kind() == io::ErrorKind::AddrInUse => {
-                self.wait_for_the_address(error)
-            }
+            error if is_address_in_use(error) => self.wait_for_the_address(error),
             _ => None,
         }
     }
@@ -107,27 +110,27 @@ impl Start<'_> {
     }
 
     fn wait_for_the_directory(&mut self, error: &OpenError) -> Wait {
-        // It may be replaced: whoever makes it again expects one of us there.
+        // It may be replaced: a new one must have no standby of the old one.
         self.standby = None;
         self.address_until = None;
-        self.tell(error, "the queue directory cannot be used yet, waiting until it can (is --queue right?)");
+        self.log_once(error, "the queue directory cannot be used yet, waiting until it can (is --queue right?)");
         systemd::waiting(&format!("waiting for the queue directory: {error}"));
         Wait::Time(TROUBLE_INTERVAL)
     }
 
     fn wait_for_the_address(&mut self, error: &BindError) -> Option<Wait> {
-        let until = *self.address_until.get_or_insert_with(|| Instant::now() + ADDRESS_PATIENCE);
+        let until = *self.address_until.get_or_insert_with(|| Instant::now() + ADDRESS_TIMEOUT);
         if Instant::now() >= until {
             return None;
         }
-        let seconds = ADDRESS_PATIENCE.as_secs();
-        self.tell(error, &format!("waiting for up to {seconds} s, it may belong to a broadcaster that ends"));
+        let seconds = ADDRESS_TIMEOUT.as_secs();
+        self.log_once(error, &format!("waiting for up to {seconds} s, it may belong to a broadcaster that ends"));
         systemd::waiting(&format!("waiting for the address: {error}"));
         Some(Wait::Time(STANDBY_INTERVAL))
     }
 
     /// Logs it unless it was the last that was logged.
-    fn tell(&mut self, error: &dyn std::error::Error, what: &str) {
+    fn log_once(&mut self, error: &dyn std::error::Error, what: &str) {
         let error = error.to_string();
         if self.trouble.as_ref() != Some(&error) {
             warn!(%error, "{what}");

@@ -29,21 +29,21 @@ pub(crate) fn socket() -> anyhow::Result<Option<TcpListener>> {
     Ok(socket)
 }
 
-/// Tells that clients are served, and keeps the watchdog quiet as long as the hub answers.
+/// Reports that clients are served, and keeps the watchdog quiet as long as the hub answers.
 pub(crate) fn ready(hub: Hub) -> Watchdog {
     notify(&[NotifyState::Ready, NotifyState::Status("serving")]);
     Watchdog::start(Some(hub))
 }
 
-/// Tells that another broadcaster serves. The service counts as started: it does what it is there for. The watchdog runs from
+/// Reports that another broadcaster serves. The service counts as started: it does what it is there for. The watchdog runs from
 /// here on, and is kept quiet as long as this runtime is not stuck.
 pub(crate) fn standing_by() -> Watchdog {
     notify(&[NotifyState::Ready, NotifyState::Status("waiting to take over the queue")]);
     Watchdog::start(None)
 }
 
-/// Tells what a start waits for. It does not count as started, and may take longer than the service manager allows for a start:
-/// this has to be told again within that time.
+/// Reports what a start waits for. It does not count as started, and may take longer than the service manager allows for a start:
+/// this has to be reported again within that time.
 pub(crate) fn waiting(status: &str) {
     notify(&[NotifyState::Status(status), NotifyState::ExtendTimeoutUsec(START_EXTENSION_USEC)]);
 }
@@ -86,6 +86,6 @@ impl Watchdog {
 
 fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        warn!(%error, "cannot tell the service manager");
+        warn!(%error, "cannot report to the service manager");
     }
 }

@@ -22,7 +22,7 @@ static RAISED: AtomicU64 = AtomicU64::new(0);
 static SERVERS: AtomicUsize = AtomicUsize::new(0);
 static SPAWNING: AtomicUsize = AtomicUsize::new(0);
 
-/// The functions that start a process. A fork of its own kind sees to itself ([`restore_in_child`]).
+/// The functions that start a process. `pcntl_fork()` is handled by [`restore_in_child`].
 static HOOKS: [Hook; 9] = [
     Hook::new("proc_open", spawn::<0>),
     Hook::new("popen", spawn::<1>),

@@ -172,7 +172,7 @@ impl EventLoop {
         outcome
     }
 
-    /// Lets go of everything of PHP's. Handlers that still wait are unwound, as PHP does with Fibers that nobody needs.
+    /// Releases everything of PHP's. Handlers that still wait are unwound, as PHP does with Fibers that nobody needs.
     pub(crate) fn release(&self) {
         self.incidents.take();
         let handlers = std::mem::take(&mut *self.handlers.borrow_mut());
@@ -186,7 +186,7 @@ impl EventLoop {
     /// Ends the server when PHP has taken back the memory of the request: its values are forgotten, not released.
     pub(crate) fn abandon(&self) {
         self.request_stop();
-        // Nobody is left to be told how it ended.
+        // There is no place left to report how it ended.
         let _ = self.serving.join();
         std::mem::forget(self.handlers.take());
         std::mem::forget(self.objects.take());
@@ -277,7 +277,7 @@ impl EventLoop {
     }
 }
 
-/// Lets go of a handler when there is no server any more. One that has ended, perhaps with the script, leaves its output to
+/// Releases a handler when there is no server any more. One that has ended, perhaps with the script, leaves its output to
 /// the script. The output of one that is unwound is unfinished, and nobody's.
 fn release(handler: Handler) {
     let Handler { fiber, layer, .. } = handler;

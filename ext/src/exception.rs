@@ -11,7 +11,7 @@ use ext_php_rs::ffi::{
 };
 use ext_php_rs::types::Zval;
 
-/// The script is ending: whoever gets it returns to the engine at once.
+/// The script is ending: a function that gets it returns to the engine at once.
 #[derive(Debug)]
 pub(crate) struct Leaving;
 

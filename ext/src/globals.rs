@@ -1,7 +1,7 @@
 //! What the extension remembers between two calls: the settings in force, the reason of the last `false`, and the server
 //! of `WebSocketServer::getInstance()`.
 //!
-//! PHP owns the storage (one per process, or one per thread in a thread-safe PHP). What holds values of PHP is let go at
+//! PHP owns the storage (one per process, or one per thread in a thread-safe PHP). What holds values of PHP is released at
 //! the end of the request, so nothing can dangle when a php-fpm worker goes on to its next one.
 //!
 //! PHP code runs after that end as well: session handlers, callbacks of headers, streams that are closed late. Nothing of
@@ -101,10 +101,10 @@ impl Globals {
     ///
     /// # Errors
     /// When the system has no random bits.
-    pub(crate) fn draw_anew_in_fork(&self) -> std::io::Result<()> {
+    pub(crate) fn reseed_in_fork(&self) -> std::io::Result<()> {
         let process = Process::this();
         if self.drawn_in.get().is_some_and(|drawn_in| drawn_in != process) {
-            queue::draw_anew()?;
+            queue::reseed()?;
         }
         self.drawn_in.set(Some(process));
         Ok(())
@@ -150,14 +150,14 @@ pub(crate) extern "C" fn begin_request(_type: i32, _module_number: i32) -> i32 {
     0
 }
 
-/// A request ends: its values are let go. A server that a fatal error has left behind is ended.
+/// A request ends: its values are released. A server that a fatal error has left behind is ended.
 pub(crate) extern "C" fn end_request(_type: i32, _module_number: i32) -> i32 {
     let globals = GLOBALS.get();
     // First of all: what is released may run destructors, and they may call any method.
     globals.in_request.set(false);
     globals.set_last_error(None);
     if let Some(event_loop) = globals.set_event_loop(None) {
-        // Nobody is left to be told how it ended.
+        // There is no place left to report how it ended.
         let _ = event_loop.finish();
     }
     layers::reset();
@@ -166,7 +166,7 @@ pub(crate) extern "C" fn end_request(_type: i32, _module_number: i32) -> i32 {
     0
 }
 
-/// PHP is about to take back the memory of a request, or has done so: values that are left were not let go because a fatal error
+/// PHP is about to take back the memory of a request, or has done so: values that are left were not released because a fatal error
 /// in a destructor or in another extension's end of the request came before. They must not be touched any more.
 pub(crate) extern "C" fn forget_request() -> i32 {
     let globals = GLOBALS.get();

@@ -1,6 +1,6 @@
 /* The layers of a process that runs handlers: what each handler has of output buffers, error handlers and exception handlers.
  * One layer is in force, that is in the engine's globals; the others are kept here. The engine tells of every switch between
- * Fibers, and that is where layers are exchanged: whoever continues a handler, and however it is left.
+ * Fibers, and that is where layers are exchanged: by whatever a handler is continued, and however it is left.
  *
  * Layer 0 is that of the script. A handler begins without buffers; what it prints outside of buffers of its own goes where the
  * script's output goes. It begins with the script's error handlers and exception handlers. What it changes is its own.

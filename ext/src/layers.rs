@@ -41,7 +41,7 @@ pub(crate) fn release_deferred() {
     unsafe { fastapi_websocket_layers_release_deferred() };
 }
 
-/// Lets go of what a request has left.
+/// Releases what a request has left.
 pub(crate) fn reset() {
     // SAFETY: called while the engine can still release values.
     unsafe { fastapi_websocket_layers_reset() };

@@ -16,7 +16,7 @@ use crate::descriptors::standard_error;
 use crate::fork::Process;
 
 /// How long the last lines may take when a server ends.
-const PATIENCE: Duration = Duration::from_millis(500);
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
 static SUBSCRIBED: Once = Once::new();
 /// The log of this process. Never freed: a thread of a server may log at any time.
@@ -61,16 +61,14 @@ pub(crate) fn start() -> io::Result<Logging> {
     users.count += 1;
     drop(users);
     SUBSCRIBED.call_once(|| {
-        // An empty variable, as Compose makes them, is not set.
-        let level = std::env::var("RUST_LOG").ok().filter(|level| !level.trim().is_empty());
-        let level = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::WARN);
+        let level = log_lines::wanted_level().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::WARN);
         let subscriber = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_ansi(is_terminal);
         // A report of a line that could not be written would go to the same place. It fails only if another library of this
         // process logs the same way already.
         let _ = subscriber.log_internal_errors(false).with_writer(|| Line).try_init();
         log_lines::log_panics(|| {
             if let Some(log) = Log::current() {
-                log.lines.flush(PATIENCE);
+                log.lines.flush(FLUSH_TIMEOUT);
             }
         });
     });
@@ -88,7 +86,7 @@ impl Drop for Logging {
             && let Some(thread) = users.thread.take()
         {
             SINK.store(NONE, Ordering::Relaxed);
-            thread.finish(PATIENCE);
+            thread.finish(FLUSH_TIMEOUT);
         }
     }
 }

@@ -42,7 +42,7 @@ impl<T: Copy> Parking<T> {
         ParkId { sequence, key: self.parked.borrow_mut().insert((sequence, how)) }
     }
 
-    /// Somebody waits no more, whoever has woken him.
+    /// Somebody waits no more, for whatever reason.
     pub(crate) fn leave(&self, id: ParkId) {
         if self.find(id).is_some() {
             self.parked.borrow_mut().remove(id.key);

@@ -120,9 +120,8 @@ pub(crate) extern "C" fn event_queue(call: &mut ExecuteData, returned: &mut Zval
             Err(reason) => Some(reason),
             Ok(path) => {
                 let created = queue::create_directory(&path);
-                let problem = created
-                    .err()
-                    .map(|cause| queue::EnqueueError::CreateDirectory { path: path.clone(), cause }.to_string());
+                let problem =
+                    created.err().map(|cause| queue::EnqueueError::create_directory(path.clone(), cause).to_string());
                 GLOBALS.get().server.borrow_mut().queue = Some(path);
                 problem
             }

@@ -138,7 +138,7 @@ impl Drop for Serving {
         if self.is_inherited() {
             std::mem::forget(self.shutdown.take());
         }
-        // Whoever cares for the outcome has asked before.
+        // The outcome was asked for before, if it matters.
         let _ = self.join();
     }
 }

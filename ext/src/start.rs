@@ -145,7 +145,7 @@ fn configure(globals: &Globals, host: String, port: u16) -> Result<Config, Start
         max_messages_per_sec: Some(globals.max_messages_per_sec.get()),
         max_bytes_per_sec: Some(globals.max_bytes_per_sec.get()),
         max_outbox_bytes: Some(max_outbox_bytes),
-        // Whoever raises what one client may take does not expect that he has to raise this as well.
+        // A user who raises what one client may take does not expect to have to raise this as well.
         max_memory: Some(globals.max_memory.get().max(max_outbox_bytes).max(max_message_bytes)),
         // PHP's own thread is what is busy.
         hub_threads: Some(1),

@@ -137,7 +137,7 @@ fn enqueue(path: &Zval, name: &Zval, payload: &Zval) -> Result<(), Refusal> {
 
     let path = queue_path::resolve(&path).map_err(Refusal::Reason)?;
     let globals = GLOBALS.get();
-    globals.draw_anew_in_fork().map_err(|error| Refusal::Reason(format!("no name for the entry: {error}")))?;
+    globals.reseed_in_fork().map_err(|error| Refusal::Reason(format!("no name for the entry: {error}")))?;
     Writer::new(path)
         .durability(globals.durability.get())
         .max_event_bytes(globals.max_event_bytes.get())

@@ -39,7 +39,9 @@ fuzz_target!(|input: (bool, &str, &[u8])| {
                 seen |= entry.name == sent;
                 match &entry.event {
                     Ok(_) => reader.ack(&entry.name).expect("an ack"),
-                    Err(reason) => reader.reject(&entry.name, reason).expect("a rejection"),
+                    Err(reason) => {
+                        reader.reject(&entry.name, reason).expect("a rejection");
+                    }
                 }
             }
         }

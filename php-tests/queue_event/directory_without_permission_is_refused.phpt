@@ -27,8 +27,8 @@ pcntl_waitpid($child, $status);
 echo count(entries($directory)), " files\n";
 ?>
 --EXPECTF--
-not writable: false, cannot write to the queue directory DIRECTORY: Permission denied (os error 13); PHP runs as user %s, group %s, and may not write to DIRECTORY (user %s, group %s, mode 555): as root, %s
-parent not writable: false, cannot create the queue directory DIRECTORY/queue: Permission denied (os error 13); PHP runs as user %s, group %s, which may not create a directory in DIRECTORY (user %s, group %s, mode 555): as root, install %s
+not writable: false, cannot write to the queue directory DIRECTORY: Permission denied (os error 13); this process runs as user %s, group %s, and may not write to DIRECTORY (user %s, group %s, mode 555): as root, %s
+parent not writable: false, cannot create the queue directory DIRECTORY/queue: Permission denied (os error 13); this process runs as user %s, group %s, which may not create a directory in DIRECTORY (user %s, group %s, mode 555): as root, install %s
 0 files
 --CLEAN--
 <?php

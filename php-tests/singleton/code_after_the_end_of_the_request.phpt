@@ -43,7 +43,7 @@ file_put_contents($script, <<<'PHP'
             }
         }
         if ($phase & PHP_OUTPUT_HANDLER_FINAL) {
-            // PHP has called the destructors; this one is called when the extension lets go of the connection.
+            // PHP has called the destructors; this one is called when the extension releases the connection.
             foreach ($server->getConnections() as $connection) {
                 @$connection->late = new Fatal;
             }

@@ -35,6 +35,6 @@ Failed to start the WebSocket server: the queue directory DIRECTORY is in use by
 
 Warning: FASTAPI\WebSocket\WebSocketServer::eventQueue(): cannot create the queue directory /dev/null/queue: %s in %s on line %d
 bool(true)
-Failed to start the WebSocket server: /dev/null/queue is not a directory
+Failed to start the WebSocket server: /dev/null/queue is not a directory (name the directory of the events)
 bool(true)
-Failed to start the WebSocket server: /dev/null is not a directory
+Failed to start the WebSocket server: /dev/null is not a directory (name the directory of the events)

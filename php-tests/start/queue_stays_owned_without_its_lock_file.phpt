@@ -13,7 +13,8 @@ $directory = queue_directory(__FILE__);
 $server = new ServerProcess('$server->eventQueue(' . var_export($directory, true) . ');' . <<<'PHP'
     $server->on('/fork', function ($connection) {
         if (pcntl_fork() === 0) {
-            echo 'child ', posix_getpid(), "\n";
+            // One write: the test reads while this is printed.
+            echo 'child ' . posix_getpid() . "\n";
             sleep(60);
             posix_kill(posix_getpid(), SIGKILL);
         }
@@ -72,7 +73,7 @@ try {
     $output = $server->stop();
     $child && posix_kill($child, SIGKILL);
 }
-echo substr_count($output, 'the lock file was deleted or replaced, made it again'), " line in the log\n";
+echo substr_count($output, 'the lock file was deleted or replaced, created again'), " line in the log\n";
 ?>
 --EXPECTF--
 Failed to start the WebSocket server: the queue directory DIRECTORY is in use by another broadcaster

@@ -21,7 +21,7 @@ enum Beginning {
 pub(crate) fn is_attempt(name: &EntryName, content: &[u8]) -> bool {
     match Beginning::of(content) {
         Beginning::Event => true,
-        Beginning::OtherDocument => layout::is_producers(name.as_os_str()),
+        Beginning::OtherDocument => layout::is_producer_name(name.as_os_str()),
         Beginning::Neither => layout::is_numbered(name.as_os_str()),
     }
 }

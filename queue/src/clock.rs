@@ -1,8 +1,8 @@
-//! How old a file is, although the time of day may be set while we run.
+//! How old a file is, although the system time may be changed while we run.
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// The time of day when it began, and what has passed since by a clock that nobody sets.
+/// The system time when it began, and what has passed since by the monotonic clock.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
     wall: SystemTime,
@@ -20,7 +20,7 @@ impl Clock {
         self.age_at(modified, SystemTime::now(), Instant::now())
     }
 
-    /// The time of day may have been set since the file was written, or between that and our beginning: one of both is right.
+    /// The system time may have been changed since the file was written, or between that and our beginning: one of both is right.
     fn age_at(&self, modified: Option<SystemTime>, wall: SystemTime, now: Instant) -> Duration {
         let undisturbed = self.wall + now.saturating_duration_since(self.began);
         let since = |modified| wall.min(undisturbed).duration_since(modified).unwrap_or_default();

@@ -8,6 +8,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
+use crate::descriptor::DIRECTORY;
 use crate::layout;
 
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(layout::DIRECTORY_MODE);
@@ -71,8 +72,7 @@ fn create_at(parent: BorrowedFd<'_>, path: impl Arg + Copy, mode: Mode) -> Resul
 /// same group must be able to delete.
 fn settle_mode(parent: BorrowedFd<'_>, path: impl Arg + Copy, mode: Mode) -> Result<(), Errno> {
     // Not by the path, which somebody may have replaced by a link. A umask that forbids even us to look leaves no other way.
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let Ok(directory) = rustix::fs::openat(parent, path, flags, Mode::empty()) else {
+    let Ok(directory) = rustix::fs::openat(parent, path, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) else {
         return rustix::fs::chmodat(parent, path, mode, AtFlags::empty());
     };
     let stat = rustix::fs::fstat(&directory)?;

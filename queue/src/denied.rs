@@ -1,4 +1,5 @@
-//! Says who was refused where, and what to do, after the system said no more than "Permission denied".
+//! Says who was refused where, and what to do, after the system said no more than "Permission denied". It asks the system for that,
+//! so it is done when the error is made: later the answers may be others.
 
 use std::fmt::Write;
 use std::fs::{self, Metadata};
@@ -9,16 +10,15 @@ use std::path::Path;
 use nix::unistd::{Gid, Group, Uid, User};
 use rustix::fs::{Access, AtFlags, CWD};
 
-use crate::printable;
+use crate::printable::shown;
 
 /// What to add to an error about the queue directory `path`: empty, or a text that begins with a separator.
 pub(crate) fn explain(path: &Path, cause: &io::Error) -> String {
     match cause.kind() {
         ErrorKind::PermissionDenied => explain_permission(path),
-        ErrorKind::ReadOnlyFilesystem => format!(
-            "; if a unit of systemd protects it, add to the unit that PHP runs in: ReadWritePaths={}",
-            printable::shown(path)
-        ),
+        ErrorKind::ReadOnlyFilesystem => {
+            format!("; if the unit of this process protects it, add to that unit: ReadWritePaths={}", shown(path))
+        }
         ErrorKind::NotFound => dangling_link(path),
         _ => String::new(),
     }
@@ -27,16 +27,18 @@ pub(crate) fn explain(path: &Path, cause: &io::Error) -> String {
 fn explain_permission(path: &Path) -> String {
     let (user, group) = (Uid::effective(), Gid::effective());
     let (me, my_group) = (user_name(user.as_raw()), group_name(group.as_raw()));
-    let mut text =
-        format!("; PHP runs as user {}, group {}", shown(&me, user.as_raw()), shown(&my_group, group.as_raw()));
+    let mut text = format!(
+        "; this process runs as user {}, group {}",
+        name_with_id(&me, user.as_raw()),
+        name_with_id(&my_group, group.as_raw())
+    );
     let by_name = |name: Option<String>, id: u32| name.unwrap_or_else(|| id.to_string());
     let (me, my_group) = (by_name(me, user.as_raw()), by_name(my_group, group.as_raw()));
 
     // From the root on, so that the first that refuses is named.
     let above: Vec<&Path> = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()).collect();
     if let Some(closed) = above.iter().rev().find(|above| above.is_dir() && !may(above, Access::EXEC_OK)) {
-        let _ =
-            write!(text, ", which may not enter {}: as root, chmod a+x {}", owned(closed), printable::shown(closed));
+        let _ = write!(text, ", which may not enter {}: as root, chmod a+x {}", owned(closed), shown(closed));
         return text;
     }
     let Ok(metadata) = fs::metadata(path) else {
@@ -44,7 +46,7 @@ fn explain_permission(path: &Path) -> String {
         let _ = write!(
             text,
             ", which may not create a directory in {nearest}: as root, install -d -o {me} -g {my_group} -m 2770 {}",
-            printable::shown(path)
+            shown(path)
         );
         return text;
     };
@@ -57,9 +59,13 @@ fn explain_permission(path: &Path) -> String {
     let _ = write!(text, ", and may not write to {}: ", owned(path));
     let its_group = metadata.gid();
     let _ = if metadata.mode() & 0o030 != 0o030 {
-        write!(text, "as root, chgrp {my_group} {0} && chmod 2770 {0}", printable::shown(path))
+        write!(text, "as root, chgrp {my_group} {0} && chmod 2770 {0}", shown(path))
     } else {
-        write!(text, "as root, usermod -aG {} {me}, then restart PHP", by_name(group_name(its_group), its_group))
+        write!(
+            text,
+            "as root, usermod -aG {} {me}, then start the process again",
+            by_name(group_name(its_group), its_group)
+        )
     };
     text
 }
@@ -71,7 +77,7 @@ fn may(path: &Path, access: Access) -> bool {
 fn dangling_link(path: &Path) -> String {
     match fs::read_link(path) {
         Ok(target) => {
-            format!("; it is a symbolic link to {}, which is missing: create that directory", printable::shown(&target))
+            format!("; it is a symbolic link to {}, which is missing: create that directory", shown(&target))
         }
         Err(_) => String::new(),
     }
@@ -82,17 +88,17 @@ fn owned(path: &Path) -> String {
     let described = |metadata: Metadata| {
         format!(
             "{} (user {}, group {}, mode {:o})",
-            printable::shown(path),
-            shown(&user_name(metadata.uid()), metadata.uid()),
-            shown(&group_name(metadata.gid()), metadata.gid()),
+            shown(path),
+            name_with_id(&user_name(metadata.uid()), metadata.uid()),
+            name_with_id(&group_name(metadata.gid()), metadata.gid()),
             metadata.mode() & 0o7777
         )
     };
-    fs::metadata(path).map_or_else(|_| printable::shown(path).to_string(), described)
+    fs::metadata(path).map_or_else(|_| shown(path).to_string(), described)
 }
 
 /// A name and its number; in a chroot there may be no name.
-fn shown(name: &Option<String>, id: u32) -> String {
+fn name_with_id(name: &Option<String>, id: u32) -> String {
     name.as_ref().map_or_else(|| id.to_string(), |name| format!("{name} ({id})"))
 }
 

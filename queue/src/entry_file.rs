@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::attempt::BEGINNING;
+use crate::attempt::{self, BEGINNING};
 use crate::clock::Clock;
 use crate::entry::{EntryError, EntryName, QueuedAt};
 use crate::event::Event;
@@ -97,6 +97,15 @@ pub(crate) fn read(
     let event =
         if is_too_large { Err(EntryError::TooLarge { size, limit: max_event_bytes }) } else { Event::parse(buffer) };
     Ok(Some(Found { stamp, event }))
+}
+
+/// Whether a scan takes a file: as an event, or as an attempt at one. Of what nobody can tell it is true.
+pub(crate) fn is_ours(directory: BorrowedFd<'_>, name: &EntryName, max_event_bytes: u64, buffer: &mut Vec<u8>) -> bool {
+    layout::is_producer_name(name.as_os_str())
+        || match read(directory, name, max_event_bytes, buffer) {
+            Ok(Some(Found { event: Err(_), .. })) => attempt::is_attempt(name, buffer),
+            Ok(_) | Err(_) => true,
+        }
 }
 
 /// What becomes of an entry that the system does not let us read.

@@ -35,23 +35,41 @@ pub enum EnqueueError {
         limit: usize,
     },
     /// The directory was missing and cannot be created.
-    #[error("cannot create the queue directory {}: {cause}{}", shown(.path), denied::explain(.path, .cause))]
+    #[error("cannot create the queue directory {}: {cause}{explanation}", shown(.path))]
+    #[non_exhaustive]
     CreateDirectory {
         /// The directory.
         path: PathBuf,
         /// What the system said.
         #[source]
         cause: io::Error,
+        /// Who was refused where, and what to do. May be empty.
+        explanation: String,
     },
     /// The entry cannot be written.
-    #[error("cannot write to the queue directory {}: {cause}{}", shown(.path), denied::explain(.path, .cause))]
+    #[error("cannot write to the queue directory {}: {cause}{explanation}", shown(.path))]
+    #[non_exhaustive]
     Write {
         /// The directory.
         path: PathBuf,
         /// What the system said.
         #[source]
         cause: io::Error,
+        /// Who was refused where, and what to do. May be empty.
+        explanation: String,
     },
+}
+
+impl EnqueueError {
+    /// The directory was missing and cannot be created.
+    pub fn create_directory(path: PathBuf, cause: io::Error) -> EnqueueError {
+        EnqueueError::CreateDirectory { explanation: denied::explain(&path, &cause), path, cause }
+    }
+
+    /// The entry cannot be written.
+    pub(crate) fn write(path: PathBuf, cause: io::Error) -> EnqueueError {
+        EnqueueError::Write { explanation: denied::explain(&path, &cause), path, cause }
+    }
 }
 
 /// Why a directory cannot be consumed.
@@ -59,14 +77,14 @@ pub enum EnqueueError {
 #[non_exhaustive]
 pub enum OpenError {
     /// There is no such directory.
-    #[error("the queue directory {} does not exist", shown(.0))]
+    #[error("the queue directory {} does not exist (create it, see Permissions in docs/operations.md)", shown(.0))]
     Missing(PathBuf),
     /// The path names something else.
-    #[error("{} is not a directory", shown(.0))]
+    #[error("{} is not a directory (name the directory of the events)", shown(.0))]
     NotADirectory(PathBuf),
-    /// Every user of the machine could speak to every client.
+    /// Every user of the machine could send events to every client.
     #[error(
-        "the queue directory {path} is writable by every user: whoever writes there speaks to all clients \
+        "the queue directory {path} is writable by every user: whoever writes there sends events to all clients \
          (chmod o-w {path})", path = shown(.0)
     )]
     WorldWritable(PathBuf),
@@ -81,6 +99,9 @@ pub enum OpenError {
         /// One of the files, without its directory.
         file: OsString,
     },
+    /// A link, directory, pipe or device was planted under the name of the lock file.
+    #[error("{} is not a regular file: delete it, it is made anew", shown(.0))]
+    NotALockFile(PathBuf),
     /// Another consumer owns the directory.
     #[error("the queue directory {} is in use by another broadcaster", shown(.0))]
     Locked(PathBuf),
@@ -103,11 +124,14 @@ impl OpenError {
     pub fn is_passing(&self) -> bool {
         match self {
             OpenError::Missing(_) | OpenError::Locked(_) => true,
-            OpenError::NotADirectory(_) | OpenError::WorldWritable(_) | OpenError::NotAQueue { .. } => false,
+            OpenError::NotADirectory(_)
+            | OpenError::WorldWritable(_)
+            | OpenError::NotAQueue { .. }
+            | OpenError::NotALockFile(_) => false,
             OpenError::Io { cause, .. } => !matches!(
                 Errno::from_io_error(cause),
-                // The path itself is wrong, or what stands in the place of the lock file.
-                Some(Errno::LOOP | Errno::NAMETOOLONG | Errno::INVAL | Errno::NOTDIR | Errno::ISDIR)
+                // The path itself is wrong.
+                Some(Errno::LOOP | Errno::NAMETOOLONG | Errno::INVAL | Errno::NOTDIR)
             ),
         }
     }

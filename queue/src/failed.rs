@@ -8,14 +8,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::create_directory;
-use crate::descriptor::clear_of_standard;
+use crate::descriptor::{DIRECTORY, clear_of_standard};
 use crate::entry::{EntryError, EntryName};
 use crate::layout::{self, Now};
+use crate::naming;
 use crate::printable::{printable, shown};
 
 /// The failed folder of a queue directory.
@@ -90,6 +91,14 @@ impl Failed {
         Ok(files.collect())
     }
 
+    /// How many entries were rejected. Reads no reasons.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn count(&self) -> Result<usize, FailedError> {
+        self.files().map(|files| files.len())
+    }
+
     /// The files of rejected entries, oldest first.
     fn files(&self) -> Result<Vec<File>, FailedError> {
         let mut files = Vec::new();
@@ -140,7 +149,8 @@ impl Failed {
         // First: a broadcaster may reject it again at once, and that reason must stay.
         let reason = self.reason(name);
         self.forget_reason(name);
-        let moved = move_without_replacing(self.folder.as_fd(), self.queue.as_fd(), name, name);
+        let file = Path::new(name.as_os_str());
+        let moved = naming::publish(self.folder.as_fd(), file, self.queue.as_fd(), file);
         moved.map_err(|errno| {
             if let Some(reason) = reason {
                 // The error that matters is the first one; an entry without a reason is of use as well.
@@ -208,31 +218,55 @@ impl Failed {
     }
 }
 
+/// What became of an entry that is no event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejected {
+    /// It is in the failed folder.
+    PutAside,
+    /// It was deleted or overwritten meanwhile. What was written under its name is another entry, and waits.
+    NotThere,
+}
+
 /// Moves an entry of an open queue directory into the failed folder, the reason first: a crash in between leaves a reason
 /// without entry, never an entry without reason. An entry of the same name that is there already stays.
-pub(crate) fn put_aside(queue: BorrowedFd<'_>, name: &EntryName, reason: &EntryError) -> io::Result<()> {
+pub(crate) fn put_aside(queue: BorrowedFd<'_>, name: &EntryName, reason: &EntryError) -> io::Result<Rejected> {
     let folder = open_or_create(queue)?;
-    let (target, reason) = match rustix::fs::statat(&folder, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => (name.clone(), reason.to_string()),
-        Err(errno) => return Err(errno.into()),
-        Ok(_) => (layout::new_entry_name(Now::read()), format!("{reason} (its name was {name})")),
+    let kind_of = |file: &OsStr| match rustix::fs::statat(&folder, file, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => Ok(None),
+        found => found.map(|stat| Some(FileType::from_raw_mode(stat.st_mode))),
+    };
+    let kind_of_reason = kind_of(&layout::reason_name(name))?;
+    // A directory cannot be replaced by a reason, and belongs to somebody.
+    let (target, reason) = if kind_of(name.as_os_str())?.is_some() || kind_of_reason == Some(FileType::Directory) {
+        (layout::new_entry_name(Now::read()), format!("{reason} (its name was {name})"))
+    } else {
+        (name.clone(), reason.to_string())
     };
     write_reason(folder.as_fd(), &target, &reason)?;
-    match move_without_replacing(queue, folder.as_fd(), name, &target) {
-        Err(Errno::NOENT) => return Ok(()),
+    match naming::take_away(queue, name.as_os_str(), folder.as_fd(), target.as_os_str()) {
+        Err(Errno::NOENT) => {
+            let _ = rustix::fs::unlinkat(&folder, layout::reason_name(&target), AtFlags::empty());
+            return Ok(Rejected::NotThere);
+        }
         moved => moved?,
     }
-    // Earlier builds count the age from this time, and not from the move. Not every file is ours to touch.
+    // Older versions count the age from this time, and not from the move. Not every file is ours to touch.
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     let times = Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: now };
     let _ = rustix::fs::utimensat(&folder, target.as_os_str(), &times, AtFlags::SYMLINK_NOFOLLOW);
-    Ok(())
+    Ok(Rejected::PutAside)
 }
 
+/// Writes the reason into a file of its own: what has its name may be a pipe, which would make us wait, or another name of a file
+/// elsewhere, which would be overwritten.
 fn write_reason(folder: BorrowedFd<'_>, entry: &EntryName, reason: &str) -> io::Result<()> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
-    let file = rustix::fs::openat(folder, layout::reason_name(entry), flags, mode)?;
+    let name = layout::reason_name(entry);
+    match rustix::fs::unlinkat(folder, &name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(folder, &name, flags, Mode::from_raw_mode(layout::ENTRY_MODE))?;
     fs::File::from(clear_of_standard(file)).write_all(format!("{}\n", printable(reason)).as_bytes())
 }
 
@@ -241,23 +275,6 @@ fn write_reason(folder: BorrowedFd<'_>, entry: &EntryName, reason: &str) -> io::
 fn rejected_at(stat: &Stat) -> SystemTime {
     let since = Duration::new(u64::try_from(stat.st_ctime).unwrap_or(0), stat.st_ctime_nsec as u32);
     SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
-fn move_without_replacing(
-    from: BorrowedFd<'_>,
-    to: BorrowedFd<'_>,
-    name: &EntryName,
-    target: &EntryName,
-) -> Result<(), Errno> {
-    let (name, target) = (name.as_os_str(), target.as_os_str());
-    match rustix::fs::renameat_with(from, name, to, target, RenameFlags::NOREPLACE) {
-        // Not every file system knows the flag.
-        Err(Errno::INVAL | Errno::NOSYS) => {
-            rustix::fs::linkat(from, name, to, target, AtFlags::empty())?;
-            rustix::fs::unlinkat(from, name, AtFlags::empty())
-        }
-        moved => moved,
-    }
 }
 
 /// Deletes a file, or a directory with what is in it, and follows no link.
@@ -293,8 +310,6 @@ fn open_or_create(queue: BorrowedFd<'_>) -> io::Result<OwnedFd> {
         Err(errno) => Err(errno.into()),
     }
 }
-
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 fn failed(doing: &'static str, path: &Path) -> impl Fn(Errno) -> FailedError {
     let path = path.to_owned();

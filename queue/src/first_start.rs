@@ -1,4 +1,4 @@
-//! Whether a directory that nobody consumed before is one for events: a mistyped path must not make a consumer at home among the
+//! Whether a directory that nobody consumed before is one for events: a mistyped path must not make a consumer move or delete the
 //! files of somebody else.
 
 use std::ffi::OsStr;
@@ -36,9 +36,9 @@ pub(crate) fn check(path: &Path, directory: &OwnedFd, max_event_bytes: u64) -> R
 
 fn may_be_in_a_queue(directory: &OwnedFd, name: &OsStr, max_event_bytes: u64) -> bool {
     if !layout::is_entry(name) {
-        return layout::is_no_sign(name);
+        return layout::may_be_in_any_directory(name);
     }
-    if layout::is_producers(name) {
+    if layout::is_producer_name(name) {
         return true;
     }
     let mut content = Vec::new();

@@ -15,7 +15,7 @@ use crate::entry::{EntryName, QueuedAt};
 pub(crate) const FAILED: &str = "failed";
 /// Held by the one consumer of a directory.
 pub(crate) const LOCK: &str = ".lock";
-/// An entry of a name that may be used again while it is being deleted. It is temporary: whoever finds it later sweeps it.
+/// An entry of a name that may be used again while it is being deleted. It may turn out to be another that was written meanwhile.
 pub(crate) const ACKED: &str = ".tmp-acked";
 /// Mode of a queue directory that we create: owner and group only, new files inherit the group.
 pub(crate) const DIRECTORY_MODE: u32 = 0o2770;
@@ -79,7 +79,7 @@ pub(crate) fn new_entry_name(now: Now) -> EntryName {
 ///
 /// # Errors
 /// What the system said, which has no random bits then.
-pub fn draw_anew() -> io::Result<()> {
+pub fn reseed() -> io::Result<()> {
     rand::rng().reseed().map_err(io::Error::other)
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn is_entry(name: &OsStr) -> bool {
 }
 
 /// Tells whether a name is one that our producer gives, or the pure-PHP class: `microtime(true)`, `_`, `uniqid()`.
-pub(crate) fn is_producers(name: &OsStr) -> bool {
+pub(crate) fn is_producer_name(name: &OsStr) -> bool {
     let Some(stem) = name.to_str().and_then(|name| name.strip_suffix(ENTRY_SUFFIX)) else { return false };
     let is_of_php = || {
         let (time, unique) = stem.split_once('_')?;
@@ -109,14 +109,14 @@ pub(crate) fn is_numbered(name: &OsStr) -> bool {
 
 /// Tells whether a file that is no entry may be in any directory: hidden ones such as `.gitignore`, those that producers without
 /// the extension write before they rename them, and what a file system has of its own.
-pub(crate) fn is_no_sign(name: &OsStr) -> bool {
+pub(crate) fn may_be_in_any_directory(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     bytes.starts_with(b".") || bytes.ends_with(b".tmp") || bytes == b"lost+found"
 }
 
 /// Tells whether a file is an entry that a producer is writing, or was when it died.
 pub(crate) fn is_temporary(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes())
+    name.as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes()) && name != ACKED
 }
 
 /// The time of queueing that a name of ours tells. `None` for the names of other producers.
@@ -169,9 +169,9 @@ mod tests {
     #[test]
     fn a_name_tells_its_time_to_the_microsecond() {
         let now = Now { since_epoch: Duration::new(1_729_000_000, 123_456_789) };
-        let told = queued_at(new_entry_name(now).as_os_str()).expect("a name of ours tells its time");
-        assert!(told > now.queued_at(), "{told:?} is before {:?}", now.queued_at());
-        assert!(told < QueuedAt::from_nanos(1_729_000_000_123_457_789), "{told:?} is more than a microsecond late");
+        let time = queued_at(new_entry_name(now).as_os_str()).expect("a name of ours tells its time");
+        assert!(time > now.queued_at(), "{time:?} is before {:?}", now.queued_at());
+        assert!(time < QueuedAt::from_nanos(1_729_000_000_123_457_789), "{time:?} is more than a microsecond late");
     }
 
     #[test]

@@ -1,23 +1,30 @@
 //! Who consumes a directory, and who waits to. All of it ends with the value that holds it, or with the process.
 //!
 //! The one consumer holds two locks. The first is on a lock file, whose name can be deleted or replaced by whatever cleans up, and
-//! whoever comes then locks another file. The second is on the directory itself, which is there as long as the queue is; builds that
-//! know only the lock file do not see it. So the consumer takes both, and looks whether the lock file is still the one it holds.
+//! whoever comes then locks another file. The second is on the directory itself, which is there as long as the queue is; older
+//! versions know only the lock file and do not see it. So the consumer takes both, and looks whether the lock file is still the one it
+//! holds.
 //!
 //! Each that waits holds the directory too, shared, by a lock of another kind: the one does not see the other.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::descriptor::clear_of_standard;
+use crate::descriptor::{DIRECTORY, clear_of_standard, is_same_file};
 use crate::error::OpenError;
 use crate::layout;
+
+/// How often a lock file is locked that was deleted meanwhile, or a directory that somebody else has locked, before somebody else is
+/// thought to be about to take or keep it.
+const TRIES: usize = 16;
 
 /// Lets the owner of a directory see that somebody waits to take over, as long as it lives.
 #[derive(Debug)]
@@ -42,10 +49,18 @@ impl Standby {
     /// Begins to wait.
     ///
     /// # Errors
-    /// What the system said.
+    /// What the system said, also that somebody has locked the directory for himself.
     pub fn announce(queue: &Path) -> io::Result<Standby> {
         let directory = open(queue)?;
-        rustix::fs::flock(&directory, FlockOperation::LockShared)?;
+        let mut tries = TRIES;
+        // Who only asks has it for a moment. Who keeps it must not make us wait.
+        while let Err(errno) = rustix::fs::flock(&directory, FlockOperation::NonBlockingLockShared) {
+            tries -= 1;
+            if errno != Errno::WOULDBLOCK || tries == 0 {
+                return Err(errno.into());
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
         Ok(Standby { _directory: Lock(directory) })
     }
 
@@ -61,9 +76,6 @@ pub(crate) struct Ownership {
     file: Lock,
     directory: DirectoryLock,
 }
-
-/// How often a lock file is locked that was deleted meanwhile, before somebody else is thought to be about to take it.
-const TRIES: usize = 16;
 
 impl Ownership {
     /// Takes possession of a directory.
@@ -92,7 +104,7 @@ impl Ownership {
 
     /// Whether the lock file is all that keeps others out.
     pub(crate) fn needs_its_file(&self) -> bool {
-        !self.directory.is_to_be_had
+        !self.directory.is_supported
     }
 
     /// Takes the lock file again if it was deleted or replaced. Returns whether it was.
@@ -110,22 +122,19 @@ impl Lock {
     fn is_named_in(&self, directory: BorrowedFd<'_>) -> bool {
         matches!(
             (rustix::fs::fstat(&self.0), rustix::fs::statat(directory, layout::LOCK, AtFlags::SYMLINK_NOFOLLOW)),
-            (Ok(ours), Ok(named)) if (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino)
+            (Ok(ours), Ok(named)) if is_same_file(&ours, &named)
         )
     }
 }
 
 /// Locks the lock file, and looks afterwards whether it still is the lock file.
 fn take_file(path: &Path, directory: BorrowedFd<'_>) -> Result<Lock, OpenError> {
-    let io = |cause: Errno| OpenError::Io { doing: "lock", path: lock_file(path), cause: cause.into() };
-    let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
     for _ in 0..TRIES {
-        let file = rustix::fs::openat(directory, layout::LOCK, LOCK_FLAGS.union(OFlags::CREATE), mode).map_err(io)?;
-        let file = clear_of_standard(file);
+        let file = clear_of_standard(open_file(directory, OFlags::CREATE).map_err(|cause| cause.of(path))?);
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => break,
-            Err(errno) => return Err(io(errno)),
+            Err(errno) => return Err(NoLockFile::System(errno).of(path)),
         }
         let lock = Lock(file);
         if lock.is_named_in(directory) {
@@ -133,6 +142,38 @@ fn take_file(path: &Path, directory: BorrowedFd<'_>) -> Result<Lock, OpenError> 
         }
     }
     Err(OpenError::Locked(path.to_owned()))
+}
+
+/// Opens the lock file, and nothing that somebody planted there to lead us elsewhere or make us wait.
+fn open_file(directory: BorrowedFd<'_>, more: OFlags) -> Result<OwnedFd, NoLockFile> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
+    let is_file = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    match rustix::fs::openat(directory, layout::LOCK, flags, Mode::from_raw_mode(layout::ENTRY_MODE)) {
+        Ok(file) if rustix::fs::fstat(&file).is_ok_and(is_file) => Ok(file),
+        Ok(_) => Err(NoLockFile::AnotherKind),
+        // How the system refuses depends on what is there.
+        Err(errno) => match rustix::fs::statat(directory, layout::LOCK, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if !is_file(stat) => Err(NoLockFile::AnotherKind),
+            _ => Err(NoLockFile::System(errno)),
+        },
+    }
+}
+
+/// Why there is no lock file to lock.
+enum NoLockFile {
+    /// Something else than a file has its name.
+    AnotherKind,
+    /// What the system said.
+    System(Errno),
+}
+
+impl NoLockFile {
+    fn of(self, queue: &Path) -> OpenError {
+        match self {
+            NoLockFile::AnotherKind => OpenError::NotALockFile(lock_file(queue)),
+            NoLockFile::System(errno) => OpenError::Io { doing: "lock", path: lock_file(queue), cause: errno.into() },
+        }
+    }
 }
 
 /// An open file description lock on a directory (F_OFD_SETLK of fcntl(2)). On what is open for reading only such a lock is a
@@ -143,13 +184,13 @@ fn take_file(path: &Path, directory: BorrowedFd<'_>) -> Result<Lock, OpenError> 
 struct DirectoryLock {
     descriptor: OwnedFd,
     /// Not on every file system. The lock file has to do there.
-    is_to_be_had: bool,
+    is_supported: bool,
 }
 
 impl DirectoryLock {
     fn claim(descriptor: OwnedFd) -> DirectoryLock {
-        let is_to_be_had = fcntl(&descriptor, FcntlArg::F_OFD_SETLK(&whole(libc::F_RDLCK))).is_ok();
-        DirectoryLock { descriptor, is_to_be_had }
+        let is_supported = fcntl(&descriptor, FcntlArg::F_OFD_SETLK(&whole(libc::F_RDLCK))).is_ok();
+        DirectoryLock { descriptor, is_supported }
     }
 }
 
@@ -186,9 +227,9 @@ fn whole(kind: libc::c_int) -> libc::flock {
 
 /// Looks whether the lock file could be opened, without making one.
 pub(crate) fn check(path: &Path, directory: BorrowedFd<'_>) -> Result<(), OpenError> {
-    match rustix::fs::openat(directory, layout::LOCK, LOCK_FLAGS, Mode::empty()) {
-        Ok(_) | Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(OpenError::Io { doing: "lock", path: lock_file(path), cause: errno.into() }),
+    match open_file(directory, OFlags::empty()) {
+        Ok(_) | Err(NoLockFile::System(Errno::NOENT)) => Ok(()),
+        Err(cause) => Err(cause.of(path)),
     }
 }
 
@@ -196,8 +237,8 @@ pub(crate) fn check(path: &Path, directory: BorrowedFd<'_>) -> Result<(), OpenEr
 /// not be allowed to open it.
 pub(crate) fn is_taken(queue: &Path) -> bool {
     open(queue).is_ok_and(|directory| {
-        let lock = || rustix::fs::openat(&directory, layout::LOCK, LOCK_FLAGS, Mode::empty());
-        is_claimed(directory.as_fd()) || lock().is_ok_and(|lock| is_locked(lock.as_fd()))
+        let file = || open_file(directory.as_fd(), OFlags::empty());
+        is_claimed(directory.as_fd()) || file().is_ok_and(|file| is_locked(file.as_fd()))
     })
 }
 
@@ -206,12 +247,8 @@ pub fn lock_file(queue: &Path) -> PathBuf {
     queue.join(layout::LOCK)
 }
 
-const LOCK_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-const DIRECTORY_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-
 fn open(queue: &Path) -> Result<OwnedFd, Errno> {
-    rustix::fs::open(queue, DIRECTORY_FLAGS, Mode::empty())
+    rustix::fs::open(queue, DIRECTORY, Mode::empty())
 }
 
 fn is_locked(file: BorrowedFd<'_>) -> bool {

@@ -1,6 +1,8 @@
-//! The commit point of an entry: a file that is complete gets the name under which readers find it.
+//! The commit point of an entry: a file that is complete gets the name under which readers find it. And other moves that replace
+//! nothing.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -25,7 +27,7 @@ pub(crate) fn is_impossible() -> bool {
 /// Gives an unnamed file its name, unless that is taken.
 ///
 /// # Errors
-/// `EXIST` if the name is taken. Most others say no more than that this way is closed: [`rename`] may work all the same.
+/// `EXIST` if the name is taken. Most others say no more than that this way is closed: [`publish`] may work all the same.
 pub(crate) fn link(file: &OwnedFd, target: &Path) -> Result<(), Errno> {
     if WAY.load(Ordering::Relaxed) == BY_DESCRIPTOR {
         match rustix::fs::linkat(file.as_fd(), "", CWD, target, AtFlags::EMPTY_PATH) {
@@ -51,24 +53,44 @@ fn in_proc(file: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
-/// Gives a file another name, unless that is taken.
+/// Gives a file that only we use a name that others may take meanwhile, unless it is taken.
 ///
 /// # Errors
 /// `EXIST` if the name is taken, or what the system said.
-pub(crate) fn rename(temporary: &Path, target: &Path) -> Result<(), Errno> {
-    match rustix::fs::renameat_with(CWD, temporary, CWD, target, RenameFlags::NOREPLACE) {
+pub(crate) fn publish(from: BorrowedFd<'_>, name: &Path, to: BorrowedFd<'_>, target: &Path) -> Result<(), Errno> {
+    match rustix::fs::renameat_with(from, name, to, target, RenameFlags::NOREPLACE) {
         Err(Errno::INVAL | Errno::NOSYS) => {}
         answered => return answered,
     }
     // This file system does not know that flag. A second name is refused as well if it is taken.
-    match rustix::fs::linkat(CWD, temporary, CWD, target, AtFlags::empty()) {
+    match rustix::fs::linkat(from, name, to, target, AtFlags::empty()) {
         Ok(()) => {
-            // The entry is queued. A first name that stays is swept by the consumer.
-            let _ = rustix::fs::unlink(temporary);
+            // Its new name has been seen. A first name that stays is swept, or found and moved again.
+            let _ = rustix::fs::unlinkat(from, name, AtFlags::empty());
             Ok(())
         }
         Err(Errno::EXIST) => Err(Errno::EXIST),
-        // Nor links. Names are random enough.
-        Err(_) => rustix::fs::rename(temporary, target),
+        // Nor links, of directories none does. Almost no names are given twice.
+        Err(_) => rename_after_a_look(from, name, to, target),
+    }
+}
+
+/// Moves a file that others may overwrite meanwhile to a name that nobody else gives, unless that is taken. It takes away what has the
+/// name then, and never deletes anything.
+///
+/// # Errors
+/// `EXIST` if the target is taken, or what the system said.
+pub(crate) fn take_away(from: BorrowedFd<'_>, name: &OsStr, to: BorrowedFd<'_>, target: &OsStr) -> Result<(), Errno> {
+    match rustix::fs::renameat_with(from, name, to, target, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS) => rename_after_a_look(from, Path::new(name), to, Path::new(target)),
+        answered => answered,
+    }
+}
+
+fn rename_after_a_look(from: BorrowedFd<'_>, name: &Path, to: BorrowedFd<'_>, target: &Path) -> Result<(), Errno> {
+    match rustix::fs::statat(to, target, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(_) => Err(Errno::EXIST),
+        Err(Errno::NOENT) => rustix::fs::renameat(from, name, to, target),
+        Err(errno) => Err(errno),
     }
 }

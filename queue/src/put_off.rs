@@ -12,30 +12,30 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 /// Why a file was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum LeaveReason {
     /// Its producer may still be writing it, for this long at most.
     MayGrow(Duration),
     /// It is no attempt at an event.
     NotOurs,
-    /// The system refuses to put it aside.
-    Refused,
+    /// It is to be put aside, and the system refuses that.
+    CannotReject,
 }
 
 #[derive(Debug)]
 pub(crate) struct PutOff {
-    files: HashMap<EntryName, Left>,
-    /// Those that were refused, in the order in which they are tried again.
-    refused: VecDeque<EntryName>,
+    files: HashMap<EntryName, LeftFile>,
+    /// Those that cannot be put aside, in the order in which they are tried again.
+    unrejectable: VecDeque<EntryName>,
     max_files: usize,
     /// Counts the listings, to forget what is not there any more.
     listing: u64,
 }
 
 #[derive(Debug)]
-struct Left {
+struct LeftFile {
     stamp: Stamp,
-    why: Why,
-    /// When it was first seen as it is now. A clock that nobody sets.
+    reason: LeaveReason,
+    /// When it was first seen as it is now, by the monotonic clock.
     since: Instant,
     /// When it is read again although it has not changed.
     read_at: Option<Instant>,
@@ -46,7 +46,7 @@ struct Left {
 
 impl PutOff {
     pub(crate) fn new(max_files: usize) -> PutOff {
-        PutOff { files: HashMap::new(), refused: VecDeque::new(), max_files, listing: 0 }
+        PutOff { files: HashMap::new(), unrejectable: VecDeque::new(), max_files, listing: 0 }
     }
 
     /// For how long a file is known as it is now.
@@ -56,23 +56,23 @@ impl PutOff {
     }
 
     /// Leaves a file. Returns whether that is new: it was not left before as it is now, for the same reason.
-    pub(crate) fn leave(&mut self, name: &EntryName, stamp: Stamp, why: Why, now: Instant) -> bool {
-        let read_at = match why {
-            Why::MayGrow(time) => Some(now + time),
-            Why::NotOurs | Why::Refused => None,
+    pub(crate) fn leave(&mut self, name: &EntryName, stamp: Stamp, reason: LeaveReason, now: Instant) -> bool {
+        let read_at = match reason {
+            LeaveReason::MayGrow(time) => Some(now + time),
+            LeaveReason::NotOurs | LeaveReason::CannotReject => None,
         };
-        if why == Why::Refused && self.refused.len() < self.max_files {
-            self.refused.push_back(name.clone());
+        if reason == LeaveReason::CannotReject && self.unrejectable.len() < self.max_files {
+            self.unrejectable.push_back(name.clone());
         }
         if let Some(left) = self.files.get_mut(name).filter(|left| left.stamp == stamp) {
             left.read_at = read_at;
             left.listing = self.listing;
-            return std::mem::replace(&mut left.why, why) != why;
+            return std::mem::replace(&mut left.reason, reason) != reason;
         }
         // Files of others never leave: they must not take the place of those that do. Who finds no place is read again.
-        let places = if why == Why::NotOurs { self.max_files / 2 } else { self.max_files };
+        let places = if reason == LeaveReason::NotOurs { self.max_files / 2 } else { self.max_files };
         if self.files.len() < places {
-            let left = Left { stamp, why, since: now, read_at, look_at: now, listing: self.listing };
+            let left = LeftFile { stamp, reason, since: now, read_at, look_at: now, listing: self.listing };
             self.files.insert(name.clone(), left);
         }
         true
@@ -114,12 +114,12 @@ impl PutOff {
         self.files.retain(|_, left| left.listing == listing);
     }
 
-    /// Takes out some of those that were refused, to be read and put aside again.
-    pub(crate) fn take_refused(&mut self, count: usize) -> Vec<EntryName> {
-        self.refused.drain(..count.min(self.refused.len())).collect()
+    /// Takes out some of those that could not be put aside, to be read and put aside again.
+    pub(crate) fn take_unrejectable(&mut self, count: usize) -> Vec<EntryName> {
+        self.unrejectable.drain(..count.min(self.unrejectable.len())).collect()
     }
 
-    pub(crate) fn has_refused(&self) -> bool {
-        !self.refused.is_empty()
+    pub(crate) fn has_unrejectable(&self) -> bool {
+        !self.unrejectable.is_empty()
     }
 }

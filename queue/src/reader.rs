@@ -8,21 +8,22 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 
 use crate::attempt;
 use crate::clock::Clock;
 use crate::deletion::{self, Deleted};
-use crate::descriptor::clear_of_standard;
+use crate::descriptor::{DIRECTORY, clear_of_standard, is_same_file};
 use crate::entry::{Entry, EntryError, EntryName, QueuedAt};
 use crate::entry_file::{self, Found, Stamp};
 use crate::error::{AckError, OpenError, RejectError, ScanError};
+use crate::failed::{self, Rejected};
+use crate::first_start;
 use crate::layout;
 use crate::lock::{self, Ownership};
-use crate::put_off::{PutOff, Why};
+use crate::put_off::{LeaveReason, PutOff};
 use crate::writer::DEFAULT_MAX_EVENT_BYTES;
-use crate::{failed, first_start};
 
 /// Limits of a [`Reader`].
 #[derive(Debug, Clone)]
@@ -59,7 +60,7 @@ pub struct Reader {
     outstanding: HashMap<EntryName, Stamp>,
     /// Looked at and left where they are.
     put_off: PutOff,
-    /// Files that are no attempts at events and were not told of: the first, and how many.
+    /// Files that are no attempts at events and were not reported: the first, and how many.
     other_files: Option<OtherFiles>,
     clock: Clock,
     /// Seen by the latest listing, but too new for it to be sure that nothing older is missing.
@@ -107,6 +108,8 @@ impl Reader {
 
     fn take_possession(path: PathBuf, directory: OwnedFd, options: ReaderOptions) -> Result<Reader, OpenError> {
         let ownership = Ownership::take(&path, directory)?;
+        // What cannot be restored now can be at the next deletion, or by the next reader.
+        let _ = deletion::restore(ownership.directory());
         Ok(Reader {
             path,
             ownership,
@@ -131,8 +134,9 @@ impl Reader {
     ///
     /// # Errors
     /// Those of [`open`](Self::open), but that it is owned.
-    pub fn check(path: &Path) -> Result<(), OpenError> {
+    pub fn check(path: &Path, max_event_bytes: u64) -> Result<(), OpenError> {
         let directory = open_directory(path)?;
+        first_start::check(path, &directory, max_event_bytes)?;
         lock::check(path, directory.as_fd())
     }
 
@@ -170,7 +174,7 @@ impl Reader {
 
     /// Takes note of a file that has appeared or was completed, so that no listing is needed to find it.
     ///
-    /// Every such file has to be told of, in the order of their appearance, beginning before the first scan; whoever
+    /// Every such file has to be reported, in the order of their appearance, beginning before the first scan; whoever
     /// missed some calls [`lose_track`](Self::lose_track) before going on.
     pub fn follow(&mut self, file: &OsStr) {
         // What came in between must not be overtaken; the next listing has this file as well.
@@ -194,7 +198,7 @@ impl Reader {
         self.index.insert(Indexed { queued_at, name });
     }
 
-    /// Notes that files may have appeared that were not told of: the directory is listed before anything newer is read.
+    /// Notes that files may have appeared that were not reported: the directory is listed before anything newer is read.
     pub fn lose_track(&mut self) {
         self.lost_track = true;
     }
@@ -223,34 +227,34 @@ impl Reader {
     ///
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
-    pub fn reject(&mut self, name: &EntryName, reason: &EntryError) -> Result<(), RejectError> {
+    pub fn reject(&mut self, name: &EntryName, reason: &EntryError) -> Result<Rejected, RejectError> {
         let now = || Stamp::of(self.ownership.directory(), name);
         if self.outstanding.get(name).is_some_and(|scanned| now().is_some_and(|now| now != *scanned)) {
             self.outstanding.remove(name);
             self.index(name.clone());
-            return Ok(());
+            return Ok(Rejected::NotThere);
         }
-        failed::put_aside(self.ownership.directory(), name, reason).map_err(|cause| RejectError {
+        let rejected = failed::put_aside(self.ownership.directory(), name, reason).map_err(|cause| RejectError {
             path: self.path.join(name.as_os_str()),
             folder: self.path.join(layout::FAILED),
             cause,
         })?;
         self.outstanding.remove(name);
         self.put_off.forget(name);
-        Ok(())
+        Ok(rejected)
     }
 
     /// Leaves an entry where it is that cannot be put aside. It is outstanding no more, and found again when it has changed or
-    /// is [to be tried again](Self::retry_refused).
-    pub fn leave_refused(&mut self, name: &EntryName) {
+    /// is [to be tried again](Self::retry_unrejectable).
+    pub fn leave_unrejectable(&mut self, name: &EntryName) {
         if let Some(stamp) = self.outstanding.remove(name) {
-            self.put_off.leave(name, stamp, Why::Refused, Instant::now());
+            self.put_off.leave(name, stamp, LeaveReason::CannotReject, Instant::now());
         }
     }
 
     /// Lets some of those that could not be put aside be found again.
-    pub fn retry_refused(&mut self, count: usize) {
-        for name in self.put_off.take_refused(count) {
+    pub fn retry_unrejectable(&mut self, count: usize) {
+        for name in self.put_off.take_unrejectable(count) {
             if !self.outstanding.contains_key(&name) {
                 self.index(name);
             }
@@ -258,8 +262,8 @@ impl Reader {
     }
 
     /// Tells whether there are entries that could not be put aside.
-    pub fn has_refused(&self) -> bool {
-        self.put_off.has_refused()
+    pub fn has_unrejectable(&self) -> bool {
+        self.put_off.has_unrejectable()
     }
 
     /// The files that are no attempts at events and that were found since the last call. They stay where they are.
@@ -270,10 +274,9 @@ impl Reader {
     /// Tells whether the path still names the directory that was opened. When it was deleted, renamed or replaced, open a
     /// new reader.
     pub fn is_current(&self) -> bool {
-        let same = |ours: Stat, named: Stat| (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino);
         matches!(
             (rustix::fs::fstat(self.ownership.directory()), rustix::fs::stat(&self.path)),
-            (Ok(ours), Ok(named)) if same(ours, named)
+            (Ok(ours), Ok(named)) if is_same_file(&ours, &named)
         )
     }
 
@@ -290,8 +293,8 @@ impl Reader {
     /// Makes and locks the lock file again if it was deleted or replaced. Returns whether it was.
     ///
     /// # Errors
-    /// When it cannot be made, or somebody else has locked the new one: that would be a broadcaster of a build that knows of
-    /// no other lock.
+    /// When it cannot be made, or somebody else has locked the new one: that would be an older version of the broadcaster, which
+    /// knows of no other lock.
     pub fn keep_lock(&mut self) -> Result<bool, OpenError> {
         self.ownership.keep(&self.path)
     }
@@ -301,7 +304,7 @@ impl Reader {
         let (mut entries, mut bytes) = (Vec::new(), 0);
         while entries.len() < max_entries && bytes < max_bytes {
             let Some(indexed) = self.index.pop_first() else { break };
-            // A file of another producer that was told of twice can be in the index by two times.
+            // A file of another producer that was reported twice can be in the index by two times.
             if self.outstanding.contains_key(&indexed.name) {
                 continue;
             }
@@ -339,14 +342,14 @@ impl Reader {
             let known = self.put_off.unchanged_for(name, stamp, now);
             let age = self.clock.age(stamp.modified()).max(known);
             if let Some(rest) = self.options.grace.checked_sub(age).filter(|rest| !rest.is_zero()) {
-                self.put_off.leave(name, stamp, Why::MayGrow(rest), now);
+                self.put_off.leave(name, stamp, LeaveReason::MayGrow(rest), now);
                 return true;
             }
         }
         if attempt::is_attempt(name, &self.buffer) {
             return false;
         }
-        if self.put_off.leave(name, stamp, Why::NotOurs, now) {
+        if self.put_off.leave(name, stamp, LeaveReason::NotOurs, now) {
             let first = || OtherFiles { name: name.clone(), files: 0 };
             self.other_files.get_or_insert_with(first).files += 1;
         }
@@ -356,8 +359,7 @@ impl Reader {
 
 fn open_directory(path: &Path) -> Result<OwnedFd, OpenError> {
     let io = |doing, cause: Errno| OpenError::Io { doing, path: path.to_owned(), cause: cause.into() };
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
+    let directory = rustix::fs::open(path, DIRECTORY, Mode::empty()).map_err(|errno| match errno {
         Errno::NOENT => OpenError::Missing(path.to_owned()),
         Errno::NOTDIR => OpenError::NotADirectory(path.to_owned()),
         errno => io("read the queue directory", errno),

@@ -1,21 +1,33 @@
 //! What somebody who does not own a directory can tell about it: files and modes. Changes nothing.
 
+use std::ffi::OsString;
 use std::fs::{self, DirEntry, Metadata};
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, Stat};
+
+use crate::descriptor::{DIRECTORY, is_same_file};
+use crate::entry::EntryName;
+use crate::entry_file;
 use crate::layout;
 use crate::lock;
 
 /// How many names of one directory are looked at.
 const MAX_NAMES: usize = 1000;
 
-/// Files of entries that wait, and of those that have failed: the first of each. Empty if the directory cannot be read.
-pub fn entry_files(queue: &Path) -> Vec<(PathBuf, Metadata)> {
+/// Files of entries that wait, and of those that have failed: the first of each. Empty if the directory cannot be read. The limit
+/// is that of the reader.
+pub fn entry_files(queue: &Path, max_event_bytes: u64) -> Vec<(PathBuf, Metadata)> {
+    let Ok(directory) = rustix::fs::open(queue, DIRECTORY, Mode::empty()) else { return Vec::new() };
+    let mut buffer = Vec::new();
+    let mut is_ours =
+        |name: OsString| entry_file::is_ours(directory.as_fd(), &EntryName::new(name), max_event_bytes, &mut buffer);
     let is_entry = |file: &DirEntry| layout::is_entry(&file.file_name());
-    [queue.to_owned(), queue.join(layout::FAILED)]
-        .iter()
-        .flat_map(|directory| files(directory).filter(is_entry))
+    files(queue)
+        .filter(is_entry)
+        .filter(|file| is_ours(file.file_name()))
+        .chain(files(&queue.join(layout::FAILED)).filter(is_entry))
         .filter_map(|file| Some((file.path(), file.metadata().ok()?)))
         .filter(|(_, metadata)| metadata.is_file())
         .collect()
@@ -24,11 +36,12 @@ pub fn entry_files(queue: &Path) -> Vec<(PathBuf, Metadata)> {
 /// Directories in `above` in which events of our producers wait and that no broadcaster reads, other than `queue`: most
 /// often a path was mistyped, and the producer created it.
 pub fn unread_queues(above: &Path, queue: &Path) -> Vec<PathBuf> {
-    let ours = fs::metadata(queue).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    let ours = rustix::fs::stat(queue).ok();
+    let is_ours = |stat: Stat| ours.as_ref().is_some_and(|ours| is_same_file(ours, &stat));
     files(above)
         .filter(|file| file.file_type().is_ok_and(|kind| kind.is_dir()))
         .map(|file| file.path())
-        .filter(|path| fs::metadata(path).is_ok_and(|metadata| Some((metadata.dev(), metadata.ino())) != ours))
+        .filter(|path| rustix::fs::stat(path).is_ok_and(|stat| !is_ours(stat)))
         .filter(|path| is_unread_queue(path))
         .collect()
 }

@@ -4,10 +4,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::create_directory::create_directory;
+use crate::descriptor::DIRECTORY;
 use crate::entry::{self, EntryName};
 use crate::error::EnqueueError;
 use crate::layout::{self, Now};
@@ -75,12 +76,12 @@ impl Writer {
         match self.publish(&content, now) {
             Err(Errno::NOENT) => {
                 create_directory(&self.path)
-                    .map_err(|cause| EnqueueError::CreateDirectory { path: self.path.clone(), cause })?;
+                    .map_err(|cause| EnqueueError::create_directory(self.path.clone(), cause))?;
                 self.publish(&content, now)
             }
             published => published,
         }
-        .map_err(|errno| EnqueueError::Write { path: self.path.clone(), cause: errno.into() })
+        .map_err(|errno| EnqueueError::write(self.path.clone(), errno.into()))
     }
 
     fn publish(&self, content: &[u8], now: Now) -> Result<EntryName, Errno> {
@@ -105,8 +106,7 @@ impl Writer {
     }
 
     fn sync_directory(&self) -> Result<(), Errno> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        rustix::fs::open(&self.path, flags, Mode::empty()).and_then(rustix::fs::fsync)
+        rustix::fs::open(&self.path, DIRECTORY, Mode::empty()).and_then(rustix::fs::fsync)
     }
 
     fn fill(&self, file: &OwnedFd, content: &[u8]) -> Result<(), Errno> {
@@ -145,7 +145,7 @@ impl Writer {
         let file = rustix::fs::open(&temporary, flags, Mode::from_raw_mode(layout::ENTRY_MODE))?;
         set_mode(&file);
         self.fill(&file, content)
-            .and_then(|()| self.name_by(now, |target| naming::rename(&temporary, target)))
+            .and_then(|()| self.name_by(now, |target| naming::publish(CWD, &temporary, CWD, target)))
             .inspect_err(|_| {
                 // The error that matters is the first one; a temporary file that stays is swept by the consumer.
                 let _ = rustix::fs::unlink(&temporary);
@@ -157,7 +157,7 @@ impl Writer {
         loop {
             let name = layout::new_entry_name(now);
             match give(&self.path.join(name.as_os_str())) {
-                Err(Errno::EXIST) => {} // Processes can draw the same name only after a fork without `draw_anew`; the next one differs.
+                Err(Errno::EXIST) => {} // Processes can draw the same name only after a fork without `reseed`; the next one differs.
                 given => return given.map(|()| name),
             }
         }

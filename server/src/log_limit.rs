@@ -29,7 +29,7 @@ impl LogLimit {
         self.allow_of(1, now)
     }
 
-    /// The same for a line that tells of several.
+    /// The same for a line about several.
     pub(crate) fn allow_of(&mut self, count: u64, now: Instant) -> Option<u64> {
         if self.last.is_some_and(|last| now.saturating_duration_since(last) < self.interval) {
             self.suppressed += count;

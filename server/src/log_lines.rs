@@ -1,4 +1,4 @@
-//! Log lines on their way to standard error. Whoever logs never waits for it: a thread of its own writes. A line that finds
+//! Log lines on their way to standard error. Logging never waits for it: a thread of its own writes. A line that finds
 //! no place or cannot be written is dropped and counted, and the count is logged once lines can be written again.
 
 use std::cell::RefCell;
@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use tracing::error;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bytes of lines that may wait to be written.
+/// Bytes of lines that may wait to be written. The writing thread may have as many again. Not a setting.
 const MAX_WAITING_BYTES: usize = 1024 * 1024;
 /// What a pipe that has room takes at once without waiting (PIPE_BUF).
 const PORTION_BYTES: usize = 4096;
@@ -31,9 +31,9 @@ pub struct LogLines {
 #[derive(Debug, Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
-    /// Told to the writing thread.
+    /// Notified by those who log.
     changed: Condvar,
-    /// Told by the writing thread.
+    /// Notified by the writing thread.
     written: Condvar,
 }
 
@@ -49,7 +49,7 @@ struct Waiting {
 }
 
 thread_local! {
-    /// What the writing thread itself logs goes past the lines that wait.
+    /// What the writing thread itself logs is not queued behind the waiting lines.
     static NOTE: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
@@ -61,7 +61,7 @@ pub struct LogThread {
 }
 
 impl LogLines {
-    /// None yet. With `colours`, lines may have those, and no other commands to a terminal.
+    /// Starts empty. With `colours`, colour codes are kept; all other terminal commands are escaped.
     pub fn new(colours: bool) -> LogLines {
         LogLines { shared: Arc::default(), colours }
     }
@@ -77,11 +77,11 @@ impl LogLines {
         Ok(LogThread { lines: self.clone(), thread })
     }
 
-    /// Waits until all lines are written, but no longer than `patience`.
-    pub fn flush(&self, patience: Duration) {
+    /// Waits until all lines are written, but no longer than `timeout`.
+    pub fn flush(&self, timeout: Duration) {
         let is_pending = |waiting: &mut Waiting| waiting.is_writing || !waiting.lines.is_empty();
-        // Whoever waits in vain has lost these lines, and there is nobody to tell.
-        drop(self.shared.written.wait_timeout_while(self.lock(), patience, is_pending));
+        // If the time is over these lines are lost, and there is no place to report it.
+        drop(self.shared.written.wait_timeout_while(self.lock(), timeout, is_pending));
     }
 
     fn add(&self, line: &[u8]) {
@@ -96,7 +96,7 @@ impl LogLines {
         self.shared.changed.notify_one();
     }
 
-    /// A line without control characters, whatever it tells of: it may be what a client has sent, or the name of a file.
+    /// A line without control characters, whatever it is about: it may be what a client has sent, or the name of a file.
     fn in_one_line(&self, line: &[u8]) -> String {
         let line = String::from_utf8_lossy(line);
         let line = line.strip_suffix('\n').unwrap_or(&line);
@@ -128,7 +128,7 @@ impl LogLines {
             match sink.write(&lines, is_late) {
                 Ok(()) if lost == 0 => {}
                 Ok(()) => {
-                    error!(lines = lost, "log lines were dropped, standard error did not take them");
+                    error!(lines = lost, "log lines were dropped, they could not be written to standard error");
                     let note = NOTE.take().unwrap_or_default();
                     NOTE.set(Some(Vec::new()));
                     if sink.write(&note, is_late).is_ok() {
@@ -164,11 +164,11 @@ impl LogLines {
 }
 
 impl LogThread {
-    /// Ends the thread when it has written all lines, or after `patience`: a pipe that nobody reads holds up nobody.
-    pub fn finish(self, patience: Duration) {
-        self.lines.lock().end = Some(Instant::now() + patience);
+    /// Ends the thread when it has written all lines, or after `timeout`: a pipe that nobody reads does not delay the end.
+    pub fn finish(self, timeout: Duration) {
+        self.lines.lock().end = Some(Instant::now() + timeout);
         self.lines.shared.changed.notify_one();
-        self.lines.flush(patience + 4 * LOOK_INTERVAL);
+        self.lines.flush(timeout + 4 * LOOK_INTERVAL);
         // Another process that writes to the same pipe may have taken the room that there was: such a write ends when
         // somebody reads.
         if self.thread.is_finished() || !self.lines.lock().is_writing {
@@ -209,7 +209,7 @@ struct Sink {
 }
 
 impl Sink {
-    /// Writes lines. Otherwise tells how many bytes of them were written.
+    /// Writes lines. Otherwise returns how many bytes of them were written.
     fn write(&mut self, lines: &[u8], is_late: impl Fn() -> bool) -> Result<(), usize> {
         if self.is_torn {
             write_all(&self.sink, b"\n", &is_late)?;
@@ -220,7 +220,7 @@ impl Sink {
     }
 }
 
-/// Writes without waiting for longer than until it is late. Otherwise tells how many bytes were written.
+/// Writes without waiting for longer than until it is late. Otherwise returns how many bytes were written.
 ///
 /// The descriptor is as it is: others have the same open file, and would not expect that it does not block.
 fn write_all(sink: impl AsFd, bytes: &[u8], is_late: impl Fn() -> bool) -> Result<(), usize> {
@@ -249,14 +249,19 @@ fn write_all(sink: impl AsFd, bytes: &[u8], is_late: impl Fn() -> bool) -> Resul
     Ok(())
 }
 
-/// Writes the last words of a process to standard error, if it takes them within `patience`.
-pub fn write_last_words(words: &str, patience: Duration) {
-    let late = Instant::now() + patience;
+/// Writes the last words of a process to standard error, if it takes them within `timeout`.
+pub fn write_last_words(words: &str, timeout: Duration) {
+    let late = Instant::now() + timeout;
     // If nobody takes them, the exit code has to do.
     let _ = write_all(io::stderr(), words.as_bytes(), || late <= Instant::now());
 }
 
-/// Logs panics instead of printing them, which would wait for whoever reads standard error. `flush` is called before the
+/// What is to be logged, by the variable RUST_LOG. An empty one, as Compose makes them, is not set.
+pub fn wanted_level() -> Option<String> {
+    std::env::var("RUST_LOG").ok().filter(|level| !level.trim().is_empty())
+}
+
+/// Logs panics instead of printing them, which would wait for the reader of standard error. `flush` is called before the
 /// panic goes on: it may end the process.
 pub fn log_panics(flush: impl Fn() + Send + Sync + 'static) {
     std::panic::set_hook(Box::new(move |panic| {

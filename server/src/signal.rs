@@ -14,8 +14,8 @@ pub struct Signals {
     /// What the images of PHP and nginx set as their STOPSIGNAL.
     quit: Signal,
     hang_up: Signal,
-    /// Whether it was told that SIGHUP does nothing.
-    hang_up_told: bool,
+    /// Whether it was logged that SIGHUP does nothing.
+    hang_up_logged: bool,
     user_defined: [Signal; 2],
 }
 
@@ -30,7 +30,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             quit: signal(SignalKind::quit())?,
             hang_up: signal(SignalKind::hangup())?,
-            hang_up_told: false,
+            hang_up_logged: false,
             user_defined: [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?],
         })
     }
@@ -44,7 +44,7 @@ impl Signals {
                 _ = self.terminate.recv() => return "SIGTERM",
                 _ = self.quit.recv() => return "SIGQUIT",
                 _ = self.hang_up.recv() => {
-                    if !std::mem::replace(&mut self.hang_up_told, true) {
+                    if !std::mem::replace(&mut self.hang_up_logged, true) {
                         info!("SIGHUP is ignored: settings are read at the start, so restart to change them");
                     }
                 }

@@ -1,9 +1,9 @@
-//! `fastapi-broadcaster doctor`: looks at everything between PHP and a client, and says how to mend what is wrong.
+//! `fastapi-broadcaster doctor`: looks at everything between PHP and a client, and says how to fix what is wrong.
 
 mod producers;
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::StreamExt;
-use queue::{Backlog, Failed, Reader, Writer, printable};
+use queue::{Backlog, Failed, OpenError, Reader, Writer, printable};
 use rustix::fs::inotify;
 use rustix::process::{Resource, getrlimit};
 use server::Config;
@@ -44,6 +44,10 @@ Exit codes: 0 nothing is bad, 64 bad arguments or configuration, 1 something is 
 
 /// How long an event may take through everything.
 const ROUND_TRIP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection to the port may take, and the answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// Ours is much shorter.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// A backlog older than this is not being read.
 const OLD_BACKLOG: Duration = Duration::from_secs(60);
 
@@ -57,10 +61,11 @@ enum Finding {
 use Finding::{Bad, Good, Note};
 
 pub(crate) fn run(config: &Config, queue: &Path, arguments: DoctorArgs) -> anyhow::Result<()> {
-    let mut findings = vec![directory(queue)];
-    // Whoever may not look could only guess.
+    let mut findings = vec![directory(queue, config.max_event_bytes)];
+    // Without the right to look it could only guess.
     if fs::read_dir(queue).is_ok() {
-        findings.extend([owner(queue), backlog(queue), producers::entries(queue), failed(queue), watch(queue)]);
+        findings.extend([owner(queue), backlog(queue, config.max_event_bytes)]);
+        findings.extend([producers::entries(queue, config.max_event_bytes), failed(queue), watch(queue)]);
     }
     findings.extend(producers::unread_queues(queue));
     findings.extend([descriptors(config), port(config)]);
@@ -95,7 +100,7 @@ fn print(out: &mut impl Write, finding: &Finding, colours: bool) -> io::Result<(
     remedy.map_or(Ok(()), |remedy| writeln!(out, "     -> {remedy}"))
 }
 
-fn directory(queue: &Path) -> Finding {
+fn directory(queue: &Path, max_event_bytes: u64) -> Finding {
     let shown = queue.display();
     let metadata = match fs::metadata(queue) {
         Ok(metadata) => metadata,
@@ -119,7 +124,7 @@ fn directory(queue: &Path) -> Finding {
         metadata.gid()
     );
     if metadata.mode() & 0o002 != 0 {
-        return Bad(described, format!("every user can speak to all clients: chmod o-w {shown}"));
+        return Bad(described, format!("every user can send events to all clients: chmod o-w {shown}"));
     }
     if fs::read_dir(queue).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
         return Bad(
@@ -134,15 +139,27 @@ fn directory(queue: &Path) -> Finding {
     if Reader::is_owned(queue) {
         return Good(described);
     }
-    match Reader::check(queue) {
-        Err(error) => {
-            Bad(format!("{described}: {error}"), "run the broadcaster as a user of the directory's group".into())
-        }
+    match Reader::check(queue, max_event_bytes) {
+        Err(error) => Bad(format!("{described}: {error}"), remedy(&error)),
         Ok(()) if metadata.mode() & 0o2020 == 0o020 => Note(
             format!("{described}, without the set-group-id bit"),
             format!("if php-fpm runs as another user: chmod g+s {shown}"),
         ),
         Ok(()) => Good(described),
+    }
+}
+
+fn remedy(error: &OpenError) -> String {
+    match error {
+        OpenError::NotAQueue { .. } => {
+            "name the directory of the events with --queue, or move the other files away".into()
+        }
+        OpenError::NotADirectory(_) => "name the directory of the events with --queue".into(),
+        OpenError::NotALockFile(path) => format!("rm -r {}", path.display()),
+        OpenError::Io { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
+            "run the broadcaster as a user of the directory's group".into()
+        }
+        _ => "a broadcaster that starts here waits until it can use the directory".into(),
     }
 }
 
@@ -154,15 +171,18 @@ fn owner(queue: &Path) -> Finding {
     }
 }
 
-fn backlog(queue: &Path) -> Finding {
-    match Backlog::of(queue) {
+fn backlog(queue: &Path, max_event_bytes: u64) -> Finding {
+    match Backlog::of(queue, max_event_bytes) {
         Err(error) => Bad(format!("cannot list the entries: {error}"), "check the directory's owner and mode".into()),
-        Ok(Backlog { oldest: Some(oldest), entries }) if oldest > OLD_BACKLOG => Bad(
+        Ok(Backlog { oldest: Some(oldest), entries, .. }) if oldest > OLD_BACKLOG => Bad(
             format!("{entries} events wait, the oldest for {}", ago(oldest)),
             "see whether a broadcaster runs and what it logs; clients that read slowly hold it up for seconds only"
                 .into(),
         ),
-        Ok(Backlog { entries, .. }) => Good(format!("{entries} events wait")),
+        Ok(Backlog { entries, other_files: 0, .. }) => Good(format!("{entries} events wait")),
+        Ok(Backlog { entries, other_files, .. }) => {
+            Good(format!("{entries} events wait, and other files ({other_files}) stay where they are"))
+        }
     }
 }
 
@@ -212,7 +232,7 @@ fn port(config: &Config) -> Finding {
         .and_then(|addresses| {
             let mut failure = io::Error::other("the name has no address");
             for address in addresses {
-                match TcpStream::connect_timeout(&address, Duration::from_secs(3)) {
+                match TcpStream::connect_timeout(&address, ANSWER_TIMEOUT) {
                     Ok(stream) => return Ok(stream),
                     Err(error) => failure = error,
                 }
@@ -220,11 +240,11 @@ fn port(config: &Config) -> Finding {
             Err(failure)
         })
         .and_then(|mut stream| {
-            stream.set_read_timeout(Some(Duration::from_secs(3)))?;
+            stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
             stream.write_all(
                 format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
             )?;
-            io::read_to_string(stream)
+            read_answer(stream)
         });
     match health {
         Ok(answer) if answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n") => {
@@ -247,6 +267,19 @@ fn port(config: &Config) -> Finding {
         ),
         Err(error) => Bad(format!("{address}: {error}"), "check --listen".into()),
     }
+}
+
+/// Reads what somebody answers, who may be no broadcaster: it has bounds in size and time.
+fn read_answer(mut stream: TcpStream) -> io::Result<String> {
+    let end = Instant::now() + ANSWER_TIMEOUT;
+    let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+    while answer.len() < MAX_ANSWER_BYTES && Instant::now() < end {
+        match stream.read(&mut part)? {
+            0 => break,
+            count => answer.extend_from_slice(&part[..count]),
+        }
+    }
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 fn php_extension(queue: &Path) -> Vec<Finding> {
@@ -312,7 +345,7 @@ fn try_round_trip(queue: &Path, url: &str) -> anyhow::Result<Duration> {
         };
         let arrived = tokio::time::timeout(ROUND_TRIP_TIMEOUT, arrival).await;
         if !matches!(arrived, Ok(Ok(_))) {
-            // Nobody has read it, most likely, and whoever comes later has no use for it.
+            // Nobody has read it, most likely, and it is of no use later.
             let _ = fs::remove_file(queue.join(id.as_os_str()));
         }
         arrived.with_context(|| format!("event {id} did not arrive within {} s", ROUND_TRIP_TIMEOUT.as_secs()))?

@@ -105,16 +105,20 @@ fn for_each(
     }
 }
 
-pub(crate) fn stat(queue: &Path) -> anyhow::Result<()> {
-    let backlog = Backlog::of(queue).with_context(|| format!("cannot read the queue directory {}", shown(queue)))?;
+pub(crate) fn stat(queue: &Path, max_event_bytes: u64) -> anyhow::Result<()> {
+    let backlog = Backlog::of(queue, max_event_bytes)
+        .with_context(|| format!("cannot read the queue directory {}", shown(queue)))?;
     let failed = match Failed::open(queue)? {
-        Some(folder) => folder.list()?.len(),
+        Some(folder) => folder.count()?,
         None => 0,
     };
     let mut out = io::stdout().lock();
     writeln!(out, "waiting\t{}", backlog.entries)?;
     writeln!(out, "oldest\t{}", backlog.oldest.map_or_else(|| "-".to_owned(), ago))?;
     writeln!(out, "failed\t{failed}")?;
+    if backlog.other_files > 0 {
+        writeln!(out, "other files\t{}", backlog.other_files)?;
+    }
     let owner = if queue::Reader::is_owned(queue) { "running" } else { "none" };
     writeln!(out, "broadcaster\t{owner}")?;
     Ok(())

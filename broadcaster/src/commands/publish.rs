@@ -3,9 +3,9 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
-use queue::Writer;
+use queue::{EnqueueError, Writer};
 use serde_json::value::RawValue;
 
 #[derive(Debug, Args)]
@@ -29,14 +29,29 @@ Exit codes: 0 queued, 64 bad arguments or configuration, 1 not queued.";
 pub(crate) fn run(queue: &Path, max_event_bytes: u64, arguments: PublishArgs) -> anyhow::Result<()> {
     let mut payload = arguments.payload;
     if payload == "-" {
-        payload.clear();
-        io::stdin().read_to_string(&mut payload).context("cannot read the payload from standard input")?;
+        payload = read_from(io::stdin().lock(), max_event_bytes)?;
     }
     let payload: &RawValue = serde_json::from_str(&payload)
         .context("the payload is not valid JSON; a text needs quotes of its own, as in '\"text\"'")?;
     let name = serde_json::to_string(&arguments.event)?;
-    Writer::new(queue)
+    let queued = Writer::new(queue)
         .max_event_bytes(usize::try_from(max_event_bytes).unwrap_or(usize::MAX))
-        .enqueue(name.as_bytes(), payload.get().as_bytes())?;
-    Ok(())
+        .enqueue(name.as_bytes(), payload.get().as_bytes());
+    match queued {
+        Err(error @ EnqueueError::TooLarge { .. }) => bail!("{error} (max_event_bytes, FASTAPI_WS_MAX_EVENT_BYTES)"),
+        queued => Ok(queued.map(drop)?),
+    }
+}
+
+/// Reads no more than one byte beyond the limit: the input may have no end.
+fn read_from(input: impl Read, max_event_bytes: u64) -> anyhow::Result<String> {
+    let mut payload = Vec::new();
+    input
+        .take(max_event_bytes.saturating_add(1))
+        .read_to_end(&mut payload)
+        .context("cannot read the payload from standard input")?;
+    if payload.len() as u64 > max_event_bytes {
+        bail!("the payload from standard input has more than {max_event_bytes} bytes (max_event_bytes)");
+    }
+    String::from_utf8(payload).context("the payload from standard input is not valid UTF-8")
 }

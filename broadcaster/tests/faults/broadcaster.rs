@@ -6,15 +6,15 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client::Client;
 use crate::queue_dir::QueueDir;
-use crate::wait::{PATIENCE, until};
+use crate::wait::{TIMEOUT, until};
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_fastapi-broadcaster");
 
@@ -32,8 +32,32 @@ pub(crate) fn command(program: impl AsRef<Path>) -> Command {
     command
 }
 
-/// The arguments that every broadcaster of these tests has: a port of its own, a look at the directory often, and little
-/// patience at the end with clients that do not answer.
+/// Commands that end by themselves.
+pub(crate) trait Ending {
+    /// What it says. One that does not end, ends the tests: nobody knows its process, and waiting for it would be for ever.
+    fn finish(&mut self) -> Output;
+}
+
+impl Ending for Command {
+    fn finish(&mut self) -> Output {
+        let described = format!("{self:?}");
+        let (ended, end) = mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                if end.recv_timeout(TIMEOUT) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    eprintln!("{described} does not end");
+                    std::process::exit(101);
+                }
+            });
+            let output = self.output().unwrap();
+            drop(ended);
+            output
+        })
+    }
+}
+
+/// The arguments that every broadcaster of these tests has: a port of its own, a look at the directory often, and a short
+/// time at the end for clients that do not answer.
 pub(crate) fn arguments(queue: &Path) -> Vec<String> {
     let queue = queue.to_str().unwrap();
     let all = ["--queue", queue, "--listen", "127.0.0.1:0", "--scan-interval-secs", "0.02", GRACE, "0.5"];
@@ -144,7 +168,7 @@ impl Broadcaster {
 
     /// Waits for it to end.
     pub(crate) fn exited(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
@@ -171,7 +195,7 @@ impl Broadcaster {
     }
 
     pub(crate) fn await_log(&mut self, text: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while self.log_lines(text).is_empty() {
             assert!(self.is_running() && Instant::now() < deadline, "no {text:?} in {:#?}", self.log_lines(""));
             std::thread::sleep(Duration::from_millis(2));

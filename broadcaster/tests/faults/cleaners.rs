@@ -1,5 +1,5 @@
 //! What cleans up a queue directory deletes the lock file. One broadcaster owns the directory all the same, also beside builds
-//! that know no other lock: `as_an_older_build_does` does what they do.
+//! that know no other lock: `as_an_older_version_does` does what they do.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -17,10 +17,10 @@ use crate::pair::{self, free_address, on};
 use crate::queue_dir::QueueDir;
 use crate::wait::{skipped, until};
 
-const MADE_AGAIN: &str = "the lock file was deleted or replaced, made it again";
+const MADE_AGAIN: &str = "the lock file was deleted or replaced, created again";
 
 /// Takes the lock file, and knows nothing else. None if somebody has it.
-fn as_an_older_build_does(queue: &Path) -> Option<File> {
+fn as_an_older_version_does(queue: &Path) -> Option<File> {
     let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::CLOEXEC;
     let file = rustix::fs::open(queue.join(".lock"), flags, Mode::from_raw_mode(0o640)).unwrap();
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -41,16 +41,16 @@ fn a_lock_file_that_is_deleted_or_replaced_is_locked_again() {
     // By its timer it would look once in an hour.
     let mut broadcaster = Broadcaster::with(&queue.path(), &["--scan-interval-secs", "3600"]);
     let mut client = broadcaster.connect();
-    let deeds: [&dyn Fn(); 4] = [
+    let deletions: [&dyn Fn(); 4] = [
         &|| fs::remove_file(&lock).unwrap(),
         &|| fs::rename(&lock, queue.root().join("moved")).unwrap(),
         &|| fs::rename(queue.write("other", ""), &lock).unwrap(),
         &|| fs::remove_file(&lock).unwrap(),
     ];
-    for (round, deed) in deeds.iter().enumerate() {
-        deed();
+    for (round, delete) in deletions.iter().enumerate() {
+        delete();
         until("it says so", || broadcaster.log_lines(MADE_AGAIN).len() == round + 1);
-        assert!(lock.exists() && as_an_older_build_does(&queue.path()).is_none());
+        assert!(lock.exists() && as_an_older_version_does(&queue.path()).is_none());
         queue.enqueue(round);
         assert_eq!(client.payload(), round.to_string());
     }
@@ -100,33 +100,35 @@ fn a_frozen_owner_stays_the_owner_without_its_lock_file() {
 }
 
 #[test]
-fn an_owner_whose_lock_file_an_older_build_has_taken_ends_and_says_why() {
+fn an_owner_whose_lock_file_an_older_version_has_taken_ends_and_says_why() {
     let queue = QueueDir::new();
     let mut owner = Broadcaster::start(&queue.path());
     let mut client = owner.connect();
     owner.signal(Signal::STOP);
     fs::remove_file(queue.path().join(".lock")).unwrap();
-    let older = as_an_older_build_does(&queue.path()).expect("a new lock file");
+    let older = as_an_older_version_does(&queue.path()).expect("a new lock file");
     owner.signal(Signal::CONT);
     assert_eq!(client.close_code(), 1001);
     assert_eq!(owner.exited().code(), Some(1));
     until("it says why", || {
-        !owner.log_lines(".lock was deleted or replaced, and another broadcaster has locked it").is_empty()
+        !owner
+            .log_lines(".lock was deleted or replaced, and an older version of the broadcaster has locked it")
+            .is_empty()
     });
     drop(older);
 }
 
 #[test]
-fn older_builds_and_this_one_wait_for_each_other() {
+fn older_versions_and_this_one_wait_for_each_other() {
     let (queue, address) = (QueueDir::new(), free_address());
-    let older = as_an_older_build_does(&queue.path()).expect("a new lock file");
+    let older = as_an_older_version_does(&queue.path()).expect("a new lock file");
     let waiting = standby(&queue.path(), address);
     assert!(waiting.log_lines("listening").is_empty());
     drop(older);
     let mut owner = waiting.listening();
-    assert!(as_an_older_build_does(&queue.path()).is_none());
+    assert!(as_an_older_version_does(&queue.path()).is_none());
     owner.stop();
-    assert!(as_an_older_build_does(&queue.path()).is_some());
+    assert!(as_an_older_version_does(&queue.path()).is_some());
 }
 
 /// Runs `clean` again and again while events are queued, and expects that the clients of one broadcaster get all of them.
@@ -178,7 +180,7 @@ fn git_clean_of_the_project_around_divides_no_events_between_two() {
     if !git(&["init"]).is_ok_and(|status| status.success()) {
         return skipped("no git");
     }
-    // What is tracked stays, so the directory does; events are excluded, as whoever has them there would do.
+    // What is tracked stays, so the directory does; events are excluded, as a user who has them there would do.
     fs::write(queue.path().join(".gitignore"), "").unwrap();
     assert!(git(&["add", "-f", "queue/.gitignore"]).unwrap().success());
     one_owner_while(&queue, || assert!(git(&["clean", "-fdx", "-e", "*.json"]).unwrap().code().is_some()));

@@ -5,13 +5,13 @@ use std::net::{SocketAddr, TcpStream};
 
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
 
-use crate::wait::PATIENCE;
+use crate::wait::TIMEOUT;
 
 /// A handshake with the key of RFC 6455, section 1.3.
 pub(crate) const HANDSHAKE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// A WebSocket client that blocks, but no longer than a test has patience.
+/// A WebSocket client that blocks, but no longer than a test may wait.
 pub(crate) struct Client {
     socket: WebSocket<TcpStream>,
 }
@@ -77,8 +77,8 @@ pub(crate) fn payload_of(text: &str) -> &str {
 /// A connection without a word.
 pub(crate) fn connect(address: SocketAddr) -> Result<TcpStream, std::io::Error> {
     let stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     Ok(stream)
 }
 

@@ -6,13 +6,13 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
 use crate::queue_dir::QueueDir;
 use crate::wait::{is_root, until};
 
 /// Exit code, standard output, standard error.
 fn run(queue: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let output = command(BINARY).args(arguments).arg("--queue").arg(queue).output().unwrap();
+    let output = command(BINARY).args(arguments).arg("--queue").arg(queue).finish();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
@@ -48,12 +48,32 @@ fn failed_entries_are_listed_shown_put_back_and_dropped() {
     assert_eq!(printed(&path, &["failed", "show", "2.json"]), "garbage");
     assert!(printed(&path, &["queue", "stat"]).contains("failed\t2\n"));
 
-    std::fs::write(path.join("failed/1.json"), r#"{"event":"test","payload":"mended"}"#).unwrap();
+    std::fs::write(path.join("failed/1.json"), r#"{"event":"test","payload":"corrected"}"#).unwrap();
     assert_eq!(printed(&path, &["failed", "retry", "1.json"]), "1.json\tput back\n");
-    assert_eq!(client.payload(), "\"mended\"");
+    assert_eq!(client.payload(), "\"corrected\"");
     assert_eq!(printed(&path, &["failed", "drop", "--all"]), "2.json\tdeleted\n");
     assert!(queue.failed().is_empty());
     broadcaster.stop();
+}
+
+#[test]
+fn publish_reads_no_more_of_an_input_without_end_than_an_event_may_have() {
+    use std::io::Write;
+
+    let queue = QueueDir::new();
+    let mut publish = command(BINARY);
+    publish.args(["publish", "test", "-", "--queue"]).arg(queue.path()).env("FASTAPI_WS_MAX_EVENT_BYTES", "2000");
+    let mut publish = publish.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It stays open, as one that never ends.
+    let mut input = publish.stdin.take().unwrap();
+    // The process may be gone before it is written.
+    let _ = input.write_all(&[b'1'; 2001]);
+    until("it ends", || publish.try_wait().unwrap().is_some());
+    let output = publish.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("more than 2000 bytes (max_event_bytes)"), "{error}");
+    assert_eq!(queue.waiting(), 0);
 }
 
 #[test]
@@ -71,7 +91,7 @@ fn what_cannot_be_done_ends_with_a_code_and_one_line() {
     refused(&["failed", "show", "../../etc/passwd.json"], 64, "no slash");
     refused(&["failed", "drop"], 64, "required");
     refused(&["failed", "drop", "1.json", "--all"], 64, "cannot be used");
-    refused(&["failed", "mend"], 64, "mend");
+    refused(&["failed", "repair"], 64, "repair");
     refused(&["queue", "statistics"], 64, "statistics");
     std::fs::create_dir(path.join("failed")).unwrap();
     for verb in ["show", "retry", "drop"] {
@@ -99,6 +119,46 @@ fn queue_stat_shows_backlog_age_and_whether_somebody_drains_it() {
     until("it is drained", || queue.waiting() == 0);
     assert!(printed(&path, &["queue", "stat"]).ends_with("broadcaster\trunning\n"));
     broadcaster.stop();
+}
+
+#[test]
+fn other_files_are_not_among_those_that_wait() {
+    let queue = QueueDir::new();
+    let path = queue.path();
+    let file = queue.write("composer.json", r#"{"name":"vendor/package"}"#);
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
+    std::fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
+    let stat = "waiting\t0\noldest\t-\nfailed\t0\nother files\t1\nbroadcaster\tnone\n";
+    assert_eq!(printed(&path, &["queue", "stat"]), stat);
+    let (_, told, _) = run(&path, &["doctor"]);
+    assert!(told.contains("ok   0 events wait, and other files (1) stay where they are"), "{told}");
+}
+
+#[test]
+fn publish_names_the_limit_that_an_event_exceeds() {
+    let queue = QueueDir::new();
+    let mut publish = command(BINARY);
+    publish.args(["publish", "test", "1", "--queue"]).arg(queue.path()).env("FASTAPI_WS_MAX_EVENT_BYTES", "20");
+    let output = publish.finish();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("more than the limit of 20 bytes (max_event_bytes, FASTAPI_WS_MAX_EVENT_BYTES)"), "{told}");
+    assert!(queue.names().is_empty());
+}
+
+#[test]
+fn publish_says_once_who_was_refused_and_what_to_do() {
+    if !is_root("to be another user") {
+        return;
+    }
+    let queue = QueueDir::new();
+    let mut publish = std::process::Command::new(queue.public_binary());
+    publish.args(["publish", "test", "--queue"]).arg(queue.path()).current_dir("/").uid(54_331).gid(54_332);
+    let output = publish.finish();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("; this process runs as user 54331, group 54332, and may not write to "), "{told}");
+    assert!(told.contains("then start the process again"), "{told}");
+    assert_eq!(told.matches("Permission denied").count(), 1, "{told}");
 }
 
 #[test]
@@ -134,7 +194,7 @@ fn a_pipe_planted_beside_a_failed_entry_holds_up_nobody() {
 #[test]
 fn every_command_has_a_man_page_with_its_options() {
     let directory = tempfile::TempDir::new().unwrap();
-    let output = command(BINARY).args(["generate", "man"]).arg(directory.path()).output().unwrap();
+    let output = command(BINARY).args(["generate", "man"]).arg(directory.path()).finish();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     let page = |name: &str| {
         let path = directory.path().join(format!("fastapi-broadcaster{name}.1"));
@@ -174,7 +234,7 @@ fn the_doctor_of_a_user_who_may_not_look_says_only_that() {
     queue.give_to(54_320, 54_320);
     let mut doctor = command(queue.public_binary());
     doctor.args(["doctor", "--queue"]).arg(queue.path()).uid(54_321).gid(54_321);
-    let output = doctor.env("PHP", "/nowhere/php").output().unwrap();
+    let output = doctor.env("PHP", "/nowhere/php").finish();
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_eq!(said.matches("BAD ").count(), 1, "{said}");
@@ -183,7 +243,7 @@ fn the_doctor_of_a_user_who_may_not_look_says_only_that() {
 }
 
 #[test]
-fn a_cause_is_told_once() {
+fn a_cause_is_printed_once() {
     let queue = QueueDir::new();
     let file = queue.write("file", "");
     let (_, _, error) = run(&file, &["publish", "test"]);
@@ -216,7 +276,7 @@ fn output_that_nobody_reads_or_that_finds_no_room_makes_no_panic() {
             let status = command(BINARY).args(arguments).stdout(out).stderr(error).status().unwrap();
             assert!(status.code().is_some_and(|code| code != 101), "{arguments:?}: {status}");
         }
-        let output = command(BINARY).args(arguments).stdout(full()).output().unwrap();
+        let output = command(BINARY).args(arguments).stdout(full()).finish();
         let error = String::from_utf8(output.stderr).unwrap();
         let is_told = error.contains("No space left") || error.contains("no-command") || arguments[0].starts_with('-');
         assert!(is_told, "{arguments:?}: {}: {error:?}", output.status);
@@ -242,7 +302,7 @@ fn assert_printable(text: &str) {
 }
 
 #[test]
-fn names_with_control_characters_forge_no_line_and_command_no_terminal() {
+fn names_with_control_characters_add_no_line_and_send_no_command_to_a_terminal() {
     let queue = QueueDir::new();
     let path = queue.path();
     let mut broadcaster = Broadcaster::with(&path, &["--entry-grace-secs", "0.05"]);
@@ -269,9 +329,9 @@ fn names_with_control_characters_forge_no_line_and_command_no_terminal() {
         let raw = printed(&path, &["failed", "show", "--raw", name]);
         assert_eq!(raw, "{\"payload\":\"\u{1b}[2J\u{9b}\"}\ttab\r\nnext");
     }
-    std::fs::write(path.join("failed").join(HOSTILE), r#"{"event":"test","payload":"mended"}"#).unwrap();
+    std::fs::write(path.join("failed").join(HOSTILE), r#"{"event":"test","payload":"corrected"}"#).unwrap();
     assert_eq!(printed(&path, &["failed", "retry", SHOWN]), format!("{SHOWN}\tput back\n"));
-    assert_eq!(client.payload(), "\"mended\"");
+    assert_eq!(client.payload(), "\"corrected\"");
     broadcaster.stop();
 }
 
@@ -281,7 +341,7 @@ fn reasons_paths_and_arguments_with_control_characters_are_escaped_too() {
     let folder = queue.path().join("failed");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("1.json"), "{}").unwrap();
-    // Whoever may write to the queue may write there as well.
+    // A user who may write to the queue may write there as well.
     std::fs::write(folder.join("1.json.reason"), "why \u{1b}]0;title\u{7}\u{9c}\r\n").unwrap();
     for arguments in [&["failed", "list"][..], &["doctor"][..]] {
         let (_, out, _) = run(&queue.path(), arguments);
@@ -309,7 +369,7 @@ fn reasons_paths_and_arguments_with_control_characters_are_escaped_too() {
 }
 
 #[test]
-fn log_lines_in_json_stay_json_whatever_they_tell_of() {
+fn log_lines_in_json_stay_json_whatever_they_contain() {
     let queue = QueueDir::new();
     let mut json = command(BINARY);
     json.args(arguments(&queue.path())).args(["--log-format", "json", "--entry-grace-secs", "0.05"]);

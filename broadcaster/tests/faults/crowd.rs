@@ -100,7 +100,7 @@ fn a_client_too_many_is_sent_away_and_may_come_when_another_has_left() {
 }
 
 #[test]
-fn whoever_drips_requests_at_a_full_server_keeps_no_health_check_from_its_answer() {
+fn requests_that_come_byte_by_byte_at_a_full_server_delay_no_health_check() {
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::with(&queue.path(), &["--max-connections", "3"]);
     let address = broadcaster.address();
@@ -115,7 +115,7 @@ fn whoever_drips_requests_at_a_full_server_keeps_no_health_check_from_its_answer
         // Handshakes whose answers nobody reads, requests that are never complete, and nothing at all.
         let handshakes: Vec<TcpStream> = (0..100).map(|_| ask(HANDSHAKE.as_bytes())).collect();
         let pages: Vec<TcpStream> = (0..100).map(|_| ask(from_page("http://localhost").as_bytes())).collect();
-        let drips: Vec<TcpStream> = (0..200).map(|_| ask(b"GET /")).collect();
+        let partial: Vec<TcpStream> = (0..200).map(|_| ask(b"GET /")).collect();
         let body = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
         let bodiless: Vec<TcpStream> = (0..100).map(|_| ask(body)).collect();
         let silent: Vec<TcpStream> = (0..200).map(|_| connect(address).unwrap()).collect();
@@ -124,7 +124,7 @@ fn whoever_drips_requests_at_a_full_server_keeps_no_health_check_from_its_answer
         let took = asked.elapsed();
         assert!(took < Duration::from_secs(5), "{took:?}");
         eprintln!("answered after {took:?}");
-        drop((handshakes, pages, drips, bodiless, silent));
+        drop((handshakes, pages, partial, bodiless, silent));
     }
     // No slot was lost with all of those, and no connection is left.
     drop(clients);

@@ -13,7 +13,7 @@ use crate::queue_dir::QueueDir;
 use crate::wait::{is_root, skipped, until};
 
 #[test]
-fn a_deleted_directory_is_missed_once_in_the_log_and_read_again_when_it_is_back() {
+fn a_deleted_directory_is_logged_once_and_read_again_when_it_is_back() {
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::start(&queue.path());
     let mut client = broadcaster.connect();

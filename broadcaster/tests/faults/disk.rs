@@ -22,7 +22,7 @@ fn fill(queue: &QueueDir) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_producer_on_a_full_disk_is_told_and_leaves_nothing() {
+fn a_producer_on_a_full_disk_gets_an_error_and_leaves_nothing() {
     if !is_root("to mount a file system") {
         return;
     }

@@ -1,13 +1,15 @@
 //! What the doctor finds of producers' mistakes.
 
 use std::fs::{self, Permissions};
+use std::io::Write;
+use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
 use queue::Writer;
 
-use crate::broadcaster::{BINARY, Broadcaster, command};
+use crate::broadcaster::{BINARY, Broadcaster, Ending, command};
 use crate::queue_dir::QueueDir;
 use crate::wait::{is_root, until};
 
@@ -17,7 +19,7 @@ const GROUP: u32 = 54_023;
 
 fn doctor(queue: &Path, php: &Path) -> (Option<i32>, String) {
     let mut doctor: Command = command(BINARY);
-    let output = doctor.args(["doctor", "--queue"]).arg(queue).env("PHP", php).output().unwrap();
+    let output = doctor.args(["doctor", "--queue"]).arg(queue).env("PHP", php).finish();
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 
@@ -28,6 +30,23 @@ fn php_with(root: &Path, settings: &str) -> std::path::PathBuf {
         .unwrap();
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
     program
+}
+
+#[test]
+fn an_answer_without_end_on_the_port_does_not_hold_up_the_doctor() {
+    let queue = QueueDir::new();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let answers = std::thread::spawn(move || {
+        let mut connection = other.accept().unwrap().0;
+        while connection.write_all(&[b'x'; 65_536]).is_ok() {}
+    });
+    let mut doctor: Command = command(BINARY);
+    doctor.args(["doctor", "--listen", &address.to_string(), "--queue"]).arg(queue.path());
+    let output = doctor.env("PHP", "/nowhere/php").finish();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains(&format!("BAD  something else answers on {address}")), "{printed:.1000}");
+    answers.join().unwrap();
 }
 
 #[test]
@@ -109,8 +128,7 @@ fn the_doctor_compares_the_queue_with_the_one_that_php_is_set_to() {
 fn publish_refuses_a_url_as_queue() {
     let queue = QueueDir::new();
     let mut publish = command(BINARY);
-    let output =
-        publish.current_dir(queue.root()).args(["publish", "e", "--queue", "phar://a/queue"]).output().unwrap();
+    let output = publish.current_dir(queue.root()).args(["publish", "e", "--queue", "phar://a/queue"]).finish();
     assert_eq!(output.status.code(), Some(64));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("phar://a/queue is a URL of phar://"), "{told}");

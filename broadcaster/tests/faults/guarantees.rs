@@ -1,12 +1,19 @@
-//! `docs/guarantees.md` names the test of each promise. They must exist.
+//! `docs/guarantees.md` names the test of each promise, or its file. They must exist.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn document() -> String {
+    fs::read_to_string(root().join("docs/guarantees.md")).unwrap()
+}
 
 #[test]
 fn every_test_that_the_document_names_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let document = fs::read_to_string(root.join("docs/guarantees.md")).unwrap();
+    let (root, document) = (root(), document());
     let named: Vec<&str> = document.split('`').skip(1).step_by(2).filter(|code| code.contains("::")).collect();
     assert!(named.len() > 30, "{} tests are named", named.len());
     for name in named {
@@ -25,4 +32,35 @@ fn every_test_that_the_document_names_exists() {
             .filter_map(|path| fs::read_to_string(root.join(path)).ok());
         assert!(files.any(|text| text.contains(&format!("fn {test}("))), "{name} does not exist");
     }
+}
+
+#[test]
+fn every_file_that_the_document_names_exists() {
+    let (root, document) = (root(), document());
+    let is_ours = |code: &&str| {
+        let folder = code.split_once('/').map(|(folder, _)| folder);
+        folder.is_some_and(|folder| !folder.is_empty() && root.join(folder).is_dir()) && !code.contains([' ', '*'])
+    };
+    let named: Vec<&str> = document.split('`').skip(1).step_by(2).filter(is_ours).collect();
+    assert!(named.len() > 15, "{} files are named", named.len());
+    for name in named {
+        assert!(root.join(name).exists(), "{name} does not exist");
+    }
+}
+
+#[test]
+fn every_unit_test_that_the_document_names_is_in_its_file() {
+    let (root, document) = (root(), document());
+    let mut named = 0;
+    for (before, after) in
+        document.match_indices("` in `").map(|(at, mark)| (&document[..at], &document[at + mark.len()..]))
+    {
+        let (test, file) = (before.rsplit('`').next().unwrap(), after.split('`').next().unwrap());
+        if file.ends_with(".rs") {
+            named += 1;
+            let text = fs::read_to_string(root.join(file)).unwrap();
+            assert!(text.contains(&format!("fn {test}(")), "{test} is not in {file}");
+        }
+    }
+    assert!(named > 0);
 }

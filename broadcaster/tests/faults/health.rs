@@ -6,7 +6,7 @@ use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
-use crate::broadcaster::{BINARY, Broadcaster, command};
+use crate::broadcaster::{BINARY, Broadcaster, Ending, command};
 use crate::client::health;
 use crate::queue_dir::QueueDir;
 use crate::wait::{is_root, until};
@@ -56,7 +56,7 @@ impl Drop for Stopped {
 }
 
 #[test]
-fn a_directory_that_may_not_be_read_is_told() {
+fn a_directory_that_may_not_be_read_is_reported() {
     if !is_root("to run the broadcaster as another user") {
         return;
     }
@@ -74,7 +74,7 @@ fn a_directory_that_may_not_be_read_is_told() {
 }
 
 #[test]
-fn a_directory_that_is_gone_is_told() {
+fn a_directory_that_is_gone_is_reported() {
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::start(&queue.path());
     assert_healthy(&broadcaster);
@@ -83,8 +83,8 @@ fn a_directory_that_is_gone_is_told() {
         await_ailment(&broadcaster, "cannot be read");
         let address = broadcaster.address().to_string();
         let doctor =
-            command(BINARY).args(["doctor", "--queue"]).arg(queue.path()).args(["--listen", &address]).output();
-        let told = String::from_utf8(doctor.unwrap().stdout).unwrap();
+            command(BINARY).args(["doctor", "--queue"]).arg(queue.path()).args(["--listen", &address]).finish();
+        let told = String::from_utf8(doctor.stdout).unwrap();
         assert!(told.contains(&format!("the broadcaster on {address} is not healthy: the queue directory")), "{told}");
         queue.enqueue(round);
         await_health(&broadcaster);
@@ -93,7 +93,7 @@ fn a_directory_that_is_gone_is_told() {
 }
 
 #[test]
-fn a_source_that_is_stuck_is_told() {
+fn a_source_that_is_stuck_is_reported() {
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::start(&queue.path());
     assert_healthy(&broadcaster);
@@ -105,7 +105,7 @@ fn a_source_that_is_stuck_is_told() {
 }
 
 #[test]
-fn one_thread_of_the_hub_that_is_stuck_is_told() {
+fn one_thread_of_the_hub_that_is_stuck_is_reported() {
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::with(&queue.path(), &["--hub-threads", "3"]);
     assert_healthy(&broadcaster);

@@ -26,12 +26,12 @@ fn on(queue: &Path) -> Command {
 fn waiting(command: Command, cause: &str) -> Broadcaster {
     let mut broadcaster = Broadcaster::spawn(command);
     broadcaster.await_log(WAITING);
-    let told = broadcaster.log_lines(WAITING);
-    assert!(told.len() == 1 && told[0].contains(cause), "{told:?}");
+    let logged = broadcaster.log_lines(WAITING);
+    assert!(logged.len() == 1 && logged[0].contains(cause), "{logged:?}");
     broadcaster
 }
 
-/// It serves, and has told its trouble once.
+/// It serves, and has logged its trouble once.
 fn serves(broadcaster: Broadcaster, queue: &QueueDir) {
     let mut broadcaster = broadcaster.listening();
     let mut client = broadcaster.connect();
@@ -119,14 +119,19 @@ fn a_lock_file_of_another_user_is_waited_for_until_somebody_removes_it() {
 }
 
 #[test]
-fn the_service_manager_is_told_what_is_waited_for_and_given_more_time() {
+fn the_service_manager_is_notified_what_is_waited_for_and_given_more_time() {
     let (queue, reports) = (QueueDir::new(), Reports::new());
     fs::remove_dir(queue.path()).unwrap();
     let broadcaster = Broadcaster::spawn(reports.command_of(Path::new(BINARY), &queue.path(), 100_000));
     for _ in 0..2 {
         let told = reports.next();
         assert!(told.starts_with("STATUS=waiting for the queue directory: "), "{told}");
-        assert!(told.contains("does not exist\nEXTEND_TIMEOUT_USEC=30000000\n") && !told.contains("READY"), "{told}");
+        assert!(
+            told.contains(
+                "does not exist (create it, see Permissions in docs/operations.md)\nEXTEND_TIMEOUT_USEC=30000000\n"
+            ) && !told.contains("READY"),
+            "{told}"
+        );
     }
     queue::create_directory(&queue.path()).unwrap();
     let mut broadcaster = broadcaster.listening();
@@ -169,8 +174,25 @@ fn an_address_that_another_program_keeps_is_an_error_in_the_end_and_the_queue_is
     other.stop();
     assert_eq!(refused.exited().code(), Some(1));
     until("it says why", || !refused.log_lines("fastapi-broadcaster: cannot listen on").is_empty());
-    let told = refused.log_lines("fastapi-broadcaster: cannot listen on").remove(0);
-    assert!(told.contains(&address.to_string()) && told.contains("in use") && told.contains("--listen"), "{told}");
+    let logged = refused.log_lines("fastapi-broadcaster: cannot listen on").remove(0);
+    assert!(
+        logged.contains(&address.to_string()) && logged.contains("in use") && logged.contains("--listen"),
+        "{logged}"
+    );
+}
+
+#[test]
+fn a_directory_that_becomes_unusable_while_the_address_is_waited_for_is_reported_as_such() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let queue = QueueDir::new();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut refused = Broadcaster::spawn(at(&queue.path(), other.local_addr().unwrap()));
+    refused.await_log("waiting for up to 5 s");
+    fs::set_permissions(queue.path(), fs::Permissions::from_mode(0o2777)).unwrap();
+    assert_eq!(refused.exited().code(), Some(64));
+    until("it says why", || !refused.log_lines("writable by every user").is_empty());
+    assert!(refused.log_lines("another program listens there").is_empty());
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn a_log_whose_reader_is_gone_stops_nobody() {
 }
 
 #[test]
-fn lines_that_a_full_disk_does_not_take_are_counted_and_told_when_there_is_room() {
+fn lines_that_a_full_disk_does_not_take_are_counted_and_reported_when_there_is_room() {
     if !is_root("to mount a file system") {
         return;
     }
@@ -129,7 +129,7 @@ fn a_log_that_nobody_reads_holds_up_neither_events_nor_the_end() {
 }
 
 #[test]
-fn lines_that_find_no_place_are_counted_and_told_when_somebody_reads_again() {
+fn lines_that_find_no_place_are_counted_and_reported_when_somebody_reads_again() {
     let queue = QueueDir::new();
     let (reader, writer) = pipe().unwrap();
     let mut broadcaster = talkative(&queue, writer);

@@ -1,4 +1,4 @@
-//! Commands that only look leave nothing behind: whoever looks is often root, and what root makes the broadcaster may not open.
+//! Commands that only look leave nothing behind: the user who looks is often root, and what root makes the broadcaster may not open.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::broadcaster::{BINARY, Broadcaster, command};
+use crate::broadcaster::{BINARY, Broadcaster, Ending, command};
 use crate::queue_dir::QueueDir;
 use crate::wait::is_root;
 
@@ -32,10 +32,11 @@ fn note(found: &mut BTreeMap<PathBuf, [i64; 6]>, path: &Path) {
 }
 
 /// Every command that only looks. Nothing listens on port 1.
-const LOOKS: [&[&str]; 15] = [
+const LOOKS: [&[&str]; 16] = [
     &["doctor"],
     &["doctor", "--url", "ws://127.0.0.1:1/"],
     &["queue", "stat"],
+    &["config", "check"],
     &["failed", "list"],
     &["failed", "show", "1.json"],
     &["listen", "ws://127.0.0.1:1/"],
@@ -64,7 +65,7 @@ fn every_command_that_only_looks_leaves_the_tree_as_it_was() {
         for look in LOOKS {
             let mut binary = command(BINARY);
             binary.args(look).arg("--queue").arg(directory).env("PHP", "/nowhere/php").current_dir(queue.root());
-            let output = binary.output().unwrap();
+            let output = binary.finish();
             assert_eq!(tree(queue.root()), before, "{look:?} on {}: {output:?}", directory.display());
         }
     }
@@ -96,7 +97,7 @@ fn the_broadcaster_of_another_user_starts_after_root_has_looked() {
     // Nothing of root's would be readable for it.
     queue.set_mode(0o700);
     for look in LOOKS {
-        command(BINARY).args(look).arg("--queue").arg(queue.path()).env("PHP", "/nowhere/php").output().unwrap();
+        command(BINARY).args(look).arg("--queue").arg(queue.path()).env("PHP", "/nowhere/php").finish();
     }
     Broadcaster::run_by(54_330, 54_330, &queue, &[]).stop();
 }

@@ -1,7 +1,7 @@
 //! The broadcaster's binary under faults: killed, starved, shut out, and visited by bad clients. Each test does the damage.
 //!
 //! Some need root (to mount a file system, to be another user) and say so when they are skipped. None waits for a time to
-//! pass: they wait for conditions, as long as [`wait::PATIENCE`].
+//! pass: they wait for conditions, as long as [`wait::TIMEOUT`].
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,

@@ -4,7 +4,7 @@ use std::fs::{self, File, FileTimes};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
 use crate::queue_dir::QueueDir;
 use crate::wait::until;
 
@@ -48,6 +48,21 @@ fn a_directory_with_other_files_is_refused_at_the_first_start() {
 }
 
 #[test]
+fn the_doctor_calls_a_directory_bad_that_the_broadcaster_refuses() {
+    let queue = QueueDir::new();
+    write_project(&queue);
+    let mut doctor = command(BINARY);
+    let output = doctor.args(["doctor", "--queue"]).arg(queue.path()).env("PHP", "/nowhere/php").finish();
+    let told = String::from_utf8(output.stdout).unwrap();
+    let found =
+        told.lines().position(|line| line.starts_with("BAD  queue directory") && line.contains("does not seem"));
+    let remedy = told.lines().nth(found.expect(&told) + 1).unwrap();
+    assert_eq!(remedy, "     -> name the directory of the events with --queue, or move the other files away");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(is_untouched(&queue) && queue.names().len() == PROJECT.len());
+}
+
+#[test]
 fn other_files_in_a_used_queue_stay_where_they_are_and_stop_nothing() {
     let queue = QueueDir::new();
     Broadcaster::start(&queue.path()).stop();
@@ -59,13 +74,13 @@ fn other_files_in_a_used_queue_stay_where_they_are_and_stop_nothing() {
     until("the bad entry is put aside", || queue.failed().len() == 2);
     queue.enqueue(1);
     assert_eq!(client.payload(), "1");
-    broadcaster.await_log("they are left alone");
+    broadcaster.await_log("they stay where they are");
     queue.write("readme.json", "");
     make_old(&queue.path().join("readme.json"));
     queue.enqueue(2);
     assert_eq!(client.payload(), "2");
     assert!(is_untouched(&queue) && queue.path().join("readme.json").exists());
-    assert_eq!(broadcaster.log_lines("they are left alone").len(), 1);
+    assert_eq!(broadcaster.log_lines("they stay where they are").len(), 1);
     broadcaster.assert_idle();
     broadcaster.stop();
 }

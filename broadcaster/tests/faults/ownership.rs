@@ -3,9 +3,12 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Stdio;
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use rustix::fs::{CWD, FileType, mknodat};
+
+use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
 use crate::ledger::numbers;
 use crate::producer;
 use crate::queue_dir::QueueDir;
@@ -88,4 +91,47 @@ fn a_link_in_place_of_the_lock_is_refused() {
     binary.args(arguments(&queue.path()));
     assert_eq!(Broadcaster::spawn(binary).exited().code(), Some(64));
     assert!(!queue.root().join("elsewhere").exists());
+}
+
+#[test]
+fn what_is_no_file_in_place_of_the_lock_is_refused_and_makes_nobody_wait() {
+    for kind in [FileType::Fifo, FileType::Socket, FileType::Directory] {
+        let queue = QueueDir::new();
+        plant(kind, &queue.path());
+        let mut refused = command(BINARY);
+        refused.args(arguments(&queue.path()));
+        let mut refused = Broadcaster::spawn(refused);
+        assert_eq!(refused.exited().code(), Some(64), "{kind:?}");
+        until("it says why", || !refused.log_lines(".lock is not a regular file: delete it").is_empty());
+        let mut doctor = command(BINARY);
+        let doctor = doctor.args(["doctor", "--queue"]).arg(queue.path()).env("PHP", "/nowhere/php").finish();
+        assert!(String::from_utf8(doctor.stdout).unwrap().contains(".lock is not a regular file"), "{kind:?}");
+    }
+}
+
+#[test]
+fn what_is_no_file_in_place_of_the_lock_of_another_queue_keeps_no_broadcaster_from_starting() {
+    let queue = QueueDir::new();
+    for kind in [FileType::Fifo, FileType::Socket, FileType::Directory] {
+        let beside = queue.root().join(format!("{kind:?}"));
+        queue::create_directory(&beside).unwrap();
+        queue::Writer::new(&beside).enqueue(br#""test""#, b"1").unwrap();
+        plant(kind, &beside);
+    }
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut client = broadcaster.connect();
+    queue.enqueue(1);
+    assert_eq!(client.payload(), "1");
+    until("the others are told", || broadcaster.log_lines("no broadcaster reads").len() == 3);
+    broadcaster.stop();
+}
+
+/// Makes something else of the name of the lock file.
+fn plant(kind: FileType, queue: &Path) {
+    let lock = queue.join(".lock");
+    if kind == FileType::Directory {
+        fs::create_dir(lock).unwrap();
+    } else {
+        mknodat(CWD, lock, kind, 0o666.into(), 0).unwrap();
+    }
 }

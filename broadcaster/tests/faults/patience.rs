@@ -8,15 +8,15 @@ use crate::client::{HANDSHAKE, connect, read_to_end, shake_hands};
 use crate::queue_dir::QueueDir;
 
 #[test]
-fn a_request_that_drips_is_cut_off_and_others_are_served_meanwhile() {
+fn a_request_that_comes_byte_by_byte_is_cut_off_and_others_are_served_meanwhile() {
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::with(&queue.path(), &["--handshake-timeout-secs", "1"]);
     let at_start = broadcaster.descriptors();
-    let drips: Vec<TcpStream> = (0..50).map(|_| connect(broadcaster.address()).unwrap()).collect();
+    let slow: Vec<TcpStream> = (0..50).map(|_| connect(broadcaster.address()).unwrap()).collect();
     let mut client = broadcaster.connect();
     let mut bytes = HANDSHAKE.bytes().cycle();
     // A byte now and then keeps many servers waiting for ever.
-    let mut open = drips;
+    let mut open = slow;
     while !open.is_empty() {
         let byte = [bytes.next().unwrap().max(b'A')];
         open.retain_mut(|stream| {

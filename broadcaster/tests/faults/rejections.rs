@@ -3,7 +3,9 @@
 use std::fs::{self, File, FileTimes};
 use std::time::{Duration, SystemTime};
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use rustix::fs::{CWD, FileType, mknodat};
+
+use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
 use crate::queue_dir::QueueDir;
 use crate::sandbox::{run_under, without_setgid};
 use crate::wait::until;
@@ -34,6 +36,20 @@ fn bad_entries_that_cannot_be_put_aside_stop_no_good_one() {
     assert!((1..100).contains(&lines), "{lines} lines");
     queue.enqueue("\"last\"");
     assert_eq!(client.payload(), "\"last\"");
+    broadcaster.stop();
+}
+
+#[test]
+fn a_pipe_under_the_name_of_a_reason_stops_neither_delivery_nor_the_broadcaster() {
+    let queue = QueueDir::new();
+    fs::create_dir(queue.path().join("failed")).unwrap();
+    mknodat(CWD, queue.path().join("failed/1.json.reason"), FileType::Fifo, 0o600.into(), 0).unwrap();
+    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut client = broadcaster.connect();
+    queue.write("1.json", r#"{"payload":1}"#);
+    until("it is put aside", || queue.failed() == ["1.json", "1.json.reason"]);
+    queue.enqueue(1);
+    assert_eq!(client.payload(), "1");
     broadcaster.stop();
 }
 
@@ -77,7 +93,7 @@ fn a_directory_under_an_entrys_name_stops_neither_trimming_nor_dropping() {
         until("it is put aside", || !queue.path().join(format!("{number}.json")).exists());
     }
     until("the folder is bounded", || queue.failed().len() <= 6);
-    let drop_all = command(BINARY).args(["failed", "drop", "--all", "--queue"]).arg(queue.path()).output().unwrap();
+    let drop_all = command(BINARY).args(["failed", "drop", "--all", "--queue"]).arg(queue.path()).finish();
     assert!(drop_all.status.success(), "{drop_all:?}");
     assert!(queue.failed().is_empty());
     broadcaster.stop();

@@ -40,7 +40,8 @@ pub(crate) fn with_plain_rename_only() -> BpfProgram {
     filter(&[(libc::SYS_linkat, 4, 0), (libc::SYS_renameat2, 4, 1)], Errno::INVAL)
 }
 
-fn filter(forbidden: &[Forbidden], answer: Errno) -> BpfProgram {
+/// Refuses calls with an answer.
+pub(crate) fn filter(forbidden: &[Forbidden], answer: Errno) -> BpfProgram {
     let mut rules = std::collections::BTreeMap::<i64, Vec<SeccompRule>>::new();
     for &(call, argument, bit) in forbidden {
         let condition =

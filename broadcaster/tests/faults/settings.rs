@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
+use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
 use crate::client::{HANDSHAKE, connect, read_head};
 use crate::queue_dir::QueueDir;
 
@@ -11,7 +11,7 @@ use crate::queue_dir::QueueDir;
 fn refused(queue: &Path, flags: &[&str]) -> (i32, String) {
     let mut broadcaster = command("timeout");
     broadcaster.args(["10", BINARY]).args(arguments(queue)).args(flags);
-    let output = broadcaster.output().unwrap();
+    let output = broadcaster.finish();
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
@@ -40,11 +40,11 @@ const NUMBERS: [&str; 19] = [
 
 #[test]
 fn a_number_that_no_server_can_have_is_refused_and_no_event_is_lost() {
-    let help = command(BINARY).arg("--help").output().unwrap();
+    let help = command(BINARY).arg("--help").finish();
     let help = String::from_utf8(help.stdout).unwrap();
     let is_number = |line: &&str| ["<BYTES>", "<COUNT>", "<SECONDS>"].iter().any(|kind| line.contains(kind));
-    let told = help.lines().filter(is_number).count();
-    assert_eq!(told, NUMBERS.len() + 1, "the list has every number but shutdown-grace-secs, which all tests give");
+    let listed = help.lines().filter(is_number).count();
+    assert_eq!(listed, NUMBERS.len() + 1, "the list has every number but shutdown-grace-secs, which all tests give");
 
     let queue = QueueDir::new();
     queue.enqueue(1);
@@ -108,14 +108,14 @@ fn variables_that_kubernetes_sets_beside_a_service_named_ws_are_ignored_with_a_w
     let mut client = broadcaster.connect();
 
     for arguments in [&["publish", "test", "1"][..], &["queue", "stat"], &["failed", "list"]] {
-        let output = command(BINARY).args(arguments).args(&queue_flag).envs(KUBERNETES).output().unwrap();
+        let output = command(BINARY).args(arguments).args(&queue_flag).envs(KUBERNETES).finish();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         assert!(output.stderr.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
     assert_eq!(client.payload(), "1");
     broadcaster.stop();
 
-    // Without --listen the address of the file holds, and what was ignored is told.
+    // Without --listen the address of the file holds, and what was ignored is logged.
     let file = queue.root().join("config.toml");
     std::fs::write(&file, "listen = '127.0.0.1:0'").unwrap();
     let mut serving = command(BINARY);
@@ -133,7 +133,7 @@ fn a_port_of_the_environment_that_is_a_number_is_meant_and_may_be_wrong() {
     let queue = QueueDir::new();
     let mut broadcaster = command(BINARY);
     broadcaster.arg("--queue").arg(queue.path()).env("WS_PORT", "80801");
-    let output = broadcaster.output().unwrap();
+    let output = broadcaster.finish();
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(64), "{error}");
     assert!(error.contains("80801") && error.contains("--port"), "{error}");
@@ -141,7 +141,7 @@ fn a_port_of_the_environment_that_is_a_number_is_meant_and_may_be_wrong() {
 
 #[test]
 fn variables_that_are_empty_are_not_set() {
-    let help = command(BINARY).arg("--help").output().unwrap();
+    let help = command(BINARY).arg("--help").finish();
     let help = String::from_utf8(help.stdout).unwrap();
     let names: Vec<&str> = help.split("[env: ").skip(1).filter_map(|rest| rest.split('=').next()).collect();
     assert!(names.contains(&"WS_PORT") && names.contains(&"FASTAPI_WS_LOG_FORMAT") && names.len() > 25, "{names:?}");
@@ -154,14 +154,14 @@ fn variables_that_are_empty_are_not_set() {
     let mut client = broadcaster.connect();
     let mut publish = command(BINARY);
     publish.args(["publish", "test", "1", "--queue"]).arg(queue.path()).envs(empty.clone());
-    let output = publish.output().unwrap();
+    let output = publish.finish();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(client.payload(), "1");
     broadcaster.stop();
 
     let mut doctor = command(BINARY);
     doctor.args(["doctor", "--queue"]).arg(queue.path()).envs(empty);
-    let said = String::from_utf8(doctor.output().unwrap().stdout).unwrap();
+    let said = String::from_utf8(doctor.finish().stdout).unwrap();
     assert!(!said.contains("cannot run :"), "{said}");
 }
 
@@ -174,12 +174,12 @@ fn a_configuration_is_checked_without_a_start() {
         std::fs::write(&file, text).unwrap();
         let mut check = command(BINARY);
         check.args(["config", "check", "--config"]).arg(&file).arg("--queue").arg(queue.path());
-        let output = check.output().unwrap();
+        let output = check.finish();
         let [said, error] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
         (output.status.code().unwrap(), said, error)
     };
     assert_eq!(check("# nothing\nmax_connections = 5\n"), (0, "ok\n".to_owned(), String::new()));
-    for (text, told) in [
+    for (text, expected) in [
         ("# a typo\nmax_conections = 5", "line 2, `max_conections = 5`: unknown field"),
         ("# a range\nmax_connections = 0", "max_connections = 0: must be at least 1 (line 2 of the file)"),
         ("\n\nport = 'x'", "line 3, `port = 'x'`: "),
@@ -189,7 +189,7 @@ fn a_configuration_is_checked_without_a_start() {
     ] {
         let (code, said, error) = check(text);
         assert_eq!((code, said.as_str()), (64, ""), "{text}: {error}");
-        assert!(error.contains(told) && error.contains(file.to_str().unwrap()), "{text}: {error}");
+        assert!(error.contains(expected) && error.contains(file.to_str().unwrap()), "{text}: {error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
     assert_eq!(queue.waiting(), 1);
@@ -242,7 +242,7 @@ fn pages_of_subdomains_and_of_this_machine_may_connect() {
 }
 
 #[test]
-fn a_page_that_is_refused_is_told_in_the_log_once_with_the_setting_to_change() {
+fn a_page_that_is_refused_is_logged_once_with_the_setting_to_change() {
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::start(&queue.path());
     let refused = ["https://app.example.com", "null", "file://", "http://\u{9b}x"];

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use crate::broadcaster::{BINARY, Broadcaster, GRACE, arguments, command};
 use crate::client::{read_to_end, shake_hands};
 use crate::queue_dir::QueueDir;
-use crate::wait::{PATIENCE, until};
+use crate::wait::{TIMEOUT, until};
 
 #[test]
 fn a_stopping_broadcaster_writes_what_it_has_read_and_leaves_the_rest_in_the_directory() {
@@ -105,7 +105,7 @@ fn new_connections_are_refused_once_it_stops_and_nobody_takes_over() {
     let address = broadcaster.address();
     let silent = shake_hands(address);
     broadcaster.signal(Signal::TERM);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while TcpStream::connect(address).is_ok() {
         assert!(Instant::now() < deadline, "it still accepts");
     }

@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use crate::broadcaster::Broadcaster;
 use crate::client::{HANDSHAKE, read_to_end};
 use crate::queue_dir::QueueDir;
-use crate::wait::{PATIENCE, until};
+use crate::wait::{TIMEOUT, until};
 
 const EVENTS: usize = 3000;
 
@@ -16,7 +16,7 @@ const EVENTS: usize = 3000;
 fn deaf(address: std::net::SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
     socket.connect(&SockAddr::from(address)).unwrap();
     let mut stream = TcpStream::from(socket);
     stream.write_all(HANDSHAKE.as_bytes()).unwrap();

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
 use crate::client::{HANDSHAKE, connect, read_head};
 use crate::queue_dir::QueueDir;
-use crate::wait::PATIENCE;
+use crate::wait::TIMEOUT;
 
 /// Hands the socket over as sd_listen_fds(3) describes it: as descriptor 3, to the process of this number.
 fn with_socket(queue: &Path, socket: &TcpListener) -> Broadcaster {
@@ -65,7 +65,7 @@ impl Reports {
     pub(crate) fn new() -> Reports {
         let directory = TempDir::new().unwrap();
         let socket = UnixDatagram::bind(directory.path().join("notify")).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
         Reports { socket, directory }
     }
 
@@ -98,7 +98,7 @@ impl Reports {
 pub(crate) const WATCHDOG: &str = "WATCHDOG=1\n";
 
 #[test]
-fn the_service_manager_is_told_of_start_life_and_end() {
+fn the_service_manager_is_notified_of_start_life_and_end() {
     let (queue, reports) = (QueueDir::new(), Reports::new());
     let mut broadcaster = Broadcaster::spawn(reports.command(&queue.path())).listening();
     assert_eq!(reports.next(), "READY=1\nSTATUS=serving\n");

@@ -49,17 +49,17 @@ async fn garbage_ends_in_failed_with_its_reason_and_does_not_stop_the_rest() {
 }
 
 #[tokio::test]
-async fn a_failed_entry_that_was_mended_and_moved_back_is_delivered() {
+async fn a_failed_entry_that_was_corrected_and_moved_back_is_delivered() {
     let queue = QueueDir::new();
     let broadcaster = Broadcaster::start_with(&queue, &["--entry-grace-secs", "0.1"]).await;
     let mut client = broadcaster.connect().await;
-    queue.write("1.1_a.json", r#"{"event":"mended","payload":"#);
+    queue.write("1.1_a.json", r#"{"event":"corrected","payload":"#);
     eventually("the entry is rejected", || (queue.failed().len() == 2).then_some(())).await;
 
     let failed = queue.path().join("failed/1.1_a.json");
-    std::fs::write(&failed, r#"{"event":"mended","payload":[1]}"#).unwrap();
+    std::fs::write(&failed, r#"{"event":"corrected","payload":[1]}"#).unwrap();
     std::fs::rename(&failed, queue.path().join("1.1_a.json")).unwrap();
 
     let message = client.messages(1).await.remove(0);
-    assert_eq!((&message.event[..], &message.payload[..], message.timestamp), ("mended", "[1]", 0));
+    assert_eq!((&message.event[..], &message.payload[..], message.timestamp), ("corrected", "[1]", 0));
 }

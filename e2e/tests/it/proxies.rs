@@ -22,7 +22,7 @@ const BODY: usize = 1024 * 1024;
 async fn nginx_takes_answers_for_answers() {
     let queue = QueueDir::new();
     let (one, other) = (Broadcaster::start(&queue).await, Broadcaster::start(&QueueDir::new()).await);
-    // A group, from which nginx takes whoever fails.
+    // A group, from which nginx takes each that fails.
     let nginx = Nginx::start_with(|address| {
         format!(
             "upstream broadcasters {{ server {}; server {} backup; }}

@@ -1,4 +1,4 @@
-//! The handler calls that have not returned: started, continued, looked at when they have run, and let go.
+//! The handler calls that have not returned: started, continued, looked at when they have run, and released.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -85,7 +85,7 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Lets go of a handler that has ended.
+    /// Releases a handler that has ended.
     fn remove(&self, handler: usize) -> Result<(), Leaving> {
         let layer = self.handlers.borrow().get(handler).map(|handler| handler.layer);
         // It stays where it is found meanwhile: PHP code that runs here may not come back.

@@ -1,5 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rustix::fs::FileType;
+
 use super::*;
 
 fn take(queue: &tempfile::TempDir) -> Result<Ownership, OpenError> {
@@ -38,7 +40,7 @@ fn a_directory_stays_owned_when_the_lock_file_is_deleted_or_replaced_and_the_fil
         assert_eq!(lock(&queue).exists(), replaces, "who comes too late makes no lock file");
         assert!(owner.keep(queue.path()).expect("a lock"));
         assert!(!owner.keep(queue.path()).expect("a lock"));
-        // What a build sees that knows only the lock file.
+        // What an older version sees, which knows only the lock file.
         let file = std::fs::File::open(lock(&queue)).expect("a lock file");
         assert!(is_locked(file.as_fd()));
     }
@@ -52,10 +54,38 @@ fn a_lock_file_that_somebody_else_has_locked_is_not_taken_again() {
     let mut owner = take(&queue).expect("a free directory");
     std::fs::remove_file(lock_file(queue.path())).expect("a lock file");
     let directory = open(queue.path()).expect("a descriptor");
-    let other = take_file(queue.path(), directory.as_fd()).expect("what a build does that knows only the lock file");
+    let other = take_file(queue.path(), directory.as_fd()).expect("what an older version does");
     assert!(matches!(owner.keep(queue.path()), Err(OpenError::Locked(_))));
     drop(other);
     assert!(owner.keep(queue.path()).expect("a lock"));
+}
+
+#[test]
+fn what_is_no_file_in_place_of_the_lock_file_is_refused_and_not_waited_for() {
+    for kind in [FileType::Fifo, FileType::Socket, FileType::Directory, FileType::Symlink] {
+        let queue = queue();
+        let owner = take(&queue).expect("a free directory");
+        std::fs::remove_file(lock_file(queue.path())).expect("a lock file");
+        let path = lock_file(queue.path());
+        match kind {
+            FileType::Directory => std::fs::create_dir(path).expect("a directory"),
+            FileType::Symlink => std::os::unix::fs::symlink("/dev/null", path).expect("a link"),
+            kind => rustix::fs::mknodat(rustix::fs::CWD, path, kind, Mode::RUSR, 0).expect("a node"),
+        }
+        let mut owner = Some(owner);
+        for _ in 0..2 {
+            let refused = |outcome: Result<(), OpenError>| matches!(outcome, Err(OpenError::NotALockFile(_)));
+            if let Some(owner) = &mut owner {
+                assert!(refused(owner.keep(queue.path()).map(drop)), "{kind:?}");
+            } else {
+                assert!(refused(take(&queue).map(drop)), "{kind:?}");
+            }
+            let directory = open(queue.path()).expect("a descriptor");
+            assert!(refused(check(queue.path(), directory.as_fd())), "{kind:?}");
+            assert_eq!(is_taken(queue.path()), owner.is_some(), "{kind:?}");
+            owner = None;
+        }
+    }
 }
 
 #[test]
@@ -87,4 +117,15 @@ fn a_standby_is_announced_no_more_when_its_value_is_dropped_although_there_is_a_
     drop(standby);
     assert!(!Standby::is_announced(queue.path()));
     drop(copy);
+}
+
+#[test]
+fn who_has_the_directory_locked_for_long_makes_no_standby_wait() {
+    let queue = queue();
+    let other = open(queue.path()).expect("a descriptor");
+    rustix::fs::flock(&other, FlockOperation::LockExclusive).expect("a lock");
+    let (done, is_done) = std::sync::mpsc::channel();
+    let path = queue.path().to_owned();
+    std::thread::spawn(move || done.send(Standby::announce(&path).is_err()));
+    assert_eq!(is_done.recv_timeout(std::time::Duration::from_secs(10)), Ok(true));
 }

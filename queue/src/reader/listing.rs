@@ -19,7 +19,7 @@ impl Reader {
     ///
     /// A listing shows every file that was there before it began, but of those that appear meanwhile it may show a later
     /// one and miss an earlier one of the same producer. An entry is therefore believed only if it was queued before the
-    /// listing began, if the previous listing showed it, too, or if it is told of ([`Self::follow`]).
+    /// listing began, if the previous listing showed it, too, or if it is reported ([`Self::follow`]).
     pub(super) fn list(&mut self) -> Result<(), ScanError> {
         let began = Now::read().queued_at();
         let unreadable = |errno: Errno| ScanError { path: self.path.clone(), cause: errno.into() };

@@ -69,7 +69,7 @@ fn the_age_counts_from_the_rejection_and_not_from_when_the_file_was_written() {
     make_old(&queue.write("1.json", r#"{"payload":1}"#));
     let entries = reader.scan(10, u64::MAX).unwrap();
     reader.reject(&entries[0].name, entries[0].event.as_ref().unwrap_err()).unwrap();
-    // Earlier builds count from this time.
+    // Older versions count from this time.
     let modified = std::fs::metadata(queue.path().join("failed/1.json")).unwrap().modified().unwrap();
     assert!(modified.elapsed().unwrap() < Duration::from_secs(60));
     make_old(&queue.path().join("failed/1.json"));
@@ -156,13 +156,40 @@ fn names_that_leave_the_folder_are_no_names() {
 #[test]
 fn the_backlog_counts_entries_and_tells_the_oldest_age() {
     let queue = Queue::new();
-    assert_eq!(Backlog::of(&queue.path()).unwrap(), Backlog::default());
+    let backlog = || Backlog::of(&queue.path(), 1024).unwrap();
+    assert_eq!(backlog(), Backlog::default());
     queue.enqueue(1);
-    make_old(&queue.write("old.json", "{}"));
+    make_old(&queue.write("old.json", r#"{"event":"old"}"#));
     queue.write("notes.txt", "");
-    let backlog = Backlog::of(&queue.path()).unwrap();
-    assert_eq!(backlog.entries, 2);
-    assert!(backlog.oldest.unwrap() >= Duration::from_secs(3599));
+    assert_eq!((backlog().entries, backlog().other_files), (2, 0));
+    assert!(backlog().oldest.unwrap() >= Duration::from_secs(3599));
+}
+
+#[test]
+fn the_backlog_has_what_a_scan_takes_and_no_other_files() {
+    let queue = Queue::new();
+    let backlog = || Backlog::of(&queue.path(), 1024).unwrap();
+    for (name, content) in [
+        ("composer.json", r#"{"name":"vendor/package"}"#),
+        ("17.json", r#"{"id":17,"total":3}"#),
+        ("large.json", &format!("[{}]", " ".repeat(2048))),
+        ("empty.json", ""),
+    ] {
+        make_old(&queue.write(name, content));
+    }
+    assert_eq!(backlog(), Backlog { other_files: 4, ..Backlog::default() });
+    for (name, content) in [
+        ("order.json", r#"{"id":1,"event":"order"}"#),
+        ("half.json", r#"{"event":"ha"#),
+        ("18.json", "garbage"),
+        ("1729000000.1234_671234abc12de.json", "garbage"),
+        ("019a3a5e-7f00-7000-8000-000000000000.json", ""),
+    ] {
+        queue.write(name, content);
+    }
+    assert_eq!((backlog().entries, backlog().other_files), (5, 4));
+    assert_eq!(queue::entry_files(&queue.path(), 1024).len(), 5);
+    assert!(backlog().oldest.unwrap() < Duration::from_secs(60));
 }
 
 #[test]
@@ -186,6 +213,55 @@ fn a_pipe_in_place_of_a_reason_makes_nobody_wait() {
     assert_eq!(failed.list().unwrap()[0].reason, "unknown");
     failed.drop_entry(&name).unwrap();
     assert!(queue.failed().is_empty());
+}
+
+/// Puts `1.json` aside, in a thread of its own: whoever waits for a pipe does so for ever.
+fn reject_in_time(queue: &Queue) -> EntryName {
+    let (mut reader, path) = (queue.reader(), queue.write("1.json", "{}"));
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let name: EntryName = "1.json".parse().unwrap();
+        reader.reject(&name, &EntryError::NoName).unwrap();
+        done.send(name).unwrap();
+    });
+    let name = is_done.recv_timeout(Duration::from_secs(10)).expect("nothing is waited for");
+    assert!(!path.exists());
+    name
+}
+
+#[test]
+fn a_pipe_under_the_name_of_a_reason_does_not_keep_an_entry_from_being_put_aside() {
+    let queue = Queue::new();
+    let reason = queue.path().join("failed/1.json.reason");
+    std::fs::create_dir(queue.path().join("failed")).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &reason, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    reject_in_time(&queue);
+    assert_eq!(std::fs::read_to_string(reason).unwrap(), "no `event` key\n");
+}
+
+#[test]
+fn a_link_under_the_name_of_a_reason_is_replaced_and_what_it_names_stays_as_it_is() {
+    for is_symbolic in [true, false] {
+        let (queue, elsewhere) = (Queue::new(), Queue::new());
+        let reason = queue.path().join("failed/1.json.reason");
+        let kept = elsewhere.write("kept", "kept");
+        std::fs::create_dir(queue.path().join("failed")).unwrap();
+        if is_symbolic { symlink(&kept, &reason) } else { std::fs::hard_link(&kept, &reason) }.unwrap();
+        reject_in_time(&queue);
+        assert_eq!(std::fs::read_to_string(reason).unwrap(), "no `event` key\n");
+        assert_eq!(std::fs::read_to_string(kept).unwrap(), "kept");
+    }
+}
+
+#[test]
+fn a_directory_under_the_name_of_a_reason_stays_and_the_entry_gets_another_name() {
+    let queue = Queue::new();
+    let planted = queue.path().join("failed/1.json.reason/deep");
+    std::fs::create_dir_all(&planted).unwrap();
+    reject_in_time(&queue);
+    let listed = Failed::open(&queue.path()).unwrap().unwrap().list().unwrap();
+    assert_eq!(listed[0].reason, "no `event` key (its name was 1.json)");
+    assert!(planted.exists() && !queue.failed().contains(&"1.json".to_owned()));
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn a_follower_is_told_what_appears_and_lists_only_after_it_lost_track() {
     assert_eq!(payloads(&reader.scan_followed(10, u64::MAX).unwrap()), ["0"], "the first scan lists");
 
     let name = queue.enqueue_told(1);
-    assert!(reader.scan_followed(10, u64::MAX).unwrap().is_empty(), "nobody told of it");
+    assert!(reader.scan_followed(10, u64::MAX).unwrap().is_empty(), "nobody reported it");
     reader.follow(&name);
     reader.follow(&name);
     assert_eq!(payloads(&reader.scan_followed(10, u64::MAX).unwrap()), ["1"]);
@@ -260,8 +260,11 @@ fn the_owner_sees_who_waits_for_the_directory() {
 fn unsafe_or_missing_directories_are_refused() {
     let queue = Queue::new();
     let refused = |path| Reader::open(path, ReaderOptions::default()).unwrap_err().to_string();
-    assert!(refused(queue.path().join("absent")).ends_with("absent does not exist"));
-    assert!(refused(queue.write("file", "")).ends_with("file is not a directory"));
+    assert!(
+        refused(queue.path().join("absent"))
+            .ends_with("absent does not exist (create it, see Permissions in docs/operations.md)")
+    );
+    assert!(refused(queue.write("file", "")).ends_with("file is not a directory (name the directory of the events)"));
     std::fs::set_permissions(queue.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     assert!(refused(queue.path()).contains("is writable by every user"));
 }

@@ -53,6 +53,16 @@ fn too_large_an_event_is_refused_and_leaves_nothing() {
 }
 
 #[test]
+fn an_error_explains_what_was_wrong_when_it_was_made() {
+    let root = TempDir::new().unwrap();
+    let (link, target) = (root.path().join("link"), root.path().join("target"));
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    let error = Writer::new(&link).enqueue(br#""a""#, b"1").unwrap_err();
+    std::fs::remove_file(&link).unwrap();
+    assert!(error.to_string().contains("which is missing: create that directory"), "{error}");
+}
+
+#[test]
 fn impossible_paths_are_refused_with_path_and_cause() {
     let root = TempDir::new().unwrap();
     let file = root.path().join("file");

@@ -46,7 +46,7 @@ impl Settings {
         let max_message_bytes = size("max_message_bytes", self.max_message_bytes, 65_536)?;
         let max_outbox_bytes = size("max_outbox_bytes", self.max_outbox_bytes, 1024 * 1024)?;
         let least_memory = max_message_bytes.max(max_outbox_bytes).saturating_mul(hub_threads as u64);
-        // Whoever raises what one client may take does not expect that he has to raise this as well.
+        // A user who raises what one client may take does not expect to have to raise this as well.
         let max_memory = size("max_memory", self.max_memory, least_memory.max(256 * 1024 * 1024))?;
         if max_memory < least_memory {
             let problem = "must be at least max_message_bytes and max_outbox_bytes for each of hub_threads";
@@ -114,16 +114,16 @@ mod tests {
     }
 
     #[test]
-    fn the_stronger_source_wins_key_by_key() {
-        let strong = settings("port = 1\nmax_connections = 5");
-        let weak = settings("port = 2\nhost = 'localhost'\nmax_connections = 6\nping_interval_secs = 3");
-        let config = strong.or(weak).resolve().expect("a config");
+    fn the_source_with_precedence_wins_key_by_key() {
+        let first = settings("port = 1\nmax_connections = 5");
+        let second = settings("port = 2\nhost = 'localhost'\nmax_connections = 6\nping_interval_secs = 3");
+        let config = first.or(second).resolve().expect("a config");
         assert_eq!((config.host.as_str(), config.port, config.admission.max_connections), ("localhost", 1, 5));
         assert_eq!(config.limits.ping_interval, Duration::from_secs(3));
     }
 
     #[test]
-    fn a_stronger_port_wins_over_a_weaker_listen() {
+    fn a_port_of_higher_precedence_wins_over_a_listen_of_lower_precedence() {
         let config = settings("port = 9000").or(settings("listen = '0.0.0.0:1'")).resolve().expect("a config");
         assert_eq!((config.host.as_str(), config.port), ("127.0.0.1", 9000));
     }

@@ -91,7 +91,7 @@ pub struct Settings {
     /// How long clients may take to leave when the server stops [default: 10]
     #[arg(long, value_name = "SECONDS", value_parser = number_of_seconds, env = "FASTAPI_WS_SHUTDOWN_GRACE_SECS")]
     pub shutdown_grace_secs: Option<f64>,
-    /// Broadcast what a client sends as {"event":...,"payload":...}: every client can then speak to all [default: false]
+    /// Broadcast what a client sends as {"event":...,"payload":...}: every client can then send to all [default: false]
     #[arg(long, value_name = "BOOL", env = "FASTAPI_WS_RELAY_CLIENT_EVENTS")]
     pub relay_client_events: Option<bool>,
 }
@@ -115,7 +115,7 @@ impl Settings {
     /// Fills what is not set here from other settings.
     #[must_use]
     pub fn or(self, other: Settings) -> Settings {
-        // An address of a stronger source must not lose to a `listen` of a weaker one.
+        // An address of higher precedence must not lose to a `listen` of lower precedence.
         let addressed = self.listen.is_some() || self.host.is_some() || self.port.is_some();
         Settings {
             queue: self.queue.or(other.queue),
@@ -161,7 +161,7 @@ mod tests {
     fn a_file_with_a_mistake_is_refused_with_line_and_key() {
         let directory = tempfile::TempDir::new().expect("a directory");
         let path = directory.path().join("broadcaster.toml");
-        for (text, told) in [
+        for (text, expected) in [
             ("# comment\nping_interval_secs = 'soon'", "line 2, `ping_interval_secs = 'soon'`: invalid type"),
             ("# comment\na = 1", "line 2, `a = 1`: unknown field `a`"),
             ("a = 1\nport = 1", "line 1, `a = 1`: unknown field `a`"),
@@ -169,7 +169,7 @@ mod tests {
         ] {
             std::fs::write(&path, text).expect("a file");
             let error = Settings::from_file(&path).expect_err(text).to_string();
-            assert!(error.contains(told) && error.contains("broadcaster.toml"), "{error}");
+            assert!(error.contains(expected) && error.contains("broadcaster.toml"), "{error}");
         }
     }
 }

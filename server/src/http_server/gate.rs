@@ -37,7 +37,7 @@ impl Gate {
             return Ok(());
         }
         let origin = head.origin().unwrap_or_default();
-        self.refused_origins.tell(origin, head.host());
+        self.refused_origins.log_refusal(origin, head.host());
         let problem = format!("pages of {origin} may not connect: the operator can add it to allowed_origins");
         Err(Refusal { status: StatusCode::FORBIDDEN, problem })
     }

@@ -38,7 +38,7 @@ pub(crate) struct Listener {
     pub(crate) hub: Hub,
     pub(crate) health: Arc<Health>,
     pub(crate) admission: Admission,
-    /// Whether the sockets were passed to us: they go on listening for whoever has them too.
+    /// Whether the sockets were passed to us: they go on listening for other processes that have them.
     pub(crate) is_passed: bool,
 }
 
@@ -160,7 +160,7 @@ async fn reclaimed(spare: Option<&SpareSlot>) {
     }
 }
 
-/// Tells the log that the server is full, and when that is over: once each.
+/// Logs that the server is full, and when that is over: once each.
 #[derive(Debug)]
 struct Fullness {
     max_connections: usize,

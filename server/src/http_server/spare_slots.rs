@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 /// 16 slots go through 1,600 connections in a second that never send one.
 const MIN_HOLD: Duration = Duration::from_millis(10);
 
-/// Slots in the order in which they were given. When all are taken and others come, the oldest goes first: whoever sends its
+/// Slots in the order in which they were given. When all are taken and others come, the oldest goes first: a connection that sends its
 /// request slowly keeps nobody else from being answered.
 #[derive(Debug)]
 pub(crate) struct SpareSlots {

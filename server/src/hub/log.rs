@@ -45,7 +45,7 @@ impl Log {
         debug_assert_eq!(self.ends.back().copied().unwrap_or(self.head()), self.head());
     }
 
-    /// The position that the capacity no longer covers: whoever stands before it has fallen out.
+    /// The position that the capacity no longer covers: a session that stands before it has fallen out.
     pub(crate) fn overflow(&self) -> Position {
         self.head().saturating_sub(self.capacity as u64).max(self.tail)
     }

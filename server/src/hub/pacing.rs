@@ -46,7 +46,7 @@ enum WaitedFor {
     FewModerate,
 }
 
-/// What is read whoever is far behind: a window in [`GUARANTEED_INTERVAL`], as a token bucket that holds a window.
+/// What is read although clients are far behind: a window in [`GUARANTEED_INTERVAL`], as a token bucket that holds a window.
 #[derive(Debug)]
 struct GuaranteedRate {
     window: u64,
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_holds_up_nobody_is_waited_for_while_he_takes_anything() {
+    fn a_client_that_holds_up_nobody_is_waited_for_while_he_takes_anything() {
         let alone = ClientCounts { moving: 1, ..far_behind(3, 3) };
         assert_eq!(Run::new().waited(alone), Duration::from_secs(60));
         assert_eq!(Run::new().waited(far_behind(3, 3)), Duration::ZERO);

@@ -38,7 +38,7 @@ const WAKE: Token = Token(usize::MAX);
 const TICK: Duration = Duration::from_secs(1);
 /// What the kernel tells at once. If it tells so much, it may have more to tell.
 const EVENTS: usize = 1024;
-/// How often patience is looked at while somebody is behind.
+/// How often the timeouts are looked at while a client is behind.
 const PACE_TICK: Duration = Duration::from_millis(100);
 /// Bytes of the log that are written to a client before it is the next one's turn. More at once fills kernel buffers that
 /// nobody empties meanwhile: without the limit 5,000 clients of 1,000-byte messages took 1.1 times the CPU, at 0.75 of the speed.
@@ -280,7 +280,7 @@ impl<A: Application> Shard<A> {
                 }
             }
             Command::Answer(answer) => {
-                // Whoever asked may have stopped waiting.
+                // The one who asked may have stopped waiting.
                 let _ = answer.send(());
             }
             Command::Resume(id) => {

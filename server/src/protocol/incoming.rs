@@ -59,7 +59,7 @@ pub(crate) enum TurnEnd {
     More,
     /// The client has sent all that it may until then.
     Throttled(Instant),
-    /// Whoever takes the messages can take no more.
+    /// The application can take no more messages.
     Full,
     /// The close frames have passed, as far as the client is concerned.
     Closed,

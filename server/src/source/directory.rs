@@ -21,7 +21,7 @@ use crate::source::retry::RefusedAcks;
 use crate::source::watch::Watch;
 
 /// Entries that are read before clients get them: few enough for the first to be on its way soon, so many that writing
-/// to a thousand clients is worth the while.
+/// to a thousand clients is worth it.
 const BATCH_ENTRIES: usize = 1024;
 /// Bytes of entries that are read before clients get them: as many as the hub writes to a client at once. With 1 MiB,
 /// messages of 1,000 bytes took 1.05 to 1.18 times the CPU.
@@ -179,7 +179,7 @@ impl DirectorySource {
             self.chores_due = Instant::now();
         }
         if let Some(other_files) = self.reader.take_other_files() {
-            self.rejections.tell_other_files(&other_files);
+            self.rejections.log_other_files(&other_files);
         }
         if !names.is_empty() {
             let first = self.feed.publish(&mut self.batch);
@@ -246,7 +246,7 @@ impl DirectorySource {
         Ok(())
     }
 
-    /// The directory was deleted or replaced: whoever made the new one expects us there.
+    /// The directory was deleted or replaced: the new one is the one to read now.
     fn reopen(&mut self) -> io::Result<()> {
         let path = self.reader.path().to_owned();
         match self.reader.reopen() {
@@ -262,14 +262,14 @@ impl DirectorySource {
                 self.start_watch();
                 self.on_success();
             }
-            // A standby was faster. Our clients would never hear anything again: they have to go to its side.
+            // A standby was faster. Our clients would never receive anything again: they have to connect to it.
             Err(error @ OpenError::Locked(_)) => return Err(io::Error::other(error)),
             Err(error) => self.on_failure("queue directory is gone", &error),
         }
         Ok(())
     }
 
-    /// Somebody may have deleted the lock file. Builds that know of no other lock would read the queue as well then.
+    /// Somebody may have deleted the lock file. Older versions know of no other lock, and would read the queue as well then.
     fn look_after_lock(&mut self) -> io::Result<()> {
         let interval = self.options.scan_interval;
         // A directory that was replaced is opened anew, with its lock.
@@ -314,8 +314,12 @@ impl DirectorySource {
         let trouble = trimmed.is_err();
         match trimmed {
             Ok(0) => {}
-            Ok(entries) => warn!(entries, "deleted the oldest entries of failed/, which has its limits"),
-            Err(error) if !self.is_trouble_logged => warn!(%error, "cannot look after failed/"),
+            Ok(entries) => {
+                warn!(entries, "deleted the oldest entries of failed/ (failed_max_entries, failed_max_age_secs)")
+            }
+            Err(error) if !self.is_trouble_logged => {
+                warn!(%error, "cannot delete old entries of failed/, trying again")
+            }
             Err(_) => {}
         }
         self.is_trouble_logged = trouble;
@@ -325,7 +329,7 @@ impl DirectorySource {
         self.backoff.as_ref().is_some_and(|backoff| Instant::now() < backoff.until)
     }
 
-    /// Logs the first of a row of failures, and sees to it that the next try waits.
+    /// Logs the first failure of a series, and delays the next try.
     fn on_failure(&mut self, what: &'static str, error: &(dyn std::error::Error + 'static)) {
         self.health.set_readable(false);
         let pause = match &self.backoff {

@@ -1,4 +1,4 @@
-//! Sees to it that the lock file of a queue stays ours: what cleans up a directory (`git clean`, `rsync --delete`) deletes it.
+//! Keeps the lock file of a queue there and locked by us: programs that clean up a directory (tmp cleaners, `git clean`) delete it.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use queue::{OpenError, Reader};
 use tracing::warn;
 
-/// How long it may be gone before it is made again. At once, and `rm -r` on the directory would fail: it deletes the directory when
-/// it has deleted all files. The lock on the directory keeps others out meanwhile, all but builds of before.
+/// How long it may be gone before it is made again. If it were made at once, `rm -r` on the directory would fail: it deletes the
+/// directory when it has deleted all files. The lock on the directory keeps others out meanwhile, all but older versions.
 const DELAY: Duration = Duration::from_secs(1);
-/// Who only asks whether the file is locked has it for a moment. A broadcaster that has taken it keeps it.
+/// A process that only asks whether the file is locked has it for a moment. A broadcaster that has taken it keeps it.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -18,13 +18,13 @@ pub(crate) struct LockWatch {
     due: Instant,
     /// When it was first seen to be gone.
     gone_since: Option<Instant>,
-    /// It cannot be made again, and that was logged.
-    is_missed: bool,
+    /// That it cannot be made again was logged.
+    is_failure_logged: bool,
 }
 
 impl LockWatch {
     pub(crate) fn new() -> LockWatch {
-        LockWatch { due: Instant::now(), gone_since: None, is_missed: false }
+        LockWatch { due: Instant::now(), gone_since: None, is_failure_logged: false }
     }
 
     pub(crate) fn is_due(&self) -> bool {
@@ -68,21 +68,21 @@ impl LockWatch {
                 Ok(true) => {
                     warn!(
                         lock = %lock.display(),
-                        "the lock file was deleted or replaced, made it again; exclude it from what cleans up there"
+                        "the lock file was deleted or replaced, created again; exclude it from the program that cleans up this directory"
                     );
-                    (self.gone_since, self.is_missed) = (None, false);
+                    (self.gone_since, self.is_failure_logged) = (None, false);
                     return Ok(true);
                 }
                 Err(OpenError::Locked(_)) => std::thread::sleep(PAUSE),
                 Err(error) => {
-                    if !std::mem::replace(&mut self.is_missed, true) {
+                    if !std::mem::replace(&mut self.is_failure_logged, true) {
                         warn!(%error, "the lock file was deleted and cannot be made again, trying again");
                     }
                     return Ok(false);
                 }
             }
         }
-        let problem = "another broadcaster has locked it, an older one: end one of the two";
+        let problem = "an older version of the broadcaster has locked it: stop one of the two";
         Err(io::Error::other(format!("the lock file {} was deleted or replaced, and {problem}", lock.display())))
     }
 }

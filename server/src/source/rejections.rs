@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::mem::Discriminant;
 use std::time::{Duration, Instant};
 
-use queue::{EntryError, EntryName, OtherFiles, Reader};
+use queue::{EntryError, EntryName, OtherFiles, Reader, Rejected};
 use tracing::{error, info, warn};
 
 use crate::log_limit::LogLimit;
@@ -40,11 +40,12 @@ impl Rejections {
     pub(crate) fn reject(&mut self, reader: &mut Reader, name: &EntryName, reason: &EntryError) -> bool {
         let now = Instant::now();
         if self.refusal.as_ref().is_some_and(|refusal| now < refusal.until) {
-            reader.leave_refused(name);
+            reader.leave_unrejectable(name);
             return false;
         }
         match reader.reject(name, reason) {
-            Ok(()) => {
+            Ok(Rejected::NotThere) => false,
+            Ok(Rejected::PutAside) => {
                 if let Some(refusal) = &mut self.refusal {
                     *refusal = Refusal { pause: MIN_PAUSE, until: now, tries: TRIES_AFTER_SUCCESS };
                 }
@@ -52,7 +53,7 @@ impl Rejections {
                 true
             }
             Err(error) => {
-                reader.leave_refused(name);
+                reader.leave_unrejectable(name);
                 let pause = match &self.refusal {
                     None => {
                         let error: &(dyn std::error::Error + 'static) = &error;
@@ -75,20 +76,20 @@ impl Rejections {
     /// Has some of those read again that are due.
     pub(crate) fn retry(&mut self, reader: &mut Reader) {
         let Some(refusal) = self.refusal.as_ref().filter(|refusal| refusal.until <= Instant::now()) else { return };
-        if reader.has_refused() {
-            reader.retry_refused(refusal.tries);
+        if reader.has_unrejectable() {
+            reader.retry_unrejectable(refusal.tries);
         } else {
             self.refusal = None;
             info!("entries that are no events can be put aside again");
         }
     }
 
-    /// Says once in a while that there are files that are not ours.
-    pub(crate) fn tell_other_files(&mut self, other_files: &OtherFiles) {
+    /// Logs once in a while that there are files that are not ours.
+    pub(crate) fn log_other_files(&mut self, other_files: &OtherFiles) {
         if let Some(before) = self.other_files.allow_of(other_files.files as u64, Instant::now()) {
             let file = &other_files.name;
             let files = other_files.files as u64 + before;
-            warn!(%file, files, "files in the queue directory are no events and not of a queue, they are left alone");
+            warn!(%file, files, "the queue directory holds files that are no events; they stay where they are");
         }
     }
 

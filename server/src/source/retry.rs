@@ -67,7 +67,7 @@ impl RefusedAcks {
         }
     }
 
-    /// Tries everything once more, and tells what remains.
+    /// Tries everything once more, and logs what remains.
     pub(crate) fn give_up(mut self, reader: &mut Reader) {
         self.acks.retain(|name| reader.ack(name).is_err());
         if !self.acks.is_empty() {

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 pub const STANDBY_INTERVAL: Duration = Duration::from_millis(20);
 /// How long a server that stops goes on accepting for a standby to take the queue. One is enough for a busy machine; a
 /// standby that does not come in that time does not come.
-const TAKEOVER_PATIENCE: Duration = Duration::from_secs(2);
+const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long it goes on when the standby has the queue, if there are others that wait and hide whether it listens.
 const HANDOVER: Duration = Duration::from_secs(1);
 /// Whether somebody waits for the queue, or has it already.
@@ -31,7 +31,7 @@ pub(crate) async fn hand_over(queue: &Path) {
             sleep(STANDBY_INTERVAL).await;
         }
     };
-    if timeout(TAKEOVER_PATIENCE, has_queue).await.is_ok() {
+    if timeout(TAKEOVER_TIMEOUT, has_queue).await.is_ok() {
         let _ = timeout(HANDOVER, listens).await;
         info!("another broadcaster has taken over");
     } else {

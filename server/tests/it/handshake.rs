@@ -226,7 +226,7 @@ async fn a_client_too_many_is_told_and_a_plain_request_is_answered() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
     drop(first);
-    let deadline = tokio::time::Instant::now() + crate::util::PATIENCE;
+    let deadline = tokio::time::Instant::now() + crate::util::TIMEOUT;
     while tokio_tungstenite::connect_async(format!("ws://{}/", server.address)).await.is_err() {
         assert!(tokio::time::Instant::now() < deadline, "the place was not given back");
     }
@@ -257,7 +257,7 @@ async fn an_address_has_only_so_many_connections() {
     let health = exchange(server.address, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert!(health.starts_with("HTTP/1.1 200 "), "{health}");
     drop(first);
-    let deadline = tokio::time::Instant::now() + crate::util::PATIENCE;
+    let deadline = tokio::time::Instant::now() + crate::util::TIMEOUT;
     while tokio_tungstenite::connect_async(format!("ws://{}/", server.address)).await.is_err() {
         assert!(tokio::time::Instant::now() < deadline, "the place was not given back");
     }

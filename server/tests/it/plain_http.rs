@@ -1,5 +1,5 @@
 //! Requests that are no handshake, and everything that is refused: answered so that proxies take the answer for one, and
-//! with bounds for whoever goes on sending.
+//! with bounds for clients that go on sending.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ fn post(path: &str) -> String {
 }
 
 #[tokio::test]
-async fn whoever_sends_a_whole_body_first_reads_the_answer() {
+async fn a_client_that_sends_a_whole_body_first_reads_the_answer() {
     let server = TestServer::start();
     let chunked = "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\n".to_owned();
     let page = HANDSHAKE.replace("Upgrade: WebSocket", "Upgrade: WebSocket\r\nOrigin: https://evil.example");
@@ -89,9 +89,9 @@ async fn a_body_without_end_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_body_that_drips_and_one_that_never_comes_are_cut_off() {
+async fn a_body_that_comes_byte_by_byte_and_one_that_never_comes_are_cut_off() {
     let server = TestServer::start();
-    for drip in [None, Some(Duration::from_millis(100))] {
+    for pause in [None, Some(Duration::from_millis(100))] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(post("/").as_bytes()).await.unwrap();
         let answered = Instant::now();
@@ -101,7 +101,7 @@ async fn a_body_that_drips_and_one_that_never_comes_are_cut_off() {
         // The server has sent its last byte, and closes when it has waited enough: then the kernel refuses what is sent.
         let closed = async {
             loop {
-                tokio::time::sleep(drip.unwrap_or(Duration::from_secs(2))).await;
+                tokio::time::sleep(pause.unwrap_or(Duration::from_secs(2))).await;
                 if stream.write_all(b"x").await.is_err() || SockRef::from(&stream).take_error().unwrap().is_some() {
                     break;
                 }
@@ -109,7 +109,7 @@ async fn a_body_that_drips_and_one_that_never_comes_are_cut_off() {
         };
         within(closed).await;
         let took = answered.elapsed();
-        assert!(took < Duration::from_secs(9), "{drip:?}: {took:?}");
+        assert!(took < Duration::from_secs(9), "{pause:?}: {took:?}");
     }
 }
 

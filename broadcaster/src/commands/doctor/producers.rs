@@ -9,9 +9,9 @@ use nix::unistd::{Gid, Uid, User, getgrouplist};
 use super::Finding::{self, Bad, Good, Note};
 
 /// Whether the broadcaster's user may read every entry.
-pub(super) fn entries(queue: &Path) -> Finding {
-    let broadcaster = Reader::of(queue);
-    let files = queue::entry_files(queue);
+pub(super) fn entries(queue: &Path, max_event_bytes: u64) -> Finding {
+    let broadcaster = BroadcasterUser::of(queue);
+    let files = queue::entry_files(queue, max_event_bytes);
     let mut refused = files.iter().filter(|(_, metadata)| !broadcaster.may_read(metadata));
     let Some((path, metadata)) = refused.next() else {
         return Good(format!("the broadcaster ({}) may read what is in the directory", broadcaster.described));
@@ -83,17 +83,17 @@ fn unread(path: &Path, queue: &Path) -> Finding {
     )
 }
 
-/// Who reads the queue.
-struct Reader {
+/// The user account that reads the queue.
+struct BroadcasterUser {
     user: u32,
     group: u32,
     groups: Vec<u32>,
     described: String,
 }
 
-impl Reader {
+impl BroadcasterUser {
     /// The user who made the lock of the directory, or else this one: root asks for the rights of the service.
-    fn of(queue: &Path) -> Reader {
+    fn of(queue: &Path) -> BroadcasterUser {
         let this = (Uid::effective().as_raw(), Gid::effective().as_raw());
         let lock = fs::symlink_metadata(queue::lock_file(queue)).ok();
         let user = lock.as_ref().map_or(this.0, Metadata::uid);
@@ -116,7 +116,7 @@ impl Reader {
             groups.extend(getgrouplist(&name, Gid::from_raw(group)).unwrap_or_default().into_iter().map(Gid::as_raw));
         }
         let described = account.map_or_else(|| format!("user {user}"), |account| format!("user {}", account.name));
-        Reader { user, group, groups, described }
+        BroadcasterUser { user, group, groups, described }
     }
 
     fn may_read(&self, file: &Metadata) -> bool {

@@ -15,7 +15,7 @@ use crate::client::{payload_of, shake_hands};
 use crate::crowd::may_open;
 use crate::queue_dir::QueueDir;
 use crate::server_frames::{CLOSE, Incoming, PING, PONG_FRAME, TEXT, close_code};
-use crate::wait::{PATIENCE, until};
+use crate::wait::{TIMEOUT, until};
 
 /// Everybody is in the attackers' way.
 const ONE_THREAD: [&str; 2] = ["--hub-threads", "1"];
@@ -318,7 +318,7 @@ impl Raw {
                 (_, Err(error)) => panic!("{error}"),
             }
         }
-        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         events
     }
 

@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::client::{HANDSHAKE, read_head};
 use crate::server_frames::{CLOSE, PING, PONG_FRAME, TEXT, close_code, split};
-use crate::wait::PATIENCE;
+use crate::wait::TIMEOUT;
 
 pub(crate) struct Stream {
     stream: TcpStream,
@@ -31,8 +31,8 @@ impl Stream {
         if has_small_socket {
             socket.set_recv_buffer_size(4096).unwrap();
         }
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+        socket.set_write_timeout(Some(TIMEOUT)).unwrap();
         socket.connect(&SockAddr::from(address)).ok()?;
         let mut stream = TcpStream::from(socket);
         stream.write_all(HANDSHAKE.as_bytes()).ok()?;

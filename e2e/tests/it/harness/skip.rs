@@ -1,5 +1,5 @@
 //! Saying loudly that a test did not run. Only for rights that this user or machine does not have, which no
-//! installation mends, and for the proxies that few have.
+//! installation fixes, and for the proxies that few have.
 
 use std::io::Write;
 

@@ -8,39 +8,39 @@ use tracing::warn;
 
 use crate::log_limit::LogLimit;
 
-/// Origins that are told one by one. Anybody can send any number of them: of further ones a line a minute is told.
-const MAX_TOLD: usize = 100;
+/// Origins that are logged one by one. Anybody can send any number of them: of further ones a line a minute is logged.
+const MAX_LOGGED: usize = 100;
 /// Characters of an origin that are shown. A host has 253 at most.
 const MAX_SHOWN: usize = 300;
 
-/// Which origins were told.
+/// Which origins were logged.
 #[derive(Debug, Default)]
-pub(crate) struct RefusedOrigins(Mutex<Told>);
+pub(crate) struct RefusedOrigins(Mutex<Logged>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct Logged {
     origins: HashSet<String>,
     further: LogLimit,
 }
 
 impl RefusedOrigins {
-    /// Tells of a page that was refused, unless its origin was told before.
-    pub(crate) fn tell(&self, origin: &str, host: Option<&str>) {
+    /// Logs that a page was refused, unless its origin was logged before.
+    pub(crate) fn log_refusal(&self, origin: &str, host: Option<&str>) {
         let [origin, host] =
             [origin, host.unwrap_or_default()].map(|text| text.chars().take(MAX_SHOWN).collect::<String>());
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(untold) = told.note(&origin, Instant::now()) else { return };
-        warn!(?origin, ?host, untold, "a page may not connect: {}", remedy(&origin));
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(others) = logged.note(&origin, Instant::now()) else { return };
+        warn!(?origin, ?host, others, "a page may not connect: {}", remedy(&origin));
     }
 }
 
-impl Told {
-    /// Whether to tell of this origin now: then of how many others nothing was said.
+impl Logged {
+    /// Whether to log this origin now: then how many others were not logged.
     fn note(&mut self, origin: &str, now: Instant) -> Option<u64> {
         if self.origins.contains(origin) {
             return None;
         }
-        if self.origins.len() < MAX_TOLD {
+        if self.origins.len() < MAX_LOGGED {
             self.origins.insert(origin.to_owned());
             return Some(0);
         }
@@ -69,18 +69,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_origin_is_told_once_and_of_very_many_a_line_a_minute() {
-        let mut told = Told::default();
+    fn each_origin_is_logged_once_and_of_very_many_a_line_a_minute() {
+        let mut logged = Logged::default();
         let now = Instant::now();
-        for number in 0..MAX_TOLD {
-            assert_eq!(told.note(&format!("https://{number}.example"), now), Some(0));
-            assert_eq!(told.note("https://0.example", now), None);
+        for number in 0..MAX_LOGGED {
+            assert_eq!(logged.note(&format!("https://{number}.example"), now), Some(0));
+            assert_eq!(logged.note("https://0.example", now), None);
         }
-        assert_eq!(told.note("https://one.more", now), Some(0));
+        assert_eq!(logged.note("https://one.more", now), Some(0));
         for number in 0..1000 {
-            assert_eq!(told.note(&format!("https://more{number}.example"), now), None);
+            assert_eq!(logged.note(&format!("https://more{number}.example"), now), None);
         }
-        assert_eq!(told.note("https://another", now + Duration::from_secs(61)), Some(1000));
-        assert_eq!(told.origins.len(), MAX_TOLD);
+        assert_eq!(logged.note("https://another", now + Duration::from_secs(61)), Some(1000));
+        assert_eq!(logged.origins.len(), MAX_LOGGED);
     }
 }

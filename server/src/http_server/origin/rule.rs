@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_no_page_has_is_refused_with_what_to_write_instead() {
-        for (text, told) in [
+        for (text, expected) in [
             ("example.com", "it has no scheme: write https://example.com"),
             ("*.example.com", "it has no scheme: write https://*.example.com"),
             ("https://example.com/", "ends with \"/\", which is no part of an origin: write https://example.com"),
@@ -157,7 +157,7 @@ mod tests {
             ("", "is no origin: use same-host"),
         ] {
             let error = text.parse::<Rule>().expect_err(text);
-            assert!(error.contains(told) && error.contains(&format!("{text:?}")), "{text}: {error}");
+            assert!(error.contains(expected) && error.contains(&format!("{text:?}")), "{text}: {error}");
         }
     }
 }
