@@ -177,6 +177,8 @@ impl Responder {
         let stream = tokio::io::join(AsyncReadExt::chain(Cursor::new(received), reader), writer);
         hyper::server::conn::http1::Builder::new()
             .keep_alive(false)
+            // A client may close its side when its request is out.
+            .half_close(true)
             .max_headers(MAX_HEADERS)
             // The smallest that hyper takes is 8 KiB.
             .max_buf_size(self.max_header_bytes.max(8 * 1024))

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::Config;
 use server::config::{Admission, MAX_SPARE_SLOTS};
@@ -18,6 +18,8 @@ use crate::systemd;
 /// Files that are open beside the clients' sockets: the queue, epoll, inotify, wake-ups, standard streams, and connections that
 /// are only answered.
 pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
+/// The fewest with which the queue is read and health checks are answered while clients take all others.
+const MIN_DESCRIPTORS_BESIDE_CLIENTS: u64 = 40;
 
 pub(crate) fn run(
     mut config: Config,
@@ -27,7 +29,7 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     logging::start(log_format).context("cannot start to log")?;
     foreign.iter().for_each(|variable| warn!("{variable}"));
-    raise_descriptor_limit(&mut config.admission);
+    raise_descriptor_limit(&mut config.admission)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
@@ -68,7 +70,7 @@ async fn stop_on_signal(mut signals: Signals) {
 
 /// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select(). If it cannot be
 /// raised there may be fewer clients.
-fn raise_descriptor_limit(admission: &mut Admission) {
+fn raise_descriptor_limit(admission: &mut Admission) -> anyhow::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let wanted = admission.max_connections as u64 + DESCRIPTORS_BESIDE_CLIENTS;
     let reachable = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
@@ -79,10 +81,16 @@ fn raise_descriptor_limit(admission: &mut Admission) {
         }
     }
     if reachable == wanted {
-        return;
+        return Ok(());
     }
     // Clients that took the last descriptor would keep us from reading the queue.
-    let room = (reachable - DESCRIPTORS_BESIDE_CLIENTS.min(reachable / 2)) as usize;
+    let kept = DESCRIPTORS_BESIDE_CLIENTS.min(reachable / 2).max(MIN_DESCRIPTORS_BESIDE_CLIENTS);
+    let room = reachable.saturating_sub(kept) as usize;
+    ensure!(
+        room > 0,
+        "only {reachable} files may be open, at least {} are needed: raise LimitNOFILE or ulimit -Hn",
+        MIN_DESCRIPTORS_BESIDE_CLIENTS + 1
+    );
     warn!(
         limit = reachable,
         wanted,
@@ -91,4 +99,5 @@ fn raise_descriptor_limit(admission: &mut Admission) {
     );
     admission.max_connections = room;
     admission.spare_slots = (room / 8).clamp(1, MAX_SPARE_SLOTS);
+    Ok(())
 }
