@@ -166,6 +166,20 @@ fn variables_that_are_empty_are_not_set() {
 }
 
 #[test]
+fn a_log_level_that_is_none_is_told_and_silences_no_warning() {
+    let queue = QueueDir::new();
+    for level in ["warning", "verbose", "none", "Info "] {
+        let mut waiting = command(BINARY);
+        waiting.args(arguments(&queue.root().join("absent"))).env("RUST_LOG", level);
+        let mut waiting = Broadcaster::spawn(waiting);
+        waiting.await_log("cannot be used yet");
+        let told = waiting.log_lines(&format!("RUST_LOG={level:?} is no level"));
+        assert_eq!(told.len(), usize::from(level != "Info "), "{told:?}");
+        assert!(told.iter().all(|line| line.contains("error, warn, info, debug or trace")), "{told:?}");
+    }
+}
+
+#[test]
 fn a_configuration_is_checked_without_a_start() {
     let queue = QueueDir::new();
     queue.enqueue(1);
