@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use server::config::Settings;
 
 use crate::commands::config::ConfigCommand;
@@ -25,9 +25,6 @@ pub(crate) struct Args {
     /// TOML file with the same keys as the flags, with underscores
     #[arg(long, short, value_name = "FILE", env = "FASTAPI_WS_CONFIG", global = true)]
     pub(crate) config: Option<PathBuf>,
-    /// How log lines on standard error look
-    #[arg(long, value_name = "FORMAT", env = "FASTAPI_WS_LOG_FORMAT", default_value = "human")]
-    pub(crate) log_format: LogFormat,
     /// Variables that were ignored
     #[arg(skip)]
     pub(crate) foreign: Vec<ForeignVariable>,
@@ -94,14 +91,6 @@ pub(crate) enum Command {
     /// Prints a shell completion or writes the man pages, for packagers
     #[command(subcommand, hide = true)]
     Generate(GenerateCommand),
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// Lines to read, coloured on a terminal
-    Human,
-    /// One JSON object a line
-    Json,
 }
 
 /// The version, with the commit in parentheses where the build was told it.

@@ -5,11 +5,11 @@ use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use server::config::LogFormat;
 use server::log_level;
 use server::log_lines::{self, LogLines, LogThread};
 use tracing::warn;
 
-use crate::args::LogFormat;
 use crate::environment;
 
 /// How long the last lines may take at the end, and whatever else the process has to say.

@@ -83,7 +83,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Some(Command::Queue(failed::QueueCommand::Stat)) => failed::stat(&queue),
         Some(Command::Publish(arguments)) => publish::run(&queue, decided.max_event_bytes, arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&decided, &queue, arguments),
-        _ => serve::run(decided, &queue, args.log_format, &args.foreign),
+        _ => serve::run(decided, &queue, &args.foreign),
     }
     .map_err(Failure::Other)
 }

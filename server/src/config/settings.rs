@@ -94,6 +94,20 @@ pub struct Settings {
     /// Broadcast what a client sends as {"event":...,"payload":...}: every client can then speak to all [default: false]
     #[arg(long, value_name = "BOOL", env = "FASTAPI_WS_RELAY_CLIENT_EVENTS")]
     pub relay_client_events: Option<bool>,
+    /// How log lines on standard error look [default: human]
+    #[arg(long, value_name = "FORMAT", env = "FASTAPI_WS_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines to read, coloured on a terminal
+    #[default]
+    Human,
+    /// One JSON object a line
+    Json,
 }
 
 impl Settings {
@@ -144,6 +158,7 @@ impl Settings {
             hub_threads: self.hub_threads.or(other.hub_threads),
             shutdown_grace_secs: self.shutdown_grace_secs.or(other.shutdown_grace_secs),
             relay_client_events: self.relay_client_events.or(other.relay_client_events),
+            log_format: self.log_format.or(other.log_format),
         }
     }
 }

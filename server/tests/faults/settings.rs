@@ -166,6 +166,33 @@ fn variables_that_are_empty_are_not_set() {
 }
 
 #[test]
+fn every_flag_that_is_a_setting_is_a_key_of_the_file() {
+    let help = command(BINARY).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let queue = QueueDir::new();
+    let file = queue.root().join("config.toml");
+    let flags = help.lines().filter_map(|line| line.trim_start().split("--").nth(1)?.split_once(" <"));
+    let keys: Vec<String> = flags.map(|(flag, _)| flag.replace('-', "_")).filter(|key| key != "config").collect();
+    assert!(keys.len() > 25 && keys.iter().any(|key| key == "log_format"), "{keys:?}");
+    for key in keys {
+        // Of a type that no setting has.
+        std::fs::write(&file, format!("{key} = {{}}")).unwrap();
+        let mut check = command(BINARY);
+        let output = check.args(["config", "check", "--config"]).arg(&file).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(64) && !error.contains("unknown"), "{key}: {error}");
+    }
+    std::fs::write(&file, "log_format = 'json'").unwrap();
+    let mut serving = command(BINARY);
+    serving.args(arguments(&queue.path())).arg("--config").arg(&file);
+    let mut broadcaster = Broadcaster::spawn(serving);
+    broadcaster.await_log("\"listening\"");
+    let lines = broadcaster.log_lines("");
+    assert!(lines.iter().all(|line| line.starts_with('{')) && !lines.is_empty(), "{lines:?}");
+    broadcaster.stop();
+}
+
+#[test]
 fn a_log_level_that_is_none_is_told_and_silences_no_warning() {
     let queue = QueueDir::new();
     for level in ["warning", "verbose", "none", "Info "] {
