@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod environment;
 mod logging;
+mod remedy;
 mod serve;
 mod starting;
 mod systemd;

@@ -18,11 +18,7 @@ use crate::systemd;
 /// are only answered.
 pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
 
-pub(crate) fn run(
-    mut config: Config,
-    queue: &Path,
-    foreign: &[ForeignVariable],
-) -> anyhow::Result<()> {
+pub(crate) fn run(mut config: Config, queue: &Path, foreign: &[ForeignVariable]) -> anyhow::Result<()> {
     logging::start(config.log_format).context("cannot start to log")?;
     foreign.iter().for_each(|variable| warn!("{variable}"));
     raise_descriptor_limit(&mut config.admission);

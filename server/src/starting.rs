@@ -13,6 +13,7 @@ use server::{Config, NoApplication};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
+use crate::remedy::remedy;
 use crate::systemd;
 
 /// How often a directory that cannot be used is looked at again.
@@ -110,7 +111,8 @@ impl Start<'_> {
         // It may be replaced: whoever makes it again expects one of us there.
         self.standby = None;
         self.address_until = None;
-        self.tell(error, "the queue directory cannot be used yet, waiting until it can (is --queue right?)");
+        let remedy = remedy(error, self.queue);
+        self.tell(error, &format!("the queue directory cannot be used yet, waiting until it can ({remedy})"));
         systemd::waiting(&format!("waiting for the queue directory: {error}"));
         Wait::Time(TROUBLE_INTERVAL)
     }

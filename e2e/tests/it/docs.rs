@@ -89,7 +89,8 @@ async fn the_compose_file_starts_the_image_that_is_built_beside_it() {
     assert_eq!(entrypoint[0], "fastapi-broadcaster");
     let mut checked = 0;
     for block in blocks("yaml") {
-        let file: Compose = serde_saphyr::from_str(&block.text).unwrap_or_else(|error| panic!("{}: {error}", block.place));
+        let file: Compose =
+            serde_saphyr::from_str(&block.text).unwrap_or_else(|error| panic!("{}: {error}", block.place));
         for service in file.services.into_values().filter(|service| service.image == "your-broadcaster") {
             let Some(ServiceCommand::List(arguments)) = service.command else { panic!("{}: no list", block.place) };
             let line = entrypoint[1..].iter().chain(&arguments).map(String::as_str).chain(["config", "check"]);

@@ -22,6 +22,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::commands::failed::ago;
 use crate::commands::listen;
 use crate::in_one_line;
+use crate::remedy::remedy;
 use crate::serve::DESCRIPTORS_BESIDE_CLIENTS;
 
 #[derive(Debug, Args)]
@@ -135,9 +136,7 @@ fn directory(queue: &Path) -> Finding {
         return Good(described);
     }
     match Reader::check(queue) {
-        Err(error) => {
-            Bad(format!("{described}: {error}"), "run the broadcaster as a user of the directory's group".into())
-        }
+        Err(error) => Bad(format!("{described}: {error}"), remedy(&error, queue)),
         Ok(()) if metadata.mode() & 0o2020 == 0o020 => Note(
             format!("{described}, without the set-group-id bit"),
             format!("if php-fpm runs as another user: chmod g+s {shown}"),
