@@ -4,6 +4,7 @@
 mod bounds;
 mod decide;
 mod error;
+mod plain_words;
 mod settings;
 
 use std::os::fd::RawFd;

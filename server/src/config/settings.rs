@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::ConfigError;
 use super::bounds::{number_of_seconds, whole};
+use super::plain_words::in_plain_words;
 use crate::origin::Rule;
 
 /// What users may set. A flag wins over the environment, that over the file, that over the default.
@@ -69,8 +70,8 @@ pub struct Settings {
     /// Clients of one address at the same time. Leave it off behind a proxy: all clients have its address [default: none]
     #[arg(long, value_name = "COUNT", value_parser = whole::<usize>, env = "FASTAPI_WS_MAX_CONNECTIONS_PER_ADDRESS")]
     pub max_connections_per_address: Option<usize>,
-    /// Pages that may connect: same-host, *, or origins such as https://example.com or https://*.example.com
-    /// [default: same-host]
+    /// Pages that may connect: same-host, *, or origins such as https://example.com or https://*.example.com. Several with
+    /// commas between, or the flag several times [default: same-host]
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "FASTAPI_WS_ALLOWED_ORIGINS")]
     pub allowed_origins: Option<Vec<Rule>>,
     /// How long a client may take for its request [default: 10]
@@ -121,7 +122,7 @@ impl Settings {
             // The message alone does not say at which key; the line does.
             let number = error.span().map_or(1, |span| line_at(&text, span.start));
             let line = text.lines().nth(number - 1).unwrap_or_default().trim();
-            let problem = format!("line {number}, `{line}`: {}", error.message().replace('\n', " "));
+            let problem = format!("line {number}, `{line}`: {}", in_plain_words(&text, &error));
             ConfigError::Parse { path: path.to_owned(), problem }
         })
     }
@@ -177,7 +178,10 @@ mod tests {
         let directory = tempfile::TempDir::new().expect("a directory");
         let path = directory.path().join("broadcaster.toml");
         for (text, told) in [
-            ("# comment\nping_interval_secs = 'soon'", "line 2, `ping_interval_secs = 'soon'`: invalid type"),
+            (
+                "# comment\nping_interval_secs = 'soon'",
+                "line 2, `ping_interval_secs = 'soon'`: must be a number of seconds",
+            ),
             ("# comment\na = 1", "line 2, `a = 1`: unknown field `a`"),
             ("a = 1\nport = 1", "line 1, `a = 1`: unknown field `a`"),
             ("port = ", "line 1, `port =`: "),

@@ -283,6 +283,23 @@ fn pages_of_subdomains_and_of_this_machine_may_connect() {
 }
 
 #[test]
+fn several_origins_stand_with_commas_between_or_behind_several_flags() {
+    let queue = QueueDir::new();
+    let pages = ["https://a.example", "https://b.example"];
+    let mut with_variable = command(BINARY);
+    with_variable.args(arguments(&queue.path())).env("FASTAPI_WS_ALLOWED_ORIGINS", pages.join(","));
+    let mut with_flags = command(BINARY);
+    with_flags.args(arguments(&queue.path())).args(pages.map(|page| format!("--allowed-origins={page}")));
+    for serving in [with_variable, with_flags] {
+        let mut broadcaster = Broadcaster::spawn(serving).listening();
+        for page in pages {
+            assert!(handshake(&broadcaster, page, "127.0.0.1:8081").contains("101"), "{page}");
+        }
+        broadcaster.stop();
+    }
+}
+
+#[test]
 fn a_page_that_is_refused_is_told_in_the_log_once_with_the_setting_to_change() {
     let queue = QueueDir::new();
     let mut broadcaster = Broadcaster::start(&queue.path());
