@@ -9,8 +9,10 @@ mod serve;
 mod starting;
 mod systemd;
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -72,9 +74,12 @@ fn run(args: Args) -> Result<(), Failure> {
         return Err(Failure::Usage(anyhow::anyhow!("no queue directory is given: {ways}")));
     };
     // Made absolute, a URL would look like a path.
-    queue::check_path(queue.as_os_str().as_bytes()).map_err(|error| Failure::Usage(error.into()))?;
+    let usage = |error: queue::EnqueueError| Failure::Usage(error.into());
+    let queue = queue::local_path(queue.as_os_str().as_bytes()).map_err(usage)?;
+    queue::check_path(queue).map_err(usage)?;
+    let queue = Path::new(OsStr::from_bytes(queue));
     // The working directory may be deleted and made again later, which a relative path would not notice.
-    let queue = std::path::absolute(&queue)
+    let queue = std::path::absolute(queue)
         .with_context(|| format!("cannot make the queue path {} absolute (give an absolute one)", queue.display()))
         .map_err(Failure::Usage)?;
     decided.queue = Some(queue.clone());

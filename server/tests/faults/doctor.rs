@@ -149,6 +149,20 @@ fn a_directory_that_cannot_be_used_is_told_with_what_helps_against_that() {
 }
 
 #[test]
+fn a_file_url_is_the_queue_in_it() {
+    let queue = QueueDir::new();
+    queue.enqueue(1);
+    for url in ["file://", "file://localhost"].map(|host| format!("{host}{}", queue.path().display())) {
+        let output = command(BINARY).args(["queue", "stat", "--queue", &url]).output().unwrap();
+        assert!(output.stdout.starts_with(b"waiting\t1\n"), "{url}: {output:?}");
+        let mut serving = command(BINARY);
+        serving.args(["--listen", "127.0.0.1:0", "--queue", &url]);
+        Broadcaster::spawn(serving).listening().stop();
+        queue.enqueue(1);
+    }
+}
+
+#[test]
 fn publish_refuses_a_url_as_queue() {
     let queue = QueueDir::new();
     let mut publish = command(BINARY);
