@@ -140,6 +140,48 @@ fn a_port_of_the_environment_that_is_a_number_is_meant_and_may_be_wrong() {
 }
 
 #[test]
+fn a_variable_that_is_refused_is_named_and_stops_no_command_that_has_no_use_for_it() {
+    let queue = QueueDir::new();
+    let queue_flag = format!("--queue={}", queue.path().display());
+    let run = |variable: (&str, &str), arguments: &[&str]| {
+        let output = command(BINARY).args(arguments).env(variable.0, variable.1).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    for arguments in
+        [&["queue", "stat", &queue_flag][..], &["publish", "test", &queue_flag], &["failed", "list", &queue_flag]]
+    {
+        assert_eq!(run(("WS_PORT", "99999"), arguments), (0, String::new()), "{arguments:?}");
+    }
+    for (variable, value) in [("WS_PORT", "99999"), ("FASTAPI_WS_MAX_EVENT_BYTES", "x")] {
+        let (code, error) = run((variable, value), &["listen", "ws://127.0.0.1:1/"]);
+        assert!(code == 1 && error.contains("cannot connect"), "{error}");
+    }
+    for (variable, value, told) in [
+        ("WS_PORT", "99999", "for 'WS_PORT (--port)'"),
+        ("FASTAPI_WS_MAX_CONNECTIONS", "0", "for 'FASTAPI_WS_MAX_CONNECTIONS (--max-connections)'"),
+        ("FASTAPI_WS_ALLOWED_ORIGINS", "null,https://a b", "for 'FASTAPI_WS_ALLOWED_ORIGINS (--allowed-origins)'"),
+    ] {
+        let (code, error) = run((variable, value), &["config", "check", &queue_flag]);
+        assert!(code == 64 && error.contains(told), "{error}");
+    }
+    let (_, error) = run(("WS_PORT", "99999"), &["config", "check", &queue_flag, "--port", "99999"]);
+    assert!(error.contains("for '--port <PORT>'"), "{error}");
+}
+
+#[test]
+fn a_check_takes_every_flag_before_or_behind_its_name() {
+    let queue = QueueDir::new();
+    let queue_flag = format!("--queue={}", queue.path().display());
+    let flags = ["--allowed-origins", "https://example.com", "--log-format", "json", &queue_flag];
+    for arguments in [[&["config", "check"][..], &flags].concat(), [&flags, &["config", "check"][..]].concat()] {
+        let output = command(BINARY).args(&arguments).output().unwrap();
+        assert_eq!(output.stdout, b"ok\n", "{arguments:?}: {output:?}");
+    }
+    let output = command(BINARY).args(["config", "check", "--max-connections", "0", &queue_flag]).output().unwrap();
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+}
+
+#[test]
 fn variables_that_are_empty_are_not_set() {
     let help = command(BINARY).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
