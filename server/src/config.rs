@@ -4,6 +4,7 @@
 mod bounds;
 mod decide;
 mod error;
+mod plain_words;
 mod settings;
 
 use std::os::fd::RawFd;
@@ -16,7 +17,7 @@ use crate::origin::AllowedOrigins;
 
 pub use bounds::whole;
 pub use error::ConfigError;
-pub use settings::Settings;
+pub use settings::{LogFormat, Settings};
 
 /// Connections beside the clients, unless the limit of open files is low.
 pub const MAX_SPARE_SLOTS: usize = 16;
@@ -50,6 +51,8 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// Threads of the hub.
     pub hub_threads: usize,
+    /// How log lines of the broadcaster look. The log of `start()` is for people.
+    pub log_format: LogFormat,
     /// What clients may cost the hub.
     pub limits: Limits,
 }

@@ -34,6 +34,7 @@ mod linger;
 mod listener;
 mod lock_watch;
 mod log;
+pub mod log_level;
 mod log_limit;
 pub mod log_lines;
 pub mod message;

@@ -9,7 +9,6 @@ use server::config::{Admission, MAX_SPARE_SLOTS};
 use server::signal::Signals;
 use tracing::{info, warn};
 
-use crate::args::LogFormat;
 use crate::environment::ForeignVariable;
 use crate::logging;
 use crate::starting;
@@ -21,13 +20,8 @@ pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
 /// The fewest with which the queue is read and health checks are answered while clients take all others.
 const MIN_DESCRIPTORS_BESIDE_CLIENTS: u64 = 40;
 
-pub(crate) fn run(
-    mut config: Config,
-    queue: &Path,
-    log_format: LogFormat,
-    foreign: &[ForeignVariable],
-) -> anyhow::Result<()> {
-    logging::start(log_format).context("cannot start to log")?;
+pub(crate) fn run(mut config: Config, queue: &Path, foreign: &[ForeignVariable]) -> anyhow::Result<()> {
+    logging::start(config.log_format).context("cannot start to log")?;
     foreign.iter().for_each(|variable| warn!("{variable}"));
     raise_descriptor_limit(&mut config.admission)?;
     let runtime =

@@ -177,6 +177,17 @@ fn publish_takes_any_json_for_a_payload() {
 }
 
 #[test]
+fn publish_says_that_it_has_created_the_directory() {
+    let queue = QueueDir::new();
+    let absent = queue.root().join("absent");
+    let (code, out, error) = run(&absent, &["publish", "test"]);
+    let told = format!("fastapi-broadcaster: created {} (is --queue right?)\n", absent.display());
+    assert_eq!((code, out.as_str(), error), (0, "", told));
+    assert_eq!(printed(&absent, &["publish", "test"]), "");
+    assert!(printed(&absent, &["queue", "stat"]).starts_with("waiting\t2\n"));
+}
+
+#[test]
 fn a_pipe_planted_beside_a_failed_entry_holds_up_nobody() {
     let queue = QueueDir::new();
     let path = queue.path();
