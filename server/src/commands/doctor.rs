@@ -30,7 +30,7 @@ use crate::serve::DESCRIPTORS_BESIDE_CLIENTS;
 pub(crate) struct DoctorArgs {
     /// Also queue an event named doctor.ping and wait for it at this address, such as wss://example.com/ws. Every client
     /// receives that event
-    #[arg(long)]
+    #[arg(long, value_parser = listen::address)]
     url: Option<String>,
 }
 

@@ -264,6 +264,28 @@ fn a_cause_is_printed_once() {
     assert_eq!(error.matches("Connection refused").count(), 1, "{error}");
 }
 
+#[test]
+fn listen_says_why_it_cannot_connect_and_what_to_write() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::with(&queue.path(), &["--max-connections", "1"]);
+    let address = broadcaster.address();
+    for (url, code, told) in [
+        (format!("wss://{address}/"), 1, "the server speaks no TLS there: write ws:// instead of wss://".to_owned()),
+        (format!("{address}"), 64, format!("has no scheme: write ws://{address}")),
+        (format!("http://{address}/ws"), 64, format!("write ws://{address}/ws")),
+    ] {
+        let (given, _, error) = run(&queue.path(), &["listen", &url]);
+        assert!(given == code && error.contains(&told), "{url}: {given}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    let _client = broadcaster.connect();
+    until("it is full", || {
+        let (_, _, error) = run(&queue.path(), &["listen", &format!("ws://{address}/"), "--count", "1"]);
+        error.contains("the server answered 503 Service Unavailable: server is full")
+    });
+    broadcaster.stop();
+}
+
 /// Every command that prints something, and that it is told what became of it.
 #[test]
 fn output_that_nobody_reads_or_that_finds_no_room_makes_no_panic() {
