@@ -13,7 +13,8 @@ use FASTAPI\WebSocket\WebSocketConnection;
 use FASTAPI\WebSocket\WebSocketServer;
 
 $host = getenv('WS_HOST') ?: '127.0.0.1';
-$port = (int) (getenv('WS_PORT') ?: 8081);
+// Kubernetes sets WS_PORT=tcp://ADDRESS:PORT beside a service named ws: that is no port of ours.
+$port = preg_match('/^\d+$/', (string) getenv('WS_PORT')) ? (int) getenv('WS_PORT') : 8081;
 $queue = getenv('EVENT_QUEUE_PATH') ?: sys_get_temp_dir() . '/fastapi-events';
 
 /** A message to one client, in the shape that events have. */

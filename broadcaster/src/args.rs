@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use server::config::Settings;
 
 use crate::commands::config::ConfigCommand;
@@ -25,9 +25,6 @@ pub(crate) struct Args {
     /// TOML file with the same keys as the flags, with underscores
     #[arg(long, short, value_name = "FILE", env = "FASTAPI_WS_CONFIG", global = true)]
     pub(crate) config: Option<PathBuf>,
-    /// How log lines on standard error look
-    #[arg(long, value_name = "FORMAT", env = "FASTAPI_WS_LOG_FORMAT", default_value = "human")]
-    pub(crate) log_format: LogFormat,
     /// Variables that were ignored
     #[arg(skip)]
     pub(crate) foreign: Vec<ForeignVariable>,
@@ -36,8 +33,15 @@ pub(crate) struct Args {
 impl Args {
     /// Parses the command line and the environment.
     pub(crate) fn from_process() -> Result<Args, clap::Error> {
-        let (command, foreign) = environment::without_foreign_variables(Args::documented());
-        let matches = with_negative_numbers(command).try_get_matches()?;
+        let command = with_negative_numbers(Args::documented());
+        // Nothing has to be given, so which command it is can be seen without any variable.
+        let told = environment::without_variables(command.clone(), |_| true).try_get_matches();
+        let name = told.as_ref().ok().and_then(|matches| matches.subcommand_name());
+        let command = environment::without_variables(command, |option| is_nothing_to(name, option));
+        let (mut command, foreign) = environment::without_foreign_variables(command);
+        let matches = command
+            .try_get_matches_from_mut(std::env::args_os())
+            .map_err(|error| environment::with_variable(error, &command, std::env::args_os()))?;
         let mut args = Args::from_arg_matches(&matches)?;
         args.foreign = foreign;
         // --host and --port have lower precedence than --listen, but a higher one than a variable.
@@ -48,20 +52,44 @@ impl Args {
         Ok(args)
     }
 
-    /// The command line as its help shows it. Every command takes all global options, so that a script can give the same to
-    /// each; those that mean nothing to one are not in its help.
+    /// The command line as its help shows it. Every command takes all options, before its name or behind it, so that a script can
+    /// give the same to each; those that mean nothing to one are not in its help.
     pub(crate) fn documented() -> clap::Command {
-        let silent: [(&str, &[&str]); 4] = [
-            ("failed", &["listen"]),
-            ("queue", &["listen"]),
-            ("publish", &["listen"]),
-            ("listen", &["queue", "listen", "config"]),
-        ];
-        silent.into_iter().fold(Args::command(), |command, (name, options)| {
-            let hidden = command.get_arguments().filter(|arg| options.contains(&arg.get_id().as_str()));
-            let hidden: Vec<_> = hidden.cloned().map(|arg| arg.hide(true)).collect();
-            command.mut_subcommand(name, |subcommand| subcommand.args(hidden))
+        let command = Args::command().mut_args(|arg| arg.global(true));
+        let options: Vec<clap::Arg> = command.get_arguments().cloned().collect();
+        command.mut_subcommands(|subcommand| {
+            let told = options_of(subcommand.get_name());
+            let hidden = options.iter().filter(|arg| !told.contains(&arg.get_id().as_str()));
+            let hidden: Vec<clap::Arg> = hidden.map(|arg| arg.clone().hide(true)).collect();
+            let subcommand = subcommand.args(hidden);
+            if subcommand.get_name() != "publish" {
+                return subcommand;
+            }
+            let queue = options.iter().filter(|arg| arg.get_id() == "queue").cloned();
+            subcommand.args(queue.map(|queue| queue.help(QUEUE_OF_PUBLISH)))
         })
+    }
+}
+
+const QUEUE_OF_PUBLISH: &str = "Queue directory. If it is missing it is created (mode 2770), as queueEvent() does";
+
+/// The options that the help of a command tells.
+fn options_of(command: &str) -> &'static [&'static str] {
+    match command {
+        "doctor" | "config" => &["queue", "listen", "config"],
+        // Its own, see above.
+        "publish" | "failed" | "queue" => &["queue", "config"],
+        _ => &[],
+    }
+}
+
+/// Whether the variable of an option is none of a command's business, whatever stands in it. Those that are left are checked
+/// together, and may need each other.
+fn is_nothing_to(command: Option<&str>, option: &str) -> bool {
+    match command {
+        Some("listen" | "generate") => true,
+        Some("publish" | "failed" | "queue") => ["listen", "host", "port"].contains(&option),
+        _ => false,
     }
 }
 
@@ -94,14 +122,6 @@ pub(crate) enum Command {
     /// Prints a shell completion or writes the man pages, for packagers
     #[command(subcommand, hide = true)]
     Generate(GenerateCommand),
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// Lines to read, coloured on a terminal
-    Human,
-    /// One JSON object a line
-    Json,
 }
 
 /// The version, with the commit in parentheses where the build was told it.
@@ -143,14 +163,22 @@ mod tests {
         };
         assert!(shows("doctor", "--queue") && shows("doctor", "--listen") && shows("doctor", "--config"));
         assert!(shows("publish", "--queue") && shows("publish", "--config") && !shows("publish", "--listen"));
+        assert!(shows("publish", "If it is missing it is created") && shows("failed", "It must exist"));
+        assert!(!shows("doctor", "--max-connections") && !shows("config", "--max-connections"));
         assert!(shows("listen", "--count") && !shows("listen", "--queue <") && !shows("listen", "--listen"));
     }
 
     #[test]
     fn commands_take_options_that_their_help_does_not_tell() {
-        let line = ["fastapi-broadcaster", "failed", "list", "--listen", "127.0.0.1:1", "--queue", "/q"];
-        let matches = Args::documented().try_get_matches_from(line).expect("it is a command line");
-        let args = Args::from_arg_matches(&matches).expect("it is complete");
-        assert_eq!((args.settings.queue, args.settings.listen), (Some("/q".into()), Some("127.0.0.1:1".into())));
+        let parse = |line: &str| {
+            let matches = Args::documented().try_get_matches_from(line.split(' ')).expect("it is a command line");
+            Args::from_arg_matches(&matches).expect("it is complete").settings
+        };
+        let settings = parse("fastapi-broadcaster failed list --listen 127.0.0.1:1 --queue /q");
+        assert_eq!((settings.queue, settings.listen), (Some("/q".into()), Some("127.0.0.1:1".into())));
+        for line in ["config check --max-connections 5 --host x", "--host x config check --max-connections 5"] {
+            let settings = parse(&format!("fastapi-broadcaster {line}"));
+            assert_eq!((settings.host, settings.max_connections), (Some("x".into()), Some(5)), "{line}");
+        }
     }
 }

@@ -1,16 +1,47 @@
 //! Variables of the environment that bear the name of a setting and are none: empty ones, as Compose makes them, and those that
 //! Kubernetes sets beside a service of that name.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 
 use clap::builder::Resettable;
+use clap::error::{ContextKind, ContextValue};
 
 /// A variable that was set by somebody who did not mean us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ForeignVariable {
     name: String,
     value: String,
+}
+
+/// The command without the variables of some of its options, whatever stands in them.
+pub(crate) fn without_variables(command: clap::Command, is_meant: impl Fn(&str) -> bool + Copy) -> clap::Command {
+    let drop = |arg: clap::Arg| if is_meant(arg.get_id().as_str()) { arg.env(Resettable::Reset) } else { arg };
+    command.mut_args(drop).mut_subcommands(|subcommand| without_variables(subcommand, is_meant))
+}
+
+/// An error that names the variable if the value that was refused stands there, and not only the flag, which nobody gave.
+pub(crate) fn with_variable(
+    mut error: clap::Error,
+    command: &clap::Command,
+    line: impl Iterator<Item = OsString>,
+) -> clap::Error {
+    let text = |kind| error.get(kind).map(ToString::to_string);
+    let (Some(option), Some(value)) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue)) else {
+        return error;
+    };
+    let Some(arg) = command.get_arguments().find(|arg| arg.to_string() == option) else { return error };
+    let Some(name) = arg.get_env().map(|name| name.to_string_lossy().into_owned()) else { return error };
+    let flag = arg.get_long().map_or(option, |long| format!("--{long}"));
+    let short = arg.get_short().map(|short| format!("-{short}"));
+    let is_flag = |given: OsString| {
+        let given = given.to_string_lossy();
+        given.split('=').next() == Some(&flag) || short.as_ref().is_some_and(|short| given.starts_with(short))
+    };
+    if std::env::var(&name).is_ok_and(|set| set.contains(&value)) && !line.skip(1).any(is_flag) {
+        error.insert(ContextKind::InvalidArg, ContextValue::String(format!("{name} ({flag})")));
+    }
+    error
 }
 
 /// The command without the variables that are none of ours. Those that are not empty are returned as well.

@@ -4,12 +4,15 @@ mod args;
 mod commands;
 mod environment;
 mod logging;
+mod remedy;
 mod serve;
 mod starting;
 mod systemd;
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -71,9 +74,12 @@ fn run(args: Args) -> Result<(), Failure> {
         return Err(Failure::Usage(anyhow::anyhow!("no queue directory is given: {ways}")));
     };
     // Made absolute, a URL would look like a path.
-    queue::check_path(queue.as_os_str().as_bytes()).map_err(|error| Failure::Usage(error.into()))?;
+    let usage = |error: queue::EnqueueError| Failure::Usage(error.into());
+    let queue = queue::local_path(queue.as_os_str().as_bytes()).map_err(usage)?;
+    queue::check_path(queue).map_err(usage)?;
+    let queue = Path::new(OsStr::from_bytes(queue));
     // The working directory may be deleted and made again later, which a relative path would not notice.
-    let queue = std::path::absolute(&queue)
+    let queue = std::path::absolute(queue)
         .with_context(|| format!("cannot make the queue path {} absolute (give an absolute one)", queue.display()))
         .map_err(Failure::Usage)?;
     decided.queue = Some(queue.clone());
@@ -83,7 +89,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Some(Command::Queue(failed::QueueCommand::Stat)) => failed::stat(&queue, decided.max_event_bytes),
         Some(Command::Publish(arguments)) => publish::run(&queue, decided.max_event_bytes, arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&decided, &queue, arguments),
-        _ => serve::run(decided, &queue, args.log_format, &args.foreign),
+        _ => serve::run(decided, &queue, &args.foreign),
     }
     .map_err(Failure::Other)
 }

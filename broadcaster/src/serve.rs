@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::signal::Signals;
 use server::{Admission, Config, MAX_SPARE_SLOTS};
 use tracing::{info, warn};
 
-use crate::args::LogFormat;
 use crate::environment::ForeignVariable;
 use crate::logging;
 use crate::starting;
@@ -17,16 +16,13 @@ use crate::systemd;
 /// Files that are open beside the clients' sockets: the queue, epoll, inotify, wake-ups, standard streams, and connections that
 /// are only answered.
 pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
+/// The fewest with which the queue is read and health checks are answered while clients take all others.
+const MIN_DESCRIPTORS_BESIDE_CLIENTS: u64 = 40;
 
-pub(crate) fn run(
-    mut config: Config,
-    queue: &Path,
-    log_format: LogFormat,
-    foreign: &[ForeignVariable],
-) -> anyhow::Result<()> {
-    logging::start(log_format).context("cannot start to log")?;
+pub(crate) fn run(mut config: Config, queue: &Path, foreign: &[ForeignVariable]) -> anyhow::Result<()> {
+    logging::start(config.log_format).context("cannot start to log")?;
     foreign.iter().for_each(|variable| warn!("{variable}"));
-    raise_descriptor_limit(&mut config.admission);
+    raise_descriptor_limit(&mut config.admission)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
@@ -67,7 +63,7 @@ async fn stop_on_signal(mut signals: Signals) {
 
 /// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select(). If it cannot be
 /// raised there may be fewer clients.
-fn raise_descriptor_limit(admission: &mut Admission) {
+fn raise_descriptor_limit(admission: &mut Admission) -> anyhow::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let wanted = admission.max_connections as u64 + DESCRIPTORS_BESIDE_CLIENTS;
     let reachable = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
@@ -78,10 +74,16 @@ fn raise_descriptor_limit(admission: &mut Admission) {
         }
     }
     if reachable == wanted {
-        return;
+        return Ok(());
     }
     // Clients that took the last descriptor would keep us from reading the queue.
-    let room = (reachable - DESCRIPTORS_BESIDE_CLIENTS.min(reachable / 2)) as usize;
+    let kept = DESCRIPTORS_BESIDE_CLIENTS.min(reachable / 2).max(MIN_DESCRIPTORS_BESIDE_CLIENTS);
+    let room = reachable.saturating_sub(kept) as usize;
+    ensure!(
+        room > 0,
+        "only {reachable} files may be open, at least {} are needed: raise LimitNOFILE or ulimit -Hn",
+        MIN_DESCRIPTORS_BESIDE_CLIENTS + 1
+    );
     warn!(
         limit = reachable,
         wanted,
@@ -90,4 +92,5 @@ fn raise_descriptor_limit(admission: &mut Admission) {
     );
     admission.max_connections = room;
     admission.spare_slots = (room / 8).clamp(1, MAX_SPARE_SLOTS);
+    Ok(())
 }

@@ -12,6 +12,7 @@ use server::{Config, NoApplication};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
+use crate::remedy::remedy;
 use crate::systemd;
 
 /// How often a directory that cannot be used is looked at again.
@@ -113,7 +114,8 @@ impl Start<'_> {
         // It may be replaced: a new one must have no standby of the old one.
         self.standby = None;
         self.address_until = None;
-        self.log_once(error, "the queue directory cannot be used yet, waiting until it can (is --queue right?)");
+        let remedy = remedy(error, self.queue);
+        self.log_once(error, &format!("the queue directory cannot be used yet, waiting until it can ({remedy})"));
         systemd::waiting(&format!("waiting for the queue directory: {error}"));
         Wait::Time(TROUBLE_INTERVAL)
     }

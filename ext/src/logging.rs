@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
+use server::log_level;
 use server::log_lines::{self, LogLines, LogThread};
+use tracing::warn;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::descriptors::standard_error;
@@ -61,11 +63,16 @@ pub(crate) fn start() -> io::Result<Logging> {
     users.count += 1;
     drop(users);
     SUBSCRIBED.call_once(|| {
-        let level = log_lines::wanted_level().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::WARN);
+        let level = log_lines::wanted_level();
+        let level = level.map_or((LevelFilter::WARN, None), |level| log_level::level(&level, LevelFilter::WARN));
+        let (level, unknown) = level;
         let subscriber = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_ansi(is_terminal);
         // A report of a line that could not be written would go to the same place. It fails only if another library of this
         // process logs the same way already.
         let _ = subscriber.log_internal_errors(false).with_writer(|| Line).try_init();
+        if let Some(unknown) = unknown {
+            warn!("{unknown}");
+        }
         log_lines::log_panics(|| {
             if let Some(log) = Log::current() {
                 log.lines.flush(FLUSH_TIMEOUT);

@@ -107,7 +107,7 @@ pub(crate) extern "C" fn host(call: &mut ExecuteData, returned: &mut Zval) {
     return_this(call, returned);
 }
 
-/// `eventQueue($path)`: the directory is created if it is missing. What is wrong with it, `start()` tells as well.
+/// `eventQueue($path)`: the directory is created if it is missing. What is wrong with the directory, `start()` tells as well.
 pub(crate) extern "C" fn event_queue(call: &mut ExecuteData, returned: &mut Zval) {
     let Some(path) = zend::argument(call, 0) else {
         zend::throw_argument_count_error(1, 1);

@@ -9,12 +9,16 @@ use crate::entry_file::Stamp;
 
 /// A file that has not changed for long is looked at this often.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// One that cannot be read is tried again after this time at first.
+const MIN_UNREADABLE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a file was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LeaveReason {
     /// Its producer may still be writing it, for this long at most.
     MayGrow(Duration),
+    /// It cannot be read, and its name does not say that it is an event. Its rights may be corrected.
+    Unreadable,
     /// It is no attempt at an event.
     NotOurs,
     /// It is to be put aside, and the system refuses that.
@@ -59,6 +63,11 @@ impl PutOff {
     pub(crate) fn leave(&mut self, name: &EntryName, stamp: Stamp, reason: LeaveReason, now: Instant) -> bool {
         let read_at = match reason {
             LeaveReason::MayGrow(time) => Some(now + time),
+            // Rights are no part of the stamp, so nothing else shows that they have changed.
+            LeaveReason::Unreadable => {
+                let pause = self.unchanged_for(name, stamp, now) / 4;
+                Some(now + pause.clamp(MIN_UNREADABLE_PAUSE, MAX_PAUSE))
+            }
             LeaveReason::NotOurs | LeaveReason::CannotReject => None,
         };
         if reason == LeaveReason::CannotReject && self.unrejectable.len() < self.max_files {
@@ -70,7 +79,11 @@ impl PutOff {
             return std::mem::replace(&mut left.reason, reason) != reason;
         }
         // Files of others never leave: they must not take the place of those that do. Who finds no place is read again.
-        let places = if reason == LeaveReason::NotOurs { self.max_files / 2 } else { self.max_files };
+        let places = if matches!(reason, LeaveReason::NotOurs | LeaveReason::Unreadable) {
+            self.max_files / 2
+        } else {
+            self.max_files
+        };
         if self.files.len() < places {
             let left = LeftFile { stamp, reason, since: now, read_at, look_at: now, listing: self.listing };
             self.files.insert(name.clone(), left);

@@ -76,6 +76,8 @@ pub struct OtherFiles {
     pub name: EntryName,
     /// How many there are.
     pub files: usize,
+    /// Why that one cannot be read, if that is so. It is tried again.
+    pub problem: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -349,8 +351,13 @@ impl Reader {
         if attempt::is_attempt(name, &self.buffer) {
             return false;
         }
-        if self.put_off.leave(name, stamp, LeaveReason::NotOurs, now) {
-            let first = || OtherFiles { name: name.clone(), files: 0 };
+        let reason = match error {
+            EntryError::Unreadable(_) => LeaveReason::Unreadable,
+            _ => LeaveReason::NotOurs,
+        };
+        if self.put_off.leave(name, stamp, reason, now) {
+            let problem = (reason == LeaveReason::Unreadable).then(|| error.to_string());
+            let first = || OtherFiles { name: name.clone(), files: 0, problem };
             self.other_files.get_or_insert_with(first).files += 1;
         }
         true

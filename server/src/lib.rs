@@ -23,6 +23,7 @@ pub mod fuzzing;
 mod health;
 mod http_server;
 mod hub;
+pub mod log_level;
 mod log_limit;
 pub mod log_lines;
 mod notifier;

@@ -17,6 +17,8 @@ pub struct Signals {
     /// Whether it was logged that SIGHUP does nothing.
     hang_up_logged: bool,
     user_defined: [Signal; 2],
+    /// A file has reached the largest size that the process may write (`ulimit -f`). With a handler the write fails instead.
+    _file_size: Signal,
 }
 
 impl Signals {
@@ -32,6 +34,7 @@ impl Signals {
             hang_up: signal(SignalKind::hangup())?,
             hang_up_logged: false,
             user_defined: [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?],
+            _file_size: signal(SignalKind::from_raw(libc::SIGXFSZ))?,
         })
     }
 

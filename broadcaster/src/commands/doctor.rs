@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::StreamExt;
-use queue::{Backlog, Failed, OpenError, Reader, Writer, printable};
+use queue::{Backlog, Failed, Reader, Writer, printable};
 use rustix::fs::inotify;
 use rustix::process::{Resource, getrlimit};
 use server::Config;
@@ -22,6 +22,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::commands::failed::ago;
 use crate::commands::listen;
 use crate::in_one_line;
+use crate::remedy::remedy;
 use crate::serve::DESCRIPTORS_BESIDE_CLIENTS;
 
 #[derive(Debug, Args)]
@@ -29,7 +30,7 @@ use crate::serve::DESCRIPTORS_BESIDE_CLIENTS;
 pub(crate) struct DoctorArgs {
     /// Also queue an event named doctor.ping and wait for it at this address, such as wss://example.com/ws. Every client
     /// receives that event
-    #[arg(long)]
+    #[arg(long, value_parser = listen::address)]
     url: Option<String>,
 }
 
@@ -140,26 +141,12 @@ fn directory(queue: &Path, max_event_bytes: u64) -> Finding {
         return Good(described);
     }
     match Reader::check(queue, max_event_bytes) {
-        Err(error) => Bad(format!("{described}: {error}"), remedy(&error)),
+        Err(error) => Bad(format!("{described}: {error}"), remedy(&error, queue)),
         Ok(()) if metadata.mode() & 0o2020 == 0o020 => Note(
             format!("{described}, without the set-group-id bit"),
             format!("if php-fpm runs as another user: chmod g+s {shown}"),
         ),
         Ok(()) => Good(described),
-    }
-}
-
-fn remedy(error: &OpenError) -> String {
-    match error {
-        OpenError::NotAQueue { .. } => {
-            "name the directory of the events with --queue, or move the other files away".into()
-        }
-        OpenError::NotADirectory(_) => "name the directory of the events with --queue".into(),
-        OpenError::NotALockFile(path) => format!("rm -r {}", path.display()),
-        OpenError::Io { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
-            "run the broadcaster as a user of the directory's group".into()
-        }
-        _ => "a broadcaster that starts here waits until it can use the directory".into(),
     }
 }
 

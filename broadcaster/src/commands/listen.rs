@@ -1,5 +1,7 @@
 //! `fastapi-broadcaster listen`: a client for the shell.
 
+mod connecting;
+
 use std::io::{self, Write};
 
 use anyhow::{Context, bail};
@@ -8,14 +10,15 @@ use futures_util::StreamExt;
 use queue::printable;
 use serde::de::IgnoredAny;
 use server::config::whole;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+pub(crate) use connecting::{address, connect};
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ListenArgs {
     /// Address as a page would use it, such as wss://example.com/ws
+    #[arg(value_parser = address)]
     url: String,
     /// Stop after so many messages
     #[arg(long, short = 'n', value_name = "COUNT", value_parser = whole::<u64>)]
@@ -69,14 +72,6 @@ fn in_one_line(text: &str) -> String {
     } else {
         printable(text).into_owned()
     }
-}
-
-pub(crate) async fn connect(url: &str) -> anyhow::Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
-    // It fails only if a provider is set already, and then there is one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let (socket, _) =
-        tokio_tungstenite::connect_async(url).await.with_context(|| format!("cannot connect to {url}"))?;
-    Ok(socket)
 }
 
 #[cfg(test)]

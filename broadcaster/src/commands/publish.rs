@@ -1,11 +1,11 @@
 //! `fastapi-broadcaster publish`: queues an event from the shell, as `queueEvent()` does from PHP.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use queue::{EnqueueError, Writer};
+use queue::{EnqueueError, Writer, shown};
 use serde_json::value::RawValue;
 
 #[derive(Debug, Args)]
@@ -34,13 +34,19 @@ pub(crate) fn run(queue: &Path, max_event_bytes: u64, arguments: PublishArgs) ->
     let payload: &RawValue = serde_json::from_str(&payload)
         .context("the payload is not valid JSON; a text needs quotes of its own, as in '\"text\"'")?;
     let name = serde_json::to_string(&arguments.event)?;
+    let was_there = queue.exists();
     let queued = Writer::new(queue)
         .max_event_bytes(usize::try_from(max_event_bytes).unwrap_or(usize::MAX))
         .enqueue(name.as_bytes(), payload.get().as_bytes());
     match queued {
         Err(error @ EnqueueError::TooLarge { .. }) => bail!("{error} (max_event_bytes, FASTAPI_WS_MAX_EVENT_BYTES)"),
-        queued => Ok(queued.map(drop)?),
+        queued => drop(queued?),
     }
+    if !was_there {
+        // The event is queued, whether or not somebody reads this.
+        let _ = writeln!(io::stderr(), "fastapi-broadcaster: created {} (is --queue right?)", shown(queue));
+    }
+    Ok(())
 }
 
 /// Reads no more than one byte beyond the limit: the input may have no end.

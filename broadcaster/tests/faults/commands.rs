@@ -177,6 +177,17 @@ fn publish_takes_any_json_for_a_payload() {
 }
 
 #[test]
+fn publish_says_that_it_has_created_the_directory() {
+    let queue = QueueDir::new();
+    let absent = queue.root().join("absent");
+    let (code, out, error) = run(&absent, &["publish", "test"]);
+    let told = format!("fastapi-broadcaster: created {} (is --queue right?)\n", absent.display());
+    assert_eq!((code, out.as_str(), error), (0, "", told));
+    assert_eq!(printed(&absent, &["publish", "test"]), "");
+    assert!(printed(&absent, &["queue", "stat"]).starts_with("waiting\t2\n"));
+}
+
+#[test]
 fn a_pipe_planted_beside_a_failed_entry_holds_up_nobody() {
     let queue = QueueDir::new();
     let path = queue.path();
@@ -251,6 +262,28 @@ fn a_cause_is_printed_once() {
     assert_eq!(error.matches(cause).count(), 1, "{error}");
     let (_, _, error) = run(&queue.path(), &["listen", "ws://127.0.0.1:1/"]);
     assert_eq!(error.matches("Connection refused").count(), 1, "{error}");
+}
+
+#[test]
+fn listen_says_why_it_cannot_connect_and_what_to_write() {
+    let queue = QueueDir::new();
+    let mut broadcaster = Broadcaster::with(&queue.path(), &["--max-connections", "1"]);
+    let address = broadcaster.address();
+    for (url, code, told) in [
+        (format!("wss://{address}/"), 1, "the server speaks no TLS there: write ws:// instead of wss://".to_owned()),
+        (format!("{address}"), 64, format!("has no scheme: write ws://{address}")),
+        (format!("http://{address}/ws"), 64, format!("write ws://{address}/ws")),
+    ] {
+        let (given, _, error) = run(&queue.path(), &["listen", &url]);
+        assert!(given == code && error.contains(&told), "{url}: {given}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    let _client = broadcaster.connect();
+    until("it is full", || {
+        let (_, _, error) = run(&queue.path(), &["listen", &format!("ws://{address}/"), "--count", "1"]);
+        error.contains("the server answered 503 Service Unavailable: server is full")
+    });
+    broadcaster.stop();
 }
 
 /// Every command that prints something, and that it is told what became of it.

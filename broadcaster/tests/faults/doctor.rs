@@ -4,12 +4,13 @@ use std::fs::{self, Permissions};
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
 use queue::Writer;
 
-use crate::broadcaster::{BINARY, Broadcaster, Ending, command};
+use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
 use crate::queue_dir::QueueDir;
 use crate::wait::{is_root, until};
 
@@ -122,6 +123,62 @@ fn the_doctor_compares_the_queue_with_the_one_that_php_is_set_to() {
     Writer::new(&other).enqueue(br#""test""#, b"1").unwrap();
     let (_, told) = doctor(&queue.path(), &setting(&other));
     assert!(told.contains(&format!("BAD  events wait in {}", other.display())), "{told}");
+}
+
+/// What doctor and the log of a broadcaster that waits say of a directory that cannot be used.
+fn remedies(queue: &QueueDir, binary: &Path, user: u32, group: u32) -> [String; 2] {
+    let mut waiting = command(binary);
+    waiting.args(arguments(&queue.path())).uid(user).gid(group);
+    let mut waiting = Broadcaster::spawn(waiting);
+    waiting.await_log("cannot be used yet");
+    let mut doctor = command(binary);
+    doctor.args(["doctor", "--queue"]).arg(queue.path()).env("PHP", "/nowhere/php").uid(user).gid(group);
+    let output = doctor.finish();
+    [String::from_utf8(output.stdout).unwrap(), waiting.log_lines("cannot be used yet").remove(0)]
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_is_told_with_what_helps_against_that() {
+    if !is_root("to mount a file system and to be other users") {
+        return;
+    }
+    let queue = QueueDir::mounted("64m");
+    fs::set_permissions(queue.root(), Permissions::from_mode(0o755)).unwrap();
+    let binary = queue.public_binary();
+    queue.remount("ro");
+    let protected = format!("ReadWritePaths={}", queue.path().display());
+    for told in remedies(&queue, &binary, 0, 0) {
+        assert!(told.contains(&protected) && !told.contains("group, "), "{told}");
+    }
+    queue.remount("rw");
+
+    queue.give_to(PHP, GROUP);
+    let lock = queue.write(".lock", "");
+    chown(&lock, Some(PHP), Some(PHP)).unwrap();
+    fs::set_permissions(&lock, Permissions::from_mode(0o640)).unwrap();
+    for told in remedies(&queue, &binary, BROADCASTER, GROUP) {
+        assert!(told.contains(&format!("see that none runs, then delete {}", lock.display())), "{told}");
+    }
+    fs::remove_file(lock).unwrap();
+
+    queue.set_mode(0o2750);
+    for told in remedies(&queue, &binary, BROADCASTER, GROUP) {
+        assert!(told.contains(&format!("directory's group, {GROUP}, and let the group use it: chmod g+rwx")), "{told}");
+    }
+}
+
+#[test]
+fn a_file_url_is_the_queue_in_it() {
+    let queue = QueueDir::new();
+    queue.enqueue(1);
+    for url in ["file://", "file://localhost"].map(|host| format!("{host}{}", queue.path().display())) {
+        let output = command(BINARY).args(["queue", "stat", "--queue", &url]).finish();
+        assert!(output.stdout.starts_with(b"waiting\t1\n"), "{url}: {output:?}");
+        let mut serving = command(BINARY);
+        serving.args(["--listen", "127.0.0.1:0", "--queue", &url]);
+        Broadcaster::spawn(serving).listening().stop();
+        queue.enqueue(1);
+    }
 }
 
 #[test]

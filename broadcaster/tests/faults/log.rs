@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, prlimit};
+
 use crate::broadcaster::Broadcaster;
 use crate::client::health;
 use crate::queue_dir::QueueDir;
@@ -46,6 +48,23 @@ fn dropped(log: &str) -> Vec<u64> {
 fn a_log_that_takes_nothing_stops_nobody() {
     let queue = QueueDir::new();
     let mut broadcaster = talkative(&queue, File::options().write(true).open("/dev/full").unwrap());
+    assert_serves(&mut broadcaster, &queue);
+    broadcaster.stop();
+}
+
+#[test]
+fn a_log_file_that_has_reached_the_largest_size_stops_nobody() {
+    let queue = QueueDir::new();
+    let (socket, log) = (TcpListener::bind("127.0.0.1:0").unwrap(), queue.root().join("log"));
+    let mut command = command_with_socket(&queue.path());
+    command.env("RUST_LOG", "trace");
+    let mut broadcaster = Broadcaster::logging_to(File::create(&log).unwrap().into(), command, &socket);
+    let limit = Rlimit { current: Some(16 * 1024), maximum: Some(16 * 1024) };
+    prlimit(Some(broadcaster.pid()), Resource::Fsize, limit).unwrap();
+    until("the log is full", || {
+        assert_serves(&mut broadcaster, &queue);
+        fs::metadata(&log).unwrap().len() == 16 * 1024
+    });
     assert_serves(&mut broadcaster, &queue);
     broadcaster.stop();
 }

@@ -1,5 +1,9 @@
 //! Rights that are taken away from the broadcaster while it runs, and given back.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use crate::broadcaster::Broadcaster;
 use crate::queue_dir::QueueDir;
 use crate::wait::{is_root, until};
@@ -61,5 +65,28 @@ fn entries_that_may_be_read_but_not_deleted_are_sent_once_and_deleted_when_they_
     queue.enqueue(300);
     assert_eq!(client.payload(), "300", "and nothing came twice");
     assert_eq!(broadcaster.log_lines("cannot delete a delivered entry").len(), 1);
+    broadcaster.stop();
+}
+
+#[test]
+fn an_event_that_may_not_be_read_is_delivered_when_it_may_be() {
+    if !is_root("to run the broadcaster as another user") {
+        return;
+    }
+    let queue = QueueDir::new();
+    queue.give_to(USER, USER);
+    let mut broadcaster = Broadcaster::run_by(USER, USER, &queue, &["--entry-grace-secs", "0.1"]);
+    let mut client = broadcaster.connect();
+    let set_mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let draft = queue.write("order-17.draft", r#"{"event":"test","payload":17}"#);
+    set_mode(&draft, 0o600);
+    let entry = draft.with_extension("json");
+    fs::rename(&draft, &entry).unwrap();
+    broadcaster.await_log("holds a file that cannot be read");
+    queue.enqueue(18);
+    assert_eq!(client.payload(), "18", "others are not held up");
+    assert!(broadcaster.log_lines("are no events").is_empty());
+    set_mode(&entry, 0o644);
+    assert_eq!(client.payload(), "17");
     broadcaster.stop();
 }

@@ -140,6 +140,48 @@ fn a_port_of_the_environment_that_is_a_number_is_meant_and_may_be_wrong() {
 }
 
 #[test]
+fn a_variable_that_is_refused_is_named_and_stops_no_command_that_has_no_use_for_it() {
+    let queue = QueueDir::new();
+    let queue_flag = format!("--queue={}", queue.path().display());
+    let run = |variable: (&str, &str), arguments: &[&str]| {
+        let output = command(BINARY).args(arguments).env(variable.0, variable.1).finish();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    for arguments in
+        [&["queue", "stat", &queue_flag][..], &["publish", "test", &queue_flag], &["failed", "list", &queue_flag]]
+    {
+        assert_eq!(run(("WS_PORT", "99999"), arguments), (0, String::new()), "{arguments:?}");
+    }
+    for (variable, value) in [("WS_PORT", "99999"), ("FASTAPI_WS_MAX_EVENT_BYTES", "x")] {
+        let (code, error) = run((variable, value), &["listen", "ws://127.0.0.1:1/"]);
+        assert!(code == 1 && error.contains("cannot connect"), "{error}");
+    }
+    for (variable, value, told) in [
+        ("WS_PORT", "99999", "for 'WS_PORT (--port)'"),
+        ("FASTAPI_WS_MAX_CONNECTIONS", "0", "for 'FASTAPI_WS_MAX_CONNECTIONS (--max-connections)'"),
+        ("FASTAPI_WS_ALLOWED_ORIGINS", "null,https://a b", "for 'FASTAPI_WS_ALLOWED_ORIGINS (--allowed-origins)'"),
+    ] {
+        let (code, error) = run((variable, value), &["config", "check", &queue_flag]);
+        assert!(code == 64 && error.contains(told), "{error}");
+    }
+    let (_, error) = run(("WS_PORT", "99999"), &["config", "check", &queue_flag, "--port", "99999"]);
+    assert!(error.contains("for '--port <PORT>'"), "{error}");
+}
+
+#[test]
+fn a_check_takes_every_flag_before_or_behind_its_name() {
+    let queue = QueueDir::new();
+    let queue_flag = format!("--queue={}", queue.path().display());
+    let flags = ["--allowed-origins", "https://example.com", "--log-format", "json", &queue_flag];
+    for arguments in [[&["config", "check"][..], &flags].concat(), [&flags, &["config", "check"][..]].concat()] {
+        let output = command(BINARY).args(&arguments).finish();
+        assert_eq!(output.stdout, b"ok\n", "{arguments:?}: {output:?}");
+    }
+    let output = command(BINARY).args(["config", "check", "--max-connections", "0", &queue_flag]).finish();
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+}
+
+#[test]
 fn variables_that_are_empty_are_not_set() {
     let help = command(BINARY).arg("--help").finish();
     let help = String::from_utf8(help.stdout).unwrap();
@@ -163,6 +205,47 @@ fn variables_that_are_empty_are_not_set() {
     doctor.args(["doctor", "--queue"]).arg(queue.path()).envs(empty);
     let said = String::from_utf8(doctor.finish().stdout).unwrap();
     assert!(!said.contains("cannot run :"), "{said}");
+}
+
+#[test]
+fn every_flag_that_is_a_setting_is_a_key_of_the_file() {
+    let help = command(BINARY).arg("--help").finish();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let queue = QueueDir::new();
+    let file = queue.root().join("config.toml");
+    let flags = help.lines().filter_map(|line| line.trim_start().split("--").nth(1)?.split_once(" <"));
+    let keys: Vec<String> = flags.map(|(flag, _)| flag.replace('-', "_")).filter(|key| key != "config").collect();
+    assert!(keys.len() > 25 && keys.iter().any(|key| key == "log_format"), "{keys:?}");
+    for key in keys {
+        // Of a type that no setting has.
+        std::fs::write(&file, format!("{key} = {{}}")).unwrap();
+        let mut check = command(BINARY);
+        let output = check.args(["config", "check", "--config"]).arg(&file).finish();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(64) && !error.contains("unknown"), "{key}: {error}");
+    }
+    std::fs::write(&file, "log_format = 'json'").unwrap();
+    let mut serving = command(BINARY);
+    serving.args(arguments(&queue.path())).arg("--config").arg(&file);
+    let mut broadcaster = Broadcaster::spawn(serving);
+    broadcaster.await_log("\"listening\"");
+    let lines = broadcaster.log_lines("");
+    assert!(lines.iter().all(|line| line.starts_with('{')) && !lines.is_empty(), "{lines:?}");
+    broadcaster.stop();
+}
+
+#[test]
+fn a_log_level_that_is_none_is_told_and_silences_no_warning() {
+    let queue = QueueDir::new();
+    for level in ["warning", "verbose", "none", "Info "] {
+        let mut waiting = command(BINARY);
+        waiting.args(arguments(&queue.root().join("absent"))).env("RUST_LOG", level);
+        let mut waiting = Broadcaster::spawn(waiting);
+        waiting.await_log("cannot be used yet");
+        let told = waiting.log_lines(&format!("RUST_LOG={level:?} is no level"));
+        assert_eq!(told.len(), usize::from(level != "Info "), "{told:?}");
+        assert!(told.iter().all(|line| line.contains("error, warn, info, debug or trace")), "{told:?}");
+    }
 }
 
 #[test]
@@ -239,6 +322,23 @@ fn pages_of_subdomains_and_of_this_machine_may_connect() {
         assert!(answer.contains(status), "{origin}: {answer}");
     }
     broadcaster.stop();
+}
+
+#[test]
+fn several_origins_stand_with_commas_between_or_behind_several_flags() {
+    let queue = QueueDir::new();
+    let pages = ["https://a.example", "https://b.example"];
+    let mut with_variable = command(BINARY);
+    with_variable.args(arguments(&queue.path())).env("FASTAPI_WS_ALLOWED_ORIGINS", pages.join(","));
+    let mut with_flags = command(BINARY);
+    with_flags.args(arguments(&queue.path())).args(pages.map(|page| format!("--allowed-origins={page}")));
+    for serving in [with_variable, with_flags] {
+        let mut broadcaster = Broadcaster::spawn(serving).listening();
+        for page in pages {
+            assert!(handshake(&broadcaster, page, "127.0.0.1:8081").contains("101"), "{page}");
+        }
+        broadcaster.stop();
+    }
 }
 
 #[test]

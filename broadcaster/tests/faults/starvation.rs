@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 
 use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
-use crate::client::{Client, HANDSHAKE, connect, read_head};
+use crate::client::{Client, HANDSHAKE, connect, health, read_head};
 use crate::queue_dir::QueueDir;
 use crate::wait::until;
 
@@ -55,12 +55,34 @@ fn without_a_descriptor_accepting_and_reading_pause_and_go_on_when_there_are_som
     broadcaster.stop();
 }
 
+/// A broadcaster that may have so many files open.
+fn with_limit(limit: usize, queue: &QueueDir) -> Broadcaster {
+    let mut shell = command("sh");
+    let limited = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
+    shell.args(["-c", &limited, BINARY]).args(arguments(&queue.path()));
+    Broadcaster::spawn(shell)
+}
+
+#[test]
+fn a_limit_of_open_files_that_is_too_low_for_the_queue_ends_the_start() {
+    let queue = QueueDir::new();
+    for limit in [16, 32, 40] {
+        let mut refused = with_limit(limit, &queue);
+        assert_eq!(refused.exited().code(), Some(1), "{limit}");
+        until("it says why", || refused.log_lines("at least 41 are needed").len() == 1);
+    }
+}
+
 #[test]
 fn a_low_limit_of_open_files_leaves_room_for_the_queue() {
+    for limit in [41, 48, 64] {
+        assert_room_for_the_queue(limit);
+    }
+}
+
+fn assert_room_for_the_queue(limit: usize) {
     let queue = QueueDir::new();
-    let mut shell = command("sh");
-    shell.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\"", BINARY]).args(arguments(&queue.path()));
-    let mut broadcaster = Broadcaster::spawn(shell).listening();
+    let mut broadcaster = with_limit(limit, &queue).listening();
     assert_eq!(broadcaster.log_lines("fewer files may be open").len(), 1);
     let crowd: Vec<TcpStream> = (0..100)
         .map(|_| {
@@ -69,7 +91,10 @@ fn a_low_limit_of_open_files_leaves_room_for_the_queue() {
             stream
         })
         .collect();
-    until("it is full", || broadcaster.descriptors() > 40);
+    // Answers to those that find no room come and go.
+    until("it is full", || {
+        health(broadcaster.address()).0 == 200 && Client::try_connect(broadcaster.address()).is_err()
+    });
     // The queue is still read: its files are opened one by one, and need a descriptor.
     (0..50).for_each(|number| drop(queue.enqueue(number)));
     until("the directory is empty", || queue.waiting() == 0);

@@ -87,6 +87,17 @@ async fn a_change_stands_and_a_notification_fails_when_nothing_can_be_queued() {
 }
 
 #[tokio::test]
+async fn the_server_example_listens_on_its_usual_port_where_a_variable_of_kubernetes_has_the_name() {
+    let queue = QueueDir::new();
+    let mut command = example("event_queue_websocket_server.php");
+    // No machine has that address, so nothing is listened on.
+    command.env("WS_HOST", "192.0.2.1").env("WS_PORT", "tcp://10.0.0.1:80").env("EVENT_QUEUE_PATH", queue.path());
+    let mut server = Process::spawn(&mut command);
+    assert_eq!(server.exit().await.code(), Some(1));
+    assert_eq!(server.stderr(), ["Failed to bind WebSocket to 192.0.2.1:8081"]);
+}
+
+#[tokio::test]
 async fn the_server_example_answers_on_every_route_and_tells_queued_events() {
     let queue = QueueDir::new();
     let mut command = example("event_queue_websocket_server.php");

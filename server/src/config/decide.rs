@@ -75,6 +75,7 @@ impl Settings {
                 first_descriptor: 0,
             },
             hub_threads,
+            log_format: self.log_format.unwrap_or_default(),
             shutdown_grace: seconds("shutdown_grace_secs", self.shutdown_grace_secs, 10.0)?,
             limits: Limits {
                 log_bytes: log_bytes as usize,

@@ -4,6 +4,7 @@
 mod bounds;
 mod decide;
 mod error;
+mod plain_words;
 mod settings;
 
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use crate::hub::limits::Limits;
 
 pub use bounds::whole;
 pub use error::ConfigError;
-pub use settings::Settings;
+pub use settings::{LogFormat, Settings};
 
 /// Largest head of a request, unless it is set: what nginx passes on by default.
 pub(crate) const DEFAULT_MAX_HEADER_BYTES: usize = 32 * 1024;
@@ -40,6 +41,8 @@ pub struct Config {
     pub failed_max_entries: usize,
     /// How long entries are kept in the failed folder.
     pub failed_max_age: Duration,
+    /// How log lines of the broadcaster look. The log of `start()` is for people.
+    pub log_format: LogFormat,
     /// Who may connect.
     pub admission: Admission,
     /// How long clients may take to leave when the server stops.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::ConfigError;
 use super::bounds::{number_of_seconds, whole};
+use super::plain_words::in_plain_words;
 use crate::http_server::origin::Rule;
 
 /// What users may set. A flag wins over the environment, that over the file, that over the default.
@@ -69,8 +70,8 @@ pub struct Settings {
     /// Clients of one address at the same time. Leave it off behind a proxy: all clients have its address [default: none]
     #[arg(long, value_name = "COUNT", value_parser = whole::<usize>, env = "FASTAPI_WS_MAX_CONNECTIONS_PER_ADDRESS")]
     pub max_connections_per_address: Option<usize>,
-    /// Pages that may connect: same-host, *, or origins such as https://example.com or https://*.example.com
-    /// [default: same-host]
+    /// Pages that may connect: same-host, *, or origins such as https://example.com or https://*.example.com. Several with
+    /// commas between, or the flag several times [default: same-host]
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "FASTAPI_WS_ALLOWED_ORIGINS")]
     pub allowed_origins: Option<Vec<Rule>>,
     /// How long a client may take for its request [default: 10]
@@ -94,6 +95,20 @@ pub struct Settings {
     /// Broadcast what a client sends as {"event":...,"payload":...}: every client can then send to all [default: false]
     #[arg(long, value_name = "BOOL", env = "FASTAPI_WS_RELAY_CLIENT_EVENTS")]
     pub relay_client_events: Option<bool>,
+    /// How log lines on standard error look [default: human]
+    #[arg(long, value_name = "FORMAT", env = "FASTAPI_WS_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines to read, coloured on a terminal
+    #[default]
+    Human,
+    /// One JSON object a line
+    Json,
 }
 
 impl Settings {
@@ -107,7 +122,7 @@ impl Settings {
             // The message alone does not say at which key; the line does.
             let number = error.span().map_or(1, |span| line_at(&text, span.start));
             let line = text.lines().nth(number - 1).unwrap_or_default().trim();
-            let problem = format!("line {number}, `{line}`: {}", error.message().replace('\n', " "));
+            let problem = format!("line {number}, `{line}`: {}", in_plain_words(&text, &error));
             ConfigError::Parse { path: path.to_owned(), problem }
         })
     }
@@ -144,6 +159,7 @@ impl Settings {
             hub_threads: self.hub_threads.or(other.hub_threads),
             shutdown_grace_secs: self.shutdown_grace_secs.or(other.shutdown_grace_secs),
             relay_client_events: self.relay_client_events.or(other.relay_client_events),
+            log_format: self.log_format.or(other.log_format),
         }
     }
 }
@@ -162,7 +178,10 @@ mod tests {
         let directory = tempfile::TempDir::new().expect("a directory");
         let path = directory.path().join("broadcaster.toml");
         for (text, expected) in [
-            ("# comment\nping_interval_secs = 'soon'", "line 2, `ping_interval_secs = 'soon'`: invalid type"),
+            (
+                "# comment\nping_interval_secs = 'soon'",
+                "line 2, `ping_interval_secs = 'soon'`: must be a number of seconds",
+            ),
             ("# comment\na = 1", "line 2, `a = 1`: unknown field `a`"),
             ("a = 1\nport = 1", "line 1, `a = 1`: unknown field `a`"),
             ("port = ", "line 1, `port =`: "),

@@ -128,6 +128,11 @@ impl Head {
 
     /// The answer that accepts the handshake, or why it is none.
     pub(crate) fn accept(&self) -> Result<Response<()>, String> {
+        // What follows would be a body to a proxy, and frames to us.
+        let has_length = self.values(&header::CONTENT_LENGTH).any(|length| length.trim() != "0");
+        if has_length || self.values(&header::TRANSFER_ENCODING).next().is_some() {
+            return Err("a WebSocket handshake has no body".to_owned());
+        }
         let request = self.to_handshake().map_err(|error| error.to_string())?;
         create_response(&request).map_err(|error| error.to_string())
     }

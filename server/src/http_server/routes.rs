@@ -40,6 +40,8 @@ impl Routes {
         let stream = tokio::io::join(AsyncReadExt::chain(Cursor::new(received), reader), writer);
         hyper::server::conn::http1::Builder::new()
             .keep_alive(false)
+            // A client may close its side when its request is out.
+            .half_close(true)
             .max_headers(MAX_HEADERS)
             // The smallest that hyper takes is 8 KiB.
             .max_buf_size(max_header_bytes.max(8 * 1024))

@@ -89,7 +89,14 @@ impl Rejections {
         if let Some(before) = self.other_files.allow_of(other_files.files as u64, Instant::now()) {
             let file = &other_files.name;
             let files = other_files.files as u64 + before;
-            warn!(%file, files, "the queue directory holds files that are no events; they stay where they are");
+            match &other_files.problem {
+                Some(problem) => {
+                    warn!(%file, files, problem, "the queue directory holds a file that cannot be read, trying again")
+                }
+                None => {
+                    warn!(%file, files, "the queue directory holds files that are no events; they stay where they are")
+                }
+            }
         }
     }
 

@@ -32,6 +32,20 @@ async fn send_all_then_read(address: SocketAddr, head: &str) -> String {
     String::from_utf8(answer).unwrap()
 }
 
+/// As `nc -N` does: the request is complete, and nothing more comes.
+#[tokio::test]
+async fn a_client_that_closes_its_side_after_the_request_reads_the_answer() {
+    let server = TestServer::start();
+    for _ in 0..200 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        within(stream.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
+    }
+}
+
 fn post(path: &str) -> String {
     format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {BODY}\r\n\r\n")
 }
@@ -49,6 +63,8 @@ async fn a_client_that_sends_a_whole_body_first_reads_the_answer() {
         (post("/").replace("Host: localhost\r\n", ""), "400"),
         (post("/").replace("Content-Length: ", "Content-Length: -"), "400"),
         (HANDSHAKE.replace("Version: 13", "Version: 8"), "400"),
+        (HANDSHAKE.replace("Version: 13", "Version: 13\r\nContent-Length: 9"), "400"),
+        (HANDSHAKE.replace("Version: 13", "Version: 13\r\nTransfer-Encoding: chunked"), "400"),
         (page, "403"),
         ("GET / HTTP/1.1\r\nX: ".to_owned(), "431"),
     ] {

@@ -44,6 +44,7 @@ fn endless_fragments(kind: Kind) {
     until("the attacker is sent away", || !attackers.closes().is_empty());
     let closes = attackers.closes();
     assert!(closes == BTreeMap::from([(1008, 1)]) || closes == BTreeMap::from([(1009, 1)]), "{closes:?}");
+    until("the log says so", || !broadcaster.log_lines("WARN").is_empty());
     let warnings = broadcaster.log_lines("WARN");
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
 

@@ -51,6 +51,13 @@ impl TryFrom<String> for Rule {
 
 /// The error is why no page has such an origin, and what to write instead.
 fn parse(text: &str) -> Result<Rule, String> {
+    // Before all else: what was said of the first of several would hold for none. The parser of addresses would leave them out.
+    if text.contains(|character: char| character.is_whitespace() || character.is_control()) {
+        return Err("is no origin, it has a space: give several with commas between, in the file as a list".to_owned());
+    }
+    if let Some(meant) = meant(text) {
+        return Err(format!("is no origin: write {meant}"));
+    }
     let Some((scheme, rest)) = text.split_once("://") else {
         let with_scheme = format!("https://{text}");
         return Err(match parse(&with_scheme) {
@@ -89,6 +96,18 @@ fn parse(text: &str) -> Result<Rule, String> {
     }
 }
 
+/// The word that was meant, most likely.
+fn meant(text: &str) -> Option<&'static str> {
+    let letters: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+    match letters.to_ascii_lowercase().as_str() {
+        _ if text.contains([':', '.', '/']) => None,
+        "samehost" | "sameorigin" | "samesite" | "self" => Some("same-host"),
+        "null" | "none" => Some("null for pages without an origin, such as files"),
+        "any" | "all" => Some("* for any page"),
+        _ => None,
+    }
+}
+
 fn origin(scheme: &str, authority: &str) -> Result<Origin, String> {
     if authority.contains('*') {
         return Err(
@@ -96,10 +115,6 @@ fn origin(scheme: &str, authority: &str) -> Result<Origin, String> {
         );
     }
     let no_origin = |reason: String| format!("is no origin{reason}: {FORMS}");
-    // The parser would leave them out.
-    if authority.contains(|character: char| character.is_whitespace() || character.is_control()) {
-        return Err(no_origin(", it has a space".to_owned()));
-    }
     let text = format!("{scheme}://{authority}");
     let text = match scheme {
         "http" | "https" => {
@@ -151,6 +166,15 @@ mod tests {
             ("https://*.", "is no origin, empty host"),
             ("https://example.com:65536", "is no origin, invalid port number"),
             ("https://a b", "is no origin, it has a space"),
+            ("https://a.com https://b.com", "it has a space: give several with commas between"),
+            ("SAME-HOST", "is no origin: write same-host"),
+            ("samehost", "write same-host"),
+            ("same-origin", "write same-host"),
+            ("'self'", "write same-host"),
+            ("NULL", "write null for pages without an origin"),
+            ("none", "write null for pages"),
+            ("any", "write * for any page"),
+            ("none.example", "it has no scheme: write https://none.example"),
             ("https://exa\tmple.com", "is no origin, it has a space"),
             ("https://[::1", "is no origin, invalid IPv6 address"),
             ("1http://x", "is no origin"),
