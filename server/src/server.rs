@@ -56,7 +56,7 @@ pub struct Server {
 #[non_exhaustive]
 pub enum BindError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {host}:{port}: {cause}")]
+    #[error("cannot listen on {host}:{port}: {cause}{}", hint(.cause))]
     Listen {
         /// The address as configured.
         host: String,
@@ -314,6 +314,11 @@ fn listen_on_all(addresses: &[SocketAddr], shares_port: bool) -> io::Result<Vec<
         }
     }
     if listeners.is_empty() { Err(failure) } else { Ok(listeners) }
+}
+
+fn hint(cause: &io::Error) -> &'static str {
+    let is_elsewhere = cause.kind() == io::ErrorKind::AddrNotAvailable;
+    if is_elsewhere { " (this machine does not have that address; `ip address` lists those that it has)" } else { "" }
 }
 
 fn is_elsewhere(error: &io::Error) -> bool {
