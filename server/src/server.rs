@@ -43,7 +43,7 @@ pub struct Server {
 #[non_exhaustive]
 pub enum BindError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {host}:{port}: {cause}")]
+    #[error("cannot listen on {host}:{port}: {cause}{}", hint(.cause))]
     Listen {
         /// The address as configured.
         host: String,
@@ -280,6 +280,16 @@ fn open_source(
         failed_max_entries: config.failed_max_entries,
         failed_max_age: config.failed_max_age,
     };
+    /// What the system's words do not say.
+    fn hint(cause: &io::Error) -> &'static str {
+        let is_elsewhere = cause.kind() == io::ErrorKind::AddrNotAvailable;
+        if is_elsewhere {
+            " (this machine does not have that address; `ip address` lists those that it has)"
+        } else {
+            ""
+        }
+    }
+
     let (feed, stop) = (Feed::new(hub, &config.limits), Stop::new()?);
     Ok((DirectorySource::open(queue, options, feed, stop.clone(), health)?, stop))
 }

@@ -40,7 +40,7 @@ Examples:
   fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue --url wss://example.com/ws
   sudo -u www-data PHP=php8.3 fastapi-broadcaster doctor --config /etc/fastapi-broadcaster/config.toml
 
-The variable PHP names the PHP whose extension is looked at.
+The variable PHP names the PHP whose extension is looked at: a program, without arguments.
 Exit codes: 0 nothing is bad, 64 bad arguments or configuration, 1 something is bad.";
 
 /// How long an event may take through everything.
@@ -131,8 +131,8 @@ fn directory(queue: &Path, max_event_bytes: u64) -> Finding {
         return Bad(
             format!("{described}: this user may not look into it"),
             format!(
-                "run the doctor as the broadcaster's user, as in sudo -u '#{}' fastapi-broadcaster doctor; if this is that \
-                 user, let it join the directory's group",
+                "run the doctor as the broadcaster's user, as in sudo -u '#{}' fastapi-broadcaster doctor --queue {shown}; if this \
+                 is that user, let it join the directory's group",
                 metadata.uid()
             ),
         );
@@ -179,7 +179,7 @@ fn failed(queue: &Path) -> Finding {
         Ok(entries) if entries.is_empty() => Good("no entry has failed".into()),
         Ok(entries) => Note(
             format!("{} entries have failed, the last because: {}", entries.len(), entries[entries.len() - 1].reason),
-            "fastapi-broadcaster failed list".into(),
+            format!("fastapi-broadcaster failed list --queue {}", queue.display()),
         ),
     }
 }

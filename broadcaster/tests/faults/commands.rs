@@ -249,7 +249,12 @@ fn the_doctor_of_a_user_who_may_not_look_says_only_that() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_eq!(said.matches("BAD ").count(), 1, "{said}");
-    assert!(said.contains("this user may not look into it") && said.contains("sudo -u '#54320'"), "{said}");
+    assert!(
+        said.contains("this user may not look into it")
+            && said
+                .contains(&format!("sudo -u '#54320' fastapi-broadcaster doctor --queue {}", queue.path().display())),
+        "{said}"
+    );
     assert!(!said.contains("inotify") && !said.contains("no broadcaster reads"), "{said}");
 }
 
@@ -376,6 +381,8 @@ fn reasons_paths_and_arguments_with_control_characters_are_escaped_too() {
     std::fs::write(folder.join("1.json"), "{}").unwrap();
     // A user who may write to the queue may write there as well.
     std::fs::write(folder.join("1.json.reason"), "why \u{1b}]0;title\u{7}\u{9c}\r\n").unwrap();
+    let remedy = format!("-> fastapi-broadcaster failed list --queue {}", queue.path().display());
+    assert!(run(&queue.path(), &["doctor"]).1.contains(&remedy));
     for arguments in [&["failed", "list"][..], &["doctor"][..]] {
         let (_, out, _) = run(&queue.path(), arguments);
         assert_printable(&out);

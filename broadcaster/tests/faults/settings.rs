@@ -182,6 +182,26 @@ fn a_check_takes_every_flag_before_or_behind_its_name() {
 }
 
 #[test]
+fn an_address_may_have_brackets_and_one_of_another_machine_is_told_as_that() {
+    let queue = QueueDir::new();
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        let mut serving = command(BINARY);
+        serving.args(["--host", "[::1]", "--port", "0", "--queue"]).arg(queue.path());
+        let mut broadcaster = Broadcaster::spawn(serving).listening();
+        assert!(broadcaster.address().is_ipv6());
+        broadcaster.stop();
+    }
+    let mut elsewhere = command(BINARY);
+    let output = elsewhere.args(["--listen", "192.0.2.1:8081", "--queue"]).arg(queue.path()).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains("cannot listen on 192.0.2.1:8081") && error.contains("does not have that address"),
+        "{error}"
+    );
+}
+
+#[test]
 fn variables_that_are_empty_are_not_set() {
     let help = command(BINARY).arg("--help").finish();
     let help = String::from_utf8(help.stdout).unwrap();

@@ -1,6 +1,6 @@
 //! What values may be: numbers, times, addresses.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::num::{IntErrorKind, ParseIntError};
 use std::str::FromStr;
 use std::time::Duration;
@@ -44,6 +44,12 @@ pub(super) fn parse_listen(listen: &str) -> Result<(String, u16), ConfigError> {
         return Err(refuse());
     }
     Ok((host.to_owned(), port))
+}
+
+/// An address alone, which may have the brackets that it needs before a port.
+pub(super) fn without_brackets(host: String) -> String {
+    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inner.filter(|inner| inner.parse::<Ipv6Addr>().is_ok()).map_or_else(|| host.clone(), str::to_owned)
 }
 
 pub(super) fn hub_threads(given: Option<usize>) -> Result<usize, ConfigError> {

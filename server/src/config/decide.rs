@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::bounds::{age, bytes, count, hub_threads, max_header_bytes, parse_listen, seconds};
+use super::bounds::{age, bytes, count, hub_threads, max_header_bytes, parse_listen, seconds, without_brackets};
 use super::settings::line_at;
 use super::{Config, ConfigError, Settings};
 use crate::http_server::origin::{AllowedOrigins, Rule};
@@ -33,7 +33,7 @@ impl Settings {
     pub fn resolve(self) -> Result<Config, ConfigError> {
         let (host, port) = match &self.listen {
             Some(listen) => parse_listen(listen)?,
-            None => (self.host.unwrap_or_else(|| "127.0.0.1".to_owned()), self.port.unwrap_or(8081)),
+            None => (self.host.map_or_else(|| "127.0.0.1".to_owned(), without_brackets), self.port.unwrap_or(8081)),
         };
         let max_event_bytes = bytes("max_event_bytes", self.max_event_bytes, 1024 * 1024)?;
         let log_bytes = bytes("log_bytes", self.log_bytes.map(|given| given as u64), Limits::DEFAULT_LOG_BYTES)?;
@@ -127,6 +127,13 @@ mod tests {
     fn a_port_of_higher_precedence_wins_over_a_listen_of_lower_precedence() {
         let config = settings("port = 9000").or(settings("listen = '0.0.0.0:1'")).resolve().expect("a config");
         assert_eq!((config.host.as_str(), config.port), ("127.0.0.1", 9000));
+    }
+
+    #[test]
+    fn an_address_may_have_the_brackets_of_a_url() {
+        let host = |text| settings(text).resolve().expect("a config").host;
+        assert_eq!((host("host = '[::1]'").as_str(), host("host = '::1'").as_str()), ("::1", "::1"));
+        assert_eq!(host("host = '[name]'"), "[name]");
     }
 
     #[test]

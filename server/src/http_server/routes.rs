@@ -62,7 +62,7 @@ impl Routes {
                 None => (StatusCode::OK, "ok\n".to_owned()),
                 Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")),
             },
-            _ if is_health => (StatusCode::METHOD_NOT_ALLOWED, "GET /healthz\n".to_owned()),
+            _ if is_health => (StatusCode::METHOD_NOT_ALLOWED, "use GET /healthz\n".to_owned()),
             _ => (
                 StatusCode::UPGRADE_REQUIRED,
                 "this address speaks WebSocket: connect with new WebSocket(\"ws://...\")\n".to_owned(),

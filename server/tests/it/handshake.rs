@@ -30,7 +30,7 @@ async fn plain_http_is_answered_on_the_same_port() {
     assert!(other.starts_with("HTTP/1.1 426 ") && other.contains("upgrade: websocket"), "{other}");
     let post =
         exchange(server.address, b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi").await;
-    assert!(post.starts_with("HTTP/1.1 405 "), "{post}");
+    assert!(post.starts_with("HTTP/1.1 405 ") && post.ends_with("use GET /healthz\n"), "{post}");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tracing::warn;
 
+use super::Rule;
 use crate::log_limit::LogLimit;
 
 /// Origins that are logged one by one. Anybody can send any number of them: of further ones a line a minute is logged.
@@ -30,6 +31,8 @@ impl RefusedOrigins {
             [origin, host.unwrap_or_default()].map(|text| text.chars().take(MAX_SHOWN).collect::<String>());
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(others) = logged.note(&origin, Instant::now()) else { return };
+        // Of very many, so many were left out before this one.
+        let others = Some(others).filter(|others| *others > 0);
         warn!(?origin, ?host, others, "a page may not connect: {}", remedy(&origin));
     }
 }
@@ -55,6 +58,10 @@ fn remedy(origin: &str) -> &'static str {
              allowed_origins (--allowed-origins), which lets all such pages of any site connect"
         }
         "file://" => "it is a file in a web view: add \"file://\" to allowed_origins (--allowed-origins)",
+        _ if origin.parse::<Rule>().is_err() => {
+            "that is no origin of a browser (scheme://host[:port]), so nothing can be added to allowed_origins for it; another \
+             program had better send no Origin"
+        }
         _ => {
             "its origin is not among allowed_origins (--allowed-origins). If it is yours, add it there as it stands here; if it is \
              of the same host, let the proxy pass Host on"
@@ -67,6 +74,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn only_what_the_setting_takes_is_to_be_added_to_it() {
+        assert!(remedy("https://a.example").contains("add it there"));
+        for origin in ["http://localhost/path", "x", "http://a b"] {
+            assert!(remedy(origin).contains("is no origin of a browser"), "{origin}");
+        }
+    }
 
     #[test]
     fn each_origin_is_logged_once_and_of_very_many_a_line_a_minute() {
