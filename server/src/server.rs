@@ -60,6 +60,12 @@ pub enum BindError {
     System(#[from] io::Error),
 }
 
+/// What the text of the system does not say.
+fn hint(cause: &io::Error) -> &'static str {
+    let is_elsewhere = cause.kind() == io::ErrorKind::AddrNotAvailable;
+    if is_elsewhere { " (this machine does not have that address; `ip address` lists those that it has)" } else { "" }
+}
+
 impl Server {
     /// Takes the port and the queue directory, and starts to broadcast. Clients are accepted once it [runs](Self::run).
     /// Each thread of the hub gets an application of its own.
@@ -280,16 +286,6 @@ fn open_source(
         failed_max_entries: config.failed_max_entries,
         failed_max_age: config.failed_max_age,
     };
-    /// What the system's words do not say.
-    fn hint(cause: &io::Error) -> &'static str {
-        let is_elsewhere = cause.kind() == io::ErrorKind::AddrNotAvailable;
-        if is_elsewhere {
-            " (this machine does not have that address; `ip address` lists those that it has)"
-        } else {
-            ""
-        }
-    }
-
     let (feed, stop) = (Feed::new(hub, &config.limits), Stop::new()?);
     Ok((DirectorySource::open(queue, options, feed, stop.clone(), health)?, stop))
 }
