@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use server::config::Settings;
 
 use crate::commands::config::ConfigCommand;
 use crate::commands::doctor::DoctorArgs;
@@ -13,6 +12,7 @@ use crate::commands::generate::GenerateCommand;
 use crate::commands::listen::ListenArgs;
 use crate::commands::publish::PublishArgs;
 use crate::environment::{self, ForeignVariable};
+use crate::options::Options;
 
 /// Drains a queue directory that PHP writes events to, and broadcasts them to every WebSocket client.
 #[derive(Debug, Parser)]
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) settings: Options,
     /// TOML file with the same keys as the flags, with underscores
     #[arg(long, short, value_name = "FILE", env = "FASTAPI_WS_CONFIG", global = true)]
     pub(crate) config: Option<PathBuf>,
@@ -47,7 +47,7 @@ impl Args {
         // --host and --port have lower precedence than --listen, but a higher one than a variable.
         let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
         if (given("host") || given("port")) && !given("listen") {
-            args.settings.listen = None;
+            args.settings.0.listen = None;
         }
         Ok(args)
     }
@@ -119,7 +119,7 @@ pub(crate) enum Command {
     /// Looks at the settings
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Prints a shell completion or writes the man pages, for packagers
+    /// Prints a shell completion, the sample file or the reference page, or writes the man pages, for packagers
     #[command(subcommand, hide = true)]
     Generate(GenerateCommand),
 }
@@ -172,7 +172,7 @@ mod tests {
     fn commands_take_options_that_their_help_does_not_tell() {
         let parse = |line: &str| {
             let matches = Args::documented().try_get_matches_from(line.split(' ')).expect("it is a command line");
-            Args::from_arg_matches(&matches).expect("it is complete").settings
+            Args::from_arg_matches(&matches).expect("it is complete").settings.0
         };
         let settings = parse("fastapi-broadcaster failed list --listen 127.0.0.1:1 --queue /q");
         assert_eq!((settings.queue, settings.listen), (Some("/q".into()), Some("127.0.0.1:1".into())));

@@ -2,8 +2,12 @@
 
 mod args;
 mod commands;
+mod config_file;
 mod environment;
 mod logging;
+mod numbers;
+mod options;
+mod reference;
 mod remedy;
 mod serve;
 mod starting;
@@ -64,11 +68,11 @@ enum Failure {
 fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Some(Command::Listen(arguments)) => return listen::run(arguments).map_err(Failure::Other),
-        Some(Command::Generate(command)) => return generate::run(command).map_err(Failure::Other),
+        Some(Command::Generate(command)) => return generate::run(command, Args::documented()).map_err(Failure::Other),
         _ => {}
     }
     let mut decided =
-        args.settings.resolve_with_file(args.config.as_deref()).map_err(|error| Failure::Usage(error.into()))?;
+        config_file::resolve(args.settings.0, args.config.as_deref()).map_err(|error| Failure::Usage(error.into()))?;
     let Some(queue) = decided.queue.clone() else {
         let ways = "set --queue DIR, FASTAPI_WS_QUEUE or `queue` in the configuration file";
         return Err(Failure::Usage(anyhow::anyhow!("no queue directory is given: {ways}")));

@@ -9,8 +9,9 @@ use clap::Args;
 use futures_util::StreamExt;
 use queue::printable;
 use serde::de::IgnoredAny;
-use server::config::whole;
 use tokio_tungstenite::tungstenite::Message;
+
+use crate::numbers::whole;
 
 pub(crate) use connecting::{address, connect};
 
@@ -21,7 +22,7 @@ pub(crate) struct ListenArgs {
     #[arg(value_parser = address)]
     url: String,
     /// Stop after so many messages
-    #[arg(long, short = 'n', value_name = "COUNT", value_parser = whole::<u64>)]
+    #[arg(long, short = 'n', value_name = "COUNT", value_parser = whole)]
     count: Option<u64>,
 }
 

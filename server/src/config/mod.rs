@@ -1,11 +1,20 @@
 //! The configuration: settings as users give them ([`settings`]: flags, environment, file, everything optional) and what was
-//! decided from them ([`decide`], within the [`bounds`]): everything is set and checked once.
+//! decided from them ([`decide`]): everything is set and checked once.
+//!
+//! A setting is declared in the file of its section: [`queue`], [`clients`], [`hub`], [`process`]. There stand its key, type,
+//! default, bounds and help; its flag, its variable, the sample file and the reference page follow from that. Only its field in
+//! [`Settings`] is named again. This library reads neither files nor command lines.
 
-mod bounds;
+mod clients;
 mod decide;
 mod error;
-mod plain_words;
+mod form;
+mod hub;
+mod process;
+mod queue;
+mod setting;
 mod settings;
+mod value;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,12 +22,14 @@ use std::time::Duration;
 use crate::http_server::Admission;
 use crate::hub::limits::Limits;
 
-pub use bounds::whole;
+#[cfg(test)]
+pub(crate) use clients::DEFAULT_MAX_HEADER_BYTES;
+pub use decide::{SECTIONS, all_settings};
 pub use error::ConfigError;
-pub use settings::{LogFormat, Settings};
-
-/// Largest head of a request, unless it is set: what nginx passes on by default.
-pub(crate) const DEFAULT_MAX_HEADER_BYTES: usize = 32 * 1024;
+pub use form::{Form, Unit, Whole};
+pub use setting::{Section, Setting};
+pub use settings::Settings;
+pub use value::{LogFormat, Value};
 
 /// What the server does: complete and checked.
 #[derive(Debug, Clone)]

@@ -1,15 +1,14 @@
 //! One item of `allowed_origins`: read as users write it, refused where no browser would ever send it.
 
+use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
 use url::{Host, Url};
 
 use super::{Origin, host_of};
 
 /// One item of the list.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
     /// Any page: `*`.
     Any,
@@ -41,11 +40,19 @@ impl FromStr for Rule {
     }
 }
 
-impl TryFrom<String> for Rule {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Rule, String> {
-        text.parse()
+/// As users write it.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rule::Any => f.write_str("*"),
+            Rule::SameHost => f.write_str("same-host"),
+            Rule::Null => f.write_str("null"),
+            Rule::File => f.write_str("file://"),
+            Rule::Origin(Origin { scheme, host, port: None }) => write!(f, "{scheme}://{host}"),
+            Rule::Origin(Origin { scheme, host, port: Some(port) }) => write!(f, "{scheme}://{host}:{port}"),
+            Rule::Subdomains(Origin { scheme, host, port: None }) => write!(f, "{scheme}://*.{host}"),
+            Rule::Subdomains(Origin { scheme, host, port: Some(port) }) => write!(f, "{scheme}://*.{host}:{port}"),
+        }
     }
 }
 

@@ -1,0 +1,175 @@
+//! The configuration file: a TOML file with the keys of the settings.
+
+mod values;
+
+use std::path::{Path, PathBuf};
+
+use server::Config;
+use server::config::{ConfigError, Settings, all_settings};
+use thiserror::Error;
+use toml::de::DeTable;
+
+use values::value;
+
+/// Why a configuration is refused.
+#[derive(Debug, Error)]
+pub(crate) enum Refused {
+    /// The file cannot be read.
+    #[error("cannot read the configuration file {path}: {cause}", path = .path.display())]
+    Unreadable { path: PathBuf, cause: std::io::Error },
+    /// The file is not TOML, or has an unknown key or a wrong value.
+    #[error("in the configuration file {path}: line {line}, `{text}`: {problem}", path = .path.display())]
+    Line { path: PathBuf, line: usize, text: String, problem: String },
+    /// A flag or a variable is out of range.
+    #[error(transparent)]
+    Given(ConfigError),
+    /// A value of the file is out of range, or does not go with one that was set elsewhere.
+    #[error("with the configuration file {path}: {cause}{line}", path = .path.display(), line = in_line(*.line))]
+    File { path: PathBuf, line: Option<usize>, cause: ConfigError },
+}
+
+fn in_line(line: Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!(" (line {line} of the file)"))
+}
+
+/// Reads the file, if there is one, for what flags and variables do not give, and decides everything. An error names the file
+/// unless flags and variables alone are to blame.
+pub(crate) fn resolve(given: Settings, path: Option<&Path>) -> Result<Config, Refused> {
+    let Some(path) = path else { return given.resolve().map_err(Refused::Given) };
+    let text = std::fs::read_to_string(path).map_err(|cause| Refused::Unreadable { path: path.to_owned(), cause })?;
+    let file = parse(&text).map_err(|Mistake { place, problem }| {
+        let line = line_at(&text, place);
+        let line_text = text.lines().nth(line - 1).unwrap_or_default().trim().to_owned();
+        Refused::Line { path: path.to_owned(), line, text: line_text, problem }
+    })?;
+    given.clone().or(file).resolve().map_err(|error| match given.resolve() {
+        Err(alone) if alone.to_string() == error.to_string() => Refused::Given(error),
+        _ => Refused::File { path: path.to_owned(), line: line_of(&text, error.key()), cause: error },
+    })
+}
+
+/// What is wrong in a file. The message alone does not say at which key; the line does.
+struct Mistake {
+    /// Offset in bytes.
+    place: usize,
+    problem: String,
+}
+
+/// The first mistake counts.
+fn parse(text: &str) -> Result<Settings, Mistake> {
+    let table = DeTable::parse(text).map_err(|error| Mistake {
+        place: error.span().map_or(0, |span| span.start),
+        problem: error.message().replace('\n', " "),
+    })?;
+    let mut entries: Vec<_> = table.get_ref().iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    let mut settings = Settings::default();
+    for (key, given) in entries {
+        let Some(setting) = all_settings().find(|setting| setting.key == key.get_ref()) else {
+            let keys: Vec<String> = all_settings().map(|setting| format!("`{}`", setting.key)).collect();
+            let problem = format!("unknown field `{}`, expected one of {}", key.get_ref(), keys.join(", "));
+            return Err(Mistake { place: key.span().start, problem });
+        };
+        let value = value(&setting.form, given).map_err(|(place, problem)| Mistake { place, problem })?;
+        setting.set(&mut settings, value);
+    }
+    Ok(settings)
+}
+
+/// The line that sets a key, if one does.
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let table = DeTable::parse(text).ok()?;
+    let start = table.get_ref().iter().find(|(name, _)| name.get_ref() == key)?.0.span().start;
+    Some(line_at(text, start))
+}
+
+/// The number of the line at an offset.
+fn line_at(text: &str, offset: usize) -> usize {
+    text.get(..offset).unwrap_or(text).matches('\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a file with this text.
+    fn refused(given: Settings, text: &str) -> Option<String> {
+        let directory = tempfile::TempDir::new().expect("a directory");
+        let path = directory.path().join("broadcaster.toml");
+        std::fs::write(&path, text).expect("a file");
+        let error = resolve(given, Some(&path)).err()?.to_string();
+        Some(error.replace(&path.display().to_string(), "broadcaster.toml"))
+    }
+
+    #[test]
+    fn a_file_with_a_mistake_is_refused_with_line_and_key() {
+        for (text, expected) in [
+            (
+                "# comment\nping_interval_secs = 'soon'",
+                "line 2, `ping_interval_secs = 'soon'`: must be a number of seconds",
+            ),
+            ("# comment\na = 1", "line 2, `a = 1`: unknown field `a`"),
+            ("a = 1\nport = 1", "line 1, `a = 1`: unknown field `a`"),
+            ("port = ", "line 1, `port =`: "),
+        ] {
+            let error = refused(Settings::default(), text).expect(text);
+            assert!(error.starts_with(&format!("in the configuration file broadcaster.toml: {expected}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_refused_with_the_file_that_it_stands_in() {
+        let text = "max_event_bytes = 2_000_000\nport = 1\nping_interval_secs = -1";
+        let with_ping = |secs| Settings { ping_interval_secs: secs, ..Settings::default() };
+        let named = "with the configuration file broadcaster.toml: ";
+        let error = refused(with_ping(None), text).expect("a negative time");
+        assert!(error.starts_with(&format!("{named}ping_interval_secs = -1: must be")), "{error}");
+        assert!(error.ends_with(" (line 3 of the file)"), "{error}");
+        assert_eq!(refused(with_ping(Some(1.0)), text), None);
+        let error = refused(with_ping(Some(0.0)), text).expect("a time of nothing");
+        assert!(error.starts_with("ping_interval_secs = 0: "), "{error}");
+        // Neither would be wrong without the other.
+        let small = Settings { log_bytes: Some(3_000_000), ..with_ping(Some(1.0)) };
+        let error = refused(small, text).expect("a small log");
+        assert!(error.starts_with(&format!("{named}log_bytes = 3000000: ")), "{error}");
+    }
+
+    #[test]
+    fn types_are_told_in_plain_words() {
+        for (text, told) in [
+            ("port = 70000", "must be a whole number of 0 to 65535"),
+            ("port = 'x'", "must be a whole number of 0 to 65535"),
+            ("max_memory = '256M'", "must be a number of bytes, without a unit or quotes"),
+            ("max_header_bytes = -1", "must be a number of bytes"),
+            ("max_connections = 1.5", "must be a whole number, without quotes"),
+            ("failed_max_age_secs = '30d'", "must be a whole number of seconds"),
+            ("ping_interval_secs = '25s'", "must be a number of seconds, such as 0.5"),
+            ("queue = 5", "must be a text in quotes"),
+            ("listen = 8081", "must be a text in quotes"),
+            ("relay_client_events = 'yes'", "must be true or false"),
+            ("allowed_origins = '*'", "must be a list: [\"*\"]"),
+            ("allowed_origins = 'null, https://a.example'", "must be a list: [\"null\", \"https://a.example\"]"),
+            ("allowed_origins = [1]", "must be a text in quotes"),
+            ("log_format = 'xml'", "unknown variant `xml`, expected `human` or `json`"),
+        ] {
+            let error = parse(text).err().expect(text).problem;
+            assert!(error.starts_with(told), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_sample_file_lists_every_key_with_its_default() {
+        let sample = include_str!("../config.example.toml");
+        let listed: String = sample
+            .lines()
+            .filter_map(|line| line.strip_prefix("#"))
+            .filter(|line| line.contains(" = "))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let listed = parse(&listed).ok().expect("a file");
+        let config = format!("{:?}", listed.clone().resolve().expect("a config").limits);
+        assert_eq!(config, format!("{:?}", Settings::default().resolve().expect("a config").limits));
+        let all = format!("{listed:?}");
+        assert_eq!(all.matches("None").count(), 3, "every key but host, port and the limit per address: {all}");
+    }
+}

@@ -1,0 +1,78 @@
+//! A value of the file as that of a setting. What it must be is said in words of people who write such files. The line of the
+//! file stands before it, so the value is not told again.
+
+use server::config::{Form, Unit, Value, Whole};
+use server::origin::Rule;
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// The error is where the mistake is, and what would be right.
+pub(super) fn value(form: &Form, given: &Spanned<DeValue<'_>>) -> Result<Value, (usize, String)> {
+    let place = given.span().start;
+    let refuse = |problem: &str| (place, problem.to_owned());
+    let value = given.get_ref();
+    match form {
+        Form::Path => text(given).map(|text| Value::Path(text.into())),
+        Form::Text => text(given).map(|text| Value::Text(text.to_owned())),
+        Form::Switch => {
+            value.as_bool().map(Value::Switch).ok_or_else(|| refuse("must be true or false, without quotes"))
+        }
+        Form::Whole(whole) => {
+            whole_number(whole, value).map(Value::Whole).ok_or_else(|| refuse(whole_problem(whole.unit)))
+        }
+        Form::Seconds => {
+            let problem = "must be a number of seconds, such as 0.5, without quotes";
+            seconds(value).map(Value::Seconds).ok_or_else(|| refuse(problem))
+        }
+        Form::Origins => {
+            let list = value.as_array().ok_or_else(|| (place, list_problem(value)))?;
+            list.iter().map(rule).collect::<Result<_, _>>().map(Value::Origins)
+        }
+        Form::Choice(words) => {
+            let given = text(given)?;
+            if words.iter().any(|(word, _)| *word == given) {
+                return Ok(Value::Text(given.to_owned()));
+            }
+            let words: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+            Err((place, format!("unknown variant `{given}`, expected {}", words.join(" or "))))
+        }
+    }
+}
+
+fn text<'a>(given: &'a Spanned<DeValue<'_>>) -> Result<&'a str, (usize, String)> {
+    given.get_ref().as_str().ok_or_else(|| (given.span().start, "must be a text in quotes".to_owned()))
+}
+
+fn rule(given: &Spanned<DeValue<'_>>) -> Result<Rule, (usize, String)> {
+    text(given)?.parse().map_err(|problem| (given.span().start, problem))
+}
+
+/// A number that has a range of its type, as that of ports, is of that type or none.
+fn whole_number(whole: &Whole, value: &DeValue<'_>) -> Option<u64> {
+    let number = value.as_integer()?;
+    let number = u64::from_str_radix(number.as_str(), number.radix()).ok()?;
+    (whole.least > 0 || number <= whole.most).then_some(number)
+}
+
+fn seconds(value: &DeValue<'_>) -> Option<f64> {
+    match value {
+        DeValue::Float(number) => number.as_str().parse().ok(),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok().map(|secs| secs as f64),
+        _ => None,
+    }
+}
+
+fn whole_problem(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Port => "must be a whole number of 0 to 65535",
+        Unit::Bytes => "must be a number of bytes, without a unit or quotes",
+        Unit::Seconds => "must be a whole number of seconds, without quotes",
+        Unit::Count => "must be a whole number, without quotes",
+    }
+}
+
+fn list_problem(value: &DeValue<'_>) -> String {
+    let given = value.as_str().unwrap_or("same-host");
+    let items: Vec<String> = given.split(',').map(|item| format!("{:?}", item.trim())).collect();
+    format!("must be a list: [{}]", items.join(", "))
+}

@@ -1,0 +1,17 @@
+//! Numbers as they stand on the command line and in the environment. Their bounds are those of the settings.
+
+use std::num::IntErrorKind;
+
+/// Parses a number of bytes, clients or the like.
+pub(crate) fn whole(text: &str) -> Result<u64, &'static str> {
+    match text.parse::<u64>() {
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Err("is too large"),
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("must be a whole number of at least 1"),
+    }
+}
+
+/// Parses a number of seconds.
+pub(crate) fn number_of_seconds(text: &str) -> Result<f64, &'static str> {
+    text.parse().map_err(|_| "must be a number of seconds, such as 0.5")
+}

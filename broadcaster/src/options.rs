@@ -1,0 +1,85 @@
+//! The settings as options of the command line and variables of the environment.
+
+use clap::builder::{BoolValueParser, PathBufValueParser, PossibleValue, PossibleValuesParser, RangedI64ValueParser};
+use clap::builder::{StringValueParser, TypedValueParser, ValueParser};
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, ValueHint};
+use server::config::{Form, Setting, Settings, Value, Whole, all_settings};
+use server::origin::Rule;
+
+use crate::numbers::{number_of_seconds, whole};
+
+/// The settings that flags and variables give.
+#[derive(Debug)]
+pub(crate) struct Options(pub(crate) Settings);
+
+impl clap::Args for Options {
+    fn augment_args(command: Command) -> Command {
+        let mut settings: Vec<_> = all_settings().collect();
+        // Those that most people need come first.
+        settings.sort_by_key(|setting| setting.short.is_none());
+        command.args(settings.into_iter().map(option))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Options::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Options {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Options, clap::Error> {
+        let mut options = Options(Settings::default());
+        options.update_from_arg_matches(matches)?;
+        Ok(options)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for setting in all_settings() {
+            if let Some(value) = given(setting, matches) {
+                setting.set(&mut self.0, value);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn option(setting: &'static Setting) -> Arg {
+    let default = setting.shown_default().map(|default| format!(" [default: {default}]")).unwrap_or_default();
+    let option = Arg::new(setting.key)
+        .long(setting.key.replace('_', "-"))
+        .short(setting.short)
+        .env(setting.variable().into_owned())
+        .value_name(setting.value_name())
+        .value_parser(parser(&setting.form))
+        .help(format!("{}{default}", setting.help));
+    match setting.form {
+        Form::Origins => option.action(ArgAction::Append).value_delimiter(','),
+        Form::Path => option.value_hint(ValueHint::AnyPath),
+        _ => option,
+    }
+}
+
+fn parser(form: &Form) -> ValueParser {
+    match *form {
+        Form::Path => PathBufValueParser::new().map(Value::Path).into(),
+        Form::Text => StringValueParser::new().map(Value::Text).into(),
+        Form::Whole(Whole { least: 0, most, .. }) => {
+            let numbers = RangedI64ValueParser::<u64>::new().range(0..=i64::try_from(most).unwrap_or(i64::MAX));
+            numbers.map(Value::Whole).into()
+        }
+        Form::Whole(_) => ValueParser::new(|text: &str| whole(text).map(Value::Whole)),
+        Form::Seconds => ValueParser::new(|text: &str| number_of_seconds(text).map(Value::Seconds)),
+        Form::Switch => BoolValueParser::new().map(Value::Switch).into(),
+        Form::Origins => ValueParser::new(|text: &str| text.parse::<Rule>()),
+        Form::Choice(words) => {
+            let words = words.iter().map(|(word, help)| PossibleValue::new(*word).help(*help));
+            PossibleValuesParser::new(words).map(Value::Text).into()
+        }
+    }
+}
+
+fn given(setting: &Setting, matches: &ArgMatches) -> Option<Value> {
+    match setting.form {
+        Form::Origins => matches.get_many::<Rule>(setting.key).map(|rules| Value::Origins(rules.cloned().collect())),
+        _ => matches.get_one::<Value>(setting.key).cloned(),
+    }
+}

@@ -1,0 +1,151 @@
+//! The sample file and the reference page of the settings, made from their declaration.
+
+use server::config::{Form, SECTIONS, Setting, Unit, Value, Whole};
+
+/// Columns of the sample file.
+const WIDTH: usize = 120;
+
+/// `broadcaster/config.example.toml`.
+pub(crate) fn sample() -> String {
+    let mut sample = comment(
+        "Configuration of fastapi-broadcaster, given with --config FILE. Every key with its default, except `queue`, which has \
+         none. Flags and environment variables of the same names win over this file. Unknown keys are errors.",
+    );
+    for setting in SECTIONS.iter().flat_map(|section| section.settings) {
+        let Setting { key, .. } = setting;
+        let mut about = sentences(setting) + &narrow_bounds(&setting.form);
+        let line = match (setting.example, setting.default()) {
+            (Some(example), _) => in_file(setting, &Value::Text(example.to_owned())),
+            (None, Some(default)) => in_file(setting, &default),
+            (None, None) => {
+                sample += &format!("\n{}# {key}: no default\n", comment(&about));
+                continue;
+            }
+        };
+        if let Some(default) = setting.shown_default().filter(|_| setting.default().is_none()) {
+            about += &format!(" Default: {default}.");
+        }
+        sample += &format!("\n{}#{key} = {line}\n", comment(&about));
+    }
+    sample
+}
+
+/// `docs/configuration.md`.
+pub(crate) fn page() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    for section in &SECTIONS {
+        page += &format!("\n## {}\n", section.title);
+        for setting in section.settings {
+            page += &entry(setting);
+        }
+    }
+    page
+}
+
+const INTRODUCTION: &str = "\
+# Configuration
+
+<!-- Made by `fastapi-broadcaster generate reference`; a test compares. Edit the declarations in server/src/config. -->
+
+Every setting of `fastapi-broadcaster` is a flag, an environment variable and a key of a TOML file, which `--config FILE` or
+`FASTAPI_WS_CONFIG` names. A flag wins over its variable, that over the file, that over the default. An empty variable is not set.
+Unknown keys and values out of range are errors: exit code 64, with the line of the file. `fastapi-broadcaster config check` says so
+without a start. [The sample file](../broadcaster/config.example.toml) has every key.
+
+The settings of PHP are in [PHP API](php-api.md).
+";
+
+fn entry(setting: &Setting) -> String {
+    let flag = setting.key.replace('_', "-");
+    let short = setting.short.map(|short| format!("`-{short}`, ")).unwrap_or_default();
+    let default = setting.shown_default().unwrap_or_else(|| "none".to_owned());
+    let bounds = bounds(&setting.form);
+    format!(
+        "\n### `{}`\n\n{}\n\n{short}`--{flag} {}` · `{}` · default: {default}{}{bounds}\n",
+        setting.key,
+        wrapped(&sentences(setting).replace('*', "\\*"), WIDTH),
+        setting.value_name(),
+        setting.variable(),
+        if bounds.is_empty() { "" } else { " · " },
+    )
+}
+
+/// What the value may be, where that is not plain.
+fn bounds(form: &Form) -> String {
+    match form {
+        Form::Seconds => "above 0, at most 86400".to_owned(),
+        Form::Switch => "`true` or `false`".to_owned(),
+        Form::Whole(Whole { unit: Unit::Port, least, most, .. }) => format!("{least} to {most}"),
+        Form::Whole(whole) if whole.least == 0 => "0 or more".to_owned(),
+        Form::Whole(whole) if whole.is_wide() => "at least 1".to_owned(),
+        Form::Whole(Whole { least, most, .. }) => format!("{least} to {most}"),
+        Form::Choice(words) => words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or "),
+        Form::Path | Form::Text | Form::Origins => String::new(),
+    }
+}
+
+/// Those that a user can meet, as a sentence.
+fn narrow_bounds(form: &Form) -> String {
+    match form {
+        Form::Choice(words) => {
+            let words = words.iter().map(|(word, help)| format!(" {word:?}: {help}."));
+            words.collect::<String>()
+        }
+        Form::Whole(whole @ Whole { least: 1.., .. }) if !whole.is_wide() => format!(" {}.", bounds(form)),
+        _ => String::new(),
+    }
+}
+
+fn sentences(setting: &Setting) -> String {
+    let separator = if setting.more.is_empty() { "" } else { " " };
+    format!("{}.{separator}{}", setting.help, setting.more)
+}
+
+/// A value as it stands in the file.
+fn in_file(setting: &Setting, value: &Value) -> String {
+    match (setting.form, value) {
+        (Form::Path | Form::Text | Form::Choice(_), value) => format!("{:?}", value.to_string()),
+        (_, Value::Origins(rules)) => format!("{:?}", rules.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        (_, Value::Seconds(seconds)) => format!("{seconds:?}"),
+        (_, value) => value.to_string(),
+    }
+}
+
+fn comment(text: &str) -> String {
+    wrapped(text, WIDTH - 2).lines().map(|line| format!("# {line}\n")).collect()
+}
+
+/// The text in lines of at most this width.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut lines = String::new();
+    let mut column = 0;
+    for word in text.split(' ') {
+        if column > 0 && column + 1 + word.len() > width {
+            lines.push('\n');
+            column = 0;
+        } else if column > 0 {
+            lines.push(' ');
+            column += 1;
+        }
+        lines += word;
+        column += word.len();
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_file_is_that_of_the_declarations() {
+        let written = include_str!("../config.example.toml");
+        assert_eq!(written, sample(), "fastapi-broadcaster generate sample >broadcaster/config.example.toml");
+    }
+
+    #[test]
+    fn the_reference_page_is_that_of_the_declarations() {
+        let written = include_str!("../../docs/configuration.md");
+        assert_eq!(written, page(), "fastapi-broadcaster generate reference >docs/configuration.md");
+    }
+}

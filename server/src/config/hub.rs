@@ -1,0 +1,85 @@
+//! Settings of the hub: what clients may cost it.
+
+use std::time::Duration;
+
+use super::form::{Form, Unit};
+use super::setting::section;
+use super::value::Value;
+use super::{ConfigError, Settings};
+use crate::hub::limits::Limits;
+use crate::protocol::allowance::Rates;
+use crate::session_id::MAX_HUB_THREADS;
+
+section! { "What clients may cost";
+    log_bytes: usize = Limits::DEFAULT_LOG_BYTES as usize, Form::at_least_one(Unit::Bytes),
+        "Encoded messages that are kept for clients that are behind; who falls further behind is disconnected as slow",
+        more: "At least twice `max_event_bytes`. Each of `hub_threads` keeps its own.";
+    slow_client_timeout_secs: f64 = 10.0, Form::Seconds,
+        "How long a message may wait for one client before that client is disconnected as slow";
+    max_outbox_bytes: usize = 1024 * 1024, Form::at_least_one(Unit::Bytes),
+        "Bytes that may wait for one client alone: pongs and answers; four times that while it reads";
+    max_message_bytes: usize = 65_536, Form::at_least_one(Unit::Bytes),
+        "Largest message of a client";
+    max_messages_per_sec: u32 = 100, Form::or_any(Unit::Count),
+        "Messages that a client may send in a second, fragments and pings among them; it is read from more slowly beyond that; 0 \
+         for any number";
+    max_bytes_per_sec: u32 = 1024 * 1024, Form::or_any(Unit::Bytes),
+        "Bytes that a client may send in a second; it is read from more slowly beyond that; 0 for any number";
+    max_memory: usize = 256 * 1024 * 1024, Form::at_least_one(Unit::Bytes),
+        "Memory for all clients together, for what waits for one alone and messages that are not complete, a part for each of \
+         hub_threads; beyond it those that hold most are disconnected",
+        more: "At least `max_message_bytes` and `max_outbox_bytes` for each of `hub_threads`; the default grows with them.";
+    ping_interval_secs: f64 = 25.0, Form::Seconds,
+        "How often each client is pinged";
+    pong_timeout_secs: f64 = 20.0, Form::Seconds,
+        "How long a client may take to answer a ping";
+    hub_threads: usize, Form::between(Unit::Count, 1, MAX_HUB_THREADS as u64, ""),
+        "Threads that write to clients, each with some of them",
+        default_in_words: Some("one for each processor, at most 4"),
+        more: "Processors that the process may not use do not count.",
+        example: Some("1");
+    relay_client_events: bool = false, Form::Switch,
+        "Broadcast what a client sends as {\"event\":...,\"payload\":...}: every client can then send to all";
+}
+
+/// Threads of the hub. More than four rarely help, and every one keeps a log.
+pub(super) fn threads(values: &Values) -> usize {
+    values.hub_threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |it| it.get().min(4)))
+}
+
+/// What clients may cost, in a hub of so many threads.
+pub(super) fn limits(
+    given: &Settings,
+    values: &Values,
+    threads: usize,
+    max_event_bytes: u64,
+) -> Result<Limits, ConfigError> {
+    if (values.log_bytes as u64) < Limits::min_log_bytes(max_event_bytes) {
+        let problem = "must be at least twice max_event_bytes, or one event could disconnect every client";
+        return Err(ConfigError::new("log_bytes", Value::Whole(values.log_bytes as u64), problem));
+    }
+    let least_memory = values.max_message_bytes.max(values.max_outbox_bytes).saturating_mul(threads);
+    let max_memory = match given.max_memory {
+        // A user who raises what one client may take does not expect to have to raise this as well.
+        None => values.max_memory.max(least_memory),
+        Some(given) if given < least_memory => {
+            let problem = "must be at least max_message_bytes and max_outbox_bytes for each of hub_threads";
+            return Err(ConfigError::new("max_memory", Value::Whole(given as u64), problem));
+        }
+        Some(given) => given,
+    };
+    Ok(Limits {
+        log_bytes: values.log_bytes,
+        slow_client_timeout: Duration::from_secs_f64(values.slow_client_timeout_secs),
+        max_outbox_bytes: values.max_outbox_bytes,
+        max_message_bytes: values.max_message_bytes,
+        rates: Rates {
+            messages: Some(values.max_messages_per_sec).filter(|rate| *rate > 0),
+            bytes: Some(values.max_bytes_per_sec).filter(|rate| *rate > 0),
+        },
+        max_memory,
+        ping_interval: Duration::from_secs_f64(values.ping_interval_secs),
+        pong_timeout: Duration::from_secs_f64(values.pong_timeout_secs),
+        relay_client_events: values.relay_client_events,
+    })
+}

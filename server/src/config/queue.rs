@@ -1,0 +1,25 @@
+//! Settings of the queue directory.
+
+use std::path::PathBuf;
+
+use super::form::{Form, Unit};
+use super::setting::section;
+
+section! { "The queue directory";
+    queue: PathBuf, Form::Path,
+        "Queue directory that PHP writes events to. It must exist and must not be writable by every user",
+        short: Some('q'),
+        example: Some("/var/lib/fastapi-broadcaster/queue");
+    max_event_bytes: u64 = 1024 * 1024, Form::at_least_one(Unit::Bytes),
+        "Largest event in bytes, as a file; a larger one is put aside in failed/",
+        more: "PHP has its own limit: `fastapi_websocket.max_event_bytes` in php.ini.";
+    entry_grace_secs: f64 = 5.0, Form::Seconds,
+        "How long a file that is no complete event may still be growing before it is put aside";
+    failed_max_entries: usize = 10_000, Form::at_least_one(Unit::Count),
+        "Entries kept in failed/; the oldest are deleted beyond it";
+    failed_max_age_secs: u64 = 30 * 24 * 60 * 60, Form::at_least_one(Unit::Seconds),
+        "How long entries are kept in failed/",
+        default_in_words: Some("30 days");
+    scan_interval_secs: f64 = 1.0, Form::Seconds,
+        "How often the directory is read even if the file system reports nothing";
+}

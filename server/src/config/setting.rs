@@ -1,0 +1,136 @@
+//! A setting as it is declared: all that users read and write of it. The command line, the reader of the file, the sample file
+//! and the reference page are made from this.
+
+use std::borrow::Cow;
+
+use super::form::{Form, Unit, Whole};
+use super::value::Value;
+use super::{ConfigError, Settings};
+
+/// Settings of one part of the server.
+#[derive(Debug)]
+pub struct Section {
+    /// Heading of the reference page.
+    pub title: &'static str,
+    /// In the order of the help.
+    pub settings: &'static [Setting],
+}
+
+/// A setting as it is declared, by [`section!`].
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The key of the file; the flag has dashes for underscores.
+    pub key: &'static str,
+    /// How it is written, and its bounds.
+    pub form: Form,
+    /// What it does, for `--help` and everything else. Without a full stop at its end.
+    pub help: &'static str,
+    /// What else there is to know, as sentences, for the sample file and the reference page.
+    pub more: &'static str,
+    /// The short flag.
+    pub short: Option<char>,
+    /// A value for the sample file, where there is no default that could stand there.
+    pub example: Option<&'static str>,
+    pub(super) variable: Option<&'static str>,
+    pub(super) value_name: Option<&'static str>,
+    pub(super) default_in_words: Option<&'static str>,
+    pub(super) default: fn() -> Option<Value>,
+    pub(super) get: fn(&Settings) -> Option<Value>,
+    pub(super) set: fn(&mut Settings, Value),
+}
+
+impl Setting {
+    /// The variable of the environment.
+    pub fn variable(&self) -> Cow<'static, str> {
+        self.variable.map_or_else(|| format!("FASTAPI_WS_{}", self.key.to_uppercase()).into(), Cow::Borrowed)
+    }
+
+    /// What stands for the value in the help.
+    pub fn value_name(&self) -> &'static str {
+        self.value_name.unwrap_or(match self.form {
+            Form::Path => "DIR",
+            Form::Text => "TEXT",
+            Form::Whole(Whole { unit: Unit::Bytes, .. }) => "BYTES",
+            Form::Whole(Whole { unit: Unit::Count, .. }) => "COUNT",
+            Form::Whole(Whole { unit: Unit::Port, .. }) => "PORT",
+            Form::Whole(Whole { unit: Unit::Seconds, .. }) | Form::Seconds => "SECONDS",
+            Form::Switch => "BOOL",
+            Form::Origins => "ORIGIN",
+            Form::Choice(_) => "FORMAT",
+        })
+    }
+
+    /// The default, if it is a value.
+    pub fn default(&self) -> Option<Value> {
+        (self.default)()
+    }
+
+    /// The default as users read it.
+    pub fn shown_default(&self) -> Option<String> {
+        match (self.default(), self.default_in_words) {
+            (Some(value), Some(words)) => Some(format!("{value}, {words}")),
+            (Some(value), None) => Some(value.to_string()),
+            (None, words) => words.map(str::to_owned),
+        }
+    }
+
+    /// Sets it. A value of another form unsets it.
+    pub fn set(&self, settings: &mut Settings, value: Value) {
+        (self.set)(settings, value);
+    }
+
+    pub(super) fn check(&self, settings: &Settings) -> Result<(), ConfigError> {
+        let Some(value) = (self.get)(settings) else { return Ok(()) };
+        self.form.problem(&value).map_or(Ok(()), |problem| Err(ConfigError::new(self.key, value, problem)))
+    }
+}
+
+/// Declares the settings of a section: `key: type = default, form, help;`, with further fields of [`Setting`] behind the help.
+/// `key` and `type` are those of [`Settings`]. Makes `SECTION`, and `Values`: what was given, or else the default; still optional
+/// for keys without one.
+macro_rules! section {
+    ($title:literal; $(
+        $key:ident: $type:ty $(= $default:expr)?, $form:expr, $help:literal $(, $field:ident: $value:expr)*;
+    )*) => {
+        /// The settings of this section.
+        pub(super) const SECTION: $crate::config::setting::Section = $crate::config::setting::Section {
+            title: $title,
+            settings: &[$($crate::config::setting::Setting {
+                $($field: $value,)*
+                ..$crate::config::setting::Setting {
+                    key: stringify!($key),
+                    form: $form,
+                    help: $help,
+                    more: "",
+                    short: None,
+                    example: None,
+                    variable: None,
+                    value_name: None,
+                    default_in_words: None,
+                    default: || section!(@default $type $(, $default)?),
+                    get: |settings| settings.$key.clone().map($crate::config::value::Kept::into_value),
+                    set: |settings, value| settings.$key = $crate::config::value::Kept::from_value(value),
+                }
+            }),*],
+        };
+
+        /// The values of this section: what was given, or else the default.
+        pub(super) struct Values {
+            $(pub(super) $key: section!(@type $type $(, $default)?),)*
+        }
+
+        impl Values {
+            pub(super) fn of(given: &$crate::config::Settings) -> Values {
+                Values { $($key: section!(@value given.$key.clone() $(, $default)?),)* }
+            }
+        }
+    };
+    (@default $type:ty) => { None };
+    (@default $type:ty, $default:expr) => { Some(<$type as $crate::config::value::Kept>::into_value($default)) };
+    (@type $type:ty) => { Option<$type> };
+    (@type $type:ty, $default:expr) => { $type };
+    (@value $given:expr) => { $given };
+    (@value $given:expr, $default:expr) => { $given.unwrap_or_else(|| $default) };
+}
+
+pub(super) use section;

@@ -1,0 +1,117 @@
+//! Values of settings: one type for all of them, and the types in which they are kept.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::http_server::origin::Rule;
+
+/// A value of any setting.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A directory.
+    Path(PathBuf),
+    /// A text, or the word that was chosen.
+    Text(String),
+    /// A number of bytes, clients or the like.
+    Whole(u64),
+    /// A time.
+    Seconds(f64),
+    /// On or off.
+    Switch(bool),
+    /// Pages that may connect.
+    Origins(Vec<Rule>),
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// Lines to read, coloured on a terminal.
+    #[default]
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    /// The word for each, and what it means.
+    pub(super) const WORDS: &[(&str, &str)] =
+        &[("human", "Lines to read, coloured on a terminal"), ("json", "One JSON object a line")];
+}
+
+/// A type that [`super::Settings`] keeps a value in.
+pub(super) trait Kept: Sized {
+    fn into_value(self) -> Value;
+    /// None if the value has another form.
+    fn from_value(value: Value) -> Option<Self>;
+}
+
+macro_rules! kept {
+    ($type:ty, $form:ident) => {
+        impl Kept for $type {
+            fn into_value(self) -> Value {
+                Value::$form(self)
+            }
+
+            fn from_value(value: Value) -> Option<$type> {
+                if let Value::$form(value) = value { Some(value) } else { None }
+            }
+        }
+    };
+}
+
+macro_rules! kept_number {
+    ($($type:ty),*) => {$(
+        impl Kept for $type {
+            fn into_value(self) -> Value {
+                Value::Whole(self as u64)
+            }
+
+            fn from_value(value: Value) -> Option<$type> {
+                // What does not fit is out of range as well, and refused for that.
+                if let Value::Whole(number) = value { Some(number.try_into().unwrap_or(<$type>::MAX)) } else { None }
+            }
+        }
+    )*};
+}
+
+kept!(PathBuf, Path);
+kept!(String, Text);
+kept!(f64, Seconds);
+kept!(bool, Switch);
+kept!(Vec<Rule>, Origins);
+kept_number!(u16, u32, u64, usize);
+
+impl Kept for LogFormat {
+    fn into_value(self) -> Value {
+        let word = match self {
+            LogFormat::Human => "human",
+            LogFormat::Json => "json",
+        };
+        Value::Text(word.to_owned())
+    }
+
+    fn from_value(value: Value) -> Option<LogFormat> {
+        match value {
+            Value::Text(word) if word == "human" => Some(LogFormat::Human),
+            Value::Text(word) if word == "json" => Some(LogFormat::Json),
+            _ => None,
+        }
+    }
+}
+
+/// As on the command line.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Path(path) => path.display().fmt(f),
+            Value::Text(text) => text.fmt(f),
+            Value::Whole(number) => number.fmt(f),
+            Value::Seconds(seconds) => seconds.fmt(f),
+            Value::Switch(is_on) => is_on.fmt(f),
+            Value::Origins(rules) => {
+                let rules: Vec<String> = rules.iter().map(Rule::to_string).collect();
+                rules.join(",").fmt(f)
+            }
+        }
+    }
+}
