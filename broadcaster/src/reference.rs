@@ -1,6 +1,6 @@
 //! The sample file and the reference page of the settings, made from their declaration.
 
-use server::config::{Form, SECTIONS, Setting, Unit, Value, Whole};
+use server::config::{Form, SECTIONS, Setting, Value, Whole};
 
 /// Columns of the sample file.
 const WIDTH: usize = 120;
@@ -52,7 +52,7 @@ Every setting of `fastapi-broadcaster` is a flag, an environment variable and a 
 Unknown keys and values out of range are errors: exit code 64, with the line of the file. `fastapi-broadcaster config check` says so
 without a start. [The sample file](../broadcaster/config.example.toml) has every key.
 
-The settings of PHP are in [PHP API](php-api.md).
+`RUST_LOG` sets the log level: error, warn, info (default), debug or trace. The settings of PHP are in [PHP API](php-api.md#settings).
 ";
 
 fn entry(setting: &Setting) -> String {
@@ -75,9 +75,6 @@ fn bounds(form: &Form) -> String {
     match form {
         Form::Seconds => "above 0, at most 86400".to_owned(),
         Form::Switch => "`true` or `false`".to_owned(),
-        Form::Whole(Whole { unit: Unit::Port, least, most, .. }) => format!("{least} to {most}"),
-        Form::Whole(whole) if whole.least == 0 => "0 or more".to_owned(),
-        Form::Whole(whole) if whole.is_wide() => "at least 1".to_owned(),
         Form::Whole(Whole { least, most, .. }) => format!("{least} to {most}"),
         Form::Choice(words) => words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or "),
         Form::Path | Form::Text | Form::Origins => String::new(),

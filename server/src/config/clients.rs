@@ -13,8 +13,9 @@ use crate::http_server::{Admission, MAX_SPARE_SLOTS};
 section! { "The port and who may connect";
     listen: String = "127.0.0.1:8081".to_owned(), Form::Text,
         "Address and port for clients",
-        more: "Keep it on the loopback and put nginx or Caddy with TLS in front. A name, as in localhost:8081, stands for all \
-               addresses of that name. A socket that systemd passes is used instead.",
+        more: "Keep it on the loopback and put nginx or Caddy with TLS in front. With a name, as in localhost:8081, the server \
+               listens on all addresses of that name, on one port; those that the machine does not have (no IPv6) are left out. A \
+               socket that systemd passes is used instead.",
         short: Some('l'),
         value_name: Some("ADDRESS:PORT");
     host: String, Form::Text,

@@ -8,6 +8,8 @@ use super::setting::section;
 section! { "The queue directory";
     queue: PathBuf, Form::Path,
         "Queue directory that PHP writes events to. It must exist and must not be writable by every user",
+        more: "A relative path is made absolute at the start: it names the same place when the working directory is deleted and \
+               made again.",
         short: Some('q'),
         example: Some("/var/lib/fastapi-broadcaster/queue");
     max_event_bytes: u64 = 1024 * 1024, Form::at_least_one(Unit::Bytes),

@@ -143,6 +143,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_rule_is_shown_as_it_is_written() {
+        for text in [
+            "*",
+            "same-host",
+            "null",
+            "file://",
+            "https://example.com",
+            "http://example.com:8080",
+            "https://*.example.com",
+            "https://*.example.com:8443",
+            "http://[::1]:8000",
+        ] {
+            assert_eq!(text.parse::<Rule>().expect(text).to_string(), text);
+        }
+    }
+
+    #[test]
     fn what_no_page_has_is_refused_with_what_to_write_instead() {
         for (text, expected) in [
             ("example.com", "it has no scheme: write https://example.com"),
