@@ -57,7 +57,7 @@ fn whole_number(whole: &Whole, value: &DeValue<'_>) -> Option<u64> {
 fn seconds(value: &DeValue<'_>) -> Option<f64> {
     match value {
         DeValue::Float(number) => number.as_str().parse().ok(),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok().map(|secs| secs as f64),
+        DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix()).ok().map(|secs| secs as f64),
         _ => None,
     }
 }
