@@ -49,6 +49,7 @@ pub(crate) fn resolve(given: Settings, path: Option<&Path>) -> Result<Config, Re
 }
 
 /// What is wrong in a file. The message alone does not say at which key; the line does.
+#[derive(Debug)]
 struct Mistake {
     /// Offset in bytes.
     place: usize,
@@ -152,7 +153,7 @@ mod tests {
             ("allowed_origins = [1]", "must be a text in quotes"),
             ("log_format = 'xml'", "unknown variant `xml`, expected `human` or `json`"),
         ] {
-            let error = parse(text).err().expect(text).problem;
+            let error = parse(text).expect_err(text).problem;
             assert!(error.starts_with(told), "{text}: {error}");
         }
     }
@@ -166,7 +167,7 @@ mod tests {
             .filter(|line| line.contains(" = "))
             .map(|line| format!("{line}\n"))
             .collect();
-        let listed = parse(&listed).ok().expect("a file");
+        let listed = parse(&listed).expect("a file");
         let config = format!("{:?}", listed.clone().resolve().expect("a config").limits);
         assert_eq!(config, format!("{:?}", Settings::default().resolve().expect("a config").limits));
         let all = format!("{listed:?}");
