@@ -34,25 +34,25 @@ pub(crate) struct Session {
     /// The application takes no more messages until it says so.
     paused: bool,
     /// The kernel takes no more bytes until it says so.
-    pub(crate) blocked: bool,
+    pub(super) blocked: bool,
     /// The client sends nothing more: what it has sent is to be read, and then the end.
     pub(crate) peer_closed: bool,
     /// There may be something to read, now or when the client may send again.
-    pub(crate) unread: bool,
+    pub(super) unread: bool,
     /// The client has sent more than it may, and is not read from for a while.
-    pub(crate) throttled: bool,
+    pub(super) throttled: bool,
     /// When the kernel last took bytes, or had nothing to take.
-    pub(crate) progressed: Instant,
+    pub(super) progressed: Instant,
     /// When the last ping was sent, or the client came.
-    pub(crate) pinged: Instant,
+    pub(super) pinged: Instant,
     /// Since when a ping waits for a response.
-    pub(crate) unanswered: Option<Instant>,
+    pub(super) unanswered: Option<Instant>,
     /// When a session that ends is dropped at the latest.
-    pub(crate) deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
     /// How fast it takes what it is sent, while it is behind.
-    pub(crate) pace: Option<Box<Pace>>,
+    pub(super) pace: Option<Box<Pace>>,
     /// What of `held_bytes` is in the sum of all.
-    pub(crate) counted_bytes: usize,
+    pub(super) counted_bytes: usize,
     _permit: Permit,
 }
 
@@ -130,7 +130,7 @@ impl Session {
     }
 
     /// Bytes that wait for this client alone.
-    pub(crate) fn outbox_len(&self) -> usize {
+    pub(super) fn outbox_len(&self) -> usize {
         self.outbox.len()
     }
 
