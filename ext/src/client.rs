@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use server::{ClientMessage, Disconnect, Headers, Hub, Publication, Reception, SessionId};
 
-use crate::fork::Process;
 use crate::parking::ParkId;
+use crate::process::Process;
 use crate::unread::{Unread, UnreadBytes};
 
 pub(crate) struct Client {
@@ -57,12 +57,12 @@ impl Client {
 
     /// Whether something can be sent to it.
     pub(crate) fn is_open(&self) -> bool {
-        self.open.load(Ordering::SeqCst) && !self.process.is_gone()
+        self.open.load(Ordering::SeqCst) && !self.process.was_forked()
     }
 
     /// Whether messages wait to be read.
     pub(crate) fn has_unread(&self) -> bool {
-        !self.process.is_gone() && !self.lock().unread.is_empty()
+        !self.process.was_forked() && !self.lock().unread.is_empty()
     }
 
     /// Hands a frame to the hub. False if it will not be sent.
@@ -72,7 +72,7 @@ impl Client {
 
     /// Ends the connection with a close frame and forgets what was not read. Returns the readers to wake.
     pub(crate) fn close(&self, disconnect: Disconnect) -> Vec<ParkId> {
-        if self.process.is_gone() {
+        if self.process.was_forked() {
             return Vec::new();
         }
         if self.open.swap(false, Ordering::SeqCst) {
@@ -85,7 +85,7 @@ impl Client {
 
     /// Takes the next message, or remembers who waits for it.
     pub(crate) fn next(&self, reader: Option<ParkId>) -> Next {
-        if self.process.is_gone() {
+        if self.process.was_forked() {
             return Next::End;
         }
         let mut inbox = self.lock();
@@ -105,7 +105,7 @@ impl Client {
 
     /// Forgets somebody who waited.
     pub(crate) fn forget_reader(&self, reader: ParkId) {
-        if self.process.is_gone() {
+        if self.process.was_forked() {
             // A thread of the parent may have held the lock when the process was forked.
             return;
         }
@@ -120,7 +120,7 @@ impl Client {
 
     /// Its handler is done: what was not read and what comes from now on is relayed, or ignored.
     pub(crate) fn finish_handling(&self, relay: bool) {
-        if self.process.is_gone() {
+        if self.process.was_forked() {
             return;
         }
         let mut inbox = self.lock();

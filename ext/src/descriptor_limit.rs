@@ -9,8 +9,8 @@ use ext_php_rs::zend::ExecuteData;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::descriptors::FD_SETSIZE;
-use crate::fork::Process;
 use crate::hook::Hook;
+use crate::process::Process;
 
 /// Descriptors that a script and the server need beside one for each client.
 const DESCRIPTORS_BESIDE_CLIENTS: u64 = FD_SETSIZE as u64 + 256;
@@ -68,7 +68,7 @@ impl Raised {
 
 impl Drop for Raised {
     fn drop(&mut self) {
-        if !self.0.is_gone() && SERVERS.fetch_sub(1, Ordering::Relaxed) == 1 {
+        if !self.0.was_forked() && SERVERS.fetch_sub(1, Ordering::Relaxed) == 1 {
             lower();
         }
     }

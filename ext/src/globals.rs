@@ -18,8 +18,8 @@ use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use queue::Durability;
 
 use crate::event_loop::EventLoop;
-use crate::fork::Process;
 use crate::layers;
+use crate::process::Process;
 
 /// The globals of the calling thread.
 pub(crate) static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();

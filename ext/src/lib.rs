@@ -38,8 +38,9 @@
 //! descriptors              the numbers of descriptors that scripts count on
 //! descriptor_limit         how many may be open, for the server and for processes that the script starts
 //! hook                     functions of PHP's that run our code
-//! fork                     whether this process is a fork
-//!   inherited              what a fork closes of a running server
+//! process                  in which process something was made
+//! fork                     what happens in a child when this process is forked
+//!   server_descriptors     what a running server has open, which the child closes
 //! ```
 
 #![cfg_attr(debug_assertions, allow(missing_docs, reason = "#[php_module] adds a function of its own to debug builds"))]
@@ -73,10 +74,11 @@ mod exception;
 mod fork;
 mod globals;
 mod hook;
-mod inherited;
 mod ini;
 mod json;
+mod process;
 mod queue_path;
+mod server_descriptors;
 mod zend;
 
 use ext_php_rs::builders::ModuleBuilder;
@@ -107,6 +109,7 @@ extern "C" fn startup(kind: i32, module_number: i32) -> i32 {
         websocket_connection::register()?;
         websocket_server::register()?;
         sleep::install();
+        fork::install();
         // A library that `dl()` has loaded is unloaded again, and the engine would go on to call it.
         if kind == MODULE_PERSISTENT && zend::is_command_line() {
             descriptors::note_standard_error();

@@ -13,7 +13,7 @@ use server::log_lines::{self, LogLines, LogThread};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::descriptors::standard_error;
-use crate::fork::Process;
+use crate::process::Process;
 
 /// How long the last lines may take when a server ends.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
@@ -77,7 +77,7 @@ pub(crate) fn start() -> io::Result<Logging> {
 
 impl Drop for Logging {
     fn drop(&mut self) {
-        if self.process.is_gone() {
+        if self.process.was_forked() {
             return;
         }
         let mut users = self.log.users();
@@ -109,8 +109,6 @@ impl Log {
     }
 
     fn of_this_process(colours: bool) -> &'static Log {
-        // A child that forgets its parent's log is to do so also if nothing was forked before.
-        Process::this();
         if let Some(log) = Log::current() {
             return log;
         }

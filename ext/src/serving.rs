@@ -16,10 +16,10 @@ use tokio::sync::oneshot;
 
 use crate::application::PhpApplication;
 use crate::descriptor_limit::Raised;
-use crate::fork::Process;
 use crate::incidents::Shared;
-use crate::inherited::{self, Belongings, Registration};
 use crate::logging::{self, Logging};
+use crate::process::Process;
+use crate::server_descriptors::{self, Registration, ServerDescriptors};
 use crate::signals;
 
 /// A server that runs on its own threads.
@@ -29,8 +29,8 @@ pub(crate) struct Serving {
     process: Process,
     shutdown: RefCell<Option<oneshot::Sender<()>>>,
     thread: RefCell<Option<JoinHandle<io::Result<()>>>>,
-    /// What a fork does not keep.
-    belongings: RefCell<Option<Registration>>,
+    /// Lets a fork close what the server has open.
+    descriptors: RefCell<Option<Registration>>,
     /// What it needs of the process.
     needs: RefCell<Option<(Raised, Logging)>>,
 }
@@ -44,9 +44,9 @@ impl Serving {
         let logging = logging::start();
         signals::unblock(&mask);
         let logging = logging?;
-        let mut descriptors = inherited::open_descriptors();
-        // It is the server's as well.
-        descriptors.remove(&shared.incidents.doorbell().as_raw_fd());
+        let mut open_before = server_descriptors::open_descriptors();
+        // It was opened for this server.
+        open_before.remove(&shared.incidents.doorbell().as_raw_fd());
         let queue = config.queue.clone();
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (shutdown, on_shutdown) = oneshot::channel();
@@ -77,14 +77,14 @@ impl Serving {
         let thread = thread?;
         match bound.recv() {
             Ok(Ok((addresses, address, hub))) => {
-                let belongings = Belongings::new(addresses, queue.as_deref(), &descriptors);
+                let opened = ServerDescriptors::new(addresses, queue.as_deref(), &open_before);
                 Ok(Serving {
                     address,
                     hub,
                     process: Process::this(),
                     shutdown: RefCell::new(Some(shutdown)),
                     thread: RefCell::new(Some(thread)),
-                    belongings: RefCell::new(Some(belongings.register())),
+                    descriptors: RefCell::new(Some(opened.register())),
                     needs: RefCell::new(Some((raised, logging))),
                 })
             }
@@ -102,7 +102,7 @@ impl Serving {
 
     /// Whether this process is a fork of the one that serves.
     pub(crate) fn is_inherited(&self) -> bool {
-        self.process.is_gone()
+        self.process.was_forked()
     }
 
     /// Tells the server to close its port and every connection. It goes on for a moment.
@@ -127,7 +127,7 @@ impl Serving {
         }
         let outcome = thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the server panicked")));
         // All of it is closed, and the script may get the numbers and the port.
-        drop(self.belongings.take());
+        drop(self.descriptors.take());
         drop(self.needs.take());
         outcome
     }

@@ -1,5 +1,5 @@
-//! What a fork of this process must not keep of a server that runs: its port, its clients' sockets, its lock of the queue. All
-//! of it is closed in the child before anything else runs there: a child that lives on would hold it for as long.
+//! The descriptors of a running server, which a fork must not keep: its port, its clients' sockets, its lock of the queue. They
+//! are closed in the child before anything else runs there. Otherwise they would stay open as long as the child runs.
 //!
 //! The parent has several threads. So until the child has closed everything, it may do only what is safe in a signal handler
 //! (fork(2), signal-safety(7)): no memory is allocated and no lock is taken.
@@ -19,13 +19,13 @@ use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketType, sockopt};
 use rustix::process::{Resource, getrlimit};
 
-use crate::fork::Process;
+use crate::process::Process;
 
 /// How many descriptors are looked at where `/proc` is missing and their number has no limit.
 const MOST_DESCRIPTORS: u64 = 1 << 20;
 
-/// What a server has open.
-pub(crate) struct Belongings {
+/// What is needed to find the descriptors of a server. The sockets of its clients are found by their address.
+pub(crate) struct ServerDescriptors {
     /// Of the listeners and of every socket that they have accepted.
     addresses: Vec<SocketAddr>,
     lock: Option<CString>,
@@ -37,21 +37,21 @@ pub(crate) struct Belongings {
 /// Device and inode.
 type Identity = (u64, u64);
 
-/// Belongings that a fork does not keep, until this is dropped.
+/// Until this is dropped, a fork closes the descriptors of one server.
 pub(crate) struct Registration {
     slot: &'static Slot,
     process: Process,
 }
 
-/// A place for the belongings of one server. Never freed, so that a child can go through all of them at any time.
+/// A place for the descriptors of one server. Never freed, so that a child can go through all of them at any time.
 struct Slot {
-    belongings: AtomicPtr<Belongings>,
+    server: AtomicPtr<ServerDescriptors>,
     next: *const Slot,
 }
 
 static SLOTS: AtomicPtr<Slot> = AtomicPtr::new(ptr::null_mut());
 
-/// The descriptors that are open.
+/// The descriptors that this process has open.
 pub(crate) fn open_descriptors() -> HashSet<RawFd> {
     let mut open = HashSet::new();
     for_each_number(|number| {
@@ -62,9 +62,9 @@ pub(crate) fn open_descriptors() -> HashSet<RawFd> {
     open
 }
 
-impl Belongings {
+impl ServerDescriptors {
     /// Those of a server that was just started. `before` was open before.
-    pub(crate) fn new(addresses: Vec<SocketAddr>, queue: Option<&Path>, before: &HashSet<RawFd>) -> Belongings {
+    pub(crate) fn new(addresses: Vec<SocketAddr>, queue: Option<&Path>, before: &HashSet<RawFd>) -> ServerDescriptors {
         let name = |path: &Path| CString::new(path.as_os_str().as_bytes()).ok();
         let lock = queue.and_then(|queue| name(&queue::lock_file(queue)));
         let directory = queue.and_then(|queue| rustix::fs::stat(queue).ok()).map(|stat| identity(&stat));
@@ -79,20 +79,20 @@ impl Belongings {
             is_ours.then(|| (*number, identity(&stat)))
         };
         let others = open_descriptors().difference(before).filter_map(other).collect();
-        Belongings { addresses, lock, queue: queue.and_then(name), others }
+        ServerDescriptors { addresses, lock, queue: queue.and_then(name), others }
     }
 
-    /// From now on a fork does not keep them.
+    /// From now on a fork closes them.
     pub(crate) fn register(self) -> Registration {
         let process = Process::this();
-        let belongings = Box::into_raw(Box::new(self));
+        let server = Box::into_raw(Box::new(self));
         let take = |slot: &&Slot| {
-            slot.belongings.compare_exchange(ptr::null_mut(), belongings, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+            slot.server.compare_exchange(ptr::null_mut(), server, Ordering::AcqRel, Ordering::Relaxed).is_ok()
         };
         if let Some(slot) = slots().find(take) {
             return Registration { slot, process };
         }
-        let slot = Box::leak(Box::new(Slot { belongings: AtomicPtr::new(belongings), next: ptr::null() }));
+        let slot = Box::leak(Box::new(Slot { server: AtomicPtr::new(server), next: ptr::null() }));
         let mut first = SLOTS.load(Ordering::Acquire);
         loop {
             slot.next = first;
@@ -105,7 +105,7 @@ impl Belongings {
 
     /// Whether a descriptor of this process is one of them.
     fn include(&self, number: RawFd, lock: Option<Identity>, queue: Option<Identity>) -> bool {
-        // SAFETY: nothing is done with a number that is not open but to ask the system, which says so.
+        // SAFETY: a number that is not open is only given to the system, which answers with an error.
         let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
         match rustix::net::getsockname(descriptor) {
             Ok(local) => self.is_address_of(descriptor, local),
@@ -121,7 +121,7 @@ impl Belongings {
         }
     }
 
-    /// Whether a socket has the address that clients connect to at its own end: so has the listener, and what it accepts.
+    /// Whether the local address of a socket is one that clients connect to: that of a listener or of a client that it accepted.
     fn is_address_of(&self, socket: BorrowedFd<'_>, local: SocketAddrAny) -> bool {
         let is_ours = SocketAddr::try_from(local).is_ok_and(|local| {
             self.addresses.iter().any(|ours| {
@@ -135,30 +135,30 @@ impl Belongings {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        // In a fork the slot was emptied, and may be another's by now.
-        if !self.process.is_gone() {
-            let belongings = self.slot.belongings.swap(ptr::null_mut(), Ordering::AcqRel);
+        // In a fork the slot was emptied, and another server may use it by now.
+        if !self.process.was_forked() {
+            let server = self.slot.server.swap(ptr::null_mut(), Ordering::AcqRel);
             // SAFETY: it was made by `register`. In a fork that happens now, the slot is either empty or its content whole.
-            drop(unsafe { Box::from_raw(belongings) });
+            drop(unsafe { Box::from_raw(server) });
         }
     }
 }
 
-/// Closes everything that belongs to servers of the parent. Called in the child, before anything else runs there.
+/// Closes the descriptors of the servers of the parent. Called in the child, before anything else runs there.
 pub(crate) fn close_in_child() {
     for slot in slots() {
         // What it points to is not freed: that is not allowed here.
-        let belongings = slot.belongings.swap(ptr::null_mut(), Ordering::AcqRel);
+        let server = slot.server.swap(ptr::null_mut(), Ordering::AcqRel);
         // SAFETY: what a slot points to is whole, and in the child nobody else frees it.
-        let Some(belongings) = (unsafe { belongings.as_ref() }) else { continue };
+        let Some(server) = (unsafe { server.as_ref() }) else { continue };
         // The queue directory may have been made again since the start, or its lock file.
         let named = |path: &Option<CString>| {
             let stat = path.as_deref().and_then(|path| rustix::fs::stat(path).ok());
             stat.as_ref().map(identity)
         };
-        let (lock, queue) = (named(&belongings.lock), named(&belongings.queue));
+        let (lock, queue) = (named(&server.lock), named(&server.queue));
         for_each_number(|number| {
-            if belongings.include(number, lock, queue) {
+            if server.include(number, lock, queue) {
                 // SAFETY: it belongs to threads that do not exist here, whose memory is never released.
                 unsafe { rustix::io::close(number) };
             }
@@ -176,7 +176,7 @@ fn slots() -> impl Iterator<Item = &'static Slot> {
     })
 }
 
-/// Shows every number to `look` that a descriptor of this process can have.
+/// Calls `look` with every number that a descriptor of this process can have.
 ///
 /// Trying each costs less than a listing of `/proc/self/fd`, for which the kernel makes a file for each: with 10,000 clients a
 /// fork takes 11 ms instead of 54 (and 2 without closing anything).
@@ -198,7 +198,7 @@ fn table_size() -> Option<u64> {
 }
 
 fn stat(number: RawFd) -> Option<Stat> {
-    // SAFETY: nothing is done with a number that is not open but to ask the system, which says so.
+    // SAFETY: a number that is not open is only given to the system, which answers with an error.
     rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(number) }).ok()
 }
 
