@@ -1,13 +1,16 @@
 //! A client as the hub's thread and PHP's thread share it: whether it is there, and what it said that PHP has not read.
 
+mod unread;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use server::{ClientMessage, Disconnect, Headers, Hub, Publication, Reception, SessionId};
 
-use crate::parking::ParkId;
 use crate::process::Process;
-use crate::unread::{Unread, UnreadBytes};
+use crate::waiters::WaiterId;
+use unread::Unread;
+pub(crate) use unread::UnreadBytes;
 
 pub(crate) struct Client {
     pub(crate) session: SessionId,
@@ -29,7 +32,7 @@ struct Inbox {
     /// The hub does not read from the client.
     paused: bool,
     /// Who waits in `read()`.
-    readers: Vec<ParkId>,
+    readers: Vec<WaiterId>,
 }
 
 /// What `read()` finds.
@@ -71,7 +74,7 @@ impl Client {
     }
 
     /// Ends the connection with a close frame and forgets what was not read. Returns the readers to wake.
-    pub(crate) fn close(&self, disconnect: Disconnect) -> Vec<ParkId> {
+    pub(crate) fn close(&self, disconnect: Disconnect) -> Vec<WaiterId> {
         if self.process.was_forked() {
             return Vec::new();
         }
@@ -84,7 +87,7 @@ impl Client {
     }
 
     /// Takes the next message, or remembers who waits for it.
-    pub(crate) fn next(&self, reader: Option<ParkId>) -> Next {
+    pub(crate) fn next(&self, reader: Option<WaiterId>) -> Next {
         if self.process.was_forked() {
             return Next::End;
         }
@@ -104,7 +107,7 @@ impl Client {
     }
 
     /// Forgets somebody who waited.
-    pub(crate) fn forget_reader(&self, reader: ParkId) {
+    pub(crate) fn forget_reader(&self, reader: WaiterId) {
         if self.process.was_forked() {
             // A thread of the parent may have held the lock when the process was forked.
             return;
@@ -137,7 +140,7 @@ impl Client {
     }
 
     /// Keeps a message for the handler, on the hub's thread. Readers to wake are given to `wake`.
-    pub(crate) fn receive(&self, message: ClientMessage, wake: impl FnMut(ParkId)) -> Reception {
+    pub(crate) fn receive(&self, message: ClientMessage, wake: impl FnMut(WaiterId)) -> Reception {
         let mut inbox = self.lock();
         if !inbox.handled {
             return Reception::Declined(message);
@@ -159,7 +162,7 @@ impl Client {
     }
 
     /// Notes on the hub's thread that it has ended. Readers to wake are given to `wake`. Returns whether PHP knows it.
-    pub(crate) fn end(&self, wake: impl FnMut(ParkId)) -> bool {
+    pub(crate) fn end(&self, wake: impl FnMut(WaiterId)) -> bool {
         self.open.store(false, Ordering::SeqCst);
         self.lock().readers.drain(..).for_each(wake);
         self.known.load(Ordering::SeqCst)

@@ -1,5 +1,6 @@
-//! The PHP object of a client: the engine's part, and the client that it stands for. Made, cloned and freed by the engine;
-//! holds no PHP values of its own, so that the garbage collector sees all there is.
+//! The PHP object of a client, and its class: the engine's part, and the client that it stands for. Made, cloned and freed by
+//! the engine; holds no PHP values of its own, so that the garbage collector sees all there is. The methods are in
+//! [`crate::websocket_connection`].
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -7,11 +8,13 @@ use std::mem::{MaybeUninit, offset_of};
 use std::ptr;
 use std::sync::{Arc, OnceLock};
 
+use ext_php_rs::class::RegisteredClass;
 use ext_php_rs::ffi::{
     ext_php_rs_zend_object_alloc, object_properties_init, std_object_handlers, zend_class_entry, zend_object,
     zend_object_handlers, zend_object_std_dtor, zend_object_std_init, zend_objects_clone_members,
 };
 use ext_php_rs::flags::ClassFlags;
+use ext_php_rs::php_class;
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::{ClassEntry, ExecuteData};
 
@@ -19,6 +22,11 @@ use crate::client::Client;
 
 /// How often `isConnected()` answers true for a client that has left, but whose messages were not all read.
 pub(crate) const VOUCHERS: u8 = 4;
+
+/// `FASTAPI\WebSocket\WebSocketConnection`. What an object of it holds is a [`Connection`].
+#[php_class]
+#[php(name = "FASTAPI\\WebSocket\\WebSocketConnection")]
+pub struct WebSocketConnection;
 
 /// What the object knows beside PHP's properties.
 #[derive(Default)]
@@ -46,7 +54,8 @@ pub(crate) fn install(class: &mut ClassEntry) {
 }
 
 /// Makes an object for a client. The constructor is not called.
-pub(crate) fn make(class: &ClassEntry, client: Arc<Client>) -> Zval {
+pub(crate) fn make(client: Arc<Client>) -> Zval {
+    let class = WebSocketConnection::get_metadata().ce();
     let mut value = Zval::new();
     // SAFETY: makes an object with one reference, and hands that over to the value.
     unsafe {

@@ -13,7 +13,7 @@ use ext_php_rs::types::Zval;
 
 /// The script is ending: a function that gets it returns to the engine at once.
 #[derive(Debug)]
-pub(crate) struct Leaving;
+pub(crate) struct ScriptEnd;
 
 /// Runs a method's code. A panic in it becomes an `\Exception`, none may reach PHP.
 pub(crate) fn guard(run: impl FnOnce()) {
@@ -58,12 +58,12 @@ fn throw_of(class: *mut zend_class_entry, message: &str) {
 ///
 /// # Errors
 /// When it is not an exception of the script but its end.
-pub(crate) fn settle() -> Result<(), Leaving> {
+pub(crate) fn report_pending() -> Result<(), ScriptEnd> {
     let mut is_first = true;
     // Whatever deals with one may leave another, also when it is released: a destructor may throw, or end the script.
     while is_pending() {
         if is_script_ending() {
-            return Err(Leaving);
+            return Err(ScriptEnd);
         }
         let exception = take();
         // What the script's handler throws is not given to it again.
@@ -77,7 +77,7 @@ pub(crate) fn settle() -> Result<(), Leaving> {
 }
 
 /// Sets a pending exception aside while something runs that must not see it.
-pub(crate) fn aside(run: impl FnOnce()) {
+pub(crate) fn set_aside(run: impl FnOnce()) {
     // SAFETY: the globals of this thread; the reference moves out and back in.
     let before = unsafe { ptr::replace(&raw mut (*ext_php_rs_executor_globals()).exception, ptr::null_mut()) };
     run();

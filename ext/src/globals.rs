@@ -9,7 +9,6 @@
 //! PHP has taken back their memory.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -20,6 +19,7 @@ use queue::Durability;
 use crate::event_loop::EventLoop;
 use crate::layers;
 use crate::process::Process;
+use crate::routes::Routes;
 
 /// The globals of the calling thread.
 pub(crate) static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();
@@ -56,7 +56,7 @@ pub(crate) struct Globals {
     drawn_in: Cell<Option<Process>>,
     /// What the script has set on the server.
     pub(crate) server: RefCell<ServerSettings>,
-    handlers: RefCell<HashMap<String, Zval>>,
+    routes: Rc<Routes>,
     event_loop: RefCell<Option<Rc<EventLoop>>>,
 }
 
@@ -116,17 +116,12 @@ impl Globals {
         if !self.in_request.get() {
             return Some(callable);
         }
-        self.handlers.borrow_mut().insert(path, callable)
+        self.routes.insert(path, callable)
     }
 
-    /// The handler of exactly this path.
-    pub(crate) fn handler(&self, path: &str) -> Option<Zval> {
-        self.handlers.borrow().get(path).map(Zval::shallow_clone)
-    }
-
-    /// The paths that have a handler.
-    pub(crate) fn handler_paths(&self) -> HashSet<String> {
-        self.handlers.borrow().keys().cloned().collect()
+    /// The handlers that were registered.
+    pub(crate) fn routes(&self) -> Rc<Routes> {
+        self.routes.clone()
     }
 
     /// The event loop, between the begin and the end of `start()`.
@@ -161,7 +156,7 @@ pub(crate) extern "C" fn end_request(_type: i32, _module_number: i32) -> i32 {
         let _ = event_loop.finish();
     }
     layers::reset();
-    drop(globals.handlers.take());
+    globals.routes.release();
     globals.server.take();
     0
 }
@@ -171,7 +166,7 @@ pub(crate) extern "C" fn end_request(_type: i32, _module_number: i32) -> i32 {
 pub(crate) extern "C" fn forget_request() -> i32 {
     let globals = GLOBALS.get();
     globals.in_request.set(false);
-    globals.handlers.take().into_values().for_each(std::mem::forget);
+    globals.routes.forget();
     if let Some(event_loop) = globals.set_event_loop(None) {
         event_loop.abandon();
     }

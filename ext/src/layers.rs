@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use ext_php_rs::ffi::{php_output_end_all, zend_object, zend_ulong};
 use ext_php_rs::zend::{CatchError, bailout, try_catch};
 
-use crate::exception::{self, Leaving};
+use crate::exception::{self, ScriptEnd};
 use crate::fiber::Fiber;
 
 /// The script's own layer.
@@ -57,20 +57,20 @@ impl Layer {
         Layer(id)
     }
 
-    /// Deals with the exception that the handler left, if it did, as [`exception::settle`] does: with the handler's own
+    /// Deals with the exception that the handler left, if it did, as [`exception::report_pending`] does: with the handler's own
     /// error handlers, and what is printed goes into its buffers.
     ///
     /// # Errors
     /// When the script is ending.
-    pub(crate) fn settle(self) -> Result<(), Leaving> {
-        if exception::is_pending() { self.within(exception::settle) } else { Ok(()) }
+    pub(crate) fn settle(self) -> Result<(), ScriptEnd> {
+        if exception::is_pending() { self.within(exception::report_pending) } else { Ok(()) }
     }
 
     /// The handler has ended: buffers that it left open are sent, as at the end of a script.
     ///
     /// # Errors
     /// When the script is ending.
-    pub(crate) fn end(self) -> Result<(), Leaving> {
+    pub(crate) fn end(self) -> Result<(), ScriptEnd> {
         // SAFETY: reads what belongs to this thread.
         if !unsafe { fastapi_websocket_layer_is_kept(self.0) } {
             return Ok(());
@@ -78,10 +78,10 @@ impl Layer {
         self.within(|| {
             // SAFETY: as the engine does when a script has ended. It may call PHP code.
             unsafe { php_output_end_all() };
-            exception::settle()
+            exception::report_pending()
         })?;
         self.discard();
-        exception::settle()
+        exception::report_pending()
     }
 
     /// Leaves the handler's buffers to the script, whose end sends them.
@@ -98,7 +98,7 @@ impl Layer {
 
     /// Runs something outside of the handler's Fiber with its layer in force. When the script is ending, the handler's
     /// buffers are left to it.
-    fn within(self, run: impl FnOnce() -> Result<(), Leaving>) -> Result<(), Leaving> {
+    fn within(self, run: impl FnOnce() -> Result<(), ScriptEnd>) -> Result<(), ScriptEnd> {
         // SAFETY: the script's layer comes into force again, also after a fatal error.
         unsafe { fastapi_websocket_layer_change(self.0) };
         let outcome = try_catch(AssertUnwindSafe(run));
@@ -106,9 +106,9 @@ impl Layer {
         unsafe { fastapi_websocket_layer_change(SCRIPT) };
         match outcome {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(leaving)) => {
+            Ok(Err(end)) => {
                 self.merge();
-                Err(leaving)
+                Err(end)
             }
             Err(CatchError::Bailout) => {
                 self.merge();

@@ -20,17 +20,17 @@ const PHP_INI_USER: c_int = 1 << 0;
 const STAGE_RUNTIME: c_int = 1 << 4;
 
 /// The larger size, in force until this is dropped. After a fatal error PHP itself takes it back.
-pub(crate) struct Enlarged(());
+pub(crate) struct LargeStacks(());
 
-impl Enlarged {
+impl LargeStacks {
     /// Makes the stacks of Fibers larger from now on. None if the script or php.ini has chosen a size, or if the system counts
     /// address space.
-    pub(crate) fn new() -> Option<Enlarged> {
-        (!is_chosen() && !is_counted() && set()).then(|| Enlarged(()))
+    pub(crate) fn new() -> Option<LargeStacks> {
+        (!is_chosen() && !is_counted() && set()).then(|| LargeStacks(()))
     }
 }
 
-impl Drop for Enlarged {
+impl Drop for LargeStacks {
     fn drop(&mut self) {
         // SAFETY: the name lives during the call.
         unsafe { zend_restore_ini_entry(ptr::from_mut(&mut *name()), STAGE_RUNTIME) };

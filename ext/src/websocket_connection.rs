@@ -7,13 +7,12 @@ use ext_php_rs::builders::{ClassBuilder, FunctionBuilder};
 use ext_php_rs::class::RegisteredClass;
 use ext_php_rs::error::php_error;
 use ext_php_rs::flags::{DataType, ErrorType, MethodFlags};
-use ext_php_rs::php_class;
 use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
-use ext_php_rs::zend::{ClassEntry, ExecuteData, ce};
+use ext_php_rs::zend::{ExecuteData, ce};
 use server::{ClientMessage, Disconnect, frames};
 
 use crate::client::{Client, Next};
-use crate::connection_object::{self, Connection, VOUCHERS};
+use crate::connection_object::{self, Connection, VOUCHERS, WebSocketConnection};
 use crate::exception::{self, guard};
 use crate::globals::GLOBALS;
 use crate::limits;
@@ -21,11 +20,6 @@ use crate::zend;
 
 /// What PHP allocates for an element of an array and its two strings, beside their bytes.
 const HEADER_BYTES: usize = 128;
-
-/// `FASTAPI\WebSocket\WebSocketConnection`. What an object of it holds is a [`Connection`].
-#[php_class]
-#[php(name = "FASTAPI\\WebSocket\\WebSocketConnection")]
-pub struct WebSocketConnection;
 
 /// Registers the class.
 pub(crate) fn register() -> Result<(), ext_php_rs::error::Error> {
@@ -51,11 +45,6 @@ pub(crate) fn register() -> Result<(), ext_php_rs::error::Error> {
             WebSocketConnection::get_metadata().set_arg_info(parameters);
         })
         .register()
-}
-
-/// The class.
-pub(crate) fn class() -> &'static ClassEntry {
-    WebSocketConnection::get_metadata().ce()
 }
 
 /// `__construct($socket)`: an object that the script makes has no client, whatever it is given.

@@ -1,6 +1,8 @@
 //! The server library on threads of this process: started, told to stop, and waited for. Its threads take no signals and
 //! run no PHP.
 
+mod application;
+
 use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
@@ -14,16 +16,16 @@ use server::{Config, Hub, Server};
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use crate::application::PhpApplication;
 use crate::descriptor_limit::Raised;
-use crate::incidents::Shared;
 use crate::logging::{self, Logging};
 use crate::process::Process;
 use crate::server_descriptors::{self, Registration, ServerDescriptors};
+use crate::shared::Shared;
 use crate::signals;
+use application::PhpApplication;
 
 /// A server that runs on its own threads.
-pub(crate) struct Serving {
+pub(crate) struct ServerThread {
     pub(crate) address: SocketAddr,
     pub(crate) hub: Hub,
     process: Process,
@@ -35,9 +37,9 @@ pub(crate) struct Serving {
     needs: RefCell<Option<(Raised, Logging)>>,
 }
 
-impl Serving {
+impl ServerThread {
     /// Takes the port and the queue and begins to serve.
-    pub(crate) fn start(config: Config, shared: &Arc<Shared>) -> Result<Serving, BindError> {
+    pub(crate) fn start(config: Config, shared: &Arc<Shared>) -> Result<ServerThread, BindError> {
         let raised = Raised::for_clients(config.admission.max_connections as u64);
         // Threads inherit the mask, and the server's own threads from this one.
         let mask = signals::block();
@@ -46,7 +48,7 @@ impl Serving {
         let logging = logging?;
         let mut open_before = server_descriptors::open_descriptors();
         // It was opened for this server.
-        open_before.remove(&shared.incidents.doorbell().as_raw_fd());
+        open_before.remove(&shared.notifications.notifier().as_raw_fd());
         let queue = config.queue.clone();
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (shutdown, on_shutdown) = oneshot::channel();
@@ -78,7 +80,7 @@ impl Serving {
         match bound.recv() {
             Ok(Ok((addresses, address, hub))) => {
                 let opened = ServerDescriptors::new(addresses, queue.as_deref(), &open_before);
-                Ok(Serving {
+                Ok(ServerThread {
                     address,
                     hub,
                     process: Process::this(),
@@ -101,13 +103,13 @@ impl Serving {
     }
 
     /// Whether this process is a fork of the one that serves.
-    pub(crate) fn is_inherited(&self) -> bool {
+    pub(crate) fn was_forked(&self) -> bool {
         self.process.was_forked()
     }
 
     /// Tells the server to close its port and every connection. It goes on for a moment.
     pub(crate) fn request_shutdown(&self) {
-        if self.is_inherited() {
+        if self.was_forked() {
             return;
         }
         if let Some(shutdown) = self.shutdown.borrow_mut().take() {
@@ -120,7 +122,7 @@ impl Serving {
     pub(crate) fn join(&self) -> io::Result<()> {
         self.request_shutdown();
         let Some(thread) = self.thread.borrow_mut().take() else { return Ok(()) };
-        if self.is_inherited() {
+        if self.was_forked() {
             // The thread is the parent's; a handle of a thread that does not exist must not even be dropped.
             std::mem::forget(thread);
             return Ok(());
@@ -133,9 +135,9 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
+impl Drop for ServerThread {
     fn drop(&mut self) {
-        if self.is_inherited() {
+        if self.was_forked() {
             std::mem::forget(self.shutdown.take());
         }
         // The outcome was asked for before, if it matters.
@@ -148,6 +150,6 @@ struct Ending(Arc<Shared>);
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.0.incidents.end();
+        self.0.notifications.end();
     }
 }

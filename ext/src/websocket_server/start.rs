@@ -17,16 +17,16 @@ use crate::event_loop::EventLoop;
 use crate::exception::{self, guard};
 use crate::fiber;
 use crate::globals::{GLOBALS, Globals};
-use crate::incidents::Shared;
-use crate::serving::Serving;
-use crate::stack_size::Enlarged;
+use crate::server_thread::ServerThread;
+use crate::shared::Shared;
+use crate::stack_size::LargeStacks;
 use crate::zend;
 
 /// How long clients may take to answer a close frame when the server stops.
 const SHUTDOWN_GRACE_SECS: f64 = 2.0;
 
 /// `start()`: blocks until `stop()`.
-pub(crate) extern "C" fn start(_call: &mut ExecuteData, returned: &mut Zval) {
+pub(super) extern "C" fn start(_call: &mut ExecuteData, returned: &mut Zval) {
     returned.set_null();
     guard(|| {
         let globals = GLOBALS.get();
@@ -55,18 +55,14 @@ pub(crate) extern "C" fn start(_call: &mut ExecuteData, returned: &mut Zval) {
         let running = Rc::new(event_loop);
         globals.set_event_loop(Some(running.clone()));
         let host = globals.server.borrow().host.clone();
-        zend::print(&format!(
-            "WebSocket server started on ws://{}:{}\n",
-            in_url(&host),
-            running.serving.address.port()
-        ));
-        let enlarged = Enlarged::new();
-        let _ = exception::settle().and_then(|()| running.run());
+        zend::print(&format!("WebSocket server started on ws://{}:{}\n", in_url(&host), running.server.address.port()));
+        let enlarged = LargeStacks::new();
+        let _ = exception::report_pending().and_then(|()| running.run());
         drop(enlarged);
         // From here on PHP code finds no server: what still waits is unwound.
         globals.set_event_loop(None);
         let mut outcome = Ok(());
-        exception::aside(|| outcome = running.finish());
+        exception::set_aside(|| outcome = running.finish());
         if let Err(error) = outcome
             && !exception::is_pending()
         {
@@ -103,11 +99,11 @@ fn build(globals: &Globals) -> Option<EventLoop> {
     // Before anything of the server is opened.
     descriptors::fill_standard();
     let started = configure(globals, to_bind(&host).to_owned(), number).and_then(|config| {
-        let shared = Arc::new(Shared::new(globals.handler_paths()).map_err(BindError::from)?);
-        Ok((Serving::start(config, &shared)?, shared))
+        let shared = Arc::new(Shared::new(globals.routes().paths()).map_err(BindError::from)?);
+        Ok((ServerThread::start(config, &shared)?, shared))
     });
     match started {
-        Ok((serving, shared)) => Some(EventLoop::new(serving, shared, globals.client_relay.get())),
+        Ok((serving, shared)) => Some(EventLoop::new(serving, shared, globals.client_relay.get(), globals.routes())),
         Err(StartError::Bind(BindError::Listen { cause, .. })) => {
             refuse(&cause.to_string());
             None

@@ -1,32 +1,32 @@
-//! The application that `start()` gives the server: clients become known to PHP, their messages wait for `read()`. Runs on
-//! the hub's thread, where no PHP code and none of PHP's memory may be touched.
+//! The application that `start()` gives the server: it makes clients known to PHP, and keeps their messages for `read()`. Runs
+//! on the hub's thread, where no PHP code may run and none of PHP's memory may be used.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use server::{Application, ClientMessage, Hub, Reception, SessionId};
 
-use crate::client::Client;
-use crate::incidents::{Incident, Shared};
-use crate::unread::UnreadBytes;
+use crate::client::{Client, UnreadBytes};
+use crate::notifications::Notification;
+use crate::shared::Shared;
 
-/// After so many incidents PHP's thread is woken although more are to come: it can begin meanwhile.
-const INCIDENTS_PER_RING: usize = 16;
+/// After so many notifications PHP's thread is woken although more are to come: it can begin meanwhile.
+const NOTIFICATIONS_PER_WAKE: usize = 16;
 
-pub(crate) struct PhpApplication {
+pub(super) struct PhpApplication {
     shared: Arc<Shared>,
     hub: Hub,
     clients: HashMap<SessionId, Arc<Client>>,
     /// What waits for the handlers of all clients.
     unread_bytes: Arc<UnreadBytes>,
-    /// Incidents that were added since PHP's thread was woken.
-    unheard: usize,
+    /// Notifications that were added since PHP's thread was woken.
+    since_wake: usize,
 }
 
 impl PhpApplication {
-    pub(crate) fn new(shared: Arc<Shared>, hub: &Hub, max_unread_bytes: usize) -> PhpApplication {
+    pub(super) fn new(shared: Arc<Shared>, hub: &Hub, max_unread_bytes: usize) -> PhpApplication {
         let unread_bytes = Arc::new(UnreadBytes::new(max_unread_bytes));
-        PhpApplication { shared, hub: hub.clone(), clients: HashMap::new(), unread_bytes, unheard: 0 }
+        PhpApplication { shared, hub: hub.clone(), clients: HashMap::new(), unread_bytes, since_wake: 0 }
     }
 }
 
@@ -38,35 +38,35 @@ impl Application for PhpApplication {
         self.shared.clients().insert(session, client.clone());
         self.clients.insert(session, client.clone());
         if handled {
-            self.add(Incident::Opened(client));
+            self.add(Notification::Opened(client));
         }
     }
 
     fn received(&mut self, session: SessionId, message: ClientMessage) -> Reception {
         let Some(client) = self.clients.get(&session).cloned() else { return Reception::Declined(message) };
-        client.receive(message, |reader| self.add(Incident::Readable(reader)))
+        client.receive(message, |reader| self.add(Notification::Readable(reader)))
     }
 
     fn closed(&mut self, session: SessionId) {
         self.shared.clients().remove(&session);
         let Some(client) = self.clients.remove(&session) else { return };
-        if client.end(|reader| self.add(Incident::Readable(reader))) {
-            self.add(Incident::Closed(session));
+        if client.end(|reader| self.add(Notification::Readable(reader))) {
+            self.add(Notification::Closed(session));
         }
     }
 
     fn turn_ended(&mut self) {
-        if std::mem::take(&mut self.unheard) > 0 {
-            self.shared.incidents.ring();
+        if std::mem::take(&mut self.since_wake) > 0 {
+            self.shared.notifications.wake();
         }
     }
 }
 
 impl PhpApplication {
-    fn add(&mut self, incident: Incident) {
-        self.shared.incidents.add(incident);
-        self.unheard += 1;
-        if self.unheard >= INCIDENTS_PER_RING {
+    fn add(&mut self, notification: Notification) {
+        self.shared.notifications.add(notification);
+        self.since_wake += 1;
+        if self.since_wake >= NOTIFICATIONS_PER_WAKE {
             self.turn_ended();
         }
     }
