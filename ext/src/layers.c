@@ -32,11 +32,6 @@ typedef struct {
 	bool is_passing;
 	/* The script's buffers while a handler's layer is in force. */
 	output_state script;
-	/* The script's error handlers as they were when it was left last, with references of their own. Handlers without a change
-	 * have the same in force. */
-	error_state base;
-	/* Former bases. Their release may run PHP code, so it waits for a moment when that can run. */
-	error_state *former;
 	/* The layers that hold something while they are not in force. */
 	HashTable kept;
 	bool has_kept;
@@ -47,20 +42,6 @@ ZEND_TLS layers state;
 /* Where a context notes the layer that it was left in. -1: handlers share their buffers. */
 static int note = -1;
 static size_t (*write_before)(const char *text, size_t length);
-
-/* Remembers the script's error handlers, if they are others than before. */
-static void note_base(void)
-{
-	if (fastapi_websocket_has_errors_of(&state.base)) {
-		return;
-	}
-	error_state live, *former = pemalloc(sizeof(*former), 1);
-	fastapi_websocket_take_errors(&live);
-	*former = state.base;
-	former->next = state.former;
-	state.former = former;
-	fastapi_websocket_copy_errors(&state.base, &live);
-}
 
 static layer *find(zend_ulong id)
 {
@@ -85,23 +66,20 @@ static layer *find_or_add(zend_ulong id)
 static void leave(void)
 {
 	if (state.current == SCRIPT) {
-		note_base();
+		fastapi_websocket_note_base_errors();
 		if (OG(handlers).top > 0 || OG(running)) {
 			fastapi_websocket_take_output(&state.script);
 		}
 		return;
 	}
-	bool is_base = fastapi_websocket_has_errors_of(&state.base), is_empty = OG(handlers).top == 0 && !OG(running);
+	bool is_base = fastapi_websocket_has_base_errors(), is_empty = OG(handlers).top == 0 && !OG(running);
 	if (is_base && is_empty) {
 		return;
 	}
 	layer *kept = find_or_add(state.current);
 	if (!is_base) {
-		error_state base;
-		fastapi_websocket_copy_errors(&base, &state.base);
 		fastapi_websocket_take_errors(&kept->errors);
 		kept->has_errors = true;
-		fastapi_websocket_put_errors(&base);
 	}
 	if (!is_empty) {
 		fastapi_websocket_take_output(&kept->output);
@@ -127,12 +105,8 @@ static void enter(zend_ulong id)
 		fastapi_websocket_put_output(&kept->output);
 	}
 	if (kept->has_errors) {
-		error_state base;
-		fastapi_websocket_take_errors(&base);
 		fastapi_websocket_put_errors(&kept->errors);
 		kept->has_errors = false;
-		/* The base has references of its own, so nothing is released for good. */
-		fastapi_websocket_free_errors(&base);
 	}
 }
 
@@ -275,17 +249,6 @@ void fastapi_websocket_layer_discard(zend_ulong id)
 	pefree(kept, 1);
 }
 
-/* Releases what could not be released in a switch. May run destructors. */
-void fastapi_websocket_layers_release_deferred(void)
-{
-	error_state *former;
-	while ((former = state.former)) {
-		state.former = former->next;
-		fastapi_websocket_free_errors(former);
-		pefree(former, 1);
-	}
-}
-
 /* Whether the callback of a buffer of the script's runs for a handler, or one of the script's own buffers is being written to. */
 bool fastapi_websocket_layers_is_output_busy(void)
 {
@@ -308,8 +271,5 @@ void fastapi_websocket_layers_reset(void)
 		zend_hash_destroy(&state.kept);
 		state.has_kept = false;
 	}
-	error_state base = state.base;
-	memset(&state.base, 0, sizeof(state.base));
-	fastapi_websocket_free_errors(&base);
-	fastapi_websocket_layers_release_deferred();
+	fastapi_websocket_forget_base_errors();
 }
