@@ -1,4 +1,4 @@
-//! A client as the hub's thread and PHP's thread share it: whether it is there, and what it said that PHP has not read.
+//! A client as the hub's thread and PHP's thread share it: whether it is connected, and its messages that PHP has not read.
 
 mod unread;
 
@@ -20,18 +20,18 @@ pub(crate) struct Client {
     hub: Hub,
     process: Process,
     open: AtomicBool,
-    /// PHP has an object for it and wants to know when it ends.
+    /// PHP has an object for it, and is notified when it ends.
     known: AtomicBool,
     inbox: Mutex<Inbox>,
 }
 
 struct Inbox {
     unread: Unread,
-    /// A handler runs or is about to: messages are kept for it.
+    /// A handler runs or is about to start: messages are kept for it.
     handled: bool,
     /// The hub does not read from the client.
     paused: bool,
-    /// Who waits in `read()`.
+    /// The calls that wait in `read()`.
     readers: Vec<WaiterId>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) enum Next {
     Message(ClientMessage),
     /// There is none, and none will come.
     End,
-    /// There is none yet. The reader is told when that changes.
+    /// There is none yet. The reader is notified when that changes.
     Wait,
 }
 
@@ -86,7 +86,7 @@ impl Client {
         std::mem::take(&mut inbox.readers)
     }
 
-    /// Takes the next message, or remembers who waits for it.
+    /// Takes the next message, or remembers the reader that waits for it.
     pub(crate) fn next(&self, reader: Option<WaiterId>) -> Next {
         if self.process.was_forked() {
             return Next::End;
@@ -106,7 +106,7 @@ impl Client {
         Next::Message(message)
     }
 
-    /// Forgets somebody who waited.
+    /// Forgets a call that waited in `read()`.
     pub(crate) fn forget_reader(&self, reader: WaiterId) {
         if self.process.was_forked() {
             // A thread of the parent may have held the lock when the process was forked.
@@ -115,20 +115,20 @@ impl Client {
         self.lock().readers.retain(|waiting| *waiting != reader);
     }
 
-    /// PHP has made an object for it. False if it has ended meanwhile and nobody will say so.
+    /// PHP has made an object for it. False if it has ended already, so that no notification will come.
     pub(crate) fn make_known(&self) -> bool {
         self.known.store(true, Ordering::SeqCst);
         self.is_open()
     }
 
-    /// Its handler is done: what was not read and what comes from now on is relayed, or ignored.
+    /// Its handler has returned: messages that were not read, and all later ones, are relayed or ignored.
     pub(crate) fn finish_handling(&self, relay: bool) {
         if self.process.was_forked() {
             return;
         }
         let mut inbox = self.lock();
         inbox.handled = false;
-        // Under the lock, so that what the client says next is not relayed before what it said first.
+        // Under the lock, so that later messages of the client are not relayed before these.
         while let Some(message) = inbox.unread.pop() {
             if let Some(event) = server::plain::relayed_event(&message).filter(|_| relay) {
                 self.hub.publish(&Publication::now(event.name_json(), event.payload_json()));
@@ -139,14 +139,14 @@ impl Client {
         }
     }
 
-    /// Keeps a message for the handler, on the hub's thread. Readers to wake are given to `wake`.
+    /// Keeps a message for the handler. Called on the hub's thread. Calls `wake` with each reader to wake.
     pub(crate) fn receive(&self, message: ClientMessage, wake: impl FnMut(WaiterId)) -> Reception {
         let mut inbox = self.lock();
         if !inbox.handled {
             return Reception::Declined(message);
         }
         if !self.open.load(Ordering::SeqCst) {
-            return Reception::Taken; // It was closed, and what it says is of no interest.
+            return Reception::Taken; // It was closed, and its messages are ignored.
         }
         let fits = inbox.unread.push(message);
         inbox.readers.drain(..).for_each(wake);
@@ -161,7 +161,7 @@ impl Client {
         Reception::Taken
     }
 
-    /// Notes on the hub's thread that it has ended. Readers to wake are given to `wake`. Returns whether PHP knows it.
+    /// Notes that it has ended. Called on the hub's thread. Calls `wake` with each reader to wake. Returns whether PHP has an object.
     pub(crate) fn end(&self, wake: impl FnMut(WaiterId)) -> bool {
         self.open.store(false, Ordering::SeqCst);
         self.lock().readers.drain(..).for_each(wake);
@@ -169,7 +169,7 @@ impl Client {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inbox> {
-        // Every critical section leaves it whole, so a panic elsewhere does not spoil it.
+        // Every critical section leaves it consistent, so a panic elsewhere does no harm.
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,8 +1,8 @@
-//! What `start()` does until `stop()`: runs every handler call in a Fiber of its own, and continues those that wait when
-//! their message or their time has come. Lives on PHP's thread.
+//! What `start()` does until `stop()`: it runs every handler call in a Fiber of its own, and continues those that wait when their
+//! message has arrived or their time has come. Runs on PHP's thread.
 //!
-//! PHP code that runs from here may not come back: a fatal error jumps past all Rust frames. So nothing is borrowed, locked
-//! or owned by a frame while PHP code runs; what must be cleaned up is reachable from [`crate::globals`].
+//! PHP code that is called from here may not return: a fatal error jumps past all Rust frames. So nothing is borrowed, locked or
+//! owned by a frame while PHP code runs. What must be cleaned up can be reached from the globals of the extension.
 
 mod handlers;
 mod waiting;
@@ -48,17 +48,17 @@ pub(crate) struct EventLoop {
     context: Context,
     waiters: Waiters<Waiter>,
     handlers: RefCell<Slab<Handler>>,
-    /// The handler that was continued last: whatever runs now runs inside of it.
+    /// The handler that was continued last: the code that runs now is part of it.
     current: Cell<usize>,
-    /// Who was continued last.
+    /// The waiting call that was continued last.
     continued: Cell<Option<WaiterId>>,
     /// Handlers that have called `Fiber::suspend()` themselves.
     yielded: RefCell<VecDeque<usize>>,
-    /// Handlers that were continued by somebody else, so that their end would not be noticed.
+    /// Handlers that the script has continued, so that the loop would not notice their end.
     continued_elsewhere: RefCell<Vec<usize>>,
     /// The PHP objects of open connections.
     objects: RefCell<HashMap<SessionId, Zval>>,
-    /// Incidents that were taken and not seen to.
+    /// Notifications that were taken and not handled yet.
     notifications: RefCell<VecDeque<Notification>>,
     stop_requested: Cell<bool>,
     /// Until when handlers may go on. Set when the loop has noticed the request to stop.
@@ -79,7 +79,7 @@ struct Handler {
 struct Waiter {
     /// The handler that runs again then.
     handler: usize,
-    /// Where, if that is not the handler's own Fiber but something it has called.
+    /// Where, if that is not the handler's own Fiber but another one, which the handler has started.
     inside: Option<Context>,
 }
 
@@ -119,7 +119,7 @@ impl EventLoop {
         &self.limits
     }
 
-    /// Whether clients can come and be spoken to.
+    /// Whether clients can connect and be sent messages.
     pub(crate) fn is_running(&self) -> bool {
         !self.stop_requested.get() && !self.server.was_forked()
     }
@@ -150,11 +150,11 @@ impl EventLoop {
             self.continue_ready()?;
             self.continue_yielded()?;
             self.check_continued_elsewhere()?;
-            // Whatever a handler has closed.
+            // A handler may have closed standard streams.
             descriptors::fill_standard();
             if self.stop_requested.get() && self.deadline.get().is_none() {
                 self.deadline.set(Some(Instant::now() + HANDLER_GRACE));
-                // Those that wait for a message find that none will come; those that wait for a time shall see it too.
+                // Calls that wait for a message were woken by the end of their clients. Those that wait for a time are woken here.
                 self.waiters.wake_all();
                 continue;
             }
@@ -168,7 +168,7 @@ impl EventLoop {
         }
     }
 
-    /// Ends the server and all handlers. Called once the loop cannot be reached by PHP code any more.
+    /// Ends the server and all handlers. Called when PHP code cannot reach the loop any more.
     pub(crate) fn finish(&self) -> std::io::Result<()> {
         self.request_stop();
         let outcome = self.server.join();
@@ -176,7 +176,7 @@ impl EventLoop {
         outcome
     }
 
-    /// Releases everything of PHP's. Handlers that still wait are unwound, as PHP does with Fibers that nobody needs.
+    /// Releases all values of PHP. Handlers that still wait are unwound, as PHP does with Fibers that are not referenced.
     pub(crate) fn release(&self) {
         self.notifications.take();
         let handlers = std::mem::take(&mut *self.handlers.borrow_mut());
@@ -190,13 +190,13 @@ impl EventLoop {
     /// Ends the server when PHP has taken back the memory of the request: its values are forgotten, not released.
     pub(crate) fn abandon(&self) {
         self.request_stop();
-        // There is no place left to report how it ended.
+        // It is too late to report how it ended.
         let _ = self.server.join();
         std::mem::forget(self.handlers.take());
         std::mem::forget(self.objects.take());
     }
 
-    /// The script has closed a connection: it is no longer among those that are there.
+    /// The script has closed a connection: it is no longer one of the connected clients.
     pub(crate) fn forget(&self, client: &Client, readers: Vec<WaiterId>) {
         if !self.server.was_forked() {
             self.shared.clients().remove(&client.session);
@@ -212,7 +212,7 @@ impl EventLoop {
         self.shared.clients().values().filter(|client| client.is_open()).cloned().collect()
     }
 
-    /// How many they are.
+    /// How many clients are connected.
     pub(crate) fn client_count(&self) -> usize {
         if self.server.was_forked() { 0 } else { self.shared.clients().len() }
     }
@@ -256,7 +256,7 @@ impl EventLoop {
             return Ok(());
         }
         let mask = signals::block();
-        // From here on a signal waits until `signals::sleep` lets it through.
+        // From here on signals are blocked until `signals::sleep` lets them through.
         self.dispatcher.dispatch();
         if signals::is_interrupted() || exception::is_pending() || self.has_work() {
             signals::unblock(&mask);
@@ -281,14 +281,14 @@ impl EventLoop {
     }
 }
 
-/// Releases a handler when there is no server any more. One that has ended, perhaps with the script, leaves its output to
-/// the script. The output of one that is unwound is unfinished, and nobody's.
+/// Releases a handler when there is no server any more. The output of a handler that has ended, perhaps with the script, becomes
+/// the script's. The output of one that is unwound is not complete, and is dropped.
 fn release(handler: Handler) {
     let Handler { fiber, layer, .. } = handler;
     if fiber.is_terminated() {
         layer.merge();
     }
-    // Its code may run again if somebody else holds the Fiber. Its layer is then released with the request.
+    // If the script holds the Fiber, the handler's code may run again. Its layer is then released at the end of the request.
     let is_shared = fiber.is_shared();
     drop(fiber);
     if !is_shared {

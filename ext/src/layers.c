@@ -1,6 +1,6 @@
-/* The layers of a process that runs handlers: what each handler has of output buffers, error handlers and exception handlers.
- * One layer is in force, that is in the engine's globals; the others are kept here. The engine tells of every switch between
- * Fibers, and that is where layers are exchanged: by whatever a handler is continued, and however it is left.
+/* The layers of a process that runs handlers: the output buffers, error handlers and exception handlers of each handler. One
+ * layer is in force, which means that it is in the engine's globals; the others are kept here. The engine calls us at every
+ * switch between Fibers. There layers are exchanged, in whichever way a handler is continued or left.
  *
  * Layer 0 is that of the script. A handler begins without buffers; what it prints outside of buffers of its own goes where the
  * script's output goes. It begins with the script's error handlers and exception handlers. What it changes is its own.
@@ -26,7 +26,7 @@ typedef struct {
 } layer;
 
 typedef struct {
-	/* Whose layer is in force. */
+	/* The layer that is in force. */
 	zend_ulong current;
 	/* The script's buffers are in force for a moment, because a handler writes to them; its own are in `script`. */
 	bool is_passing;
@@ -110,7 +110,7 @@ static void enter(zend_ulong id)
 	}
 }
 
-/* The script's buffers have what they shall have, or a fatal error has ended that. */
+/* The output was written to the script's buffers, or a fatal error has ended that. */
 static void stop_passing(bool has_failed)
 {
 	if (!state.is_passing) {
@@ -156,7 +156,7 @@ static void on_switch(zend_fiber_context *from, zend_fiber_context *to)
 	if (is_failed(from)) {
 		stop_passing(true);
 	} else if (state.is_passing) {
-		/* A callback of the script's, which a handler has to wait for. */
+		/* A callback of a buffer of the script runs, which a handler has to wait for. */
 		return;
 	}
 	if ((next & 1) || !is_called_by(to, from)) {
@@ -166,13 +166,13 @@ static void on_switch(zend_fiber_context *from, zend_fiber_context *to)
 			enter(id);
 		}
 	}
-	/* Otherwise a Fiber of the script's own is called, like a function: it has the layer of its caller. */
+	/* Otherwise a Fiber of the script is called, like a function: it has the layer of its caller. */
 	if ((left & 1) && state.current == SCRIPT && is_failed(from)) {
 		merge(left >> 1);
 	}
 }
 
-/* Takes the place of the SAPI's function: what handlers print outside of their buffers goes into those of the script. */
+/* Replaces the SAPI's function: what handlers print outside of their buffers goes into those of the script. */
 static size_t write_output(const char *text, size_t length)
 {
 	if (state.current == SCRIPT || state.is_passing || !fastapi_websocket_has_output(&state.script)) {
@@ -193,7 +193,7 @@ static size_t write_output(const char *text, size_t length)
 	return length;
 }
 
-/* Called when PHP loads the library. It cannot be taken back. */
+/* Called when PHP loads the library. It cannot be undone. */
 void fastapi_websocket_layers_install(void)
 {
 	note = zend_get_resource_handle("fastapi_websocket");
@@ -249,13 +249,13 @@ void fastapi_websocket_layer_discard(zend_ulong id)
 	pefree(kept, 1);
 }
 
-/* Whether the callback of a buffer of the script's runs for a handler, or one of the script's own buffers is being written to. */
+/* Whether a handler writes to the script's buffers at this moment, or a callback of such a buffer runs for it. */
 bool fastapi_websocket_layers_is_output_busy(void)
 {
 	return state.is_passing;
 }
 
-/* The end of a request: nothing is kept. */
+/* The end of a request: all layers are released. */
 void fastapi_websocket_layers_reset(void)
 {
 	fastapi_websocket_layer_change(SCRIPT);

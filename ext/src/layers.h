@@ -1,4 +1,4 @@
-/* What a layer consists of, see layers.c. */
+/* The two parts of a layer, see layers.c: output buffers and error handlers. */
 
 #ifndef FASTAPI_WEBSOCKET_LAYERS_H
 #define FASTAPI_WEBSOCKET_LAYERS_H
@@ -19,7 +19,7 @@ typedef struct error_state {
 	zend_stack error_handlers;
 	zend_stack error_handlers_levels;
 	zend_stack exception_handlers;
-	/* What a function of the engine has set while it runs: errors become exceptions. */
+	/* Set by a function of the engine while it runs: errors become exceptions. */
 	zend_error_handling_t handling;
 	zend_class_entry *exception_class;
 	struct error_state *next;
@@ -41,8 +41,8 @@ void fastapi_websocket_push_output(output_state *from);
 /* Releases buffers without a call of their callbacks. */
 void fastapi_websocket_free_output(output_state *output);
 
-/* A fatal error has ended the callback of a buffer. What is in the buffer, which is also the error's text, shall be sent
- * without another call of it: the engine itself would give up all output. */
+/* A fatal error has ended the callback of a buffer. The content of the buffer, with the error's text in it, is to be sent without
+ * another call of the callback: the engine itself would drop all output. */
 void fastapi_websocket_give_up_callback(php_output_handler *buffer);
 
 /* Remembers the script's error handlers as the base, if they are others than before. They are in force. */

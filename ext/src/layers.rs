@@ -1,5 +1,5 @@
-//! What each handler has of output buffers, error handlers and exception handlers, apart from the script and from other
-//! handlers. `layers.c` says how; this file calls it.
+//! A layer for each handler: its own output buffers, error handlers and exception handlers, separate from those of the script
+//! and of other handlers. `layers.c` does the work; this file calls it.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -15,7 +15,7 @@ use crate::fiber::Fiber;
 const SCRIPT: zend_ulong = 0;
 
 thread_local! {
-    /// How many layers there were. A number is never used again, since a Fiber bears it as long as it lives.
+    /// How many layers were made. A number is never used again, since a Fiber keeps it as long as it exists.
     static COUNT: Cell<zend_ulong> = const { Cell::new(0) };
 }
 
@@ -23,25 +23,25 @@ thread_local! {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layer(zend_ulong);
 
-/// Lets the engine tell of switches. Called once, when PHP loads the library for good.
+/// Lets the engine call us at each switch. Called once, when PHP loads the library and will not unload it.
 pub(crate) fn install() {
-    // SAFETY: nobody else runs while modules are started.
+    // SAFETY: no other thread runs while modules are started.
     unsafe { fastapi_websocket_layers_install() };
 }
 
-/// Whether the running code cannot be left, because others write to the same buffer of the script's.
+/// Whether the running code cannot be left, because it writes to a buffer of the script, which other handlers use as well.
 pub(crate) fn is_output_busy() -> bool {
     // SAFETY: reads what belongs to this thread.
     unsafe { fastapi_websocket_layers_is_output_busy() }
 }
 
-/// Releases what could not be released when a Fiber was left. May run PHP code.
+/// Releases values that could not be released when a Fiber was left. May run PHP code.
 pub(crate) fn release_deferred() {
     // SAFETY: PHP code may run here.
     unsafe { fastapi_websocket_layers_release_deferred() };
 }
 
-/// Releases what a request has left.
+/// Releases all layers at the end of a request.
 pub(crate) fn reset() {
     // SAFETY: called while the engine can still release values.
     unsafe { fastapi_websocket_layers_reset() };
@@ -57,8 +57,8 @@ impl Layer {
         Layer(id)
     }
 
-    /// Deals with the exception that the handler left, if it did, as [`exception::report_pending`] does: with the handler's own
-    /// error handlers, and what is printed goes into its buffers.
+    /// Reports the exception that the handler left, if it did, as [`exception::report_pending`] does, but with the handler's own
+    /// error handlers and into its own buffers.
     ///
     /// # Errors
     /// When the script is ending.
@@ -112,7 +112,7 @@ impl Layer {
             }
             Err(CatchError::Bailout) => {
                 self.merge();
-                // SAFETY: goes on with the fatal error where it was caught. No frame here holds anything.
+                // SAFETY: continues the fatal error that was caught. No frame here holds anything.
                 unsafe { bailout() }
             }
             Err(error) => resume_unwind(Box::new(error.to_string())),

@@ -1,4 +1,4 @@
-//! The PHP extension `fastapi_websocket`: registration only, nothing is decided here.
+//! The PHP extension `fastapi_websocket`. This file only registers its parts.
 //!
 //! A call of `WebSocketServer::queueEvent` goes down through these files:
 //!
@@ -96,7 +96,7 @@ use ext_php_rs::php_module;
 
 use crate::globals::GLOBALS;
 
-/// What PHP says of a module that it loads for good.
+/// PHP's mark of a module that stays loaded until PHP ends.
 const MODULE_PERSISTENT: i32 = 1;
 
 /// Describes the extension to PHP; called once, when PHP loads the library.

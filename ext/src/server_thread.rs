@@ -1,5 +1,5 @@
-//! The server library on threads of this process: started, told to stop, and waited for. Its threads take no signals and
-//! run no PHP.
+//! The server library on threads of this process: it is started, stopped and waited for here. Its threads take no signals and run
+//! no PHP code.
 
 mod application;
 
@@ -33,7 +33,7 @@ pub(crate) struct ServerThread {
     thread: RefCell<Option<JoinHandle<io::Result<()>>>>,
     /// Lets a fork close what the server has open.
     descriptors: RefCell<Option<Registration>>,
-    /// What it needs of the process.
+    /// The raised limit of open files, and the log.
     needs: RefCell<Option<(Raised, Logging)>>,
 }
 
@@ -52,7 +52,7 @@ impl ServerThread {
         let queue = config.queue.clone();
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (shutdown, on_shutdown) = oneshot::channel();
-        let (tell, bound) = mpsc::sync_channel(1);
+        let (on_start, started) = mpsc::sync_channel(1);
         let shared = shared.clone();
         let max_memory = config.limits.max_memory;
         let mask = signals::block();
@@ -62,7 +62,8 @@ impl ServerThread {
             match Server::bind(config, |hub| PhpApplication::new(shared.clone(), hub, max_memory)) {
                 Ok(server) => {
                     // PHP's thread waits for it.
-                    let _ = tell.send(Ok((server.local_addrs().to_vec(), server.local_addr(), server.hub().clone())));
+                    let _ =
+                        on_start.send(Ok((server.local_addrs().to_vec(), server.local_addr(), server.hub().clone())));
                     let outcome = runtime.block_on(server.run(async {
                         let _ = on_shutdown.await;
                     }));
@@ -70,14 +71,14 @@ impl ServerThread {
                     outcome
                 }
                 Err(error) => {
-                    let _ = tell.send(Err(error));
+                    let _ = on_start.send(Err(error));
                     Ok(())
                 }
             }
         });
         signals::unblock(&mask);
         let thread = thread?;
-        match bound.recv() {
+        match started.recv() {
             Ok(Ok((addresses, address, hub))) => {
                 let opened = ServerDescriptors::new(addresses, queue.as_deref(), &open_before);
                 Ok(ServerThread {
@@ -91,7 +92,7 @@ impl ServerThread {
                 })
             }
             Ok(Err(error)) => {
-                // It has nothing more to do.
+                // The thread has ended, or ends now.
                 let _ = thread.join();
                 Err(error)
             }
@@ -107,7 +108,7 @@ impl ServerThread {
         self.process.was_forked()
     }
 
-    /// Tells the server to close its port and every connection. It goes on for a moment.
+    /// Asks the server to close its port and every connection. It ends a moment later.
     pub(crate) fn request_shutdown(&self) {
         if self.was_forked() {
             return;
@@ -118,7 +119,10 @@ impl ServerThread {
         }
     }
 
-    /// Waits until the server has ended, and tells why if it did so on its own.
+    /// Waits until the server has ended.
+    ///
+    /// # Errors
+    /// Why it has ended, if it was not asked to.
     pub(crate) fn join(&self) -> io::Result<()> {
         self.request_shutdown();
         let Some(thread) = self.thread.borrow_mut().take() else { return Ok(()) };
@@ -128,7 +132,7 @@ impl ServerThread {
             return Ok(());
         }
         let outcome = thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the server panicked")));
-        // All of it is closed, and the script may get the numbers and the port.
+        // The server has closed everything, and the script may get the same numbers and the port.
         drop(self.descriptors.take());
         drop(self.needs.take());
         outcome
@@ -140,12 +144,12 @@ impl Drop for ServerThread {
         if self.was_forked() {
             std::mem::forget(self.shutdown.take());
         }
-        // The outcome was asked for before, if it matters.
+        // Who needs the outcome has called `join` before.
         let _ = self.join();
     }
 }
 
-/// Tells PHP's thread that the server has ended, however it ends.
+/// Notifies PHP's thread when the server has ended, also by a panic.
 struct Ending(Arc<Shared>);
 
 impl Drop for Ending {

@@ -1,4 +1,4 @@
-//! Messages that clients have sent and their handlers have not read: each client's own, and how much all of them take.
+//! Messages that clients have sent and their handlers have not read: those of each client, and the bytes of all together.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use server::ClientMessage;
 const MAX_MESSAGES: usize = 64;
 /// Bytes of messages that may wait for `read()`. The message that exceeds them is still taken.
 const MAX_BYTES: usize = 1024 * 1024;
-/// What a message costs beside its bytes.
+/// Memory of a message in addition to its bytes.
 const OVERHEAD_BYTES: usize = size_of::<ClientMessage>() + 16;
 
 /// Bytes that wait for the handlers of all clients together.
@@ -41,17 +41,17 @@ impl Unread {
         self.messages.is_empty()
     }
 
-    /// Whether the client must not be read from.
+    /// Whether the server must stop reading from the client.
     pub(crate) fn is_full(&self) -> bool {
         self.messages.len() >= MAX_MESSAGES || self.bytes >= MAX_BYTES
     }
 
-    /// Whether there is so much room that it may be read from again.
+    /// Whether the server may read from the client again.
     pub(crate) fn has_room(&self) -> bool {
         self.messages.len() <= MAX_MESSAGES / 2 && self.bytes <= MAX_BYTES / 2
     }
 
-    /// Keeps a message. False if all clients together have too much already: it is dropped then.
+    /// Keeps a message. False if all clients together have too many bytes already: then it is dropped.
     pub(crate) fn push(&mut self, message: ClientMessage) -> bool {
         let cost = cost(&message);
         if self.all.now.fetch_add(cost, Ordering::Relaxed).saturating_add(cost) > self.all.most {

@@ -1,4 +1,4 @@
-//! The handler calls that have not returned: started, continued, looked at when they have run, and released.
+//! The handler calls that have not returned: they are started, continued, checked after each run, and released.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ impl EventLoop {
         self.after(handler)
     }
 
-    /// Sends a client away whose handler could not be started.
+    /// Disconnects a client whose handler could not be started.
     fn refuse(&self, handler: usize) -> Result<(), ScriptEnd> {
         let handler = self.handlers.borrow_mut().try_remove(handler);
         if let Some(handler) = handler {
@@ -59,7 +59,7 @@ impl EventLoop {
         exception::report_pending()
     }
 
-    /// Looks at a handler that has run.
+    /// Checks a handler that has just run: it has ended, waits, or has suspended itself.
     fn after(&self, handler: usize) -> Result<(), ScriptEnd> {
         let layer = self.handlers.borrow().get(handler).map(|handler| handler.layer);
         layer.map_or_else(exception::report_pending, Layer::settle)?;
@@ -87,7 +87,7 @@ impl EventLoop {
     /// Releases a handler that has ended.
     fn remove(&self, handler: usize) -> Result<(), ScriptEnd> {
         let layer = self.handlers.borrow().get(handler).map(|handler| handler.layer);
-        // It stays where it is found meanwhile: PHP code that runs here may not come back.
+        // It stays in `handlers` until then: PHP code that runs here may not return.
         layer.map_or(Ok(()), Layer::end)?;
         let handler = self.handlers.borrow_mut().try_remove(handler);
         if let Some(handler) = handler {
@@ -98,7 +98,7 @@ impl EventLoop {
     }
 
     pub(super) fn continue_ready(&self) -> Result<(), ScriptEnd> {
-        // What becomes ready meanwhile has its turn after the incidents.
+        // Calls that become ready during this continue in the next turn, after the notifications.
         for _ in 0..self.waiters.ready_len() {
             let Some(id) = self.waiters.next_ready() else { break };
             let Some(waiter) = self.waiters.get(id) else { continue };
@@ -131,7 +131,7 @@ impl EventLoop {
                 drop(fiber);
                 self.after(handler)?;
             } else {
-                // Somebody else has continued it.
+                // The script has continued it.
                 self.continued_elsewhere.borrow_mut().push(handler);
             }
         }

@@ -1,5 +1,5 @@
-//! What waits: `read()` and the sleeps leave the running code until somebody continues it, wherever in a handler they are
-//! called.
+//! How calls wait: `read()` and the sleeping functions leave the running code until it is continued. They may be called anywhere
+//! in a handler.
 
 use std::time::Instant;
 
@@ -40,8 +40,8 @@ impl EventLoop {
         }
     }
 
-    /// Waits for a time; others go on meanwhile. Returns early when the server stops or an exception is pending. False if
-    /// the running code cannot be left here.
+    /// Waits until a time; other handlers continue. Returns early when the server stops or an exception is pending. False if the
+    /// running code cannot be left here.
     pub(crate) fn wait_until(&self, time: Instant) -> bool {
         if !self.can_wait() {
             return false;
@@ -67,7 +67,7 @@ impl EventLoop {
             && !self.server.was_forked()
     }
 
-    /// Prepares to leave the running code. Must be followed by [`Self::suspend`] or `leave`.
+    /// Prepares to leave the running code. Must be followed by [`Self::suspend`] or by a removal of the waiter.
     fn begin_wait(&self) -> WaiterId {
         let handler = self.current.get();
         let active = fiber::active();
@@ -83,11 +83,11 @@ impl EventLoop {
         self.waiters.add(waiter)
     }
 
-    /// Leaves the running code until somebody continues it: the loop, or the script itself.
+    /// Leaves the running code until it is continued, by the loop or by the script itself.
     fn suspend(&self, id: WaiterId) {
         let Some(waiter) = self.waiters.get(id) else { return };
         if waiter.inside.is_some() {
-            // A Fiber of the script's own, inside of the handler. The whole handler waits.
+            // A Fiber that the script has made inside the handler. The whole handler waits.
             self.context.switch_to();
         } else {
             self.set_waiting(waiter.handler, true);
@@ -106,21 +106,21 @@ impl EventLoop {
     }
 
     /// Waits for a message where the running code cannot be left: in a signal handler, or in code that the loop itself has
-    /// called. Nobody else goes on meanwhile.
+    /// called. All handlers wait with it.
     fn block_for_message(&self, client: &Client) -> Next {
         loop {
             match client.next(None) {
                 Next::Wait => {}
                 found => return found,
             }
-            // As the loop does, which has to wait as well.
+            // The loop does the same, but it waits as well.
             self.dispatcher.dispatch();
             if exception::is_pending() {
                 return Next::End;
             }
             let mask = signals::block();
             if !signals::is_interrupted() {
-                // It is told by nobody, so it looks again and again.
+                // A reader without an id gets no notification, so it looks again and again.
                 signals::sleep(self.shared.notifications.notifier(), Some(YIELD_PAUSE), &mask);
             }
             signals::unblock(&mask);

@@ -10,7 +10,7 @@ use crate::client::{Client, UnreadBytes};
 use crate::notifications::Notification;
 use crate::shared::Shared;
 
-/// After so many notifications PHP's thread is woken although more are to come: it can begin meanwhile.
+/// After so many notifications PHP's thread is woken although more may follow, so that it can begin.
 const NOTIFICATIONS_PER_WAKE: usize = 16;
 
 pub(super) struct PhpApplication {

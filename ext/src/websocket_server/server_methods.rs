@@ -32,7 +32,7 @@ pub(super) extern "C" fn on(call: &mut ExecuteData, returned: &mut Zval) {
         if let Some(event_loop) = globals.event_loop() {
             event_loop.shared().add_path(path);
         }
-        // That may run a destructor, which may call any of these methods.
+        // This may run a destructor, which may call any of these methods.
         drop(replaced);
     });
     return_this(call, returned);
@@ -52,7 +52,7 @@ pub(super) extern "C" fn host(call: &mut ExecuteData, returned: &mut Zval) {
     return_this(call, returned);
 }
 
-/// `eventQueue($path)`: the directory is created if it is missing. What is wrong with it, `start()` tells as well.
+/// `eventQueue($path)`: the directory is created if it is missing. If that fails, this warns, and `start()` throws.
 pub(super) extern "C" fn event_queue(call: &mut ExecuteData, returned: &mut Zval) {
     let Some(path) = zend::argument(call, 0) else {
         zend::throw_argument_count_error(1, 1);
@@ -123,20 +123,20 @@ pub(super) extern "C" fn get_connection_count(_call: &mut ExecuteData, returned:
     returned.set_long(i64::try_from(count).unwrap_or(i64::MAX));
 }
 
-/// `getConnections()`: in the order they came.
+/// `getConnections()`: in the order of connecting.
 pub(super) extern "C" fn get_connections(_call: &mut ExecuteData, returned: &mut Zval) {
     returned.set_null();
     guard(|| {
         let clients = GLOBALS.get().event_loop().map(|event_loop| event_loop.clients()).unwrap_or_default();
         if !limits::allow_connections(clients.len()) {
-            // Some of them would be taken for all.
+            // An array of some of them would look like all of them.
             exception::throw(&format!("an array of {} connections would exceed memory_limit", clients.len()));
             return;
         }
         let mut connections = ZendHashTable::new();
         if let Some(event_loop) = GLOBALS.get().event_loop() {
             for client in &clients {
-                // An array that fits in memory takes every value.
+                // It fails only when the array has no more keys.
                 let _ = connections.push(event_loop.object(client));
             }
         }

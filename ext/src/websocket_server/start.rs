@@ -59,7 +59,7 @@ pub(super) extern "C" fn start(_call: &mut ExecuteData, returned: &mut Zval) {
         let enlarged = LargeStacks::new();
         let _ = exception::report_pending().and_then(|()| running.run());
         drop(enlarged);
-        // From here on PHP code finds no server: what still waits is unwound.
+        // From here on PHP code finds no server. Handlers that still wait are unwound.
         globals.set_event_loop(None);
         let mut outcome = Ok(());
         exception::set_aside(|| outcome = running.finish());
@@ -71,7 +71,7 @@ pub(super) extern "C" fn start(_call: &mut ExecuteData, returned: &mut Zval) {
     });
 }
 
-/// A host as a URL has it: an IPv6 address stands in brackets.
+/// A host as it is written in a URL: an IPv6 address is in brackets.
 fn in_url(host: &str) -> Cow<'_, str> {
     if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]").into() } else { host.into() }
 }
@@ -132,7 +132,7 @@ fn configure(globals: &Globals, host: String, port: u16) -> Result<Config, Start
         queue: globals.server.borrow().queue.clone(),
         host: Some(host),
         port: Some(port),
-        // As the original: any page on any path.
+        // As the pure-PHP server: pages of any origin, on any path.
         allowed_origins: Some(vec![Rule::Any]),
         max_event_bytes: Some(max_event_bytes as u64),
         log_bytes: Some(log_bytes as usize),
@@ -141,9 +141,9 @@ fn configure(globals: &Globals, host: String, port: u16) -> Result<Config, Start
         max_messages_per_sec: Some(globals.max_messages_per_sec.get()),
         max_bytes_per_sec: Some(globals.max_bytes_per_sec.get()),
         max_outbox_bytes: Some(max_outbox_bytes),
-        // A user who raises what one client may take does not expect to have to raise this as well.
+        // Who raises what one client may use does not expect to have to raise this as well.
         max_memory: Some(globals.max_memory.get().max(max_outbox_bytes).max(max_message_bytes)),
-        // PHP's own thread is what is busy.
+        // PHP's own thread is the one that is busy.
         hub_threads: Some(1),
         relay_client_events: Some(globals.client_relay.get()),
         shutdown_grace_secs: Some(SHUTDOWN_GRACE_SECS),
