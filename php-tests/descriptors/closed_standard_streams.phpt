@@ -1,5 +1,5 @@
 --TEST--
-A script that closes its standard streams, before start() or in a handler: no client and no file of the server gets their numbers, and nothing is written into either
+A script that closes its standard streams, before start() or in a handler: no client and no file of the server gets their numbers, and no output is written into one
 --EXTENSIONS--
 fastapi_websocket
 --FILE--
@@ -24,7 +24,7 @@ $code = '$directory = ' . var_export($directory, true) . '; $report = ' . var_ex
     });
     PHP;
 
-/** Clients come and go while lines are logged and printed; each gets its own messages and nothing else. */
+/** Clients connect and leave while lines are logged and printed. Each gets its own messages and nothing else. */
 function look_at(ServerProcess $server, string $directory): void
 {
     $clients = [];

@@ -1,5 +1,5 @@
 --TEST--
-start() throws when another server has the queue directory, or when it cannot be had; eventQueue() warns
+start() throws when another server has the queue directory, or when it cannot be used; eventQueue() warns
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -1,5 +1,5 @@
 --TEST--
-start() keeps its queue when the lock file is deleted or the directory made again, and a child that lives on then keeps neither
+start() keeps its queue when the lock file is deleted or the directory made again, and a child that runs on keeps neither of them
 --EXTENSIONS--
 fastapi_websocket
 pcntl
@@ -31,7 +31,7 @@ function await(string $what, callable $condition): void
     }
 }
 
-/** Whether a build that knows only the lock file would find the directory owned. */
+/** Whether a version that knows only the lock file finds the directory in use. */
 function is_locked(string $directory): bool
 {
     $lock = @fopen("$directory/.lock", 'r');

@@ -1,5 +1,5 @@
 --TEST--
-A child of a handler that lives on keeps no port, no client and no queue: clients see the end, and start() works again at once
+A child of a handler that runs longer than the server keeps no port, no client and no queue: clients see the end, and start() works again at once
 --EXTENSIONS--
 fastapi_websocket
 pcntl
@@ -26,7 +26,7 @@ $server = new ServerProcess('$directory = ' . var_export($directory, true) . ';'
     });
     PHP, 'echo "again\n"; $server->port($port)->start(); echo "ended\n";');
 
-/** What the process has open, but what is no file and no socket of the script's own. */
+/** What the process has open, except files and the sockets of the script itself. */
 function inherited(int $process, string $directory, string $port): array
 {
     $ours = [];

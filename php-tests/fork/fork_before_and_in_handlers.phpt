@@ -1,5 +1,5 @@
 --TEST--
-pcntl_fork() before start() and in a handler: the child has no server, and its end does not hurt the parent's
+pcntl_fork() before start() and in a handler: the child has no server, and its end does no harm to the server of the parent
 --EXTENSIONS--
 fastapi_websocket
 pcntl

@@ -6,14 +6,14 @@ fastapi_websocket
 <?php
 require __DIR__ . '/../helpers/functions.php';
 $script = escapeshellarg(__DIR__ . '/../../e2e/php/register_late.php');
-// PHP's memory manager gives the memory to the next request; without it, the system is told of everything that is released.
+// PHP's memory manager uses memory again in the next request. Without it, released memory goes back to the system.
 $managers = ['', 'USE_ZEND_ALLOC=0 USE_TRACKED_ALLOC=1'];
 foreach ($managers as $manager) {
     $printed = run_php("-d log_errors=0 --repeat 5 $script; echo code $?", $manager);
     echo preg_match_all('/^the queue path is empty, \d+$/m', $printed), ' requests, ', strrchr($printed, 'code');
 }
 
-// A fatal error ends the server, and another one keeps the extension from letting go of the handlers.
+// A fatal error ends the server, and another one prevents the extension from releasing the handlers.
 $script = queue_directory(__FILE__) . '.script';
 file_put_contents($script, <<<'PHP'
     <?php

@@ -1,5 +1,5 @@
 --TEST--
-When the process may have no more memory mappings, new connections are refused with 1013 and a reason; the rest go on
+When the process may have no more memory mappings, new connections are refused with 1013 and a reason; the others continue
 --EXTENSIONS--
 fastapi_websocket
 --SKIPIF--
@@ -49,7 +49,7 @@ foreach ($cases as [$when, $first, $later]) {
         $right += $client->read() === "answer to $i";
     }
     echo $right === count($served) ? 'all' : $right, " answered\n";
-    // When they leave, others can come.
+    // When they leave, others can connect.
     foreach ($served as $client) {
         $client->close();
     }

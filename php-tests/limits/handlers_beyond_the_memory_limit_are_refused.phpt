@@ -1,5 +1,5 @@
 --TEST--
-When memory_limit can hold no more handlers, new connections are refused with 1013 and one warning a second; the rest go on
+When memory_limit can hold no more handlers, new connections are refused with 1013 and one warning a second; the others continue
 --EXTENSIONS--
 fastapi_websocket
 --FILE--
@@ -32,7 +32,7 @@ foreach ($served as $i => $client) {
     $right += $client->read() === "answer to $i";
 }
 echo $right === count($served) ? 'all' : $right, " answered\n";
-// When they leave, others can come.
+// When they leave, others can connect.
 foreach ($served as $client) {
     $client->close();
 }

@@ -1,16 +1,16 @@
 --TEST--
-When memory_limit cannot hold a message, its client is closed with 1013 and a warning a second says so; the rest go on
+When memory_limit cannot hold a message, its client is closed with 1013, with at most one warning a second; the others continue
 --EXTENSIONS--
 fastapi_websocket
 --FILE--
 <?php
 require __DIR__ . '/../helpers/server.php';
-// With sizes that leave different gaps in the chunks of PHP's memory; 128M is what holds without a php.ini.
+// The sizes leave different gaps in the chunks of PHP's memory. 128M is PHP's default without a php.ini.
 foreach ([[1_000_000, 150, '128M'], [700_000, 70, '48M'], [60_000, 900, '48M'], [3_000, 3000, '24M']] as [$size, $count, $limit]) {
     $server = new ServerProcess(<<<'PHP'
         $server->on('/', function ($connection) {
             $connection->send('ready');
-            // It holds what it has read while it waits, and works with it.
+            // It keeps what it has read while it waits, and uses it afterwards.
             while (($message = $connection->read()) !== null) {
                 $connection->send('ok ' . strlen(strrev($message)));
             }
@@ -49,13 +49,13 @@ foreach ([[1_000_000, 150, '128M'], [700_000, 70, '48M'], [60_000, 900, '48M'], 
             }
         }
     }
-    // Those that were served are served again, one after the other.
+    // Clients that were served before are served again, one after the other.
     $again = 0;
     foreach ($clients as $client) {
         $client->send('small');
         $again += $client->read() === 'ok 5';
     }
-    // What is free in chunks between messages is too small for another one of the larger sizes.
+    // The free pieces of chunks between messages are too small for another message of the larger sizes.
     $most = intdiv((int) $limit * 1024 * 1024, $size + 20_000);
     $enough = $results['ok'] > $most * 0.5 && $results['ok'] < $most;
     unset($results['ok']);
@@ -63,7 +63,7 @@ foreach ([[1_000_000, 150, '128M'], [700_000, 70, '48M'], [60_000, 900, '48M'], 
         $again === count($clients) ? 'all' : $again, ' served again, the others: ', implode(', ', array_keys($results)), "\n";
     $innocent->send('last');
     echo $innocent->read(), "\n";
-    // When they leave, others can come.
+    // When they leave, others can connect.
     foreach ($clients as $client) {
         $client->close();
     }

@@ -1,5 +1,5 @@
 --TEST--
-Messages that handlers do not read have a bound for all clients together: whose message does not fit is closed with 1013, the others go on
+Unread messages have a bound for all clients together: a client whose message exceeds it is closed with 1013, the others continue
 --EXTENSIONS--
 fastapi_websocket
 --FILE--
@@ -37,7 +37,7 @@ for ($i = 0; $i < 10; $i++) {
     $good->send("still $i");
     assert($good->read() === "still $i");
 }
-// Those that leave make room.
+// Clients that leave make room for others.
 array_walk($held, fn ($client) => $client->drop());
 do {
     $client->drop();

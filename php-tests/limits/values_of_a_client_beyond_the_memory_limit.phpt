@@ -1,12 +1,12 @@
 --TEST--
-Headers, path and connections for which memory_limit leaves too little: an exception in the handler that asks; the rest goes on
+Headers, path and connections for which memory_limit leaves too little: an exception in the handler that asks for them; the others continue
 --EXTENSIONS--
 fastapi_websocket
 --FILE--
 <?php
 require __DIR__ . '/../helpers/server.php';
 $server = new ServerProcess(<<<'PHP'
-    // Leaves less than the server wants to be left for the script.
+    // Leaves less memory than the server keeps free for the script.
     function fill(): array
     {
         $held = [];

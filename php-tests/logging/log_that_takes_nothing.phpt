@@ -1,5 +1,5 @@
 --TEST--
-A log on a full disk, without a reader, or that nobody reads stops neither clients nor the end
+A log on a full disk, without a reader or with one that does not read stops neither clients nor the end of the server
 --EXTENSIONS--
 fastapi_websocket
 --FILE--
@@ -11,7 +11,7 @@ $fifo = "$directory.fifo";
 shell_exec('mkfifo ' . escapeshellarg($fifo));
 $logs = [
     'a full disk' => 'exec 2>/dev/full;',
-    // The only reader ends, and the next who opens it for writing would wait.
+    // The only reader ends, and the next open for writing would block.
     'no reader' => "exec 3<>$fifo 2>$fifo 3>&-;",
     'nobody reads' => "exec 2<>$fifo;",
 ];
@@ -24,7 +24,7 @@ foreach ($logs as $name => $log) {
         });
         PHP, 'echo "ended\n";', '', true, "export RUST_LOG=trace; $log");
     $listener = $server->connect('/');
-    // Each of them is logged, and more than the pipe and the buffer take.
+    // Each of them is logged: together more than the pipe and the buffer can hold.
     for ($i = 0; $i < 300; $i++) {
         FASTAPI\WebSocket\WebSocketServer::queueEvent($directory, str_repeat('x', 9000), $i);
         $message = json_decode($listener->read());

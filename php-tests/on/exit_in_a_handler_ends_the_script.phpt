@@ -1,5 +1,5 @@
 --TEST--
-exit() in a handler ends the script with its code: connections are closed, what waits is unwound, shutdown functions run
+exit() in a handler ends the script with its code: connections are closed, waiting handlers are unwound, shutdown functions run
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

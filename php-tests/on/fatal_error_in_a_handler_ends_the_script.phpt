@@ -1,5 +1,5 @@
 --TEST--
-A fatal error, the memory limit and the time limit end the script as everywhere, with all threads
+A fatal error, the memory limit and the time limit end the script and all threads, as outside of handlers
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -27,7 +27,7 @@ foreach (['/a', '/a?x=1', '/a?x=2', '/a?', '/method', '/static', '/static2', '/i
     echo $client->read(), "\n";
     $client->close();
 }
-// No handler: accepted, and nothing is said.
+// No handler: the client is accepted and receives nothing.
 foreach (['/', '/A', '/a/', '/none?/a'] as $target) {
     $server->connect($target)->close();
 }

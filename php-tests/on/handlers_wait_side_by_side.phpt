@@ -40,7 +40,7 @@ foreach ($loops as $i => $loop) {
     $right += $loop->read() === "answer to $i";
 }
 $took = microtime(true) - $began;
-// One after the other they would sleep for 20 seconds.
+// If they slept one after the other, this would take 20 seconds.
 echo "$right answers, ", $took >= 0.1 && $took < 1 ? 'side by side' : "after $took s", "\n";
 $ticks = 0;
 foreach ($timers as $timer) {

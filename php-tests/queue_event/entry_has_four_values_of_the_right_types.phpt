@@ -15,7 +15,7 @@ $entry = json_decode(take_entry($directory), true, flags: JSON_THROW_ON_ERROR);
 var_dump(array_keys($entry) === ["event", "payload", "timestamp", "queued_at"]);
 var_dump($entry["event"], $entry["payload"] === ["id" => 7]);
 var_dump(is_int($entry["timestamp"]), is_float($entry["queued_at"]));
-// queued_at has microseconds, microtime() a little more.
+// queued_at has microseconds, microtime() is more precise.
 var_dump($before - 1e-5 <= $entry["queued_at"] && $entry["queued_at"] <= $after + 1e-5);
 var_dump($entry["timestamp"] === (int) $entry["queued_at"]);
 ?>

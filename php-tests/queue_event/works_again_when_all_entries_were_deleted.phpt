@@ -13,7 +13,7 @@ foreach (["first", "second"] as $round) {
     foreach (glob("$directory/*.json") as $file) {
         unlink($file);
     }
-    // Hidden ones included: no temporary file stays behind.
+    // Hidden ones included: no temporary file is left.
     var_dump(entries($directory));
 }
 var_dump(rmdir($directory), WebSocketServer::queueEvent($directory, "again"), count(entries($directory)));

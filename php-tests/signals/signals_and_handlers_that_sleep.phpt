@@ -1,5 +1,5 @@
 --TEST--
-A signal does not cut the sleep of a handler short; what its handler throws goes to the code that runs, and exit() ends the script from there
+A signal does not end the sleep of a handler; what a signal handler throws goes to the code that runs, and exit() in it ends the script
 --EXTENSIONS--
 fastapi_websocket
 pcntl
@@ -23,7 +23,7 @@ foreach ([true, false] as $async) {
             $took = (hrtime(true) - $begin) / 1e9;
             $connection->send(implode(', ', $results) . ($took >= 1.85 ? ' after the whole time' : " after $took s") . ($count ? ', signalled' : ''));
         });
-        // Runs all the time, with the dispatch that signals need which are not asynchronous.
+        // Runs all the time, and dispatches signals, which is needed without asynchronous signals.
         $run = function ($connection) {
             $connection->send('running');
             for ($end = microtime(true) + 20; microtime(true) < $end;) {
@@ -75,7 +75,7 @@ foreach ([true, false] as $async) {
         }
         echo $client->read(), "\n";
     }
-    // exit() in a handler's Fiber, and in a Fiber inside of it; the one that waits is unwound.
+    // exit() in a handler's Fiber, and in a Fiber inside it. The one that waits is unwound.
     $wait = $server->connect('/wait');
     $wait->read();
     $client = $server->connect($async ? '/catch' : '/fiber');
@@ -83,7 +83,7 @@ foreach ([true, false] as $async) {
     posix_kill($server->pid(), SIGTERM);
     echo $client->readClose(), "\n";
     echo preg_replace('/Stack trace:.*?  thrown in/s', '  thrown in', $server->wait());
-    // And while nobody runs, or one that has nothing more to do: the first waits when another one runs.
+    // And while no handler runs, or one that is at its end. The first one waits when another one runs.
     $server = new ServerProcess($code, 'echo "must not be reached\n";');
     $wait = $server->connect('/wait');
     $wait->read();

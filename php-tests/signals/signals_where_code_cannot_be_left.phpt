@@ -1,5 +1,5 @@
 --TEST--
-Signals while read() blocks all, in code that the loop itself has called: what their handlers throw, exit() and stop() take effect
+Signals while read() blocks all handlers, in code that the loop itself has called: exceptions of signal handlers, exit() and stop() take effect
 --EXTENSIONS--
 fastapi_websocket
 pcntl
@@ -7,7 +7,7 @@ posix
 --FILE--
 <?php
 require __DIR__ . '/../helpers/server.php';
-// An exception handler and a destructor run in the loop, a signal handler cannot be left by PHP's rules.
+// An exception handler and a destructor run in the loop. PHP itself does not allow a signal handler to be left.
 $code = <<<'PHP'
     pcntl_signal(SIGUSR1, function () { throw new Exception('thrown by the signal'); });
     pcntl_signal(SIGUSR2, function () use ($server) { echo "stop\n"; $server->stop(); });

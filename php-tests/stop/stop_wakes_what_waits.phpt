@@ -1,5 +1,5 @@
 --TEST--
-stop() wakes handlers that read or sleep; one that goes on regardless is unwound
+stop() wakes handlers that read or sleep; one that does not end is unwound
 --EXTENSIONS--
 fastapi_websocket
 --FILE--
