@@ -161,7 +161,8 @@ impl Client {
         Reception::Taken
     }
 
-    /// Notes that it has ended. Called on the hub's thread. Calls `wake` with each reader to wake. Returns whether PHP has an object.
+    /// Notes that it has ended. Called on the hub's thread. Calls `wake` with each reader to wake. Returns whether PHP has an object
+    /// for it.
     pub(crate) fn end(&self, wake: impl FnMut(WaiterId)) -> bool {
         self.open.store(false, Ordering::SeqCst);
         self.lock().readers.drain(..).for_each(wake);

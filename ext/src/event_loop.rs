@@ -154,7 +154,7 @@ impl EventLoop {
             descriptors::fill_standard();
             if self.stop_requested.get() && self.deadline.get().is_none() {
                 self.deadline.set(Some(Instant::now() + HANDLER_GRACE));
-                // Calls that wait for a message were woken by the end of their clients. Those that wait for a time are woken here.
+                // Calls that wait for a message were woken by the end of their clients. This also wakes those that wait for a time.
                 self.waiters.wake_all();
                 continue;
             }
@@ -177,7 +177,7 @@ impl EventLoop {
     }
 
     /// Releases all values of PHP. Handlers that still wait are unwound, as PHP does with Fibers that are not referenced.
-    pub(crate) fn release(&self) {
+    fn release(&self) {
         self.notifications.take();
         let handlers = std::mem::take(&mut *self.handlers.borrow_mut());
         for (_, handler) in handlers {

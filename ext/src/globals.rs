@@ -161,8 +161,8 @@ pub(crate) extern "C" fn end_request(_type: i32, _module_number: i32) -> i32 {
     0
 }
 
-/// PHP is about to take back the memory of a request, or has done so: values that are left were not released because a fatal error
-/// in a destructor or in another extension's end of the request came before. They must not be touched any more.
+/// PHP is about to take back the memory of a request, or has done so. Values that are left were not released, because a fatal
+/// error in a destructor or in another extension's end of the request came before. They must not be touched any more.
 pub(crate) extern "C" fn forget_request() -> i32 {
     let globals = GLOBALS.get();
     globals.in_request.set(false);

@@ -1,5 +1,5 @@
 --TEST--
-Event queue, directory creation: eventQueue() and queueEvent() create what is missing, with its parents
+eventQueue() and queueEvent() create what is missing, with its parents
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

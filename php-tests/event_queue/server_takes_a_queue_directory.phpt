@@ -1,5 +1,5 @@
 --TEST--
-Event queue, setup: the extension is loaded, the server is there and takes a queue directory
+The extension is loaded, the server is there and takes a queue directory
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -1,5 +1,5 @@
 --TEST--
-Event queue, file structure: event, payload, timestamp and queued_at, of the right types
+Event, payload, timestamp and queued_at, of the right types
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -1,5 +1,5 @@
 --TEST--
-Event queue, queueing: an event becomes one file that ends in .json
+An event becomes one file that ends in .json
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -1,5 +1,5 @@
 --TEST--
-Event queue, invalid path: false without warning or exception, nothing is created, lastError() says why
+False without warning or exception, nothing is created, lastError() says why
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

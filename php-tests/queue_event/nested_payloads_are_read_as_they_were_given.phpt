@@ -1,5 +1,5 @@
 --TEST--
-Event queue, data structure: nested payloads come back as they went in
+Nested payloads come back as they went in
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -1,5 +1,5 @@
 --TEST--
-Event queue, several events: one file each, none overwrites another, sorted by name in the order of the calls
+One file each, none overwrites another, sorted by name in the order of the calls
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

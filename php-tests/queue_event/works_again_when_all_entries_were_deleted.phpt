@@ -1,5 +1,5 @@
 --TEST--
-Event queue, cleanup: a reader that deletes what it has read leaves nothing, and queueing goes on afterwards
+A reader that deletes what it has read leaves nothing, and queueing goes on afterwards
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

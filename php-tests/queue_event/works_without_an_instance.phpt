@@ -1,5 +1,5 @@
 --TEST--
-Event queue, static call: queueEvent() needs no instance, and works from a class, a callable and an object
+queueEvent() needs no instance, and works from a class, a callable and an object
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -1,5 +1,5 @@
 --TEST--
-Event queue, methods: every method of the original is there, and the setters return the server
+Every method of the original is there, and the setters return the server
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -20,7 +20,7 @@ pub(crate) struct UnreadBytes {
 }
 
 /// The messages of one client.
-pub(crate) struct Unread {
+pub(super) struct Unread {
     messages: VecDeque<ClientMessage>,
     bytes: usize,
     all: Arc<UnreadBytes>,
@@ -33,26 +33,26 @@ impl UnreadBytes {
 }
 
 impl Unread {
-    pub(crate) fn new(all: Arc<UnreadBytes>) -> Unread {
+    pub(super) fn new(all: Arc<UnreadBytes>) -> Unread {
         Unread { messages: VecDeque::new(), bytes: 0, all }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
 
     /// Whether the server must stop reading from the client.
-    pub(crate) fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.messages.len() >= MAX_MESSAGES || self.bytes >= MAX_BYTES
     }
 
     /// Whether the server may read from the client again.
-    pub(crate) fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.messages.len() <= MAX_MESSAGES / 2 && self.bytes <= MAX_BYTES / 2
     }
 
     /// Keeps a message. False if all clients together have too many bytes already: then it is dropped.
-    pub(crate) fn push(&mut self, message: ClientMessage) -> bool {
+    pub(super) fn push(&mut self, message: ClientMessage) -> bool {
         let cost = cost(&message);
         if self.all.now.fetch_add(cost, Ordering::Relaxed).saturating_add(cost) > self.all.most {
             self.all.now.fetch_sub(cost, Ordering::Relaxed);
@@ -64,7 +64,7 @@ impl Unread {
     }
 
     /// Takes the oldest message.
-    pub(crate) fn pop(&mut self) -> Option<ClientMessage> {
+    pub(super) fn pop(&mut self) -> Option<ClientMessage> {
         let message = self.messages.pop_front()?;
         let cost = cost(&message);
         self.bytes -= cost;
@@ -73,7 +73,7 @@ impl Unread {
     }
 
     /// Forgets all.
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.messages = VecDeque::new();
         self.all.now.fetch_sub(std::mem::take(&mut self.bytes), Ordering::Relaxed);
     }
