@@ -1,5 +1,5 @@
 --TEST--
-Event, payload, timestamp and queued_at, of the right types
+The file of an event has event, payload, timestamp and queued_at, of the right types
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

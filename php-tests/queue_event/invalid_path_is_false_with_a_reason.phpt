@@ -1,5 +1,5 @@
 --TEST--
-False without warning or exception, nothing is created, lastError() says why
+An invalid path: false without warning or exception, nothing is created, lastError() says why
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

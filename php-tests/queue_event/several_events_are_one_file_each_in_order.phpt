@@ -1,5 +1,5 @@
 --TEST--
-One file each, none overwrites another, sorted by name in the order of the calls
+Several events: one file each, none overwrites another, sorted by name in the order of the calls
 --EXTENSIONS--
 fastapi_websocket
 --FILE--
