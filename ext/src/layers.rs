@@ -62,7 +62,7 @@ impl Layer {
     ///
     /// # Errors
     /// When the script is ending.
-    pub(crate) fn settle(self) -> Result<(), ScriptEnd> {
+    pub(crate) fn report_pending(self) -> Result<(), ScriptEnd> {
         if exception::is_pending() { self.within(exception::report_pending) } else { Ok(()) }
     }
 

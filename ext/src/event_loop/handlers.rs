@@ -62,7 +62,7 @@ impl EventLoop {
     /// Checks a handler that has just run: it has ended, waits, or has suspended itself.
     fn after(&self, handler: usize) -> Result<(), ScriptEnd> {
         let layer = self.handlers.borrow().get(handler).map(|handler| handler.layer);
-        layer.map_or_else(exception::report_pending, Layer::settle)?;
+        layer.map_or_else(exception::report_pending, Layer::report_pending)?;
         if self.server.was_forked() {
             // A fork that did not end in the handler has no server: `start()` returns in it.
             return Err(ScriptEnd);
