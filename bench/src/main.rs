@@ -46,7 +46,7 @@ enum Command {
     Run(Box<Run>),
     /// Sample the broadcaster under load, and draw flame graphs
     Profile(profile::Profile),
-    /// Be a server under measurement
+    /// Run a server to be measured
     Serve {
         /// Which one
         server: servers::Kind,
