@@ -8,6 +8,10 @@ use rustix::fs::{OFlags, Stat};
 /// How a directory is opened. Anything else is refused, and a pipe does not make us wait.
 pub(crate) const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
+/// How a file is opened that another user can have made. A link must not lead to another file, and a pipe must not make us wait.
+pub(crate) const UNTRUSTED_FILE: OFlags =
+    OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+
 /// Whether both are of the same file or directory.
 pub(crate) fn is_same_file(one: &Stat, other: &Stat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)

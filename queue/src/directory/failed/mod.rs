@@ -8,7 +8,7 @@ mod remove;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -17,7 +17,7 @@ use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use thiserror::Error;
 
-use crate::descriptor::DIRECTORY;
+use crate::descriptor::{DIRECTORY, UNTRUSTED_FILE};
 use crate::directory::entry::EntryName;
 use crate::directory::{layout, naming};
 use crate::printable::shown;
@@ -137,10 +137,13 @@ impl Failed {
     /// # Errors
     /// When there is no such entry, or it cannot be read.
     pub fn read(&self, name: &EntryName) -> Result<Vec<u8>, FailedError> {
+        self.content(name.as_os_str()).map_err(failed("read", &self.path.join(name.as_os_str())))
+    }
+
+    fn content(&self, name: &OsStr) -> io::Result<Vec<u8>> {
+        let mut file = fs::File::from(rustix::fs::openat(&self.folder, name, UNTRUSTED_FILE, Mode::empty())?);
         let mut content = Vec::new();
-        open_file(self.folder.as_fd(), name.as_os_str())
-            .and_then(|mut file| file.read_to_end(&mut content))
-            .map_err(|cause| FailedError { doing: "read", path: self.path.join(name.as_os_str()), cause })?;
+        file.read_to_end(&mut content)?;
         Ok(content)
     }
 
@@ -201,12 +204,6 @@ impl Failed {
     }
 }
 
-/// Opens a file of the folder. A link must not make us read a file elsewhere, and a pipe must not make us wait.
-fn open_file(folder: BorrowedFd<'_>, name: &OsStr) -> io::Result<fs::File> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(fs::File::from(rustix::fs::openat(folder, name, flags, Mode::empty())?))
-}
-
 /// When an entry was moved into the folder: the move sets the change time, and nothing can set it to another value. The
 /// modification time may be long ago, as for an event that was restored from a backup.
 fn rejected_at(stat: &Stat) -> SystemTime {
@@ -214,7 +211,8 @@ fn rejected_at(stat: &Stat) -> SystemTime {
     SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-fn failed(doing: &'static str, path: &Path) -> impl Fn(Errno) -> FailedError {
+/// Makes the error of an operation that failed.
+fn failed<E: Into<io::Error>>(doing: &'static str, path: &Path) -> impl Fn(E) -> FailedError {
     let path = path.to_owned();
-    move |errno| FailedError { doing, path: path.clone(), cause: errno.into() }
+    move |cause| FailedError { doing, path: path.clone(), cause: cause.into() }
 }

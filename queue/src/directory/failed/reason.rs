@@ -7,8 +7,7 @@ use std::os::fd::BorrowedFd;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::open_file;
-use crate::descriptor::clear_of_standard;
+use crate::descriptor::{UNTRUSTED_FILE, clear_of_standard};
 use crate::directory::entry::EntryName;
 use crate::directory::layout;
 use crate::printable::printable;
@@ -19,8 +18,9 @@ const MAX_BYTES: u64 = 4096;
 /// Reads the reason of an entry, as text without control characters. None if there is no readable reason.
 pub(super) fn read(folder: BorrowedFd<'_>, entry: &EntryName) -> Option<String> {
     let mut reason = String::new();
-    let file = open_file(folder, &layout::reason_name(entry.as_os_str())).ok()?;
-    file.take(MAX_BYTES).read_to_string(&mut reason).ok()?;
+    let name = layout::reason_name(entry.as_os_str());
+    let file = rustix::fs::openat(folder, name, UNTRUSTED_FILE, Mode::empty()).ok()?;
+    File::from(file).take(MAX_BYTES).read_to_string(&mut reason).ok()?;
     reason.lines().next().map(|line| printable(line).into_owned())
 }
 

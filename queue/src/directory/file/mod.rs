@@ -7,9 +7,10 @@ mod stamp;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::SystemTime;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
 
+use crate::descriptor::UNTRUSTED_FILE;
 use crate::directory::entry::EntryName;
 use crate::directory::layout;
 use crate::error::EntryError;
@@ -34,9 +35,7 @@ pub(super) fn read(
     buffer: &mut Vec<u8>,
 ) -> Result<Option<Found>, Errno> {
     buffer.clear();
-    // A link must not make us read a file elsewhere, and a pipe must not make us wait.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match rustix::fs::openat(directory, name.as_os_str(), flags, Mode::empty()) {
+    let file = match rustix::fs::openat(directory, name.as_os_str(), UNTRUSTED_FILE, Mode::empty()) {
         Ok(file) => file,
         Err(Errno::NOENT) => return Ok(None),
         Err(Errno::LOOP | Errno::NXIO) => return not_read(directory, name, EntryError::NotAFile),

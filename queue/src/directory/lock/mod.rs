@@ -18,7 +18,7 @@ use nix::libc;
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::descriptor::{DIRECTORY, clear_of_standard, is_same_file};
+use crate::descriptor::{DIRECTORY, UNTRUSTED_FILE, clear_of_standard, is_same_file};
 use crate::directory::layout;
 use crate::error::OpenError;
 
@@ -145,11 +145,10 @@ fn take_file(path: &Path, directory: BorrowedFd<'_>) -> Result<Lock, OpenError> 
     Err(OpenError::Locked(path.to_owned()))
 }
 
-/// Opens the lock file. A link must not lead to another file, and a pipe must not make us wait.
+/// Opens the lock file, and nothing else that has its name.
 fn open_file(directory: BorrowedFd<'_>, more: OFlags) -> Result<OwnedFd, NoLockFile> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
     let is_file = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-    match rustix::fs::openat(directory, layout::LOCK, flags, Mode::from_raw_mode(layout::ENTRY_MODE)) {
+    match rustix::fs::openat(directory, layout::LOCK, UNTRUSTED_FILE | more, Mode::from_raw_mode(layout::ENTRY_MODE)) {
         Ok(file) if rustix::fs::fstat(&file).is_ok_and(is_file) => Ok(file),
         Ok(_) => Err(NoLockFile::AnotherKind),
         // The error depends on what is there.
