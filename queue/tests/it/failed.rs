@@ -37,6 +37,24 @@ fn rejected_entries_are_listed_shown_put_back_and_dropped() {
 }
 
 #[test]
+fn a_failed_entry_that_is_too_large_for_memory_is_not_read() {
+    let queue = Queue::new();
+    let name = reject(&mut queue.reader(), &queue, "1.json");
+    let failed = Failed::open(&queue.path()).unwrap().unwrap();
+    let set_size = |bytes| {
+        let file = std::fs::File::options().write(true).open(queue.path().join("failed/1.json")).unwrap();
+        file.set_len(bytes).unwrap();
+    };
+    let limit = 64 * 1024 * 1024;
+    set_size(limit);
+    assert_eq!(failed.read(&name).unwrap().len() as u64, limit);
+    set_size(limit + 1);
+    let error = failed.read(&name).unwrap_err().to_string();
+    assert!(error.contains("failed/1.json: 67108865 bytes is more than the limit of 67108864 bytes"), "{error}");
+    failed.drop_entry(&name).unwrap();
+}
+
+#[test]
 fn the_folder_is_bounded_in_number_and_age() {
     let queue = Queue::new();
     let mut reader = queue.reader();

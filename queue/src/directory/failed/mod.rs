@@ -20,6 +20,7 @@ use thiserror::Error;
 use crate::descriptor::{DIRECTORY, UNTRUSTED_FILE};
 use crate::directory::entry::EntryName;
 use crate::directory::{layout, naming};
+use crate::error::EntryError;
 use crate::printable::shown;
 
 pub use put_aside::Rejected;
@@ -53,6 +54,9 @@ struct File {
     name: EntryName,
     bytes: u64,
 }
+
+/// The largest entry whose content is read into memory.
+const MAX_READ_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Why the failed folder could not be used.
 #[derive(Debug, Error)]
@@ -135,15 +139,24 @@ impl Failed {
     /// The content of a rejected entry.
     ///
     /// # Errors
-    /// When there is no such entry, or it cannot be read.
+    /// When there is no such entry, it cannot be read, or it has more than 64 MiB: it may have been rejected for its size, and is
+    /// read into memory.
     pub fn read(&self, name: &EntryName) -> Result<Vec<u8>, FailedError> {
         self.content(name.as_os_str()).map_err(failed("read", &self.path.join(name.as_os_str())))
     }
 
     fn content(&self, name: &OsStr) -> io::Result<Vec<u8>> {
-        let mut file = fs::File::from(rustix::fs::openat(&self.folder, name, UNTRUSTED_FILE, Mode::empty())?);
+        let file = fs::File::from(rustix::fs::openat(&self.folder, name, UNTRUSTED_FILE, Mode::empty())?);
+        let mut size = file.metadata()?.len();
         let mut content = Vec::new();
-        file.read_to_end(&mut content)?;
+        if size <= MAX_READ_BYTES {
+            // The file can grow meanwhile, and a device has no size.
+            size = file.take(MAX_READ_BYTES + 1).read_to_end(&mut content)? as u64;
+        }
+        if size > MAX_READ_BYTES {
+            let error = EntryError::TooLarge { size, limit: MAX_READ_BYTES };
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, error));
+        }
         Ok(content)
     }
 
