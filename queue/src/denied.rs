@@ -52,7 +52,7 @@ fn explain_permission(path: &Path) -> String {
     };
     if may(path, Access::WRITE_OK | Access::EXEC_OK) {
         text.push_str(
-            ", whose rights suffice: something else forbids it, such as SELinux, AppArmor or the sandbox of a unit",
+            ", whose rights are sufficient: something else forbids it, such as SELinux, AppArmor or the sandbox of a unit",
         );
         return text;
     }

@@ -85,7 +85,7 @@ pub enum OpenError {
     NotADirectory(PathBuf),
     /// Every user of the machine can write to it, and so send events to every client.
     #[error(
-        "the queue directory {path} is writable by every user: whoever writes there sends events to all clients \
+        "the queue directory {path} is writable by every user, and so every user can send events to all clients \
          (chmod o-w {path})", path = shown(.0)
     )]
     WorldWritable(PathBuf),
@@ -101,7 +101,7 @@ pub enum OpenError {
         file: OsString,
     },
     /// The lock file's name is that of a link, directory, pipe or device.
-    #[error("{} is not a regular file: delete it, it is made anew", shown(.0))]
+    #[error("{} is not a regular file: delete it, and the broadcaster creates it again", shown(.0))]
     NotALockFile(PathBuf),
     /// Another consumer owns the directory.
     #[error("the queue directory {} is in use by another broadcaster", shown(.0))]
@@ -216,7 +216,7 @@ fn remedy(cause: &io::Error) -> &'static str {
     use io::ErrorKind::{NotADirectory, PermissionDenied};
 
     match cause.kind() {
-        NotADirectory => " (move away what is there instead of a directory)",
+        NotADirectory => " (move away what is there, it is not a directory)",
         PermissionDenied => " (the broadcaster must be allowed to write to both directories)",
         _ => "",
     }

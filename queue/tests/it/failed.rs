@@ -105,10 +105,10 @@ fn a_directory_that_was_put_aside_is_dropped_with_what_is_in_it() {
     let name: EntryName = "1.json".parse().unwrap();
     let kept = elsewhere.write("kept.json", "");
     for by_hand in [true, false] {
-        let planted = queue.path().join("1.json/deep");
-        std::fs::create_dir_all(&planted).unwrap();
-        std::fs::write(planted.join("file"), "").unwrap();
-        symlink(elsewhere.path(), planted.join("link")).unwrap();
+        let directory = queue.path().join("1.json/deep");
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("file"), "").unwrap();
+        symlink(elsewhere.path(), directory.join("link")).unwrap();
         reader.reject(&name, &EntryError::NotAFile).unwrap();
         let failed = Failed::open(&queue.path()).unwrap().unwrap();
         if by_hand {
@@ -154,7 +154,7 @@ fn an_entry_with_the_longest_name_is_put_aside_with_its_reason() {
 }
 
 #[test]
-fn a_planted_link_in_place_of_the_folder_is_not_followed() {
+fn a_link_in_place_of_the_folder_is_not_followed() {
     let (queue, elsewhere) = (Queue::new(), Queue::new());
     symlink(elsewhere.path(), queue.path().join("failed")).unwrap();
     queue.write("1.json", "{}");
@@ -274,12 +274,12 @@ fn a_link_under_the_name_of_a_reason_is_replaced_and_its_target_stays_as_it_is()
 #[test]
 fn a_directory_under_the_name_of_a_reason_stays_and_the_entry_gets_another_name() {
     let queue = Queue::new();
-    let planted = queue.path().join("failed/1.json.reason/deep");
-    std::fs::create_dir_all(&planted).unwrap();
+    let directory = queue.path().join("failed/1.json.reason/deep");
+    std::fs::create_dir_all(&directory).unwrap();
     reject_in_time(&queue);
     let listed = Failed::open(&queue.path()).unwrap().unwrap().list().unwrap();
     assert_eq!(listed[0].reason, "no `event` key (its name was 1.json)");
-    assert!(planted.exists() && !queue.failed().contains(&"1.json".to_owned()));
+    assert!(directory.exists() && !queue.failed().contains(&"1.json".to_owned()));
 }
 
 #[test]

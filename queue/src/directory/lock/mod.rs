@@ -207,8 +207,8 @@ fn is_claimed(directory: BorrowedFd<'_>) -> bool {
     fcntl(directory, FcntlArg::F_OFD_GETLK(&mut found)).is_ok() && i32::from(found.l_type) != libc::F_UNLCK
 }
 
-/// Whether this descriptor, or one that it is a copy of, is the one by which a directory is owned. Also true if nobody owns the
-/// directory. Safe in a signal handler.
+/// Whether this descriptor, or one that it is a copy of, is the one by which a directory is owned. Also true if the directory
+/// has no owner. Safe in a signal handler.
 pub fn holds_directory(directory: BorrowedFd<'_>) -> bool {
     // The system reports only locks that conflict with this descriptor, and its own do not.
     !is_claimed(directory)

@@ -110,7 +110,7 @@ impl Reader {
         lock::is_taken(path)
     }
 
-    /// Checks whether [`open`](Self::open) would succeed if nobody owned the directory. Leaves nothing behind there.
+    /// Checks whether [`open`](Self::open) would succeed if the directory had no owner. Leaves nothing behind there.
     ///
     /// # Errors
     /// Those of [`open`](Self::open), except that it is owned.
