@@ -1,4 +1,4 @@
-//! What somebody who does not own a directory can tell about it: files and modes. Changes nothing.
+//! Files of entries, and directories in which events wait that no broadcaster reads.
 
 use std::ffi::OsString;
 use std::fs::{self, DirEntry, Metadata};
@@ -8,21 +8,19 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, Stat};
 
 use crate::descriptor::{DIRECTORY, is_same_file};
-use crate::entry::EntryName;
-use crate::entry_file;
-use crate::layout;
-use crate::lock;
+use crate::directory::entry::EntryName;
+use crate::directory::{file, layout, lock};
 
-/// How many names of one directory are looked at.
+/// How many names of one directory are examined.
 const MAX_NAMES: usize = 1000;
 
-/// Files of entries that wait, and of those that have failed: the first of each. Empty if the directory cannot be read. The limit
-/// is that of the reader.
+/// Files of entries that wait, and of those that have failed: among the first names of each directory. Empty if the directory cannot
+/// be read. The limit is that of the reader.
 pub fn entry_files(queue: &Path, max_event_bytes: u64) -> Vec<(PathBuf, Metadata)> {
     let Ok(directory) = rustix::fs::open(queue, DIRECTORY, Mode::empty()) else { return Vec::new() };
     let mut buffer = Vec::new();
     let mut is_ours =
-        |name: OsString| entry_file::is_ours(directory.as_fd(), &EntryName::new(name), max_event_bytes, &mut buffer);
+        |name: OsString| file::is_ours(directory.as_fd(), &EntryName::new(name), max_event_bytes, &mut buffer);
     let is_entry = |file: &DirEntry| layout::is_entry(&file.file_name());
     files(queue)
         .filter(is_entry)
@@ -33,8 +31,8 @@ pub fn entry_files(queue: &Path, max_event_bytes: u64) -> Vec<(PathBuf, Metadata
         .collect()
 }
 
-/// Directories in `above` in which events of our producers wait and that no broadcaster reads, other than `queue`: most
-/// often a path was mistyped, and the producer created it.
+/// Directories in `above`, other than `queue`, in which events of our producers wait and that no broadcaster reads. The usual cause
+/// is a mistyped path that the producer has created.
 pub fn unread_queues(above: &Path, queue: &Path) -> Vec<PathBuf> {
     let ours = rustix::fs::stat(queue).ok();
     let is_ours = |stat: Stat| ours.as_ref().is_some_and(|ours| is_same_file(ours, &stat));

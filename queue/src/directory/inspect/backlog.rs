@@ -1,4 +1,4 @@
-//! What waits in a queue directory, for those who only look.
+//! How many entries wait in a queue directory, and for how long.
 
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -8,23 +8,22 @@ use std::{fs, io};
 use rustix::fs::Mode;
 
 use crate::descriptor::DIRECTORY;
-use crate::entry::EntryName;
-use crate::entry_file;
-use crate::layout;
+use crate::directory::entry::EntryName;
+use crate::directory::{file, layout};
 
-/// How many entries wait in a queue directory, and for how long the oldest has.
+/// The entries that wait in a queue directory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// Entries that wait, outstanding ones included.
+    /// How many there are, including outstanding ones.
     pub entries: usize,
     /// How long the oldest has waited.
     pub oldest: Option<Duration>,
-    /// Files that are no attempts at events. They stay where they are, and wait for nothing.
+    /// Files that are no attempts at events. They stay where they are and do not count as waiting.
     pub other_files: usize,
 }
 
 impl Backlog {
-    /// Counts, without owning the directory. The limit is that of the reader.
+    /// Counts them without owning the directory. The limit is that of the reader.
     ///
     /// # Errors
     /// When the directory cannot be read.
@@ -33,14 +32,14 @@ impl Backlog {
         let mut backlog = Backlog::default();
         let mut buffer = Vec::new();
         let mut oldest: Option<SystemTime> = None;
-        for file in fs::read_dir(queue)? {
-            let file = file?;
-            if !layout::is_entry(&file.file_name()) {
+        for found in fs::read_dir(queue)? {
+            let found = found?;
+            if !layout::is_entry(&found.file_name()) {
                 continue;
             }
-            let Ok(modified) = file.metadata().and_then(|metadata| metadata.modified()) else { continue };
-            let name = EntryName::new(file.file_name());
-            if !entry_file::is_ours(directory.as_fd(), &name, max_event_bytes, &mut buffer) {
+            let Ok(modified) = found.metadata().and_then(|metadata| metadata.modified()) else { continue };
+            let name = EntryName::new(found.file_name());
+            if !file::is_ours(directory.as_fd(), &name, max_event_bytes, &mut buffer) {
                 backlog.other_files += 1;
                 continue;
             }

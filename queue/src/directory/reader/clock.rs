@@ -1,29 +1,30 @@
-//! How old a file is, although the system time may be changed while we run.
+//! How old a file is, also when the system time is changed while we run.
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// The system time when it began, and what has passed since by the monotonic clock.
+/// The system time at its start, and the monotonic clock to measure what has passed since.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Clock {
+pub(super) struct Clock {
     wall: SystemTime,
-    began: Instant,
+    started: Instant,
 }
 
 impl Clock {
-    pub(crate) fn start() -> Clock {
-        Clock { wall: SystemTime::now(), began: Instant::now() }
+    pub(super) fn start() -> Clock {
+        Clock { wall: SystemTime::now(), started: Instant::now() }
     }
 
-    /// The age of a file that says when it was written: the least that is sure. Producers can set any time, even one that no
-    /// clock shows: the future is young.
-    pub(crate) fn age(&self, modified: Option<SystemTime>) -> Duration {
+    /// The age of a file with this modification time, as a lower bound. Producers can set any time, also one in the future: the
+    /// age is zero then.
+    pub(super) fn age(&self, modified: Option<SystemTime>) -> Duration {
         self.age_at(modified, SystemTime::now(), Instant::now())
     }
 
-    /// The system time may have been changed since the file was written, or between that and our beginning: one of both is right.
+    /// The system time may have been changed after the file was written, or before this clock was started. In each case one of the
+    /// two times is right.
     fn age_at(&self, modified: Option<SystemTime>, wall: SystemTime, now: Instant) -> Duration {
-        let undisturbed = self.wall + now.saturating_duration_since(self.began);
-        let since = |modified| wall.min(undisturbed).duration_since(modified).unwrap_or_default();
+        let unchanged = self.wall + now.saturating_duration_since(self.started);
+        let since = |modified| wall.min(unchanged).duration_since(modified).unwrap_or_default();
         modified.map_or(Duration::ZERO, since)
     }
 }
@@ -38,7 +39,7 @@ mod tests {
     #[test]
     fn a_file_does_not_age_when_the_time_of_day_is_set() {
         let clock = Clock::start();
-        let now = clock.began + 10 * SECOND;
+        let now = clock.started + 10 * SECOND;
         let wall = clock.wall + 10 * SECOND;
         let (young, old) = (Some(wall - SECOND), Some(wall - HOUR));
         assert_eq!(clock.age_at(young, wall, now), SECOND);

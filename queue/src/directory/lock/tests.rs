@@ -13,7 +13,7 @@ fn queue() -> tempfile::TempDir {
 }
 
 #[test]
-fn an_ownership_ends_with_its_value_although_another_process_has_copies_of_the_descriptors() {
+fn an_ownership_ends_with_its_value_although_another_process_has_copies_of_its_descriptors() {
     let queue = queue();
     let owner = take(&queue).expect("a free directory");
     assert!(!owner.needs_its_file(), "a file system with such locks");
@@ -37,7 +37,7 @@ fn a_directory_stays_owned_when_the_lock_file_is_deleted_or_replaced_and_the_fil
             std::fs::write(lock(&queue), "").expect("a file");
         }
         assert!(is_taken(queue.path()) && matches!(take(&queue), Err(OpenError::Locked(_))));
-        assert_eq!(lock(&queue).exists(), replaces, "who comes too late makes no lock file");
+        assert_eq!(lock(&queue).exists(), replaces, "a process that is refused creates no lock file");
         assert!(owner.keep(queue.path()).expect("a lock"));
         assert!(!owner.keep(queue.path()).expect("a lock"));
         // What an older version sees, which knows only the lock file.
@@ -49,7 +49,7 @@ fn a_directory_stays_owned_when_the_lock_file_is_deleted_or_replaced_and_the_fil
 }
 
 #[test]
-fn a_lock_file_that_somebody_else_has_locked_is_not_taken_again() {
+fn a_lock_file_that_another_process_has_locked_is_not_taken_again() {
     let queue = queue();
     let mut owner = take(&queue).expect("a free directory");
     std::fs::remove_file(lock_file(queue.path())).expect("a lock file");
@@ -61,7 +61,7 @@ fn a_lock_file_that_somebody_else_has_locked_is_not_taken_again() {
 }
 
 #[test]
-fn what_is_no_file_in_place_of_the_lock_file_is_refused_and_not_waited_for() {
+fn a_lock_file_that_is_no_regular_file_is_refused_without_waiting() {
     for kind in [FileType::Fifo, FileType::Socket, FileType::Directory, FileType::Symlink] {
         let queue = queue();
         let owner = take(&queue).expect("a free directory");
@@ -89,14 +89,14 @@ fn what_is_no_file_in_place_of_the_lock_file_is_refused_and_not_waited_for() {
 }
 
 #[test]
-fn of_many_that_take_a_directory_while_its_lock_file_is_deleted_never_two_have_it() {
+fn a_directory_never_has_two_owners_while_its_lock_file_is_deleted_again_and_again() {
     let (queue, owners, taken) = (queue(), AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 while taken.load(Ordering::SeqCst) < 100 {
                     let Ok(owner) = take(&queue) else { continue };
-                    assert_eq!(owners.fetch_add(1, Ordering::SeqCst), 0, "another has it");
+                    assert_eq!(owners.fetch_add(1, Ordering::SeqCst), 0, "the directory has another owner");
                     let _ = std::fs::remove_file(lock_file(queue.path()));
                     std::thread::yield_now();
                     owners.fetch_sub(1, Ordering::SeqCst);
@@ -109,7 +109,7 @@ fn of_many_that_take_a_directory_while_its_lock_file_is_deleted_never_two_have_i
 }
 
 #[test]
-fn a_standby_is_announced_no_more_when_its_value_is_dropped_although_there_is_a_copy() {
+fn a_dropped_standby_is_no_longer_announced_although_its_descriptor_has_a_copy() {
     let queue = tempfile::tempdir().expect("a directory");
     let standby = Standby::announce(queue.path()).expect("a lock");
     let copy = rustix::io::dup(&standby._directory.0).expect("a copy");
@@ -120,7 +120,7 @@ fn a_standby_is_announced_no_more_when_its_value_is_dropped_although_there_is_a_
 }
 
 #[test]
-fn who_has_the_directory_locked_for_long_makes_no_standby_wait() {
+fn a_directory_that_stays_locked_makes_no_standby_wait() {
     let queue = queue();
     let other = open(queue.path()).expect("a descriptor");
     rustix::fs::flock(&other, FlockOperation::LockExclusive).expect("a lock");

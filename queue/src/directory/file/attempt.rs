@@ -1,24 +1,24 @@
-//! Whether a file is an attempt at an event: then it is put aside when it fails. Anything else is a file of somebody who keeps
-//! his own files here, and stays where it is.
+//! Whether a file that is no event is an attempt at one. An attempt is put aside. Any other file belongs to another program or to a
+//! user, and stays where it is.
 
-use crate::entry::EntryName;
-use crate::layout;
+use crate::directory::entry::EntryName;
+use crate::directory::layout;
 
-/// Bytes of a file that suffice to judge how it begins.
-pub(crate) const BEGINNING: usize = 256;
+/// So many bytes of a file are enough to classify it.
+pub(super) const BEGINNING: usize = 256;
 
 /// How a file's content begins.
 enum Beginning {
-    /// As an event does, as far as it was written.
+    /// Like an event, as far as it was written.
     Event,
-    /// As a JSON document of another kind does.
+    /// Like a JSON document of another kind.
     OtherDocument,
-    /// As no JSON document that events or other documents are: it is empty, text or binary, or could not be read.
+    /// Like neither: it is empty, text or binary, or could not be read.
     Neither,
 }
 
-/// Judges a file that is no event by its name and by how its content begins.
-pub(crate) fn is_attempt(name: &EntryName, content: &[u8]) -> bool {
+/// Classifies a file that is no event, by its name and by how its content begins.
+pub(in crate::directory) fn is_attempt(name: &EntryName, content: &[u8]) -> bool {
     match Beginning::of(content) {
         Beginning::Event => true,
         Beginning::OtherDocument => layout::is_producer_name(name.as_os_str()),
@@ -29,7 +29,7 @@ pub(crate) fn is_attempt(name: &EntryName, content: &[u8]) -> bool {
 impl Beginning {
     fn of(content: &[u8]) -> Beginning {
         const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-        /// Those that no other kind of document is likely to begin with.
+        /// No other kind of document is likely to begin with one of these.
         const KEYS: [&[u8]; 3] = [br#""event""#, br#""payload""#, br#""queued_at""#];
 
         let content = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content).trim_ascii_start();
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_producer_named_is_an_attempt_whatever_it_holds() {
+    fn a_file_with_a_producers_name_is_an_attempt_whatever_its_content_is() {
         for name in [
             "019a3a5e-7f00-7000-8000-000000000000.json",
             "1729000000.1234_671234abc12de.json",
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_as_an_event_is_an_attempt_whatever_its_name_is() {
+    fn a_file_that_begins_like_an_event_is_an_attempt_whatever_its_name_is() {
         for content in ["{", "{\n  \"ev", r#"{"event":"cut off","payl"#, r#"{"payload":1}"#, "\u{feff}{\"event\":1}"] {
             assert!(attempt("order.json", content), "{content}");
         }

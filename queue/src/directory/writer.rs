@@ -1,4 +1,4 @@
-//! The producer's end: an event becomes an entry, whole or not at all.
+//! The producer's side: writes an event as a complete entry, or writes nothing.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -7,29 +7,30 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::create_directory::create_directory;
 use crate::descriptor::DIRECTORY;
-use crate::entry::{self, EntryName};
+use crate::directory::create::create_directory;
+use crate::directory::entry::EntryName;
+use crate::directory::{layout, naming};
 use crate::error::EnqueueError;
-use crate::layout::{self, Now};
-use crate::naming;
+use crate::event;
 use crate::queue_path;
+use crate::queued_at::Now;
 
-/// How much of an entry is on the disk, and not only in the kernel's memory, when `enqueue` returns.
+/// What of an entry is on the disk, and not only in the kernel's memory, when `enqueue` returns.
 ///
-/// All of them survive the death of any process; they differ when the machine loses power.
+/// With every level the entry survives a crash of any process. They differ when the machine loses power.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Durability {
     /// Nothing is forced to disk.
     #[default]
     None,
-    /// The entry's content is; its name may still be lost.
+    /// The content is on the disk; the name may still be lost.
     Data,
-    /// Content and name are.
+    /// Content and name are on the disk.
     Full,
 }
 
-/// Writes entries into one queue directory. Holds no descriptor: a value per call costs nothing.
+/// Writes entries into one queue directory. Holds no descriptor, so a new value for each call is cheap.
 #[derive(Debug, Clone)]
 pub struct Writer {
     path: PathBuf,
@@ -38,7 +39,7 @@ pub struct Writer {
 }
 
 /// Limit of an entry, in bytes, unless another is set: 1 MiB.
-pub(crate) const DEFAULT_MAX_EVENT_BYTES: usize = 1024 * 1024;
+pub(super) const DEFAULT_MAX_EVENT_BYTES: usize = 1024 * 1024;
 
 impl Writer {
     /// A writer for the directory `path`, which is created by the first event.
@@ -69,7 +70,7 @@ impl Writer {
     pub fn enqueue(&self, name_json: &[u8], payload_json: &[u8]) -> Result<EntryName, EnqueueError> {
         queue_path::check_path(self.path.as_os_str().as_bytes())?;
         let now = Now::read();
-        let content = entry::encode(name_json, payload_json, now);
+        let content = event::encode(name_json, payload_json, now);
         if content.len() > self.max_event_bytes {
             return Err(EnqueueError::TooLarge { size: content.len(), limit: self.max_event_bytes });
         }
@@ -91,14 +92,14 @@ impl Writer {
             let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
             match rustix::fs::open(&self.path, flags, Mode::from_raw_mode(layout::ENTRY_MODE)) {
                 Ok(file) => self.publish_by_link(&file, content, now)?,
-                // Not every file system has unnamed files; EISDIR is the answer of those that ignore the flag.
+                // Not every file system has unnamed files. Those that ignore the flag answer EISDIR.
                 Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => self.publish_by_rename(content, now)?,
                 Err(errno) => return Err(errno),
             }
         };
         if self.durability == Durability::Full {
             self.sync_directory().inspect_err(|_| {
-                // The caller is told that the event was not queued, so it must not be delivered either.
+                // The caller gets the error that the event was not queued, so it must not be delivered.
                 let _ = rustix::fs::unlink(self.path.join(name.as_os_str()));
             })?;
         }
@@ -130,7 +131,7 @@ impl Writer {
         self.fill(file, content)?;
         match self.name_by(now, |target| naming::link(file, target)) {
             Err(errno) if !matches!(errno, Errno::NOSPC | Errno::DQUOT | Errno::IO) => {
-                // Whatever keeps the file from getting a name, a file that has one from the beginning may do, or tells the cause.
+                // Whatever the cause is, a file with a name from the beginning may work, or its error is clearer.
                 let name = self.publish_by_rename(content, now)?;
                 naming::note_impossible(file);
                 Ok(name)
@@ -140,35 +141,35 @@ impl Writer {
     }
 
     fn publish_by_rename(&self, content: &[u8], now: Now) -> Result<EntryName, Errno> {
-        let temporary = self.path.join(layout::temporary_name(&layout::new_entry_name(now)));
+        let temporary = self.path.join(layout::temporary_name(EntryName::at(now).as_os_str()));
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = rustix::fs::open(&temporary, flags, Mode::from_raw_mode(layout::ENTRY_MODE))?;
         set_mode(&file);
         self.fill(&file, content)
             .and_then(|()| self.name_by(now, |target| naming::publish(CWD, &temporary, CWD, target)))
             .inspect_err(|_| {
-                // The error that matters is the first one; a temporary file that stays is swept by the consumer.
+                // The first error is the one to report. The consumer deletes a temporary file that stays.
                 let _ = rustix::fs::unlink(&temporary);
             })
     }
 
-    /// Draws names until one is free.
+    /// Makes new names until one is free.
     fn name_by(&self, now: Now, give: impl Fn(&Path) -> Result<(), Errno>) -> Result<EntryName, Errno> {
         loop {
-            let name = layout::new_entry_name(now);
+            let name = EntryName::at(now);
             match give(&self.path.join(name.as_os_str())) {
-                Err(Errno::EXIST) => {} // Processes can draw the same name only after a fork without `reseed`; the next one differs.
+                Err(Errno::EXIST) => {} // Two processes make the same name only after a fork without `reseed`. The next name differs.
                 given => return given.map(|()| name),
             }
         }
     }
 }
 
-/// Gives an entry its mode, from which the umask of the request has cut: the broadcaster may be another user of the group.
+/// Sets the mode of an entry, from which the umask removed bits: the broadcaster may be another user of the group.
 fn set_mode(file: &OwnedFd) {
     let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
-    // Asking costs a fraction of setting, and seldom is anything to set. Where modes are fixed (some network file systems)
-    // setting is refused, and the entry is as good as it can be.
+    // Reading the mode is much cheaper than setting it, and it is seldom wrong. File systems with fixed modes refuse to set it,
+    // and the entry is then readable as far as that file system allows.
     if rustix::fs::fstat(file).is_ok_and(|stat| Mode::from_raw_mode(stat.st_mode) != mode) {
         let _ = rustix::fs::fchmod(file, mode);
     }

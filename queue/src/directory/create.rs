@@ -1,4 +1,5 @@
-//! Creating a queue directory and the folders in it, with the modes that we promise whatever the umask is and whatever a sandbox forbids.
+//! Creates a queue directory and the folders in it. They get the promised modes, whatever the umask is, and also in a sandbox
+//! that forbids the set-group-id bit.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::BorrowedFd;
@@ -9,10 +10,10 @@ use rustix::io::Errno;
 use rustix::path::Arg;
 
 use crate::descriptor::DIRECTORY;
-use crate::layout;
+use crate::directory::layout;
 
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(layout::DIRECTORY_MODE);
-/// Mode of a parent directory that we create: other users have to get through.
+/// Mode of a parent directory that we create: other users must be able to pass through it.
 const PARENT_MODE: Mode = Mode::from_raw_mode(0o755);
 
 /// Creates a queue directory and its parents, writable for owner and group, with the set-group-id bit so that entries
@@ -21,7 +22,7 @@ const PARENT_MODE: Mode = Mode::from_raw_mode(0o755);
 /// Where that bit is forbidden (`RestrictSUIDSGID=yes` in a unit), the directory has it only if it inherits it.
 ///
 /// # Errors
-/// What the system said.
+/// The error of the system.
 pub fn create_directory(path: &Path) -> io::Result<()> {
     match create(path, DIRECTORY_MODE) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -48,43 +49,45 @@ fn create_parents(path: &Path) -> io::Result<()> {
 /// Creates one directory. One that exists is left as it is.
 fn create(path: &Path, mode: Mode) -> io::Result<()> {
     match create_at(CWD, path, mode) {
-        // Two producers may create it at once. What else exists there, the write that follows tells.
+        // Two producers may create it at once. If something else has that name, the write that follows fails.
         Err(Errno::EXIST) => Ok(()),
         created => Ok(created?),
     }
 }
 
-/// Creates the folder of a queue directory, with the modes of that.
+/// Creates a folder in a queue directory, with the same mode.
 ///
 /// # Errors
-/// What the system said, also that something of that name exists.
-pub(crate) fn create_folder(queue: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+/// The error of the system, also that something of that name exists.
+pub(super) fn create_folder(queue: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
     create_at(queue, name, DIRECTORY_MODE)
 }
 
 fn create_at(parent: BorrowedFd<'_>, path: impl Arg + Copy, mode: Mode) -> Result<(), Errno> {
-    // Linux takes no set-group-id bit from mkdir, and a sandbox that forbids the bit refuses the call.
+    // Linux ignores the set-group-id bit in mkdir, and a sandbox that forbids the bit refuses the call.
     rustix::fs::mkdirat(parent, path, mode.difference(Mode::SGID))?;
-    settle_mode(parent, path, mode)
+    set_mode(parent, path, mode)
 }
 
-/// Sets the mode of a directory that was just created: the one given to mkdir is cut by the umask, and a broadcaster of the
-/// same group must be able to delete.
-fn settle_mode(parent: BorrowedFd<'_>, path: impl Arg + Copy, mode: Mode) -> Result<(), Errno> {
-    // Not by the path, which somebody may have replaced by a link. A umask that forbids even us to look leaves no other way.
+/// Sets the mode of a directory that was just created: the umask removed bits from the mode in mkdir, and a broadcaster of the
+/// same group must be able to delete files.
+fn set_mode(parent: BorrowedFd<'_>, path: impl Arg + Copy, mode: Mode) -> Result<(), Errno> {
+    // Not by the path, because another process could have replaced it with a link. If the umask leaves us no right to open the
+    // directory, there is no other way.
     let Ok(directory) = rustix::fs::openat(parent, path, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) else {
         return rustix::fs::chmodat(parent, path, mode, AtFlags::empty());
     };
     let stat = rustix::fs::fstat(&directory)?;
-    let given = Mode::from_raw_mode(stat.st_mode);
-    let inherited = given & Mode::SGID;
+    let current = Mode::from_raw_mode(stat.st_mode);
+    let inherited = current & Mode::SGID;
     let wanted = mode | inherited;
-    if given == wanted {
+    if current == wanted {
         return Ok(());
     }
     match rustix::fs::fchmod(&directory, wanted) {
         Err(Errno::PERM) if wanted.contains(Mode::SGID) => {
-            // Any other mode takes an inherited bit away. The group that it stands for matters more than what the umask has cut.
+            // Every other mode would remove an inherited bit. The group that it stands for is more important than the bits that
+            // the umask removed.
             if !inherited.is_empty() && stat.st_gid != rustix::process::getegid().as_raw() {
                 return Ok(());
             }

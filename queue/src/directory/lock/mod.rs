@@ -1,11 +1,11 @@
-//! Who consumes a directory, and who waits to. All of it ends with the value that holds it, or with the process.
+//! Who consumes a directory, and who waits to take over. Every lock ends with the value that holds it, or with the process.
 //!
-//! The one consumer holds two locks. The first is on a lock file, whose name can be deleted or replaced by whatever cleans up, and
-//! whoever comes then locks another file. The second is on the directory itself, which is there as long as the queue is; older
-//! versions know only the lock file and do not see it. So the consumer takes both, and looks whether the lock file is still the one it
-//! holds.
+//! The one consumer holds two locks. The first is on a lock file. A program that cleans up directories can delete or replace that
+//! file, and the next process then locks another file. The second is on the directory itself, which exists as long as the queue
+//! does; older versions know only the lock file and do not see it. So the consumer takes both, and checks whether the lock file is
+//! still the one that it has locked.
 //!
-//! Each that waits holds the directory too, shared, by a lock of another kind: the one does not see the other.
+//! Each process that waits holds a shared lock on the directory, of another kind. Locks of the two kinds do not see each other.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,29 +18,29 @@ use nix::libc;
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::descriptor::{DIRECTORY, clear_of_standard, is_same_file};
+use crate::descriptor::{DIRECTORY, UNTRUSTED_FILE, clear_of_standard, is_same_file};
+use crate::directory::layout;
 use crate::error::OpenError;
-use crate::layout;
 
-/// How often a lock file is locked that was deleted meanwhile, or a directory that somebody else has locked, before somebody else is
-/// thought to be about to take or keep it.
+/// How often a lock is tried again, when the lock file was deleted meanwhile or another process has locked the directory for a
+/// moment, before the other process is taken for the owner.
 const TRIES: usize = 16;
 
-/// Lets the owner of a directory see that somebody waits to take over, as long as it lives.
+/// As long as this value exists, the owner of a directory sees that a process waits to take over.
 #[derive(Debug)]
 pub struct Standby {
     _directory: Lock,
 }
 
-/// A lock that ends with this value, even if a forked process has a copy of the descriptor: closing it would not be enough.
+/// A lock that ends with this value, also if a forked process has a copy of the descriptor: closing it would not be enough.
 ///
-/// Must not be dropped in a process that was forked: it would end the parent's lock.
+/// Must not be dropped in a forked process, because that would end the parent's lock.
 #[derive(Debug)]
-pub(crate) struct Lock(OwnedFd);
+struct Lock(OwnedFd);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // It cannot fail on a descriptor that was locked, and the last copy that is closed unlocks as well.
+        // This cannot fail on a descriptor that was locked, and closing the last copy unlocks as well.
         let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
     }
 }
@@ -49,11 +49,11 @@ impl Standby {
     /// Begins to wait.
     ///
     /// # Errors
-    /// What the system said, also that somebody has locked the directory for himself.
+    /// The error of the system, also that another process has locked the directory exclusively.
     pub fn announce(queue: &Path) -> io::Result<Standby> {
         let directory = open(queue)?;
         let mut tries = TRIES;
-        // Who only asks has it for a moment. Who keeps it must not make us wait.
+        // A process that only asks holds it for a moment. One that keeps it must not make us wait.
         while let Err(errno) = rustix::fs::flock(&directory, FlockOperation::NonBlockingLockShared) {
             tries -= 1;
             if errno != Errno::WOULDBLOCK || tries == 0 {
@@ -64,7 +64,7 @@ impl Standby {
         Ok(Standby { _directory: Lock(directory) })
     }
 
-    /// Tells whether somebody waits for a directory. The answer may be old when it arrives.
+    /// Tells whether a process waits for a directory. That can change before the caller has the answer.
     pub fn is_announced(queue: &Path) -> bool {
         open(queue).is_ok_and(|directory| is_locked(directory.as_fd()))
     }
@@ -72,20 +72,21 @@ impl Standby {
 
 /// What the one consumer of a directory holds.
 #[derive(Debug)]
-pub(crate) struct Ownership {
+pub(super) struct Ownership {
     file: Lock,
     directory: DirectoryLock,
 }
 
 impl Ownership {
-    /// Takes possession of a directory.
-    pub(crate) fn take(path: &Path, directory: OwnedFd) -> Result<Ownership, OpenError> {
+    /// Takes ownership of a directory.
+    pub(super) fn take(path: &Path, directory: OwnedFd) -> Result<Ownership, OpenError> {
         let locked = || Err(OpenError::Locked(path.to_owned()));
         if is_claimed(directory.as_fd()) {
             return locked();
         }
         let file = take_file(path, directory.as_fd())?;
-        // Two get here at once if the lock file is deleted in between. Each claims before it looks, so one sees the other, or both do.
+        // Two processes can get here at once if the lock file is deleted in between. Each claims before it checks, so at least one of
+        // them sees the other.
         let directory = DirectoryLock::claim(directory);
         if is_claimed(directory.descriptor.as_fd()) {
             return locked();
@@ -93,22 +94,22 @@ impl Ownership {
         Ok(Ownership { file, directory })
     }
 
-    pub(crate) fn directory(&self) -> BorrowedFd<'_> {
+    pub(super) fn directory(&self) -> BorrowedFd<'_> {
         self.directory.descriptor.as_fd()
     }
 
-    /// Whether the lock file is there, and is the one that was locked.
-    pub(crate) fn has_its_file(&self) -> bool {
+    /// Whether the lock file exists and is the one that was locked.
+    pub(super) fn has_its_file(&self) -> bool {
         self.file.is_named_in(self.directory())
     }
 
-    /// Whether the lock file is all that keeps others out.
-    pub(crate) fn needs_its_file(&self) -> bool {
+    /// Whether only the lock file keeps others out.
+    pub(super) fn needs_its_file(&self) -> bool {
         !self.directory.is_supported
     }
 
-    /// Takes the lock file again if it was deleted or replaced. Returns whether it was.
-    pub(crate) fn keep(&mut self, path: &Path) -> Result<bool, OpenError> {
+    /// Makes and locks the lock file again if it was deleted or replaced. Returns whether it was.
+    pub(super) fn keep(&mut self, path: &Path) -> Result<bool, OpenError> {
         if self.has_its_file() {
             return Ok(false);
         }
@@ -127,7 +128,7 @@ impl Lock {
     }
 }
 
-/// Locks the lock file, and looks afterwards whether it still is the lock file.
+/// Locks the lock file, and checks afterwards that the locked file still has that name.
 fn take_file(path: &Path, directory: BorrowedFd<'_>) -> Result<Lock, OpenError> {
     for _ in 0..TRIES {
         let file = clear_of_standard(open_file(directory, OFlags::CREATE).map_err(|cause| cause.of(path))?);
@@ -144,14 +145,13 @@ fn take_file(path: &Path, directory: BorrowedFd<'_>) -> Result<Lock, OpenError> 
     Err(OpenError::Locked(path.to_owned()))
 }
 
-/// Opens the lock file, and nothing that somebody planted there to lead us elsewhere or make us wait.
+/// Opens the lock file, and nothing else that has its name.
 fn open_file(directory: BorrowedFd<'_>, more: OFlags) -> Result<OwnedFd, NoLockFile> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
     let is_file = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-    match rustix::fs::openat(directory, layout::LOCK, flags, Mode::from_raw_mode(layout::ENTRY_MODE)) {
+    match rustix::fs::openat(directory, layout::LOCK, UNTRUSTED_FILE | more, Mode::from_raw_mode(layout::ENTRY_MODE)) {
         Ok(file) if rustix::fs::fstat(&file).is_ok_and(is_file) => Ok(file),
         Ok(_) => Err(NoLockFile::AnotherKind),
-        // How the system refuses depends on what is there.
+        // The error depends on what is there.
         Err(errno) => match rustix::fs::statat(directory, layout::LOCK, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if !is_file(stat) => Err(NoLockFile::AnotherKind),
             _ => Err(NoLockFile::System(errno)),
@@ -161,9 +161,9 @@ fn open_file(directory: BorrowedFd<'_>, more: OFlags) -> Result<OwnedFd, NoLockF
 
 /// Why there is no lock file to lock.
 enum NoLockFile {
-    /// Something else than a file has its name.
+    /// Its name is that of something else than a file.
     AnotherKind,
-    /// What the system said.
+    /// The error of the system.
     System(Errno),
 }
 
@@ -176,14 +176,14 @@ impl NoLockFile {
     }
 }
 
-/// An open file description lock on a directory (F_OFD_SETLK of fcntl(2)). On what is open for reading only such a lock is a
-/// shared one, so whoever claims a directory looks whether somebody else has claimed it as well.
+/// An open file description lock on a directory (F_OFD_SETLK of fcntl(2)). On a descriptor that is open only for reading such a lock
+/// is shared, so a process that has claimed a directory checks whether another one has claimed it too.
 ///
-/// Must not be dropped in a process that was forked: it would end the parent's lock.
+/// Must not be dropped in a forked process, because that would end the parent's lock.
 #[derive(Debug)]
 struct DirectoryLock {
     descriptor: OwnedFd,
-    /// Not on every file system. The lock file has to do there.
+    /// False on a file system without such locks. There is only the lock file then.
     is_supported: bool,
 }
 
@@ -196,21 +196,21 @@ impl DirectoryLock {
 
 impl Drop for DirectoryLock {
     fn drop(&mut self) {
-        // For copies of the descriptor, as with the other.
+        // A forked process may have a copy of the descriptor, as with the lock file.
         let _ = fcntl(&self.descriptor, FcntlArg::F_OFD_SETLK(&whole(libc::F_UNLCK)));
     }
 }
 
-/// Whether somebody has claimed a directory by another descriptor than this. To ask changes nothing.
+/// Whether a directory was claimed by another descriptor than this one. Asking changes nothing.
 fn is_claimed(directory: BorrowedFd<'_>) -> bool {
     let mut found = whole(libc::F_WRLCK);
     fcntl(directory, FcntlArg::F_OFD_GETLK(&mut found)).is_ok() && i32::from(found.l_type) != libc::F_UNLCK
 }
 
-/// Whether it is by this descriptor, or one that it is a copy of, that an owned directory is owned. Of one that nobody owns it is
-/// true as well. Does only what is safe in a signal handler.
+/// Whether this descriptor, or one that it is a copy of, is the one by which a directory is owned. Also true if the directory
+/// has no owner. Safe in a signal handler.
 pub fn holds_directory(directory: BorrowedFd<'_>) -> bool {
-    // The system tells of locks that are in the way of this descriptor's, and its own are not.
+    // The system reports only locks that conflict with this descriptor, and its own do not.
     !is_claimed(directory)
 }
 
@@ -225,17 +225,17 @@ fn whole(kind: libc::c_int) -> libc::flock {
     }
 }
 
-/// Looks whether the lock file could be opened, without making one.
-pub(crate) fn check(path: &Path, directory: BorrowedFd<'_>) -> Result<(), OpenError> {
+/// Checks whether the lock file could be opened, without creating it.
+pub(super) fn check(path: &Path, directory: BorrowedFd<'_>) -> Result<(), OpenError> {
     match open_file(directory, OFlags::empty()) {
         Ok(_) | Err(NoLockFile::System(Errno::NOENT)) => Ok(()),
         Err(cause) => Err(cause.of(path)),
     }
 }
 
-/// Tells whether somebody owns a directory. Makes no lock file: it would belong to whoever asks, and the broadcaster might
+/// Tells whether a process owns a directory. Creates no lock file: it would belong to the user who asks, and the broadcaster might
 /// not be allowed to open it.
-pub(crate) fn is_taken(queue: &Path) -> bool {
+pub(super) fn is_taken(queue: &Path) -> bool {
     open(queue).is_ok_and(|directory| {
         let file = || open_file(directory.as_fd(), OFlags::empty());
         is_claimed(directory.as_fd()) || file().is_ok_and(|file| is_locked(file.as_fd()))
@@ -253,7 +253,7 @@ fn open(queue: &Path) -> Result<OwnedFd, Errno> {
 
 fn is_locked(file: BorrowedFd<'_>) -> bool {
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
-        // A process that is forked now must not keep it.
+        // A process that is forked at this moment has a copy, and must not keep the lock.
         Ok(()) => rustix::fs::flock(file, FlockOperation::Unlock).is_err(),
         Err(errno) => errno == Errno::WOULDBLOCK,
     }

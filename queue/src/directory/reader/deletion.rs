@@ -1,31 +1,31 @@
-//! Deletes an entry that was delivered, and nothing that somebody wrote under its name since.
+//! Deletes an entry that was delivered, and nothing that was written under its name since.
 
 use std::os::fd::BorrowedFd;
 
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
-use crate::entry::EntryName;
-use crate::entry_file::Stamp;
-use crate::layout::{self, Now};
-use crate::naming;
+use crate::directory::entry::EntryName;
+use crate::directory::file::Stamp;
+use crate::directory::{layout, naming};
+use crate::queued_at::Now;
 
-/// What became of a name.
+/// What the deletion found under the name.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Deleted {
+pub(super) enum Deleted {
     /// There is no such entry any more.
     Gone,
-    /// It stands for another entry, or one under a new name has what was written.
+    /// Another entry was written under the name. It has this name now.
     UsedAgain(EntryName),
 }
 
-/// Deletes an entry as it was scanned.
-pub(crate) fn delete(directory: BorrowedFd<'_>, name: &EntryName, scanned: Stamp) -> Result<Deleted, Errno> {
-    // Producers never give such a name twice.
+/// Deletes an entry if it is still as it was scanned.
+pub(super) fn delete(directory: BorrowedFd<'_>, name: &EntryName, scanned: Stamp) -> Result<Deleted, Errno> {
+    // Producers never use such a name twice.
     if layout::is_producer_name(name.as_os_str()) {
         return unlink(directory, name);
     }
-    // Out of the way first: between a look and the deletion somebody could write it again.
+    // Renamed first, because it could be written again between a check and the deletion.
     let take_away = || naming::take_away(directory, name.as_os_str(), directory, layout::ACKED.as_ref());
     let taken = match take_away() {
         // An earlier deletion was interrupted.
@@ -34,7 +34,7 @@ pub(crate) fn delete(directory: BorrowedFd<'_>, name: &EntryName, scanned: Stamp
     };
     match taken {
         Ok(()) | Err(Errno::NOENT) => {}
-        // There may be no room for another name. Either the look suffices, or this fails as well.
+        // There may be no space for another name. Then a check has to be enough.
         Err(_) if Stamp::of(directory, name).is_some_and(|stamp| stamp != scanned) => {
             return Ok(Deleted::UsedAgain(name.clone()));
         }
@@ -46,14 +46,14 @@ pub(crate) fn delete(directory: BorrowedFd<'_>, name: &EntryName, scanned: Stamp
             Ok(Deleted::Gone)
         }
         Ok(_) if taken.is_ok() => put_back(directory, name).map(Deleted::UsedAgain),
-        // It was this one whose deletion was interrupted, most likely.
+        // Most likely it is the file whose deletion was interrupted.
         Ok(_) => Ok(restore(directory)?.map_or(Deleted::Gone, Deleted::UsedAgain)),
         Err(Errno::NOENT) => Ok(Deleted::Gone),
         Err(errno) => Err(errno),
     }
 }
 
-/// Gives what was taken away its name again, or a new one if somebody was faster.
+/// Gives a file that was taken away its name again, or a new one if another file has that name already.
 fn put_back(directory: BorrowedFd<'_>, name: &EntryName) -> Result<EntryName, Errno> {
     if naming::publish(directory, layout::ACKED.as_ref(), directory, name.as_os_str().as_ref()).is_ok() {
         return Ok(name.clone());
@@ -61,10 +61,10 @@ fn put_back(directory: BorrowedFd<'_>, name: &EntryName) -> Result<EntryName, Er
     restore(directory).map(|new| new.unwrap_or_else(|| name.clone()))
 }
 
-/// Gives what an interrupted deletion has taken away a name of an entry: it may be an event that nobody has read. Returns it, or none
-/// if there is nothing.
-pub(crate) fn restore(directory: BorrowedFd<'_>) -> Result<Option<EntryName>, Errno> {
-    let new = layout::new_entry_name(Now::read());
+/// Gives a file that an interrupted deletion took away the name of an entry: it may be an event that was never read. Returns the
+/// name, or none if there is no such file.
+pub(super) fn restore(directory: BorrowedFd<'_>) -> Result<Option<EntryName>, Errno> {
+    let new = EntryName::at(Now::read());
     match naming::take_away(directory, layout::ACKED.as_ref(), directory, new.as_os_str()) {
         Ok(()) => Ok(Some(new)),
         Err(Errno::NOENT) => Ok(None),
