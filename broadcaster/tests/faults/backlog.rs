@@ -1,8 +1,8 @@
 //! More entries than fit anywhere: memory stays bounded, the clients set the pace, and nobody who reads is disconnected.
 
-use crate::broadcaster::Broadcaster;
-use crate::queue_dir::QueueDir;
-use crate::wait::until;
+use testkit::{QueueDir, until};
+
+use crate::support::{Client, broadcaster};
 
 #[test]
 fn a_backlog_of_200_000_entries_reaches_a_reading_client_in_order_with_bounded_memory() {
@@ -12,8 +12,8 @@ fn a_backlog_of_200_000_entries_reaches_a_reading_client_in_order_with_bounded_m
     let queue = QueueDir::in_memory();
     (0..ENTRIES).for_each(|number| drop(queue.enqueue(number)));
     let (mut broadcaster, mut client) = queue.held_back(|| {
-        let broadcaster = Broadcaster::start(&queue.path());
-        let client = broadcaster.connect();
+        let broadcaster = broadcaster::start(&queue.path());
+        let client = Client::of(&broadcaster);
         (broadcaster, client)
     });
     for number in 0..ENTRIES {
@@ -34,8 +34,8 @@ fn the_backlog_waits_on_disk_while_a_client_reads_slowly() {
     (0..ENTRIES).for_each(|number| drop(queue.enqueue(format!("[{number},\"{filler}\"]"))));
     let flags = ["--log-bytes", "2200000"];
     let (mut broadcaster, mut client) = queue.held_back(|| {
-        let broadcaster = Broadcaster::with(&queue.path(), &flags);
-        let client = broadcaster.connect();
+        let broadcaster = broadcaster::with(&queue.path(), &flags);
+        let client = Client::of(&broadcaster);
         (broadcaster, client)
     });
     // 60 MB through a log of 2 MB: what is not read yet must still be on disk, apart from log, sockets and acks on their way.

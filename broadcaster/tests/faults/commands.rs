@@ -5,10 +5,9 @@ use std::path::Path;
 use std::process::Stdio;
 
 use rustix::process::Signal;
+use testkit::{Broadcaster, Finish as _, Process, QueueDir, has_root, until};
 
-use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
-use crate::queue_dir::QueueDir;
-use crate::wait::{is_root, until};
+use crate::support::{BINARY, Client, broadcaster, broadcaster_command, command, public_binary};
 
 /// Exit code, standard output, standard error.
 fn run(queue: &Path, arguments: &[&str]) -> (i32, String, String) {
@@ -28,8 +27,8 @@ fn failed_entries_are_listed_shown_put_back_and_dropped() {
     let queue = QueueDir::new();
     let path = queue.path();
     assert_eq!(printed(&path, &["failed", "list"]), "");
-    let mut broadcaster = Broadcaster::with(&path, &["--entry-grace-secs", "0.05"]);
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::with(&path, &["--entry-grace-secs", "0.05"]);
+    let mut client = Client::of(&broadcaster);
     queue.write("1.json", r#"{"payload":1}"#);
     queue.write("2.json", "garbage");
     until("both are put aside", || queue.failed().len() == 4);
@@ -63,15 +62,12 @@ fn publish_reads_no_more_of_an_input_without_end_than_an_event_may_have() {
     let queue = QueueDir::new();
     let mut publish = command(BINARY);
     publish.args(["publish", "test", "-", "--queue"]).arg(queue.path()).env("FASTAPI_WS_MAX_EVENT_BYTES", "2000");
-    let mut publish = publish.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // It stays open, as one that never ends.
-    let mut input = publish.stdin.take().unwrap();
-    // The process may be gone before it is written.
+    let (reading, mut input) = std::io::pipe().unwrap();
+    let mut publish = Process::spawn_as_it_is(publish.stdin(reading).stderr(Stdio::piped()));
+    // It stays open, as one that never ends. The process may be gone before it is written.
     let _ = input.write_all(&[b'1'; 2001]);
-    until("it ends", || publish.try_wait().unwrap().is_some());
-    let output = publish.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(publish.await_exit().code(), Some(1));
+    let error = publish.stderr().join("\n");
     assert!(error.contains("more than 2000 bytes (max_event_bytes)"), "{error}");
     assert_eq!(queue.waiting(), 0);
 }
@@ -115,7 +111,7 @@ fn queue_stat_shows_backlog_age_and_whether_somebody_drains_it() {
     (0..3).for_each(|number| drop(queue.enqueue(number)));
     let stat = printed(&path, &["queue", "stat"]);
     assert!(stat.starts_with("waiting\t3\noldest\t") && stat.contains(" s\n"), "{stat}");
-    let mut broadcaster = Broadcaster::start(&path);
+    let mut broadcaster = broadcaster::start(&path);
     until("it is drained", || queue.waiting() == 0);
     assert!(printed(&path, &["queue", "stat"]).ends_with("broadcaster\trunning\n"));
     broadcaster.stop();
@@ -148,11 +144,11 @@ fn publish_names_the_limit_that_an_event_exceeds() {
 
 #[test]
 fn publish_says_once_who_was_refused_and_what_to_do() {
-    if !is_root("to be another user") {
+    if !has_root("to be another user") {
         return;
     }
     let queue = QueueDir::new();
-    let mut publish = std::process::Command::new(queue.public_binary());
+    let mut publish = std::process::Command::new(public_binary(&queue));
     publish.args(["publish", "test", "--queue"]).arg(queue.path()).current_dir("/").uid(54_331).gid(54_332);
     let output = publish.finish();
     let told = String::from_utf8(output.stderr).unwrap();
@@ -165,8 +161,8 @@ fn publish_says_once_who_was_refused_and_what_to_do() {
 fn publish_takes_any_json_for_a_payload() {
     let queue = QueueDir::new();
     let path = queue.path();
-    let mut broadcaster = Broadcaster::start(&path);
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::start(&path);
+    let mut client = Client::of(&broadcaster);
     for payload in ["-5", "-0.5e3", "{\"a\": [1]}", "\"text\"", "null"] {
         assert_eq!(printed(&path, &["publish", "test", payload]), "");
         assert_eq!(client.payload(), payload);
@@ -184,8 +180,8 @@ fn a_pipe_planted_beside_a_failed_entry_holds_up_nobody() {
     std::fs::write(path.join("failed/1.json"), "{}").unwrap();
     let pipe = path.join("failed/1.json.reason");
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-    let broadcaster = Broadcaster::start(&path);
-    let mut client = broadcaster.connect();
+    let broadcaster = broadcaster::start(&path);
+    let mut client = Client::of(&broadcaster);
     queue.enqueue(1);
     assert_eq!(client.payload(), "1");
     assert!(printed(&path, &["failed", "list"]).ends_with("\tunknown\n"));
@@ -227,12 +223,12 @@ fn every_command_has_a_man_page_with_its_options() {
 
 #[test]
 fn the_doctor_of_a_user_who_may_not_look_says_only_that() {
-    if !is_root("to be another user") {
+    if !has_root("to be another user") {
         return;
     }
     let queue = QueueDir::new();
     queue.give_to(54_320, 54_320);
-    let mut doctor = command(queue.public_binary());
+    let mut doctor = command(public_binary(&queue));
     doctor.args(["doctor", "--queue"]).arg(queue.path()).uid(54_321).gid(54_321);
     let output = doctor.env("PHP", "/nowhere/php").finish();
     let said = String::from_utf8(output.stdout).unwrap();
@@ -273,13 +269,15 @@ fn output_that_nobody_reads_or_that_finds_no_room_makes_no_panic() {
     ];
     for arguments in commands {
         for (out, error) in [(closed_pipe(), closed_pipe()), (full(), full()), (full(), closed_pipe())] {
-            let status = command(BINARY).args(arguments).stdout(out).stderr(error).status().unwrap();
+            let mut process = Process::spawn_as_it_is(command(BINARY).args(arguments).stdout(out).stderr(error));
+            let status = process.await_exit();
             assert!(status.code().is_some_and(|code| code != 101), "{arguments:?}: {status}");
         }
-        let output = command(BINARY).args(arguments).stdout(full()).finish();
-        let error = String::from_utf8(output.stderr).unwrap();
+        let mut command = command(BINARY);
+        let mut process = Process::spawn_as_it_is(command.args(arguments).stdout(full()).stderr(Stdio::piped()));
+        let (status, error) = (process.await_exit(), process.stderr().join("\n"));
         let is_told = error.contains("No space left") || error.contains("no-command") || arguments[0].starts_with('-');
-        assert!(is_told, "{arguments:?}: {}: {error:?}", output.status);
+        assert!(is_told, "{arguments:?}: {status}: {error:?}");
     }
 }
 
@@ -305,8 +303,8 @@ fn assert_printable(text: &str) {
 fn names_with_control_characters_add_no_line_and_send_no_command_to_a_terminal() {
     let queue = QueueDir::new();
     let path = queue.path();
-    let mut broadcaster = Broadcaster::with(&path, &["--entry-grace-secs", "0.05"]);
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::with(&path, &["--entry-grace-secs", "0.05"]);
+    let mut client = Client::of(&broadcaster);
     queue.write(HOSTILE, "{\"payload\":\"\u{1b}[2J\u{9b}\"}\ttab\r\nnext");
     until("it is put aside", || queue.failed().len() == 2);
     broadcaster.await_log("entry is no event");
@@ -358,21 +356,19 @@ fn reasons_paths_and_arguments_with_control_characters_are_escaped_too() {
     let (_, doctor, _) = run(&absent, &["doctor"]);
     assert_printable(&doctor);
     assert!(doctor.contains(r"no\u001b[2J\nsuch"), "{doctor:?}");
-    let mut waiting = command(BINARY);
-    waiting.args(arguments(&absent));
-    let mut waiting = Broadcaster::spawn(waiting);
+    let mut waiting = Broadcaster::spawn(broadcaster_command(&absent));
     waiting.await_log("cannot be used yet");
     waiting.log_lines("").iter().for_each(|line| assert_printable(line));
     assert_eq!(waiting.log_lines(r"no\u001b[2J\nsuch").len(), 1);
     waiting.signal(Signal::TERM);
-    assert!(waiting.exited().success());
+    assert!(waiting.await_exit().success());
 }
 
 #[test]
 fn log_lines_in_json_stay_json_whatever_they_contain() {
     let queue = QueueDir::new();
-    let mut json = command(BINARY);
-    json.args(arguments(&queue.path())).args(["--log-format", "json", "--entry-grace-secs", "0.05"]);
+    let mut json = broadcaster_command(&queue.path());
+    json.args(["--log-format", "json", "--entry-grace-secs", "0.05"]);
     queue.write(HOSTILE, r#"{"event": no event"#);
     let mut broadcaster = Broadcaster::spawn(json);
     broadcaster.await_log("entry is no event");

@@ -8,10 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 use queue::Writer;
+use testkit::{Finish as _, QueueDir, has_root, until};
 
-use crate::broadcaster::{BINARY, Broadcaster, Ending, command};
-use crate::queue_dir::QueueDir;
-use crate::wait::{is_root, until};
+use crate::support::{BINARY, broadcaster, command};
 
 const PHP: u32 = 54_021;
 const BROADCASTER: u32 = 54_022;
@@ -51,12 +50,12 @@ fn an_answer_without_end_on_the_port_does_not_hold_up_the_doctor() {
 
 #[test]
 fn the_doctor_finds_entries_that_the_broadcaster_may_not_read() {
-    if !is_root("to be other users") {
+    if !has_root("to be other users") {
         return;
     }
     let queue = QueueDir::new();
     queue.give_to(PHP, GROUP);
-    let mut broadcaster = Broadcaster::run_by(BROADCASTER, GROUP, &queue, &[]);
+    let mut broadcaster = broadcaster::run_by(BROADCASTER, GROUP, &queue, &[]);
     let nowhere = Path::new("/nowhere/php");
     let (_, told) = doctor(&queue.path(), nowhere);
     assert!(told.contains(&format!("ok   the broadcaster (user {BROADCASTER}) may read")), "{told}");
@@ -91,9 +90,9 @@ fn a_queue_beside_the_own_that_nobody_reads_is_shown_by_the_doctor_and_in_the_lo
     fs::write(queue.root().join("project/package.json"), "{}").unwrap();
     let read = queue.root().join("read");
     queue::create_directory(&read).unwrap();
-    let mut other = Broadcaster::start(&read);
+    let mut other = broadcaster::start(&read);
 
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut broadcaster = broadcaster::start(&queue.path());
     broadcaster.await_log("events wait in a directory beside the queue that no broadcaster reads");
     assert_eq!(broadcaster.log_lines("that no broadcaster reads").len(), 1);
     let (code, told) = doctor(&queue.path(), Path::new("/nowhere/php"));

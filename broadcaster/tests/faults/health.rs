@@ -5,11 +5,9 @@ use std::fs;
 use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
+use testkit::{Broadcaster, Finish as _, QueueDir, has_root, until};
 
-use crate::broadcaster::{BINARY, Broadcaster, Ending, command};
-use crate::client::health;
-use crate::queue_dir::QueueDir;
-use crate::wait::{is_root, until};
+use crate::support::{BINARY, broadcaster, command, health};
 
 const USER: u32 = 54_323;
 
@@ -57,12 +55,12 @@ impl Drop for Stopped {
 
 #[test]
 fn a_directory_that_may_not_be_read_is_reported() {
-    if !is_root("to run the broadcaster as another user") {
+    if !has_root("to run the broadcaster as another user") {
         return;
     }
     let queue = QueueDir::new();
     queue.give_to(USER, USER);
-    let mut broadcaster = Broadcaster::run_by(USER, USER, &queue, &[]);
+    let mut broadcaster = broadcaster::run_by(USER, USER, &queue, &[]);
     assert_healthy(&broadcaster);
     for mode in [0o2000, 0o2300] {
         queue.set_mode(mode);
@@ -76,7 +74,7 @@ fn a_directory_that_may_not_be_read_is_reported() {
 #[test]
 fn a_directory_that_is_gone_is_reported() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut broadcaster = broadcaster::start(&queue.path());
     assert_healthy(&broadcaster);
     for round in 0..2 {
         fs::remove_dir_all(queue.path()).unwrap();
@@ -95,7 +93,7 @@ fn a_directory_that_is_gone_is_reported() {
 #[test]
 fn a_source_that_is_stuck_is_reported() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut broadcaster = broadcaster::start(&queue.path());
     assert_healthy(&broadcaster);
     let stopped = Stopped::thread(&broadcaster, "source");
     await_ailment(&broadcaster, "source is stuck");
@@ -107,7 +105,7 @@ fn a_source_that_is_stuck_is_reported() {
 #[test]
 fn one_thread_of_the_hub_that_is_stuck_is_reported() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--hub-threads", "3"]);
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--hub-threads", "3"]);
     assert_healthy(&broadcaster);
     let stopped = Stopped::thread(&broadcaster, "hub");
     await_ailment(&broadcaster, "hub does not answer");

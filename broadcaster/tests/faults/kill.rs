@@ -3,15 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use queue::Event;
+use testkit::{Broadcaster, QueueDir, payload_of, until};
 use tungstenite::Message;
 
-use crate::broadcaster::Broadcaster;
-use crate::client::{Client, payload_of};
-use crate::ledger::Ledger;
-use crate::producer::Producer;
-use crate::queue_dir::QueueDir;
-use crate::random::Random;
-use crate::wait::until;
+use crate::support::{Client, Ledger, Producer, Random, broadcaster};
 
 const PRODUCERS: usize = 3;
 const LIVES: usize = 12;
@@ -68,8 +63,8 @@ fn killed_producers_and_broadcasters_lose_nothing_and_keep_the_order() {
 fn start_with_client(queue: &QueueDir, producers: &[Producer]) -> (Broadcaster, Client) {
     producers.iter().for_each(Producer::pause);
     let started = queue.held_back(|| {
-        let broadcaster = Broadcaster::start(&queue.path());
-        let client = broadcaster.connect();
+        let broadcaster = broadcaster::start(&queue.path());
+        let client = Client::of(&broadcaster);
         (broadcaster, client)
     });
     producers.iter().for_each(Producer::resume);
@@ -90,7 +85,7 @@ fn a_reader_of_the_directory_never_sees_part_of_an_entry_while_producers_are_kil
             while !stop.load(Ordering::Relaxed) {
                 for name in queue.names() {
                     let content = std::fs::read(queue.path().join(&name)).unwrap();
-                    Event::parse(&content).unwrap_or_else(|error| panic!("{}: {error}", name.display()));
+                    Event::parse(&content).unwrap_or_else(|error| panic!("{name}: {error}"));
                     looked += 1;
                 }
             }
@@ -118,8 +113,8 @@ fn each_broadcaster_goes_on_in_order_where_the_killed_one_was() {
     let (mut next, mut lives) = (0, 0);
     while next < EVENTS {
         let (mut broadcaster, mut client) = queue.held_back(|| {
-            let broadcaster = Broadcaster::start(&queue.path());
-            let client = broadcaster.connect();
+            let broadcaster = broadcaster::start(&queue.path());
+            let client = Client::of(&broadcaster);
             (broadcaster, client)
         });
         let mut expected = None;

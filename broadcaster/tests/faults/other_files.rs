@@ -4,9 +4,9 @@ use std::fs::{self, File, FileTimes};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
-use crate::queue_dir::QueueDir;
-use crate::wait::until;
+use testkit::{Broadcaster, Finish as _, QueueDir, until};
+
+use crate::support::{BINARY, Client, broadcaster, broadcaster_command, command};
 
 const PROJECT: [(&str, &str); 3] = [
     ("composer.json", r#"{"name":"vendor/package"}"#),
@@ -36,10 +36,8 @@ fn a_directory_with_other_files_is_refused_at_the_first_start() {
     write_project(&queue);
     // The second start is refused as well: the first has left nothing behind.
     for _ in 0..2 {
-        let mut refused = command(BINARY);
-        refused.args(arguments(&queue.path()));
-        let mut refused = Broadcaster::spawn(refused);
-        assert_eq!(refused.exited().code(), Some(64));
+        let mut refused = Broadcaster::spawn(broadcaster_command(&queue.path()));
+        assert_eq!(refused.await_exit().code(), Some(64));
         let is_told = |line: &String| PROJECT.iter().any(|(name, _)| line.contains(&format!("holds {name},")));
         until("it says why", || refused.log_lines("name one that is for events alone").iter().any(is_told));
         assert_eq!(queue.names(), ["composer.json", "package.json", "tsconfig.json"]);
@@ -65,11 +63,11 @@ fn the_doctor_calls_a_directory_bad_that_the_broadcaster_refuses() {
 #[test]
 fn other_files_in_a_used_queue_stay_where_they_are_and_stop_nothing() {
     let queue = QueueDir::new();
-    Broadcaster::start(&queue.path()).stop();
+    broadcaster::start(&queue.path()).stop();
     write_project(&queue);
     let mut broadcaster =
-        Broadcaster::with(&queue.path(), &["--entry-grace-secs", "0.05", "--failed-max-entries", "3"]);
-    let mut client = broadcaster.connect();
+        broadcaster::with(&queue.path(), &["--entry-grace-secs", "0.05", "--failed-max-entries", "3"]);
+    let mut client = Client::of(&broadcaster);
     queue.write("1.json", r#"{"payload":1}"#);
     until("the bad entry is put aside", || queue.failed().len() == 2);
     queue.enqueue(1);
@@ -89,7 +87,7 @@ fn other_files_in_a_used_queue_stay_where_they_are_and_stop_nothing() {
 fn an_old_file_is_kept_in_failed_from_when_it_was_rejected() {
     let queue = QueueDir::new();
     // So few entries that the folder is looked after at once when something comes into it.
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--failed-max-entries", "3"]);
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--failed-max-entries", "3"]);
     for number in 1..=3 {
         // Moved there, so that it is never seen young.
         let path = queue.root().join("bad");
@@ -98,7 +96,7 @@ fn an_old_file_is_kept_in_failed_from_when_it_was_rejected() {
         fs::rename(path, queue.path().join(format!("{number}.json"))).unwrap();
         until("it is put aside", || queue.failed().len() == 2 * number);
     }
-    let mut client = broadcaster.connect();
+    let mut client = Client::of(&broadcaster);
     queue.enqueue(1);
     assert_eq!(client.payload(), "1");
     broadcaster.stop();
@@ -108,8 +106,8 @@ fn an_old_file_is_kept_in_failed_from_when_it_was_rejected() {
 #[test]
 fn versions_of_one_file_are_delivered_each() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::start(&queue.path());
+    let mut client = Client::of(&broadcaster);
     for version in 0..200 {
         let content = format!(r#"{{"event":"test","payload":{version}}}"#);
         if version % 2 == 0 {

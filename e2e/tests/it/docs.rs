@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
+use testkit::{Broadcaster, Process, QueueDir, temporary_directory};
 
-use crate::harness::{Broadcaster, Browser, Process, QueueDir, built, extension_setting, temporary_directory};
+use crate::harness::{Browser, broadcaster, built, extension_setting, queue_dir};
 
 #[tokio::test]
 async fn php_blocks_have_no_syntax_error() {
@@ -56,7 +57,7 @@ async fn json_and_toml_blocks_can_be_parsed() {
         fs::write(&file, &block.text).unwrap();
         // A block may show a single setting, and a configuration must have a queue.
         let mut check =
-            Process::spawn(Broadcaster::command(["config", "check", "--queue", "/nowhere", "--config"]).arg(&file));
+            Process::spawn(broadcaster::command(["config", "check", "--queue", "/nowhere", "--config"]).arg(&file));
         assert!(check.exit().await.success(), "{}: {:?}", block.place, check.stderr());
     }
 }
@@ -143,8 +144,8 @@ impl Place {
         let wrapper = format!("#!/bin/sh\nexec {:?} -n -d {:?} \"$@\"\n", real_php(), extension_setting());
         fs::write(&php, wrapper).unwrap();
         fs::set_permissions(&php, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        let queue = QueueDir::new();
-        let broadcaster = Broadcaster::start(&queue).await;
+        let queue = queue_dir();
+        let broadcaster = broadcaster::start(&queue).await;
         Place { directory, queue, broadcaster }
     }
 

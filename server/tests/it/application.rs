@@ -3,10 +3,11 @@
 use server::config::Settings;
 use server::frames::{encode_binary, encode_text};
 use server::{Application, Client, ClientMessage, Disconnect, Hub, Publication, Reception, SessionId};
+use testkit::within;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::util::{TestServer, within};
+use crate::util::TestServer;
 
 /// Answers with what it got, and tells the test what happened.
 struct Echo {
@@ -60,10 +61,10 @@ async fn it_sees_the_request_as_sent() {
     let (server, mut tells) = start(Settings::default());
     let mut request = format!("ws://{}/Chat?q=%20A", server.address).into_client_request().unwrap();
     request.headers_mut().insert("x-test", "yes".parse().unwrap());
-    let (socket, _) = within(tokio_tungstenite::connect_async(request)).await.unwrap();
-    assert_eq!(within(tells.recv()).await.unwrap(), "opened /Chat?q=%20A Some(\"yes\")");
+    let (socket, _) = within("the client connects", tokio_tungstenite::connect_async(request)).await.unwrap();
+    assert_eq!(within("the application is called", tells.recv()).await.unwrap(), "opened /Chat?q=%20A Some(\"yes\")");
     drop(socket);
-    assert_eq!(within(tells.recv()).await.unwrap(), "closed");
+    assert_eq!(within("the application is called", tells.recv()).await.unwrap(), "closed");
 }
 
 #[tokio::test]
@@ -73,7 +74,7 @@ async fn it_answers_one_client() {
     client.send(Message::text("hello")).await;
     assert_eq!(client.text().await, "hello");
     client.send(Message::binary(vec![0, 255])).await;
-    let answer = within(futures_util::StreamExt::next(&mut client.socket)).await.unwrap().unwrap();
+    let answer = client.next().await.unwrap().unwrap();
     assert_eq!(answer, Message::binary(vec![0, 255]));
 }
 
@@ -94,10 +95,10 @@ async fn broadcasts_and_answers_keep_their_order() {
 async fn it_ends_a_session_and_hears_of_it_once() {
     let (server, mut tells) = start(Settings::default());
     let mut client = server.connect().await;
-    assert!(within(tells.recv()).await.unwrap().starts_with("opened / "));
+    assert!(within("the application is called", tells.recv()).await.unwrap().starts_with("opened / "));
     client.send(Message::text("bye")).await;
     assert_eq!(client.close_code().await, 1000);
-    assert_eq!(within(tells.recv()).await.unwrap(), "closed");
+    assert_eq!(within("the application is called", tells.recv()).await.unwrap(), "closed");
     server.stopped().await;
     assert_eq!(tells.recv().await, None);
 }
@@ -139,7 +140,7 @@ async fn it_sets_the_pace_of_a_client() {
         client.send(Message::text(number.to_string())).await;
     }
     for number in 0..200 {
-        let (session, message) = within(tells.recv()).await.unwrap();
+        let (session, message) = within("the application is called", tells.recv()).await.unwrap();
         assert_eq!(message, ClientMessage::Text(number.to_string()));
         // A broadcast goes out all the same, and proves that the hub has had its turn.
         server.hub.publish(&Publication { name_json: "\"test\"", payload_json: "1", timestamp: 7 });

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use server::config::Settings;
 use server::{Application, Client, ClientMessage, Reception, SessionId};
+use testkit::within;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::util::{TestServer, within};
+use crate::util::TestServer;
 
 /// Tells what it receives.
 struct Listening(mpsc::UnboundedSender<String>);
@@ -37,10 +38,10 @@ async fn time_for(settings: Settings, count: usize, message_bytes: usize) -> Dur
         speaker.send(Message::text(format!("{number:0message_bytes$}"))).await;
     }
     for number in 0..count {
-        let message = within(tells.recv()).await.expect("the server lives");
+        let message = within("the application is called", tells.recv()).await.expect("the server lives");
         assert_eq!(message, format!("{number:0message_bytes$}"));
         // Nobody else waits for that, nor the speaker itself.
-        server.enqueue(number);
+        server.queue.enqueue(number);
         assert_eq!(listener.payload().await, number.to_string());
         assert_eq!(speaker.payload().await, number.to_string());
     }
@@ -77,7 +78,7 @@ async fn fragments_count_as_messages() {
         let opcode = if number == 0 { Data::Text } else { Data::Continue };
         speaker.send(Message::Frame(Frame::message(b"a".as_slice(), OpCode::Data(opcode), number == 59))).await;
     }
-    assert_eq!(within(tells.recv()).await, Some("a".repeat(60)));
+    assert_eq!(within("the application is called", tells.recv()).await, Some("a".repeat(60)));
     assert!(begin.elapsed() >= Duration::from_millis(1900), "{:?}", begin.elapsed());
 }
 
@@ -92,5 +93,5 @@ async fn one_that_leaves_while_it_waits_for_its_budget_is_let_go_soon() {
         speaker.send(Message::text("x")).await;
     }
     drop(speaker);
-    while within(tells.recv()).await.expect("the server lives") != "closed" {}
+    while within("the application is called", tells.recv()).await.expect("the server lives") != "closed" {}
 }

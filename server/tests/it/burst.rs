@@ -1,13 +1,13 @@
 //! Many messages for one client alone, at once.
 
-use futures_util::StreamExt;
 use server::config::Settings;
 use server::frames::encode_text;
 use server::{Application, Client, ClientMessage, Disconnect, Hub, Reception, SessionId};
+use testkit::within;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::util::{TestClient, TestServer, within};
+use crate::util::TestServer;
 
 const MESSAGE_BYTES: usize = 1000;
 
@@ -97,8 +97,8 @@ async fn a_client_that_does_not_read_is_slow_when_more_than_the_limit_remains() 
     let (server, mut tells) = start(8_000_000);
     let mut client = server.connect().await;
     client.send(Message::text("20000")).await;
-    assert_eq!(within(tells.recv()).await, Some("sent"));
-    assert_eq!(within(tells.recv()).await, Some("ended"));
+    assert_eq!(within("the application is called", tells.recv()).await, Some("sent"));
+    assert_eq!(within("the application is called", tells.recv()).await, Some("ended"));
     assert_eq!(code_after_some_messages(&mut client).await, 4008);
 }
 
@@ -107,7 +107,7 @@ async fn more_than_a_burst_never_waits() {
     let (server, mut tells) = start(1_000_000);
     let mut client = server.connect().await;
     client.send(Message::text("64000")).await;
-    assert_eq!(within(tells.recv()).await, Some("sent"));
+    assert_eq!(within("the application is called", tells.recv()).await, Some("sent"));
     // The first answer may come in the turn that takes the burst, the second does not.
     assert!(server.hub.is_alive().await && server.hub.is_alive().await);
     assert_eq!(tells.try_recv(), Ok("ended"));
@@ -119,17 +119,17 @@ async fn a_client_that_does_not_read_what_came_before_a_close_is_slow_too() {
     let (server, mut tells) = start(1_000_000);
     let mut client = server.connect().await;
     client.send(Message::text("64000 bye")).await;
-    assert_eq!(within(tells.recv()).await, Some("sent"));
-    assert_eq!(within(tells.recv()).await, Some("ended"));
+    assert_eq!(within("the application is called", tells.recv()).await, Some("sent"));
+    assert_eq!(within("the application is called", tells.recv()).await, Some("ended"));
     assert!(server.hub.is_alive().await);
     assert_eq!(code_after_some_messages(&mut client).await, 4008);
 }
 
 /// Reads whole messages in order, but not all, and returns the close code that follows.
-async fn code_after_some_messages(client: &mut TestClient) -> u16 {
+async fn code_after_some_messages(client: &mut testkit::Client) -> u16 {
     let mut next = 0;
     loop {
-        match within(client.socket.next()).await {
+        match client.next().await {
             Some(Ok(Message::Text(text))) => assert_eq!(text.as_str(), numbered(next)),
             Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
             other => panic!("{other:?} after {next} messages"),

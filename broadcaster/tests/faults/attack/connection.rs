@@ -8,7 +8,7 @@ use rustix::event::PollFlags;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::attack::kind::{Leaving, Reading, Script};
-use crate::server_frames::{CLOSE, Incoming, PING, PONG_FRAME, close_code};
+use crate::support::frames::{CLOSE, Incoming, PING, PONG_FRAME, close_code};
 
 /// Writes before the others of a thread have their turn.
 const WRITES_PER_TURN: usize = 4;

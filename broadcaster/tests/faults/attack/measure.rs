@@ -10,14 +10,14 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use testkit::{Broadcaster, QueueDir};
+
 use crate::attack::attackers::Attackers;
 use crate::attack::kind::Kind;
 use crate::attack::latency::Latency;
 use crate::attack::witness::{Pace, Witness};
-use crate::broadcaster::{BINARY, Broadcaster};
-use crate::crowd::may_open;
-use crate::queue_dir::QueueDir;
-use crate::systemd::{Reports, WATCHDOG};
+use crate::support::systemd::{Reports, WATCHDOG};
+use crate::support::{BINARY, broadcaster, may_open};
 
 const GOOD_CLIENTS: usize = 20;
 const HUB_THREADS: [&str; 2] = ["--hub-threads", "2"];
@@ -93,7 +93,7 @@ fn under_attack(build: &Build, kind: Kind, count: usize, seconds: f64) {
         flags.extend(SHORT_TIMEOUTS);
     }
     flags.extend(build.flags.iter().map(String::as_str));
-    let mut broadcaster = Broadcaster::of(&build.binary, &queue.path(), &flags);
+    let mut broadcaster = broadcaster::of(&build.binary, &queue.path(), &flags);
     let witness = Witness::start(broadcaster.address(), GOOD_CLIENTS, queue.path(), pace);
 
     let begin = witness.now();

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use queue::Writer;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use testkit::{payload_of, until};
 
 use crate::attack::connection::ABNORMAL;
 use crate::attack::latency::{Latency, Samples};
-use crate::client::{payload_of, shake_hands};
-use crate::server_frames::{CLOSE, Incoming, PING, PONG_FRAME, TEXT, close_code};
-use crate::wait::until;
+use crate::support::frames::{CLOSE, Incoming, PING, PONG_FRAME, TEXT, close_code};
+use crate::support::shake_hands;
 
 /// How long a thread waits before it looks whether it is to stop.
 const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::client::payload_of;
-use crate::ledger::numbers;
-use crate::random::Random;
+use testkit::payload_of;
+
 use crate::soak::stream::{Frame, Stream};
+use crate::support::{Random, numbers};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Habit {

@@ -9,21 +9,15 @@ mod crowd;
 mod garbage;
 mod stream;
 
-use std::net::TcpListener;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use testkit::{Broadcaster, QueueDir, free_address, payload_of, skipped, until};
 use tungstenite::Message;
 
-use crate::broadcaster::{BINARY, Broadcaster, command};
-use crate::client::{Client, payload_of};
-use crate::ledger::Ledger;
-use crate::producer::Producer;
-use crate::queue_dir::QueueDir;
-use crate::random::Random;
-use crate::wait::{skipped, until};
+use crate::support::{Client, Ledger, Producer, Random, command_on};
 use crowd::{Counts, Habit};
 
 const PRODUCERS: usize = 4;
@@ -39,12 +33,9 @@ fn mixed_load_with_kills_and_slow_clients() {
     let minutes: f64 = std::env::var("SOAK_MINUTES").map_or(30.0, |text| text.parse().unwrap());
     let (begin, whole) = (Instant::now(), Duration::from_secs_f64(minutes * 60.0));
     let queue = QueueDir::new();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let address = free_address();
     let start_broadcaster = || {
-        let mut binary = command(BINARY);
-        binary.args(["--listen", &address.to_string(), "--queue"]).arg(queue.path());
+        let mut binary = command_on(&queue.path(), address);
         binary.args(["--ping-interval-secs", "5", "--pong-timeout-secs", "30", "--slow-client-timeout-secs", "5"]);
         binary.args(["--log-bytes", "4194304", "--entry-grace-secs", "1"]);
         binary.args(["--failed-max-entries", &FAILED_MAX.to_string()]);
@@ -118,7 +109,7 @@ fn mixed_load_with_kills_and_slow_clients() {
                     ledger.note(life, payload_of(&text));
                 }
                 drop(witness);
-                broadcaster.exited();
+                broadcaster.await_exit();
                 life += 1;
                 (witness, broadcaster) = start(&producers);
                 broadcaster_dies = now + Duration::from_secs(10 + random.below(20) as u64);

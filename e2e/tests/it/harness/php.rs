@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::process::Process;
-use super::{QueueDir, built};
+use testkit::{Process, QueueDir};
+
+use super::built;
 
 /// A running script.
 pub(crate) struct Php {
