@@ -2,9 +2,8 @@
 
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-};
+pub use seccompiler::BpfProgram;
+use seccompiler::{SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule};
 
 /// A system call, which of its arguments is looked at, and the bit that must be set there.
 pub type Forbidden = (i64, u8, u64);

@@ -6,7 +6,6 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use seccompiler::BpfProgram;
 use testkit::{Process, QueueDir, has_root, sandbox, until};
 
 use crate::support::{Client, broadcaster, numbers, producer};
@@ -16,7 +15,7 @@ const BROADCASTER: u32 = 54_012;
 const GROUP: u32 = 54_013;
 const COUNT: usize = 100;
 
-fn spawn(mut command: Command, filter: Option<BpfProgram>) -> Process {
+fn spawn(mut command: Command, filter: Option<sandbox::BpfProgram>) -> Process {
     command.current_dir("/");
     match filter {
         Some(filter) => sandbox::run_under(filter, || Process::spawn(&mut command)),
@@ -39,7 +38,7 @@ fn delivers_all(queue: &QueueDir, client: &mut Client, mut php: Process) {
 }
 
 /// Lets a producer of another user queue events from within a chroot, and a broadcaster deliver them.
-fn delivers_from_a_chroot(filter: Option<BpfProgram>) {
+fn delivers_from_a_chroot(filter: Option<sandbox::BpfProgram>) {
     let queue = QueueDir::new();
     queue.give_to(PHP, GROUP);
     let mut broadcaster = broadcaster::run_by(BROADCASTER, GROUP, &queue, &[]);

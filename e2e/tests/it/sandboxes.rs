@@ -4,13 +4,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use seccompiler::BpfProgram;
 use testkit::{Finish as _, is_root, sandbox, skipped, temporary_directory};
 
 use crate::harness::{Collector, broadcaster, built, extension_setting, queue_dir};
 
 /// Runs the script under a filter, and returns what it printed.
-fn queue(filter: BpfProgram, queue: &Path, umask: &str, root: Option<&Path>) -> String {
+fn queue(filter: sandbox::BpfProgram, queue: &Path, umask: &str, root: Option<&Path>) -> String {
     // Not a command of Process: the thread that starts it ends before it does, and its parent counts as dead then.
     let mut command = Command::new(built::php());
     command.args(["-n", "-d"]).arg(extension_setting()).arg(built::repository().join("e2e/php/queue_in_a_sandbox.php"));
