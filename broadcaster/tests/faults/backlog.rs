@@ -1,4 +1,4 @@
-//! More entries than fit anywhere: memory stays bounded, the clients set the pace, and nobody who reads is disconnected.
+//! More entries than fit anywhere: memory stays bounded, the clients set the pace, and no client that reads is disconnected.
 
 use testkit::{QueueDir, until};
 

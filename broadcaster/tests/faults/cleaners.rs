@@ -15,7 +15,7 @@ use crate::support::{Client, broadcaster, command, command_on, standby};
 
 const MADE_AGAIN: &str = "the lock file was deleted or replaced, created again";
 
-/// Takes the lock file, and knows nothing else. None if somebody has it.
+/// Locks the lock file, and no other. None if another process has it.
 fn as_an_older_version_does(queue: &Path) -> Option<File> {
     let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::CLOEXEC;
     let file = rustix::fs::open(queue.join(".lock"), flags, Mode::from_raw_mode(0o640)).unwrap();
@@ -30,7 +30,7 @@ fn as_an_older_version_does(queue: &Path) -> Option<File> {
 fn a_lock_file_that_is_deleted_or_replaced_is_locked_again() {
     let queue = QueueDir::new();
     let lock = queue.path().join(".lock");
-    // By its timer it would look once in an hour.
+    // Its timer alone would let it look once in an hour.
     let mut broadcaster = broadcaster::with(&queue.path(), &["--scan-interval-secs", "3600"]);
     let mut client = Client::of(&broadcaster);
     let deletions: [&dyn Fn(); 4] = [
@@ -156,7 +156,7 @@ fn a_cleaner_of_old_files_divides_no_events_between_two() {
     one_owner_while(&queue, || {
         let mut find = Command::new("find");
         find.arg(queue.path()).args(["-name", ".*", "-type", "f", "-delete"]);
-        // One that was gone before it came to it is no fault of ours.
+        // It fails for a file that was deleted meanwhile.
         let _ = find.stderr(std::process::Stdio::null()).status().unwrap();
     });
 }

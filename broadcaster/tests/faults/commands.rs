@@ -64,7 +64,7 @@ fn publish_reads_no_more_of_an_input_without_end_than_an_event_may_have() {
     publish.args(["publish", "test", "-", "--queue"]).arg(queue.path()).env("FASTAPI_WS_MAX_EVENT_BYTES", "2000");
     let (reading, mut input) = std::io::pipe().unwrap();
     let mut publish = Process::spawn_as_it_is(publish.stdin(reading).stderr(Stdio::piped()));
-    // It stays open, as one that never ends. The process may be gone before it is written.
+    // The input stays open, as one that never ends. The process may end before all is written.
     let _ = input.write_all(&[b'1'; 2001]);
     assert_eq!(publish.await_exit().code(), Some(1));
     let error = publish.stderr().join("\n");
@@ -106,7 +106,7 @@ fn queue_stat_shows_backlog_age_and_whether_somebody_drains_it() {
     let queue = QueueDir::new();
     let path = queue.path();
     assert_eq!(printed(&path, &["queue", "stat"]), "waiting\t0\noldest\t-\nfailed\t0\nbroadcaster\tnone\n");
-    // Asking leaves nothing behind that the broadcaster's user might not be allowed to open.
+    // The command leaves no file that the broadcaster's user might not be allowed to open.
     assert!(queue.names().is_empty(), "{:?}", queue.names());
     (0..3).for_each(|number| drop(queue.enqueue(number)));
     let stat = printed(&path, &["queue", "stat"]);
@@ -126,8 +126,8 @@ fn other_files_are_not_among_those_that_wait() {
     std::fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
     let stat = "waiting\t0\noldest\t-\nfailed\t0\nother files\t1\nbroadcaster\tnone\n";
     assert_eq!(printed(&path, &["queue", "stat"]), stat);
-    let (_, told, _) = run(&path, &["doctor"]);
-    assert!(told.contains("ok   0 events wait, and other files (1) stay where they are"), "{told}");
+    let (_, report, _) = run(&path, &["doctor"]);
+    assert!(report.contains("ok   0 events wait, and other files (1) stay where they are"), "{report}");
 }
 
 #[test]
@@ -136,9 +136,12 @@ fn publish_names_the_limit_that_an_event_exceeds() {
     let mut publish = command(BINARY);
     publish.args(["publish", "test", "1", "--queue"]).arg(queue.path()).env("FASTAPI_WS_MAX_EVENT_BYTES", "20");
     let output = publish.finish();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("more than the limit of 20 bytes (max_event_bytes, FASTAPI_WS_MAX_EVENT_BYTES)"), "{told}");
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{report}");
+    assert!(
+        report.contains("more than the limit of 20 bytes (max_event_bytes, FASTAPI_WS_MAX_EVENT_BYTES)"),
+        "{report}"
+    );
     assert!(queue.names().is_empty());
 }
 
@@ -151,10 +154,10 @@ fn publish_says_once_who_was_refused_and_what_to_do() {
     let mut publish = std::process::Command::new(public_binary(&queue));
     publish.args(["publish", "test", "--queue"]).arg(queue.path()).current_dir("/").uid(54_331).gid(54_332);
     let output = publish.finish();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("; this process runs as user 54331, group 54332, and may not write to "), "{told}");
-    assert!(told.contains("then start the process again"), "{told}");
-    assert_eq!(told.matches("Permission denied").count(), 1, "{told}");
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(report.contains("; this process runs as user 54331, group 54332, and may not write to "), "{report}");
+    assert!(report.contains("then start the process again"), "{report}");
+    assert_eq!(report.matches("Permission denied").count(), 1, "{report}");
 }
 
 #[test]
@@ -197,7 +200,7 @@ fn every_command_has_a_man_page_with_its_options() {
         // Dashes and dots are escaped for roff.
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}")).replace('\\', "")
     };
-    for (name, told) in [
+    for (name, expected) in [
         ("", &["--queue", "FASTAPI_WS_QUEUE", "fastapi-broadcaster-publish(1)", "Exit codes", "SIGTERM"][..]),
         ("-publish", &["PAYLOAD", "standard input", "--queue", "Examples:", "Exit codes"]),
         ("-listen", &["URL", "--count", "-n", "Examples:", "SSL_CERT_FILE"]),
@@ -213,11 +216,11 @@ fn every_command_has_a_man_page_with_its_options() {
         ("-queue-stat", &["oldest"]),
     ] {
         let page = page(name);
-        for text in told {
+        for text in expected {
             assert!(page.contains(text), "{name}: {text:?} is not in {page}");
         }
     }
-    // Nobody but packagers wants these.
+    // Commands for packagers have no page.
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 13);
 }
 
@@ -249,7 +252,7 @@ fn a_cause_is_printed_once() {
     assert_eq!(error.matches("Connection refused").count(), 1, "{error}");
 }
 
-/// Every command that prints something, and that it is told what became of it.
+/// Every command that prints something. It must report that the output could not be written.
 #[test]
 fn output_that_nobody_reads_or_that_finds_no_room_makes_no_panic() {
     let queue = QueueDir::new();
@@ -276,8 +279,9 @@ fn output_that_nobody_reads_or_that_finds_no_room_makes_no_panic() {
         let mut command = command(BINARY);
         let mut process = Process::spawn_as_it_is(command.args(arguments).stdout(full()).stderr(Stdio::piped()));
         let (status, error) = (process.await_exit(), process.stderr().join("\n"));
-        let is_told = error.contains("No space left") || error.contains("no-command") || arguments[0].starts_with('-');
-        assert!(is_told, "{arguments:?}: {status}: {error:?}");
+        let is_reported =
+            error.contains("No space left") || error.contains("no-command") || arguments[0].starts_with('-');
+        assert!(is_reported, "{arguments:?}: {status}: {error:?}");
     }
 }
 
@@ -289,7 +293,7 @@ fn full() -> Stdio {
     std::fs::File::options().write(true).open("/dev/full").unwrap().into()
 }
 
-/// What clears a terminal, and what ends a line: in C0, in C1, as DEL and as separators.
+/// Control characters that clear a terminal or end a line: C0, C1, DEL and separators.
 const HOSTILE: &str = "a\u{1b}[2J\n2026 ERROR forged\r\t\u{9b}2J\u{85}\u{7f}\u{2028}b.json";
 const SHOWN: &str = r"a\u001b[2J\n2026 ERROR forged\r\t\u009b2J\u0085\u007f\u2028b.json";
 
@@ -320,7 +324,7 @@ fn names_with_control_characters_add_no_line_and_send_no_command_to_a_terminal()
     let (_, doctor, _) = run(&path, &["doctor"]);
     assert_printable(&doctor);
 
-    // By the name as it is listed, and by the one that it has.
+    // By the name as it is listed, and by the name of the file.
     for name in [SHOWN, HOSTILE] {
         let shown = printed(&path, &["failed", "show", name]);
         assert_eq!(shown, "{\"payload\":\"\\u001b[2J\\u009b\"}\ttab\\r\nnext");

@@ -39,7 +39,7 @@ fn ten_thousand_clients_get_an_event_and_leave_nothing_behind() {
     until("the entry is acked", || queue.waiting() == 0);
     broadcaster.assert_idle();
     eprintln!("{} kB with {CROWD} clients", broadcaster.memory_kb("VmRSS"));
-    // They vanish with a reset, which also spares the machine ten thousand connections in TIME_WAIT.
+    // They end with a reset: otherwise ten thousand connections stay in TIME_WAIT.
     crowd.iter().for_each(|client| SockRef::from(client).set_linger(Some(Duration::ZERO)).unwrap());
     drop(crowd);
     broadcaster.await_descriptors(at_start);
@@ -61,7 +61,7 @@ fn a_client_too_many_is_sent_away_and_may_come_when_another_has_left() {
         let refused = String::from_utf8(exchange(address, HANDSHAKE.as_bytes())).unwrap();
         assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("\r\nretry-after: "), "{refused}");
         assert!(refused.contains("max_connections"), "{refused}");
-        // A browser hides a refused handshake from its page, so it has to hear it behind one.
+        // A browser hides a refused handshake from its page, so the page gets the reason in a close frame after it.
         let closed = exchange(address, from_page("http://localhost").as_bytes());
         assert!(
             closed.starts_with(b"HTTP/1.1 101 ") && closed.ends_with(b"\x88\x10\x03\xf5server is full"),

@@ -57,26 +57,26 @@ fn the_doctor_finds_entries_that_the_broadcaster_may_not_read() {
     queue.give_to(PHP, GROUP);
     let mut broadcaster = broadcaster::run_by(BROADCASTER, GROUP, &queue, &[]);
     let nowhere = Path::new("/nowhere/php");
-    let (_, told) = doctor(&queue.path(), nowhere);
-    assert!(told.contains(&format!("ok   the broadcaster (user {BROADCASTER}) may read")), "{told}");
+    let (_, report) = doctor(&queue.path(), nowhere);
+    assert!(report.contains(&format!("ok   the broadcaster (user {BROADCASTER}) may read")), "{report}");
 
     let entry = queue.write("1.json", r#"{"event":"test","payload":1}"#);
     chown(&entry, Some(PHP), None).unwrap();
     fs::set_permissions(&entry, Permissions::from_mode(0o600)).unwrap();
     until("it is put aside", || !queue.failed().is_empty());
-    let (code, told) = doctor(&queue.path(), nowhere);
-    assert_eq!(code, Some(1), "{told}");
+    let (code, report) = doctor(&queue.path(), nowhere);
+    assert_eq!(code, Some(1), "{report}");
     assert!(
-        told.contains(&format!("BAD  the broadcaster (user {BROADCASTER}) may not read 1 of the events")),
-        "{told}"
+        report.contains(&format!("BAD  the broadcaster (user {BROADCASTER}) may not read 1 of the events")),
+        "{report}"
     );
-    assert!(told.contains("UMask=0027") && told.contains("failed/*.json"), "{told}");
+    assert!(report.contains("UMask=0027") && report.contains("failed/*.json"), "{report}");
 
     let entry = queue.path().join("failed/1.json");
     fs::set_permissions(&entry, Permissions::from_mode(0o640)).unwrap();
     chown(&entry, Some(PHP), Some(PHP)).unwrap();
-    let (_, told) = doctor(&queue.path(), nowhere);
-    assert!(told.contains("chmod g+s") && told.contains(&format!("chgrp {GROUP} ")), "{told}");
+    let (_, report) = doctor(&queue.path(), nowhere);
+    assert!(report.contains("chmod g+s") && report.contains(&format!("chgrp {GROUP} ")), "{report}");
     broadcaster.stop();
 }
 
@@ -95,13 +95,13 @@ fn a_queue_beside_the_own_that_nobody_reads_is_shown_by_the_doctor_and_in_the_lo
     let mut broadcaster = broadcaster::start(&queue.path());
     broadcaster.await_log("events wait in a directory beside the queue that no broadcaster reads");
     assert_eq!(broadcaster.log_lines("that no broadcaster reads").len(), 1);
-    let (code, told) = doctor(&queue.path(), Path::new("/nowhere/php"));
-    assert_eq!(code, Some(1), "{told}");
+    let (code, report) = doctor(&queue.path(), Path::new("/nowhere/php"));
+    assert_eq!(code, Some(1), "{report}");
     assert!(
-        told.contains(&format!("BAD  events wait in {}, which no broadcaster reads", mistyped.display())),
-        "{told}"
+        report.contains(&format!("BAD  events wait in {}, which no broadcaster reads", mistyped.display())),
+        "{report}"
     );
-    assert_eq!(told.matches("which no broadcaster reads").count(), 1, "{told}");
+    assert_eq!(report.matches("which no broadcaster reads").count(), 1, "{report}");
     broadcaster.stop();
     other.stop();
 }
@@ -111,16 +111,16 @@ fn the_doctor_compares_the_queue_with_the_one_that_php_is_set_to() {
     let queue = QueueDir::new();
     let setting =
         |path: &Path| php_with(queue.root(), &format!("fastapi_websocket.path => {0} => {0}", path.display()));
-    let (_, told) = doctor(&queue.path(), &setting(&queue.path()));
-    assert!(!told.contains("another directory"), "{told}");
+    let (_, report) = doctor(&queue.path(), &setting(&queue.path()));
+    assert!(!report.contains("another directory"), "{report}");
 
     let other = queue.root().join("elsewhere/queue");
-    let (_, told) = doctor(&queue.path(), &setting(&other));
-    assert!(told.contains(&format!("queues into {} where a script gives no path", other.display())), "{told}");
+    let (_, report) = doctor(&queue.path(), &setting(&other));
+    assert!(report.contains(&format!("queues into {} where a script gives no path", other.display())), "{report}");
 
     Writer::new(&other).enqueue(br#""test""#, b"1").unwrap();
-    let (_, told) = doctor(&queue.path(), &setting(&other));
-    assert!(told.contains(&format!("BAD  events wait in {}", other.display())), "{told}");
+    let (_, report) = doctor(&queue.path(), &setting(&other));
+    assert!(report.contains(&format!("BAD  events wait in {}", other.display())), "{report}");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn publish_refuses_a_url_as_queue() {
     let mut publish = command(BINARY);
     let output = publish.current_dir(queue.root()).args(["publish", "e", "--queue", "phar://a/queue"]).finish();
     assert_eq!(output.status.code(), Some(64));
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("phar://a/queue is a URL of phar://"), "{told}");
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(report.contains("phar://a/queue is a URL of phar://"), "{report}");
     assert!(!queue.root().join("phar:").exists());
 }

@@ -1,4 +1,4 @@
-//! What clients must not send: each byte string has its answer, and the server lives on.
+//! What clients must not send: each byte string has its answer, and the server goes on.
 
 use std::io::{Read, Write};
 
@@ -36,7 +36,7 @@ fn malformed_frames_are_answered_with_their_close_code() {
     let queue = QueueDir::new();
     let flags = ["--max-message-bytes", "1000"];
     let mut broadcaster = broadcaster::with(&queue.path(), &flags);
-    let mut witness = Client::of(&broadcaster);
+    let mut other = Client::of(&broadcaster);
     let table: [(&str, Vec<u8>, u16); 26] = [
         ("not masked", vec![0x81, 2, b'h', b'i'], 1002),
         ("a reserved bit", frame(0xc1, b"hi"), 1002),
@@ -75,11 +75,11 @@ fn malformed_frames_are_answered_with_their_close_code() {
         let received = read_to_end(&mut stream);
         assert_eq!(close_code(&received), Some(code), "{what}: {received:x?}");
         queue.enqueue(format!("\"{what}\""));
-        assert_eq!(witness.payload(), format!("\"{what}\""));
+        assert_eq!(other.payload(), format!("\"{what}\""));
     }
-    witness.send(Message::text("x".repeat(1000)));
+    other.send(Message::text("x".repeat(1000)));
     queue.enqueue("\"a message at the limit\"");
-    assert_eq!(witness.payload(), "\"a message at the limit\"");
+    assert_eq!(other.payload(), "\"a message at the limit\"");
     broadcaster.stop();
 }
 
@@ -146,7 +146,7 @@ fn of_pings_without_end_from_a_client_that_reads_no_pong_only_the_last_is_answer
     let queue = QueueDir::new();
     let flags = ["--max-messages-per-sec", "0", "--max-bytes-per-sec", "0"];
     let mut broadcaster = broadcaster::with(&queue.path(), &flags);
-    let mut witness = Client::of(&broadcaster);
+    let mut other = Client::of(&broadcaster);
     let mut flood = shake_hands(broadcaster.address());
     let at_start = broadcaster.memory_kb("VmRSS");
     let pings = frame(0x89, &[b'x'; 100]).repeat(1000);
@@ -154,7 +154,7 @@ fn of_pings_without_end_from_a_client_that_reads_no_pong_only_the_last_is_answer
     (0..400).for_each(|_| flood.write_all(&pings).unwrap());
     flood.write_all(&frame(0x89, b"the last")).unwrap();
     queue.enqueue(1);
-    assert_eq!(witness.payload(), "1");
+    assert_eq!(other.payload(), "1");
     let mut received = Vec::new();
     let mut buffer = [0; 64 * 1024];
     while !received.ends_with(b"\x8a\x08the last") {

@@ -16,19 +16,19 @@ fn assert_healthy(broadcaster: &Broadcaster) {
 }
 
 /// Waits for a 503 that says why, which must stay.
-fn await_ailment(broadcaster: &Broadcaster, text: &str) {
-    let is_ill = || {
+fn await_unhealthy(broadcaster: &Broadcaster, text: &str) {
+    let is_unhealthy = || {
         let (status, reason) = health(broadcaster.address());
         assert!(status == 200 || status == 503 && reason.contains(text), "{status} {reason}");
         status == 503
     };
-    until(text, is_ill);
+    until(text, is_unhealthy);
     broadcaster.assert_idle();
-    assert!(is_ill(), "it is well by itself");
+    assert!(is_unhealthy(), "it is healthy by itself");
 }
 
-fn await_health(broadcaster: &Broadcaster) {
-    until("it is well again", || health(broadcaster.address()).0 == 200);
+fn await_healthy(broadcaster: &Broadcaster) {
+    until("it is healthy again", || health(broadcaster.address()).0 == 200);
 }
 
 /// A thread of a child that stands still until this is dropped: what a disk or a kernel that hangs would do to it.
@@ -64,9 +64,9 @@ fn a_directory_that_may_not_be_read_is_reported() {
     assert_healthy(&broadcaster);
     for mode in [0o2000, 0o2300] {
         queue.set_mode(mode);
-        await_ailment(&broadcaster, "cannot be read");
+        await_unhealthy(&broadcaster, "cannot be read");
         queue.set_mode(0o2770);
-        await_health(&broadcaster);
+        await_healthy(&broadcaster);
     }
     broadcaster.stop();
 }
@@ -78,14 +78,17 @@ fn a_directory_that_is_gone_is_reported() {
     assert_healthy(&broadcaster);
     for round in 0..2 {
         fs::remove_dir_all(queue.path()).unwrap();
-        await_ailment(&broadcaster, "cannot be read");
+        await_unhealthy(&broadcaster, "cannot be read");
         let address = broadcaster.address().to_string();
         let doctor =
             command(BINARY).args(["doctor", "--queue"]).arg(queue.path()).args(["--listen", &address]).finish();
-        let told = String::from_utf8(doctor.stdout).unwrap();
-        assert!(told.contains(&format!("the broadcaster on {address} is not healthy: the queue directory")), "{told}");
+        let report = String::from_utf8(doctor.stdout).unwrap();
+        assert!(
+            report.contains(&format!("the broadcaster on {address} is not healthy: the queue directory")),
+            "{report}"
+        );
         queue.enqueue(round);
-        await_health(&broadcaster);
+        await_healthy(&broadcaster);
     }
     broadcaster.stop();
 }
@@ -96,9 +99,9 @@ fn a_source_that_is_stuck_is_reported() {
     let mut broadcaster = broadcaster::start(&queue.path());
     assert_healthy(&broadcaster);
     let stopped = Stopped::thread(&broadcaster, "source");
-    await_ailment(&broadcaster, "source is stuck");
+    await_unhealthy(&broadcaster, "source is stuck");
     drop(stopped);
-    await_health(&broadcaster);
+    await_healthy(&broadcaster);
     broadcaster.stop();
 }
 
@@ -108,8 +111,8 @@ fn one_thread_of_the_hub_that_is_stuck_is_reported() {
     let mut broadcaster = broadcaster::with(&queue.path(), &["--hub-threads", "3"]);
     assert_healthy(&broadcaster);
     let stopped = Stopped::thread(&broadcaster, "hub");
-    await_ailment(&broadcaster, "hub does not answer");
+    await_unhealthy(&broadcaster, "hub does not answer");
     drop(stopped);
-    await_health(&broadcaster);
+    await_healthy(&broadcaster);
     broadcaster.stop();
 }

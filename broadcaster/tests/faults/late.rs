@@ -116,18 +116,18 @@ fn the_service_manager_is_notified_what_is_waited_for_and_given_more_time() {
     fs::remove_dir(queue.path()).unwrap();
     let broadcaster = Broadcaster::spawn(reports.command_of(Path::new(BINARY), &queue.path(), 100_000));
     for _ in 0..2 {
-        let told = reports.next();
-        assert!(told.starts_with("STATUS=waiting for the queue directory: "), "{told}");
+        let report = reports.next();
+        assert!(report.starts_with("STATUS=waiting for the queue directory: "), "{report}");
         assert!(
-            told.contains(
+            report.contains(
                 "does not exist (create it, see Permissions in docs/operations.md)\nEXTEND_TIMEOUT_USEC=30000000\n"
-            ) && !told.contains("READY"),
-            "{told}"
+            ) && !report.contains("READY"),
+            "{report}"
         );
     }
     queue::create_directory(&queue.path()).unwrap();
     let mut broadcaster = broadcaster.listening();
-    let ready = std::iter::repeat_with(|| reports.next()).find(|told| !told.contains("waiting")).unwrap();
+    let ready = std::iter::repeat_with(|| reports.next()).find(|report| !report.contains("waiting")).unwrap();
     assert_eq!(ready, "READY=1\nSTATUS=serving\n");
     broadcaster.stop();
 }

@@ -1,5 +1,5 @@
 //! A log that takes no lines: a full disk, a reader that is gone, and one that does not read. Serving goes on, and what was
-//! lost is said when lines can be written again.
+//! lost is counted when lines can be written again.
 
 use std::fs::{self, File};
 use std::io::{PipeReader, Read, pipe};
@@ -21,7 +21,7 @@ fn talkative(queue: &QueueDir, stderr: impl Into<Stdio>) -> Broadcaster {
     broadcaster::with_socket(command, &socket, stderr)
 }
 
-/// Clients come, events arrive, a bad entry is put aside, and the health check is content.
+/// Clients come, events arrive, a bad entry is put aside, and the health check is good.
 fn assert_serves(broadcaster: &mut Broadcaster, queue: &QueueDir) {
     for number in 0..10 {
         let mut client = Client::of(broadcaster);
@@ -35,7 +35,7 @@ fn assert_serves(broadcaster: &mut Broadcaster, queue: &QueueDir) {
     assert!(!broadcaster.has_exited());
 }
 
-/// The counts in the lines that tell of lost ones.
+/// The counts in the lines about lost lines.
 fn dropped(log: &str) -> Vec<u64> {
     let count = |line: &str| line.split("lines=").nth(1).unwrap().trim().parse().unwrap();
     log.lines().filter(|line| line.contains("log lines were dropped")).map(count).collect()

@@ -1,4 +1,4 @@
-//! Commands that only look leave nothing behind: the user who looks is often root, and what root makes the broadcaster may not open.
+//! Commands that only read leave no files: they often run as root, and the broadcaster might not open what root created.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,12 +25,12 @@ fn tree(root: &Path) -> BTreeMap<PathBuf, [i64; 6]> {
 
 fn note(found: &mut BTreeMap<PathBuf, [i64; 6]>, path: &Path) {
     let of = fs::symlink_metadata(path).unwrap();
-    let told =
+    let report =
         [of.uid().into(), of.gid().into(), of.mode().into(), of.size().cast_signed(), of.mtime(), of.mtime_nsec()];
-    found.insert(path.to_owned(), told);
+    found.insert(path.to_owned(), report);
 }
 
-/// Every command that only looks. Nothing listens on port 1.
+/// Every command that only reads. Nothing listens on port 1.
 const LOOKS: [&[&str]; 16] = [
     &["doctor"],
     &["doctor", "--url", "ws://127.0.0.1:1/"],
@@ -93,7 +93,7 @@ fn the_broadcaster_of_another_user_starts_after_root_has_looked() {
     }
     let queue = QueueDir::new();
     queue.give_to(54_330, 54_330);
-    // Nothing of root's would be readable for it.
+    // It could read no file of root's.
     queue.set_mode(0o700);
     for look in LOOKS {
         command(BINARY).args(look).arg("--queue").arg(queue.path()).env("PHP", "/nowhere/php").finish();

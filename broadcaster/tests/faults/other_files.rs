@@ -38,8 +38,8 @@ fn a_directory_with_other_files_is_refused_at_the_first_start() {
     for _ in 0..2 {
         let mut refused = Broadcaster::spawn(broadcaster_command(&queue.path()));
         assert_eq!(refused.await_exit().code(), Some(64));
-        let is_told = |line: &String| PROJECT.iter().any(|(name, _)| line.contains(&format!("holds {name},")));
-        until("it says why", || refused.log_lines("name one that is for events alone").iter().any(is_told));
+        let is_reported = |line: &String| PROJECT.iter().any(|(name, _)| line.contains(&format!("holds {name},")));
+        until("it says why", || refused.log_lines("name one that is for events alone").iter().any(is_reported));
         assert_eq!(queue.names(), ["composer.json", "package.json", "tsconfig.json"]);
     }
     assert!(is_untouched(&queue));
@@ -51,10 +51,10 @@ fn the_doctor_calls_a_directory_bad_that_the_broadcaster_refuses() {
     write_project(&queue);
     let mut doctor = command(BINARY);
     let output = doctor.args(["doctor", "--queue"]).arg(queue.path()).env("PHP", "/nowhere/php").finish();
-    let told = String::from_utf8(output.stdout).unwrap();
+    let report = String::from_utf8(output.stdout).unwrap();
     let found =
-        told.lines().position(|line| line.starts_with("BAD  queue directory") && line.contains("does not seem"));
-    let remedy = told.lines().nth(found.expect(&told) + 1).unwrap();
+        report.lines().position(|line| line.starts_with("BAD  queue directory") && line.contains("does not seem"));
+    let remedy = report.lines().nth(found.expect(&report) + 1).unwrap();
     assert_eq!(remedy, "     -> name the directory of the events with --queue, or move the other files away");
     assert_eq!(output.status.code(), Some(1));
     assert!(is_untouched(&queue) && queue.names().len() == PROJECT.len());

@@ -109,7 +109,7 @@ fn what_is_no_file_in_place_of_the_lock_of_another_queue_keeps_no_broadcaster_fr
     let mut client = Client::of(&broadcaster);
     queue.enqueue(1);
     assert_eq!(client.payload(), "1");
-    until("the others are told", || broadcaster.log_lines("no broadcaster reads").len() == 3);
+    until("the others are logged", || broadcaster.log_lines("no broadcaster reads").len() == 3);
     broadcaster.stop();
 }
 

@@ -1,4 +1,4 @@
-//! How the process ends: what clients are told, how long it may take, and how to cut it short.
+//! How the process ends: which close code clients get, how long it may take, and how to cut it short.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -52,7 +52,7 @@ fn clients_are_closed_one_after_the_other_with_1001() {
         broadcaster.signal(Signal::TERM);
         reading.join().unwrap()
     });
-    // A millisecond each; a tenth of that is enough to tell it from a wave, on a machine that is busy.
+    // A millisecond each; a tenth of that is enough to show that they are not closed all at once, on a busy machine.
     let spread = closed_at.iter().max().unwrap().duration_since(*closed_at.iter().min().unwrap());
     assert!(spread >= Duration::from_millis(CLIENTS as u64 / 10), "{spread:?}");
     assert!(broadcaster.await_exit().success());

@@ -32,7 +32,7 @@ fn clients_with_full_sockets_are_disconnected_and_the_others_miss_nothing() {
         }
     }
     until("all are acked, though twenty read nothing", || queue.waiting() == 0);
-    // One that speaks while it is disconnected changes nothing.
+    // Frames of clients that are being disconnected change nothing.
     for stream in &mut slow[..10] {
         let _ = stream.write_all(b"\x89\x80\0\0\0\0\x81\x82\0\0\0\0hi");
     }
@@ -41,7 +41,7 @@ fn clients_with_full_sockets_are_disconnected_and_the_others_miss_nothing() {
     for stream in &mut slow[10..] {
         let received = read_to_end(stream);
         let reason = b"too slow: messages would have been missed";
-        // The close frame is the last thing, if the client begins to read before it is given up.
+        // The close frame is the last thing, if the client begins to read before the server drops the connection.
         assert!(received.ends_with(reason) || received.len() > 4096, "{}", received.len());
     }
     drop(slow);

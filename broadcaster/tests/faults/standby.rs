@@ -47,11 +47,11 @@ fn the_one_that_waits_uses_no_processor_time_to_speak_of() {
 fn a_hand_over_refuses_no_connection_and_loses_no_event() {
     let (queue, address) = (QueueDir::new(), free_address());
     let mut serving = Broadcaster::spawn(on(&queue.path(), address)).listening();
-    // A backlog makes the successor's first look at the directory take its time.
+    // A backlog makes the first listing of the successor slow.
     let stop = AtomicBool::new(false);
     let mut next = 0;
     std::thread::scope(|scope| {
-        let knocking = scope.spawn(|| {
+        let connecting = scope.spawn(|| {
             let (mut connected, mut dropped) = (0, 0);
             while !stop.load(Ordering::Relaxed) {
                 match Client::try_connect(address) {
@@ -85,7 +85,7 @@ fn a_hand_over_refuses_no_connection_and_loses_no_event() {
             serving = successor.listening();
         }
         stop.store(true, Ordering::Relaxed);
-        let (connected, dropped) = knocking.join().unwrap();
+        let (connected, dropped) = connecting.join().unwrap();
         eprintln!("{connected} connections, {dropped} of them cut off by a hand-over");
         assert!(connected > dropped);
     });
@@ -136,7 +136,7 @@ fn one_that_waits_outlives_the_deletion_of_the_directory() {
     assert!(!waiting.has_exited());
     let mut client = Client::connect(address);
     queue.enqueue(1);
-    // Whichever of the two has the new directory, its clients get the event, and clients of the other are sent away.
+    // Whichever of the two has the new directory, its clients get the event, and clients of the other are closed with 1001.
     match client.next() {
         Ok(Message::Text(text)) => assert_eq!(payload_of(&text), "1"),
         Ok(Message::Close(Some(frame))) => assert_eq!(u16::from(frame.code), 1001),

@@ -32,7 +32,7 @@ fn connections_wait_in_the_socket_of_the_service_manager_while_the_broadcaster_r
         broadcaster.signal(signal);
         broadcaster.await_exit();
 
-        // Nobody is there, and nobody is refused.
+        // No broadcaster runs, and no connection is refused.
         let mut waiting = connect(address).unwrap();
         waiting.write_all(HANDSHAKE.as_bytes()).unwrap();
         broadcaster = with_socket(&queue.path(), &socket);

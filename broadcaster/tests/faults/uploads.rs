@@ -1,4 +1,4 @@
-//! Clients that send bodies without end where a handshake was expected: what is read and thrown away of them costs others nothing.
+//! Clients that send bodies without end where a handshake was expected: reading and discarding them delays no other client.
 
 use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -40,7 +40,7 @@ async fn a_queue_directory_that_every_user_can_write_to() {
 async fn a_queue_directory_that_the_user_cannot_read() {
     let queue = queue_dir();
     queue.set_mode(0o000);
-    // Root reads everything, so somebody else has to try.
+    // Root may read everything, so another user has to try.
     let command = if is_root() {
         broadcaster::command_as(NOBODY, queue.root(), ["--listen", "127.0.0.1:0", "--queue", &path(&queue)])
     } else {
@@ -58,7 +58,7 @@ async fn a_port_that_is_taken() {
     let mut process = Process::spawn(command.arg(queue.path()));
     assert_eq!(process.exit().await.code(), Some(FAILURE));
     let stderr = process.stderr();
-    // First that it waits for a moment, then that this was in vain.
+    // First that it waits, then that the address is still in use.
     assert_eq!(stderr.len(), 2, "{stderr:?}");
     assert!(stderr.iter().all(|line| line.contains(&address) && line.contains("in use")), "{stderr:?}");
     assert!(stderr[1].contains("--listen"), "{stderr:?}");
@@ -67,7 +67,7 @@ async fn a_port_that_is_taken() {
 #[tokio::test]
 async fn bad_values_of_flags_are_named() {
     let queue = queue_dir();
-    for (flag, told) in [
+    for (flag, expected) in [
         ("--listen=8081", "listen"),
         ("--entry-grace-secs=soon", "--entry-grace-secs"),
         ("--entry-grace-secs=-1", "entry_grace_secs"),
@@ -77,7 +77,7 @@ async fn bad_values_of_flags_are_named() {
     ] {
         let mut command = broadcaster::command(["--queue"]);
         command.arg(queue.path()).arg(flag);
-        refused(command, USAGE, &[told]).await;
+        refused(command, USAGE, &[expected]).await;
     }
 }
 
@@ -99,7 +99,7 @@ async fn bad_configuration_files_are_named_with_the_key() {
     let queue = queue_dir();
     let file = queue.path().with_file_name("broadcaster.toml");
     let file_name = file.display().to_string();
-    for (content, told) in [
+    for (content, expected) in [
         ("listne = '127.0.0.1:0'", [&file_name[..], "listne"]),
         ("entry_grace_secs = 'soon'", [&file_name, "entry_grace_secs"]),
         ("max_connections = 0", [&file_name, "max_connections = 0: must be at least 1"]),
@@ -107,7 +107,7 @@ async fn bad_configuration_files_are_named_with_the_key() {
         ("listen = ", [&file_name, "line 1"]),
     ] {
         std::fs::write(&file, content).unwrap();
-        refused(with_queue(&queue, &["--config", &file_name]), USAGE, &told).await;
+        refused(with_queue(&queue, &["--config", &file_name]), USAGE, &expected).await;
     }
     std::fs::remove_file(&file).unwrap();
     refused(with_queue(&queue, &["--config", &file_name]), USAGE, &[&file_name]).await;
@@ -116,7 +116,7 @@ async fn bad_configuration_files_are_named_with_the_key() {
 #[tokio::test]
 async fn numbers_out_of_range_are_refused_as_such_also_after_a_space() {
     let queue = queue_dir();
-    for (args, told) in [
+    for (args, expected) in [
         (&["--entry-grace-secs", "-1"][..], "entry_grace_secs = -1: must be a number of seconds above 0"),
         (&["--scan-interval-secs", "-0.5"], "scan_interval_secs = -0.5: must be a number of seconds above 0"),
         (&["--slow-client-timeout-secs", "soon"], "--slow-client-timeout-secs <SECONDS>': must be a number of seconds"),
@@ -140,7 +140,7 @@ async fn numbers_out_of_range_are_refused_as_such_also_after_a_space() {
         (&["--hub-threads", "65"], "hub_threads = 65: "),
         (&["--nothing-such", "-1"], "unexpected argument '--nothing-such'"),
     ] {
-        refused(with_queue(&queue, args), USAGE, &[told]).await;
+        refused(with_queue(&queue, args), USAGE, &[expected]).await;
     }
 }
 
@@ -162,27 +162,27 @@ async fn a_value_of_a_flag_is_not_blamed_on_the_file() {
     .await;
 }
 
-/// Runs it and checks that it says everything told on one line of standard error, nothing else, and exits with the code.
+/// Runs it and checks that it prints every text on one line of standard error, nothing else, and exits with the code.
 /// Returns that line.
-async fn refused(mut command: Command, code: i32, told: &[&str]) -> String {
+async fn refused(mut command: Command, code: i32, expected: &[&str]) -> String {
     let mut process = Process::spawn(&mut command);
     let status = process.exit().await;
     let (stdout, stderr) = (process.stdout(), process.stderr());
     assert_eq!(status.code(), Some(code), "{command:?}: {stderr:?}");
     assert_eq!(stdout, Vec::<String>::new(), "{command:?}");
     assert_eq!(stderr.len(), 1, "{command:?}: {stderr:?}");
-    for text in told {
+    for text in expected {
         assert!(stderr[0].contains(text), "{text:?} is not in {:?}", stderr[0]);
     }
     stderr[0].clone()
 }
 
-/// Runs it and checks that it waits, that one line says all that is told, and that it can be stopped.
-async fn awaited(mut command: Command, told: &[&str]) {
+/// Runs it and checks that it waits, that one line has every text, and that it can be stopped.
+async fn awaited(mut command: Command, expected: &[&str]) {
     let mut process = Process::spawn(&mut command);
     let line = process.line("says that it waits", |line| line.contains("waiting until").then(|| line.to_owned())).await;
     let line = line.unwrap_or_default();
-    for text in told {
+    for text in expected {
         assert!(line.contains(text), "{text:?} is not in {line:?}");
     }
     process.signal(Signal::TERM);

@@ -53,7 +53,7 @@ async fn ctrl_c_stops_everything_and_leaves_nothing() {
     }
 }
 
-/// What the page is told.
+/// The address in the configuration of the page.
 async fn websocket_url(demo: &Demo) -> String {
     let (_, config) = get(demo.address(), "/config.json").await;
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();

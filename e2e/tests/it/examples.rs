@@ -149,7 +149,7 @@ async fn changes_are_announced(api: SocketAddr, client: &mut Collector) {
     assert_eq!(status, StatusCode::ACCEPTED);
 
     let messages = client.messages(5).await;
-    let told: Vec<(&str, &str)> =
+    let received: Vec<(&str, &str)> =
         messages.iter().map(|message| (message.event.as_str(), message.payload.as_str())).collect();
     let expected = [
         ("order.created", r#"{"id":1,"customer":"Zo\u00eb","total":19.9}"#),
@@ -158,11 +158,11 @@ async fn changes_are_announced(api: SocketAddr, client: &mut Collector) {
         ("notification", r#"{"level":"warning","text":"Closing soon"}"#),
         ("any.name", r#"{"empty":{}}"#),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(received, expected);
 }
 
 async fn errors_say_what_is_wrong(api: SocketAddr) {
-    for (method, path, body, status, told) in [
+    for (method, path, body, status, expected) in [
         (Method::POST, "/api/orders", "{", 400, "Syntax error"),
         (Method::POST, "/api/orders", "[]", 400, "JSON object"),
         (Method::POST, "/api/orders", r#"{"total":1}"#, 422, "customer"),
@@ -179,7 +179,7 @@ async fn errors_say_what_is_wrong(api: SocketAddr) {
     ] {
         let (answered, answer) = request(api, method.clone(), path, body).await;
         let error = parsed(&answer)["error"].as_str().unwrap_or_default().to_owned();
-        assert!(answered == status && error.contains(told), "{method} {path} {body}: {answered} {answer}");
+        assert!(answered == status && error.contains(expected), "{method} {path} {body}: {answered} {answer}");
     }
 }
 

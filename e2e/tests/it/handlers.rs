@@ -1,4 +1,4 @@
-//! A PHP script that serves by itself, with `start()`: its handlers wait side by side.
+//! A PHP script that serves by itself, with `start()`: its handlers wait at the same time.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ async fn loops_timers_and_idle_clients_are_served_at_the_same_time() {
     let mut timers = crowd(address, "/timer", TIMERS).await;
     let mut loops = crowd(address, "/loop", LOOPS).await;
 
-    // Every client speaks again as soon as it was answered, whether the others were or not.
+    // Every client sends again as soon as it was answered, whether the others were or not.
     let began = Instant::now();
     let conversations = loops.iter_mut().enumerate().map(|(number, client)| async move {
         for round in 0..ROUNDS {

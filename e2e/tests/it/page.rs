@@ -107,8 +107,8 @@ async fn a_screen_reader_is_told_names_states_and_arrivals() {
         ("searchbox", "Filter by name or payload"),
         ("list", "Events"),
     ] {
-        let told = accessible.iter().any(|(its_role, its_name)| its_role == role && its_name == name);
-        assert!(told, "no {role} is called {name}: {accessible:?}");
+        let is_found = accessible.iter().any(|(its_role, its_name)| its_role == role && its_name == name);
+        assert!(is_found, "no {role} is called {name}: {accessible:?}");
     }
     for live in ["status", "alert"] {
         assert!(accessible.iter().any(|(role, _)| role == live), "no {live} region: {accessible:?}");

@@ -19,7 +19,7 @@ async fn events_undelivered_when_the_broadcaster_is_killed_come_after_its_restar
     assert_eq!(client.messages(20).await.len(), 20);
     queue.is_drained().await;
 
-    // Stopped, it cannot deliver what is queued from here on; killed, it cannot tidy up either.
+    // Stopped, it cannot deliver what is queued from here on; killed, it cannot clean up either.
     killed.signal(Signal::STOP);
     Php::run("queue_backlog.php", &queue, [LONG.to_string()]).await;
     killed.signal(Signal::KILL);

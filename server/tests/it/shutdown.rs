@@ -54,7 +54,7 @@ async fn a_server_without_clients_stops_at_once_and_leaves_its_directory_free() 
 #[tokio::test]
 async fn a_client_that_does_not_leave_is_dropped_after_the_grace() {
     let server = TestServer::with(Settings { shutdown_grace_secs: Some(0.2), ..Settings::default() });
-    let mut stream = stubborn_client(server.address).await;
+    let mut stream = unresponsive_client(server.address).await;
     server.stopped().await;
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).await.unwrap();
@@ -65,18 +65,18 @@ async fn a_client_that_does_not_leave_is_dropped_after_the_grace() {
 async fn port_and_connections_end_although_another_process_has_copies_of_their_sockets() {
     let server = TestServer::with(Settings { shutdown_grace_secs: Some(0.2), ..Settings::default() });
     let address = server.address;
-    let mut stubborn = stubborn_client(address).await;
+    let mut unresponsive = unresponsive_client(address).await;
     let copies = copies_of_sockets(address);
     assert!(copies.len() >= 2, "the listener and the client");
     let root = server.stopped().await;
     let mut rest = Vec::new();
-    within("the answer", stubborn.read_to_end(&mut rest)).await.unwrap();
+    within("the answer", unresponsive.read_to_end(&mut rest)).await.unwrap();
     assert!(rest.ends_with(b"server is shutting down"));
     // What asks for the port finds it free, and nobody's connection ends in the copy.
     drop(TcpListener::bind(address).unwrap());
     let next = TestServer::on_port(root, address.port());
     for _ in 0..8 {
-        let mut client = stubborn_client(address).await;
+        let mut client = unresponsive_client(address).await;
         assert_eq!(within("the answer", client.read_u8()).await.unwrap(), b'T'); // of HTTP
     }
     drop(copies);
@@ -121,7 +121,7 @@ async fn a_server_that_is_dropped_before_it_runs_joins_its_threads() {
 }
 
 /// Connects a client that never answers a close frame.
-async fn stubborn_client(address: SocketAddr) -> TcpStream {
+async fn unresponsive_client(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(HANDSHAKE.as_bytes()).await.unwrap();
     assert_eq!(within("the answer", stream.read_u8()).await.unwrap(), b'H');

@@ -45,7 +45,7 @@ async fn a_client_that_does_not_read_is_disconnected_and_the_others_notice_nothi
 async fn a_message_waits_for_a_client_no_longer_than_the_timeout() {
     let server = TestServer::with(Settings { slow_client_timeout_secs: Some(0.5), ..Settings::default() });
     let mut slow = server.connect().await;
-    // Within the log, but not within the kernel's buffers: only time can tell.
+    // Within the log, but not within the kernel's buffers: only the timeout applies.
     let filler = "x".repeat(500_000);
     (0..30).for_each(|_| drop(server.queue.enqueue(format!("\"{filler}\""))));
     eventually("the entries are acked without the client", || server.queue.waiting() == 0).await;

@@ -1,4 +1,4 @@
-//! A client that costs little: the bytes of its connection, split into frames by hand, and pings answered.
+//! A client that costs little: it splits the bytes of its connection into frames and answers pings.
 
 use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};

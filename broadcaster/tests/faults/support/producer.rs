@@ -1,4 +1,4 @@
-//! A producer as a process of its own, so that it can be killed: this test binary, told to run one ignored test.
+//! A producer as a process of its own, so that it can be killed: this test binary, which runs one ignored test.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -41,7 +41,7 @@ impl Producer {
         Producer { process: Process::spawn(&mut command), journal, id }
     }
 
-    /// Stops it, and waits until it has: a signal is delivered between two system calls.
+    /// Stops it, and waits until it stands still.
     pub(crate) fn pause(&self) {
         self.process.signal(Signal::STOP);
     }
@@ -54,7 +54,7 @@ impl Producer {
         self.process.kill();
     }
 
-    /// How many events it was told are queued.
+    /// For how many events it got success.
     pub(crate) fn queued(&self) -> usize {
         fs::metadata(&self.journal).unwrap().len() as usize
     }

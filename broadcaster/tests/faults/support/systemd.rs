@@ -31,12 +31,12 @@ impl Reports {
         Reports { socket, directory }
     }
 
-    /// A broadcaster that has to be heard of every tenth of a second.
+    /// A broadcaster that has to report every tenth of a second.
     pub(crate) fn command(&self, queue: &Path) -> Command {
         self.command_of(Path::new(BINARY), queue, 100_000)
     }
 
-    /// A broadcaster that has to be heard of as often as said.
+    /// A broadcaster that has to report in this interval.
     pub(crate) fn command_of(&self, binary: &Path, queue: &Path, watchdog_usec: u32) -> Command {
         let mut command = command(binary);
         command.args(arguments(queue));

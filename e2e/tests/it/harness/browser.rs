@@ -21,7 +21,7 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Starts one with a profile of its own, which talks to nobody but the pages.
+    /// Starts one with a profile of its own, which connects only to the pages.
     pub(crate) async fn start() -> Browser {
         Self::start_with(&[]).await
     }
@@ -165,7 +165,7 @@ impl Page {
         fs::write(path, bytes).unwrap();
     }
 
-    /// What a screen reader is told: role and name of everything that it does not skip.
+    /// What a screen reader gets: role and name of everything that it does not skip.
     pub(crate) async fn accessible(&mut self) -> Vec<(String, String)> {
         let tree = self.command("Accessibility.getFullAXTree", json!({})).await;
         let value = |node: &Value, key: &str| node[key]["value"].as_str().unwrap_or_default().to_owned();
