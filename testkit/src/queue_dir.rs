@@ -167,7 +167,9 @@ fn temporary_directory_in(place: &Path) -> TempDir {
 /// A copy of a program that every user may run: the build directory is often for its owner only.
 pub fn public_copy(program: &Path, directory: &Path) -> PathBuf {
     let copy = directory.join(program.file_name().unwrap());
-    fs::copy(program, &copy).unwrap();
+    // By another process: what this one has open for writing is for a moment open in children that other tests start, and a
+    // program that is open for writing cannot be started.
+    assert!(Command::new("cp").args([program, &copy]).status().unwrap().success());
     fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
     copy
 }

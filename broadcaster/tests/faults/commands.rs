@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use rustix::process::Signal;
-use testkit::{Broadcaster, Finish as _, Process, QueueDir, has_root, until};
+use testkit::{Broadcaster, Finish as _, Process, QueueDir, has_root, make_old, until};
 
 use crate::support::{BINARY, Client, broadcaster, broadcaster_command, command, public_binary};
 
@@ -122,8 +122,7 @@ fn other_files_are_not_among_those_that_wait() {
     let queue = QueueDir::new();
     let path = queue.path();
     let file = queue.write("composer.json", r#"{"name":"vendor/package"}"#);
-    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
-    std::fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
+    make_old(&file, std::time::Duration::from_secs(86_400));
     let stat = "waiting\t0\noldest\t-\nfailed\t0\nother files\t1\nbroadcaster\tnone\n";
     assert_eq!(printed(&path, &["queue", "stat"]), stat);
     let (_, report, _) = run(&path, &["doctor"]);

@@ -1,12 +1,12 @@
 //! What may happen to the directory itself, and to single files in it.
 
-use std::fs::{self, File, FileTimes, Permissions};
+use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rustix::process::Signal;
-use testkit::{Broadcaster, QueueDir, has_root, skipped, until};
+use testkit::{Broadcaster, QueueDir, has_root, make_old, skipped, until};
 use tungstenite::Message;
 
 use crate::support::{Client, broadcaster, broadcaster_command};
@@ -107,8 +107,7 @@ fn old_temporary_files_are_swept_and_young_ones_are_left_to_their_writer() {
     let queue = QueueDir::new();
     let old = queue.write(".tmp-old.json", "half");
     let young = queue.write(".tmp-young.json", "half");
-    let an_hour_ago = SystemTime::now() - Duration::from_secs(3600);
-    File::options().write(true).open(&old).unwrap().set_times(FileTimes::new().set_modified(an_hour_ago)).unwrap();
+    make_old(&old, Duration::from_secs(3600));
     let mut broadcaster = broadcaster::start(&queue.path());
     until("the old one is swept", || !old.exists());
     assert!(young.exists());

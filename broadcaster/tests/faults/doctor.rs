@@ -60,9 +60,12 @@ fn the_doctor_finds_entries_that_the_broadcaster_may_not_read() {
     let (_, report) = doctor(&queue.path(), nowhere);
     assert!(report.contains(&format!("ok   the broadcaster (user {BROADCASTER}) may read")), "{report}");
 
-    let entry = queue.write("1.json", r#"{"event":"test","payload":1}"#);
-    chown(&entry, Some(PHP), None).unwrap();
+    // Moved there, so that the broadcaster never sees it readable.
+    let entry = queue.root().join("1.json");
+    fs::write(&entry, r#"{"event":"test","payload":1}"#).unwrap();
+    chown(&entry, Some(PHP), Some(GROUP)).unwrap();
     fs::set_permissions(&entry, Permissions::from_mode(0o600)).unwrap();
+    fs::rename(entry, queue.path().join("1.json")).unwrap();
     until("it is put aside", || !queue.failed().is_empty());
     let (code, report) = doctor(&queue.path(), nowhere);
     assert_eq!(code, Some(1), "{report}");

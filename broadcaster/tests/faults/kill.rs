@@ -62,11 +62,7 @@ fn killed_producers_and_broadcasters_lose_nothing_and_keep_the_order() {
 /// Starts a broadcaster, and a client that is there before the first entry is: producers pause meanwhile.
 fn start_with_client(queue: &QueueDir, producers: &[Producer]) -> (Broadcaster, Client) {
     producers.iter().for_each(Producer::pause);
-    let started = queue.held_back(|| {
-        let broadcaster = broadcaster::start(&queue.path());
-        let client = Client::of(&broadcaster);
-        (broadcaster, client)
-    });
+    let started = broadcaster::with_first_client(queue, &[]);
     producers.iter().for_each(Producer::resume);
     started
 }
@@ -112,11 +108,7 @@ fn each_broadcaster_goes_on_in_order_where_the_killed_one_was() {
     let number_of = |text: &str| payload_of(text)[1..].split(',').next().unwrap().parse::<usize>().unwrap();
     let (mut next, mut runs) = (0, 0);
     while next < EVENTS {
-        let (mut broadcaster, mut client) = queue.held_back(|| {
-            let broadcaster = broadcaster::start(&queue.path());
-            let client = Client::of(&broadcaster);
-            (broadcaster, client)
-        });
+        let (mut broadcaster, mut client) = broadcaster::with_first_client(&queue, &[]);
         let mut expected = None;
         for received in 0.. {
             if received == 100 {

@@ -1,10 +1,9 @@
 //! A queue path that names a directory of other files, and other files that come into a queue.
 
-use std::fs::{self, File, FileTimes};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::fs;
+use std::time::Duration;
 
-use testkit::{Broadcaster, Finish as _, QueueDir, until};
+use testkit::{Broadcaster, Finish as _, QueueDir, make_old, until};
 
 use crate::support::{BINARY, Client, broadcaster, broadcaster_command, command};
 
@@ -14,14 +13,11 @@ const PROJECT: [(&str, &str); 3] = [
     ("tsconfig.json", "{ // comments are allowed here\n}"),
 ];
 
-/// Makes a file look as if it was written 40 days ago: longer than entries are kept in `failed/`.
-fn make_old(path: &Path) {
-    let old = SystemTime::now() - Duration::from_secs(40 * 86_400);
-    File::options().write(true).open(path).unwrap().set_times(FileTimes::new().set_modified(old)).unwrap();
-}
+/// Longer than entries are kept in `failed/`.
+const OLD: Duration = Duration::from_secs(40 * 86_400);
 
 fn write_project(queue: &QueueDir) {
-    PROJECT.into_iter().for_each(|(name, content)| make_old(&queue.write(name, content)));
+    PROJECT.into_iter().for_each(|(name, content)| make_old(&queue.write(name, content), OLD));
 }
 
 fn is_untouched(queue: &QueueDir) -> bool {
@@ -74,7 +70,7 @@ fn other_files_in_a_used_queue_stay_where_they_are_and_stop_nothing() {
     assert_eq!(client.payload(), "1");
     broadcaster.await_log("they stay where they are");
     queue.write("readme.json", "");
-    make_old(&queue.path().join("readme.json"));
+    make_old(&queue.path().join("readme.json"), OLD);
     queue.enqueue(2);
     assert_eq!(client.payload(), "2");
     assert!(is_untouched(&queue) && queue.path().join("readme.json").exists());
@@ -92,7 +88,7 @@ fn an_old_file_is_kept_in_failed_from_when_it_was_rejected() {
         // Moved there, so that it is never seen young.
         let path = queue.root().join("bad");
         fs::write(&path, r#"{"payload":1}"#).unwrap();
-        make_old(&path);
+        make_old(&path, OLD);
         fs::rename(path, queue.path().join(format!("{number}.json"))).unwrap();
         until("it is put aside", || queue.failed().len() == 2 * number);
     }

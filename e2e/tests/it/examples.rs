@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use testkit::{Client, Process, Signal};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{Collector, Fpm, Nginx, Php, PhpServer, broadcaster, example, get, post_json, queue_dir, request};
+use crate::harness::{
+    Collector, Fpm, Nginx, Php, PhpServer, broadcaster, example, get, post_json, queue_dir, request, websocket_address,
+};
 
 #[tokio::test]
 async fn the_queue_example_shows_every_feature_and_its_events_arrive() {
@@ -95,8 +97,7 @@ async fn the_server_example_answers_on_every_route_and_tells_queued_events() {
         .env("WS_TOKEN", "open sesame")
         .env("EVENT_QUEUE_PATH", queue.path());
     let mut server = Process::spawn(&mut command);
-    let started = |line: &str| line.strip_prefix("WebSocket server started on ws://")?.parse::<SocketAddr>().ok();
-    let address = server.line("it listens", started).await.expect("the server starts");
+    let address = websocket_address(&mut server).await;
 
     let mut root = Client::connect(address, "/").await;
     assert_eq!(root.json().await["payload"], json!({"clients": 1}));

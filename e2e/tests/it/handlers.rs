@@ -8,7 +8,7 @@ use rustix::process::{Pid, kill_process, test_kill_process};
 use serde_json::{Value, json};
 use testkit::{Client, Signal, eventually, within};
 
-use crate::harness::{Php, broadcaster, queue_dir};
+use crate::harness::{Php, broadcaster, queue_dir, websocket_address};
 
 const LOOPS: usize = 200;
 const TIMERS: usize = 100;
@@ -21,8 +21,7 @@ const ONE_AFTER_THE_OTHER: Duration = Duration::from_millis(100 * (LOOPS * ROUND
 async fn loops_timers_and_idle_clients_are_served_at_the_same_time() {
     let queue = queue_dir();
     let mut server = Php::spawn("handlers.php", &queue, [""; 0]);
-    let started = |line: &str| line.strip_prefix("WebSocket server started on ws://")?.parse::<SocketAddr>().ok();
-    let address = server.process().line("it listens", started).await.expect("the server starts");
+    let address = websocket_address(server.process()).await;
     let mut idle = crowd(address, "/", IDLE).await;
     let mut timers = crowd(address, "/timer", TIMERS).await;
     let mut loops = crowd(address, "/loop", LOOPS).await;
@@ -69,8 +68,7 @@ async fn loops_timers_and_idle_clients_are_served_at_the_same_time() {
 async fn a_child_of_a_handler_that_lives_on_holds_up_neither_clients_nor_a_standby() {
     let queue = queue_dir();
     let mut server = Php::spawn("handlers.php", &queue, [""; 0]);
-    let started = |line: &str| line.strip_prefix("WebSocket server started on ws://")?.parse::<SocketAddr>().ok();
-    let address = server.process().line("it listens", started).await.expect("the server starts");
+    let address = websocket_address(server.process()).await;
     let mut clients = [Client::connect(address, "/").await, Client::connect(address, "/fork").await];
     assert_eq!(clients[1].json().await["event"], "forked");
     let forked = |line: &str| Pid::from_raw(line.strip_prefix("child ")?.parse().ok()?);

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 
 use testkit::{Broadcaster, Process, QueueDir, public_copy, without_settings};
 
+use super::Client;
+
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_fastapi-broadcaster");
 
 /// How long clients may take to leave. Tests whose clients read to the end say how long.
@@ -52,7 +54,16 @@ pub(crate) fn with(queue: &Path, flags: &[&str]) -> Broadcaster {
     of(Path::new(BINARY), queue, flags)
 }
 
-/// The same with another binary than the one under test.
+/// Starts one, and a client that gets everything that waits in the queue. Nobody may write meanwhile.
+pub(crate) fn with_first_client(queue: &QueueDir, flags: &[&str]) -> (Broadcaster, Client) {
+    queue.held_back(|| {
+        let broadcaster = with(&queue.path(), flags);
+        let client = Client::of(&broadcaster);
+        (broadcaster, client)
+    })
+}
+
+/// The same as [`with`] with another binary than the one under test.
 pub(crate) fn of(binary: &Path, queue: &Path, flags: &[&str]) -> Broadcaster {
     let mut command = command(binary);
     for usual in arguments(queue).chunks(2).filter(|usual| !flags.contains(&usual[0].as_str())) {

@@ -18,7 +18,7 @@ pub(crate) use demo::Demo;
 pub(crate) use fpm::Fpm;
 pub(crate) use http::{get, post_json, request};
 pub(crate) use nginx::Nginx;
-pub(crate) use php::{Php, example, extension_setting};
+pub(crate) use php::{Php, example, extension_setting, websocket_address};
 pub(crate) use php_server::PhpServer;
 pub(crate) use proxy::Proxy;
 
