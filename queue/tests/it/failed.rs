@@ -4,8 +4,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, Instant};
 
 use queue::{Backlog, EntryError, EntryName, Failed, Reader};
+use testkit::sandbox::{run_under, without_setgid};
 
-use crate::sandbox::{run_under, without_setgid};
 use crate::util::{Queue, make_old, payloads};
 
 fn reject(reader: &mut Reader, queue: &Queue, name: &str) -> EntryName {

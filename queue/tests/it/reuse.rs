@@ -2,8 +2,8 @@
 
 use queue::{EntryError, Failed, Rejected};
 use rustix::io::Errno;
+use testkit::sandbox::{filter, run_under, with_plain_rename_only};
 
-use crate::sandbox::{filter, run_under, with_plain_rename_only};
 use crate::util::{Queue, make_old, payloads};
 
 fn event(payload: usize) -> String {

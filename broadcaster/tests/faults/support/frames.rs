@@ -1,4 +1,4 @@
-//! Frames of a server, split by hand: for clients that must cost little.
+//! Frames, written and split by hand: for clients that send what no client should, and for many that must cost little.
 
 use std::io::{self, Read};
 use std::net::TcpStream;
@@ -9,6 +9,21 @@ pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
 /// An empty pong of a client, which answers an empty ping.
 pub(crate) const PONG_FRAME: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
+
+/// A frame of a client whose mask changes nothing.
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match payload.len() {
+        length @ 0..126 => frame.push(0x80 | length as u8),
+        length => {
+            frame.push(0x80 | 126);
+            frame.extend(u16::try_from(length).unwrap().to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
+}
 
 /// Splits a frame off: its opcode, its payload and what comes after it. None if it is not all there.
 pub(crate) fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {

@@ -3,13 +3,9 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use testkit::{Broadcaster, HANDSHAKE, TIMEOUT, payload_of};
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
-
-use crate::wait::TIMEOUT;
-
-/// A handshake with the key of RFC 6455, section 1.3.
-pub(crate) const HANDSHAKE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// A WebSocket client that blocks, but no longer than a test may wait.
 pub(crate) struct Client {
@@ -17,6 +13,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// A client of a broadcaster that listens.
+    pub(crate) fn of(broadcaster: &Broadcaster) -> Client {
+        Client::connect(broadcaster.address())
+    }
+
     pub(crate) fn connect(address: SocketAddr) -> Client {
         Client::try_connect(address).unwrap()
     }
@@ -68,13 +69,7 @@ impl Client {
     }
 }
 
-/// The payload in the text of an event.
-pub(crate) fn payload_of(text: &str) -> &str {
-    let rest = text.strip_prefix(r#"{"event":"test","payload":"#).unwrap_or_else(|| panic!("unexpected {text}"));
-    &rest[..rest.rfind(r#","timestamp":"#).unwrap()]
-}
-
-/// A connection without a word.
+/// A connection on which nothing was sent.
 pub(crate) fn connect(address: SocketAddr) -> Result<TcpStream, std::io::Error> {
     let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
@@ -82,7 +77,7 @@ pub(crate) fn connect(address: SocketAddr) -> Result<TcpStream, std::io::Error> 
     Ok(stream)
 }
 
-/// A connection whose handshake was accepted, and which says no more.
+/// A connection whose handshake was accepted, and on which nothing else was sent.
 pub(crate) fn shake_hands(address: SocketAddr) -> TcpStream {
     let mut stream = connect(address).unwrap();
     stream.write_all(HANDSHAKE.as_bytes()).unwrap();
@@ -113,12 +108,12 @@ pub(crate) fn read_head(stream: &mut TcpStream) -> String {
 /// Sends bytes on a new connection and reads until the server ends it.
 pub(crate) fn exchange(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = connect(address).unwrap();
-    // The server may have had enough before it has all.
+    // The server may close before it has all.
     let _ = stream.write_all(bytes);
     read_to_end(&mut stream)
 }
 
-/// What comes until the end, be it an orderly one or a reset.
+/// What comes until the end, which may be a reset.
 pub(crate) fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut received = Vec::new();
     match stream.read_to_end(&mut received) {
@@ -127,4 +122,14 @@ pub(crate) fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
         Err(error) => panic!("{error} after {} bytes", received.len()),
     }
     received
+}
+
+/// A connection whose buffer for what it receives is so small that little is sent ahead.
+pub(crate) fn connect_with_small_buffer(address: SocketAddr) -> Result<TcpStream, std::io::Error> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_recv_buffer_size(4096)?;
+    socket.set_read_timeout(Some(TIMEOUT))?;
+    socket.set_write_timeout(Some(TIMEOUT))?;
+    socket.connect(&SockAddr::from(address))?;
+    Ok(socket.into())
 }

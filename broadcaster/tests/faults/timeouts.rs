@@ -1,21 +1,21 @@
-//! Clients that make the server wait: for a request, for a pong, for their leaving.
+//! Clients that make the server wait: for a request, for a pong, for the end of the connection.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::broadcaster::Broadcaster;
-use crate::client::{HANDSHAKE, connect, read_to_end, shake_hands};
-use crate::queue_dir::QueueDir;
+use testkit::{HANDSHAKE, QueueDir};
+
+use crate::support::{Client, broadcaster, connect, read_to_end, shake_hands};
 
 #[test]
 fn a_request_that_comes_byte_by_byte_is_cut_off_and_others_are_served_meanwhile() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--handshake-timeout-secs", "1"]);
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--handshake-timeout-secs", "1"]);
     let at_start = broadcaster.descriptors();
     let slow: Vec<TcpStream> = (0..50).map(|_| connect(broadcaster.address()).unwrap()).collect();
-    let mut client = broadcaster.connect();
+    let mut client = Client::of(&broadcaster);
     let mut bytes = HANDSHAKE.bytes().cycle();
-    // A byte now and then keeps many servers waiting for ever.
+    // Many servers wait for ever for a client that sends a byte now and then.
     let mut open = slow;
     while !open.is_empty() {
         let byte = [bytes.next().unwrap().max(b'A')];
@@ -36,9 +36,9 @@ fn a_request_that_comes_byte_by_byte_is_cut_off_and_others_are_served_meanwhile(
 fn half_open_connections_are_found_out_by_a_ping_and_freed() {
     let queue = QueueDir::new();
     let flags = ["--ping-interval-secs", "0.5", "--pong-timeout-secs", "0.5"];
-    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
+    let mut broadcaster = broadcaster::with(&queue.path(), &flags);
     let at_start = broadcaster.descriptors();
-    // They are there for the kernel, but the program behind them is not: nobody answers.
+    // Their kernel keeps the connections, but no program answers.
     let mut gone: Vec<TcpStream> = (0..20).map(|_| shake_hands(broadcaster.address())).collect();
     broadcaster.await_descriptors(at_start);
     for stream in &mut gone {
@@ -52,10 +52,10 @@ fn half_open_connections_are_found_out_by_a_ping_and_freed() {
 #[test]
 fn a_client_that_does_not_answer_a_close_frame_is_dropped() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut broadcaster = broadcaster::start(&queue.path());
     let at_start = broadcaster.descriptors();
-    let mut rude = shake_hands(broadcaster.address());
-    rude.write_all(&[0x81, 0]).unwrap();
+    let mut silent = shake_hands(broadcaster.address());
+    silent.write_all(&[0x81, 0]).unwrap();
     // It neither reads our close frame nor closes its side.
     broadcaster.await_descriptors(at_start);
     broadcaster.stop();
@@ -64,7 +64,7 @@ fn a_client_that_does_not_answer_a_close_frame_is_dropped() {
 #[test]
 fn a_client_that_closes_only_its_writing_side_is_let_go() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut broadcaster = broadcaster::start(&queue.path());
     let at_start = broadcaster.descriptors();
     let mut half = shake_hands(broadcaster.address());
     half.shutdown(std::net::Shutdown::Write).unwrap();

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use queue::Writer;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use testkit::{payload_of, until};
 
 use crate::attack::connection::ABNORMAL;
 use crate::attack::latency::{Latency, Samples};
-use crate::client::{payload_of, shake_hands};
-use crate::server_frames::{CLOSE, Incoming, PING, PONG_FRAME, TEXT, close_code};
-use crate::wait::until;
+use crate::support::frames::{CLOSE, Incoming, PING, PONG_FRAME, TEXT, close_code};
+use crate::support::shake_hands;
 
 /// How long a thread waits before it looks whether it is to stop.
 const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
@@ -35,7 +35,7 @@ impl Pace {
 }
 
 /// Good clients at work, stopped and joined with the value.
-pub(crate) struct Witness {
+pub(crate) struct GoodClients {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -56,9 +56,9 @@ struct Good {
     incoming: Incoming,
 }
 
-impl Witness {
+impl GoodClients {
     /// So many clients, connected, and a producer.
-    pub(crate) fn start(address: SocketAddr, clients: usize, queue: PathBuf, pace: Pace) -> Witness {
+    pub(crate) fn start(address: SocketAddr, clients: usize, queue: PathBuf, pace: Pace) -> GoodClients {
         let clients: Vec<Good> = (0..clients)
             .map(|index| {
                 let stream = shake_hands(address);
@@ -79,10 +79,10 @@ impl Witness {
             std::thread::spawn(move || reading.read(clients)),
             std::thread::spawn(move || queueing.queue(&Writer::new(queue), pace)),
         ];
-        Witness { shared, threads }
+        GoodClients { shared, threads }
     }
 
-    /// What the time is for [`Witness::latency`].
+    /// What the time is for [`GoodClients::latency`].
     pub(crate) fn now(&self) -> Duration {
         self.shared.begin.elapsed()
     }
@@ -105,7 +105,7 @@ impl Witness {
     }
 }
 
-impl Drop for Witness {
+impl Drop for GoodClients {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {

@@ -1,16 +1,15 @@
-//! A producer as a process of its own, so that it can be killed: this test binary, told to run one ignored test.
+//! A producer as a process of its own, so that it can be killed: this test binary, which runs one ignored test.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use queue::Writer;
 use rustix::fs::Mode;
-use rustix::process::{Pid, Signal, chroot, kill_process, umask as umask_of_process};
-
-use crate::wait::until;
+use rustix::process::{Signal, chroot, umask as umask_of_process};
+use testkit::{Process, public_copy};
 
 const QUEUE: &str = "FAULTS_QUEUE";
 const JOURNAL: &str = "FAULTS_JOURNAL";
@@ -22,7 +21,7 @@ const UMASK: &str = "FAULTS_UMASK";
 
 /// Queues `[id,0]`, `[id,1]` and so on, and notes each success in its journal.
 pub(crate) struct Producer {
-    child: Child,
+    process: Process,
     journal: PathBuf,
     pub(crate) id: usize,
 }
@@ -37,51 +36,38 @@ impl Producer {
     pub(crate) fn paced(root: &Path, queue: &Path, id: usize, pause: Duration) -> Producer {
         let journal = root.join(format!("journal-{id}"));
         File::create(&journal).unwrap();
-        let child = command(&std::env::current_exe().unwrap(), queue, id)
-            .env(JOURNAL, &journal)
-            .env(PAUSE, pause.as_micros().to_string())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        Producer { child, journal, id }
+        let mut command = command(&std::env::current_exe().unwrap(), queue, id);
+        command.env(JOURNAL, &journal).env(PAUSE, pause.as_micros().to_string());
+        Producer { process: Process::spawn(&mut command), journal, id }
     }
 
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// Stops it, and waits until it has: a signal is delivered between two system calls.
+    /// Stops it, and waits until it stands still.
     pub(crate) fn pause(&self) {
-        self.signal(Signal::STOP);
-        let stat = || fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        until("the producer pauses", || stat().rsplit(')').next().unwrap().trim_start().starts_with('T'));
+        self.process.signal(Signal::STOP);
     }
 
     pub(crate) fn resume(&self) {
-        self.signal(Signal::CONT);
+        self.process.signal(Signal::CONT);
     }
 
     pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.process.kill();
     }
 
-    /// How many events it was told are queued.
+    /// For how many events it got success.
     pub(crate) fn queued(&self) -> usize {
         fs::metadata(&self.journal).unwrap().len() as usize
-    }
-}
-
-impl Drop for Producer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
 /// Lets a producer make `root` its root directory before it begins, as php-fpm's `chroot` does. Needs root.
 pub(crate) fn within_root(command: &mut Command, root: &Path) {
     command.env(ROOT, root);
+}
+
+/// A copy of the producer's program that every user may run.
+pub(crate) fn public_program(directory: &Path) -> PathBuf {
+    public_copy(&std::env::current_exe().unwrap(), directory)
 }
 
 /// Sets the umask of a producer.
@@ -98,7 +84,7 @@ pub(crate) fn bounded(program: &Path, queue: &Path, id: usize, count: usize) -> 
 
 fn command(program: &Path, queue: &Path, id: usize) -> Command {
     let mut command = Command::new(program);
-    command.args(["--exact", "producer::runs_in_a_process_of_its_own", "--ignored", "--nocapture"]);
+    command.args(["--exact", "support::producer::runs_in_a_process_of_its_own", "--ignored", "--nocapture"]);
     command.env(QUEUE, queue).env(ID, id.to_string());
     command
 }

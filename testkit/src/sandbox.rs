@@ -1,18 +1,15 @@
 //! Seccomp filters, in which a process is started: what systemd's sandbox forbids, what an older kernel does not know.
 
-use std::process::{Child, Command};
-
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-};
+pub use seccompiler::BpfProgram;
+use seccompiler::{SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule};
 
 /// A system call, which of its arguments is looked at, and the bit that must be set there.
-type Forbidden = (i64, u8, u64);
+pub type Forbidden = (i64, u8, u64);
 
 /// What `RestrictSUIDSGID=yes` in a unit forbids: to set the set-user-id or the set-group-id bit.
-pub(crate) fn without_setgid() -> BpfProgram {
+pub fn without_setgid() -> BpfProgram {
     const MODES: [(i64, u8); 5] = [
         (libc::SYS_mkdirat, 2),
         (libc::SYS_fchmod, 1),
@@ -31,17 +28,17 @@ pub(crate) fn without_setgid() -> BpfProgram {
 }
 
 /// Before 6.10, Linux let only privileged processes name a file by its descriptor: ENOENT was the answer to others.
-pub(crate) fn without_naming_by_descriptor() -> BpfProgram {
+pub fn without_naming_by_descriptor() -> BpfProgram {
     filter(&[(libc::SYS_linkat, 4, u64::from(AtFlags::EMPTY_PATH.bits()))], Errno::NOENT)
 }
 
 /// The same, and the file system cannot rename without replacing or make links, as many network file systems.
-pub(crate) fn with_plain_rename_only() -> BpfProgram {
+pub fn with_plain_rename_only() -> BpfProgram {
     filter(&[(libc::SYS_linkat, 4, 0), (libc::SYS_renameat2, 4, 1)], Errno::INVAL)
 }
 
 /// Refuses calls with an answer.
-pub(crate) fn filter(forbidden: &[Forbidden], answer: Errno) -> BpfProgram {
+pub fn filter(forbidden: &[Forbidden], answer: Errno) -> BpfProgram {
     let mut rules = std::collections::BTreeMap::<i64, Vec<SeccompRule>>::new();
     for &(call, argument, bit) in forbidden {
         let condition =
@@ -53,13 +50,8 @@ pub(crate) fn filter(forbidden: &[Forbidden], answer: Errno) -> BpfProgram {
     SeccompFilter::new(rules, SeccompAction::Allow, answer, arch).unwrap().try_into().unwrap()
 }
 
-/// Starts a process under a filter.
-pub(crate) fn spawn(mut command: Command, filter: BpfProgram) -> Child {
-    run_under(filter, || command.spawn().unwrap())
-}
-
 /// Runs under a filter, in a thread of its own. What that starts is under it as well.
-pub(crate) fn run_under<T: Send>(filter: BpfProgram, run: impl FnOnce() -> T + Send) -> T {
+pub fn run_under<T: Send>(filter: BpfProgram, run: impl FnOnce() -> T + Send) -> T {
     let inside = || {
         seccompiler::apply_filter(&filter).unwrap();
         run()

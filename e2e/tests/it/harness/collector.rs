@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use testkit::{Broadcaster, within};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinHandle;
-use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest, handshake::client::Request};
+use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest};
 
-use super::wait::within_deadline;
-
-pub(crate) struct Client {
+pub(crate) struct Collector {
     received: UnboundedReceiver<Received>,
     reading: JoinHandle<()>,
 }
@@ -32,23 +31,28 @@ enum Received {
     Closed(Option<u16>),
 }
 
-impl Client {
+impl Collector {
     /// Connects. What the server sends is read from then on, whether the test asks for it or not.
-    pub(crate) async fn connect(address: SocketAddr, path: &str) -> Client {
-        Self::open(format!("ws://{address}{path}").into_client_request().unwrap()).await
+    pub(crate) async fn connect(address: SocketAddr, path: &str) -> Collector {
+        Self::open(format!("ws://{address}{path}")).await
+    }
+
+    /// Connects to a broadcaster on the path `/`.
+    pub(crate) async fn of(broadcaster: &Broadcaster) -> Collector {
+        Self::connect(broadcaster.address(), "/").await
     }
 
     /// Connects as a browser does for a page, whose origin it tells.
-    pub(crate) async fn connect_from_page(page: SocketAddr, url: &str) -> Client {
+    pub(crate) async fn connect_from_page(page: SocketAddr, url: &str) -> Collector {
         let mut request = url.into_client_request().unwrap();
         request.headers_mut().insert("Origin", format!("http://{page}").parse().unwrap());
         Self::open(request).await
     }
 
     /// Connects with a request of the test's own.
-    pub(crate) async fn open(request: Request) -> Client {
+    pub(crate) async fn open(request: impl IntoClientRequest + Unpin) -> Collector {
         let opening = tokio_tungstenite::connect_async(request);
-        let (mut socket, _) = within_deadline("the client connects", opening).await.expect("a WebSocket");
+        let (mut socket, _) = within("the client connects", opening).await.expect("a WebSocket");
         let (sender, received) = mpsc::unbounded_channel();
         let reading = tokio::spawn(async move {
             let mut code = None;
@@ -64,7 +68,7 @@ impl Client {
             }
             let _ = sender.send(Received::Closed(code));
         });
-        Client { received, reading }
+        Collector { received, reading }
     }
 
     /// Waits for the next so many messages.
@@ -107,11 +111,11 @@ impl Client {
     }
 
     async fn next(&mut self, what: &str) -> Received {
-        within_deadline(what, self.received.recv()).await.expect("the task that reads does not panic")
+        within(what, self.received.recv()).await.expect("the task that reads does not panic")
     }
 }
 
-impl Drop for Client {
+impl Drop for Collector {
     fn drop(&mut self) {
         self.reading.abort();
     }

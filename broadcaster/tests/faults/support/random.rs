@@ -1,4 +1,4 @@
-//! Enough chance to choose moments and victims.
+//! Random numbers, for the time and the target of a kill.
 
 use std::time::SystemTime;
 

@@ -1,10 +1,10 @@
-//! What one client saw of numbered events through several lives of the broadcaster.
+//! What one client saw of numbered events through several runs of the broadcaster.
 
 use std::collections::HashMap;
 
 #[derive(Default)]
 pub(crate) struct Ledger {
-    /// The life in which each event of each producer was last received.
+    /// The run in which each event of each producer was last received.
     last_seen: HashMap<(usize, usize), usize>,
     /// How many events of each producer were received, which is also the next one's number.
     received: HashMap<usize, usize>,
@@ -16,16 +16,16 @@ impl Ledger {
     ///
     /// # Panics
     /// When it comes before an earlier one of its producer, or a second time from one broadcaster.
-    pub(crate) fn note(&mut self, life: usize, payload: &str) {
+    pub(crate) fn note(&mut self, run: usize, payload: &str) {
         let (producer, number) = numbers(payload);
-        match self.last_seen.insert((producer, number), life) {
+        match self.last_seen.insert((producer, number), run) {
             None => {
                 let next = self.received.entry(producer).or_default();
                 assert_eq!(number, *next, "producer {producer}: {number} came first when {next} was due");
                 *next += 1;
             }
             Some(before) => {
-                assert!(before < life, "[{producer},{number}] came twice from one broadcaster");
+                assert!(before < run, "[{producer},{number}] came twice from one broadcaster");
                 self.repeats += 1;
             }
         }
