@@ -1,4 +1,4 @@
-# The one door: everything a developer or CI does is a target here. `make help` lists them.
+# Every task of a developer or CI is a target here. `make help` lists them.
 #
 # PHP, PHP_CONFIG, PHP_FPM, NGINX and CHROMIUM choose other programs than those in PATH; CARGO_FLAGS goes to every cargo build.
 
@@ -11,7 +11,7 @@ target := $(abspath $(or $(CARGO_TARGET_DIR),target))
 extension := $(target)/release/libfastapi_websocket.so
 broadcaster := $(target)/release/fastapi-broadcaster
 
-# Build scripts want paths, people write names.
+# Build scripts need paths, people write names.
 ifneq ($(PHP),)
 export PHP := $(or $(shell command -v $(PHP)),$(PHP))
 endif
@@ -38,7 +38,7 @@ test: setup rust-test php-test e2e ## Run all tests: Rust, PHP extension, end to
 build: setup-run ## Build the extension and the broadcaster for release
 	cargo build --release $(CARGO_FLAGS) -p fastapi_websocket -p fastapi-broadcaster
 
-# In the dev profile: its debug assertions and overflow checks are worth more to tests than its speed.
+# In the dev profile: tests need its debug assertions and overflow checks more than speed.
 .PHONY: rust-test
 rust-test: ## Test the Rust crates
 	cargo test $(CARGO_FLAGS) -p fastapi-websocket-queue -p fastapi-websocket-server -p fastapi-broadcaster
@@ -48,7 +48,7 @@ php-test: build ## Test the extension with PHP's own run-tests.php
 	php-tests/run $(extension)
 
 .PHONY: e2e
-e2e: setup build ## Test the whole path: PHP, php-fpm behind nginx, broadcaster, clients
+e2e: setup build ## Run the end-to-end tests: PHP, php-fpm behind nginx, broadcaster, clients
 	cargo test $(CARGO_FLAGS) -p e2e
 
 .PHONY: package
@@ -56,7 +56,7 @@ package: build ## Build the two Debian packages, into target/packages
 	packaging/build $(target)/packages
 
 .PHONY: pictures
-pictures: setup build ## Take the pictures of docs anew, from the page in Chromium
+pictures: setup build ## Take new pictures for docs, from the page in Chromium
 	cargo test $(CARGO_FLAGS) -p e2e page::pictures
 	install -d docs/images
 	install -m 644 $(target)/tmp/pictures/page-*.png docs/images
@@ -73,7 +73,7 @@ fmt: ## Format the Rust code
 	cargo fmt --all
 
 .PHONY: bench
-bench: build ## Measure us against references (bench/run help lists more)
+bench: build ## Measure against references (bench/run help lists more)
 	@exec bench/run
 
 .PHONY: bench-parts
@@ -81,16 +81,16 @@ bench-parts: ## Measure encode, append, enqueue, scan and ack alone
 	cargo bench $(CARGO_FLAGS) -p bench
 
 .PHONY: flame-graph
-flame-graph: setup-profile ## Draw where the broadcaster's time goes under load, into docs/images
+flame-graph: setup-profile ## Profile the broadcaster under load, into docs/images
 	@exec bench/profile
 
 .PHONY: soak
-soak: ## Half an hour of mixed load with kills and slow clients (SOAK_MINUTES=N)
+soak: ## Run half an hour of mixed load with kills and slow clients (SOAK_MINUTES=N)
 	cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \
 		--ignored --exact soak::mixed_load_with_kills_and_slow_clients --nocapture
 
 .PHONY: attack
-attack: ## Some minutes of good clients under attacks (ATTACK_BASELINE=BINARY compares)
+attack: ## Measure good clients under attacks, some minutes (ATTACK_BASELINE=BINARY compares)
 	cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \
 		--ignored --exact attack::measure::good_clients_under_each_attack --nocapture
 
@@ -105,7 +105,7 @@ valgrind: setup-valgrind build ## Check queueEvent and a server for memory error
 	php-tests/valgrind-server $(extension)
 
 .PHONY: memory
-memory: build ## Check that a server's memory stays flat over 100,000 connections
+memory: build ## Check that a server's memory stays constant over 100,000 connections
 	php-tests/memory-server $(extension)
 
 .PHONY: autobahn
@@ -113,7 +113,7 @@ autobahn: setup-autobahn build ## Run the Autobahn test suite against an echo ha
 	php-tests/autobahn $(extension)
 
 .PHONY: setup
-setup: ## Install what run and test need and the system lacks
+setup: ## Install what run and test need
 	@setup/install test
 
 .PHONY: setup-run setup-lint setup-valgrind setup-autobahn setup-profile
@@ -121,7 +121,7 @@ setup-run setup-lint setup-valgrind setup-autobahn setup-profile: setup-%:
 	@setup/install $*
 
 .PHONY: setup-bench
-setup-bench: ## Install the peers that 'bench/run peers' measures beside us
+setup-bench: ## Install the other servers that 'bench/run peers' measures
 	@setup/install bench
 	@bench/peers/install
 

@@ -1,6 +1,6 @@
 <?php
-// An API whose changes every open page learns of at once: orders are created, changed and deleted, notifications are sent,
-// and each queues an event. Runs under php -S as well as under php-fpm:
+// An API that sends its changes to every open page: orders are created, changed and deleted, notifications are sent, and each
+// request queues an event. Runs under php -S and under php-fpm:
 //
 //   EVENT_QUEUE_PATH=/var/lib/fastapi-broadcaster/queue php -S 127.0.0.1:8080 api_with_websocket_queue.php
 //
@@ -12,13 +12,13 @@
 //   POST   /api/events          {"event": "any.name", "payload": ...}     broadcasts any event
 //
 // EVENT_QUEUE_PATH is the queue directory, ORDERS_FILE where the orders are kept (default: a file in the system's temporary
-// directory). There is no login here: a real API asks who is calling before it sends to all clients in their name.
+// directory). There is no login here: a real API must check who calls it before it sends to all clients.
 
 declare(strict_types=1);
 
 use FASTAPI\WebSocket\WebSocketServer;
 
-/** An answer that is not the usual one. */
+/** An error answer. */
 final class Refusal extends Exception
 {
     public function __construct(public readonly int $status, string $message, public readonly array $headers = [])
@@ -56,7 +56,7 @@ function updateOrder(int $id): array
         return $orders;
     });
 
-    // Clients need to know what changed, not only what it became.
+    // Clients need to know what changed, not only the new values.
     return [200, [
         'order' => $orders[$id],
         'queued' => announce('order.updated', ['id' => $id, 'changes' => $changes, 'order' => $orders[$id]]),
@@ -109,7 +109,7 @@ function queuePath(): string
     return getenv('EVENT_QUEUE_PATH') ?: sys_get_temp_dir() . '/fastapi-events';
 }
 
-/** For what has already happened: the change stands whether or not clients can be told, so a failure is logged. */
+/** For changes that were already made: the change remains also if the event cannot be queued, so the failure is logged. */
 function announce(string $event, mixed $payload): bool
 {
     $queued = WebSocketServer::queueEvent(queuePath(), $event, $payload);
@@ -120,11 +120,11 @@ function announce(string $event, mixed $payload): bool
     return $queued;
 }
 
-/** For requests that are nothing but an event. */
+/** For requests whose only purpose is the event. */
 function queueOrFail(string $event, mixed $payload): void
 {
     if (!announce($event, $payload)) {
-        // The reason names paths of this machine. The log has it; who develops also sees it in the answer.
+        // The reason contains paths of this machine. It is logged; in development the answer has it too.
         $reason = PHP_SAPI === 'cli-server' ? ': ' . WebSocketServer::lastError() : '';
         throw new Refusal(503, "the event was not queued$reason", ['Retry-After' => '5']);
     }
@@ -185,11 +185,11 @@ function orderFields(object $body, bool $required): array
 
 function requestBody(): object
 {
-    // A page of another site can post a form, but not JSON without asking first.
+    // A page of another site can post a form, but JSON only after a CORS preflight.
     if (!str_starts_with(strtolower($_SERVER['CONTENT_TYPE'] ?? ''), 'application/json')) {
         throw new Refusal(415, 'the body must be sent as application/json');
     }
-    // As an object, so that an empty object of a payload stays one.
+    // As an object, so that an empty object in a payload stays an object.
     $body = json_decode((string) file_get_contents('php://input'));
     if (!is_object($body)) {
         throw new Refusal(400, 'the body must be a JSON object' . (json_last_error() ? ': ' . json_last_error_msg() : ''));
@@ -223,7 +223,7 @@ function operation(string $method, string $path): callable
 
 function characters(string $text): int
 {
-    // mbstring is not everywhere; what json_decode() gave is UTF-8.
+    // mbstring may be missing. Strings from json_decode() are UTF-8.
     return (int) preg_match_all('/./us', $text);
 }
 

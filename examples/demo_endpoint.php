@@ -4,7 +4,7 @@
 
 declare(strict_types=1);
 
-/** The address of the broadcaster under the name by which the browser knows this machine. */
+/** The address of the broadcaster, with the host name that the browser uses for this machine. */
 function websocketUrl(): string
 {
     $host = parse_url('http://' . ($_SERVER['HTTP_HOST'] ?? '127.0.0.1'), PHP_URL_HOST) ?: '127.0.0.1';
@@ -35,6 +35,6 @@ if ($page !== null && in_array($_SERVER['REQUEST_METHOD'], ['GET', 'HEAD'], true
     header('Cache-Control: no-store');
     $page();
 } else {
-    // Knows what to answer to everything else as well.
+    // Also answers all other requests.
     require __DIR__ . '/api_with_websocket_queue.php';
 }

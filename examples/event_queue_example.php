@@ -1,7 +1,7 @@
 <?php
 // Every feature of the event queue, step by step, on the command line.
 //
-//   php event_queue_example.php              in a directory of its own that is removed at the end
+//   php event_queue_example.php              in a new directory that is removed at the end
 //   php event_queue_example.php /path/queue  in yours: run a broadcaster on it and watch the events arrive:
 //                                            fastapi-broadcaster --queue /path/queue
 //                                            fastapi-broadcaster listen ws://127.0.0.1:8081/
@@ -138,7 +138,7 @@ foreach (['none', 'data', 'full'] as $level) {
 step('Producers without the extension: a JSON file with these keys, written beside and renamed');
 $entry = ['event' => 'from.elsewhere', 'payload' => ['by' => 'file_put_contents'], 'timestamp' => time(), 'queued_at' => microtime(true)];
 file_put_contents("$queue/.example", json_encode($entry));
-// A name with a leading dot is no entry; the new name makes it one, at once and whole.
+// A file whose name begins with a dot is not an entry. The rename makes it a complete entry at once.
 rename("$queue/.example", sprintf('%s/%.6f_%s.json', $queue, microtime(true), uniqid()));
 show('queued by rename()', true);
 

@@ -1,11 +1,11 @@
 <?php
-// A WebSocket server in one PHP process: it answers clients of several routes, and tells every client the events that other
-// PHP processes queue.
+// A WebSocket server in one PHP process: it answers clients of several routes, and sends the events that other PHP processes
+// queue to every client.
 //
 //   EVENT_QUEUE_PATH=/var/lib/fastapi-broadcaster/queue php event_queue_websocket_server.php
 //
 // WS_HOST and WS_PORT say where it listens (default 127.0.0.1:8081), EVENT_QUEUE_PATH which directory it empties. Ctrl-C stops
-// it. For a server without handlers of its own the stand-alone fastapi-broadcaster is enough, and needs no PHP.
+// it. If you need no handlers, the stand-alone fastapi-broadcaster is enough; it needs no PHP.
 
 declare(strict_types=1);
 
@@ -13,7 +13,7 @@ use FASTAPI\WebSocket\WebSocketConnection;
 use FASTAPI\WebSocket\WebSocketServer;
 
 $host = getenv('WS_HOST') ?: '127.0.0.1';
-// Kubernetes sets WS_PORT=tcp://ADDRESS:PORT beside a service named ws: that is no port of ours.
+// Kubernetes sets WS_PORT=tcp://ADDRESS:PORT if there is a service named ws: such a value is ignored.
 $port = preg_match('/^\d+$/', (string) getenv('WS_PORT')) ? (int) getenv('WS_PORT') : 8081;
 $queue = getenv('EVENT_QUEUE_PATH') ?: sys_get_temp_dir() . '/fastapi-events';
 
@@ -25,12 +25,12 @@ function message(string $event, mixed $payload): string
 
 $server = WebSocketServer::getInstance();
 
-// The first shape of a handler: it says something and returns. The client stays connected and receives all events.
+// A handler can send something and return. The client stays connected and receives all events.
 $server->on('/', function (WebSocketConnection $connection) use ($server) {
     $connection->send(message('welcome', ['clients' => $server->getConnectionCount()]));
 });
 
-// The second shape: it converses until the client leaves. Thousands of such loops run side by side.
+// Or it reads and sends in a loop until the client leaves. Thousands of such loops can run concurrently.
 $server->on('/echo', function (WebSocketConnection $connection) {
     while ($connection->isConnected()) {
         $message = $connection->read();
@@ -51,8 +51,8 @@ $server->on('/whoami', function (WebSocketConnection $connection) {
     ]));
 });
 
-// Asks for a password first, that of the variable WS_TOKEN, and sends away who does not know it. Events of the queue go to
-// every client none the less: this protects what this handler says, not them.
+// Asks for the password of the variable WS_TOKEN first, and closes the connection if it is wrong. Events of the queue still go
+// to every client: the password protects only what this handler sends.
 $server->on('/private', function (WebSocketConnection $connection) {
     $token = (string) getenv('WS_TOKEN');
     if ($token === '' || !hash_equals($token, (string) $connection->read())) {
@@ -64,7 +64,7 @@ $server->on('/private', function (WebSocketConnection $connection) {
     $connection->send(message('accepted', null));
 });
 
-// Only sends, at its own pace. sleep() holds up nobody else.
+// Only sends, with pauses. sleep() does not block other clients.
 $server->on('/clock', function (WebSocketConnection $connection) {
     while ($connection->isConnected()) {
         $connection->send(message('clock', date(DATE_ATOM)));
@@ -75,7 +75,7 @@ $server->on('/clock', function (WebSocketConnection $connection) {
 // One client sends to all others.
 $server->on('/chat', function (WebSocketConnection $connection) use ($server) {
     while (($message = $connection->read()) !== null) {
-        // Whole characters only: half of one would be no UTF-8, and no JSON.
+        // Whole characters only: a part of a character is not valid UTF-8, and not valid JSON.
         preg_match('/^.{0,500}/us', $message, $text);
         $server->broadcast('chat.said', ['text' => $text[0] ?? '']);
     }

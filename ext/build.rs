@@ -1,4 +1,4 @@
-//! Tells the crate which PHP it is built against: `php_zts` is set for a thread-safe one. Compiles the C part with its
+//! Sets `php_zts` for the crate when the PHP that it is built for is thread-safe, and compiles the C part with its
 //! headers. Generates no code.
 
 use std::env;

@@ -14,12 +14,12 @@
  * Those of start(), read when it is called; the sleep hook at each sleep:
  *
  * - `fastapi_websocket.client_relay`: whether {"event":...,"payload":...} that a client sends while no handler of it runs is
- *   broadcast to every client. Default on, as in the pure-PHP server. Turn it off if clients shall not speak to each other.
+ *   broadcast to every client. Default on, as in the pure-PHP server. Turn it off if clients must not send events to each other.
  * - `fastapi_websocket.sleep_hook`: whether sleep(), usleep(), time_nanosleep() and time_sleep_until() in a handler let the
- *   others go on. Default on; off, a sleep in one handler blocks all.
+ *   other handlers continue. Default on. If it is off, a sleep in one handler blocks all.
  * - `fastapi_websocket.max_connections`: clients at the same time; further ones are told that the server is full. Default 65536.
  * - `fastapi_websocket.max_message_bytes`: largest message of a client; a larger one ends its connection (1009). Default 1 MiB.
- * - `fastapi_websocket.max_outbox_bytes`: what may wait for one client, four times that while it goes on reading; more ends its
+ * - `fastapi_websocket.max_outbox_bytes`: what may wait for one client, four times that while it reads; more ends its
  *   connection (4008). Default 16 MiB.
  * - `fastapi_websocket.max_memory`: memory for all clients together, for what waits for one alone and messages that are not
  *   complete. Beyond it those that hold most are disconnected (1013). Default 256 MiB.
@@ -33,7 +33,7 @@ namespace FASTAPI\WebSocket;
  * The WebSocket server of this script. There is one: getInstance().
  *
  * start() serves clients on threads of its own. Handlers run on PHP's thread, every call in a Fiber: while one waits in read()
- * or sleeps, all others go on. What else takes time in a handler, such as a query of a database, holds up the others.
+ * or sleeps, all others continue. Other work that takes time in a handler, such as a database query, delays the others.
  * A handler that calls Fiber::suspend() itself is continued soon, with null.
  *
  * Each handler has output buffers, error handlers and exception handlers of its own. It begins without buffers and with the
@@ -222,7 +222,7 @@ class WebSocketConnection
     public function handshake() {}
 
     /**
-     * Waits for the client's next message; other handlers go on.
+     * Waits for the client's next message; other handlers continue.
      *
      * Up to 64 messages or 1 MiB wait to be read. The client is not read from while there are more, so that it waits.
      *

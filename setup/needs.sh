@@ -93,7 +93,7 @@ check_php_dev() {
 
 check_libclang() {
     [ -x "$scratch/cc" ] || fail "no libclang that could be tried without a C compiler" || return
-    # Where the bindgen crate looks as well.
+    # The places where the bindgen crate looks.
     local candidates
     mapfile -t candidates < <(shopt -s nullglob; printf '%s\n' \
         ${LIBCLANG_PATH:+"$LIBCLANG_PATH" "$LIBCLANG_PATH"/libclang*.so*} \
@@ -121,10 +121,10 @@ check_nchan() {
     takes_simple_configuration "$nginx" "load_module $module;" || fail "'$nginx' does not load $module"
 }
 
-# The second argument goes in front of the configuration.
+# The second argument is put before the configuration.
 takes_simple_configuration() {
     local nginx=$1 kind temporary=
-    # Its own paths for temporary files belong to root.
+    # The default paths for temporary files belong to root.
     for kind in client_body proxy fastcgi uwsgi scgi; do temporary+="${kind}_temp_path $scratch/$kind; "; done
     cat >"$scratch/nginx" <<TEXT
 ${2:-}

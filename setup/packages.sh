@@ -22,14 +22,14 @@ packages_of() {
     done | tr ' ' '\n'
 }
 
-# The series of PHP, as in "8.2": that of the PHP which is there, else that of the distribution. Empty when unknown, which
-# leaves names like "php-cli" that mean the distribution's own.
+# The series of PHP, as in "8.2": that of the installed PHP, otherwise that of the distribution. Empty when unknown; then
+# names like "php-cli" mean the version of the distribution.
 php_series() {
     "${PHP:-php}" -n -r 'if (PHP_VERSION_ID < 80100) exit(1); echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;' 2>/dev/null ||
         depended_on php-cli 's/^php\([0-9.]*\)-cli$/\1/p'
 }
 
-# libclang-dev would pull in a whole LLVM. The library and the compiler's headers are enough.
+# libclang-dev would install all of LLVM. The library and the compiler's headers are enough.
 libclang_packages() {
     local series
     series=$(depended_on libclang-dev 's/^libclang-\([0-9]*\)-dev$/\1/p')

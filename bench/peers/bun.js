@@ -1,4 +1,4 @@
-// A peer: the uWebSockets in Bun. It makes one write of what is published to a client in one turn of its loop. The messages
+// A peer: the uWebSockets in Bun. It sends everything that is published to a client in one turn of its loop in one write. The messages
 // are lines over TCP: bun bun.js. Ends with its standard input.
 
 const LOOPBACK = '127.0.0.1';

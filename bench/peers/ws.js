@@ -10,7 +10,7 @@ const CHANNEL = 'bench';
 
 const server = new WebSocketServer({ host: LOOPBACK, port: 0, backlog: 4096, perMessageDeflate: false });
 
-// As the documentation of `ws` has it.
+// As in the documentation of `ws`.
 const broadcast = (text) => server.clients.forEach((client) => client.send(text));
 
 const announce = (feed) => {

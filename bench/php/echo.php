@@ -1,5 +1,5 @@
 <?php
-// Echoes what clients of /bench say, as a user would write it: echo.php. The system chooses the port, which is printed.
+// Echoes what clients of /bench send, as a user would write it: echo.php. The system chooses the port, which is printed.
 
 declare(strict_types=1);
 

@@ -1,8 +1,8 @@
 <?php
 // Queues events in tight loops, round after round, the variants taking turns, and prints nanoseconds per event for every
 // round, by the clock and of CPU time, as JSON: {"native":{"wall":[...],"cpu":[...]},...}.
-// The files stay: ext4 does not use an inode again for minutes after it was deleted, and to look for another among
-// thousands of those takes longer than all that is measured here.
+// The files stay: for minutes after a deletion ext4 does not use the inode again, and the search for a free one among
+// thousands of those takes longer than everything that is measured here.
 // Usage: php loop.php DIRECTORY ROUNDS EVENTS_PER_ROUND [VARIANT...]
 
 declare(strict_types=1);
@@ -18,7 +18,7 @@ $cpu_nanoseconds = function (): int {
 };
 $times = [];
 for ($round = -1; $round < (int) $rounds; $round++) {
-    // Whoever comes first meets other caches than who comes last, so that changes from round to round.
+    // The first variant of a round finds other caches than the last, so the order changes from round to round.
     $order = $variants;
     for ($turn = 0; $turn < ($round + 1) % count($variants); $turn++) {
         $order[] = array_shift($order);

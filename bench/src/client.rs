@@ -24,7 +24,7 @@ const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
 /// What clients have to know of a server.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Manner {
-    /// Connections over which messages are published in turn, each of them in order. 0 if all of them are.
+    /// Connections over which messages are published in turn. Each of them is in order. 0 if all messages are in one order.
     pub(crate) lanes: usize,
     /// NATS inside WebSocket frames.
     pub(crate) nats: bool,
@@ -37,23 +37,23 @@ pub(crate) struct Client {
     pub(crate) stream: TcpStream,
     manner: Manner,
     state: State,
-    /// Messages received, and with that the number that the next must have, unless there are lanes.
+    /// Messages received. This is also the number that the next must have, unless there are lanes.
     pub(crate) next: u64,
     /// For each lane, the number that the next message must have.
     lanes: Vec<u64>,
     /// The beginning of an operation of NATS.
     operation: Vec<u8>,
-    /// The beginning of a frame, or of the handshake response, whose rest has not come yet.
+    /// The beginning of a frame or of the handshake response, whose rest has not arrived yet.
     rest: Vec<u8>,
-    /// Bytes that came and were not looked at.
+    /// Bytes that arrived and were not checked.
     discarded: u64,
-    /// Off: what it is sent stays in the kernel.
+    /// If not set, what it is sent stays in the kernel.
     pub(crate) reads: bool,
     /// Answers every message with the next.
     words: Option<Words>,
 }
 
-/// What a client says: the same message again and again, with another number.
+/// What a client sends: the same message again and again, each time with another number.
 #[derive(Debug)]
 struct Words {
     frame: Vec<u8>,
@@ -78,7 +78,7 @@ pub(crate) struct Reading {
     pub(crate) received: u64,
     /// Nanoseconds from sending to reading, where they are asked for.
     pub(crate) latencies: Option<Vec<u64>>,
-    /// Bytes of every frame, if frames are not to be looked at.
+    /// Bytes of every frame, if frames are only counted.
     discards: Option<usize>,
 }
 
@@ -87,11 +87,11 @@ impl Reading {
         Reading { buffer: vec![0; 256 * 1024].into(), received: 0, latencies: None, discards: None }
     }
 
-    /// Lets the kernel throw away what comes from now on, and counts frames by their bytes. All have the same length, and
-    /// there are no others: pings come only to clients that were silent for longer than a load lasts.
+    /// Lets the kernel drop what arrives from now on, and counts frames by their bytes. All have the same length. There are no
+    /// other frames, since pings are sent only to clients that were silent for longer than a load lasts.
     pub(crate) fn discard(&mut self, frame_bytes: usize) {
         self.discards = Some(frame_bytes);
-        // The kernel does not write into it, and throws away so much at once.
+        // The kernel does not write into it; its size is what it drops at once.
         self.buffer = vec![0; 4 * 1024 * 1024].into();
     }
 }
@@ -122,24 +122,24 @@ impl Client {
         self.state == State::Open
     }
 
-    /// Says something of so many bytes, and again when it has come back.
+    /// Sends a message of so many bytes, and the next when it has come back.
     pub(crate) fn converse(&mut self, bytes: usize) -> anyhow::Result<()> {
         let text = message::text(&message::payload_json(0, bytes), 1_729_000_000);
         let (frame, text) = frames::encode_client_text(text.as_bytes());
         self.words = Some(Words { frame, text });
-        self.speak()
+        self.send_message()
     }
 
-    fn speak(&mut self) -> anyhow::Result<()> {
+    fn send_message(&mut self) -> anyhow::Result<()> {
         let Some(Words { frame, text }) = &mut self.words else { return Ok(()) };
         message::stamp(&mut frame[*text..], self.next);
-        // It waits for each before it sends the next: there is room.
+        // It waits for each before it sends the next, so the socket takes it.
         let written = self.stream.write(frame).context("cannot send a message")?;
         ensure!(written == frame.len(), "a socket without anything on its way is full");
         Ok(())
     }
 
-    /// Goes on after the kernel said that the socket is ready.
+    /// Continues when the socket is ready.
     pub(crate) fn on_ready(&mut self, reading: &mut Reading) -> anyhow::Result<()> {
         if self.state == State::Connecting {
             if let Some(error) = self.stream.take_error()? {
@@ -161,7 +161,7 @@ impl Client {
         }
     }
 
-    /// Counts what has come without having it copied.
+    /// Counts what has arrived without a copy.
     fn discard(&mut self, frame_bytes: usize, reading: &mut Reading) -> anyhow::Result<()> {
         loop {
             match rustix::net::recv(&self.stream, &mut reading.buffer[..], RecvFlags::TRUNC) {
@@ -184,7 +184,7 @@ impl Client {
 
     fn read(&mut self, reading: &mut Reading) -> anyhow::Result<()> {
         loop {
-            // The rest goes in front of what is read, so that every frame lies in one piece.
+            // The rest is put before the bytes that are read next, so that every frame is in one piece.
             let kept = self.rest.len();
             reading.buffer[..kept].copy_from_slice(&self.rest);
             let read = match self.stream.read(&mut reading.buffer[kept..]) {
@@ -220,7 +220,7 @@ impl Client {
         self.state = State::Open;
         if self.manner.nats {
             self.state = State::Subscribing;
-            self.say(nats::SUBSCRIBE)?;
+            self.send_text(nats::SUBSCRIBE)?;
         }
         Ok(end + 4)
     }
@@ -243,7 +243,7 @@ impl Client {
                 }
                 frames::TEXT => {
                     self.take_message(payload, now, received, latencies)?;
-                    self.speak()?;
+                    self.send_message()?;
                 }
                 frames::PING => drop(self.stream.write(&PONG)),
                 frames::CLOSE => {
@@ -270,7 +270,7 @@ impl Client {
         while let Some((operation, bytes)) = nats::first(&stream[begin..])? {
             match operation {
                 Operation::Message(text) => self.take_message(text, now, received, latencies)?,
-                Operation::Ping => self.say(nats::PONG)?,
+                Operation::Ping => self.send_text(nats::PONG)?,
                 Operation::Pong => self.state = State::Open,
                 Operation::Info => {}
             }
@@ -304,7 +304,7 @@ impl Client {
     }
 
     /// Sends a short text.
-    fn say(&mut self, text: &str) -> anyhow::Result<()> {
+    fn send_text(&mut self, text: &str) -> anyhow::Result<()> {
         let (frame, _) = frames::encode_client_text(text.as_bytes());
         let written = self.stream.write(&frame).context("cannot send a text")?;
         ensure!(written == frame.len(), "a socket that is hardly written to is full");
@@ -316,7 +316,7 @@ impl Client {
 fn connect_from(from: IpAddr, address: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
-    // The port is chosen when the other end is known, among those that are free for it.
+    // The port is chosen at connect, among those that are free for this peer.
     setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
     socket.bind(&SocketAddr::new(from, 0).into())?;
     match socket.connect(&address.into()) {

@@ -1,4 +1,5 @@
-//! More clients than one process may have files: several swarms, each on a thread with a table of open files of its own.
+//! More clients than the limit of open files of one process: several swarms, each on a thread with a table of open files of its
+//! own.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -14,9 +15,9 @@ use crate::swarm::{CONCURRENT_HANDSHAKES, Load, Swarm};
 
 /// Clients of one thread and address. The kernel has 28,000 ports to connect from, and finds half of them quickly.
 const CLIENTS_PER_THREAD: usize = 12_500;
-/// How often threads are asked how far they are.
+/// How often the progress of threads is read.
 const INTERVAL: Duration = Duration::from_millis(1);
-/// The longest that a thread takes to see that it is to end.
+/// The longest time until a thread sees that it is to end.
 const TURN: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
@@ -31,7 +32,7 @@ struct Part {
     thread: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
-/// How far the clients of one thread are.
+/// The progress of the clients of one thread.
 #[derive(Debug, Default)]
 struct Progress {
     is_connected: AtomicBool,
@@ -48,7 +49,7 @@ impl Crowd {
         let part = |index: usize| {
             let from = IpAddr::V4(Ipv4Addr::new(127, 0, 0, index as u8 + 1));
             let manner = Manner { from: Some(from), ..Manner::default() };
-            // Those that are left over go to the first.
+            // The first threads get one more if the division has a remainder.
             let count = clients / threads + usize::from(index < clients % threads);
             let progress = Arc::new(Progress::default());
             let attended = progress.clone();
@@ -77,7 +78,7 @@ fn attend(address: SocketAddr, manner: Manner, count: usize, progress: &Progress
 
 impl Load for Crowd {
     fn turn(&mut self, timeout: Duration) -> anyhow::Result<()> {
-        // They take their turns by themselves. A thread ends before it is told only with an error.
+        // They take their turns by themselves. A thread ends early only with an error.
         for part in &mut self.parts {
             if let Some(thread) = part.thread.take_if(|thread| thread.is_finished()) {
                 thread.join().map_err(|_| anyhow!("a thread of clients panicked"))?.context("a thread of clients")?;
@@ -104,7 +105,7 @@ impl Drop for Crowd {
     fn drop(&mut self) {
         self.parts.iter().for_each(|part| part.progress.ends.store(true, Ordering::Relaxed));
         for thread in self.parts.iter_mut().filter_map(|part| part.thread.take()) {
-            // What it ended with was said in a turn, or is no longer of interest.
+            // Its error was returned in a turn, or does not matter any more.
             let _ = thread.join();
         }
     }

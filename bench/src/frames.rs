@@ -1,4 +1,4 @@
-//! Splits what a server sends into WebSocket frames. As little work as possible: the load must not be the limit.
+//! Splits what a server sends into WebSocket frames. It does as little work as possible: the load must not be the limit.
 
 /// A frame at the beginning of a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Frame {
 /// The frame that the buffer begins with, if all of it is there.
 pub(crate) fn first(buffer: &[u8]) -> Option<Frame> {
     let [start, short, ..] = *buffer else { return None };
-    // The mask bit is never set by a server, and the reserved bits are not ours.
+    // A server never sets the mask bit, and we use no reserved bits.
     let (header_bytes, payload_bytes) = match short & 0x7f {
         126 => (4, usize::from(u16::from_be_bytes(buffer.get(2..4)?.try_into().ok()?))),
         127 => (10, u64::from_be_bytes(buffer.get(2..10)?.try_into().ok()?) as usize),

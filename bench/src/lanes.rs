@@ -1,4 +1,4 @@
-//! Publishing over several connections, one message after the other to each in turn, in the language of a foreign server.
+//! Publishing over several connections, one message after the other to each in turn, in the protocol of a foreign server.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use rustix::net::RecvFlags;
 /// Connections of a publisher to a foreign server.
 pub(crate) const LANES: usize = 16;
 
-/// What a server wants messages to be wrapped in.
+/// The protocol that a server takes messages in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// A line for each.
@@ -30,7 +30,7 @@ pub(crate) struct Lanes {
 #[derive(Debug)]
 struct Lane {
     stream: TcpStream,
-    /// What waits for the next flush.
+    /// Bytes that wait for the next flush.
     out: Vec<u8>,
     /// The beginning of an answer.
     answer: Vec<u8>,
@@ -70,7 +70,7 @@ impl Lanes {
         Ok(Lanes { protocol, lanes: (0..LANES).map(connect).collect::<anyhow::Result<_>>()? })
     }
 
-    /// Takes a message for the connection whose turn it is, unless that one waits for an answer.
+    /// Takes a message for the next connection in turn, unless that one waits for an answer.
     pub(crate) fn take(&mut self, number: u64, text: impl FnOnce() -> String) -> anyhow::Result<bool> {
         let lane = &mut self.lanes[number as usize % LANES];
         if lane.unanswered && !lane.has_answer()? {
@@ -81,7 +81,7 @@ impl Lanes {
         Ok(true)
     }
 
-    /// Sends what was taken, and drops what a server says that nobody waits for.
+    /// Sends what was taken, and drops what the server sends unasked.
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
         for lane in self.lanes.iter_mut().filter(|lane| !lane.out.is_empty()) {
             lane.stream.write_all(&lane.out).context("the server's feed broke")?;

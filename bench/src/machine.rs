@@ -1,4 +1,4 @@
-//! The machine: which cores to use, limits, clocks, and what to say of it beside the figures.
+//! The machine: which cores to use, limits, clocks, and its description beside the figures.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::CpuSet;
 use rustix::time::ClockId;
 
-/// Descriptors that a process needs beside its connections.
+/// Descriptors that a process needs in addition to its connections.
 const SPARE_DESCRIPTORS: u64 = 100;
 
-/// The cores of a run: the measured server on one, all that loads it on another.
+/// The cores of a run: the measured server has one, and everything that loads it has another.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cores {
     pub(crate) server: usize,
@@ -53,7 +53,7 @@ fn pin_to(cores: &[usize]) -> anyhow::Result<()> {
 /// Raises the limit of open files as far as allowed, for this process and its children. Returns it.
 pub(crate) fn raise_open_files() -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    // A refusal leaves the limit as it was, and the caller looks at it.
+    // If it is refused, the limit stays, and the caller sees it.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
@@ -63,7 +63,7 @@ pub(crate) fn possible_connections() -> usize {
     raise_open_files().saturating_sub(SPARE_DESCRIPTORS) as usize
 }
 
-/// Gives this thread a table of open files of its own, to which the limit applies anew. What is open stays open in both.
+/// Gives this thread a table of open files of its own, with a limit of its own. Open files stay open in both.
 pub(crate) fn own_open_files() -> anyhow::Result<()> {
     unshare(CloneFlags::CLONE_FILES).context("cannot have a table of open files for a thread")
 }
@@ -104,7 +104,7 @@ pub(crate) fn describe() -> String {
         line.split(':').nth(1).map(|model| model.trim().to_owned())
     });
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    // Of the kernel's release only the version: the rest names a build.
+    // Only the version of the kernel: the rest of its release names a build.
     let release = name.release().to_string_lossy();
     let version = release.split(['-', '+']).next().unwrap_or_default();
     format!("{} cores, {}, Linux {version}", cores, model.unwrap_or_else(|| "unknown processor".to_owned()))

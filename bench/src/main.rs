@@ -46,7 +46,7 @@ enum Command {
     Run(Box<Run>),
     /// Sample the broadcaster under load, and draw flame graphs
     Profile(profile::Profile),
-    /// Be a server under measurement
+    /// Run a server to be measured
     Serve {
         /// Which one
         server: servers::Kind,
@@ -91,7 +91,7 @@ struct Run {
     php_fpm: Option<String>,
     #[command(flatten)]
     peers: peers::Programs,
-    /// Write the tables to DIR/performance-figures.md and the plot to DIR/performance.svg
+    /// Write the tables to DIR/bench/performance-figures.md and the plot to DIR/docs/performance.svg
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -152,7 +152,7 @@ fn measure(run: Run) -> anyhow::Result<()> {
     }
     eprintln!("{:.0} s", begun.elapsed().as_secs_f64());
     if let Some(out) = run.out {
-        let path = out.join("performance-figures.md");
+        let path = out.join("bench/performance-figures.md");
         let text = format!("# Figures of one run: `bench/run {}`\n\n{text}", if plan.full { "full" } else { "quick" });
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -161,6 +161,6 @@ fn measure(run: Run) -> anyhow::Result<()> {
 
 fn write_plot(section: &Section, out: &std::path::Path) -> anyhow::Result<()> {
     let svg = plot::bars(section, 0, "Million deliveries per second, server on one core");
-    let path = out.join("performance.svg");
+    let path = out.join("docs/performance.svg");
     std::fs::write(&path, svg).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! The messages of a run: of an exact size, each with its number and the time it was sent, at fixed places.
+//! The messages of a run: of an exact size, each with its number and the time of sending at fixed places.
 
 use anyhow::ensure;
 
@@ -42,7 +42,7 @@ pub(crate) fn stamp(text: &mut [u8], number: u64) {
 
 /// Reads a message's number.
 pub(crate) fn number(text: &[u8]) -> anyhow::Result<u64> {
-    ensure!(text.len() >= MIN_BYTES, "a message of {} bytes is none of ours", text.len());
+    ensure!(text.len() >= MIN_BYTES, "a message of {} bytes is not one of ours", text.len());
     ensure!(text.starts_with(TO_NUMBER.as_bytes()), "a message does not begin as ours do");
     Ok(digits(&text[TO_NUMBER.len()..][..NUMBER_DIGITS]))
 }

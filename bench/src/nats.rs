@@ -2,11 +2,11 @@
 
 use anyhow::{Context, bail};
 
-/// What a client says first. The server answers the ping when the subscription is made.
+/// What a client sends first. The server answers the ping when the subscription is made.
 pub(crate) const SUBSCRIBE: &str = "CONNECT {\"verbose\":false,\"pedantic\":false}\r\nSUB bench 1\r\nPING\r\n";
 pub(crate) const PONG: &str = "PONG\r\n";
 
-/// What the server says.
+/// What the server sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation<'a> {
     Message(&'a [u8]),
@@ -32,7 +32,7 @@ pub(crate) fn first(bytes: &[u8]) -> anyhow::Result<Option<(Operation<'_>, usize
         b"PING" => Operation::Ping,
         b"PONG" => Operation::Pong,
         b"INFO" => Operation::Info,
-        _ => bail!("the server says {:?}", String::from_utf8_lossy(line)),
+        _ => bail!("the server sends {:?}", String::from_utf8_lossy(line)),
     };
     Ok(Some((operation, line_bytes)))
 }

@@ -1,4 +1,4 @@
-//! Foreign servers that distributions and registries ship, each told to do the same work.
+//! Foreign servers from distributions and registries, each configured to do the same work.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::lanes::{LANES, Protocol};
 use crate::machine::Cores;
 use crate::process::Process;
 
-/// What peers are made of; those that lack something are left out.
+/// The programs that peers need. Peers without theirs are left out.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Programs {
     #[arg(long, env = "NGINX", help = "nginx; the tables that need it are left out without")]
@@ -108,13 +108,13 @@ fn nats(cores: Cores, program: &str, home: &Path) -> anyhow::Result<Process> {
         format!("listen: \"{feed}\"\nwebsocket {{ listen: \"{clients}\", no_tls: true, compression: false }}\n");
     let path = home.join("nats.conf");
     std::fs::write(&path, config)?;
-    Process::told(cores, Command::new(program).arg("-c").arg(path), clients, feed)
+    Process::listening_on(cores, Command::new(program).arg("-c").arg(path), clients, feed)
 }
 
 fn nchan(cores: Cores, program: &str, module: &Path, home: &Path) -> anyhow::Result<Process> {
     let address = free_address()?;
     let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
-    // Without a master it is one process, which is all that one core has use for.
+    // Without a master it is one process, which is enough for one core.
     let config = format!(
         "{user}load_module {module};\ndaemon off;\nmaster_process off;\npid {home}/nginx.pid;\n\
          error_log {home}/nginx.log;\nevents {{ worker_connections 19000; }}\nhttp {{\n access_log off;\n \
@@ -128,7 +128,7 @@ fn nchan(cores: Cores, program: &str, module: &Path, home: &Path) -> anyhow::Res
     );
     let path = home.join("nginx.conf");
     std::fs::write(&path, config)?;
-    Process::told(
+    Process::listening_on(
         cores,
         Command::new(program).arg("-e").arg(home.join("nginx.log")).arg("-c").arg(path),
         address,
@@ -141,12 +141,12 @@ fn redis_and_ws(cores: Cores, program: &str, mut node: Command, home: &Path) -> 
     let mut command = Command::new(program);
     command.args(["--bind", "127.0.0.1", "--port"]).arg(feed.port().to_string());
     command.args(["--save", "", "--appendonly", "no", "--dir"]).arg(home);
-    let redis = Process::told(cores, &mut command, feed, feed)?;
+    let redis = Process::listening_on(cores, &mut command, feed, feed)?;
     node.arg(feed.port().to_string());
     Ok(Process::announced(cores, &mut node)?.fed_by(redis))
 }
 
-/// An address that was free a moment ago.
+/// An address that is free, unless another process takes it now.
 fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

@@ -10,9 +10,9 @@ const LABELS: f64 = 330.0;
 const BAR: f64 = 15.0;
 const GAP: f64 = 12.0;
 const TOP: f64 = 44.0;
-/// Room for the value behind the longest bar.
+/// Space for the value after the longest bar.
 const VALUE: f64 = 70.0;
-/// Told apart by everybody, also in grey.
+/// These can be distinguished by people with colour blindness, and in grey.
 const COLOURS: [&str; 5] = ["#7f8c8d", "#1f77b4", "#bdc3c7", "#6baed6", "#d95f02"];
 
 /// Draws one metric of a section.

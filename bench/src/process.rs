@@ -14,15 +14,15 @@ use crate::machine::{Cores, possible_connections};
 
 /// Where a process finds the first socket that is passed to it (sd_listen_fds(3)).
 const FIRST_PASSED: i32 = 3;
-/// Connections that the kernel keeps until they are accepted; it cuts the number to net.core.somaxconn.
+/// Connections that the kernel keeps until they are accepted, at most net.core.somaxconn.
 const LISTEN_BACKLOG: i32 = 4096;
 /// No server takes longer to start.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
-    /// The server, and what it needs beside it.
+    /// The server, and other processes that it needs.
     children: Vec<Child>,
     /// Where clients connect.
     pub(crate) address: SocketAddr,
@@ -30,12 +30,12 @@ pub(crate) struct Process {
     pub(crate) feeds: Vec<SocketAddr>,
 }
 
-/// How one of our servers differs from what it is by default.
+/// Settings of one of our servers that differ from the defaults.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Options<'a> {
-    /// Threads of its hub. It makes as many as it has cores unless it is told.
+    /// Threads of its hub. The default is the number of cores.
     pub(crate) hub_threads: Option<usize>,
-    /// A socket that it accepts from, as others may.
+    /// A socket that it accepts from, which others may share.
     pub(crate) listener: Option<&'a TcpListener>,
 }
 
@@ -48,7 +48,7 @@ impl Options<'_> {
         if let Some(listener) = self.listener {
             let parent_fd = listener.try_clone()?.into();
             command.fd_mappings(vec![FdMapping { parent_fd, child_fd: FIRST_PASSED }])?;
-            // Without LISTEN_PID, which nobody knows yet, the socket is for whoever finds it.
+            // LISTEN_PID is not known yet. Without it, the server that is started takes the socket.
             command.env("LISTEN_FDS", "1");
         }
         Ok(())
@@ -60,7 +60,7 @@ pub(crate) fn shared_listener() -> anyhow::Result<TcpListener> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
     socket.listen(LISTEN_BACKLOG)?;
-    // Whoever is woken finds perhaps that another was faster.
+    // A server that is woken may find that another one has accepted the connection already.
     socket.set_nonblocking(true)?;
     Ok(socket.into())
 }
@@ -97,8 +97,8 @@ impl Process {
         Ok(Process { children: vec![child], address, feeds })
     }
 
-    /// Starts a server that listens where it was told to, and returns when it does.
-    pub(crate) fn told(
+    /// Starts a server that listens on the given addresses, and returns when it does.
+    pub(crate) fn listening_on(
         cores: Cores,
         command: &mut Command,
         address: SocketAddr,
@@ -111,14 +111,14 @@ impl Process {
         for address in [address, feed] {
             while TcpStream::connect(address).is_err() {
                 ensure!(process.children[0].try_wait()?.is_none(), "{command:?} ended");
-                ensure!(begun.elapsed() < PATIENCE, "{command:?} does not listen on {address}");
+                ensure!(begun.elapsed() < TIMEOUT, "{command:?} does not listen on {address}");
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
         Ok(process)
     }
 
-    /// The same server with another that feeds it: what one costs, both cost.
+    /// The same server with another one that feeds it: CPU time and memory are those of both.
     pub(crate) fn fed_by(mut self, mut other: Process) -> Process {
         self.children.append(&mut other.children);
         self.feeds = std::mem::take(&mut other.feeds);
@@ -198,18 +198,18 @@ impl Process {
         Ok(nanos as f64 / 1e9)
     }
 
-    /// Resident bytes of all processes that are their own.
+    /// Resident bytes of all processes, without pages that they share.
     pub(crate) fn private_bytes(&self) -> anyhow::Result<u64> {
         self.children.iter().map(|child| private_bytes(child.id())).sum()
     }
 
-    /// Its number, to find it by.
+    /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.children[0].id()
     }
 }
 
-/// Whether somebody who measures has to know a line of the log. What keeps a program from starting is no JSON.
+/// Whether a line of the log matters for the measurement. Errors before the start are not JSON.
 fn is_news(line: &str) -> bool {
     !line.contains(r#""level":"INFO""#)
 }
@@ -225,7 +225,7 @@ fn private_bytes(id: u32) -> anyhow::Result<u64> {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // They may have ended by themselves.
+        // They may have ended already.
         for child in &mut self.children {
             let _ = child.kill();
             let _ = child.wait();

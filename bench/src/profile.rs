@@ -1,4 +1,4 @@
-//! Where the broadcaster's time goes under load: `perf` samples it, and the samples become a flame graph and a short table.
+//! How the broadcaster spends its time under load: `perf` samples it, and the samples become a flame graph and a short table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -27,14 +27,14 @@ const CASES: [(usize, &str); 2] = [(100, "flame-graph-100.svg"), (1_000, "flame-
 const BYTES: usize = 100;
 const WINDOW: u64 = 1_000;
 const LOAD_TIME: Duration = Duration::from_secs(5);
-/// No multiple of any timer's rate.
+/// Not a multiple of the rate of any timer.
 const SAMPLES_PER_SEC: &str = "1999";
 /// Percent of the width that a frame must have to be drawn.
 const MIN_WIDTH: f64 = 0.2;
 /// Percent of all samples that a line of the table must have.
 const MIN_SHARE: f64 = 1.0;
 
-/// How the kernel names where a system call begins; some lose the first of these names when they are compiled.
+/// The kernel's names for the entry of a system call. The compiler removes the first of them in some cases.
 const ENTRIES: [&str; 4] = ["__x64_sys_", "__arm64_sys_", "__do_sys_", "ksys_"];
 
 #[derive(Debug, clap::Args)]
@@ -78,7 +78,7 @@ impl Profile {
             .with_context(|| format!("cannot run {}: 'make flame-graph' installs it", self.perf))?;
         let loaded = workload::flood(&server, &mut swarm, &mut publisher, WINDOW, LOAD_TIME);
         kill_process(Pid::from_child(&perf), Signal::INT).context("perf ended")?;
-        // It tells the signal that ended it.
+        // Its exit status is the signal that ended it.
         perf.wait()?;
         loaded?;
         let mut script = Command::new(&self.perf)
@@ -130,7 +130,7 @@ fn table(folded: &str) -> String {
     text
 }
 
-/// The system call that a stack is in, or what it is in else.
+/// The system call that a stack is in, or otherwise the kind of code.
 fn place(frames: &str) -> &str {
     let mut in_kernel = false;
     for frame in frames.split(';') {

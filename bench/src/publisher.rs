@@ -1,4 +1,4 @@
-//! Where messages come from: files in a queue directory, lines to a TCP port, or several connections to a foreign server.
+//! The source of messages: files in a queue directory, lines to a TCP port, or several connections to a foreign server.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -25,14 +25,14 @@ pub(crate) struct Publisher {
 enum Into {
     /// Every message goes into each.
     Queues(Vec<(Writer, PathBuf)>),
-    /// Lines that wait for the next flush, and where they all go.
+    /// Lines that wait for the next flush, and the streams that they are written to.
     Tcp(Vec<u8>, Vec<TcpStream>),
-    /// Whole messages, because a foreign server does not make them of payloads.
+    /// Whole messages, because a foreign server does not make messages from payloads.
     Lanes(Lanes),
 }
 
 impl Publisher {
-    /// A producer as the extension is one.
+    /// A producer like the extension.
     pub(crate) fn to_queue(directory: &Path, bytes: usize) -> Publisher {
         Publisher::to_queues([directory], bytes)
     }
@@ -64,7 +64,7 @@ impl Publisher {
         self.next
     }
 
-    /// Tells whether the server has deleted the entry of the latest message, as it does when the frame was written to all.
+    /// Whether the server has deleted the entry of the latest message, as it does when the frame was written to all.
     pub(crate) fn is_acked(&self) -> bool {
         self.entry.as_ref().is_none_or(|entry| !entry.exists())
     }
@@ -108,7 +108,7 @@ impl Publisher {
     }
 }
 
-/// Seconds since the epoch, as events carry them.
+/// Seconds since the epoch, as in events.
 pub(crate) fn timestamp() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use crate::stats::Spread;
 
-/// What is measured, as the head of a column says it.
+/// What is measured, as the head of a column names it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Metric {
     pub(crate) name: &'static str,
-    /// By what values are divided to be shown.
+    /// The divisor of the values that are shown.
     pub(crate) unit: f64,
 }
 
@@ -58,7 +58,7 @@ impl Section {
     pub(crate) fn ratio(&self, row: &Row, metric: usize) -> Option<Spread> {
         let against = self.rows.iter().find(|other| other.case == row.case && Some(other.subject) == row.against)?;
         let ratio = Spread::of_ratios(&row.values[metric], &against.values[metric]);
-        // Nothing is so many times zero.
+        // There is no ratio to zero.
         ratio.median.is_finite().then_some(ratio)
     }
 

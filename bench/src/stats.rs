@@ -1,4 +1,4 @@
-//! Medians, percentiles and spreads: what is left of many measurements.
+//! Medians, percentiles and spreads of many measurements.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ impl Spread {
         Spread { median, min, max }
     }
 
-    /// Round by round, so that what disturbs a whole round cancels out.
+    /// Round by round, so that what slows down a whole round affects both values.
     pub(crate) fn of_ratios(values: &[f64], references: &[f64]) -> Spread {
         Spread::of(values.iter().zip(references).map(|(value, reference)| value / reference))
     }

@@ -11,11 +11,11 @@ use crate::client::{Client, Manner, Reading};
 /// Handshakes at the same time: less than the backlog of a listening socket, which is 128 by default.
 pub(crate) const CONCURRENT_HANDSHAKES: usize = 100;
 /// No workload waits longer than this without any progress.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Clients that receive, however many threads they are on.
 pub(crate) trait Load {
-    /// Waits for something to read, for so long at most, and reads it.
+    /// Waits until there is something to read, at most for this time, and reads it.
     fn turn(&mut self, timeout: Duration) -> anyhow::Result<()>;
 
     /// Messages received, by all of them together.
@@ -31,15 +31,15 @@ pub(crate) trait Load {
     fn until_all_have(&mut self, messages: u64) -> anyhow::Result<()> {
         let wanted = self.readers() as u64 * messages;
         let mut progress = (self.received(), Instant::now());
-        // Every client checks that it misses none, so that the sum tells that all have all.
+        // Every client checks that it misses none, so the sum shows that all have received all.
         while self.received() < wanted {
             self.turn(Duration::from_millis(100))?;
             if self.received() > progress.0 {
                 progress = (self.received(), Instant::now());
             }
             ensure!(
-                progress.1.elapsed() < PATIENCE,
-                "no message for {PATIENCE:?}: the slowest client has {} of {messages}",
+                progress.1.elapsed() < TIMEOUT,
+                "no message for {TIMEOUT:?}: the slowest client has {} of {messages}",
                 self.slowest()
             );
         }
@@ -84,7 +84,7 @@ impl Swarm {
             if swarm.open > before {
                 waited = Instant::now();
             }
-            ensure!(waited.elapsed() < PATIENCE, "only {} of {count} clients were let in", swarm.open);
+            ensure!(waited.elapsed() < TIMEOUT, "only {} of {count} clients were let in", swarm.open);
         }
         Ok(swarm)
     }
@@ -98,7 +98,7 @@ impl Swarm {
         self.clients.iter_mut().rev().take(count).for_each(|client| client.reads = false);
     }
 
-    /// Makes every client say something, and again each time it has come back.
+    /// Makes every client send a message, and the next each time it has come back.
     pub(crate) fn converse(&mut self, bytes: usize) -> anyhow::Result<()> {
         self.clients.iter_mut().try_for_each(|client| client.converse(bytes))
     }

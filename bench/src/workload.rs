@@ -1,4 +1,4 @@
-//! What is done to a server: flood, one at a time, a steady rate.
+//! The loads of a server: as many messages as possible, one at a time, a steady rate.
 
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,11 @@ use crate::swarm::{Load, Swarm};
 
 /// Messages that are published before clients get their turn.
 const BURST: u64 = 256;
-/// A second bound of every load beside its time.
+/// A second bound of every load, in addition to its time.
 const MAX_MESSAGES: u64 = 2_000_000;
-/// No burst takes longer to be written.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// How long a conversation goes on before it is measured.
+/// No server takes longer to write a burst.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// How long clients and server exchange messages before it is measured.
 const WARM_UP: Duration = Duration::from_millis(200);
 
 /// What a server did under a load.
@@ -61,7 +61,7 @@ pub(crate) fn flood(
 }
 
 /// Publishes bursts to a server with a queue directory, and counts only the time until it has written each to all sockets. The
-/// clients read when it has: meanwhile the load leaves its core to the server.
+/// clients read after that, so that until then the load leaves its core to the server.
 pub(crate) fn bursts(
     server: &Process,
     swarm: &mut Swarm,
@@ -75,7 +75,7 @@ pub(crate) fn bursts(
             (swarm.reading.received, server.cpu_secs()?, own_cpu_secs(), Instant::now());
         publisher.publish(messages)?;
         while !publisher.is_acked() {
-            ensure!(start.elapsed() < PATIENCE, "the server does not write a burst of {messages} messages");
+            ensure!(start.elapsed() < TIMEOUT, "the server does not write a burst of {messages} messages");
             std::thread::sleep(Duration::from_micros(200));
         }
         total.secs += start.elapsed().as_secs_f64();
@@ -121,7 +121,7 @@ pub(crate) fn steady(
             if now >= due {
                 break;
             }
-            // epoll counts in milliseconds and rounds up: the last one is spent asking again and again.
+            // epoll counts in milliseconds and rounds up, so the last one is spent with repeated calls.
             let left = Duration::from_nanos(due - now);
             swarm.turn(if left > Duration::from_millis(1) {
                 Duration::from_millis(left.as_millis() as u64 - 1)
@@ -136,7 +136,7 @@ pub(crate) fn steady(
     Ok((percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)))
 }
 
-/// Lets every client say something and wait for it, over and over. Returns what came back, and the milliseconds of one at p50
+/// Lets every client send a message and wait until it comes back, again and again. Returns what came back, and the milliseconds of one at p50
 /// and p99.
 pub(crate) fn converse(
     server: &Process,

@@ -1,13 +1,16 @@
-//! A client as the hub's thread and PHP's thread share it: whether it is there, and what it said that PHP has not read.
+//! A client as the hub's thread and PHP's thread share it: whether it is connected, and its messages that PHP has not read.
+
+mod unread;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use server::{ClientMessage, Disconnect, Headers, Hub, Publication, Reception, SessionId};
 
-use crate::fork::Process;
-use crate::parking::ParkId;
-use crate::unread::{Unread, UnreadBytes};
+use crate::process::Process;
+use crate::waiters::WaiterId;
+use unread::Unread;
+pub(crate) use unread::UnreadBytes;
 
 pub(crate) struct Client {
     pub(crate) session: SessionId,
@@ -17,19 +20,19 @@ pub(crate) struct Client {
     hub: Hub,
     process: Process,
     open: AtomicBool,
-    /// PHP has an object for it and wants to know when it ends.
+    /// PHP has an object for it, and is notified when it ends.
     known: AtomicBool,
     inbox: Mutex<Inbox>,
 }
 
 struct Inbox {
     unread: Unread,
-    /// A handler runs or is about to: messages are kept for it.
+    /// A handler runs or is about to start: messages are kept for it.
     handled: bool,
     /// The hub does not read from the client.
     paused: bool,
-    /// Who waits in `read()`.
-    readers: Vec<ParkId>,
+    /// The calls that wait in `read()`.
+    readers: Vec<WaiterId>,
 }
 
 /// What `read()` finds.
@@ -37,7 +40,7 @@ pub(crate) enum Next {
     Message(ClientMessage),
     /// There is none, and none will come.
     End,
-    /// There is none yet. The reader is told when that changes.
+    /// There is none yet. The reader is notified when that changes.
     Wait,
 }
 
@@ -57,12 +60,12 @@ impl Client {
 
     /// Whether something can be sent to it.
     pub(crate) fn is_open(&self) -> bool {
-        self.open.load(Ordering::SeqCst) && !self.process.is_gone()
+        self.open.load(Ordering::SeqCst) && !self.process.was_forked()
     }
 
     /// Whether messages wait to be read.
     pub(crate) fn has_unread(&self) -> bool {
-        !self.process.is_gone() && !self.lock().unread.is_empty()
+        !self.process.was_forked() && !self.lock().unread.is_empty()
     }
 
     /// Hands a frame to the hub. False if it will not be sent.
@@ -71,8 +74,8 @@ impl Client {
     }
 
     /// Ends the connection with a close frame and forgets what was not read. Returns the readers to wake.
-    pub(crate) fn close(&self, disconnect: Disconnect) -> Vec<ParkId> {
-        if self.process.is_gone() {
+    pub(crate) fn close(&self, disconnect: Disconnect) -> Vec<WaiterId> {
+        if self.process.was_forked() {
             return Vec::new();
         }
         if self.open.swap(false, Ordering::SeqCst) {
@@ -83,9 +86,9 @@ impl Client {
         std::mem::take(&mut inbox.readers)
     }
 
-    /// Takes the next message, or remembers who waits for it.
-    pub(crate) fn next(&self, reader: Option<ParkId>) -> Next {
-        if self.process.is_gone() {
+    /// Takes the next message, or remembers the reader that waits for it.
+    pub(crate) fn next(&self, reader: Option<WaiterId>) -> Next {
+        if self.process.was_forked() {
             return Next::End;
         }
         let mut inbox = self.lock();
@@ -103,29 +106,29 @@ impl Client {
         Next::Message(message)
     }
 
-    /// Forgets somebody who waited.
-    pub(crate) fn forget_reader(&self, reader: ParkId) {
-        if self.process.is_gone() {
+    /// Forgets a call that waited in `read()`.
+    pub(crate) fn forget_reader(&self, reader: WaiterId) {
+        if self.process.was_forked() {
             // A thread of the parent may have held the lock when the process was forked.
             return;
         }
         self.lock().readers.retain(|waiting| *waiting != reader);
     }
 
-    /// PHP has made an object for it. False if it has ended meanwhile and nobody will say so.
+    /// PHP has made an object for it. False if it has ended already, so that no notification will come.
     pub(crate) fn make_known(&self) -> bool {
         self.known.store(true, Ordering::SeqCst);
         self.is_open()
     }
 
-    /// Its handler is done: what was not read and what comes from now on is relayed, or ignored.
+    /// Its handler has returned: messages that were not read, and all later ones, are relayed or ignored.
     pub(crate) fn finish_handling(&self, relay: bool) {
-        if self.process.is_gone() {
+        if self.process.was_forked() {
             return;
         }
         let mut inbox = self.lock();
         inbox.handled = false;
-        // Under the lock, so that what the client says next is not relayed before what it said first.
+        // Under the lock, so that later messages of the client are not relayed before these.
         while let Some(message) = inbox.unread.pop() {
             if let Some(event) = server::plain::relayed_event(&message).filter(|_| relay) {
                 self.hub.publish(&Publication::now(event.name_json(), event.payload_json()));
@@ -136,14 +139,14 @@ impl Client {
         }
     }
 
-    /// Keeps a message for the handler, on the hub's thread. Readers to wake are given to `wake`.
-    pub(crate) fn receive(&self, message: ClientMessage, wake: impl FnMut(ParkId)) -> Reception {
+    /// Keeps a message for the handler. Called on the hub's thread. Calls `wake` with each reader to wake.
+    pub(crate) fn receive(&self, message: ClientMessage, wake: impl FnMut(WaiterId)) -> Reception {
         let mut inbox = self.lock();
         if !inbox.handled {
             return Reception::Declined(message);
         }
         if !self.open.load(Ordering::SeqCst) {
-            return Reception::Taken; // It was closed, and what it says is of no interest.
+            return Reception::Taken; // It was closed, and its messages are ignored.
         }
         let fits = inbox.unread.push(message);
         inbox.readers.drain(..).for_each(wake);
@@ -158,15 +161,16 @@ impl Client {
         Reception::Taken
     }
 
-    /// Notes on the hub's thread that it has ended. Readers to wake are given to `wake`. Returns whether PHP knows it.
-    pub(crate) fn end(&self, wake: impl FnMut(ParkId)) -> bool {
+    /// Notes that it has ended. Called on the hub's thread. Calls `wake` with each reader to wake. Returns whether PHP has an object
+    /// for it.
+    pub(crate) fn end(&self, wake: impl FnMut(WaiterId)) -> bool {
         self.open.store(false, Ordering::SeqCst);
         self.lock().readers.drain(..).for_each(wake);
         self.known.load(Ordering::SeqCst)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inbox> {
-        // Every critical section leaves it whole, so a panic elsewhere does not spoil it.
+        // Every critical section leaves it consistent, so a panic elsewhere does no harm.
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,6 @@
-//! The PHP object of a client: the engine's part, and the client that it stands for. Made, cloned and freed by the engine;
-//! holds no PHP values of its own, so that the garbage collector sees all there is.
+//! The PHP object of a client, and its class: the engine's part, and the client that it stands for. Made, cloned and freed by
+//! the engine; holds no PHP values of its own, so that the garbage collector sees all there is. The methods are in
+//! [`crate::websocket_connection`].
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -7,18 +8,25 @@ use std::mem::{MaybeUninit, offset_of};
 use std::ptr;
 use std::sync::{Arc, OnceLock};
 
+use ext_php_rs::class::RegisteredClass;
 use ext_php_rs::ffi::{
     ext_php_rs_zend_object_alloc, object_properties_init, std_object_handlers, zend_class_entry, zend_object,
     zend_object_handlers, zend_object_std_dtor, zend_object_std_init, zend_objects_clone_members,
 };
 use ext_php_rs::flags::ClassFlags;
+use ext_php_rs::php_class;
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::{ClassEntry, ExecuteData};
 
 use crate::client::Client;
 
-/// How often `isConnected()` answers true for a client that has left, but whose messages were not all read.
-pub(crate) const VOUCHERS: u8 = 4;
+/// How often `isConnected()` answers true, without a `read()` between, for a client that has left but has unread messages.
+pub(crate) const MAX_ANSWERS_AFTER_END: u8 = 4;
+
+/// `FASTAPI\WebSocket\WebSocketConnection`. What an object of it holds is a [`Connection`].
+#[php_class]
+#[php(name = "FASTAPI\\WebSocket\\WebSocketConnection")]
+pub struct WebSocketConnection;
 
 /// What the object knows beside PHP's properties.
 #[derive(Default)]
@@ -27,8 +35,8 @@ pub(crate) struct Connection {
     pub(crate) client: Option<Arc<Client>>,
     /// Whether the message that `read()` returned last was binary.
     pub(crate) is_binary: Cell<bool>,
-    /// How often `isConnected()` may still answer for messages of a client that has left.
-    pub(crate) vouchers: Cell<u8>,
+    /// How often `isConnected()` may still answer true when the client has left.
+    pub(crate) answers_left: Cell<u8>,
 }
 
 #[repr(C)]
@@ -39,21 +47,22 @@ struct ConnectionObject {
 
 static HANDLERS: OnceLock<zend_object_handlers> = OnceLock::new();
 
-/// Lets a class make its objects with room for a [`Connection`].
+/// Lets a class make its objects that hold a [`Connection`].
 pub(crate) fn install(class: &mut ClassEntry) {
     class.__bindgen_anon_2.create_object = Some(create);
     class.ce_flags |= ClassFlags::NotSerializable.bits();
 }
 
 /// Makes an object for a client. The constructor is not called.
-pub(crate) fn make(class: &ClassEntry, client: Arc<Client>) -> Zval {
+pub(crate) fn make(client: Arc<Client>) -> Zval {
+    let class = WebSocketConnection::get_metadata().ce();
     let mut value = Zval::new();
     // SAFETY: makes an object with one reference, and hands that over to the value.
     unsafe {
         let object = create(ptr::from_ref(class).cast_mut());
         let connection = &mut (*container(object)).connection;
         connection.client = Some(client);
-        connection.vouchers.set(VOUCHERS);
+        connection.answers_left.set(MAX_ANSWERS_AFTER_END);
         value.set_object(&mut *object);
         (*object).gc.refcount -= 1;
     }
@@ -73,7 +82,7 @@ fn container(object: *mut zend_object) -> *mut ConnectionObject {
 }
 
 unsafe extern "C" fn create(class: *mut zend_class_entry) -> *mut zend_object {
-    // SAFETY: what every class with room of its own does: memory from the engine, its part and ours initialised.
+    // SAFETY: as every class with data of its own does: memory from the engine, in which its part and ours are initialised.
     unsafe {
         let container = ext_php_rs_zend_object_alloc(size_of::<ConnectionObject>(), class).cast::<ConnectionObject>();
         ptr::write(&raw mut (*container).connection, Connection::default());

@@ -1,5 +1,5 @@
-//! The soft limit of open files: raised while a server runs, and what it was for every process that the script starts. The
-//! usual 1,024 is for programs that use `select()`.
+//! The soft limit of open files. It is raised while a server runs; every process that the script starts gets the limit of
+//! before, since the usual 1,024 is for programs that use `select()`.
 #![allow(unsafe_code)]
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -9,16 +9,16 @@ use ext_php_rs::zend::ExecuteData;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::descriptors::FD_SETSIZE;
-use crate::fork::Process;
 use crate::hook::Hook;
+use crate::process::Process;
 
-/// Descriptors that a script and the server need beside one for each client.
+/// Descriptors that a script and the server need in addition to one for each client.
 const DESCRIPTORS_BESIDE_CLIENTS: u64 = FD_SETSIZE as u64 + 256;
 
 /// The limit before it was raised; 0 if it was not.
 static ORIGINAL: AtomicU64 = AtomicU64::new(0);
 static RAISED: AtomicU64 = AtomicU64::new(0);
-/// Servers that need the raised limit, and calls that must not have it.
+/// Servers that need the raised limit, and running calls that must not have it.
 static SERVERS: AtomicUsize = AtomicUsize::new(0);
 static SPAWNING: AtomicUsize = AtomicUsize::new(0);
 
@@ -40,7 +40,7 @@ pub(crate) fn install() {
     HOOKS.iter().for_each(Hook::install);
 }
 
-/// Takes that back before the library is unloaded.
+/// Undoes [`install`] before the library is unloaded.
 pub(crate) fn uninstall() {
     HOOKS.iter().for_each(Hook::uninstall);
 }
@@ -49,7 +49,7 @@ pub(crate) fn uninstall() {
 pub(crate) struct Raised(Process);
 
 impl Raised {
-    /// Without it fewer clients can be there; those that come then wait to be accepted.
+    /// Without the raised limit fewer clients can be connected at once; further ones wait to be accepted.
     pub(crate) fn for_clients(max_connections: u64) -> Raised {
         let limit = getrlimit(Resource::Nofile);
         let wanted = max_connections.saturating_add(DESCRIPTORS_BESIDE_CLIENTS);
@@ -68,21 +68,21 @@ impl Raised {
 
 impl Drop for Raised {
     fn drop(&mut self) {
-        if !self.0.is_gone() && SERVERS.fetch_sub(1, Ordering::Relaxed) == 1 {
+        if !self.0.was_forked() && SERVERS.fetch_sub(1, Ordering::Relaxed) == 1 {
             lower();
         }
     }
 }
 
-/// A fork serves nobody, and may become another program. Called in the child, before anything else runs there.
+/// A fork serves no clients, and may become another program. Called in the child, before anything else runs there.
 pub(crate) fn restore_in_child() {
     SERVERS.store(0, Ordering::Relaxed);
     SPAWNING.store(0, Ordering::Relaxed);
     lower();
 }
 
-/// Runs a function that starts a process. A server goes on meanwhile: its clients have numbers beyond the limit, and those
-/// that come take numbers below.
+/// Runs a function that starts a process, with the limit lowered. The server continues: descriptors above the limit stay open,
+/// and new clients get numbers below it.
 unsafe extern "C" fn spawn<const INDEX: usize>(call: *mut ExecuteData, returned: *mut Zval) {
     if SERVERS.load(Ordering::Relaxed) == 0 {
         HOOKS[INDEX].run_original(call, returned);
@@ -91,7 +91,7 @@ unsafe extern "C" fn spawn<const INDEX: usize>(call: *mut ExecuteData, returned:
     if SPAWNING.fetch_add(1, Ordering::Relaxed) == 0 {
         lower();
     }
-    // It may not return. Then the script is at its end.
+    // If it does not return, the script has ended.
     HOOKS[INDEX].run_original(call, returned);
     if SPAWNING.fetch_sub(1, Ordering::Relaxed) == 1 && SERVERS.load(Ordering::Relaxed) > 0 {
         set(ORIGINAL.load(Ordering::Relaxed), RAISED.load(Ordering::Relaxed));
@@ -102,11 +102,11 @@ fn lower() {
     set(RAISED.load(Ordering::Relaxed), ORIGINAL.load(Ordering::Relaxed));
 }
 
-/// Changes the limit, unless it was not raised or the script has set another meanwhile.
+/// Changes the limit, unless it was not raised or the script has set another one.
 fn set(from: u64, to: u64) {
     let limit = getrlimit(Resource::Nofile);
     if to > 0 && limit.current == Some(from) {
-        // It is between what it was and what is allowed.
+        // It cannot fail: the value is between the limit of before and the hard limit.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(to), maximum: limit.maximum });
     }
 }

@@ -1,5 +1,5 @@
-//! The numbers of descriptors that scripts count on: 0, 1 and 2 are the standard streams or nothing, and those that `select()`
-//! takes are left to PHP.
+//! The numbers of descriptors that scripts rely on: 0, 1 and 2 are the standard streams or `/dev/null`, and the numbers that
+//! `select()` takes are left to PHP.
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
@@ -22,8 +22,8 @@ pub(crate) fn note_standard_error() {
     AT_START.get_or_init(|| stat(STANDARD_ERROR).map(|stat| identity(&stat)));
 }
 
-/// Standard error, under a number that a script does not close. None if it is closed, or if its number is something else now
-/// that log lines would spoil, such as a connection or a file that the script writes.
+/// A duplicate of standard error, under a number that a script does not close. None if standard error is closed, or if its
+/// number now belongs to something else where log lines do harm, such as a connection or a file that the script writes.
 pub(crate) fn standard_error() -> Option<OwnedFd> {
     let current = stat(STANDARD_ERROR)?;
     let descriptor = borrow(STANDARD_ERROR);
@@ -62,7 +62,7 @@ fn stat(number: RawFd) -> Option<Stat> {
 }
 
 fn borrow(number: RawFd) -> BorrowedFd<'static> {
-    // SAFETY: nothing is done with a number that may not be open but what the system answers for.
+    // SAFETY: a number that is not open is only given to the system, which answers with an error.
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 

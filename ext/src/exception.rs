@@ -1,4 +1,4 @@
-//! Exceptions: thrown by us, and what PHP code that the event loop has called leaves behind.
+//! Exceptions: those that we throw, and those that PHP code leaves pending which the event loop has called.
 #![allow(unsafe_code)]
 
 use std::ffi::{CString, c_int};
@@ -11,9 +11,9 @@ use ext_php_rs::ffi::{
 };
 use ext_php_rs::types::Zval;
 
-/// The script is ending: a function that gets it returns to the engine at once.
+/// The script is ending. A function that gets this returns to the engine at once.
 #[derive(Debug)]
-pub(crate) struct Leaving;
+pub(crate) struct ScriptEnd;
 
 /// Runs a method's code. A panic in it becomes an `\Exception`, none may reach PHP.
 pub(crate) fn guard(run: impl FnOnce()) {
@@ -34,7 +34,7 @@ pub(crate) fn throw(message: &str) {
     throw_of(unsafe { zend_ce_exception }, message);
 }
 
-/// Throws an `\Exception` whose previous one tells the cause.
+/// Throws an `\Exception` with the cause as its previous exception.
 pub(crate) fn throw_with_cause(message: &str, cause: &str) {
     throw(cause);
     // The engine chains the one that is pending.
@@ -54,16 +54,16 @@ fn throw_of(class: *mut zend_class_entry, message: &str) {
     unsafe { zend_throw_exception(class, message.as_ptr(), 0) };
 }
 
-/// Deals with the exception that a handler left, if it did: reports it as PHP reports one that nobody caught, and goes on.
+/// Reports the pending exception, if there is one, as PHP reports an uncaught one.
 ///
 /// # Errors
 /// When it is not an exception of the script but its end.
-pub(crate) fn settle() -> Result<(), Leaving> {
+pub(crate) fn report_pending() -> Result<(), ScriptEnd> {
     let mut is_first = true;
-    // Whatever deals with one may leave another, also when it is released: a destructor may throw, or end the script.
+    // The report of one may leave another, and so may its release: a destructor may throw, or end the script.
     while is_pending() {
         if is_script_ending() {
-            return Err(Leaving);
+            return Err(ScriptEnd);
         }
         let exception = take();
         // What the script's handler throws is not given to it again.
@@ -76,8 +76,8 @@ pub(crate) fn settle() -> Result<(), Leaving> {
     Ok(())
 }
 
-/// Sets a pending exception aside while something runs that must not see it.
-pub(crate) fn aside(run: impl FnOnce()) {
+/// Sets a pending exception aside while `run` is called, which must not see it.
+pub(crate) fn set_aside(run: impl FnOnce()) {
     // SAFETY: the globals of this thread; the reference moves out and back in.
     let before = unsafe { ptr::replace(&raw mut (*ext_php_rs_executor_globals()).exception, ptr::null_mut()) };
     run();
@@ -123,7 +123,7 @@ fn take() -> Zval {
 fn call_exception_handler(exception: &Zval) -> bool {
     // SAFETY: the globals of this thread.
     let slot = unsafe { &raw mut (*ext_php_rs_executor_globals()).user_exception_handler };
-    // SAFETY: as above; nobody else uses the slot now.
+    // SAFETY: as above; no other code uses the slot now.
     let mut handler = unsafe { ptr::replace(slot, undefined()) };
     if is_undefined(&handler) {
         // SAFETY: puts back what was there.
@@ -131,7 +131,7 @@ fn call_exception_handler(exception: &Zval) -> bool {
         return false;
     }
     let mut returned = Zval::new();
-    // SAFETY: values that live during the call. The handler is not set meanwhile, so that it cannot call itself.
+    // SAFETY: values that live during the call. The handler is not set during it, so that it is not called for itself.
     unsafe {
         _call_user_function_impl(
             ptr::null_mut(),
@@ -149,10 +149,10 @@ fn call_exception_handler(exception: &Zval) -> bool {
     true
 }
 
-/// Prints an exception as a warning: only fatal errors that end the script are more.
+/// Prints an exception as a warning: it does not end the script.
 fn print(exception: Zval) {
-    // SAFETY: the globals of this thread. As with an exception that ends a script, the script's error handler is not asked:
-    // many throw, and that would be reported in turn. The engine releases the exception.
+    // SAFETY: the globals of this thread. The engine releases the exception. As with an exception that ends a script, the
+    // script's error handler is not called: many throw, and that would have to be reported as well.
     unsafe {
         let globals = ext_php_rs_executor_globals();
         let handler = ptr::replace(&raw mut (*globals).user_error_handler, undefined());

@@ -1,4 +1,4 @@
-//! PHP's Fibers as the event loop uses them: one for each handler call, and the switch to whatever is waiting in one.
+//! PHP's Fibers as the event loop uses them: one for each handler call, and the switch to code that waits in one.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -23,7 +23,7 @@ impl Context {
     /// Leaves the running context and continues this one. Returns when the running one is continued, perhaps with an
     /// exception pending: that of a fiber that ended here, or the one that unwinds a fiber which is destroyed.
     ///
-    /// Unlike `Fiber::suspend()` it leaves everything between the two as it is, however many fibers those are.
+    /// Unlike `Fiber::suspend()` it does not suspend the fibers between the two, however many there are.
     pub(crate) fn switch_to(self) {
         // SAFETY: the globals of this thread; the running Fiber, if there is one, is left in the running frame.
         unsafe {
@@ -33,8 +33,8 @@ impl Context {
             }
         }
         let mut transfer = Transfer { context: self.0, value: Zval::null(), flags: 0 };
-        // SAFETY: the context is one that waits in this function or inside of `Fiber::start()` or `resume()`; the caller
-        // knows, because it was not continued since. The engine saves and restores its own state with each context.
+        // SAFETY: the context waits in this function or inside `Fiber::start()` or `resume()`, and was not continued since;
+        // the caller makes sure of that. The engine saves and restores its own state with each context.
         unsafe { zend_fiber_switch_context(&raw mut transfer) };
         if transfer.flags & TRANSFER_BAILOUT != 0 {
             // SAFETY: as the engine does when a fiber ends with a fatal error. No frame here holds anything.
@@ -97,7 +97,7 @@ impl Methods {
         }
     }
 
-    /// Calls a function of the engine that has no effect.
+    /// Calls a function of PHP that has no effect.
     pub(crate) fn call_nothing(&self) {
         call(self.get_current, ptr::null_mut(), None);
     }
@@ -135,7 +135,7 @@ impl Fiber {
         self.raw()
     }
 
-    /// Whether somebody else holds a reference: it goes on to exist without ours.
+    /// Whether the script holds a reference as well: then it exists on without ours.
     pub(crate) fn is_shared(&self) -> bool {
         // SAFETY: the object lives while we hold a reference.
         unsafe { (*self.raw()).gc.refcount > 1 }

@@ -1,39 +1,25 @@
-//! Whether this process is a fork of the one that something was made in. Threads do not survive a fork, and what a
-//! running server shares with its threads belongs to the parent. A fork keeps nothing open of it ([`crate::inherited`]).
+//! What happens in a child when this process is forked: it becomes another [`crate::process::Process`], and keeps nothing open
+//! of a server of the parent.
 #![allow(unsafe_code)]
 
 use std::sync::Once;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::{descriptor_limit, inherited, logging};
+use crate::{descriptor_limit, logging, process, server_descriptors};
 
-static FORKS: AtomicU32 = AtomicU32::new(0);
-static WATCHED: Once = Once::new();
+static INSTALLED: Once = Once::new();
 
-/// Remembers the process it was made in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Process(u32);
-
-impl Process {
-    /// The process that is running now.
-    pub(crate) fn this() -> Process {
-        WATCHED.call_once(|| {
-            // SAFETY: the handler does only what is allowed in a child of a process with several threads. The C library
-            // forgets it when this library is unloaded.
-            unsafe { libc::pthread_atfork(None, None, Some(begin_in_child)) };
-        });
-        Process(FORKS.load(Ordering::Relaxed))
-    }
-
-    /// Whether the running process is another one: a fork.
-    pub(crate) fn is_gone(self) -> bool {
-        self.0 != FORKS.load(Ordering::Relaxed)
-    }
+/// Lets the C library call us in each child. Called when PHP loads the library.
+pub(crate) fn install() {
+    INSTALLED.call_once(|| {
+        // SAFETY: the handler does only what is allowed in a child of a process with several threads. The C library
+        // forgets it when this library is unloaded.
+        unsafe { libc::pthread_atfork(None, None, Some(begin_in_child)) };
+    });
 }
 
 extern "C" fn begin_in_child() {
-    FORKS.fetch_add(1, Ordering::Relaxed);
+    process::begin_in_child();
     logging::abandon_in_child();
-    inherited::close_in_child();
+    server_descriptors::close_in_child();
     descriptor_limit::restore_in_child();
 }

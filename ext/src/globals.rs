@@ -1,15 +1,14 @@
-//! What the extension remembers between two calls: the settings in force, the reason of the last `false`, and the server
-//! of `WebSocketServer::getInstance()`.
+//! What the extension keeps between two calls: the settings in force, the reason of the last `false`, what was set on the server,
+//! and the event loop while `start()` runs.
 //!
 //! PHP owns the storage (one per process, or one per thread in a thread-safe PHP). What holds values of PHP is released at
-//! the end of the request, so nothing can dangle when a php-fpm worker goes on to its next one.
+//! the end of the request, so that no pointer to freed memory is left when a php-fpm worker begins the next one.
 //!
-//! PHP code runs after that end as well: session handlers, callbacks of headers, streams that are closed late. Nothing of
-//! theirs is kept. And where a fatal error of theirs keeps PHP from telling us of the end, values are forgotten, not released:
-//! PHP has taken back their memory.
+//! PHP code runs after that end as well: session handlers, callbacks of headers, streams that are closed late. None of its values
+//! is kept. And if a fatal error in it prevents PHP from announcing the end to us, values are forgotten and not released: PHP has
+//! taken back their memory.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -18,8 +17,9 @@ use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use queue::Durability;
 
 use crate::event_loop::EventLoop;
-use crate::fork::Process;
 use crate::layers;
+use crate::process::Process;
+use crate::routes::Routes;
 
 /// The globals of the calling thread.
 pub(crate) static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();
@@ -52,11 +52,11 @@ pub(crate) struct Globals {
     last_error: Cell<Option<String>>,
     /// Whether values of PHP may be kept: not after the end of a request.
     in_request: Cell<bool>,
-    /// The process that the names of entries got their random bits in.
+    /// The process in which the names of entries got their random bits.
     drawn_in: Cell<Option<Process>>,
     /// What the script has set on the server.
     pub(crate) server: RefCell<ServerSettings>,
-    handlers: RefCell<HashMap<String, Zval>>,
+    routes: Rc<Routes>,
     event_loop: RefCell<Option<Rc<EventLoop>>>,
 }
 
@@ -78,14 +78,14 @@ impl ModuleGlobal for Globals {}
 impl Globals {
     /// Remembers why the last call failed, or forgets it after a success.
     pub(crate) fn set_last_error(&self, reason: Option<String>) {
-        // It may repeat what the script was given by others.
+        // It may contain text that came from clients or other users.
         self.last_error.set(reason.map(|reason| queue::printable(&reason).into_owned()));
     }
 
-    /// Shows the reason to `look`.
+    /// Calls `look` with the reason.
     pub(crate) fn with_last_error<R>(&self, look: impl FnOnce(Option<&str>) -> R) -> R {
-        // Taken out and put back, not borrowed: when `look` meets the memory limit, PHP jumps out of it, and a borrow
-        // would never end.
+        // Taken out and put back, not borrowed: when `look` exceeds the memory limit, PHP jumps out of it, and a borrow would
+        // never end.
         let reason = self.last_error.take();
         let seen = look(reason.as_deref());
         self.last_error.set(reason);
@@ -116,17 +116,12 @@ impl Globals {
         if !self.in_request.get() {
             return Some(callable);
         }
-        self.handlers.borrow_mut().insert(path, callable)
+        self.routes.insert(path, callable)
     }
 
-    /// The handler of exactly this path.
-    pub(crate) fn handler(&self, path: &str) -> Option<Zval> {
-        self.handlers.borrow().get(path).map(Zval::shallow_clone)
-    }
-
-    /// The paths that have a handler.
-    pub(crate) fn handler_paths(&self) -> HashSet<String> {
-        self.handlers.borrow().keys().cloned().collect()
+    /// The handlers that were registered.
+    pub(crate) fn routes(&self) -> Rc<Routes> {
+        self.routes.clone()
     }
 
     /// The event loop, between the begin and the end of `start()`.
@@ -134,13 +129,13 @@ impl Globals {
         self.event_loop.borrow().clone()
     }
 
-    /// Makes an event loop known, or takes it back.
+    /// Sets the event loop, or removes it. Returns the one of before.
     pub(crate) fn set_event_loop(&self, event_loop: Option<Rc<EventLoop>>) -> Option<Rc<EventLoop>> {
         self.event_loop.replace(event_loop)
     }
 }
 
-/// A request begins: it belongs to somebody else than the last one.
+/// A request begins. It must find nothing of the request before.
 pub(crate) extern "C" fn begin_request(_type: i32, _module_number: i32) -> i32 {
     forget_request();
     let globals = GLOBALS.get();
@@ -153,25 +148,25 @@ pub(crate) extern "C" fn begin_request(_type: i32, _module_number: i32) -> i32 {
 /// A request ends: its values are released. A server that a fatal error has left behind is ended.
 pub(crate) extern "C" fn end_request(_type: i32, _module_number: i32) -> i32 {
     let globals = GLOBALS.get();
-    // First of all: what is released may run destructors, and they may call any method.
+    // Before all else: a release may run destructors, and they may call any method.
     globals.in_request.set(false);
     globals.set_last_error(None);
     if let Some(event_loop) = globals.set_event_loop(None) {
-        // There is no place left to report how it ended.
+        // It is too late to report how it ended.
         let _ = event_loop.finish();
     }
     layers::reset();
-    drop(globals.handlers.take());
+    globals.routes.release();
     globals.server.take();
     0
 }
 
-/// PHP is about to take back the memory of a request, or has done so: values that are left were not released because a fatal error
-/// in a destructor or in another extension's end of the request came before. They must not be touched any more.
+/// PHP is about to take back the memory of a request, or has done so. Values that are left were not released, because a fatal
+/// error in a destructor or in another extension's end of the request came before. They must not be touched any more.
 pub(crate) extern "C" fn forget_request() -> i32 {
     let globals = GLOBALS.get();
     globals.in_request.set(false);
-    globals.handlers.take().into_values().for_each(std::mem::forget);
+    globals.routes.forget();
     if let Some(event_loop) = globals.set_event_loop(None) {
         event_loop.abandon();
     }

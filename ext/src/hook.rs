@@ -1,4 +1,4 @@
-//! A function of PHP's that stays what it is for scripts, and runs our code.
+//! A function of PHP that runs our code. For scripts it stays the same function.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -32,7 +32,7 @@ impl Hook {
         }
     }
 
-    /// Takes that back.
+    /// Undoes [`Self::install`].
     pub(crate) fn uninstall(&self) {
         // Looked up again: `disable_functions` may have removed it.
         if let Some(slot) = self.slot()
@@ -44,7 +44,7 @@ impl Hook {
 
     /// Where the engine keeps what the function runs.
     fn slot(&self) -> Option<&'static mut zif_handler> {
-        // SAFETY: while modules are started and shut down nobody else runs; internal functions live until PHP ends.
+        // SAFETY: while modules are started and shut down no other thread runs; internal functions live until PHP ends.
         unsafe {
             let functions = (*ext_php_rs::ffi::ext_php_rs_compiler_globals()).function_table;
             let function: *mut zend_function =

@@ -9,22 +9,22 @@ use ext_php_rs::types::{ZendStr, Zval};
 
 use crate::zend::{self, EncodeError};
 
-/// `json_encode()` allows 512 levels. The payload stands one level deep in the entry and in the client's message, and
-/// both must stay readable by a decoder with that same limit.
+/// `json_encode()` allows 512 levels. The payload is one level deep in the entry and in the client's message, and a decoder with
+/// the same limit must be able to read both.
 const PAYLOAD_DEPTH: i32 = 511;
 
-/// A name that encodes to more than one value is no name, so that its depth does not matter: PHP's default.
+/// PHP's default. A name must be a single value, so that the depth does not matter.
 const NAME_DEPTH: i32 = 512;
 
 /// Why there is no JSON text.
 pub(crate) enum Refusal {
-    /// PHP code that the encoder called threw; the exception is on its way to the caller.
+    /// PHP code that the encoder called threw; the exception is pending.
     Thrown,
-    /// The value cannot be encoded, or not be what it should be.
+    /// The value cannot be encoded, or is not allowed.
     Reason(String),
 }
 
-/// Encodes an event name: whatever PHP encodes to a string, a number or a bool.
+/// Encodes an event name: any value that PHP encodes as a string, a number or a bool.
 pub(crate) fn encode_name(value: &Zval) -> Result<ZBox<ZendStr>, Refusal> {
     if value.is_null() || value.is_array() || value.is_resource() {
         return Err(not_a_name(value));
@@ -52,9 +52,9 @@ fn not_a_name(value: &Zval) -> Refusal {
     Refusal::Reason(format!("the event name must be a string, got {}", zend::type_name(value)))
 }
 
-/// An error code of PHP's encoder, shown in the words of `json_last_error_msg()`.
+/// An error code of PHP's encoder, shown with the text of `json_last_error_msg()`.
 ///
-/// PHP exports no function for the text; a test holds these against the running PHP.
+/// PHP exports no function for the text; a test compares these with those of the running PHP.
 struct JsonError(u32);
 
 impl fmt::Display for JsonError {

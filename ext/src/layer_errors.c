@@ -1,6 +1,13 @@
-/* The error handlers and exception handlers of a layer: compared, copied, brought into force, taken out of it, released. */
+/* The error handlers and exception handlers of layers: those of the script, which are the base of all others, and those that a
+ * handler has set. They are compared, copied, brought into force, taken out of force and released. */
 
 #include "layers.h"
+
+/* The base: the script's error handlers as they were when it was left last, with references of their own. Handlers without a
+ * change have the same in force. */
+ZEND_TLS error_state base;
+/* Former bases. Their release may run PHP code, so it waits for a moment when that can run. */
+ZEND_TLS error_state *former_bases;
 
 static bool is_same_value(const zval *one, const zval *other)
 {
@@ -20,22 +27,22 @@ static bool are_same_values(const zend_stack *one, const zend_stack *other)
 	return true;
 }
 
-bool fastapi_websocket_has_errors_of(const error_state *base)
+bool fastapi_websocket_has_base_errors(void)
 {
-	return is_same_value(&EG(user_error_handler), &base->error_handler)
-		&& is_same_value(&EG(user_exception_handler), &base->exception_handler)
-		&& (Z_ISUNDEF(base->error_handler) || EG(user_error_handler_error_reporting) == base->error_levels)
-		&& EG(error_handling) == base->handling
-		&& EG(exception_class) == base->exception_class
-		&& are_same_values(&EG(user_error_handlers), &base->error_handlers)
-		&& are_same_values(&EG(user_exception_handlers), &base->exception_handlers)
-		&& EG(user_error_handlers_error_reporting).top == base->error_handlers_levels.top
-		&& (base->error_handlers_levels.top == 0
-			|| memcmp(EG(user_error_handlers_error_reporting).elements, base->error_handlers_levels.elements,
-				base->error_handlers_levels.top * sizeof(int)) == 0);
+	return is_same_value(&EG(user_error_handler), &base.error_handler)
+		&& is_same_value(&EG(user_exception_handler), &base.exception_handler)
+		&& (Z_ISUNDEF(base.error_handler) || EG(user_error_handler_error_reporting) == base.error_levels)
+		&& EG(error_handling) == base.handling
+		&& EG(exception_class) == base.exception_class
+		&& are_same_values(&EG(user_error_handlers), &base.error_handlers)
+		&& are_same_values(&EG(user_exception_handlers), &base.exception_handlers)
+		&& EG(user_error_handlers_error_reporting).top == base.error_handlers_levels.top
+		&& (base.error_handlers_levels.top == 0
+			|| memcmp(EG(user_error_handlers_error_reporting).elements, base.error_handlers_levels.elements,
+				base.error_handlers_levels.top * sizeof(int)) == 0);
 }
 
-void fastapi_websocket_take_errors(error_state *into)
+static void move_out(error_state *into)
 {
 	into->error_handler = EG(user_error_handler);
 	into->exception_handler = EG(user_exception_handler);
@@ -47,7 +54,7 @@ void fastapi_websocket_take_errors(error_state *into)
 	into->exception_class = EG(exception_class);
 }
 
-void fastapi_websocket_put_errors(const error_state *from)
+static void move_in(const error_state *from)
 {
 	EG(user_error_handler) = from->error_handler;
 	EG(user_exception_handler) = from->exception_handler;
@@ -71,7 +78,7 @@ static void copy_stack(zend_stack *to, const zend_stack *from, int size, bool ha
 	}
 }
 
-void fastapi_websocket_copy_errors(error_state *to, const error_state *from)
+static void copy_errors(error_state *to, const error_state *from)
 {
 	*to = *from;
 	to->next = NULL;
@@ -103,4 +110,52 @@ void fastapi_websocket_free_errors(error_state *errors)
 	zend_stack_destroy(&errors->error_handlers_levels);
 	zval_ptr_dtor(&error_handler);
 	zval_ptr_dtor(&exception_handler);
+}
+
+void fastapi_websocket_note_base_errors(void)
+{
+	if (fastapi_websocket_has_base_errors()) {
+		return;
+	}
+	error_state live, *former = pemalloc(sizeof(*former), 1);
+	move_out(&live);
+	*former = base;
+	former->next = former_bases;
+	former_bases = former;
+	copy_errors(&base, &live);
+}
+
+void fastapi_websocket_take_errors(error_state *into)
+{
+	error_state copy;
+	copy_errors(&copy, &base);
+	move_out(into);
+	move_in(&copy);
+}
+
+void fastapi_websocket_put_errors(const error_state *from)
+{
+	error_state copy;
+	move_out(&copy);
+	move_in(from);
+	/* The base has references of its own, so no value ends here. */
+	fastapi_websocket_free_errors(&copy);
+}
+
+void fastapi_websocket_layers_release_deferred(void)
+{
+	error_state *former;
+	while ((former = former_bases)) {
+		former_bases = former->next;
+		fastapi_websocket_free_errors(former);
+		pefree(former, 1);
+	}
+}
+
+void fastapi_websocket_forget_base_errors(void)
+{
+	error_state former = base;
+	memset(&base, 0, sizeof(base));
+	fastapi_websocket_free_errors(&former);
+	fastapi_websocket_layers_release_deferred();
 }

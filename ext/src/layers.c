@@ -1,6 +1,6 @@
-/* The layers of a process that runs handlers: what each handler has of output buffers, error handlers and exception handlers.
- * One layer is in force, that is in the engine's globals; the others are kept here. The engine tells of every switch between
- * Fibers, and that is where layers are exchanged: by whatever a handler is continued, and however it is left.
+/* The layers of a process that runs handlers: the output buffers, error handlers and exception handlers of each handler. One
+ * layer is in force, which means that it is in the engine's globals; the others are kept here. The engine calls us at every
+ * switch between Fibers. There layers are exchanged, in whichever way a handler is continued or left.
  *
  * Layer 0 is that of the script. A handler begins without buffers; what it prints outside of buffers of its own goes where the
  * script's output goes. It begins with the script's error handlers and exception handlers. What it changes is its own.
@@ -26,17 +26,12 @@ typedef struct {
 } layer;
 
 typedef struct {
-	/* Whose layer is in force. */
+	/* The layer that is in force. */
 	zend_ulong current;
 	/* The script's buffers are in force for a moment, because a handler writes to them; its own are in `script`. */
 	bool is_passing;
 	/* The script's buffers while a handler's layer is in force. */
 	output_state script;
-	/* The script's error handlers as they were when it was left last, with references of their own. Handlers without a change
-	 * have the same in force. */
-	error_state base;
-	/* Former bases. Their release may run PHP code, so it waits for a moment when that can run. */
-	error_state *former;
 	/* The layers that hold something while they are not in force. */
 	HashTable kept;
 	bool has_kept;
@@ -47,20 +42,6 @@ ZEND_TLS layers state;
 /* Where a context notes the layer that it was left in. -1: handlers share their buffers. */
 static int note = -1;
 static size_t (*write_before)(const char *text, size_t length);
-
-/* Remembers the script's error handlers, if they are others than before. */
-static void note_base(void)
-{
-	if (fastapi_websocket_has_errors_of(&state.base)) {
-		return;
-	}
-	error_state live, *former = pemalloc(sizeof(*former), 1);
-	fastapi_websocket_take_errors(&live);
-	*former = state.base;
-	former->next = state.former;
-	state.former = former;
-	fastapi_websocket_copy_errors(&state.base, &live);
-}
 
 static layer *find(zend_ulong id)
 {
@@ -85,23 +66,20 @@ static layer *find_or_add(zend_ulong id)
 static void leave(void)
 {
 	if (state.current == SCRIPT) {
-		note_base();
+		fastapi_websocket_note_base_errors();
 		if (OG(handlers).top > 0 || OG(running)) {
 			fastapi_websocket_take_output(&state.script);
 		}
 		return;
 	}
-	bool is_base = fastapi_websocket_has_errors_of(&state.base), is_empty = OG(handlers).top == 0 && !OG(running);
+	bool is_base = fastapi_websocket_has_base_errors(), is_empty = OG(handlers).top == 0 && !OG(running);
 	if (is_base && is_empty) {
 		return;
 	}
 	layer *kept = find_or_add(state.current);
 	if (!is_base) {
-		error_state base;
-		fastapi_websocket_copy_errors(&base, &state.base);
 		fastapi_websocket_take_errors(&kept->errors);
 		kept->has_errors = true;
-		fastapi_websocket_put_errors(&base);
 	}
 	if (!is_empty) {
 		fastapi_websocket_take_output(&kept->output);
@@ -127,16 +105,12 @@ static void enter(zend_ulong id)
 		fastapi_websocket_put_output(&kept->output);
 	}
 	if (kept->has_errors) {
-		error_state base;
-		fastapi_websocket_take_errors(&base);
 		fastapi_websocket_put_errors(&kept->errors);
 		kept->has_errors = false;
-		/* The base has references of its own, so nothing is released for good. */
-		fastapi_websocket_free_errors(&base);
 	}
 }
 
-/* The script's buffers have what they shall have, or a fatal error has ended that. */
+/* The output was written to the script's buffers, or a fatal error has ended that. */
 static void stop_passing(bool has_failed)
 {
 	if (!state.is_passing) {
@@ -182,7 +156,7 @@ static void on_switch(zend_fiber_context *from, zend_fiber_context *to)
 	if (is_failed(from)) {
 		stop_passing(true);
 	} else if (state.is_passing) {
-		/* A callback of the script's, which a handler has to wait for. */
+		/* A callback of a buffer of the script runs, which a handler has to wait for. */
 		return;
 	}
 	if ((next & 1) || !is_called_by(to, from)) {
@@ -192,13 +166,13 @@ static void on_switch(zend_fiber_context *from, zend_fiber_context *to)
 			enter(id);
 		}
 	}
-	/* Otherwise a Fiber of the script's own is called, like a function: it has the layer of its caller. */
+	/* Otherwise a Fiber of the script is called, like a function: it has the layer of its caller. */
 	if ((left & 1) && state.current == SCRIPT && is_failed(from)) {
 		merge(left >> 1);
 	}
 }
 
-/* Takes the place of the SAPI's function: what handlers print outside of their buffers goes into those of the script. */
+/* Replaces the SAPI's function: what handlers print outside of their buffers goes into those of the script. */
 static size_t write_output(const char *text, size_t length)
 {
 	if (state.current == SCRIPT || state.is_passing || !fastapi_websocket_has_output(&state.script)) {
@@ -219,7 +193,7 @@ static size_t write_output(const char *text, size_t length)
 	return length;
 }
 
-/* Called when PHP loads the library. It cannot be taken back. */
+/* Called when PHP loads the library. It cannot be undone. */
 void fastapi_websocket_layers_install(void)
 {
 	note = zend_get_resource_handle("fastapi_websocket");
@@ -275,24 +249,13 @@ void fastapi_websocket_layer_discard(zend_ulong id)
 	pefree(kept, 1);
 }
 
-/* Releases what could not be released in a switch. May run destructors. */
-void fastapi_websocket_layers_release_deferred(void)
-{
-	error_state *former;
-	while ((former = state.former)) {
-		state.former = former->next;
-		fastapi_websocket_free_errors(former);
-		pefree(former, 1);
-	}
-}
-
-/* Whether the callback of a buffer of the script's runs for a handler, or one of the script's own buffers is being written to. */
+/* Whether a handler writes to the script's buffers at this moment, or a callback of such a buffer runs for it. */
 bool fastapi_websocket_layers_is_output_busy(void)
 {
 	return state.is_passing;
 }
 
-/* The end of a request: nothing is kept. */
+/* The end of a request: all layers are released. */
 void fastapi_websocket_layers_reset(void)
 {
 	fastapi_websocket_layer_change(SCRIPT);
@@ -308,8 +271,5 @@ void fastapi_websocket_layers_reset(void)
 		zend_hash_destroy(&state.kept);
 		state.has_kept = false;
 	}
-	error_state base = state.base;
-	memset(&state.base, 0, sizeof(state.base));
-	fastapi_websocket_free_errors(&base);
-	fastapi_websocket_layers_release_deferred();
+	fastapi_websocket_forget_base_errors();
 }

@@ -1,4 +1,4 @@
-/* What a layer consists of, see layers.c. */
+/* The two parts of a layer, see layers.c: output buffers and error handlers. */
 
 #ifndef FASTAPI_WEBSOCKET_LAYERS_H
 #define FASTAPI_WEBSOCKET_LAYERS_H
@@ -19,7 +19,7 @@ typedef struct error_state {
 	zend_stack error_handlers;
 	zend_stack error_handlers_levels;
 	zend_stack exception_handlers;
-	/* What a function of the engine has set while it runs: errors become exceptions. */
+	/* Set by a function of the engine while it runs: errors become exceptions. */
 	zend_error_handling_t handling;
 	zend_class_entry *exception_class;
 	struct error_state *next;
@@ -41,20 +41,27 @@ void fastapi_websocket_push_output(output_state *from);
 /* Releases buffers without a call of their callbacks. */
 void fastapi_websocket_free_output(output_state *output);
 
-/* A fatal error has ended the callback of a buffer. What is in the buffer, which is also the error's text, shall be sent
- * without another call of it: the engine itself would give up all output. */
+/* A fatal error has ended the callback of a buffer. The content of the buffer, with the error's text in it, is to be sent without
+ * another call of the callback: the engine itself would drop all output. */
 void fastapi_websocket_give_up_callback(php_output_handler *buffer);
 
-/* Whether the error handlers in force are these. */
-bool fastapi_websocket_has_errors_of(const error_state *errors);
+/* Remembers the script's error handlers as the base, if they are others than before. They are in force. */
+void fastapi_websocket_note_base_errors(void);
 
-/* Moves out of the engine's globals, which must be filled again. */
+/* Whether the error handlers in force are those of the base. */
+bool fastapi_websocket_has_base_errors(void);
+
+/* Takes a handler's own out of force. The base comes into force. */
 void fastapi_websocket_take_errors(error_state *into);
 
+/* Brings a handler's own into force. The base is in force. */
 void fastapi_websocket_put_errors(const error_state *from);
 
-/* Makes a copy with references of its own. */
-void fastapi_websocket_copy_errors(error_state *to, const error_state *from);
+/* Releases former bases, which could not be released in a switch. May run destructors. */
+void fastapi_websocket_layers_release_deferred(void);
+
+/* The end of a request: there is no base any more. */
+void fastapi_websocket_forget_base_errors(void);
 
 /* Releases, and may run destructors where these are the last references. */
 void fastapi_websocket_free_errors(error_state *errors);

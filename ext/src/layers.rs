@@ -1,5 +1,5 @@
-//! What each handler has of output buffers, error handlers and exception handlers, apart from the script and from other
-//! handlers. `layers.c` says how; this file calls it.
+//! A layer for each handler: its own output buffers, error handlers and exception handlers, separate from those of the script
+//! and of other handlers. `layers.c` does the work; this file calls it.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -8,14 +8,14 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use ext_php_rs::ffi::{php_output_end_all, zend_object, zend_ulong};
 use ext_php_rs::zend::{CatchError, bailout, try_catch};
 
-use crate::exception::{self, Leaving};
+use crate::exception::{self, ScriptEnd};
 use crate::fiber::Fiber;
 
 /// The script's own layer.
 const SCRIPT: zend_ulong = 0;
 
 thread_local! {
-    /// How many layers there were. A number is never used again, since a Fiber bears it as long as it lives.
+    /// How many layers were made. A number is never used again, since a Fiber keeps it as long as it exists.
     static COUNT: Cell<zend_ulong> = const { Cell::new(0) };
 }
 
@@ -23,25 +23,25 @@ thread_local! {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layer(zend_ulong);
 
-/// Lets the engine tell of switches. Called once, when PHP loads the library for good.
+/// Lets the engine call us at each switch. Called once, when PHP loads the library and will not unload it.
 pub(crate) fn install() {
-    // SAFETY: nobody else runs while modules are started.
+    // SAFETY: no other thread runs while modules are started.
     unsafe { fastapi_websocket_layers_install() };
 }
 
-/// Whether the running code cannot be left, because others write to the same buffer of the script's.
+/// Whether the running code cannot be left, because it writes to a buffer of the script, which other handlers use as well.
 pub(crate) fn is_output_busy() -> bool {
     // SAFETY: reads what belongs to this thread.
     unsafe { fastapi_websocket_layers_is_output_busy() }
 }
 
-/// Releases what could not be released when a Fiber was left. May run PHP code.
+/// Releases values that could not be released when a Fiber was left. May run PHP code.
 pub(crate) fn release_deferred() {
     // SAFETY: PHP code may run here.
     unsafe { fastapi_websocket_layers_release_deferred() };
 }
 
-/// Releases what a request has left.
+/// Releases all layers at the end of a request.
 pub(crate) fn reset() {
     // SAFETY: called while the engine can still release values.
     unsafe { fastapi_websocket_layers_reset() };
@@ -57,20 +57,20 @@ impl Layer {
         Layer(id)
     }
 
-    /// Deals with the exception that the handler left, if it did, as [`exception::settle`] does: with the handler's own
-    /// error handlers, and what is printed goes into its buffers.
+    /// Reports the exception that the handler left, if it did, as [`exception::report_pending`] does, but with the handler's own
+    /// error handlers and into its own buffers.
     ///
     /// # Errors
     /// When the script is ending.
-    pub(crate) fn settle(self) -> Result<(), Leaving> {
-        if exception::is_pending() { self.within(exception::settle) } else { Ok(()) }
+    pub(crate) fn report_pending(self) -> Result<(), ScriptEnd> {
+        if exception::is_pending() { self.within(exception::report_pending) } else { Ok(()) }
     }
 
     /// The handler has ended: buffers that it left open are sent, as at the end of a script.
     ///
     /// # Errors
     /// When the script is ending.
-    pub(crate) fn end(self) -> Result<(), Leaving> {
+    pub(crate) fn end(self) -> Result<(), ScriptEnd> {
         // SAFETY: reads what belongs to this thread.
         if !unsafe { fastapi_websocket_layer_is_kept(self.0) } {
             return Ok(());
@@ -78,10 +78,10 @@ impl Layer {
         self.within(|| {
             // SAFETY: as the engine does when a script has ended. It may call PHP code.
             unsafe { php_output_end_all() };
-            exception::settle()
+            exception::report_pending()
         })?;
         self.discard();
-        exception::settle()
+        exception::report_pending()
     }
 
     /// Leaves the handler's buffers to the script, whose end sends them.
@@ -98,7 +98,7 @@ impl Layer {
 
     /// Runs something outside of the handler's Fiber with its layer in force. When the script is ending, the handler's
     /// buffers are left to it.
-    fn within(self, run: impl FnOnce() -> Result<(), Leaving>) -> Result<(), Leaving> {
+    fn within(self, run: impl FnOnce() -> Result<(), ScriptEnd>) -> Result<(), ScriptEnd> {
         // SAFETY: the script's layer comes into force again, also after a fatal error.
         unsafe { fastapi_websocket_layer_change(self.0) };
         let outcome = try_catch(AssertUnwindSafe(run));
@@ -106,13 +106,13 @@ impl Layer {
         unsafe { fastapi_websocket_layer_change(SCRIPT) };
         match outcome {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(leaving)) => {
+            Ok(Err(end)) => {
                 self.merge();
-                Err(leaving)
+                Err(end)
             }
             Err(CatchError::Bailout) => {
                 self.merge();
-                // SAFETY: goes on with the fatal error where it was caught. No frame here holds anything.
+                // SAFETY: continues the fatal error that was caught. No frame here holds anything.
                 unsafe { bailout() }
             }
             Err(error) => resume_unwind(Box::new(error.to_string())),

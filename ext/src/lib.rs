@@ -1,45 +1,56 @@
-//! The PHP extension `fastapi_websocket`: registration only, nothing is decided here.
+//! The PHP extension `fastapi_websocket`. This file only registers its parts.
 //!
-//! A call of `WebSocketServer::queueEvent` flows downwards through these files:
+//! A call of `WebSocketServer::queueEvent` goes down through these files:
 //!
 //! ```text
-//! websocket_server   the class as PHP sees it: arguments in, bool out, reason kept
-//!   queue_path       the first argument  -> a directory
-//!   json             the other arguments -> JSON texts of PHP's own encoder
-//!   ini              the settings of this moment
-//!     queue::Writer  one complete entry in the directory, or none
-//! globals            what one request (or thread) keeps: the settings, the reason of the last false
-//! zend               the engine calls that need `unsafe`
+//! websocket_server         the class as PHP sees it: its members
+//!   queue_event            arguments in, bool out, reason kept
+//! queue_path               the first argument  -> a directory
+//! json                     the other arguments -> JSON texts of PHP's own encoder
+//! ini                      the settings of this moment
+//! queue::Writer            one complete entry in the directory, or none
 //! ```
 //!
 //! `WebSocketServer::start()` is the server library on threads of its own, and PHP's handlers on PHP's thread:
 //!
 //! ```text
-//! serve                    on(), stop(), broadcast() and the rest of the class
-//! start                    start(): from settings to a server that runs, and back
-//!   logging                what the server has to say to the operator
-//!   serving                the server on its threads: started, stopped, waited for
-//!     application          what it tells us, on the hub's thread
-//!       incidents, client  what both threads share: news, and each client's inbox
-//!       unread             what waits in those, and how much in all of them
-//!   event_loop             turns: what came in, who may go on, sleep
-//!     handlers             the handler calls that have not returned
-//!     waiting              read() and sleeps leave the running code
-//!     parking              who waits, for a message or a time
-//!     fiber                the Fibers that they wait in, and how to leave and to enter one
-//!     stack_size           how large the stacks of Fibers are
-//!     layers               the output buffers and error handlers of each handler
-//!     signals              sleeping, and what the engine does on signals
-//!     limits               what the system and memory_limit can hold
-//!     exception            what a handler leaves behind
+//! websocket_server
+//!   singleton              the one object of the class
+//!   server_methods         on(), stop(), broadcast() and the like
+//!   start                  start(): from settings to a server that runs, and back
+//! server_thread            the server on its threads: started, stopped, waited for
+//!   application            what it tells us, on the hub's thread
+//! event_loop               turns: handle notifications, continue calls that may, sleep
+//!   handlers               the handler calls that have not returned
+//!   waiting                read() and sleeps leave the running code
+//! shared                   what both sides use: the clients, and which paths have a handler
+//!   notifications          what the server's threads tell PHP's thread
+//!   client                 one client, and its messages that were not read (unread)
 //! websocket_connection     the class of a client as PHP sees it
-//!   connection_object      the object that holds it
-//! sleep                    sleep() and its relatives inside of a handler
-//! descriptors              the numbers of descriptors that scripts count on
+//!   connection_object      its objects
+//! ```
+//!
+//! What these stand on:
+//!
+//! ```text
+//! waiters                  the calls that wait, for a message or a time
+//! fiber                    the Fibers that they wait in, and how to leave and to enter one
+//! stack_size               how large the stacks of Fibers are
+//! layers                   the output buffers and error handlers of each handler
+//! routes                   the handlers of the script, by path
+//! signals                  sleeping, and what the engine does on signals
+//! sleep                    sleep() and similar functions inside a handler
+//! limits                   how many handlers and values the system and memory_limit allow
+//! exception                exceptions that we throw, and those that handlers leave
+//! logging                  log lines on standard error
+//! globals                  what one request (or thread) keeps: settings, the reason of the last false, the event loop
+//! process                  in which process something was made
+//! fork                     what happens in a child when this process is forked
+//! server_descriptors       what a running server has open, which the child closes
+//! descriptors              the numbers of descriptors that scripts rely on
 //! descriptor_limit         how many may be open, for the server and for processes that the script starts
 //! hook                     functions of PHP's that run our code
-//! fork                     whether this process is a fork
-//!   inherited              what a fork closes of a running server
+//! zend                     the engine calls that need `unsafe`
 //! ```
 
 #![cfg_attr(debug_assertions, allow(missing_docs, reason = "#[php_module] adds a function of its own to debug builds"))]
@@ -47,37 +58,37 @@
 mod websocket_connection;
 mod websocket_server;
 
-mod serve;
-mod serving;
-mod start;
-
-mod application;
-mod client;
-mod incidents;
-mod unread;
-
 mod event_loop;
+mod server_thread;
+
+mod client;
+mod notifications;
+mod shared;
+
 mod fiber;
 mod layers;
 mod limits;
-mod logging;
-mod parking;
+mod routes;
 mod signals;
 mod sleep;
 mod stack_size;
+mod waiters;
 
 mod connection_object;
-mod descriptor_limit;
-mod descriptors;
 mod exception;
-mod fork;
 mod globals;
 mod hook;
-mod inherited;
 mod ini;
 mod json;
 mod queue_path;
 mod zend;
+
+mod descriptor_limit;
+mod descriptors;
+mod fork;
+mod logging;
+mod process;
+mod server_descriptors;
 
 use ext_php_rs::builders::ModuleBuilder;
 use ext_php_rs::internal::startup_guard;
@@ -85,7 +96,7 @@ use ext_php_rs::php_module;
 
 use crate::globals::GLOBALS;
 
-/// What PHP says of a module that it loads for good.
+/// PHP's mark of a module that stays loaded until PHP ends.
 const MODULE_PERSISTENT: i32 = 1;
 
 /// Describes the extension to PHP; called once, when PHP loads the library.
@@ -107,6 +118,7 @@ extern "C" fn startup(kind: i32, module_number: i32) -> i32 {
         websocket_connection::register()?;
         websocket_server::register()?;
         sleep::install();
+        fork::install();
         // A library that `dl()` has loaded is unloaded again, and the engine would go on to call it.
         if kind == MODULE_PERSISTENT && zend::is_command_line() {
             descriptors::note_standard_error();

@@ -1,5 +1,5 @@
-//! What the system and `memory_limit` can hold of handlers and of what clients send. A client too many, or one with too much,
-//! is sent away; without this the script would end with a fatal error, for all clients.
+//! How many handlers, and how much of what clients send, the system and `memory_limit` allow. A client beyond that is
+//! disconnected. Without this the script would end with a fatal error, for all clients.
 
 use std::cell::Cell;
 use std::fs;
@@ -10,20 +10,20 @@ use ext_php_rs::flags::ErrorType;
 
 use crate::zend;
 
-/// Every Fiber has a stack, and that is two mappings: the stack and the page that guards its end.
+/// Every Fiber has two mappings: its stack, and the page that protects the end of the stack.
 const MAPPINGS_PER_HANDLER: usize = 2;
-/// Mappings for everything else that a script may still want.
+/// Mappings that are left for everything else in the script.
 const MAPPINGS_BESIDE_HANDLERS: usize = 2048;
 /// What PHP allocates to start a handler.
 const HANDLER_BYTES: usize = 32 * 1024;
-/// Memory that must be left below `memory_limit` when a handler is started: what the running ones still want.
+/// Memory that must be left below `memory_limit` when a handler is started, for those that run already.
 const HANDLER_RESERVE: usize = 4 * 1024 * 1024;
-/// The same when a client's message becomes a value of PHP. More for a larger one, of which the handler may make a copy or two;
-/// less for a small one, so that those who send little are served as long as possible.
+/// The same when a client's message becomes a value of PHP. More for a large message, of which the handler may make a copy or
+/// two; less for a small one, so that clients that send little are served as long as possible.
 const MESSAGE_RESERVE: usize = 1024 * 1024;
 /// So many times the message's own size, as long as it is small.
 const SMALL_MESSAGE_RESERVE_FACTOR: usize = 48;
-/// What a handler asks for that its client has sent (path and headers) may use this much of the reserves.
+/// The same when a path or headers become values of PHP. They may use a part of the other reserves.
 const REQUEST_RESERVE: usize = 512 * 1024;
 /// What PHP allocates for the object of a connection and its place in an array.
 const OBJECT_BYTES: usize = 256;

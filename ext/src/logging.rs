@@ -1,4 +1,4 @@
-//! Log lines of the server's threads on standard error: they must not call PHP. Only what an operator should know, unless
+//! Log lines of the server's threads, which must not call PHP. They go to standard error: warnings and errors only, unless
 //! `RUST_LOG` names another level.
 #![allow(unsafe_code)]
 
@@ -15,15 +15,15 @@ use tracing::warn;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::descriptors::standard_error;
-use crate::fork::Process;
+use crate::process::Process;
 
-/// How long the last lines may take when a server ends.
+/// How long it may take to write the last lines when a server ends.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
 static SUBSCRIBED: Once = Once::new();
 /// The log of this process. Never freed: a thread of a server may log at any time.
 static LOG: AtomicPtr<Log> = AtomicPtr::new(ptr::null_mut());
-/// Where lines are written to: what a fork closes. -1 if nothing is open.
+/// The descriptor that lines are written to; a fork closes it. -1 if none is open.
 static SINK: AtomicI32 = AtomicI32::new(NONE);
 const NONE: RawFd = -1;
 
@@ -39,7 +39,7 @@ struct Users {
     thread: Option<LogThread>,
 }
 
-/// Log lines are written until this is dropped. They must not be when the library is unloaded.
+/// Log lines are written until this is dropped. It must be dropped before the library is unloaded.
 pub(crate) struct Logging {
     log: &'static Log,
     process: Process,
@@ -67,8 +67,8 @@ pub(crate) fn start() -> io::Result<Logging> {
         let level = level.map_or((LevelFilter::WARN, None), |level| log_level::level(&level, LevelFilter::WARN));
         let (level, unknown) = level;
         let subscriber = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_ansi(is_terminal);
-        // A report of a line that could not be written would go to the same place. It fails only if another library of this
-        // process logs the same way already.
+        // Internal errors are not logged, since such a line would go to the same place. `try_init` fails only if another
+        // library of this process has set a subscriber already.
         let _ = subscriber.log_internal_errors(false).with_writer(|| Line).try_init();
         if let Some(unknown) = unknown {
             warn!("{unknown}");
@@ -84,7 +84,7 @@ pub(crate) fn start() -> io::Result<Logging> {
 
 impl Drop for Logging {
     fn drop(&mut self) {
-        if self.process.is_gone() {
+        if self.process.was_forked() {
             return;
         }
         let mut users = self.log.users();
@@ -116,8 +116,6 @@ impl Log {
     }
 
     fn of_this_process(colours: bool) -> &'static Log {
-        // A child that forgets its parent's log is to do so also if nothing was forked before.
-        Process::this();
         if let Some(log) = Log::current() {
             return log;
         }
@@ -127,7 +125,7 @@ impl Log {
             // SAFETY: it is never freed.
             Ok(_) => unsafe { &*log },
             Err(other) => {
-                // SAFETY: nobody else has seen the one, and the other is never freed.
+                // SAFETY: no other thread has seen ours, and the other one is never freed.
                 unsafe {
                     drop(Box::from_raw(log));
                     &*other
@@ -137,17 +135,17 @@ impl Log {
     }
 
     fn users(&self) -> MutexGuard<'_, Users> {
-        // Every critical section leaves them whole, so a panic elsewhere does not spoil them.
+        // Every critical section leaves them consistent, so a panic elsewhere does no harm.
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Takes one line.
+/// Writes one line.
 struct Line;
 
 impl Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // In a fork there is nobody to write it.
+        // In a fork there is no thread that writes it.
         Log::current().map_or(Ok(line.len()), |log| (&log.lines).write(line))
     }
 

@@ -1,6 +1,6 @@
 //! The first argument of `queueEvent` as an absolute directory name, by PHP's own rules for paths.
 //!
-//! Does not look whether the directory exists: writing the entry tells.
+//! Does not check whether the directory exists: writing the entry shows it.
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -44,7 +44,7 @@ pub(crate) fn resolve(path: &ZendStr) -> Result<PathBuf, String> {
         return Err(format!("the queue path is longer than {MAX_PATH_BYTES} bytes"));
     }
     let mut path = CString::new(path).map_err(|_| "the queue path contains a NUL byte".to_owned())?;
-    // A thread-safe PHP has a current directory of its own, so that only PHP can resolve a relative path.
+    // In a thread-safe PHP each thread has its own current directory, so that only PHP can resolve a relative path.
     if !path.as_bytes().starts_with(b"/") {
         path = zend::absolute_path(&path)
             .ok_or_else(|| format!("cannot resolve the queue path {}", path.to_string_lossy()))?;

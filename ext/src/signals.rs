@@ -1,4 +1,5 @@
-//! Signals on PHP's thread, and its sleep: what the engine does between two instructions, done while the event loop waits.
+//! Signals on PHP's thread, and its sleep. What the engine does for signals between two instructions is done here while the event
+//! loop waits.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
@@ -38,14 +39,14 @@ pub(crate) fn block() -> Mask {
     }
 }
 
-/// Takes back [`block`].
+/// Undoes [`block`].
 pub(crate) fn unblock(mask: &Mask) {
     // SAFETY: the set was filled by `block`.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask.0, ptr::null_mut()) };
 }
 
-/// Sleeps until the descriptor is readable, the time is over or a signal comes that `mask` lets through. No signal is
-/// missed that came since [`block`].
+/// Sleeps until the descriptor is readable, the time is over or a signal arrives that `mask` lets through. A signal that arrived
+/// since [`block`] ends it at once.
 pub(crate) fn sleep(descriptor: BorrowedFd<'_>, timeout: Option<Duration>, mask: &Mask) -> Woken {
     let mut polled = libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     let timeout = timeout.map(|timeout| libc::timespec {
@@ -58,11 +59,11 @@ pub(crate) fn sleep(descriptor: BorrowedFd<'_>, timeout: Option<Duration>, mask:
     if count < 0 { Woken::Interrupted } else { Woken::Awake }
 }
 
-/// Lets the engine do what it does between two instructions: time limit, signal handlers of `pcntl_async_signals()`, and what
-/// else asks for it. They may leave an exception, and the time limit does not return.
+/// Lets the engine do what it does between two instructions: it checks the time limit, and calls signal handlers when
+/// `pcntl_async_signals()` is on. They may leave an exception, and the time limit does not return.
 pub(crate) fn handle_interrupt(methods: &Methods) {
     if is_interrupted() {
-        // The engine looks after each function that it calls.
+        // The engine checks for interrupts after each function that it calls.
         methods.call_nothing();
     }
 }
@@ -90,7 +91,7 @@ impl Dispatcher {
         })
     }
 
-    /// Runs the handlers of `pcntl_signal()` whose signals have come. They may leave an exception.
+    /// Runs the handlers of `pcntl_signal()` whose signals have arrived. They may leave an exception.
     pub(crate) fn dispatch(self) {
         if self.0.is_null() {
             return;

@@ -1,5 +1,5 @@
-//! `sleep()`, `usleep()`, `time_nanosleep()` and `time_sleep_until()` inside of a handler: only that handler sleeps. The
-//! functions stay PHP's own; what they run is replaced, and everywhere else it is what it was.
+//! `sleep()`, `usleep()`, `time_nanosleep()` and `time_sleep_until()` inside a handler: only that handler sleeps. The functions
+//! stay PHP's own; only what they run is replaced, and outside of handlers they do what they always do.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -25,43 +25,48 @@ pub(crate) fn install() {
     HOOKS.iter().for_each(|hook| hook.install());
 }
 
-/// Takes that back before the library is unloaded.
+/// Undoes [`install`] before the library is unloaded.
 pub(crate) fn uninstall() {
     HOOKS.iter().for_each(|hook| hook.uninstall());
 }
 
-/// Sleeps for a while in a handler. None if the running code is not in one, or cannot be left.
-fn rest(duration: Duration) -> Option<Slept> {
+/// Lets the running handler sleep. None if the running code is not in a handler, or cannot be left.
+fn sleep_in_handler(duration: Duration) -> Option<Slept> {
     let event_loop = GLOBALS.get().event_loop()?;
     let now = Instant::now();
-    // Nobody lives to see the end of a time that does not fit.
+    // A time that is too far away for the clock is replaced by one in 136 years.
     let end = now.checked_add(duration).unwrap_or_else(|| now + Duration::from_secs(u32::MAX.into()));
     event_loop.wait_until(end).then(|| Slept { left: end.saturating_duration_since(Instant::now()) })
 }
 
 struct Slept {
-    /// What was left when the sleep was cut short.
+    /// The time that was left when the sleep ended early.
     left: Duration,
 }
 
-/// Whether a handler may be running: everywhere else the functions are left alone. They also refuse too many arguments.
-fn may_rest(call: *mut ExecuteData, parameters: u32) -> bool {
+/// Whether a handler may be running. If not, the original function runs; it also refuses too many arguments.
+fn may_be_in_handler(call: *mut ExecuteData, parameters: u32) -> bool {
     let globals = GLOBALS.get();
     globals.sleep_hook.get() && globals.event_loop().is_some() && argument(call, parameters).is_none()
 }
 
 unsafe extern "C" fn usleep(call: *mut ExecuteData, returned: *mut Zval) {
-    let slept =
-        may_rest(call, 1).then(|| long(call, 0)).flatten().and_then(|micros| rest(Duration::from_micros(micros)));
+    let slept = may_be_in_handler(call, 1)
+        .then(|| long(call, 0))
+        .flatten()
+        .and_then(|micros| sleep_in_handler(Duration::from_micros(micros)));
     if slept.is_none() && !exception::is_pending() {
         USLEEP.run_original(call, returned);
     }
 }
 
 unsafe extern "C" fn sleep(call: *mut ExecuteData, returned: *mut Zval) {
-    let slept = may_rest(call, 1).then(|| long(call, 0)).flatten().and_then(|secs| rest(Duration::from_secs(secs)));
+    let slept = may_be_in_handler(call, 1)
+        .then(|| long(call, 0))
+        .flatten()
+        .and_then(|secs| sleep_in_handler(Duration::from_secs(secs)));
     match slept {
-        // As after a signal, the whole seconds that were left.
+        // The whole seconds that were left, as after a signal.
         // SAFETY: the engine's place for the answer.
         Some(slept) => unsafe { (*returned).set_long(zend_long::try_from(slept.left.as_secs()).unwrap_or_default()) },
         None if exception::is_pending() => {}
@@ -75,7 +80,7 @@ unsafe extern "C" fn time_nanosleep(call: *mut ExecuteData, returned: *mut Zval)
         let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
         Some(Duration::new(secs, nanos))
     };
-    let slept = may_rest(call, 2).then(duration).flatten().and_then(rest);
+    let slept = may_be_in_handler(call, 2).then(duration).flatten().and_then(sleep_in_handler);
     match slept {
         None if exception::is_pending() => {}
         None => NANOSLEEP.run_original(call, returned),
@@ -99,7 +104,7 @@ unsafe extern "C" fn time_sleep_until(call: *mut ExecuteData, returned: *mut Zva
         // PHP warns about a time that has passed.
         time.checked_sub(now)
     };
-    let slept = may_rest(call, 1).then(duration).flatten().and_then(rest);
+    let slept = may_be_in_handler(call, 1).then(duration).flatten().and_then(sleep_in_handler);
     match slept {
         None if exception::is_pending() => {}
         None => SLEEP_UNTIL.run_original(call, returned),
@@ -108,7 +113,7 @@ unsafe extern "C" fn time_sleep_until(call: *mut ExecuteData, returned: *mut Zva
     }
 }
 
-/// An argument as PHP converts it for a parameter of type int; none if the function itself must say what is wrong.
+/// An argument as PHP converts it for a parameter of type int; none if the original function must report what is wrong.
 fn long(call: *mut ExecuteData, index: u32) -> Option<u64> {
     let argument = argument(call, index)?;
     let value = match argument.long() {

@@ -1,8 +1,8 @@
 //! How large the stacks of handlers are. PHP gives a Fiber 2 MiB, a quarter of what a script has, and 25,000 linked objects
-//! that are freed in a handler overflow that: the process is gone then, with all its clients.
+//! that are freed in a handler overflow it: then the process ends, with all its clients.
 //!
-//! A larger stack costs address space only, the system gives memory to what is touched. Where address space is counted, PHP's
-//! size remains.
+//! A larger stack needs address space only: the system gives memory to the pages that are used. Where address space is limited,
+//! PHP's size remains.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int};
@@ -19,18 +19,18 @@ const SIZE: &str = "8M";
 const PHP_INI_USER: c_int = 1 << 0;
 const STAGE_RUNTIME: c_int = 1 << 4;
 
-/// The larger size, in force until this is dropped. After a fatal error PHP itself takes it back.
-pub(crate) struct Enlarged(());
+/// The larger size is in force until this is dropped. After a fatal error PHP itself restores the setting.
+pub(crate) struct LargeStacks(());
 
-impl Enlarged {
+impl LargeStacks {
     /// Makes the stacks of Fibers larger from now on. None if the script or php.ini has chosen a size, or if the system counts
     /// address space.
-    pub(crate) fn new() -> Option<Enlarged> {
-        (!is_chosen() && !is_counted() && set()).then(|| Enlarged(()))
+    pub(crate) fn new() -> Option<LargeStacks> {
+        (!is_chosen() && !is_address_space_limited() && set()).then(|| LargeStacks(()))
     }
 }
 
-impl Drop for Enlarged {
+impl Drop for LargeStacks {
     fn drop(&mut self) {
         // SAFETY: the name lives during the call.
         unsafe { zend_restore_ini_entry(ptr::from_mut(&mut *name()), STAGE_RUNTIME) };
@@ -46,7 +46,7 @@ fn is_chosen() -> bool {
 }
 
 /// Whether a stack counts in full before it is touched: `vm.overcommit_memory=2`, or `ulimit -v`.
-fn is_counted() -> bool {
+fn is_address_space_limited() -> bool {
     let is_strict = fs::read_to_string("/proc/sys/vm/overcommit_memory").is_ok_and(|mode| mode.trim() == "2");
     is_strict || getrlimit(Resource::As).current.is_some()
 }

@@ -7,25 +7,19 @@ use ext_php_rs::builders::{ClassBuilder, FunctionBuilder};
 use ext_php_rs::class::RegisteredClass;
 use ext_php_rs::error::php_error;
 use ext_php_rs::flags::{DataType, ErrorType, MethodFlags};
-use ext_php_rs::php_class;
 use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
-use ext_php_rs::zend::{ClassEntry, ExecuteData, ce};
+use ext_php_rs::zend::{ExecuteData, ce};
 use server::{ClientMessage, Disconnect, frames};
 
 use crate::client::{Client, Next};
-use crate::connection_object::{self, Connection, VOUCHERS};
+use crate::connection_object::{self, Connection, MAX_ANSWERS_AFTER_END, WebSocketConnection};
 use crate::exception::{self, guard};
 use crate::globals::GLOBALS;
 use crate::limits;
 use crate::zend;
 
-/// What PHP allocates for an element of an array and its two strings, beside their bytes.
+/// What PHP allocates for an element of an array and its two strings, in addition to their bytes.
 const HEADER_BYTES: usize = 128;
-
-/// `FASTAPI\WebSocket\WebSocketConnection`. What an object of it holds is a [`Connection`].
-#[php_class]
-#[php(name = "FASTAPI\\WebSocket\\WebSocketConnection")]
-pub struct WebSocketConnection;
 
 /// Registers the class.
 pub(crate) fn register() -> Result<(), ext_php_rs::error::Error> {
@@ -53,19 +47,14 @@ pub(crate) fn register() -> Result<(), ext_php_rs::error::Error> {
         .register()
 }
 
-/// The class.
-pub(crate) fn class() -> &'static ClassEntry {
-    WebSocketConnection::get_metadata().ce()
-}
-
-/// `__construct($socket)`: an object that the script makes has no client, whatever it is given.
+/// `__construct($socket)`: an object that the script makes has no client. The argument is ignored.
 extern "C" fn construct(call: &mut ExecuteData, _returned: &mut Zval) {
     if zend::argument(call, 0).is_none() {
         zend::throw_argument_count_error(1, 1);
     }
 }
 
-/// `handshake()`: the server has done it.
+/// `handshake()`: the server has done it before there is an object.
 extern "C" fn is_open(call: &mut ExecuteData, returned: &mut Zval) {
     let client = connection_object::of(call).and_then(|connection| connection.client.as_ref());
     returned.set_bool(client.is_some_and(|client| client.is_open()));
@@ -76,7 +65,7 @@ extern "C" fn read(call: &mut ExecuteData, returned: &mut Zval) {
     returned.set_null();
     let Some(connection) = connection_object::of(call) else { return };
     let Some(client) = connection.client.clone() else { return };
-    connection.vouchers.set(VOUCHERS);
+    connection.answers_left.set(MAX_ANSWERS_AFTER_END);
     guard(|| {
         let next = match GLOBALS.get().event_loop() {
             Some(event_loop) => event_loop.next_message(&client),
@@ -94,7 +83,7 @@ extern "C" fn read(call: &mut ExecuteData, returned: &mut Zval) {
         } else {
             let length = bytes.len();
             drop(next);
-            send_away(&client, "a message", length);
+            close_for_memory(&client, "a message", length);
         }
     });
 }
@@ -166,23 +155,23 @@ extern "C" fn close(call: &mut ExecuteData, returned: &mut Zval) {
 
 /// `isConnected()`
 ///
-/// A client that says its last words and leaves at once is still there for a handler that reads, until it has read them. But
-/// a handler that has stopped reading must not wait for that: it may ask a few times.
+/// A client that has left counts as connected while messages of it wait to be read, so that a loop on `isConnected()` reads them
+/// all. But only a few times without a `read()` between: a loop that does not read must end.
 extern "C" fn is_connected(call: &mut ExecuteData, returned: &mut Zval) {
     let answer = |connection: &Connection| {
         let Some(client) = &connection.client else { return false };
         if client.is_open() {
             return true;
         }
-        let vouchers = connection.vouchers.get();
-        connection.vouchers.set(vouchers.saturating_sub(1));
-        vouchers > 0 && client.has_unread()
+        let left = connection.answers_left.get();
+        connection.answers_left.set(left.saturating_sub(1));
+        left > 0 && client.has_unread()
     };
     returned.set_bool(connection_object::of(call).is_some_and(answer));
 }
 
-/// Closes a client for whose bytes PHP has no memory, and reports it. The script and the other clients go on.
-fn send_away(client: &Arc<Client>, what: &str, bytes: usize) {
+/// Closes a client for whose bytes PHP has no memory, and reports it. The script and the other clients continue.
+fn close_for_memory(client: &Arc<Client>, what: &str, bytes: usize) {
     let readers = client.close(Disconnect::Overloaded);
     if let Some(event_loop) = GLOBALS.get().event_loop() {
         event_loop.forget(client, readers);
@@ -191,13 +180,13 @@ fn send_away(client: &Arc<Client>, what: &str, bytes: usize) {
 }
 
 /// Whether so much of a client's request can become values of PHP. Otherwise the client is closed, and an exception is
-/// pending: a value that is not the client's would be worse.
+/// pending, since any other value would be wrong.
 fn allow_request(client: &Arc<Client>, what: &str, bytes: usize) -> bool {
     if limits::allow_request(bytes) {
         return true;
     }
     guard(|| {
-        send_away(client, what, bytes);
+        close_for_memory(client, what, bytes);
         if !exception::is_pending() {
             exception::throw(&format!("{what} of {bytes} bytes would exceed memory_limit"));
         }
@@ -229,7 +218,7 @@ extern "C" fn headers(call: &mut ExecuteData, returned: &mut Zval) {
     for (name, value) in client.iter().flat_map(|client| &client.headers) {
         let mut text = Zval::new();
         text.set_zend_string(ZendStr::new(value.as_bytes(), false));
-        // It refuses only what no header's name is.
+        // It refuses only keys that cannot be the name of a header.
         let _ = table.insert(name.as_str(), text);
     }
     returned.set_hashtable(table);

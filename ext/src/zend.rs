@@ -1,8 +1,7 @@
-//! The calls into the engine that ext-php-rs does not wrap. Decides nothing; each function is safe to call while PHP
-//! runs a method of ours.
+//! The calls into the engine that ext-php-rs does not wrap. Each function is safe to call while PHP runs a method of ours.
 //!
 //! Where these call PHP code (`jsonSerialize()`, `__toString()`), a fatal error or the memory limit makes the engine jump
-//! past the Rust frames below. Callers hold nothing then that needs a destructor but the engine's own memory.
+//! past the Rust frames below. Callers then hold nothing that needs a destructor, except memory that the engine frees.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -22,9 +21,9 @@ use ext_php_rs::zend::{ClassEntry, ExecuteData, ExecutorGlobals};
 pub(crate) const MAX_PATH_BYTES: usize = MAXPATHLEN - 1;
 const MAXPATHLEN: usize = 4096;
 
-/// PHP's allocator takes memory in chunks of this size; what is almost as large or larger is a chunk of its own.
+/// PHP's allocator takes memory in chunks of this size; an allocation of almost this size or more has its own chunk.
 const MEMORY_CHUNK: usize = 2 * 1024 * 1024;
-/// What is looked for inside of chunks that have room.
+/// The largest allocation that may fit inside a chunk that is used already.
 const MAX_PROBE_BYTES: usize = 64 * 1024;
 
 /// Why PHP's encoder gave no text.
@@ -35,7 +34,7 @@ pub(crate) enum EncodeError {
     Code(u32),
 }
 
-/// Encodes with the default flags of `json_encode()`. What `json_last_error()` tells the script stays as it was.
+/// Encodes with the default flags of `json_encode()`. What `json_last_error()` returns to the script does not change.
 pub(crate) fn json_encode(value: &Zval, depth: c_int) -> Result<ZBox<ZendStr>, EncodeError> {
     let globals = json_globals();
     let mut buffer = SmartStr { text: ptr::null_mut(), capacity: 0 };
@@ -44,7 +43,7 @@ pub(crate) fn json_encode(value: &Zval, depth: c_int) -> Result<ZBox<ZendStr>, E
     let error = unsafe {
         let before = globals.read();
         php_json_encode_ex(&raw mut buffer, ptr::from_ref(value).cast_mut(), 0, zend_long::from(depth));
-        // The returned status is no help: it tells success for INF, NAN and bad UTF-8 in a key.
+        // The returned status does not help: it means success for INF, NAN and bad UTF-8 in a key.
         let error = (*globals).error_code;
         // The script's json_last_error(), and the depth limit of a json_encode() that may be running around us.
         globals.write(before);
@@ -58,7 +57,7 @@ pub(crate) fn json_encode(value: &Zval, depth: c_int) -> Result<ZBox<ZendStr>, E
     text.filter(|_| error == 0).ok_or(EncodeError::Code(error))
 }
 
-/// Converts as `(string)` does; none when the conversion threw. Must not be given an array: PHP warns about it.
+/// Converts as `(string)` does; none when the conversion threw. Must not be given an array, about which PHP warns.
 pub(crate) fn to_string(value: &Zval) -> Option<ZBox<ZendStr>> {
     // SAFETY: the value is live and not changed; the answer is null or a reference of ours alone.
     unsafe {
@@ -96,7 +95,7 @@ pub(crate) fn absolute_path(path: &CStr) -> Option<CString> {
     CStr::from_bytes_until_nul(&buffer).ok().map(CStr::to_owned)
 }
 
-/// Tells whether `open_basedir` lets this script use the path; without a warning.
+/// Whether `open_basedir` lets this script use the path. Gives no warning.
 pub(crate) fn is_allowed_by_open_basedir(path: &CStr) -> bool {
     // SAFETY: the path is NUL-terminated and only read.
     unsafe { php_check_open_basedir_ex(path.as_ptr(), 0) == 0 }
@@ -110,7 +109,7 @@ pub(crate) fn untype_parameters(class: &ClassEntry) {
     for method in class.function_table.values() {
         // SAFETY: the table of a class holds pointers to its functions.
         let Some(method) = (unsafe { method.ptr::<zend_function>() }) else { continue };
-        // SAFETY: the function lives as long as the class, and nobody else uses it while the class is registered.
+        // SAFETY: the function lives as long as the class, and no other code uses it while the class is registered.
         let method = unsafe { &mut (*method).common };
         for index in 0..method.num_args as usize {
             // SAFETY: `arg_info` points at `num_args` entries of this process, writable, and never freed while PHP runs.
@@ -120,14 +119,14 @@ pub(crate) fn untype_parameters(class: &ClassEntry) {
     }
 }
 
-/// Reads a static property of a class, whatever its visibility.
+/// Reads a static property of a class, also a private one.
 pub(crate) fn static_property<'a>(class: &'a ClassEntry, name: &str) -> Option<&'a Zval> {
     let raw = ptr::from_ref(class).cast_mut();
     // SAFETY: the class is registered; the engine answers with its own storage or null.
     unsafe { zend_read_static_property(raw, name.as_ptr().cast(), name.len(), true).as_ref() }
 }
 
-/// Writes a static property of a class, whatever its visibility.
+/// Writes a static property of a class, also a private one.
 pub(crate) fn set_static_property(class: &ClassEntry, name: &str, value: &mut Zval) {
     let raw = ptr::from_ref(class).cast_mut();
     // SAFETY: the class is registered; the engine takes a reference of its own.
@@ -170,12 +169,12 @@ pub(crate) fn has_room(bytes: usize, reserve: usize) -> bool {
         return false;
     }
     if bytes > MAX_PROBE_BYTES {
-        // What is free inside of chunks is in pieces that need not be large enough: for this, or for what is done with it.
+        // The free memory inside chunks may be in pieces that are too small, for this or for what is done with it next.
         // SAFETY: the heap of this thread.
         unsafe { zend_mm_gc(zend_mm_get_heap()) };
         return free() >= wanted;
     }
-    // Small pieces are found inside of chunks, almost always. A try with a higher limit tells.
+    // A small piece almost always fits inside a chunk. An attempt with a higher limit shows it.
     // SAFETY: sets the limit back to what it was; the piece is released before that.
     unsafe {
         zend_set_memory_limit(limit + 2 * MEMORY_CHUNK);

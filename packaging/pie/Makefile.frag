@@ -1,4 +1,4 @@
-# FASTAPI_LIBRARY names an extension that is built already.
+# FASTAPI_LIBRARY is the path of an extension that is already built.
 FASTAPI_TARGET = $(abspath $(srcdir)/../../target)
 
 $(phplibdir)/fastapi_websocket.so:

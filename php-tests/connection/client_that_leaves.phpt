@@ -1,5 +1,5 @@
 --TEST--
-What a client said before it left is read; then read() is null, isConnected() and send() are false
+Messages of a client that has left are still read; then read() is null, isConnected() and send() are false
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -1,5 +1,5 @@
 --TEST--
-close() sends the close frame with code 1000, from the handler, from others and twice; who reads is woken
+close() sends the close frame with code 1000, from the handler, from another one and twice; a handler that reads is woken
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

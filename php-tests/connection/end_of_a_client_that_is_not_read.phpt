@@ -1,12 +1,12 @@
 --TEST--
-A handler that only watches isConnected() ends when its client leaves, however that leaves and whatever it has sent before
+A handler that only checks isConnected() ends when its client leaves, in every way of leaving and after any messages
 --EXTENSIONS--
 fastapi_websocket
 --FILE--
 <?php
 require __DIR__ . '/../helpers/server.php';
 
-/** Connects, sends messages as far as they are taken, and leaves. Also run by itself, to be killed. */
+/** Connects, sends messages as long as the server takes them, and leaves. Is also run as a process of its own, to be killed. */
 class Leaver extends Client
 {
     /** Sends as much as the server takes; it does not read all. */
@@ -32,7 +32,7 @@ class Leaver extends Client
         if ($how === 'close' && $poured) {
             fwrite($this->socket, "\x88\x82mask" . (pack('n', 1000) ^ 'ma'));
         }
-        // Closing with something unread makes it a reset.
+        // A close with unread bytes is a reset.
         if ($how !== 'reset') {
             fread($this->socket, 65536);
         }
@@ -50,7 +50,7 @@ if (isset($argv[1])) {
 
 $server = new ServerProcess(<<<'PHP'
     $server->on('/watch', function ($connection) {
-        // So that closing can be a reset.
+        // So that the close can be a reset.
         $connection->send('hello');
         echo "begins {$connection->getPath()}\n";
         while ($connection->isConnected()) {

@@ -1,5 +1,5 @@
 --TEST--
-getHeader() and getHeaders() give the bytes that were sent, in whatever encoding
+getHeader() and getHeaders() give the bytes that were sent, in any encoding
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

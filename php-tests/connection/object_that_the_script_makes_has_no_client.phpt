@@ -1,5 +1,5 @@
 --TEST--
-A connection that the script constructs is not connected, and nothing it does fails
+A connection that the script constructs is not connected, and none of its methods fails
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

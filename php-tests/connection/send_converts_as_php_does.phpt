@@ -1,5 +1,5 @@
 --TEST--
-send() takes what PHP converts to a string, and refuses what is none; sendBinary() takes any bytes
+send() takes what PHP converts to a string and refuses other values; sendBinary() takes any bytes
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

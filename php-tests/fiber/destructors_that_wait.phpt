@@ -1,5 +1,5 @@
 --TEST--
-read() and sleep in destructors that the garbage collector runs wait for their message and time
+read() and sleep in destructors that the garbage collector calls wait for their message and time
 --EXTENSIONS--
 fastapi_websocket
 --FILE--
@@ -41,7 +41,7 @@ $client->send('3');
 echo $client->read(), "\n";
 echo $server->stop();
 
-// From PHP 8.4 on the collector has a Fiber for destructors; before, nothing may be suspended in one, and all others wait.
+// From PHP 8.4 on the collector has a Fiber for destructors. Before, a destructor cannot be suspended, and all others wait.
 if (PHP_VERSION_ID >= 80400) {
     $server = new ServerProcess($code);
     $client = $server->connect('/');

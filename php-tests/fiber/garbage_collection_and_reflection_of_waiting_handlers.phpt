@@ -10,7 +10,7 @@ $server = new ServerProcess(<<<'PHP'
     class Node { public $self; public $connection; public function __destruct() { $GLOBALS['freed'] = ($GLOBALS['freed'] ?? 0) + 1; } }
     $wait = function ($connection) use (&$fibers) {
         $fibers[] = Fiber::getCurrent();
-        // A cycle that only this frame and itself know, and one that nobody knows.
+        // A cycle that only this frame and the cycle itself reference, and one without a reference from outside.
         $kept = new Node;
         $kept->self = $kept;
         $kept->connection = $connection;

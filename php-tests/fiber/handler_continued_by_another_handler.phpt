@@ -1,5 +1,5 @@
 --TEST--
-A handler's Fiber that another handler resumes, throws into or keeps: nothing hangs and nothing is lost
+A handler's Fiber that another handler resumes, throws into or keeps: no handler hangs and no message is lost
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

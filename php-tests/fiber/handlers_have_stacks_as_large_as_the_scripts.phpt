@@ -1,5 +1,5 @@
 --TEST--
-A handler has as much stack as a script has: 60,000 linked objects are freed in it; fiber.stack_size is left to who sets it
+A handler has as much stack as a script has: 60,000 linked objects are freed in it; a fiber.stack_size that the user has set stays
 --EXTENSIONS--
 fastapi_websocket
 posix

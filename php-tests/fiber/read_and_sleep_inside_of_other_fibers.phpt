@@ -1,5 +1,5 @@
 --TEST--
-read() and sleep inside of Fibers and generators of the script wait for their message and time, and others go on
+read() and sleep inside of Fibers and generators of the script wait for their message and time, and others continue
 --EXTENSIONS--
 fastapi_websocket
 --FILE--
@@ -72,7 +72,7 @@ $generator->close();
 $callback = $server->connect('/callback');
 $send($callback, 'x', 'y', 'z', 'output');
 echo $callback->read(), "\n", $callback->read(), "\n";
-// What still waits in them is unwound.
+// Calls that still wait in them are unwound.
 $waiting = [$server->connect('/fiber'), $server->connect('/deep'), $server->connect('/generator')];
 echo $server->stop();
 ?>

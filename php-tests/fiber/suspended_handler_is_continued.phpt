@@ -1,5 +1,5 @@
 --TEST--
-A handler that calls Fiber::suspend() itself is continued soon, with null; others go on
+A handler that calls Fiber::suspend() itself is continued soon, with null; others continue
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -1,6 +1,6 @@
 <?php
-// A WebSocket client for the tests, written from RFC 6455 so that it shares no code with what it tests. It fails loudly after
-// a few seconds instead of waiting forever.
+// A WebSocket client for the tests, written from RFC 6455 so that it shares no code with what it tests. It throws after a few
+// seconds instead of waiting forever.
 
 class Client
 {
@@ -57,7 +57,7 @@ class Client
         $this->frame($message);
     }
 
-    /** Receives the next frame: [kind, payload]. Pings are answered and left out. */
+    /** Receives the next frame: [kind, payload]. Pings are answered and not returned. */
     public function receive(): array
     {
         do {
@@ -99,7 +99,7 @@ class Client
         return $payload === '' ? 'no code' : trim(unpack('n', $payload)[1] . ' ' . substr($payload, 2));
     }
 
-    /** Closes as RFC 6455 asks: a close frame each way, then the server ends the connection. */
+    /** Closes as RFC 6455 says: a close frame in each direction, then the server ends the connection. */
     public function close(int $code = 1000): void
     {
         $this->closing = true;
@@ -108,7 +108,7 @@ class Client
         fclose($this->socket);
     }
 
-    /** Leaves without a word. */
+    /** Leaves without a close frame. */
     public function drop(): void
     {
         if (is_resource($this->socket)) {

@@ -1,5 +1,5 @@
 <?php
-// Connects clients one after the other, a few at a time, to echo_server.php, and says how much memory the server has after each
+// Connects clients one after the other, a few at a time, to echo_server.php, and prints how much memory the server has after each
 // tenth of them; run by php-tests/memory-server.
 //
 //   php clients_many.php ADDRESS CLIENTS SERVER_PID

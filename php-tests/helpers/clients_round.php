@@ -1,5 +1,6 @@
 <?php
-// The clients of one round of server_rounds.php: connects so many, speaks with each, leaves in every way, and stops the server.
+// The clients of one round of server_rounds.php: connects so many, exchanges messages with each, leaves in every way, and stops the
+// server.
 //
 //   php clients_round.php ADDRESS CLIENTS
 
@@ -19,7 +20,7 @@ foreach ($clients as $i => [$target, $client]) {
 }
 $received = 0;
 foreach ($clients as $i => [$target, $client]) {
-    // Each gets something of its own or of the broadcast.
+    // Each gets a message of its own or of the broadcast.
     $received += $client->read() !== '';
     match ($i % 4) {
         0, 1 => $client->frame(pack('n', 1000), 'close'),

@@ -1,9 +1,9 @@
 <?php
-// Shared by the tests: a directory per test, what is in it, and how a refusal prints.
+// Shared by the tests: a directory for each test, its content, and how a refusal is printed.
 
 use FASTAPI\WebSocket\WebSocketServer;
 
-/** Names the directory of a test; nobody has created it yet. The --CLEAN-- section gets the same name. */
+/** Names the directory of a test, which does not exist yet. The --CLEAN-- section gets the same name. */
 function queue_directory(string $file): string
 {
     $test = preg_replace('/\.(clean\.|skip\.)?php$/', '', $file);

@@ -1,8 +1,8 @@
 <?php
-// Uses up the memory mappings that one process may have (vm.max_map_count), for tests of what happens then. The setting is the
-// whole machine's and stays as it is.
+// Uses up the memory mappings that one process may have (vm.max_map_count), for tests of what happens then. The setting
+// is for the whole machine and is not changed.
 
-/** The arguments with which PHP has FFI, or null if it cannot have it or so many mappings would burden the machine. */
+/** The arguments with which PHP has FFI, or null if it cannot have it, or if so many mappings are too much for the machine. */
 function arguments_to_map(): ?string
 {
     $php = escapeshellarg(getenv('TEST_PHP_EXECUTABLE') ?: PHP_BINARY) . ' -n ';

@@ -71,6 +71,6 @@ for ($i = 0; $i < $count; $i++) {
         }
     }
 }
-// PHP does not free at its end what refers to itself.
+// At its end PHP does not free values that refer to themselves.
 unset($recursive->self);
 echo "$count events queued, $failures calls refused\n";

@@ -1,6 +1,6 @@
 <?php
-// A server of the extension in a process of its own, for one test. Its port is chosen by the system, its output is kept, and it
-// is gone when the test is.
+// A server of the extension in a process of its own, for one test. The system chooses its port, its output is kept, and it ends
+// with the test.
 
 require_once __DIR__ . '/client.php';
 
@@ -20,7 +20,7 @@ class ServerProcess
      * @param string $after What the script does when start() has returned.
      * @param string $arguments More arguments for PHP, such as settings.
      * @param bool $starts Whether to wait until it has started.
-     * @param string $shell What the shell is to do with it: variables before the command, redirections.
+     * @param string $shell What stands around the command in the shell: variables, redirections.
      */
     public function __construct(string $code, string $after = '', string $arguments = '', bool $starts = true, string $shell = '')
     {
@@ -96,7 +96,7 @@ class ServerProcess
         return self::withoutPlaces($printed) . ($this->code === 0 ? '' : "exit code $this->code\n");
     }
 
-    /** Names closures as PHP did before 8.4, which adds where they stand: {closure:SCRIPT:6}, or {closure:{closure:SCRIPT:6}:7}. */
+    /** Names closures as PHP did before 8.4, which adds their place: {closure:SCRIPT:6}, or {closure:{closure:SCRIPT:6}:7}. */
     public static function withoutPlaces(string $text): string
     {
         return preg_replace('/\{closure:(?:[^{}\n]++|(?R))*+\}/', '{closure}', $text);

@@ -54,7 +54,7 @@ $server->on('/generator', function ($connection) {
         $connection->send($message);
     }
 });
-// Buffers and error handlers of its own, left open when it ends or is unwound.
+// Its own buffers and error handlers, still open when it ends or is unwound.
 $server->on('/page', function ($connection) use ($answer) {
     set_error_handler(fn ($level, $message) => print "own: $message\n");
     set_error_handler(fn ($level, $message) => print "nested: $message\n");

@@ -16,7 +16,7 @@ in_threads(<<<'PHP'
         }
         $server->stop();
     });
-    // The clients only connect: one that spoke with a server of its own thread would wait for itself.
+    // The clients only connect: one that waited for a server of its own thread would wait for itself.
     $sockets = [];
     $connect = function (string $line) use (&$sockets) {
         if (!preg_match('~^WebSocket server started on ws://(.+)\n$~', $line, $match)) {

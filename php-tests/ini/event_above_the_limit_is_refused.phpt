@@ -10,7 +10,7 @@ use FASTAPI\WebSocket\WebSocketServer;
 $directory = queue_directory(__FILE__);
 print_refusal('default limit', $directory, 'e', str_repeat('x', 1048576));
 var_dump(file_exists($directory));
-// The limit counts the whole file.
+// The limit is for the whole file.
 var_dump(WebSocketServer::queueEvent($directory, 'e', str_repeat('x', 1048576 - 100)));
 $size = strlen(take_entry($directory));
 var_dump($size > 1048476 && $size <= 1048576);

@@ -1,5 +1,5 @@
 --TEST--
-fastapi_websocket.fsync: none is the default, data and full work, in php.ini's words too
+fastapi_websocket.fsync: none is the default, data and full work, also when php.ini's keywords are used
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

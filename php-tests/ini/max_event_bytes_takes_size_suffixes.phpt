@@ -1,5 +1,5 @@
 --TEST--
-fastapi_websocket.max_event_bytes: bytes or K, M, G; anything else is refused and what was in force stays
+fastapi_websocket.max_event_bytes: bytes or K, M, G; anything else is refused and the value of before stays
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -1,5 +1,5 @@
 --TEST--
-An unknown fastapi_websocket.fsync is refused with a warning, and what was in force stays
+An unknown fastapi_websocket.fsync is refused with a warning, and the value of before stays
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

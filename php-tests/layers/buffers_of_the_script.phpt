@@ -1,5 +1,5 @@
 --TEST--
-Handlers print into the script's buffers, but cannot see, end or empty them; a callback of the script's cannot be left
+Handlers print into the script's buffers, but cannot see, end or empty them; a callback of such a buffer cannot be left
 --EXTENSIONS--
 fastapi_websocket
 pcntl
@@ -8,7 +8,7 @@ posix
 <?php
 require __DIR__ . '/../helpers/server.php';
 $server = new ServerProcess(<<<'PHP'
-    // While start() waits, what a signal handler does is the script's doing.
+    // While start() waits, a signal handler runs with the script's layer.
     pcntl_signal(SIGUSR1, function () { ob_start(); ob_start(fn ($text) => "[$text]"); fwrite(STDOUT, "buffers of the script\n"); });
     pcntl_signal(SIGUSR2, function () { fwrite(STDOUT, ob_get_clean() . ' in ' . ob_get_level() . "\n"); });
     $server->on('/print', function ($connection) {
@@ -49,8 +49,8 @@ $server->waitFor(' in 1');
 $server->connect('/print')->read();
 echo $server->stop(), "----\n";
 
-// A callback that waits holds up all: who else prints would disturb it. One that throws does so in the handler that prints, and
-// PHP does not call it again; one that fails ends the script, not its output.
+// While a callback waits, all handlers wait, since their output would disturb it. One that throws does so in the handler that prints, and
+// PHP does not call it again. A fatal error in one ends the script, but its output is sent.
 $code = <<<'PHP'
     ob_start(function ($text) {
         if (str_contains($text, 'wait')) {

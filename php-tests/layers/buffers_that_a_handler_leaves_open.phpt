@@ -1,5 +1,5 @@
 --TEST--
-Buffers that a handler leaves open are sent when it ends, as at the end of a script; those of an unwound one are not
+Buffers that a handler leaves open are sent when it ends, as at the end of a script; those of an unwound handler are not
 --EXTENSIONS--
 fastapi_websocket
 pcntl
@@ -85,7 +85,7 @@ $code = <<<'PHP'
         echo 'page, ';
         $connection->read();
     });
-    // The script's own buffer gets whatever is sent, and its end comes last.
+    // The script's own buffer gets all output, and is closed last.
     ob_start(function ($text, $phase) {
         $text = preg_replace('/^(?!WebSocket|$)/m', '| ', $text);
         return $text . ($phase & PHP_OUTPUT_HANDLER_FINAL ? "end of the script's buffer\n" : '');
@@ -101,7 +101,7 @@ function run(string $code, array $targets, bool $stops = false): void
             continue;
         }
         $client->send('a client');
-        // The answer to the close frame comes when the handler has had its turn.
+        // The answer to the close frame comes after the handler's turn.
         preg_match('/exit|fatal|memory|lock/', $target) ? $client->readClose() : $client->close();
     }
     echo preg_replace('/Stack trace:.*?  thrown in/s', '  thrown in', $stops ? $server->stop() : $server->wait()), "----\n";

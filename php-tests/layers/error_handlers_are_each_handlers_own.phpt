@@ -33,7 +33,7 @@ $server = new ServerProcess(<<<'PHP'
         $connection->send('restored');
     });
     $server->on('/other', function ($connection) { trigger_error('other'); $connection->send('done'); });
-    // An error handler that waits: the engine has unset it meanwhile.
+    // An error handler that waits: the engine has unset it while it runs.
     $server->on('/wait', function ($connection) {
         set_error_handler(function ($level, $message) use ($connection) {
             $connection->send('in the error handler');
@@ -44,7 +44,7 @@ $server = new ServerProcess(<<<'PHP'
         trigger_error('awaited again');
         $connection->send('done');
     });
-    // The script's own error handler, taken off by a handler for itself.
+    // The script's error handler, which a handler removes for itself.
     $server->on('/restore', function ($connection) {
         restore_error_handler();
         $connection->send('restored');
@@ -59,7 +59,7 @@ $server = new ServerProcess(<<<'PHP'
         throw new Exception($connection->read());
     });
     $server->on('/throw_other', fn () => throw new Exception('of another'));
-    // What a function of the engine sets while it runs: errors become exceptions.
+    // A mode that a function of the engine sets while it runs: errors become exceptions.
     class Slow { public $context; function stream_open($path) { usleep(20000); return false; } }
     stream_wrapper_register('slow', 'Slow');
     $server->on('/engine', function ($connection) {
@@ -70,7 +70,7 @@ $server = new ServerProcess(<<<'PHP'
             $connection->send('RuntimeException');
         }
     });
-    // What the script changes while it serves is there for handlers without a change.
+    // Changes of the script while it serves are in force for handlers that have changed nothing.
     pcntl_signal(SIGUSR1, function () { set_error_handler(handler('later')); echo "changed\n"; });
     PHP);
 $clients = ['Ann' => $server->connect('/own'), 'Bob' => $server->connect('/own')];

@@ -36,7 +36,7 @@ $server = new ServerProcess(<<<'PHP'
         }
         $connection->send(ob_get_clean());
     });
-    // Output without a buffer of one's own is nobody's page.
+    // Output without a buffer of its own belongs to no page.
     $server->on('/print', function ($connection) {
         echo 'printed at level ', ob_get_level(), "\n";
         $connection->send('printed');

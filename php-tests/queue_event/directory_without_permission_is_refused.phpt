@@ -1,5 +1,5 @@
 --TEST--
-A directory this user may not write to: false and a reason, nothing left
+A directory that this user may not write to: false and a reason, no file is left
 --EXTENSIONS--
 fastapi_websocket
 pcntl
@@ -13,7 +13,7 @@ $directory = queue_directory(__FILE__);
 mkdir($directory);
 chmod($directory, 0555);
 
-// Permission bits do not bind root: a child gives its rights up first.
+// Permission bits do not apply to root: a child process gives up its rights first.
 $child = pcntl_fork();
 if ($child === 0) {
     if (posix_getuid() === 0 && !(posix_setgid(65534) && posix_setuid(65534))) {

@@ -21,7 +21,7 @@ echo preg_match('/^\{"event":"order\.created","payload":\{"id":7\},"timestamp":\
 $event = json_decode($entry, true);
 echo implode(',', array_keys($event)), "\n";
 var_dump(is_int($event['timestamp']), is_float($event['queued_at']));
-// PHP's clock is read in microseconds, ours may be cut to them.
+// PHP's clock has microseconds, and ours may be rounded down to them.
 var_dump($event['queued_at'] >= $before - 0.00001, $event['queued_at'] <= $after + 0.00001);
 var_dump($event['timestamp'] === (int) $event['queued_at']);
 ?>

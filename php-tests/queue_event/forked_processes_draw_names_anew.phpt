@@ -1,5 +1,5 @@
 --TEST--
-Processes that were forked after an event was queued draw the random part of their entries' names anew
+Processes that were forked after an event was queued have a new random part in the names of their entries
 --EXTENSIONS--
 fastapi_websocket
 pcntl

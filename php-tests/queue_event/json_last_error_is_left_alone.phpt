@@ -15,7 +15,7 @@ json_encode(1);
 var_dump(WebSocketServer::queueEvent($directory, 'e', "\xff"), json_last_error_msg());
 take_entry($directory);
 
-// A json_encode() with its own depth limit, which queues an event on its way.
+// A json_encode() with its own depth limit, which queues an event while it runs.
 class Queueing implements JsonSerializable {
     public function __construct(private string $directory) {}
     public function jsonSerialize(): mixed

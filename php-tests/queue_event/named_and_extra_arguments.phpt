@@ -1,5 +1,5 @@
 --TEST--
-Named arguments work in any order, extra arguments are ignored, missing ones throw as ever
+Named arguments work in any order, extra arguments are ignored, missing ones throw
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -1,5 +1,5 @@
 --TEST--
-A path that PHP converts to a string is taken: Stringable, int
+A path that PHP converts to a string is accepted: Stringable, int
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

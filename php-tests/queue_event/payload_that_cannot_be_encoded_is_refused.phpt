@@ -27,7 +27,7 @@ $payloads = [
     'enum without values' => Unbacked::Case, '512 levels' => $too_deep,
 ];
 foreach ($payloads as $label => $payload) {
-    // The payload stands one level deep, as in json_encode(['payload' => ...]).
+    // The payload is one level deep, as in json_encode(['payload' => ...]).
     json_encode(['payload' => $payload]);
     $words = json_last_error_msg();
     print_refusal($label, $directory, 'e', $payload);

@@ -1,5 +1,5 @@
 --TEST--
-Four processes that queue at once lose nothing, and each one's order is kept
+Four processes that queue at the same time lose nothing, and the order of each is kept
 --EXTENSIONS--
 fastapi_websocket
 pcntl

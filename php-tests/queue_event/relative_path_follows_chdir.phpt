@@ -1,5 +1,5 @@
 --TEST--
-A relative path is one from the script's current directory
+A relative path begins at the script's current directory
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -13,7 +13,7 @@ foreach (['/', '//', '\\', '/\\/\\'] as $end) {
     echo payload_bytes(take_entry($directory)), "\n";
 }
 
-// Nobody writes into / here: the reason tells which directory was meant.
+// Writing into / is refused here: the reason shows which directory was meant.
 ini_set('open_basedir', $directory);
 foreach (['/', '///', '/\\'] as $root) {
     print_refusal($root, $root, 'e');

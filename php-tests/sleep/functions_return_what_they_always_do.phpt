@@ -1,5 +1,5 @@
 --TEST--
-sleep(), usleep(), time_nanosleep() and time_sleep_until() in a handler: values, conversions and errors are PHP's
+sleep(), usleep(), time_nanosleep() and time_sleep_until() in a handler: values, conversions and errors are those of PHP
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

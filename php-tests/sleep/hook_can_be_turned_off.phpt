@@ -1,5 +1,5 @@
 --TEST--
-fastapi_websocket.sleep_hook=off leaves the functions alone: a sleep in a handler then blocks all
+fastapi_websocket.sleep_hook=off leaves the functions as they are: a sleep in a handler then blocks all
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -7,7 +7,7 @@ fastapi_websocket
 require __DIR__ . '/../helpers/client.php';
 use FASTAPI\WebSocket\WebSocketServer;
 
-// A client of a server in the same process would wait for itself, so it is one that only connects.
+// A client in the process of its server would wait for itself, so this one only connects.
 $server = WebSocketServer::getInstance()->host('127.0.0.1')->port(0);
 $ports = [];
 $server->on('/stop', function ($connection) use ($server) {

@@ -28,13 +28,13 @@ foreach (['{"event":"a\/b","payload":{"x":1.0}}', '{"event":"no payload"}', '{"p
     $brief->send($message);
 }
 $loop->send('{"event":"mine"}');
-// It gets what was relayed before as well.
+// It also receives what was relayed before.
 while (!str_starts_with($message = $loop->read(), 'read '));
 echo $message, "\n";
 for ($i = 0; $i < 3; $i++) {
     echo $without_time($listener->read()), "\n";
 }
-// What the handler has not read when it returns is seen to then.
+// Messages that the handler has not read are relayed when it returns.
 $late->send('{"event":"unread"}');
 echo $without_time($listener->read()), "\n";
 echo $server->stop();

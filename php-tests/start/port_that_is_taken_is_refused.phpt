@@ -1,5 +1,5 @@
 --TEST--
-start() throws when the address cannot be had; the cause is the previous exception
+start() throws when it cannot listen on the address; the cause is the previous exception
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

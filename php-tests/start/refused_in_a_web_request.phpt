@@ -1,5 +1,5 @@
 --TEST--
-start() in a web request throws, and says what to use instead
+start() in a web request throws, and the message names what to use instead
 --EXTENSIONS--
 fastapi_websocket
 --FILE--
@@ -20,7 +20,7 @@ $php = getenv('TEST_PHP_EXECUTABLE') ?: PHP_BINARY;
 $command = 'exec ' . escapeshellarg($php) . ' ' . getenv('TEST_PHP_EXTRA_ARGS') . " -S $address " . escapeshellarg($script);
 $process = proc_open($command, [['file', '/dev/null', 'r'], ['file', '/dev/null', 'w'], ['file', '/dev/null', 'w']], $pipes);
 $deadline = microtime(true) + 10;
-// Twice: the second request finds nothing of the first.
+// Twice: the second request must find nothing of the first.
 for ($i = 0; $i < 2; $i++) {
     while (($answer = @file_get_contents("http://$address/")) === false && microtime(true) < $deadline) {
         usleep(10000);

@@ -1,5 +1,5 @@
 --TEST--
-start() returns at once when the server runs; while it stops, it says so
+start() returns at once when the server runs, and throws while it stops
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -1,5 +1,5 @@
 --TEST--
-start() in a Fiber of the script: handlers run as everywhere
+start() in a Fiber of the script: handlers run as usual
 --EXTENSIONS--
 fastapi_websocket
 --FILE--

@@ -1,5 +1,5 @@
-//! Says who was refused where, and what to do, after the system said no more than "Permission denied". It asks the system for that,
-//! so it is done when the error is made: later the answers may be others.
+//! Explains an error such as "Permission denied": which user has no right to do what, and the remedy. It examines the directories,
+//! so it must run when the error occurs: later the answers may be different.
 
 use std::fmt::Write;
 use std::fs::{self, Metadata};
@@ -35,7 +35,7 @@ fn explain_permission(path: &Path) -> String {
     let by_name = |name: Option<String>, id: u32| name.unwrap_or_else(|| id.to_string());
     let (me, my_group) = (by_name(me, user.as_raw()), by_name(my_group, group.as_raw()));
 
-    // From the root on, so that the first that refuses is named.
+    // From the root downwards, to name the first directory that refuses.
     let above: Vec<&Path> = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()).collect();
     if let Some(closed) = above.iter().rev().find(|above| above.is_dir() && !may(above, Access::EXEC_OK)) {
         let _ = write!(text, ", which may not enter {}: as root, chmod a+x {}", owned(closed), shown(closed));
@@ -52,7 +52,7 @@ fn explain_permission(path: &Path) -> String {
     };
     if may(path, Access::WRITE_OK | Access::EXEC_OK) {
         text.push_str(
-            ", whose rights suffice: something else forbids it, such as SELinux, AppArmor or the sandbox of a unit",
+            ", whose rights are sufficient: something else forbids it, such as SELinux, AppArmor or the sandbox of a unit",
         );
         return text;
     }

@@ -1,8 +1,9 @@
-//! One error per operation. Each carries the path and the cause.
+//! One error for each operation. Each has the path and the cause.
 
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
+use std::str::Utf8Error;
 
 use rustix::io::Errno;
 use thiserror::Error;
@@ -20,7 +21,7 @@ pub enum EnqueueError {
     /// The path cannot name a directory.
     #[error("the queue path contains a NUL byte")]
     NulInPath,
-    /// It is the URL of something else than a directory of this machine.
+    /// The path is a URL, and not that of a directory of this machine.
     #[error(
         "the queue path {0} is a URL of {1}://, and a queue is a directory of this machine: give its path, such as \
          /var/lib/fastapi-broadcaster/queue"
@@ -40,10 +41,10 @@ pub enum EnqueueError {
     CreateDirectory {
         /// The directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         cause: io::Error,
-        /// Who was refused where, and what to do. May be empty.
+        /// Which user has no right to do what, and the remedy. May be empty.
         explanation: String,
     },
     /// The entry cannot be written.
@@ -52,10 +53,10 @@ pub enum EnqueueError {
     Write {
         /// The directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         cause: io::Error,
-        /// Who was refused where, and what to do. May be empty.
+        /// Which user has no right to do what, and the remedy. May be empty.
         explanation: String,
     },
 }
@@ -82,13 +83,13 @@ pub enum OpenError {
     /// The path names something else.
     #[error("{} is not a directory (name the directory of the events)", shown(.0))]
     NotADirectory(PathBuf),
-    /// Every user of the machine could send events to every client.
+    /// Every user of the machine can write to it, and so send events to every client.
     #[error(
-        "the queue directory {path} is writable by every user: whoever writes there sends events to all clients \
+        "the queue directory {path} is writable by every user, and so every user can send events to all clients \
          (chmod o-w {path})", path = shown(.0)
     )]
     WorldWritable(PathBuf),
-    /// Nobody consumed it before, and somebody keeps other files in it: most likely it is not the directory that was meant.
+    /// It was never consumed before and holds other files: most likely it is not the directory that was meant.
     #[error(
         "{} holds {}, which is neither an event nor a file of a queue, so this does not seem to be a queue directory: \
          name one that is for events alone, or take that file away", shown(.path), shown(.file)
@@ -99,8 +100,8 @@ pub enum OpenError {
         /// One of the files, without its directory.
         file: OsString,
     },
-    /// A link, directory, pipe or device was planted under the name of the lock file.
-    #[error("{} is not a regular file: delete it, it is made anew", shown(.0))]
+    /// The lock file's name is that of a link, directory, pipe or device.
+    #[error("{} is not a regular file: delete it, and the broadcaster creates it again", shown(.0))]
     NotALockFile(PathBuf),
     /// Another consumer owns the directory.
     #[error("the queue directory {} is in use by another broadcaster", shown(.0))]
@@ -112,15 +113,15 @@ pub enum OpenError {
         doing: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         cause: io::Error,
     },
 }
 
 impl OpenError {
-    /// Whether it can go away while the settings stay as they are: a directory that is mounted late, a file system that is
-    /// full or read-only for a while, rights that are given later, an owner that ends.
+    /// Whether the same settings may work later: when a directory is mounted, a file system is no longer full or read-only, rights are
+    /// given, or the owner ends.
     pub fn is_passing(&self) -> bool {
         match self {
             OpenError::Missing(_) | OpenError::Locked(_) => true,
@@ -137,29 +138,68 @@ impl OpenError {
     }
 }
 
+/// Why an entry is rejected. The text stands in the reason file beside the rejected entry.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EntryError {
+    /// The content is not text.
+    #[error("not valid UTF-8: {0}")]
+    NotUtf8(#[source] Utf8Error),
+    /// The content is not a JSON object with the known keys, or not all of it was written.
+    #[error("not valid JSON: {0}")]
+    NotJson(#[source] serde_json::Error),
+    /// The object has no `event`, or it is null.
+    #[error("no `event` key")]
+    NoName,
+    /// The name is an array or an object.
+    #[error("the event name is not a string")]
+    NameNotScalar,
+    /// The file exceeds the limit of the reader.
+    #[error("{size} bytes is more than the limit of {limit} bytes")]
+    TooLarge {
+        /// Bytes on disk.
+        size: u64,
+        /// The reader's limit in bytes.
+        limit: u64,
+    },
+    /// The file may not be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(#[source] io::Error),
+    /// The entry's name is that of a symbolic link, directory, pipe or device.
+    #[error("not a regular file")]
+    NotAFile,
+}
+
+impl EntryError {
+    /// Tells whether waiting may help: a producer without the extension may still be writing the file, or about to set its mode.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, EntryError::NotUtf8(_) | EntryError::NotJson(_) | EntryError::Unreadable(_))
+    }
+}
+
 /// Why the directory could not be read. Nothing was lost; try again.
 #[derive(Debug, Error)]
 #[error("cannot read {}: {cause}", shown(.path))]
 pub struct ScanError {
     /// The file or directory.
     pub path: PathBuf,
-    /// What the system said.
+    /// The error of the system.
     #[source]
     pub cause: io::Error,
 }
 
-/// Why an entry was not deleted. It will not be found again by this reader; try again.
+/// Why an entry was not deleted. This reader does not find it again; repeat the call.
 #[derive(Debug, Error)]
 #[error("cannot delete {}: {cause}", shown(.path))]
 pub struct AckError {
     /// The entry.
     pub path: PathBuf,
-    /// What the system said.
+    /// The error of the system.
     #[source]
     pub cause: io::Error,
 }
 
-/// Why an entry was not moved to the failed folder. It will not be found again by this reader; try again.
+/// Why an entry was not moved to the failed folder. This reader does not find it again; repeat the call.
 #[derive(Debug, Error)]
 #[error("cannot put {} aside in {}: {cause}{}", shown(.path), shown(.folder), remedy(.cause))]
 pub struct RejectError {
@@ -167,7 +207,7 @@ pub struct RejectError {
     pub path: PathBuf,
     /// The failed folder.
     pub folder: PathBuf,
-    /// What the system said.
+    /// The error of the system.
     #[source]
     pub cause: io::Error,
 }
@@ -176,7 +216,7 @@ fn remedy(cause: &io::Error) -> &'static str {
     use io::ErrorKind::{NotADirectory, PermissionDenied};
 
     match cause.kind() {
-        NotADirectory => " (move away what is there instead of a directory)",
+        NotADirectory => " (move away what is there, it is not a directory)",
         PermissionDenied => " (the broadcaster must be allowed to write to both directories)",
         _ => "",
     }

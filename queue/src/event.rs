@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde::de::{Error, Unexpected};
 use serde_json::value::RawValue;
 
-use crate::entry::{EntryError, QueuedAt};
+use crate::error::EntryError;
+use crate::queued_at::{Now, QueuedAt};
 
 /// A queued event, as a consumer reads it.
 #[derive(Debug, Clone)]
@@ -22,7 +23,7 @@ impl Event {
     /// The reason why the content is no event, in words for the operator.
     pub fn parse(content: &[u8]) -> Result<Event, EntryError> {
         let content = std::str::from_utf8(content).map_err(EntryError::NotUtf8)?;
-        // The fields could stand in an array as well, as far as serde is concerned.
+        // Serde would also accept the fields as an array.
         if content.trim_ascii_start().starts_with('[') {
             let error = serde_json::Error::invalid_type(Unexpected::Seq, &"an object");
             return Err(EntryError::NotJson(error));
@@ -36,7 +37,6 @@ impl Event {
         Ok(Event {
             name,
             payload: fields.payload,
-            // A producer that stamps nothing queued it when it says so, or at an unknown time.
             timestamp: fields.timestamp.or(fields.queued_at).map_or(0, |secs| secs as i64),
             queued_at,
         })
@@ -47,12 +47,12 @@ impl Event {
         self.name.get()
     }
 
-    /// The JSON text of the payload, byte for byte as PHP produced it. `null` where the producer wrote none.
+    /// The JSON text of the payload, byte for byte as PHP produced it. `null` if the producer wrote none.
     pub fn payload_json(&self) -> &str {
         self.payload.as_deref().map_or("null", RawValue::get)
     }
 
-    /// Seconds since the Unix epoch at which the event was queued.
+    /// Seconds since the Unix epoch at which the event was queued. 0 if the producer wrote no time.
     pub fn timestamp(&self) -> i64 {
         self.timestamp
     }
@@ -62,13 +62,27 @@ impl Event {
     }
 }
 
-/// The file's keys. Unknown ones are ignored, so that producers may add to the format.
+/// The keys of the object. Unknown ones are ignored, so that producers may add keys.
 #[derive(Deserialize)]
 struct Fields {
     event: Option<Box<RawValue>>,
     payload: Option<Box<RawValue>>,
     timestamp: Option<f64>,
     queued_at: Option<f64>,
+}
+
+/// Encodes the content of an entry. Both arguments are complete JSON texts and are not validated again.
+pub(crate) fn encode(name_json: &[u8], payload_json: &[u8], now: Now) -> Vec<u8> {
+    use std::io::Write;
+
+    let mut content = Vec::with_capacity(name_json.len() + payload_json.len() + 88);
+    content.extend_from_slice(br#"{"event":"#);
+    content.extend_from_slice(name_json);
+    content.extend_from_slice(br#","payload":"#);
+    content.extend_from_slice(payload_json);
+    let (secs, micros) = (now.secs(), now.subsec_micros());
+    write!(content, r#","timestamp":{secs},"queued_at":{secs}.{micros:06}}}"#).expect("a Vec takes every write");
+    content
 }
 
 #[cfg(test)]
@@ -86,6 +100,18 @@ mod tests {
     }
 
     #[test]
+    fn parses_what_it_encodes() {
+        let now = Now::read();
+        let content = encode(br#""order\/created""#, br#"{"id":1}"#, now);
+        let event = Event::parse(&content).expect("an event");
+        assert_eq!(event.name_json(), r#""order\/created""#);
+        assert_eq!(event.payload_json(), r#"{"id":1}"#);
+        assert_eq!(event.timestamp(), now.secs() as i64);
+        let micros = now.secs() * 1_000_000 + u64::from(now.subsec_micros());
+        assert_eq!(event.queued_at(), Some(QueuedAt::from_nanos(micros * 1_000)));
+    }
+
+    #[test]
     fn a_missing_payload_is_null() {
         let event = Event::parse(br#"{"event":"ping"}"#).expect("an event");
         assert_eq!(event.payload_json(), "null");
@@ -98,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_event_and_says_why() {
+    fn refuses_what_is_no_event_and_gives_the_reason() {
         let reason = |content: &[u8]| Event::parse(content).expect_err("no event").to_string();
         assert!(reason(b"").starts_with("not valid JSON: EOF"));
         assert!(reason(br#"{"event":"a","payl"#).starts_with("not valid JSON"));

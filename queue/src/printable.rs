@@ -1,12 +1,12 @@
-//! Text from outside as it may stand in a log, on a terminal or in a line of a listing: file names, headers and everything
-//! else that others choose. What would end a line or command a terminal is escaped, as JSON escapes it.
+//! Makes text from outside safe for a log, a terminal or a line of a list: file names, headers and everything else that others
+//! choose. Characters that would end a line or control a terminal are escaped, as in JSON.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::{self, Write};
 
-/// A text without control characters (C0, DEL and C1) and line separators. A backslash stays as it is: the text is to be read,
-/// not to be parsed.
+/// A text without control characters (C0, DEL and C1) and line separators. A backslash stays as it is: people read the
+/// text, programs do not parse it.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_unprintable) {
         let mut escaped = String::with_capacity(text.len() + 16);
@@ -18,17 +18,17 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A file name or path as [`printable`] text. Bytes that are no UTF-8 stand as `\xff`.
+/// A file name or path as [`printable`] text. Bytes that are not UTF-8 become `\xff`.
 pub fn shown<T: AsRef<OsStr> + ?Sized>(name: &T) -> Shown<'_> {
     Shown(name.as_ref().as_encoded_bytes())
 }
 
-/// The same of any bytes.
+/// The same for any bytes.
 pub fn shown_bytes(bytes: &[u8]) -> Shown<'_> {
     Shown(bytes)
 }
 
-/// Displays what [`shown`] was given.
+/// Displays a name as [`shown`] says.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<'a>(&'a [u8]);
 
@@ -64,15 +64,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_ends_lines_or_commands_terminals_is_escaped() {
+    fn characters_that_end_a_line_or_control_a_terminal_are_escaped() {
         let escaped = printable("a\n\r\t\0\x1b[2J\x7f\u{85}\u{9b}\u{2028}\u{2029}\u{e9} \\z");
         assert_eq!(escaped, r"a\n\r\t\u0000\u001b[2J\u007f\u0085\u009b\u2028\u2029é \z");
-        assert_eq!(printable(&escaped), escaped, "once is enough");
+        assert_eq!(printable(&escaped), escaped, "escaping again changes nothing");
         assert!(matches!(printable("plain é"), Cow::Borrowed("plain é")));
     }
 
     #[test]
-    fn names_that_are_no_text_show_their_bytes() {
+    fn bytes_that_are_not_utf_8_are_shown_as_numbers() {
         assert_eq!(shown_bytes(b"a\xff\xc2\n.json").to_string(), r"a\xff\xc2\n.json");
     }
 }

@@ -1,8 +1,8 @@
-//! What a queue path may be: the path of a directory. PHP's functions for files take URLs as well, a directory is none.
+//! Which queue paths are accepted: only the path of a directory. PHP's own functions for files accept URLs as well.
 
 use crate::error::EnqueueError;
 
-/// Refuses what cannot be the path of a directory. Does not look whether it is there.
+/// Refuses what cannot be the path of a directory. Does not check that the directory exists.
 ///
 /// # Errors
 /// When it is empty, has a NUL byte or is a URL.
@@ -27,7 +27,7 @@ pub fn local_path(path: &[u8]) -> Result<&[u8], EnqueueError> {
     if scheme.eq_ignore_ascii_case(b"file") && rest.starts_with(b"/") { Ok(rest) } else { Err(refuse(path, scheme)) }
 }
 
-/// The name before `://`, of the characters that PHP takes there.
+/// The name before `://`, with the characters that PHP accepts there.
 fn scheme(path: &[u8]) -> Option<&[u8]> {
     let end = path.iter().position(|byte| !byte.is_ascii_alphanumeric() && !b"+-.".contains(byte))?;
     (end > 0 && path[end..].starts_with(b"://")).then(|| &path[..end])

@@ -32,7 +32,7 @@ struct Source {
 }
 
 /// Why the server is not healthy, in one line.
-pub(crate) type Problem = &'static str;
+type Problem = &'static str;
 
 impl Health {
     /// Of a server without a queue.

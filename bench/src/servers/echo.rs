@@ -25,7 +25,7 @@ impl Application for Echo {
 }
 
 pub(super) fn serve() -> anyhow::Result<()> {
-    // As in `start()`: a client may send as fast as it is answered.
+    // As in `start()`: there is no limit for what a client sends.
     let settings = Settings {
         listen: Some("127.0.0.1:0".to_owned()),
         max_messages_per_sec: Some(0),

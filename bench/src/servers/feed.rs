@@ -9,11 +9,10 @@ use std::path::Path;
 use anyhow::Context;
 use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
-use mio::{Interest, Registry};
+use mio::{Interest, Registry, Token};
 use rustix::fs::inotify;
 use rustix::io::Errno;
 
-use super::reference::FEED;
 use crate::directory::{Directory, append_frame};
 use crate::frames;
 use crate::message;
@@ -22,23 +21,23 @@ use crate::publisher::timestamp;
 #[derive(Debug)]
 pub(super) enum Feed {
     Queue { directory: Directory, inotify: OwnedFd, more: bool },
-    Tcp { listener: TcpListener, stream: Option<TcpStream>, buffer: Vec<u8>, kept: usize, more: bool },
+    Tcp { listener: TcpListener, token: Token, stream: Option<TcpStream>, buffer: Vec<u8>, kept: usize, more: bool },
 }
 
 impl Feed {
-    /// Follows a directory.
-    pub(super) fn queue(path: &Path, registry: &Registry) -> anyhow::Result<Feed> {
+    /// Follows a directory. Its events have the token.
+    pub(super) fn queue(path: &Path, registry: &Registry, token: Token) -> anyhow::Result<Feed> {
         let inotify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
         inotify::add_watch(&inotify, path, inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO)?;
-        registry.register(&mut SourceFd(&inotify.as_raw_fd()), FEED, Interest::READABLE)?;
+        registry.register(&mut SourceFd(&inotify.as_raw_fd()), token, Interest::READABLE)?;
         Ok(Feed::Queue { directory: Directory::open(path)?, inotify, more: false })
     }
 
-    /// Listens for a publisher.
-    pub(super) fn tcp(registry: &Registry) -> anyhow::Result<Feed> {
+    /// Listens for a publisher. Its events have the token.
+    pub(super) fn tcp(registry: &Registry, token: Token) -> anyhow::Result<Feed> {
         let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
-        registry.register(&mut listener, FEED, Interest::READABLE)?;
-        Ok(Feed::Tcp { listener, stream: None, buffer: vec![0; 256 * 1024], kept: 0, more: false })
+        registry.register(&mut listener, token, Interest::READABLE)?;
+        Ok(Feed::Tcp { listener, token, stream: None, buffer: vec![0; 256 * 1024], kept: 0, more: false })
     }
 
     pub(super) fn address(&self) -> Option<SocketAddr> {
@@ -48,24 +47,24 @@ impl Feed {
         }
     }
 
-    /// The last read left something.
+    /// Whether the last read has left something.
     pub(super) fn has_more(&self) -> bool {
         match self {
             Feed::Queue { more, .. } | Feed::Tcp { more, .. } => *more,
         }
     }
 
-    /// Appends the frames of what has come, a bounded part of it.
+    /// Appends the frames of what has arrived, a limited part of it at a time.
     pub(super) fn read(&mut self, registry: &Registry, log: &mut Vec<u8>) -> anyhow::Result<()> {
         match self {
             Feed::Queue { directory, inotify, more } => {
                 *more = read_names(directory, inotify, log)?;
                 Ok(())
             }
-            Feed::Tcp { listener, stream, buffer, kept, more } => {
+            Feed::Tcp { listener, token, stream, buffer, kept, more } => {
                 if stream.is_none() {
                     let (mut accepted, _) = listener.accept().context("no publisher")?;
-                    registry.register(&mut accepted, FEED, Interest::READABLE)?;
+                    registry.register(&mut accepted, *token, Interest::READABLE)?;
                     *stream = Some(accepted);
                 }
                 let Some(stream) = stream else { return Ok(()) };

@@ -13,7 +13,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use listenfd::ListenFd;
 
-/// A server that this program can be.
+/// A server that this program can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     /// One thread on epoll with one shared log of encoded frames, one write per client and wake-up.
@@ -26,10 +26,10 @@ pub(crate) enum Kind {
     Echo,
 }
 
-/// Serves until its standard input ends, which it does with whoever started it.
+/// Serves until its standard input ends, which happens when the process that started it ends.
 pub(crate) fn serve(kind: Kind, queue: Option<PathBuf>, hub_threads: usize) -> anyhow::Result<()> {
     std::thread::spawn(|| {
-        // Whatever the end looks like, it is the end.
+        // An error of the input is an end as well.
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
         std::process::exit(0);
     });

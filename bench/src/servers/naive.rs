@@ -1,4 +1,4 @@
-//! What everybody writes first: a task per client, tokio-tungstenite with its default buffers, a broadcast channel.
+//! The usual first version of a server: a task per client, tokio-tungstenite with its default buffers, a broadcast channel.
 
 use std::net::SocketAddr;
 
@@ -33,7 +33,7 @@ async fn read_feed(feed: TcpListener, messages: broadcast::Sender<Utf8Bytes>) ->
     let (stream, _) = feed.accept().await?;
     let mut lines = BufReader::new(stream).lines();
     while let Some(payload) = lines.next_line().await? {
-        // Without clients nobody receives it.
+        // It fails only when there are no clients.
         let _ = messages.send(message::text(&payload, timestamp()).into());
     }
     Ok(())

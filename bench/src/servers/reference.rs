@@ -1,4 +1,4 @@
-//! The reference: what the kernel allows. One thread, one epoll instance, one shared log of encoded frames, and for each
+//! The reference shows what the kernel allows. One thread, one epoll instance, one shared log of encoded frames, and for each
 //! client one write per wake-up. No pings, no limits, no metrics, and it trusts its clients.
 
 use std::io::{ErrorKind, Read, Write};
@@ -16,14 +16,14 @@ use super::feed::Feed;
 use crate::machine::possible_connections;
 
 const LISTENER: Token = Token(usize::MAX);
-pub(super) const FEED: Token = Token(usize::MAX - 1);
+const FEED: Token = Token(usize::MAX - 1);
 
 #[derive(Debug)]
 struct Reference {
     poll: Poll,
     clients: Slab<Client>,
     max_clients: usize,
-    /// The frames that somebody still needs; it begins at position `base`.
+    /// The frames that not all clients have. It begins at position `base`.
     log: Vec<u8>,
     base: u64,
 }
@@ -45,8 +45,8 @@ pub(super) fn serve(queue: Option<PathBuf>) -> anyhow::Result<()> {
     };
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut feed = match queue {
-        Some(directory) => Feed::queue(&directory, poll.registry())?,
-        None => Feed::tcp(poll.registry())?,
+        Some(directory) => Feed::queue(&directory, poll.registry(), FEED)?,
+        None => Feed::tcp(poll.registry(), FEED)?,
     };
     super::announce(listener.local_addr()?, feed.address());
     let max_clients = possible_connections();
@@ -91,7 +91,7 @@ impl Reference {
     }
 
     fn accept(&mut self, listener: &TcpListener) -> anyhow::Result<()> {
-        // What is too much for this process, another accepts.
+        // Clients beyond this limit are accepted by another process.
         while self.clients.len() < self.max_clients {
             match listener.accept() {
                 Ok((mut stream, _)) => {
@@ -111,7 +111,7 @@ impl Reference {
     fn read(&mut self, key: usize, scratch: &mut [u8]) {
         let Some(client) = self.clients.get_mut(key) else { return };
         match client.stream.read(scratch) {
-            // A request comes in one piece here; what clients say later means nothing.
+            // A request arrives in one piece here. What clients send later is ignored.
             Ok(read) if read > 0 => {
                 if !client.open && client.shake_hands(&scratch[..read]).is_some() {
                     client.open = true;
@@ -146,7 +146,7 @@ impl Reference {
 impl Client {
     fn write(&mut self, log: &[u8], base: u64) {
         let gap = &log[(self.position - base) as usize..];
-        // A broken connection tells so when it is read.
+        // A broken connection is noticed at the next read.
         let written = self.stream.write(gap).unwrap_or(0);
         self.position += written as u64;
         self.blocked = written < gap.len();

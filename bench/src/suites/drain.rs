@@ -1,4 +1,4 @@
-//! A backlog that was queued while nobody consumed it.
+//! A backlog that was queued while no consumer ran.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,8 +20,8 @@ const LOOP: &str = "plain loop";
 /// Empties a directory, and returns how long that took.
 type Drain = fn(&Plan, &Path) -> anyhow::Result<Duration>;
 
-/// Nothing takes longer.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// No drain takes longer.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let entries = plan.pick(5_000, 100_000);
@@ -45,7 +45,7 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
             for (name, run) in runs {
                 let directory = place()?;
                 Publisher::to_queue(directory.path(), 100).publish(entries)?;
-                // Writing back what was just made is not part of the drain.
+                // Writing the new files to the disk is not part of the drain.
                 rustix::fs::sync();
                 let took = run(plan, directory.path())?;
                 section.add(&case, name, (name != LOOP).then_some(LOOP), &[entries as f64 / took.as_secs_f64()]);
@@ -99,7 +99,7 @@ fn drain_by(plan: &Plan, program: &Path, path: &Path) -> anyhow::Result<Duration
     let begun = Instant::now();
     let server = Process::broadcaster(plan.cores, program, path)?;
     while last.exists() {
-        ensure!(begun.elapsed() < PATIENCE, "process {} does not drain its queue", server.id());
+        ensure!(begun.elapsed() < TIMEOUT, "process {} does not drain its queue", server.id());
         std::thread::sleep(Duration::from_millis(1));
     }
     let took = begun.elapsed();

@@ -1,4 +1,4 @@
-//! Messages to many clients: as many as go, and one at a time; of our builds and others, or of two builds alone.
+//! Messages to many clients: as many as possible, and one at a time. For our builds and others, or for two builds only.
 
 use anyhow::ensure;
 
@@ -9,7 +9,7 @@ use crate::workload::{self, Delivered};
 
 /// Messages that a publisher may be ahead of the slowest client.
 const WINDOW: u64 = 1_000;
-/// The same for a server that writes every message alone: it gains nothing by more, and would need minutes to catch up.
+/// The same for a server that writes every message alone. More would not make it faster, and it would need minutes for them.
 const WINDOW_WITHOUT_BATCHES: u64 = 50;
 
 const METRICS: &[Metric] = &[
@@ -25,7 +25,7 @@ const CASES: [(usize, usize); 6] =
 const SINGLES_CLIENTS: usize = 1_000;
 const SINGLES_BYTES: usize = 100;
 
-/// As many messages as go.
+/// As many messages as possible.
 pub(crate) fn batches(plan: &Plan) -> anyhow::Result<Section> {
     let mut section = Section::new(
         "Batches",
@@ -66,10 +66,10 @@ pub(crate) fn singles(plan: &Plan) -> anyhow::Result<Section> {
     Ok(section)
 }
 
-/// Two builds of the broadcaster. Who begins changes from round to round: what a measurement leaves behind in the kernel costs
-/// the next one something.
+/// Two builds of the broadcaster. In each round the other one begins, because a measurement leaves work in the kernel that makes
+/// the next one slower.
 pub(crate) fn builds(plan: &Plan) -> anyhow::Result<Section> {
-    ensure!(plan.other_broadcaster.is_some(), "say with --other-broadcaster which build to compare with");
+    ensure!(plan.other_broadcaster.is_some(), "--other-broadcaster must name the build to compare with");
     let mut section = Section::new(
         "Two builds of the broadcaster",
         &format!(

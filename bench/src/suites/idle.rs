@@ -1,4 +1,4 @@
-//! What clients cost that are only there: memory, CPU, and the time to let them in.
+//! What clients cost that only stay connected: memory, CPU, and the time to connect.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const METRICS: &[Metric] = &[
     Metric { name: "connections accepted/s", unit: 1.0 },
     Metric { name: "CPU µs per connection", unit: 1e-6 },
 ];
-/// More than fit into one process, as a rule.
+/// More than one process can usually have.
 const MANY: usize = 50_000;
 
 pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
@@ -49,7 +49,7 @@ fn cost<C>(
     connect: fn(&Started, usize) -> anyhow::Result<(C, f64)>,
 ) -> anyhow::Result<[f64; 4]> {
     let (server, idle) = (&started.server, plan.pick(Duration::from_secs(1), Duration::from_secs(3)));
-    // The first clients wake up what a server makes only once.
+    // With the first clients a server makes what it makes only once.
     let (_first, _) = started.connect(10)?;
     let (memory, cpu) = (server.private_bytes()?, server.cpu_secs()?);
     let (_clients, secs) = connect(started, clients)?;

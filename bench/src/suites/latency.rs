@@ -1,4 +1,4 @@
-//! How long an event takes to its clients.
+//! How long it takes until clients have an event.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;

@@ -67,8 +67,8 @@ pub(crate) struct Plan {
     pub(crate) php: String,
     pub(crate) php_fpm: Option<String>,
     pub(crate) peers: Programs,
-    /// What is deleted only when all is measured. ext4 does not use an inode again for minutes after it was deleted, and
-    /// every file that is made meanwhile pays for the search.
+    /// What is deleted only when all is measured. For minutes after a deletion ext4 does not use the inode again, and every new
+    /// file then takes longer, because it has to search for a free one.
     pub(crate) kept: RefCell<Vec<TempDir>>,
 }
 
@@ -84,7 +84,7 @@ impl Plan {
         made.with_context(|| format!("no directory in {}", self.disk.display()))
     }
 
-    /// Puts off the deletion of a directory.
+    /// Delays the deletion of a directory.
     pub(crate) fn keep(&self, directory: TempDir) {
         self.kept.borrow_mut().push(directory);
     }

@@ -13,7 +13,7 @@ use crate::workload::{self, Delivered};
 
 /// Messages that the publisher may be ahead of the slowest client: enough for every peer that makes batches.
 const WINDOW: u64 = 1_000;
-/// Before it is measured, a server has a moment to compile what is hot, if it is one that does.
+/// Time before the measurement, in which servers with a JIT compiler compile.
 const WARM_UP: Duration = Duration::from_millis(200);
 const WARM_UP_WINDOW: u64 = 100;
 const CLIENTS: usize = 1_000;
@@ -21,7 +21,7 @@ const BYTES: usize = 100;
 const METRICS: &[Metric] =
     &[Metric { name: "million deliveries/s", unit: 1e6 }, Metric { name: "CPU s per million deliveries", unit: 1.0 }];
 
-/// What is done to each: its name in the table, and how.
+/// The workloads: the name in the table, and how it is done.
 type Load = (&'static str, fn(&Plan, &Process, &mut Swarm, &mut Publisher) -> anyhow::Result<Delivered>);
 const LOADS: [Load; 2] = [("as many as go", flood), ("one at a time", one_at_a_time)];
 

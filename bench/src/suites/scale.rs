@@ -1,4 +1,4 @@
-//! What a delivery costs by the number of clients, in several processes if there are more than files may be open.
+//! What a delivery costs by the number of clients, in several processes if there are more than the limit of open files allows.
 
 use super::Plan;
 use super::subject::Subject;
@@ -23,7 +23,7 @@ const SIZES: [(usize, &str); 6] = [
     (15_000, "15,000 clients"),
     (50_000, "50,000 clients"),
 ];
-/// Each of more clients gets fewer messages in the same time, and a window has to pass several times.
+/// With more clients each gets fewer messages in the same time, and the load must last for several windows.
 const CLIENTS_PER_LOAD_TIME: usize = 5_000;
 const FIRST: &str = "1,000 clients";
 
@@ -52,7 +52,7 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
             }
         }
     }
-    // They took turns; a reader wants one after the other.
+    // They took turns. In the table the rows of a subject stand together.
     section.rows.sort_by_key(|row| SUBJECTS.iter().position(|subject| subject.name() == row.case));
     Ok(section)
 }

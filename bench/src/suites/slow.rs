@@ -39,7 +39,7 @@ pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
             let mut publisher = started.publisher(BYTES)?;
             let delivered = workload::flood(&started.server, &mut swarm, &mut publisher, WINDOW, duration)?;
             let published = delivered.messages * BYTES as u64;
-            // Those that read have read all: what is held is held for the others.
+            // The clients that read have read everything: the kernel holds the rest for the others.
             let held = held_by_kernel(started.server.address.port())? / silent.max(1) as u64;
             let values = [delivered.per_sec(), delivered.cpu_per_million(), published as f64, held as f64];
             section.add("1,000 clients", name, against, &values);

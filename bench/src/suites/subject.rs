@@ -1,4 +1,4 @@
-//! The servers of a run, each started anew with clients and a publisher.
+//! The servers of a run, each started for a measurement with clients and a publisher.
 
 use std::path::Path;
 use std::time::Instant;
@@ -18,7 +18,7 @@ use crate::swarm::{CONCURRENT_HANDSHAKES, Swarm};
 pub(super) enum Subject {
     ReferenceQueue,
     Broadcaster,
-    /// The broadcaster as another build has it, to see what a change brings.
+    /// Another build of the broadcaster, to see the effect of a change.
     OtherBroadcaster,
     ReferenceTcp,
     Hub,
@@ -50,7 +50,7 @@ impl Subject {
         }
     }
 
-    /// What it is compared with: the reference that is fed in the same way.
+    /// What it is compared with: the reference with the same kind of feed.
     pub(super) fn against(self) -> Option<&'static str> {
         match self {
             Subject::ReferenceQueue | Subject::ReferenceTcp => None,
@@ -71,7 +71,7 @@ impl Subject {
         self.start_with(plan, cores, options)
     }
 
-    /// The same in as many processes as so many clients need. They share the port, and each is fed for itself.
+    /// The same in as many processes as so many clients need. They share the port, and each has a feed of its own.
     pub(super) fn start_for(self, plan: &Plan, clients: usize) -> anyhow::Result<Started> {
         let listener = process::shared_listener()?;
         let options = Options { listener: Some(&listener), ..Options::default() };

@@ -1,4 +1,4 @@
-//! Several threads of the hub, on cores that they share with the load if there are only two.
+//! Several threads of the hub. If there are only two cores, they share them with the load.
 
 use super::Plan;
 use super::subject::Subject;
@@ -6,7 +6,7 @@ use crate::report::{Metric, Section};
 use crate::workload;
 
 const WINDOW: u64 = 1_000;
-/// Messages that the kernel has room for at once, of every client.
+/// Messages of each client that fit into the kernel's buffers at once.
 const BURST: u64 = 400;
 const BYTES: usize = 100;
 /// A text of 100 B and its header.
@@ -21,7 +21,7 @@ const METRICS: &[Metric] = &[
 const THREADS: [(usize, &str); 2] = [(1, ONE), (2, "2 threads of the hub")];
 const ONE: &str = "1 thread of the hub";
 
-/// What the clients do with what they are sent.
+/// What the clients do with messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Habit {
     Checks,

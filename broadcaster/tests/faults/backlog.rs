@@ -1,8 +1,8 @@
-//! More entries than fit anywhere: memory stays bounded, the clients set the pace, and nobody who reads is disconnected.
+//! More entries than fit anywhere: memory stays bounded, the clients set the pace, and no client that reads is disconnected.
 
-use crate::broadcaster::Broadcaster;
-use crate::queue_dir::QueueDir;
-use crate::wait::until;
+use testkit::{QueueDir, until};
+
+use crate::support::broadcaster;
 
 #[test]
 fn a_backlog_of_200_000_entries_reaches_a_reading_client_in_order_with_bounded_memory() {
@@ -11,11 +11,7 @@ fn a_backlog_of_200_000_entries_reaches_a_reading_client_in_order_with_bounded_m
     const BOUND_KB: u64 = 128 * 1024;
     let queue = QueueDir::in_memory();
     (0..ENTRIES).for_each(|number| drop(queue.enqueue(number)));
-    let (mut broadcaster, mut client) = queue.held_back(|| {
-        let broadcaster = Broadcaster::start(&queue.path());
-        let client = broadcaster.connect();
-        (broadcaster, client)
-    });
+    let (mut broadcaster, mut client) = broadcaster::with_first_client(&queue, &[]);
     for number in 0..ENTRIES {
         assert_eq!(client.payload(), number.to_string());
     }
@@ -33,11 +29,7 @@ fn the_backlog_waits_on_disk_while_a_client_reads_slowly() {
     let filler = "x".repeat(20_000);
     (0..ENTRIES).for_each(|number| drop(queue.enqueue(format!("[{number},\"{filler}\"]"))));
     let flags = ["--log-bytes", "2200000"];
-    let (mut broadcaster, mut client) = queue.held_back(|| {
-        let broadcaster = Broadcaster::with(&queue.path(), &flags);
-        let client = broadcaster.connect();
-        (broadcaster, client)
-    });
+    let (mut broadcaster, mut client) = broadcaster::with_first_client(&queue, &flags);
     // 60 MB through a log of 2 MB: what is not read yet must still be on disk, apart from log, sockets and acks on their way.
     for number in 0..ENTRIES {
         assert!(client.payload().starts_with(&format!("[{number},")));

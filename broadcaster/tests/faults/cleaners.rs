@@ -2,24 +2,20 @@
 //! that know no other lock: `as_an_older_version_does` does what they do.
 
 use std::fs::{self, File};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 use rustix::process::Signal;
+use testkit::{Broadcaster, QueueDir, free_address, skipped, until};
 use tokio_util::sync::CancellationToken;
 
-use crate::broadcaster::{Broadcaster, command};
-use crate::client::Client;
-use crate::pair::{self, free_address, on};
-use crate::queue_dir::QueueDir;
-use crate::wait::{skipped, until};
+use crate::support::{Client, broadcaster, command, command_on, standby};
 
 const MADE_AGAIN: &str = "the lock file was deleted or replaced, created again";
 
-/// Takes the lock file, and knows nothing else. None if somebody has it.
+/// Locks the lock file, and no other. None if another process has it.
 fn as_an_older_version_does(queue: &Path) -> Option<File> {
     let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::CLOEXEC;
     let file = rustix::fs::open(queue.join(".lock"), flags, Mode::from_raw_mode(0o640)).unwrap();
@@ -30,17 +26,13 @@ fn as_an_older_version_does(queue: &Path) -> Option<File> {
     }
 }
 
-fn standby(queue: &Path, address: SocketAddr) -> Broadcaster {
-    pair::waiting(on(queue, address))
-}
-
 #[test]
 fn a_lock_file_that_is_deleted_or_replaced_is_locked_again() {
     let queue = QueueDir::new();
     let lock = queue.path().join(".lock");
-    // By its timer it would look once in an hour.
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--scan-interval-secs", "3600"]);
-    let mut client = broadcaster.connect();
+    // Its timer alone would let it look once in an hour.
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--scan-interval-secs", "3600"]);
+    let mut client = Client::of(&broadcaster);
     let deletions: [&dyn Fn(); 4] = [
         &|| fs::remove_file(&lock).unwrap(),
         &|| fs::rename(&lock, queue.root().join("moved")).unwrap(),
@@ -60,8 +52,8 @@ fn a_lock_file_that_is_deleted_or_replaced_is_locked_again() {
 #[test]
 fn the_whole_directory_can_be_deleted_while_it_is_owned() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::start(&queue.path());
+    let mut client = Client::of(&broadcaster);
     for round in 1..=10 {
         // Its last step would fail if the lock file were made again between the steps.
         for file in fs::read_dir(queue.path()).unwrap() {
@@ -82,9 +74,9 @@ fn the_whole_directory_can_be_deleted_while_it_is_owned() {
 #[test]
 fn a_frozen_owner_stays_the_owner_without_its_lock_file() {
     let (queue, address) = (QueueDir::new(), free_address());
-    let mut owner = Broadcaster::spawn(on(&queue.path(), address)).listening();
+    let mut owner = Broadcaster::spawn(command_on(&queue.path(), address)).listening();
     let mut client = Client::connect(address);
-    let waiting = standby(&queue.path(), address);
+    let waiting = standby(command_on(&queue.path(), address));
     owner.signal(Signal::STOP);
     fs::remove_file(queue.path().join(".lock")).unwrap();
     assert!(queue::Reader::is_owned(&queue.path()));
@@ -102,14 +94,14 @@ fn a_frozen_owner_stays_the_owner_without_its_lock_file() {
 #[test]
 fn an_owner_whose_lock_file_an_older_version_has_taken_ends_and_says_why() {
     let queue = QueueDir::new();
-    let mut owner = Broadcaster::start(&queue.path());
-    let mut client = owner.connect();
+    let mut owner = broadcaster::start(&queue.path());
+    let mut client = Client::of(&owner);
     owner.signal(Signal::STOP);
     fs::remove_file(queue.path().join(".lock")).unwrap();
     let older = as_an_older_version_does(&queue.path()).expect("a new lock file");
     owner.signal(Signal::CONT);
     assert_eq!(client.close_code(), 1001);
-    assert_eq!(owner.exited().code(), Some(1));
+    assert_eq!(owner.await_exit().code(), Some(1));
     until("it says why", || {
         !owner
             .log_lines(".lock was deleted or replaced, and an older version of the broadcaster has locked it")
@@ -122,7 +114,7 @@ fn an_owner_whose_lock_file_an_older_version_has_taken_ends_and_says_why() {
 fn older_versions_and_this_one_wait_for_each_other() {
     let (queue, address) = (QueueDir::new(), free_address());
     let older = as_an_older_version_does(&queue.path()).expect("a new lock file");
-    let waiting = standby(&queue.path(), address);
+    let waiting = standby(command_on(&queue.path(), address));
     assert!(waiting.log_lines("listening").is_empty());
     drop(older);
     let mut owner = waiting.listening();
@@ -135,8 +127,8 @@ fn older_versions_and_this_one_wait_for_each_other() {
 fn one_owner_while(queue: &QueueDir, clean: impl Fn() + Sync) {
     const EVENTS: usize = 400;
     let address = free_address();
-    let mut owner = Broadcaster::spawn(on(&queue.path(), address)).listening();
-    let mut waiting = standby(&queue.path(), address);
+    let mut owner = Broadcaster::spawn(command_on(&queue.path(), address)).listening();
+    let mut waiting = standby(command_on(&queue.path(), address));
     let mut client = Client::connect(address);
     let stop = CancellationToken::new();
     std::thread::scope(|scope| {
@@ -152,7 +144,7 @@ fn one_owner_while(queue: &QueueDir, clean: impl Fn() + Sync) {
             assert_eq!(client.payload(), number.to_string());
         }
     });
-    assert!(waiting.is_running() && waiting.log_lines("listening").is_empty());
+    assert!(!waiting.has_exited() && waiting.log_lines("listening").is_empty());
     until("the lock file is made again", || !owner.log_lines(MADE_AGAIN).is_empty());
     owner.stop();
     waiting.listening().stop();
@@ -164,7 +156,7 @@ fn a_cleaner_of_old_files_divides_no_events_between_two() {
     one_owner_while(&queue, || {
         let mut find = Command::new("find");
         find.arg(queue.path()).args(["-name", ".*", "-type", "f", "-delete"]);
-        // One that was gone before it came to it is no fault of ours.
+        // It fails for a file that was deleted meanwhile.
         let _ = find.stderr(std::process::Stdio::null()).status().unwrap();
     });
 }

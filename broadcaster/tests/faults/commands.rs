@@ -5,10 +5,9 @@ use std::path::Path;
 use std::process::Stdio;
 
 use rustix::process::Signal;
+use testkit::{Broadcaster, Finish as _, Process, QueueDir, has_root, make_old, until};
 
-use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
-use crate::queue_dir::QueueDir;
-use crate::wait::{is_root, until};
+use crate::support::{BINARY, Client, broadcaster, broadcaster_command, command, public_binary};
 
 /// Exit code, standard output, standard error.
 fn run(queue: &Path, arguments: &[&str]) -> (i32, String, String) {
@@ -28,8 +27,8 @@ fn failed_entries_are_listed_shown_put_back_and_dropped() {
     let queue = QueueDir::new();
     let path = queue.path();
     assert_eq!(printed(&path, &["failed", "list"]), "");
-    let mut broadcaster = Broadcaster::with(&path, &["--entry-grace-secs", "0.05"]);
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::with(&path, &["--entry-grace-secs", "0.05"]);
+    let mut client = Client::of(&broadcaster);
     queue.write("1.json", r#"{"payload":1}"#);
     queue.write("2.json", "garbage");
     until("both are put aside", || queue.failed().len() == 4);
@@ -63,15 +62,12 @@ fn publish_reads_no_more_of_an_input_without_end_than_an_event_may_have() {
     let queue = QueueDir::new();
     let mut publish = command(BINARY);
     publish.args(["publish", "test", "-", "--queue"]).arg(queue.path()).env("FASTAPI_WS_MAX_EVENT_BYTES", "2000");
-    let mut publish = publish.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // It stays open, as one that never ends.
-    let mut input = publish.stdin.take().unwrap();
-    // The process may be gone before it is written.
+    let (reading, mut input) = std::io::pipe().unwrap();
+    let mut publish = Process::spawn_as_it_is(publish.stdin(reading).stderr(Stdio::piped()));
+    // The input stays open, as one that never ends. The process may end before all is written.
     let _ = input.write_all(&[b'1'; 2001]);
-    until("it ends", || publish.try_wait().unwrap().is_some());
-    let output = publish.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(publish.await_exit().code(), Some(1));
+    let error = publish.stderr().join("\n");
     assert!(error.contains("more than 2000 bytes (max_event_bytes)"), "{error}");
     assert_eq!(queue.waiting(), 0);
 }
@@ -110,12 +106,12 @@ fn queue_stat_shows_backlog_age_and_whether_somebody_drains_it() {
     let queue = QueueDir::new();
     let path = queue.path();
     assert_eq!(printed(&path, &["queue", "stat"]), "waiting\t0\noldest\t-\nfailed\t0\nbroadcaster\tnone\n");
-    // Asking leaves nothing behind that the broadcaster's user might not be allowed to open.
+    // The command leaves no file that the broadcaster's user might not be allowed to open.
     assert!(queue.names().is_empty(), "{:?}", queue.names());
     (0..3).for_each(|number| drop(queue.enqueue(number)));
     let stat = printed(&path, &["queue", "stat"]);
     assert!(stat.starts_with("waiting\t3\noldest\t") && stat.contains(" s\n"), "{stat}");
-    let mut broadcaster = Broadcaster::start(&path);
+    let mut broadcaster = broadcaster::start(&path);
     until("it is drained", || queue.waiting() == 0);
     assert!(printed(&path, &["queue", "stat"]).ends_with("broadcaster\trunning\n"));
     broadcaster.stop();
@@ -126,12 +122,11 @@ fn other_files_are_not_among_those_that_wait() {
     let queue = QueueDir::new();
     let path = queue.path();
     let file = queue.write("composer.json", r#"{"name":"vendor/package"}"#);
-    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
-    std::fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
+    make_old(&file, std::time::Duration::from_secs(86_400));
     let stat = "waiting\t0\noldest\t-\nfailed\t0\nother files\t1\nbroadcaster\tnone\n";
     assert_eq!(printed(&path, &["queue", "stat"]), stat);
-    let (_, told, _) = run(&path, &["doctor"]);
-    assert!(told.contains("ok   0 events wait, and other files (1) stay where they are"), "{told}");
+    let (_, report, _) = run(&path, &["doctor"]);
+    assert!(report.contains("ok   0 events wait, and other files (1) stay where they are"), "{report}");
 }
 
 #[test]
@@ -140,33 +135,36 @@ fn publish_names_the_limit_that_an_event_exceeds() {
     let mut publish = command(BINARY);
     publish.args(["publish", "test", "1", "--queue"]).arg(queue.path()).env("FASTAPI_WS_MAX_EVENT_BYTES", "20");
     let output = publish.finish();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("more than the limit of 20 bytes (max_event_bytes, FASTAPI_WS_MAX_EVENT_BYTES)"), "{told}");
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{report}");
+    assert!(
+        report.contains("more than the limit of 20 bytes (max_event_bytes, FASTAPI_WS_MAX_EVENT_BYTES)"),
+        "{report}"
+    );
     assert!(queue.names().is_empty());
 }
 
 #[test]
 fn publish_says_once_who_was_refused_and_what_to_do() {
-    if !is_root("to be another user") {
+    if !has_root("to be another user") {
         return;
     }
     let queue = QueueDir::new();
-    let mut publish = std::process::Command::new(queue.public_binary());
+    let mut publish = std::process::Command::new(public_binary(&queue));
     publish.args(["publish", "test", "--queue"]).arg(queue.path()).current_dir("/").uid(54_331).gid(54_332);
     let output = publish.finish();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("; this process runs as user 54331, group 54332, and may not write to "), "{told}");
-    assert!(told.contains("then start the process again"), "{told}");
-    assert_eq!(told.matches("Permission denied").count(), 1, "{told}");
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(report.contains("; this process runs as user 54331, group 54332, and may not write to "), "{report}");
+    assert!(report.contains("then start the process again"), "{report}");
+    assert_eq!(report.matches("Permission denied").count(), 1, "{report}");
 }
 
 #[test]
 fn publish_takes_any_json_for_a_payload() {
     let queue = QueueDir::new();
     let path = queue.path();
-    let mut broadcaster = Broadcaster::start(&path);
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::start(&path);
+    let mut client = Client::of(&broadcaster);
     for payload in ["-5", "-0.5e3", "{\"a\": [1]}", "\"text\"", "null"] {
         assert_eq!(printed(&path, &["publish", "test", payload]), "");
         assert_eq!(client.payload(), payload);
@@ -195,8 +193,8 @@ fn a_pipe_planted_beside_a_failed_entry_holds_up_nobody() {
     std::fs::write(path.join("failed/1.json"), "{}").unwrap();
     let pipe = path.join("failed/1.json.reason");
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-    let broadcaster = Broadcaster::start(&path);
-    let mut client = broadcaster.connect();
+    let broadcaster = broadcaster::start(&path);
+    let mut client = Client::of(&broadcaster);
     queue.enqueue(1);
     assert_eq!(client.payload(), "1");
     assert!(printed(&path, &["failed", "list"]).ends_with("\tunknown\n"));
@@ -212,7 +210,7 @@ fn every_command_has_a_man_page_with_its_options() {
         // Dashes and dots are escaped for roff.
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}")).replace('\\', "")
     };
-    for (name, told) in [
+    for (name, expected) in [
         ("", &["--queue", "FASTAPI_WS_QUEUE", "fastapi-broadcaster-publish(1)", "Exit codes", "SIGTERM"][..]),
         ("-publish", &["PAYLOAD", "standard input", "--queue", "Examples:", "Exit codes"]),
         ("-listen", &["URL", "--count", "-n", "Examples:", "SSL_CERT_FILE"]),
@@ -228,22 +226,22 @@ fn every_command_has_a_man_page_with_its_options() {
         ("-queue-stat", &["oldest"]),
     ] {
         let page = page(name);
-        for text in told {
+        for text in expected {
             assert!(page.contains(text), "{name}: {text:?} is not in {page}");
         }
     }
-    // Nobody but packagers wants these.
+    // Commands for packagers have no page.
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 13);
 }
 
 #[test]
 fn the_doctor_of_a_user_who_may_not_look_says_only_that() {
-    if !is_root("to be another user") {
+    if !has_root("to be another user") {
         return;
     }
     let queue = QueueDir::new();
     queue.give_to(54_320, 54_320);
-    let mut doctor = command(queue.public_binary());
+    let mut doctor = command(public_binary(&queue));
     doctor.args(["doctor", "--queue"]).arg(queue.path()).uid(54_321).gid(54_321);
     let output = doctor.env("PHP", "/nowhere/php").finish();
     let said = String::from_utf8(output.stdout).unwrap();
@@ -272,7 +270,7 @@ fn a_cause_is_printed_once() {
 #[test]
 fn listen_says_why_it_cannot_connect_and_what_to_write() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--max-connections", "1"]);
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--max-connections", "1"]);
     let address = broadcaster.address();
     for (url, code, told) in [
         (format!("wss://{address}/"), 1, "the server speaks no TLS there: write ws:// instead of wss://".to_owned()),
@@ -283,7 +281,7 @@ fn listen_says_why_it_cannot_connect_and_what_to_write() {
         assert!(given == code && error.contains(&told), "{url}: {given}: {error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
-    let _client = broadcaster.connect();
+    let _client = Client::of(&broadcaster);
     until("it is full", || {
         let (_, _, error) = run(&queue.path(), &["listen", &format!("ws://{address}/"), "--count", "1"]);
         error.contains("the server answered 503 Service Unavailable: server is full")
@@ -291,7 +289,7 @@ fn listen_says_why_it_cannot_connect_and_what_to_write() {
     broadcaster.stop();
 }
 
-/// Every command that prints something, and that it is told what became of it.
+/// Every command that prints something. It must report that the output could not be written.
 #[test]
 fn output_that_nobody_reads_or_that_finds_no_room_makes_no_panic() {
     let queue = QueueDir::new();
@@ -311,13 +309,16 @@ fn output_that_nobody_reads_or_that_finds_no_room_makes_no_panic() {
     ];
     for arguments in commands {
         for (out, error) in [(closed_pipe(), closed_pipe()), (full(), full()), (full(), closed_pipe())] {
-            let status = command(BINARY).args(arguments).stdout(out).stderr(error).status().unwrap();
+            let mut process = Process::spawn_as_it_is(command(BINARY).args(arguments).stdout(out).stderr(error));
+            let status = process.await_exit();
             assert!(status.code().is_some_and(|code| code != 101), "{arguments:?}: {status}");
         }
-        let output = command(BINARY).args(arguments).stdout(full()).finish();
-        let error = String::from_utf8(output.stderr).unwrap();
-        let is_told = error.contains("No space left") || error.contains("no-command") || arguments[0].starts_with('-');
-        assert!(is_told, "{arguments:?}: {}: {error:?}", output.status);
+        let mut command = command(BINARY);
+        let mut process = Process::spawn_as_it_is(command.args(arguments).stdout(full()).stderr(Stdio::piped()));
+        let (status, error) = (process.await_exit(), process.stderr().join("\n"));
+        let is_reported =
+            error.contains("No space left") || error.contains("no-command") || arguments[0].starts_with('-');
+        assert!(is_reported, "{arguments:?}: {status}: {error:?}");
     }
 }
 
@@ -329,7 +330,7 @@ fn full() -> Stdio {
     std::fs::File::options().write(true).open("/dev/full").unwrap().into()
 }
 
-/// What clears a terminal, and what ends a line: in C0, in C1, as DEL and as separators.
+/// Control characters that clear a terminal or end a line: C0, C1, DEL and separators.
 const HOSTILE: &str = "a\u{1b}[2J\n2026 ERROR forged\r\t\u{9b}2J\u{85}\u{7f}\u{2028}b.json";
 const SHOWN: &str = r"a\u001b[2J\n2026 ERROR forged\r\t\u009b2J\u0085\u007f\u2028b.json";
 
@@ -343,8 +344,8 @@ fn assert_printable(text: &str) {
 fn names_with_control_characters_add_no_line_and_send_no_command_to_a_terminal() {
     let queue = QueueDir::new();
     let path = queue.path();
-    let mut broadcaster = Broadcaster::with(&path, &["--entry-grace-secs", "0.05"]);
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::with(&path, &["--entry-grace-secs", "0.05"]);
+    let mut client = Client::of(&broadcaster);
     queue.write(HOSTILE, "{\"payload\":\"\u{1b}[2J\u{9b}\"}\ttab\r\nnext");
     until("it is put aside", || queue.failed().len() == 2);
     broadcaster.await_log("entry is no event");
@@ -360,7 +361,7 @@ fn names_with_control_characters_add_no_line_and_send_no_command_to_a_terminal()
     let (_, doctor, _) = run(&path, &["doctor"]);
     assert_printable(&doctor);
 
-    // By the name as it is listed, and by the one that it has.
+    // By the name as it is listed, and by the name of the file.
     for name in [SHOWN, HOSTILE] {
         let shown = printed(&path, &["failed", "show", name]);
         assert_eq!(shown, "{\"payload\":\"\\u001b[2J\\u009b\"}\ttab\\r\nnext");
@@ -398,21 +399,19 @@ fn reasons_paths_and_arguments_with_control_characters_are_escaped_too() {
     let (_, doctor, _) = run(&absent, &["doctor"]);
     assert_printable(&doctor);
     assert!(doctor.contains(r"no\u001b[2J\nsuch"), "{doctor:?}");
-    let mut waiting = command(BINARY);
-    waiting.args(arguments(&absent));
-    let mut waiting = Broadcaster::spawn(waiting);
+    let mut waiting = Broadcaster::spawn(broadcaster_command(&absent));
     waiting.await_log("cannot be used yet");
     waiting.log_lines("").iter().for_each(|line| assert_printable(line));
     assert_eq!(waiting.log_lines(r"no\u001b[2J\nsuch").len(), 1);
     waiting.signal(Signal::TERM);
-    assert!(waiting.exited().success());
+    assert!(waiting.await_exit().success());
 }
 
 #[test]
 fn log_lines_in_json_stay_json_whatever_they_contain() {
     let queue = QueueDir::new();
-    let mut json = command(BINARY);
-    json.args(arguments(&queue.path())).args(["--log-format", "json", "--entry-grace-secs", "0.05"]);
+    let mut json = broadcaster_command(&queue.path());
+    json.args(["--log-format", "json", "--entry-grace-secs", "0.05"]);
     queue.write(HOSTILE, r#"{"event": no event"#);
     let mut broadcaster = Broadcaster::spawn(json);
     broadcaster.await_log("entry is no event");

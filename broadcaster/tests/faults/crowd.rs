@@ -4,26 +4,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
+use testkit::{HANDSHAKE, QueueDir, payload_of, until};
 
-use crate::broadcaster::Broadcaster;
-use crate::client::{HANDSHAKE, connect, exchange, health, payload_of, shake_hands};
-use crate::queue_dir::QueueDir;
-use crate::wait::{skipped, until};
+use crate::support::{broadcaster, connect, exchange, health, may_open, shake_hands};
 
 const CROWD: u64 = 10_000;
-
-/// Raises the limit of open files, for this process and those that it starts. Says so loudly if it is too low for so many.
-pub(crate) fn may_open(count: u64) -> bool {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.maximum.is_some_and(|maximum| maximum < count) {
-        skipped(&format!("needs {count} open files (ulimit -Hn)"));
-        return false;
-    }
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
-    true
-}
 
 /// The text message that comes next: short ones only.
 fn read_text(stream: &mut TcpStream) -> String {
@@ -41,7 +27,7 @@ fn ten_thousand_clients_get_an_event_and_leave_nothing_behind() {
         return;
     }
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut broadcaster = broadcaster::start(&queue.path());
     let at_start = broadcaster.descriptors();
     // At the same time for the server: all have asked before the first is answered, as far as its backlog goes.
     let mut crowd: Vec<TcpStream> = (0..CROWD).map(|_| shake_hands(broadcaster.address())).collect();
@@ -53,7 +39,7 @@ fn ten_thousand_clients_get_an_event_and_leave_nothing_behind() {
     until("the entry is acked", || queue.waiting() == 0);
     broadcaster.assert_idle();
     eprintln!("{} kB with {CROWD} clients", broadcaster.memory_kb("VmRSS"));
-    // They vanish with a reset, which also spares the machine ten thousand connections in TIME_WAIT.
+    // They end with a reset: otherwise ten thousand connections stay in TIME_WAIT.
     crowd.iter().for_each(|client| SockRef::from(client).set_linger(Some(Duration::ZERO)).unwrap());
     drop(crowd);
     broadcaster.await_descriptors(at_start);
@@ -68,14 +54,14 @@ fn from_page(origin: &str) -> String {
 #[test]
 fn a_client_too_many_is_sent_away_and_may_come_when_another_has_left() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--max-connections", "3"]);
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--max-connections", "3"]);
     let address = broadcaster.address();
     let mut clients: Vec<TcpStream> = (0..3).map(|_| shake_hands(address)).collect();
     for _ in 0..10 {
         let refused = String::from_utf8(exchange(address, HANDSHAKE.as_bytes())).unwrap();
         assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("\r\nretry-after: "), "{refused}");
         assert!(refused.contains("max_connections"), "{refused}");
-        // A browser hides a refused handshake from its page, so it has to hear it behind one.
+        // A browser hides a refused handshake from its page, so the page gets the reason in a close frame after it.
         let closed = exchange(address, from_page("http://localhost").as_bytes());
         assert!(
             closed.starts_with(b"HTTP/1.1 101 ") && closed.ends_with(b"\x88\x10\x03\xf5server is full"),
@@ -102,7 +88,7 @@ fn a_client_too_many_is_sent_away_and_may_come_when_another_has_left() {
 #[test]
 fn requests_that_come_byte_by_byte_at_a_full_server_delay_no_health_check() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--max-connections", "3"]);
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--max-connections", "3"]);
     let address = broadcaster.address();
     let at_start = broadcaster.descriptors();
     let clients: Vec<TcpStream> = (0..3).map(|_| shake_hands(address)).collect();

@@ -1,22 +1,21 @@
 //! What may happen to the directory itself, and to single files in it.
 
-use std::fs::{self, File, FileTimes, Permissions};
+use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rustix::process::Signal;
+use testkit::{Broadcaster, QueueDir, has_root, make_old, skipped, until};
 use tungstenite::Message;
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
-use crate::queue_dir::QueueDir;
-use crate::wait::{is_root, skipped, until};
+use crate::support::{Client, broadcaster, broadcaster_command};
 
 #[test]
 fn a_deleted_directory_is_logged_once_and_read_again_when_it_is_back() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::start(&queue.path());
+    let mut client = Client::of(&broadcaster);
     for round in 1..=3 {
         fs::remove_dir_all(queue.path()).unwrap();
         until("it notices", || broadcaster.log_lines("queue directory is gone").len() == round);
@@ -33,30 +32,30 @@ fn a_deleted_directory_is_logged_once_and_read_again_when_it_is_back() {
 #[test]
 fn a_broadcaster_whose_new_directory_another_one_owns_sends_its_clients_there() {
     let queue = QueueDir::new();
-    let mut first = Broadcaster::start(&queue.path());
-    let mut client = first.connect();
+    let mut first = broadcaster::start(&queue.path());
+    let mut client = Client::of(&first);
     // A second one that has the directory's successor before the first has noticed.
     let new = queue.root().join("new");
     queue::create_directory(&new).unwrap();
-    let mut second = Broadcaster::start(&new);
+    let mut second = broadcaster::start(&new);
     fs::rename(queue.path(), queue.root().join("old")).unwrap();
     fs::rename(&new, queue.path()).unwrap();
     // Clients of the first would never hear anything again.
     assert_eq!(client.close_code(), 1001);
-    assert_eq!(first.exited().code(), Some(1));
+    assert_eq!(first.await_exit().code(), Some(1));
     until("it says why", || first.log_lines("in use by another broadcaster").len() == 1);
     second.kill();
 }
 
 #[test]
 fn a_file_that_may_not_be_read_holds_up_no_other_and_is_put_aside() {
-    if !is_root("to run the broadcaster as another user") {
+    if !has_root("to run the broadcaster as another user") {
         return;
     }
     let queue = QueueDir::new();
     queue.give_to(54_321, 54_321);
-    let mut broadcaster = Broadcaster::run_by(54_321, 54_321, &queue, &["--entry-grace-secs", "2"]);
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::run_by(54_321, 54_321, &queue, &["--entry-grace-secs", "2"]);
+    let mut client = Client::of(&broadcaster);
     let secret = queue.root().join("1.json");
     fs::write(&secret, r#"{"event":"test","payload":"secret"}"#).unwrap();
     fs::set_permissions(&secret, Permissions::from_mode(0o000)).unwrap();
@@ -74,8 +73,8 @@ fn a_file_that_may_not_be_read_holds_up_no_other_and_is_put_aside() {
 #[test]
 fn an_entry_that_cannot_be_deleted_holds_up_no_other_and_is_sent_once() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::start(&queue.path());
+    let mut client = Client::of(&broadcaster);
     let chattr = |flag: &str, path: &Path| {
         let done = std::process::Command::new("chattr").arg(flag).arg(path).status();
         done.is_ok_and(|status| status.success())
@@ -108,9 +107,8 @@ fn old_temporary_files_are_swept_and_young_ones_are_left_to_their_writer() {
     let queue = QueueDir::new();
     let old = queue.write(".tmp-old.json", "half");
     let young = queue.write(".tmp-young.json", "half");
-    let an_hour_ago = SystemTime::now() - Duration::from_secs(3600);
-    File::options().write(true).open(&old).unwrap().set_times(FileTimes::new().set_modified(an_hour_ago)).unwrap();
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    make_old(&old, Duration::from_secs(3600));
+    let mut broadcaster = broadcaster::start(&queue.path());
     until("the old one is swept", || !old.exists());
     assert!(young.exists());
     broadcaster.stop();
@@ -119,8 +117,8 @@ fn old_temporary_files_are_swept_and_young_ones_are_left_to_their_writer() {
 #[test]
 fn a_directory_that_is_moved_away_is_left_as_it_is() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::start(&queue.path());
+    let mut client = Client::of(&broadcaster);
     let inode = fs::metadata(queue.path()).unwrap().ino();
     let away = queue.root().join("away");
     fs::rename(queue.path(), &away).unwrap();
@@ -133,7 +131,5 @@ fn a_directory_that_is_moved_away_is_left_as_it_is() {
 #[test]
 fn a_directory_that_is_a_file_is_refused() {
     let queue = QueueDir::new();
-    let mut broadcaster = command(BINARY);
-    broadcaster.args(arguments(&queue.write("file", "")));
-    assert_eq!(Broadcaster::spawn(broadcaster).exited().code(), Some(64));
+    assert_eq!(Broadcaster::spawn(broadcaster_command(&queue.write("file", ""))).await_exit().code(), Some(64));
 }

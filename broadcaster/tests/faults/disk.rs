@@ -4,10 +4,9 @@ use std::fs;
 
 use queue::EnqueueError;
 use rustix::process::Signal;
+use testkit::{QueueDir, has_root, until};
 
-use crate::broadcaster::Broadcaster;
-use crate::queue_dir::QueueDir;
-use crate::wait::{is_root, until};
+use crate::support::{Client, broadcaster};
 
 /// Fills what is left of the file system.
 fn fill(queue: &QueueDir) -> std::path::PathBuf {
@@ -23,12 +22,12 @@ fn fill(queue: &QueueDir) -> std::path::PathBuf {
 
 #[test]
 fn a_producer_on_a_full_disk_gets_an_error_and_leaves_nothing() {
-    if !is_root("to mount a file system") {
+    if !has_root("to mount a file system") {
         return;
     }
     let queue = QueueDir::mounted("256k");
-    let mut broadcaster = Broadcaster::start(&queue.path());
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::start(&queue.path());
+    let mut client = Client::of(&broadcaster);
     let filler = fill(&queue);
     let error = queue.try_enqueue(format!("\"{}\"", "x".repeat(10_000))).unwrap_err();
     assert!(matches!(&error, EnqueueError::Write { .. }), "{error}");
@@ -42,12 +41,12 @@ fn a_producer_on_a_full_disk_gets_an_error_and_leaves_nothing() {
 
 #[test]
 fn a_bad_entry_on_a_full_disk_stays_and_is_put_aside_when_there_is_room() {
-    if !is_root("to mount a file system") {
+    if !has_root("to mount a file system") {
         return;
     }
     let queue = QueueDir::mounted("256k");
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--entry-grace-secs", "0.05"]);
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--entry-grace-secs", "0.05"]);
+    let mut client = Client::of(&broadcaster);
     broadcaster.signal(Signal::STOP);
     queue.write("1.json", "garbage");
     // The reason, which goes beside it, finds no room.
@@ -67,12 +66,12 @@ fn a_bad_entry_on_a_full_disk_stays_and_is_put_aside_when_there_is_room() {
 
 #[test]
 fn a_read_only_file_system_repeats_nothing_and_is_cleared_up_when_it_is_writable() {
-    if !is_root("to mount a file system") {
+    if !has_root("to mount a file system") {
         return;
     }
     let queue = QueueDir::mounted("2m");
-    let mut broadcaster = Broadcaster::start(&queue.path());
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::start(&queue.path());
+    let mut client = Client::of(&broadcaster);
     broadcaster.signal(Signal::STOP);
     (0..50).for_each(|number| drop(queue.enqueue(number)));
     queue.remount("ro");
@@ -94,12 +93,12 @@ fn a_read_only_file_system_repeats_nothing_and_is_cleared_up_when_it_is_writable
 
 #[test]
 fn a_broadcaster_on_a_read_only_file_system_can_be_stopped() {
-    if !is_root("to mount a file system") {
+    if !has_root("to mount a file system") {
         return;
     }
     let queue = QueueDir::mounted("2m");
-    let mut broadcaster = Broadcaster::start(&queue.path());
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::start(&queue.path());
+    let mut client = Client::of(&broadcaster);
     broadcaster.signal(Signal::STOP);
     (0..3).for_each(|number| drop(queue.enqueue(number)));
     queue.remount("ro");

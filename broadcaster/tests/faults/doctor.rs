@@ -9,10 +9,9 @@ use std::path::Path;
 use std::process::Command;
 
 use queue::Writer;
+use testkit::{Broadcaster, Finish as _, QueueDir, has_root, until};
 
-use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
-use crate::queue_dir::QueueDir;
-use crate::wait::{is_root, until};
+use crate::support::{BINARY, arguments, broadcaster, command, public_binary};
 
 const PHP: u32 = 54_021;
 const BROADCASTER: u32 = 54_022;
@@ -52,33 +51,36 @@ fn an_answer_without_end_on_the_port_does_not_hold_up_the_doctor() {
 
 #[test]
 fn the_doctor_finds_entries_that_the_broadcaster_may_not_read() {
-    if !is_root("to be other users") {
+    if !has_root("to be other users") {
         return;
     }
     let queue = QueueDir::new();
     queue.give_to(PHP, GROUP);
-    let mut broadcaster = Broadcaster::run_by(BROADCASTER, GROUP, &queue, &[]);
+    let mut broadcaster = broadcaster::run_by(BROADCASTER, GROUP, &queue, &[]);
     let nowhere = Path::new("/nowhere/php");
-    let (_, told) = doctor(&queue.path(), nowhere);
-    assert!(told.contains(&format!("ok   the broadcaster (user {BROADCASTER}) may read")), "{told}");
+    let (_, report) = doctor(&queue.path(), nowhere);
+    assert!(report.contains(&format!("ok   the broadcaster (user {BROADCASTER}) may read")), "{report}");
 
-    let entry = queue.write("1.json", r#"{"event":"test","payload":1}"#);
-    chown(&entry, Some(PHP), None).unwrap();
+    // Moved there, so that the broadcaster never sees it readable.
+    let entry = queue.root().join("1.json");
+    fs::write(&entry, r#"{"event":"test","payload":1}"#).unwrap();
+    chown(&entry, Some(PHP), Some(GROUP)).unwrap();
     fs::set_permissions(&entry, Permissions::from_mode(0o600)).unwrap();
+    fs::rename(entry, queue.path().join("1.json")).unwrap();
     until("it is put aside", || !queue.failed().is_empty());
-    let (code, told) = doctor(&queue.path(), nowhere);
-    assert_eq!(code, Some(1), "{told}");
+    let (code, report) = doctor(&queue.path(), nowhere);
+    assert_eq!(code, Some(1), "{report}");
     assert!(
-        told.contains(&format!("BAD  the broadcaster (user {BROADCASTER}) may not read 1 of the events")),
-        "{told}"
+        report.contains(&format!("BAD  the broadcaster (user {BROADCASTER}) may not read 1 of the events")),
+        "{report}"
     );
-    assert!(told.contains("UMask=0027") && told.contains("failed/*.json"), "{told}");
+    assert!(report.contains("UMask=0027") && report.contains("failed/*.json"), "{report}");
 
     let entry = queue.path().join("failed/1.json");
     fs::set_permissions(&entry, Permissions::from_mode(0o640)).unwrap();
     chown(&entry, Some(PHP), Some(PHP)).unwrap();
-    let (_, told) = doctor(&queue.path(), nowhere);
-    assert!(told.contains("chmod g+s") && told.contains(&format!("chgrp {GROUP} ")), "{told}");
+    let (_, report) = doctor(&queue.path(), nowhere);
+    assert!(report.contains("chmod g+s") && report.contains(&format!("chgrp {GROUP} ")), "{report}");
     broadcaster.stop();
 }
 
@@ -92,18 +94,18 @@ fn a_queue_beside_the_own_that_nobody_reads_is_shown_by_the_doctor_and_in_the_lo
     fs::write(queue.root().join("project/package.json"), "{}").unwrap();
     let read = queue.root().join("read");
     queue::create_directory(&read).unwrap();
-    let mut other = Broadcaster::start(&read);
+    let mut other = broadcaster::start(&read);
 
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut broadcaster = broadcaster::start(&queue.path());
     broadcaster.await_log("events wait in a directory beside the queue that no broadcaster reads");
     assert_eq!(broadcaster.log_lines("that no broadcaster reads").len(), 1);
-    let (code, told) = doctor(&queue.path(), Path::new("/nowhere/php"));
-    assert_eq!(code, Some(1), "{told}");
+    let (code, report) = doctor(&queue.path(), Path::new("/nowhere/php"));
+    assert_eq!(code, Some(1), "{report}");
     assert!(
-        told.contains(&format!("BAD  events wait in {}, which no broadcaster reads", mistyped.display())),
-        "{told}"
+        report.contains(&format!("BAD  events wait in {}, which no broadcaster reads", mistyped.display())),
+        "{report}"
     );
-    assert_eq!(told.matches("which no broadcaster reads").count(), 1, "{told}");
+    assert_eq!(report.matches("which no broadcaster reads").count(), 1, "{report}");
     broadcaster.stop();
     other.stop();
 }
@@ -113,16 +115,16 @@ fn the_doctor_compares_the_queue_with_the_one_that_php_is_set_to() {
     let queue = QueueDir::new();
     let setting =
         |path: &Path| php_with(queue.root(), &format!("fastapi_websocket.path => {0} => {0}", path.display()));
-    let (_, told) = doctor(&queue.path(), &setting(&queue.path()));
-    assert!(!told.contains("another directory"), "{told}");
+    let (_, report) = doctor(&queue.path(), &setting(&queue.path()));
+    assert!(!report.contains("another directory"), "{report}");
 
     let other = queue.root().join("elsewhere/queue");
-    let (_, told) = doctor(&queue.path(), &setting(&other));
-    assert!(told.contains(&format!("queues into {} where a script gives no path", other.display())), "{told}");
+    let (_, report) = doctor(&queue.path(), &setting(&other));
+    assert!(report.contains(&format!("queues into {} where a script gives no path", other.display())), "{report}");
 
     Writer::new(&other).enqueue(br#""test""#, b"1").unwrap();
-    let (_, told) = doctor(&queue.path(), &setting(&other));
-    assert!(told.contains(&format!("BAD  events wait in {}", other.display())), "{told}");
+    let (_, report) = doctor(&queue.path(), &setting(&other));
+    assert!(report.contains(&format!("BAD  events wait in {}", other.display())), "{report}");
 }
 
 /// What doctor and the log of a broadcaster that waits say of a directory that cannot be used.
@@ -139,12 +141,12 @@ fn remedies(queue: &QueueDir, binary: &Path, user: u32, group: u32) -> [String; 
 
 #[test]
 fn a_directory_that_cannot_be_used_is_told_with_what_helps_against_that() {
-    if !is_root("to mount a file system and to be other users") {
+    if !has_root("to mount a file system and to be other users") {
         return;
     }
     let queue = QueueDir::mounted("64m");
     fs::set_permissions(queue.root(), Permissions::from_mode(0o755)).unwrap();
-    let binary = queue.public_binary();
+    let binary = public_binary(&queue);
     queue.remount("ro");
     let protected = format!("ReadWritePaths={}", queue.path().display());
     for told in remedies(&queue, &binary, 0, 0) {
@@ -187,7 +189,7 @@ fn publish_refuses_a_url_as_queue() {
     let mut publish = command(BINARY);
     let output = publish.current_dir(queue.root()).args(["publish", "e", "--queue", "phar://a/queue"]).finish();
     assert_eq!(output.status.code(), Some(64));
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("phar://a/queue is a URL of phar://"), "{told}");
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(report.contains("phar://a/queue is a URL of phar://"), "{report}");
     assert!(!queue.root().join("phar:").exists());
 }

@@ -1,19 +1,12 @@
-//! What clients must not send: each byte string has its answer, and the server lives on.
+//! What clients must not send: each byte string has its answer, and the server goes on.
 
 use std::io::{Read, Write};
 
+use testkit::{HANDSHAKE, QueueDir};
 use tungstenite::Message;
 
-use crate::broadcaster::Broadcaster;
-use crate::client::{exchange, read_to_end, shake_hands};
-use crate::queue_dir::QueueDir;
-
-/// A masked frame with a mask of zeros, so that the payload is readable.
-fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![first, 0x80 | payload.len() as u8, 0, 0, 0, 0];
-    frame.extend_from_slice(payload);
-    frame
-}
+use crate::support::frames::frame;
+use crate::support::{Client, broadcaster, exchange, read_to_end, shake_hands};
 
 /// A head that announces so many bytes, and none of them.
 fn announced(bytes: u64) -> Vec<u8> {
@@ -42,37 +35,37 @@ fn close_code(received: &[u8]) -> Option<u16> {
 fn malformed_frames_are_answered_with_their_close_code() {
     let queue = QueueDir::new();
     let flags = ["--max-message-bytes", "1000"];
-    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
-    let mut witness = broadcaster.connect();
+    let mut broadcaster = broadcaster::with(&queue.path(), &flags);
+    let mut other = Client::of(&broadcaster);
     let table: [(&str, Vec<u8>, u16); 26] = [
         ("not masked", vec![0x81, 2, b'h', b'i'], 1002),
-        ("a reserved bit", masked(0xc1, b"hi"), 1002),
-        ("all reserved bits", masked(0xf1, b"hi"), 1002),
-        ("a reserved data opcode", masked(0x83, b""), 1002),
-        ("a reserved control opcode", masked(0x8b, b""), 1002),
-        ("a continuation of nothing", masked(0x80, b"more"), 1002),
-        ("a message within a fragmented one", [masked(0x01, b"a"), masked(0x81, b"b")].concat(), 1002),
-        ("a fragmented ping", masked(0x09, b"?"), 1002),
+        ("a reserved bit", frame(0xc1, b"hi"), 1002),
+        ("all reserved bits", frame(0xf1, b"hi"), 1002),
+        ("a reserved data opcode", frame(0x83, b""), 1002),
+        ("a reserved control opcode", frame(0x8b, b""), 1002),
+        ("a continuation of nothing", frame(0x80, b"more"), 1002),
+        ("a message within a fragmented one", [frame(0x01, b"a"), frame(0x81, b"b")].concat(), 1002),
+        ("a fragmented ping", frame(0x09, b"?"), 1002),
         ("a ping of 126 bytes", [&[0x89, 0xfe, 0, 126, 0, 0, 0, 0][..], &[b'x'; 126]].concat(), 1002),
-        ("a close frame of one byte", masked(0x88, b"x"), 1002),
-        ("a close code that nobody may send", masked(0x88, &1005_u16.to_be_bytes()), 1002),
-        ("a close code below 1000", masked(0x88, &999_u16.to_be_bytes()), 1002),
-        ("a close reason that is no text", masked(0x88, b"\x03\xe8\xff"), 1007),
-        ("text that is not UTF-8", masked(0x81, b"\xff"), 1007),
-        ("text whose end is missing", masked(0x81, b"\xe2\x82"), 1007),
-        ("text cut within a character by fragments", [masked(0x01, b"\xe2"), masked(0x80, b"x")].concat(), 1007),
-        ("a surrogate", masked(0x81, b"\xed\xa0\x80"), 1007),
+        ("a close frame of one byte", frame(0x88, b"x"), 1002),
+        ("a close code that nobody may send", frame(0x88, &1005_u16.to_be_bytes()), 1002),
+        ("a close code below 1000", frame(0x88, &999_u16.to_be_bytes()), 1002),
+        ("a close reason that is no text", frame(0x88, b"\x03\xe8\xff"), 1007),
+        ("text that is not UTF-8", frame(0x81, b"\xff"), 1007),
+        ("text whose end is missing", frame(0x81, b"\xe2\x82"), 1007),
+        ("text cut within a character by fragments", [frame(0x01, b"\xe2"), frame(0x80, b"x")].concat(), 1007),
+        ("a surrogate", frame(0x81, b"\xed\xa0\x80"), 1007),
         ("a message of 1001 bytes", masked_length(126, &1001_u16.to_be_bytes()), 1009),
         ("a message of four gigabytes", announced(1 << 32), 1009),
         ("a length of two bytes that needs one", masked_length(126, &[0, 125]), 1002),
         ("a length of eight bytes that needs one", masked_length(127, &[0, 0, 0, 0, 0, 0, 0, 125]), 1002),
         ("a length of eight bytes that needs two", masked_length(127, &[0, 0, 0, 0, 0, 0, 0xff, 0xff]), 1002),
-        ("a message in very many frames", [masked(0x01, b""), masked(0x00, b"").repeat(1000)].concat(), 1008),
+        ("a message in very many frames", [frame(0x01, b""), frame(0x00, b"").repeat(1000)].concat(), 1008),
         ("the longest message", announced(u64::MAX >> 1), 1009),
         ("a length with the highest bit", announced(u64::MAX), 1002),
         (
             "too long in fragments",
-            (0..9).flat_map(|_| masked(0x01, &[b'x'; 125]).into_iter().chain(masked(0x00, &[b'x'; 125]))).collect(),
+            (0..9).flat_map(|_| frame(0x01, &[b'x'; 125]).into_iter().chain(frame(0x00, &[b'x'; 125]))).collect(),
             1002,
         ),
     ];
@@ -82,19 +75,19 @@ fn malformed_frames_are_answered_with_their_close_code() {
         let received = read_to_end(&mut stream);
         assert_eq!(close_code(&received), Some(code), "{what}: {received:x?}");
         queue.enqueue(format!("\"{what}\""));
-        assert_eq!(witness.payload(), format!("\"{what}\""));
+        assert_eq!(other.payload(), format!("\"{what}\""));
     }
-    witness.send(Message::text("x".repeat(1000)));
+    other.send(Message::text("x".repeat(1000)));
     queue.enqueue("\"a message at the limit\"");
-    assert_eq!(witness.payload(), "\"a message at the limit\"");
+    assert_eq!(other.payload(), "\"a message at the limit\"");
     broadcaster.stop();
 }
 
 #[test]
 fn malformed_handshakes_are_answered_with_their_status() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
-    let handshake = |from: &str, to: &str| crate::client::HANDSHAKE.replace(from, to).into_bytes();
+    let mut broadcaster = broadcaster::start(&queue.path());
+    let handshake = |from: &str, to: &str| HANDSHAKE.replace(from, to).into_bytes();
     let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let host = "Host: localhost\r\n";
     let table: [(&str, Vec<u8>, &str); 29] = [
@@ -142,7 +135,7 @@ fn malformed_handshakes_are_answered_with_their_status() {
         let given = answer.strip_prefix("HTTP/1.1 ").unwrap_or("").split(' ').next().unwrap();
         assert!(given == status || status.is_empty() && !given.starts_with('1'), "{what}: {answer}");
     }
-    let mut client = broadcaster.connect();
+    let mut client = Client::of(&broadcaster);
     queue.enqueue(1);
     assert_eq!(client.payload(), "1");
     broadcaster.stop();
@@ -152,16 +145,16 @@ fn malformed_handshakes_are_answered_with_their_status() {
 fn of_pings_without_end_from_a_client_that_reads_no_pong_only_the_last_is_answered() {
     let queue = QueueDir::new();
     let flags = ["--max-messages-per-sec", "0", "--max-bytes-per-sec", "0"];
-    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
-    let mut witness = broadcaster.connect();
+    let mut broadcaster = broadcaster::with(&queue.path(), &flags);
+    let mut other = Client::of(&broadcaster);
     let mut flood = shake_hands(broadcaster.address());
     let at_start = broadcaster.memory_kb("VmRSS");
-    let pings = masked(0x89, &[b'x'; 100]).repeat(1000);
+    let pings = frame(0x89, &[b'x'; 100]).repeat(1000);
     // Far more pongs than all buffers hold.
     (0..400).for_each(|_| flood.write_all(&pings).unwrap());
-    flood.write_all(&masked(0x89, b"the last")).unwrap();
+    flood.write_all(&frame(0x89, b"the last")).unwrap();
     queue.enqueue(1);
-    assert_eq!(witness.payload(), "1");
+    assert_eq!(other.payload(), "1");
     let mut received = Vec::new();
     let mut buffer = [0; 64 * 1024];
     while !received.ends_with(b"\x8a\x08the last") {

@@ -1,4 +1,4 @@
-//! `docs/guarantees.md` names the test of each promise, or its file. They must exist.
+//! `docs/guarantees.md` names the test of each promise, or its file, `docs/decisions.md` the files of the code. They must exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,15 +36,32 @@ fn every_test_that_the_document_names_exists() {
 
 #[test]
 fn every_file_that_the_document_names_exists() {
-    let (root, document) = (root(), document());
+    let document = document();
+    let named = files_named_in(&document);
+    assert!(named.len() > 15, "{} files are named", named.len());
+    assert_they_exist(&named);
+}
+
+#[test]
+fn every_file_that_the_list_of_decisions_names_exists() {
+    let decisions = fs::read_to_string(root().join("docs/decisions.md")).unwrap();
+    let named = files_named_in(&decisions);
+    assert!(named.len() > 15, "{} files are named", named.len());
+    assert_they_exist(&named);
+}
+
+fn files_named_in(document: &str) -> Vec<&str> {
+    let root = root();
     let is_ours = |code: &&str| {
         let folder = code.split_once('/').map(|(folder, _)| folder);
         folder.is_some_and(|folder| !folder.is_empty() && root.join(folder).is_dir()) && !code.contains([' ', '*'])
     };
-    let named: Vec<&str> = document.split('`').skip(1).step_by(2).filter(is_ours).collect();
-    assert!(named.len() > 15, "{} files are named", named.len());
-    for name in named {
-        assert!(root.join(name).exists(), "{name} does not exist");
+    document.split('`').skip(1).step_by(2).filter(is_ours).collect()
+}
+
+fn assert_they_exist(files: &[&str]) {
+    for file in files {
+        assert!(root().join(file).exists(), "{file} does not exist");
     }
 }
 

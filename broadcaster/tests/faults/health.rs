@@ -5,11 +5,9 @@ use std::fs;
 use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
+use testkit::{Broadcaster, Finish as _, QueueDir, has_root, until};
 
-use crate::broadcaster::{BINARY, Broadcaster, Ending, command};
-use crate::client::health;
-use crate::queue_dir::QueueDir;
-use crate::wait::{is_root, until};
+use crate::support::{BINARY, broadcaster, command, health};
 
 const USER: u32 = 54_323;
 
@@ -18,19 +16,19 @@ fn assert_healthy(broadcaster: &Broadcaster) {
 }
 
 /// Waits for a 503 that says why, which must stay.
-fn await_ailment(broadcaster: &Broadcaster, text: &str) {
-    let is_ill = || {
+fn await_unhealthy(broadcaster: &Broadcaster, text: &str) {
+    let is_unhealthy = || {
         let (status, reason) = health(broadcaster.address());
         assert!(status == 200 || status == 503 && reason.contains(text), "{status} {reason}");
         status == 503
     };
-    until(text, is_ill);
+    until(text, is_unhealthy);
     broadcaster.assert_idle();
-    assert!(is_ill(), "it is well by itself");
+    assert!(is_unhealthy(), "it is healthy by itself");
 }
 
-fn await_health(broadcaster: &Broadcaster) {
-    until("it is well again", || health(broadcaster.address()).0 == 200);
+fn await_healthy(broadcaster: &Broadcaster) {
+    until("it is healthy again", || health(broadcaster.address()).0 == 200);
 }
 
 /// A thread of a child that stands still until this is dropped: what a disk or a kernel that hangs would do to it.
@@ -57,18 +55,18 @@ impl Drop for Stopped {
 
 #[test]
 fn a_directory_that_may_not_be_read_is_reported() {
-    if !is_root("to run the broadcaster as another user") {
+    if !has_root("to run the broadcaster as another user") {
         return;
     }
     let queue = QueueDir::new();
     queue.give_to(USER, USER);
-    let mut broadcaster = Broadcaster::run_by(USER, USER, &queue, &[]);
+    let mut broadcaster = broadcaster::run_by(USER, USER, &queue, &[]);
     assert_healthy(&broadcaster);
     for mode in [0o2000, 0o2300] {
         queue.set_mode(mode);
-        await_ailment(&broadcaster, "cannot be read");
+        await_unhealthy(&broadcaster, "cannot be read");
         queue.set_mode(0o2770);
-        await_health(&broadcaster);
+        await_healthy(&broadcaster);
     }
     broadcaster.stop();
 }
@@ -76,18 +74,21 @@ fn a_directory_that_may_not_be_read_is_reported() {
 #[test]
 fn a_directory_that_is_gone_is_reported() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut broadcaster = broadcaster::start(&queue.path());
     assert_healthy(&broadcaster);
     for round in 0..2 {
         fs::remove_dir_all(queue.path()).unwrap();
-        await_ailment(&broadcaster, "cannot be read");
+        await_unhealthy(&broadcaster, "cannot be read");
         let address = broadcaster.address().to_string();
         let doctor =
             command(BINARY).args(["doctor", "--queue"]).arg(queue.path()).args(["--listen", &address]).finish();
-        let told = String::from_utf8(doctor.stdout).unwrap();
-        assert!(told.contains(&format!("the broadcaster on {address} is not healthy: the queue directory")), "{told}");
+        let report = String::from_utf8(doctor.stdout).unwrap();
+        assert!(
+            report.contains(&format!("the broadcaster on {address} is not healthy: the queue directory")),
+            "{report}"
+        );
         queue.enqueue(round);
-        await_health(&broadcaster);
+        await_healthy(&broadcaster);
     }
     broadcaster.stop();
 }
@@ -95,23 +96,23 @@ fn a_directory_that_is_gone_is_reported() {
 #[test]
 fn a_source_that_is_stuck_is_reported() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut broadcaster = broadcaster::start(&queue.path());
     assert_healthy(&broadcaster);
     let stopped = Stopped::thread(&broadcaster, "source");
-    await_ailment(&broadcaster, "source is stuck");
+    await_unhealthy(&broadcaster, "source is stuck");
     drop(stopped);
-    await_health(&broadcaster);
+    await_healthy(&broadcaster);
     broadcaster.stop();
 }
 
 #[test]
 fn one_thread_of_the_hub_that_is_stuck_is_reported() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--hub-threads", "3"]);
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--hub-threads", "3"]);
     assert_healthy(&broadcaster);
     let stopped = Stopped::thread(&broadcaster, "hub");
-    await_ailment(&broadcaster, "hub does not answer");
+    await_unhealthy(&broadcaster, "hub does not answer");
     drop(stopped);
-    await_health(&broadcaster);
+    await_healthy(&broadcaster);
     broadcaster.stop();
 }

@@ -1,10 +1,9 @@
 //! A system that has no inotify left for us, or drops what it should report.
 
 use rustix::process::Signal;
+use testkit::{Broadcaster, QueueDir, skipped, until};
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
-use crate::queue_dir::QueueDir;
-use crate::wait::{skipped, until};
+use crate::support::{BINARY, Client, arguments, broadcaster, command};
 
 #[test]
 fn without_inotify_the_directory_is_read_by_timer_and_the_processor_stays_idle() {
@@ -20,7 +19,7 @@ fn without_inotify_the_directory_is_read_by_timer_and_the_processor_stays_idle()
     shell.args(namespace).arg(script).arg(BINARY).args(arguments(&queue.path()));
     let mut broadcaster = Broadcaster::spawn(shell).listening();
     assert_eq!(broadcaster.log_lines("file system reports no changes").len(), 1);
-    let mut client = broadcaster.connect();
+    let mut client = Client::of(&broadcaster);
     for number in 0..20 {
         queue.enqueue(number);
         assert_eq!(client.payload(), number.to_string());
@@ -40,8 +39,8 @@ fn more_changes_than_the_system_reports_are_all_found_in_order() {
     if entries > 100_000 {
         return skipped("needs an fs.inotify.max_queued_events that does not take minutes to exceed");
     }
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--scan-interval-secs", "3600"]);
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--scan-interval-secs", "3600"]);
+    let mut client = Client::of(&broadcaster);
     queue.enqueue(0);
     assert_eq!(client.payload(), "0");
     broadcaster.signal(Signal::STOP);

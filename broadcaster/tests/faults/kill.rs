@@ -1,20 +1,15 @@
-//! kill -9 of producers and broadcasters at any moment: nothing is lost, nothing is torn, and the order stays.
+//! kill -9 of producers and broadcasters at any moment: nothing is lost, no entry is partial, and the order stays.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use queue::Event;
+use testkit::{Broadcaster, QueueDir, payload_of, until};
 use tungstenite::Message;
 
-use crate::broadcaster::Broadcaster;
-use crate::client::{Client, payload_of};
-use crate::ledger::Ledger;
-use crate::producer::Producer;
-use crate::queue_dir::QueueDir;
-use crate::random::Random;
-use crate::wait::until;
+use crate::support::{Client, Ledger, Producer, Random, broadcaster};
 
 const PRODUCERS: usize = 3;
-const LIVES: usize = 12;
+const RUNS: usize = 12;
 
 #[test]
 fn killed_producers_and_broadcasters_lose_nothing_and_keep_the_order() {
@@ -23,35 +18,35 @@ fn killed_producers_and_broadcasters_lose_nothing_and_keep_the_order() {
     let mut ids = 0..;
     let mut start_producer = || Producer::start(queue.root(), &queue.path(), ids.next().unwrap());
     let mut producers: Vec<Producer> = (0..PRODUCERS).map(|_| start_producer()).collect();
-    let mut buried = Vec::new();
+    let mut killed = Vec::new();
     let mut ledger = Ledger::default();
 
-    for life in 0..LIVES {
+    for run in 0..RUNS {
         let (mut broadcaster, mut client) = start_with_client(&queue, &producers);
         for _ in 0..2 {
-            receive(&mut client, &mut ledger, life, 1 + random.below(150));
-            let mut unlucky = std::mem::replace(&mut producers[random.below(PRODUCERS)], start_producer());
-            unlucky.kill();
-            buried.push(unlucky);
+            receive(&mut client, &mut ledger, run, 1 + random.below(150));
+            let mut producer = std::mem::replace(&mut producers[random.below(PRODUCERS)], start_producer());
+            producer.kill();
+            killed.push(producer);
         }
-        receive(&mut client, &mut ledger, life, 1 + random.below(300));
+        receive(&mut client, &mut ledger, run, 1 + random.below(300));
         broadcaster.kill();
         // What was written before is in the client's socket.
         while let Ok(Message::Text(text)) = client.next() {
-            ledger.note(life, payload_of(&text));
+            ledger.note(run, payload_of(&text));
         }
     }
     let (mut broadcaster, mut client) = start_with_client(&queue, &producers);
     producers.iter_mut().for_each(Producer::kill);
     let last = queue.enqueue(format!("[{},0]", usize::MAX));
     while ledger.received(usize::MAX) == 0 {
-        receive(&mut client, &mut ledger, LIVES, 1);
+        receive(&mut client, &mut ledger, RUNS, 1);
     }
     until("everything is acked", || queue.waiting() == 0);
     broadcaster.stop();
 
-    buried.append(&mut producers);
-    for producer in buried {
+    killed.append(&mut producers);
+    for producer in killed {
         let (queued, received) = (producer.queued(), ledger.received(producer.id));
         // It may have died between queueing an event and noting it.
         assert!(
@@ -60,24 +55,20 @@ fn killed_producers_and_broadcasters_lose_nothing_and_keep_the_order() {
             producer.id
         );
     }
-    assert!(queue.failed().is_empty(), "nothing was torn, {last} included: {:?}", queue.failed());
-    eprintln!("{} events, {} repeats after {LIVES} kills", ledger.events(), ledger.repeats());
+    assert!(queue.failed().is_empty(), "no entry was partial, {last} included: {:?}", queue.failed());
+    eprintln!("{} events, {} repeats after {RUNS} kills", ledger.events(), ledger.repeats());
 }
 
 /// Starts a broadcaster, and a client that is there before the first entry is: producers pause meanwhile.
 fn start_with_client(queue: &QueueDir, producers: &[Producer]) -> (Broadcaster, Client) {
     producers.iter().for_each(Producer::pause);
-    let started = queue.held_back(|| {
-        let broadcaster = Broadcaster::start(&queue.path());
-        let client = broadcaster.connect();
-        (broadcaster, client)
-    });
+    let started = broadcaster::with_first_client(queue, &[]);
     producers.iter().for_each(Producer::resume);
     started
 }
 
-fn receive(client: &mut Client, ledger: &mut Ledger, life: usize, count: usize) {
-    (0..count).for_each(|_| ledger.note(life, &client.payload()));
+fn receive(client: &mut Client, ledger: &mut Ledger, run: usize, count: usize) {
+    (0..count).for_each(|_| ledger.note(run, &client.payload()));
 }
 
 #[test]
@@ -90,7 +81,7 @@ fn a_reader_of_the_directory_never_sees_part_of_an_entry_while_producers_are_kil
             while !stop.load(Ordering::Relaxed) {
                 for name in queue.names() {
                     let content = std::fs::read(queue.path().join(&name)).unwrap();
-                    Event::parse(&content).unwrap_or_else(|error| panic!("{}: {error}", name.display()));
+                    Event::parse(&content).unwrap_or_else(|error| panic!("{name}: {error}"));
                     looked += 1;
                 }
             }
@@ -115,13 +106,9 @@ fn each_broadcaster_goes_on_in_order_where_the_killed_one_was() {
     let filler = "x".repeat(10_000);
     (0..EVENTS).for_each(|number| drop(queue.enqueue(format!("[{number},\"{filler}\"]"))));
     let number_of = |text: &str| payload_of(text)[1..].split(',').next().unwrap().parse::<usize>().unwrap();
-    let (mut next, mut lives) = (0, 0);
+    let (mut next, mut runs) = (0, 0);
     while next < EVENTS {
-        let (mut broadcaster, mut client) = queue.held_back(|| {
-            let broadcaster = Broadcaster::start(&queue.path());
-            let client = broadcaster.connect();
-            (broadcaster, client)
-        });
+        let (mut broadcaster, mut client) = broadcaster::with_first_client(&queue, &[]);
         let mut expected = None;
         for received in 0.. {
             if received == 100 {
@@ -138,7 +125,7 @@ fn each_broadcaster_goes_on_in_order_where_the_killed_one_was() {
         next = next.max(expected.unwrap());
         broadcaster.kill();
         assert!(queue.waiting() >= EVENTS - next, "an entry is gone that nobody received");
-        lives += 1;
+        runs += 1;
     }
-    assert!(lives > 2, "{lives} lives are too few to prove anything");
+    assert!(runs > 2, "{runs} runs are too few to prove anything");
 }

@@ -1,5 +1,5 @@
 //! A log that takes no lines: a full disk, a reader that is gone, and one that does not read. Serving goes on, and what was
-//! lost is said when lines can be written again.
+//! lost is counted when lines can be written again.
 
 use std::fs::{self, File};
 use std::io::{PipeReader, Read, pipe};
@@ -9,25 +9,23 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, prlimit};
+use testkit::{Broadcaster, QueueDir, has_root, until};
 
-use crate::broadcaster::Broadcaster;
-use crate::client::health;
-use crate::queue_dir::QueueDir;
-use crate::systemd::command_with_socket;
-use crate::wait::{is_root, until};
+use crate::support::systemd::command_with_socket;
+use crate::support::{BINARY, Client, arguments, broadcaster, command, health};
 
 /// A broadcaster that logs every entry and every client to `stderr`.
 fn talkative(queue: &QueueDir, stderr: impl Into<Stdio>) -> Broadcaster {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut command = command_with_socket(&queue.path());
     command.env("RUST_LOG", "trace");
-    Broadcaster::logging_to(stderr.into(), command, &socket)
+    broadcaster::with_socket(command, &socket, stderr)
 }
 
-/// Clients come, events arrive, a bad entry is put aside, and the health check is content.
+/// Clients come, events arrive, a bad entry is put aside, and the health check is good.
 fn assert_serves(broadcaster: &mut Broadcaster, queue: &QueueDir) {
     for number in 0..10 {
-        let mut client = broadcaster.connect();
+        let mut client = Client::of(broadcaster);
         queue.enqueue(number);
         // Another thread of the hub may still have had the last one to send.
         while client.payload() != number.to_string() {}
@@ -35,10 +33,10 @@ fn assert_serves(broadcaster: &mut Broadcaster, queue: &QueueDir) {
     queue.write("no-event.json", r#"{"payload":1}"#);
     until("the bad entry is put aside", || queue.failed().iter().any(|name| name == "no-event.json"));
     assert_eq!(health(broadcaster.address()).0, 200);
-    assert!(broadcaster.is_running());
+    assert!(!broadcaster.has_exited());
 }
 
-/// The counts in the lines that tell of lost ones.
+/// The counts in the lines about lost lines.
 fn dropped(log: &str) -> Vec<u64> {
     let count = |line: &str| line.split("lines=").nth(1).unwrap().trim().parse().unwrap();
     log.lines().filter(|line| line.contains("log lines were dropped")).map(count).collect()
@@ -58,7 +56,7 @@ fn a_log_file_that_has_reached_the_largest_size_stops_nobody() {
     let (socket, log) = (TcpListener::bind("127.0.0.1:0").unwrap(), queue.root().join("log"));
     let mut command = command_with_socket(&queue.path());
     command.env("RUST_LOG", "trace");
-    let mut broadcaster = Broadcaster::logging_to(File::create(&log).unwrap().into(), command, &socket);
+    let mut broadcaster = broadcaster::with_socket(command, &socket, File::create(&log).unwrap());
     let limit = Rlimit { current: Some(16 * 1024), maximum: Some(16 * 1024) };
     prlimit(Some(broadcaster.pid()), Resource::Fsize, limit).unwrap();
     until("the log is full", || {
@@ -82,7 +80,7 @@ fn a_log_whose_reader_is_gone_stops_nobody() {
 
 #[test]
 fn lines_that_a_full_disk_does_not_take_are_counted_and_reported_when_there_is_room() {
-    if !is_root("to mount a file system") {
+    if !has_root("to mount a file system") {
         return;
     }
     let (queue, disk) = (QueueDir::new(), QueueDir::mounted("64k"));
@@ -111,7 +109,7 @@ fn lines_that_a_full_disk_does_not_take_are_counted_and_reported_when_there_is_r
 
 /// Publishes until more was logged than a pipe and the broadcaster keep: all of it is lost.
 fn flood(broadcaster: &mut Broadcaster, queue: &QueueDir) {
-    let mut client = broadcaster.connect();
+    let mut client = Client::of(broadcaster);
     let long = "x".repeat(4000);
     for number in 0..1500 {
         let name = format!("\"{long}{number}\"");
@@ -168,11 +166,11 @@ fn lines_that_find_no_place_are_counted_and_reported_when_somebody_reads_again()
 fn closed_standard_streams_are_no_place_for_a_socket() {
     let queue = QueueDir::new();
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut shell = crate::broadcaster::command("sh");
+    let mut shell = command("sh");
     let script = "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\" 3<&0 0<&- 1>&- 2>&-";
-    shell.args(["-c", script, crate::broadcaster::BINARY]).args(crate::broadcaster::arguments(&queue.path()));
+    shell.args(["-c", script, BINARY]).args(arguments(&queue.path()));
     shell.env("RUST_LOG", "trace");
-    let mut broadcaster = Broadcaster::logging_to(Stdio::null(), shell, &socket);
+    let mut broadcaster = broadcaster::with_socket(shell, &socket, Stdio::null());
     assert_serves(&mut broadcaster, &queue);
     for number in 0..3 {
         let link = fs::read_link(format!("/proc/{}/fd/{number}", broadcaster.pid())).unwrap();

@@ -1,14 +1,13 @@
-//! Commands that only look leave nothing behind: the user who looks is often root, and what root makes the broadcaster may not open.
+//! Commands that only read leave no files: they often run as root, and the broadcaster might not open what root created.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
-use crate::broadcaster::{BINARY, Broadcaster, Ending, command};
-use crate::queue_dir::QueueDir;
-use crate::wait::is_root;
+use testkit::{Finish as _, Process, QueueDir, has_root, until};
+
+use crate::support::{BINARY, broadcaster, command};
 
 /// Everything below a directory: owner, group, mode, size and time of modification.
 fn tree(root: &Path) -> BTreeMap<PathBuf, [i64; 6]> {
@@ -26,12 +25,12 @@ fn tree(root: &Path) -> BTreeMap<PathBuf, [i64; 6]> {
 
 fn note(found: &mut BTreeMap<PathBuf, [i64; 6]>, path: &Path) {
     let of = fs::symlink_metadata(path).unwrap();
-    let told =
+    let report =
         [of.uid().into(), of.gid().into(), of.mode().into(), of.size().cast_signed(), of.mtime(), of.mtime_nsec()];
-    found.insert(path.to_owned(), told);
+    found.insert(path.to_owned(), report);
 }
 
-/// Every command that only looks. Nothing listens on port 1.
+/// Every command that only reads. Nothing listens on port 1.
 const LOOKS: [&[&str]; 16] = [
     &["doctor"],
     &["doctor", "--url", "ws://127.0.0.1:1/"],
@@ -74,30 +73,30 @@ fn every_command_that_only_looks_leaves_the_tree_as_it_was() {
 #[test]
 fn an_event_of_the_doctor_that_nobody_reads_is_taken_back() {
     let (queue, other) = (QueueDir::new(), QueueDir::new());
-    let mut broadcaster = Broadcaster::start(&other.path());
+    let mut broadcaster = broadcaster::start(&other.path());
     let before = tree(queue.root());
     let mut doctor = command(BINARY);
     doctor.args(["doctor", "--url", &format!("ws://{}/", broadcaster.address()), "--queue"]).arg(queue.path());
-    let mut doctor = doctor.env("PHP", "/nowhere/php").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut doctor = Process::spawn(doctor.env("PHP", "/nowhere/php"));
     // It is queued, and then the connection ends on which it was waited for.
-    crate::wait::until("the event is queued", || queue.waiting() == 1);
+    until("the event is queued", || queue.waiting() == 1);
     broadcaster.stop();
-    assert_eq!(doctor.wait().unwrap().code(), Some(1));
+    assert_eq!(doctor.await_exit().code(), Some(1));
     let after = tree(queue.root());
     assert!(before.keys().eq(after.keys()), "{after:?}");
 }
 
 #[test]
 fn the_broadcaster_of_another_user_starts_after_root_has_looked() {
-    if !is_root("to be another user") {
+    if !has_root("to be another user") {
         return;
     }
     let queue = QueueDir::new();
     queue.give_to(54_330, 54_330);
-    // Nothing of root's would be readable for it.
+    // It could read no file of root's.
     queue.set_mode(0o700);
     for look in LOOKS {
         command(BINARY).args(look).arg("--queue").arg(queue.path()).env("PHP", "/nowhere/php").finish();
     }
-    Broadcaster::run_by(54_330, 54_330, &queue, &[]).stop();
+    broadcaster::run_by(54_330, 54_330, &queue, &[]).stop();
 }

@@ -1,7 +1,8 @@
-//! The broadcaster's binary under faults: killed, starved, shut out, and visited by bad clients. Each test does the damage.
+//! The broadcaster's binary under faults: killed, without descriptors, without rights, with bad clients. Each test causes its
+//! fault; `support` has what several of them need.
 //!
 //! Some need root (to mount a file system, to be another user) and say so when they are skipped. None waits for a time to
-//! pass: they wait for conditions, as long as [`wait::TIMEOUT`].
+//! pass: they wait for conditions, as long as [`testkit::TIMEOUT`].
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -10,9 +11,7 @@
 
 mod attack;
 mod backlog;
-mod broadcaster;
 mod cleaners;
-mod client;
 mod commands;
 mod crowd;
 mod directory;
@@ -24,21 +23,13 @@ mod health;
 mod inotify;
 mod kill;
 mod late;
-mod ledger;
 mod log;
 mod looking;
 mod names;
 mod other_files;
 mod ownership;
-mod pair;
-mod patience;
 mod permission;
-mod producer;
-mod queue_dir;
-mod random;
 mod rejections;
-mod sandbox;
-mod server_frames;
 mod settings;
 mod shutdown;
 mod signals;
@@ -46,7 +37,8 @@ mod slow;
 mod soak;
 mod standby;
 mod starvation;
+mod support;
 mod surroundings_of_php;
 mod systemd;
+mod timeouts;
 mod uploads;
-mod wait;

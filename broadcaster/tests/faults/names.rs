@@ -4,10 +4,9 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
-use crate::client::Client;
-use crate::queue_dir::QueueDir;
-use crate::wait::{skipped, until};
+use testkit::{Broadcaster, QueueDir, skipped, until};
+
+use crate::support::{BINARY, Client, arguments, command};
 
 /// Runs it where `both.test` has an address of each protocol, after some commands of the shell, in namespaces of its own.
 fn where_a_name_has_both(queue: &QueueDir, namespaces: &[&str], before: &str) -> Option<Broadcaster> {
@@ -50,7 +49,7 @@ fn a_name_is_listened_on_at_all_of_its_addresses_and_one_port() {
     for client in &mut clients {
         assert_eq!(client.close_code(), 1001);
     }
-    assert!(broadcaster.exited().success());
+    assert!(broadcaster.await_exit().success());
     assert!(addresses.iter().all(|address| TcpStream::connect(address).is_err()));
 }
 

@@ -1,12 +1,11 @@
 //! A queue path that names a directory of other files, and other files that come into a queue.
 
-use std::fs::{self, File, FileTimes};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::fs;
+use std::time::Duration;
 
-use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
-use crate::queue_dir::QueueDir;
-use crate::wait::until;
+use testkit::{Broadcaster, Finish as _, QueueDir, make_old, until};
+
+use crate::support::{BINARY, Client, broadcaster, broadcaster_command, command};
 
 const PROJECT: [(&str, &str); 3] = [
     ("composer.json", r#"{"name":"vendor/package"}"#),
@@ -14,14 +13,11 @@ const PROJECT: [(&str, &str); 3] = [
     ("tsconfig.json", "{ // comments are allowed here\n}"),
 ];
 
-/// Makes a file look as if it was written 40 days ago: longer than entries are kept in `failed/`.
-fn make_old(path: &Path) {
-    let old = SystemTime::now() - Duration::from_secs(40 * 86_400);
-    File::options().write(true).open(path).unwrap().set_times(FileTimes::new().set_modified(old)).unwrap();
-}
+/// Longer than entries are kept in `failed/`.
+const OLD: Duration = Duration::from_secs(40 * 86_400);
 
 fn write_project(queue: &QueueDir) {
-    PROJECT.into_iter().for_each(|(name, content)| make_old(&queue.write(name, content)));
+    PROJECT.into_iter().for_each(|(name, content)| make_old(&queue.write(name, content), OLD));
 }
 
 fn is_untouched(queue: &QueueDir) -> bool {
@@ -36,12 +32,10 @@ fn a_directory_with_other_files_is_refused_at_the_first_start() {
     write_project(&queue);
     // The second start is refused as well: the first has left nothing behind.
     for _ in 0..2 {
-        let mut refused = command(BINARY);
-        refused.args(arguments(&queue.path()));
-        let mut refused = Broadcaster::spawn(refused);
-        assert_eq!(refused.exited().code(), Some(64));
-        let is_told = |line: &String| PROJECT.iter().any(|(name, _)| line.contains(&format!("holds {name},")));
-        until("it says why", || refused.log_lines("name one that is for events alone").iter().any(is_told));
+        let mut refused = Broadcaster::spawn(broadcaster_command(&queue.path()));
+        assert_eq!(refused.await_exit().code(), Some(64));
+        let is_reported = |line: &String| PROJECT.iter().any(|(name, _)| line.contains(&format!("holds {name},")));
+        until("it says why", || refused.log_lines("name one that is for events alone").iter().any(is_reported));
         assert_eq!(queue.names(), ["composer.json", "package.json", "tsconfig.json"]);
     }
     assert!(is_untouched(&queue));
@@ -53,10 +47,10 @@ fn the_doctor_calls_a_directory_bad_that_the_broadcaster_refuses() {
     write_project(&queue);
     let mut doctor = command(BINARY);
     let output = doctor.args(["doctor", "--queue"]).arg(queue.path()).env("PHP", "/nowhere/php").finish();
-    let told = String::from_utf8(output.stdout).unwrap();
+    let report = String::from_utf8(output.stdout).unwrap();
     let found =
-        told.lines().position(|line| line.starts_with("BAD  queue directory") && line.contains("does not seem"));
-    let remedy = told.lines().nth(found.expect(&told) + 1).unwrap();
+        report.lines().position(|line| line.starts_with("BAD  queue directory") && line.contains("does not seem"));
+    let remedy = report.lines().nth(found.expect(&report) + 1).unwrap();
     assert_eq!(remedy, "     -> name the directory of the events with --queue, or move the other files away");
     assert_eq!(output.status.code(), Some(1));
     assert!(is_untouched(&queue) && queue.names().len() == PROJECT.len());
@@ -65,18 +59,18 @@ fn the_doctor_calls_a_directory_bad_that_the_broadcaster_refuses() {
 #[test]
 fn other_files_in_a_used_queue_stay_where_they_are_and_stop_nothing() {
     let queue = QueueDir::new();
-    Broadcaster::start(&queue.path()).stop();
+    broadcaster::start(&queue.path()).stop();
     write_project(&queue);
     let mut broadcaster =
-        Broadcaster::with(&queue.path(), &["--entry-grace-secs", "0.05", "--failed-max-entries", "3"]);
-    let mut client = broadcaster.connect();
+        broadcaster::with(&queue.path(), &["--entry-grace-secs", "0.05", "--failed-max-entries", "3"]);
+    let mut client = Client::of(&broadcaster);
     queue.write("1.json", r#"{"payload":1}"#);
     until("the bad entry is put aside", || queue.failed().len() == 2);
     queue.enqueue(1);
     assert_eq!(client.payload(), "1");
     broadcaster.await_log("they stay where they are");
     queue.write("readme.json", "");
-    make_old(&queue.path().join("readme.json"));
+    make_old(&queue.path().join("readme.json"), OLD);
     queue.enqueue(2);
     assert_eq!(client.payload(), "2");
     assert!(is_untouched(&queue) && queue.path().join("readme.json").exists());
@@ -89,16 +83,16 @@ fn other_files_in_a_used_queue_stay_where_they_are_and_stop_nothing() {
 fn an_old_file_is_kept_in_failed_from_when_it_was_rejected() {
     let queue = QueueDir::new();
     // So few entries that the folder is looked after at once when something comes into it.
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--failed-max-entries", "3"]);
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--failed-max-entries", "3"]);
     for number in 1..=3 {
         // Moved there, so that it is never seen young.
         let path = queue.root().join("bad");
         fs::write(&path, r#"{"payload":1}"#).unwrap();
-        make_old(&path);
+        make_old(&path, OLD);
         fs::rename(path, queue.path().join(format!("{number}.json"))).unwrap();
         until("it is put aside", || queue.failed().len() == 2 * number);
     }
-    let mut client = broadcaster.connect();
+    let mut client = Client::of(&broadcaster);
     queue.enqueue(1);
     assert_eq!(client.payload(), "1");
     broadcaster.stop();
@@ -108,8 +102,8 @@ fn an_old_file_is_kept_in_failed_from_when_it_was_rejected() {
 #[test]
 fn versions_of_one_file_are_delivered_each() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::start(&queue.path());
+    let mut client = Client::of(&broadcaster);
     for version in 0..200 {
         let content = format!(r#"{{"event":"test","payload":{version}}}"#);
         if version % 2 == 0 {

@@ -4,21 +4,21 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::broadcaster::Broadcaster;
-use crate::queue_dir::QueueDir;
-use crate::wait::{is_root, until};
+use testkit::{QueueDir, has_root, until};
+
+use crate::support::{Client, broadcaster};
 
 const USER: u32 = 54_322;
 
 #[test]
 fn a_directory_whose_rights_are_taken_away_is_drained_when_they_are_back() {
-    if !is_root("to run the broadcaster as another user") {
+    if !has_root("to run the broadcaster as another user") {
         return;
     }
     let queue = QueueDir::new();
     queue.give_to(USER, USER);
-    let mut broadcaster = Broadcaster::run_by(USER, USER, &queue, &[]);
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::run_by(USER, USER, &queue, &[]);
+    let mut client = Client::of(&broadcaster);
     queue.enqueue(0);
     assert_eq!(client.payload(), "0");
     until("it is acked", || queue.waiting() == 0);
@@ -44,13 +44,13 @@ fn a_directory_whose_rights_are_taken_away_is_drained_when_they_are_back() {
 
 #[test]
 fn entries_that_may_be_read_but_not_deleted_are_sent_once_and_deleted_when_they_may_be() {
-    if !is_root("to run the broadcaster as another user") {
+    if !has_root("to run the broadcaster as another user") {
         return;
     }
     let queue = QueueDir::new();
     queue.give_to(USER, USER);
-    let mut broadcaster = Broadcaster::run_by(USER, USER, &queue, &[]);
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::run_by(USER, USER, &queue, &[]);
+    let mut client = Client::of(&broadcaster);
     queue.set_mode(0o2550);
     // New ones come all the while: nobody may be held up by what cannot be deleted.
     for number in 0..300 {
@@ -70,13 +70,13 @@ fn entries_that_may_be_read_but_not_deleted_are_sent_once_and_deleted_when_they_
 
 #[test]
 fn an_event_that_may_not_be_read_is_delivered_when_it_may_be() {
-    if !is_root("to run the broadcaster as another user") {
+    if !has_root("to run the broadcaster as another user") {
         return;
     }
     let queue = QueueDir::new();
     queue.give_to(USER, USER);
-    let mut broadcaster = Broadcaster::run_by(USER, USER, &queue, &["--entry-grace-secs", "0.1"]);
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::run_by(USER, USER, &queue, &["--entry-grace-secs", "0.1"]);
+    let mut client = Client::of(&broadcaster);
     let set_mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     let draft = queue.write("order-17.draft", r#"{"event":"test","payload":17}"#);
     set_mode(&draft, 0o600);

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::broadcaster::{BINARY, Broadcaster, Ending, arguments, command};
-use crate::client::{HANDSHAKE, connect, read_head};
-use crate::queue_dir::QueueDir;
+use testkit::{Broadcaster, Finish as _, HANDSHAKE, QueueDir};
+
+use crate::support::{BINARY, Client, arguments, broadcaster, broadcaster_command, command, connect, read_head};
 
 /// Exit code and standard error of a broadcaster that is expected to end.
 fn refused(queue: &Path, flags: &[&str]) -> (i32, String) {
@@ -79,8 +79,8 @@ fn the_largest_numbers_that_are_taken_serve_clients() {
         ["--failed-max-entries", &count],
         ["--failed-max-age-secs", "3153600000"],
     ];
-    let mut broadcaster = Broadcaster::with(&queue.path(), &flags.concat());
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::with(&queue.path(), &flags.concat());
+    let mut client = Client::of(&broadcaster);
     queue.enqueue(1);
     assert_eq!(client.payload(), "1");
     assert!(broadcaster.log_lines("panicked").is_empty());
@@ -105,7 +105,7 @@ fn variables_that_kubernetes_sets_beside_a_service_named_ws_are_ignored_with_a_w
         serving
     })
     .listening();
-    let mut client = broadcaster.connect();
+    let mut client = Client::of(&broadcaster);
 
     for arguments in [&["publish", "test", "1"][..], &["queue", "stat"], &["failed", "list"]] {
         let output = command(BINARY).args(arguments).args(&queue_flag).envs(KUBERNETES).finish();
@@ -210,10 +210,10 @@ fn variables_that_are_empty_are_not_set() {
     let empty = names.iter().chain(&["RUST_LOG", "PHP"]).map(|name| (*name, ""));
 
     let queue = QueueDir::new();
-    let mut serving = command(BINARY);
-    serving.args(arguments(&queue.path())).envs(empty.clone());
+    let mut serving = broadcaster_command(&queue.path());
+    serving.envs(empty.clone());
     let mut broadcaster = Broadcaster::spawn(serving).listening();
-    let mut client = broadcaster.connect();
+    let mut client = Client::of(&broadcaster);
     let mut publish = command(BINARY);
     publish.args(["publish", "test", "1", "--queue"]).arg(queue.path()).envs(empty.clone());
     let output = publish.finish();
@@ -329,7 +329,7 @@ fn handshake(broadcaster: &Broadcaster, origin: &str, host: &str) -> String {
 fn pages_of_subdomains_and_of_this_machine_may_connect() {
     let queue = QueueDir::new();
     let origins = ["--allowed-origins", "same-host,https://*.example.com:443,https://Bücher.example"];
-    let mut broadcaster = Broadcaster::with(&queue.path(), &origins);
+    let mut broadcaster = broadcaster::with(&queue.path(), &origins);
     for (origin, status) in [
         ("https://app.example.com", "101"),
         ("https://xn--bcher-kva.example", "101"),
@@ -364,7 +364,7 @@ fn several_origins_stand_with_commas_between_or_behind_several_flags() {
 #[test]
 fn a_page_that_is_refused_is_logged_once_with_the_setting_to_change() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut broadcaster = broadcaster::start(&queue.path());
     let refused = ["https://app.example.com", "null", "file://", "http://\u{9b}x"];
     for origin in refused.iter().cycle().take(3 * refused.len()) {
         assert!(handshake(&broadcaster, origin, "127.0.0.1:8081").contains("403"), "{origin:?}");
@@ -378,7 +378,7 @@ fn a_page_that_is_refused_is_logged_once_with_the_setting_to_change() {
     assert!(lines[2].contains("add \"file://\" to"), "{lines:?}");
     assert!(!lines[3].contains('\u{9b}'), "{lines:?}");
 
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--allowed-origins", "null,file://"]);
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--allowed-origins", "null,file://"]);
     for origin in ["null", "file://"] {
         assert!(handshake(&broadcaster, origin, "127.0.0.1:8081").contains("101"), "{origin}");
     }

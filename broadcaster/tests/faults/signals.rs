@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
+use testkit::{Broadcaster, QueueDir, skipped, until};
 
-use crate::broadcaster::{BINARY, Broadcaster, GRACE, arguments, command};
-use crate::client::Client;
-use crate::queue_dir::QueueDir;
-use crate::wait::{skipped, until};
+use crate::support::{
+    BINARY, Client, GRACE, arguments, broadcaster, broadcaster_command, command, shake_hands, standby,
+};
 
 const IGNORED: [Signal; 3] = [Signal::HUP, Signal::USR1, Signal::USR2];
 
@@ -26,7 +26,7 @@ fn goes_through_all(broadcaster: &mut Broadcaster, pid: Pid, queue: &QueueDir) {
     kill_process(pid, Signal::QUIT).unwrap();
     assert_eq!(client.close_code(), 1001);
     drop(client);
-    assert!(broadcaster.exited().success());
+    assert!(broadcaster.await_exit().success());
     until("it says so", || broadcaster.log_lines("signal=\"SIGQUIT\"").len() == 1);
     assert_eq!(broadcaster.log_lines("SIGHUP is ignored").len(), 1);
 }
@@ -34,7 +34,7 @@ fn goes_through_all(broadcaster: &mut Broadcaster, pid: Pid, queue: &QueueDir) {
 #[test]
 fn quit_stops_as_term_does_and_hang_up_and_user_signals_do_nothing() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &[GRACE, "60"]);
+    let mut broadcaster = broadcaster::with(&queue.path(), &[GRACE, "60"]);
     let pid = broadcaster.pid();
     goes_through_all(&mut broadcaster, pid, &queue);
 }
@@ -56,21 +56,18 @@ fn the_same_holds_for_the_first_process_of_a_container() {
 #[test]
 fn quit_also_ends_one_that_waits_and_a_second_one_exits_at_once() {
     let queue = QueueDir::new();
-    let mut serving = Broadcaster::with(&queue.path(), &[GRACE, "3600"]);
-    let mut binary = command(BINARY);
-    binary.args(arguments(&queue.path()));
-    let mut standby = Broadcaster::spawn(binary);
-    standby.await_log("waiting to take over");
+    let mut serving = broadcaster::with(&queue.path(), &[GRACE, "3600"]);
+    let mut standby = standby(broadcaster_command(&queue.path()));
     IGNORED.into_iter().for_each(|signal| standby.signal(signal));
     standby.await_log("SIGHUP is ignored");
     standby.signal(Signal::QUIT);
-    assert!(standby.exited().success());
-    let silent = crate::client::shake_hands(serving.address());
+    assert!(standby.await_exit().success());
+    let silent = shake_hands(serving.address());
     serving.signal(Signal::QUIT);
     serving.await_log("stopping, a second signal exits at once");
     serving.signal(Signal::HUP);
     serving.await_log("SIGHUP is ignored");
     serving.signal(Signal::QUIT);
-    assert_eq!(serving.exited().code(), Some(1));
+    assert_eq!(serving.await_exit().code(), Some(1));
     drop(silent);
 }

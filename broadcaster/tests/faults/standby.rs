@@ -8,23 +8,15 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::Signal;
+use testkit::{Broadcaster, QueueDir, free_address, payload_of, until};
 use tungstenite::{Error, Message};
 
-use crate::broadcaster::Broadcaster;
-use crate::client::{Client, payload_of};
-use crate::pair::{self, free_address};
-use crate::queue_dir::QueueDir;
-use crate::wait::until;
+use crate::support::{Client, command_on, standby};
 
-/// Both need the same port. One that was just free stays so: the system gives out others first.
 fn on(queue: &Path, address: SocketAddr) -> Command {
-    let mut command = pair::on(queue, address);
+    let mut command = command_on(queue, address);
     command.args(["--scan-interval-secs", "0.02"]);
     command
-}
-
-fn standby(queue: &Path, address: SocketAddr) -> Broadcaster {
-    pair::waiting(on(queue, address))
 }
 
 #[test]
@@ -32,11 +24,11 @@ fn the_second_takes_over_when_the_first_is_killed() {
     let (queue, address) = (QueueDir::new(), free_address());
     let mut serving = Broadcaster::spawn(on(&queue.path(), address)).listening();
     for round in 0..3 {
-        let mut next = standby(&queue.path(), address);
+        let mut next = standby(on(&queue.path(), address));
         let mut client = Client::connect(address);
         queue.enqueue(round);
         assert_eq!(client.payload(), round.to_string());
-        assert!(next.is_running() && next.log_lines("listening").is_empty());
+        assert!(!next.has_exited() && next.log_lines("listening").is_empty());
         serving.kill();
         serving = next.listening();
     }
@@ -48,18 +40,18 @@ fn the_second_takes_over_when_the_first_is_killed() {
 fn the_one_that_waits_uses_no_processor_time_to_speak_of() {
     let (queue, address) = (QueueDir::new(), free_address());
     let _serving = Broadcaster::spawn(on(&queue.path(), address)).listening();
-    standby(&queue.path(), address).assert_idle();
+    standby(on(&queue.path(), address)).assert_idle();
 }
 
 #[test]
 fn a_hand_over_refuses_no_connection_and_loses_no_event() {
     let (queue, address) = (QueueDir::new(), free_address());
     let mut serving = Broadcaster::spawn(on(&queue.path(), address)).listening();
-    // A backlog makes the successor's first look at the directory take its time.
+    // A backlog makes the first listing of the successor slow.
     let stop = AtomicBool::new(false);
     let mut next = 0;
     std::thread::scope(|scope| {
-        let knocking = scope.spawn(|| {
+        let connecting = scope.spawn(|| {
             let (mut connected, mut dropped) = (0, 0);
             while !stop.load(Ordering::Relaxed) {
                 match Client::try_connect(address) {
@@ -72,7 +64,7 @@ fn a_hand_over_refuses_no_connection_and_loses_no_event() {
             (connected, dropped)
         });
         for _ in 0..4 {
-            let successor = standby(&queue.path(), address);
+            let successor = standby(on(&queue.path(), address));
             // One client before, one after: between them they get everything.
             let mut before = Client::connect(address);
             for _ in 0..50 {
@@ -87,13 +79,13 @@ fn a_hand_over_refuses_no_connection_and_loses_no_event() {
                 expected += 1;
             }
             drop(before);
-            assert!(serving.exited().success());
+            assert!(serving.await_exit().success());
             // Its last lines may still be in the pipe.
             until("it says so", || serving.log_lines("another broadcaster has taken over").len() == 1);
             serving = successor.listening();
         }
         stop.store(true, Ordering::Relaxed);
-        let (connected, dropped) = knocking.join().unwrap();
+        let (connected, dropped) = connecting.join().unwrap();
         eprintln!("{connected} connections, {dropped} of them cut off by a hand-over");
         assert!(connected > dropped);
     });
@@ -104,7 +96,7 @@ fn a_hand_over_refuses_no_connection_and_loses_no_event() {
 fn events_of_a_hand_over_are_delivered_by_the_one_or_the_other_and_in_order() {
     let (queue, address) = (QueueDir::new(), free_address());
     let mut first = Broadcaster::spawn(on(&queue.path(), address)).listening();
-    let mut second = standby(&queue.path(), address);
+    let mut second = standby(on(&queue.path(), address));
     let mut client = Client::connect(address);
     let filler = "x".repeat(5000);
     // Less than the log holds: however slowly this test is scheduled, its client is not a slow one.
@@ -126,7 +118,7 @@ fn events_of_a_hand_over_are_delivered_by_the_one_or_the_other_and_in_order() {
         received += 1;
     }
     drop(client);
-    assert!(first.exited().success());
+    assert!(first.await_exit().success());
     assert_eq!(received + queue.waiting(), total, "each is with the client or in the directory");
     second.signal(Signal::CONT);
     second = second.listening();
@@ -138,13 +130,13 @@ fn events_of_a_hand_over_are_delivered_by_the_one_or_the_other_and_in_order() {
 fn one_that_waits_outlives_the_deletion_of_the_directory() {
     let (queue, address) = (QueueDir::new(), free_address());
     let mut serving = Broadcaster::spawn(on(&queue.path(), address)).listening();
-    let mut waiting = standby(&queue.path(), address);
+    let mut waiting = standby(on(&queue.path(), address));
     fs::remove_dir_all(queue.path()).unwrap();
     serving.await_log("queue directory is gone");
-    assert!(waiting.is_running());
+    assert!(!waiting.has_exited());
     let mut client = Client::connect(address);
     queue.enqueue(1);
-    // Whichever of the two has the new directory, its clients get the event, and clients of the other are sent away.
+    // Whichever of the two has the new directory, its clients get the event, and clients of the other are closed with 1001.
     match client.next() {
         Ok(Message::Text(text)) => assert_eq!(payload_of(&text), "1"),
         Ok(Message::Close(Some(frame))) => assert_eq!(u16::from(frame.code), 1001),

@@ -4,11 +4,9 @@ use std::io::Write;
 use std::net::TcpStream;
 
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+use testkit::{Broadcaster, HANDSHAKE, QueueDir, until};
 
-use crate::broadcaster::{BINARY, Broadcaster, arguments, command};
-use crate::client::{Client, HANDSHAKE, connect, health, read_head};
-use crate::queue_dir::QueueDir;
-use crate::wait::until;
+use crate::support::{BINARY, Client, arguments, broadcaster, command, connect, health, read_head};
 
 /// Sets how many files a running process may have open.
 fn limit_files(broadcaster: &Broadcaster, current: usize) {
@@ -25,8 +23,8 @@ fn limit_files_to_open_ones(broadcaster: &Broadcaster) {
 #[test]
 fn without_a_descriptor_accepting_and_reading_pause_and_go_on_when_there_are_some() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::start(&queue.path());
+    let mut client = Client::of(&broadcaster);
     queue.enqueue(0);
     assert_eq!(client.payload(), "0");
     until("the entry is acked", || queue.waiting() == 0);
@@ -68,7 +66,7 @@ fn a_limit_of_open_files_that_is_too_low_for_the_queue_ends_the_start() {
     let queue = QueueDir::new();
     for limit in [16, 32, 40] {
         let mut refused = with_limit(limit, &queue);
-        assert_eq!(refused.exited().code(), Some(1), "{limit}");
+        assert_eq!(refused.await_exit().code(), Some(1), "{limit}");
         until("it says why", || refused.log_lines("at least 41 are needed").len() == 1);
     }
 }

@@ -3,37 +3,23 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
-use seccompiler::BpfProgram;
+use testkit::{Process, QueueDir, has_root, sandbox, until};
 
-use crate::broadcaster::Broadcaster;
-use crate::client::Client;
-use crate::ledger::numbers;
-use crate::producer;
-use crate::queue_dir::QueueDir;
-use crate::sandbox;
-use crate::wait::{is_root, until};
+use crate::support::{Client, broadcaster, numbers, producer};
 
 const PHP: u32 = 54_011;
 const BROADCASTER: u32 = 54_012;
 const GROUP: u32 = 54_013;
 const COUNT: usize = 100;
 
-/// A copy of this test binary that every user may run.
-fn public_producer(root: &Path) -> PathBuf {
-    let program = root.join("producer");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
-    program
-}
-
-fn spawn(mut command: Command, filter: Option<BpfProgram>) -> Child {
-    command.current_dir("/").stdout(Stdio::null());
+fn spawn(mut command: Command, filter: Option<sandbox::BpfProgram>) -> Process {
+    command.current_dir("/");
     match filter {
-        Some(filter) => sandbox::spawn(command, filter),
-        None => command.spawn().unwrap(),
+        Some(filter) => sandbox::run_under(filter, || Process::spawn(&mut command)),
+        None => Process::spawn(&mut command),
     }
 }
 
@@ -42,8 +28,8 @@ fn mode(path: impl AsRef<Path>) -> u32 {
 }
 
 /// Waits until the client has all that a producer queues, and nothing was put aside.
-fn delivers_all(queue: &QueueDir, client: &mut Client, mut php: Child) {
-    assert!(php.wait().unwrap().success());
+fn delivers_all(queue: &QueueDir, client: &mut Client, mut php: Process) {
+    assert!(php.await_exit().success());
     until("all are acked or put aside", || queue.waiting() == 0);
     assert!(queue.failed().is_empty());
     for number in 0..COUNT {
@@ -52,36 +38,36 @@ fn delivers_all(queue: &QueueDir, client: &mut Client, mut php: Child) {
 }
 
 /// Lets a producer of another user queue events from within a chroot, and a broadcaster deliver them.
-fn delivers_from_a_chroot(filter: Option<BpfProgram>) {
+fn delivers_from_a_chroot(filter: Option<sandbox::BpfProgram>) {
     let queue = QueueDir::new();
     queue.give_to(PHP, GROUP);
-    let mut broadcaster = Broadcaster::run_by(BROADCASTER, GROUP, &queue, &[]);
-    let mut client = broadcaster.connect();
+    let mut broadcaster = broadcaster::run_by(BROADCASTER, GROUP, &queue, &[]);
+    let mut client = Client::of(&broadcaster);
     let mut command = producer::bounded(Path::new("/proc/self/exe"), Path::new("/queue"), 1, COUNT);
     producer::within_root(&mut command, queue.root());
     delivers_all(&queue, &mut client, spawn(command, filter));
-    let temporary = queue.names().into_iter().find(|name| name.as_encoded_bytes().starts_with(b".tmp-"));
+    let temporary = queue.names().into_iter().find(|name| name.starts_with(".tmp-"));
     assert_eq!(temporary, None);
     broadcaster.stop();
 }
 
 #[test]
 fn events_come_out_of_a_chroot_without_proc() {
-    if is_root("to change the root directory") {
+    if has_root("to change the root directory") {
         delivers_from_a_chroot(None);
     }
 }
 
 #[test]
 fn events_come_out_of_a_chroot_without_proc_on_kernels_before_6_10() {
-    if is_root("to change the root directory") {
+    if has_root("to change the root directory") {
         delivers_from_a_chroot(Some(sandbox::without_naming_by_descriptor()));
     }
 }
 
 #[test]
 fn events_come_out_of_a_chroot_on_file_systems_with_nothing_but_rename() {
-    if is_root("to change the root directory") {
+    if has_root("to change the root directory") {
         delivers_from_a_chroot(Some(sandbox::with_plain_rename_only()));
     }
 }
@@ -93,7 +79,7 @@ fn a_queue_is_created_where_the_set_group_id_bit_is_forbidden() {
         let path = queue.root().join("a/b/queue");
         let mut command = producer::bounded(&std::env::current_exe().unwrap(), &path, 1, 1);
         producer::with_umask(&mut command, umask);
-        assert!(spawn(command, Some(sandbox::without_setgid())).wait().unwrap().success(), "umask {umask:o}");
+        assert!(spawn(command, Some(sandbox::without_setgid())).await_exit().success(), "umask {umask:o}");
         assert_eq!(mode(&path), 0o770, "umask {umask:o}");
         assert_eq!(mode(path.parent().unwrap()), 0o755, "umask {umask:o}");
     }
@@ -101,7 +87,7 @@ fn a_queue_is_created_where_the_set_group_id_bit_is_forbidden() {
 
 #[test]
 fn a_queue_that_is_created_inherits_the_set_group_id_bit_where_setting_it_is_forbidden() {
-    if !is_root("to give a directory to another group") {
+    if !has_root("to give a directory to another group") {
         return;
     }
     let queue = QueueDir::new();
@@ -112,7 +98,7 @@ fn a_queue_that_is_created_inherits_the_set_group_id_bit_where_setting_it_is_for
     let path = above.join("queue");
     let mut command = producer::bounded(&std::env::current_exe().unwrap(), &path, 1, 1);
     producer::with_umask(&mut command, 0o007);
-    assert!(spawn(command, Some(sandbox::without_setgid())).wait().unwrap().success());
+    assert!(spawn(command, Some(sandbox::without_setgid())).await_exit().success());
     assert_eq!((mode(&path), fs::metadata(&path).unwrap().gid()), (0o2770, GROUP));
 }
 
@@ -123,7 +109,7 @@ fn neither_entries_nor_directories_depend_on_the_umask() {
         let path = queue.root().join("a/b/queue");
         let mut command = producer::bounded(&std::env::current_exe().unwrap(), &path, 1, 3);
         producer::with_umask(&mut command, umask);
-        assert!(spawn(command, None).wait().unwrap().success(), "umask {umask:o}");
+        assert!(spawn(command, None).await_exit().success(), "umask {umask:o}");
         assert_eq!([mode(queue.root().join("a")), mode(queue.root().join("a/b"))], [0o755, 0o755], "umask {umask:o}");
         assert_eq!(mode(&path), 0o2770, "umask {umask:o}");
         for entry in fs::read_dir(&path).unwrap() {
@@ -134,15 +120,15 @@ fn neither_entries_nor_directories_depend_on_the_umask() {
 
 #[test]
 fn a_broadcaster_of_another_user_reads_what_php_queues_with_a_umask_of_077() {
-    if !is_root("to be other users") {
+    if !has_root("to be other users") {
         return;
     }
     for filter in [None, Some(sandbox::with_plain_rename_only())] {
         let queue = QueueDir::new();
         queue.give_to(PHP, GROUP);
-        let mut broadcaster = Broadcaster::run_by(BROADCASTER, GROUP, &queue, &[]);
-        let mut client = broadcaster.connect();
-        let mut command = producer::bounded(&public_producer(queue.root()), &queue.path(), 1, COUNT);
+        let mut broadcaster = broadcaster::run_by(BROADCASTER, GROUP, &queue, &[]);
+        let mut client = Client::of(&broadcaster);
+        let mut command = producer::bounded(&producer::public_program(queue.root()), &queue.path(), 1, COUNT);
         producer::with_umask(&mut command, 0o077);
         command.uid(PHP).gid(PHP);
         delivers_all(&queue, &mut client, spawn(command, filter));

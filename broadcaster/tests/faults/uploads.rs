@@ -1,4 +1,4 @@
-//! Clients that send bodies without end where a handshake was expected: what is read and thrown away of them costs others nothing.
+//! Clients that send bodies without end where a handshake was expected: reading and discarding them delays no other client.
 
 use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::broadcaster::Broadcaster;
-use crate::client::{connect, health, shake_hands};
-use crate::queue_dir::QueueDir;
-use crate::wait::until;
+use testkit::{QueueDir, until};
+
+use crate::support::{Client, broadcaster, connect, health, shake_hands};
 
 const POST: &[u8] = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n";
 
@@ -66,9 +65,9 @@ impl Drop for Flood {
 #[test]
 fn bodies_without_end_take_no_memory_and_no_slot_for_long() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut broadcaster = broadcaster::start(&queue.path());
     let at_start = broadcaster.descriptors();
-    let mut client = broadcaster.connect();
+    let mut client = Client::of(&broadcaster);
     // What an answer takes the first time is no growth.
     assert_eq!(health(broadcaster.address()).0, 200);
     let before = broadcaster.memory_kb("VmRSS");
@@ -91,7 +90,7 @@ fn bodies_without_end_take_no_memory_and_no_slot_for_long() {
 #[test]
 fn at_a_full_server_they_keep_no_health_check_from_its_answer() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--max-connections", "3"]);
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--max-connections", "3"]);
     let address = broadcaster.address();
     let at_start = broadcaster.descriptors();
     let clients: Vec<TcpStream> = (0..3).map(|_| shake_hands(address)).collect();
@@ -113,7 +112,7 @@ fn at_a_full_server_they_keep_no_health_check_from_its_answer() {
 #[test]
 fn heads_that_never_end_take_no_more_memory_than_a_head_may_have() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
+    let mut broadcaster = broadcaster::start(&queue.path());
     let at_start = broadcaster.descriptors();
     assert_eq!(health(broadcaster.address()).0, 200);
     let before = broadcaster.memory_kb("VmRSS");

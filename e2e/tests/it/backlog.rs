@@ -1,6 +1,6 @@
 //! Entries that were there before the broadcaster.
 
-use crate::harness::{Broadcaster, Message, Php, QueueDir};
+use crate::harness::{Collector, Message, Php, broadcaster, queue_dir};
 
 /// The broadcaster does not wait for clients. A backlog of this length takes it a tenth of a second and more; a client needs
 /// a few to connect, so it sees the end of it.
@@ -8,12 +8,12 @@ const LONG: usize = 10_000;
 
 #[tokio::test]
 async fn a_backlog_written_while_no_broadcaster_ran_is_read_on_start_in_order() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     Php::run("queue_backlog.php", &queue, [LONG.to_string()]).await;
     assert_eq!(queue.entries().len(), LONG);
 
-    let broadcaster = Broadcaster::start(&queue).await;
-    let mut client = broadcaster.connect().await;
+    let broadcaster = broadcaster::start(&queue).await;
+    let mut client = Collector::of(&broadcaster).await;
     let messages = client.messages_until(|message| number(message) == LONG - 1).await;
 
     let first = LONG - messages.len();
@@ -25,12 +25,12 @@ async fn a_backlog_written_while_no_broadcaster_ran_is_read_on_start_in_order() 
 
 #[tokio::test]
 async fn a_client_that_comes_later_receives_only_what_is_queued_from_then_on() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     Php::run("queue_backlog.php", &queue, ["10"]).await;
-    let broadcaster = Broadcaster::start(&queue).await;
+    let broadcaster = broadcaster::start(&queue).await;
     queue.is_drained().await;
 
-    let mut client = broadcaster.connect().await;
+    let mut client = Collector::of(&broadcaster).await;
     Php::run("queue_backlog.php", &queue, ["3"]).await;
 
     assert_eq!(client.messages(3).await.iter().map(number).collect::<Vec<_>>(), [0, 1, 2]);

@@ -4,22 +4,23 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use hyper::StatusCode;
+use testkit::{Signal, eventually};
 
-use crate::harness::{Broadcaster, Client, Fpm, Message, Nginx, Php, QueueDir, Signal, eventually, get};
+use crate::harness::{Collector, Fpm, Message, Nginx, Php, broadcaster, get, queue_dir};
 
 /// What a producer printed: its payloads as `json_encode` writes them, in the order of its calls.
 type Queued = Vec<String>;
 
 #[tokio::test]
 async fn events_of_cli_and_fpm_producers_at_once_reach_every_client_in_each_producers_order() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
     let fpm = Fpm::start(&queue, "queue_events.php").await;
     let nginx = Nginx::start(&broadcaster, &fpm).await;
     let mut clients = [
-        broadcaster.connect().await,
-        Client::connect(broadcaster.address(), "/orders?user=7").await,
-        Client::connect(nginx.address(), "/ws").await,
+        Collector::of(&broadcaster).await,
+        Collector::connect(broadcaster.address(), "/orders?user=7").await,
+        Collector::connect(nginx.address(), "/ws").await,
     ];
 
     // Long-running scripts, requests that queue many events, and requests in a row that queue one each.
@@ -49,9 +50,9 @@ async fn events_of_cli_and_fpm_producers_at_once_reach_every_client_in_each_prod
 
 #[tokio::test]
 async fn odd_payloads_reach_clients_as_json_encode_writes_them() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
-    let mut client = broadcaster.connect().await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
+    let mut client = Collector::of(&broadcaster).await;
 
     let payloads = Php::run("queue_odd_payloads.php", &queue, [""; 0]).await;
 
@@ -64,15 +65,15 @@ async fn odd_payloads_reach_clients_as_json_encode_writes_them() {
 
 #[tokio::test]
 async fn the_timestamp_is_the_second_of_queueing_even_if_it_is_delivered_later() {
-    let queue = QueueDir::new();
-    let frozen = Broadcaster::start(&queue).await;
-    let mut client = frozen.connect().await;
+    let queue = queue_dir();
+    let frozen = broadcaster::start(&queue).await;
+    let mut client = Collector::of(&frozen).await;
     frozen.signal(Signal::STOP);
 
     let before = now();
     Php::run("queue_events.php", &queue, ["cli", "0", "1"]).await;
     let after = now();
-    eventually("another second", || (now() > after).then_some(())).await;
+    eventually("another second", || now() > after).await;
     frozen.signal(Signal::CONT);
 
     let timestamp = client.messages(1).await[0].timestamp;

@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 
-use crate::harness::{Client, Demo, get, post_json};
+use crate::harness::{Collector, Demo, get, post_json};
 
 #[tokio::test]
 async fn a_posted_event_arrives_at_the_address_that_the_page_is_told() {
@@ -12,7 +12,7 @@ async fn a_posted_event_arrives_at_the_address_that_the_page_is_told() {
     assert_eq!(status, StatusCode::OK);
     assert!(page.contains("config.json") && page.contains("api/events"), "{page}");
 
-    let mut client = Client::connect_from_page(demo.address(), &websocket_url(&demo).await).await;
+    let mut client = Collector::connect_from_page(demo.address(), &websocket_url(&demo).await).await;
 
     let event = r#"{"event":"order.created","payload":{"id":7,"empty":{},"name":"Zoë"}}"#;
     let (status, answer) = post_json(demo.address(), "/api/events", event).await;
@@ -53,7 +53,7 @@ async fn ctrl_c_stops_everything_and_leaves_nothing() {
     }
 }
 
-/// What the page is told.
+/// The address in the configuration of the page.
 async fn websocket_url(demo: &Demo) -> String {
     let (_, config) = get(demo.address(), "/config.json").await;
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();

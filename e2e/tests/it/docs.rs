@@ -11,8 +11,9 @@ use std::process::Command;
 
 use serde::Deserialize;
 use tempfile::TempDir;
+use testkit::{Broadcaster, Process, QueueDir, temporary_directory};
 
-use crate::harness::{Broadcaster, Browser, Process, QueueDir, built, extension_setting, temporary_directory};
+use crate::harness::{Browser, broadcaster, built, extension_setting, queue_dir};
 
 #[tokio::test]
 async fn php_blocks_have_no_syntax_error() {
@@ -58,7 +59,7 @@ async fn json_and_toml_blocks_can_be_parsed() {
         fs::write(&file, &block.text).unwrap();
         // A block may show a single setting, and a configuration must have a queue.
         let mut check =
-            Process::spawn(Broadcaster::command(["config", "check", "--queue", "/nowhere", "--config"]).arg(&file));
+            Process::spawn(broadcaster::command(["config", "check", "--queue", "/nowhere", "--config"]).arg(&file));
         assert!(check.exit().await.success(), "{}: {:?}", block.place, check.stderr());
     }
 }
@@ -96,7 +97,7 @@ async fn the_compose_file_starts_the_image_that_is_built_beside_it() {
         for service in file.services.into_values().filter(|service| service.image == "your-broadcaster") {
             let Some(ServiceCommand::List(arguments)) = service.command else { panic!("{}: no list", block.place) };
             let line = entrypoint[1..].iter().chain(&arguments).map(String::as_str).chain(["config", "check"]);
-            let mut check = Process::spawn(&mut Broadcaster::command(line));
+            let mut check = Process::spawn(&mut broadcaster::command(line));
             assert!(check.exit().await.success(), "{}: {:?}", block.place, check.stderr());
             checked += 1;
         }
@@ -163,10 +164,9 @@ fn links_lead_somewhere() {
 #[test]
 fn the_readme_leads_to_every_page() {
     let readme = fs::read_to_string(built::repository().join("README.md")).unwrap();
-    let performance = fs::read_to_string(built::repository().join("docs/performance.md")).unwrap();
     for page in pages() {
         let name = page.file_name().unwrap().to_str().unwrap();
-        let linked = readme.contains(&format!("](docs/{name})")) || performance.contains(&format!("]({name})"));
+        let linked = readme.contains(&format!("](docs/{name})"));
         assert!(linked || name == "README.md", "{name} is not linked");
     }
 }
@@ -186,8 +186,8 @@ impl Place {
         let wrapper = format!("#!/bin/sh\nexec {:?} -n -d {:?} \"$@\"\n", real_php(), extension_setting());
         fs::write(&php, wrapper).unwrap();
         fs::set_permissions(&php, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        let queue = QueueDir::new();
-        let broadcaster = Broadcaster::start(&queue).await;
+        let queue = queue_dir();
+        let broadcaster = broadcaster::start(&queue).await;
         Place { directory, queue, broadcaster }
     }
 

@@ -4,17 +4,18 @@ use std::net::SocketAddr;
 
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
+use testkit::{Client, Process, Signal};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{
-    Broadcaster, Client, Fpm, Nginx, Php, PhpServer, Process, QueueDir, Signal, Talker, example, get, post_json,
-    request,
+    Collector, Fpm, Nginx, Php, PhpServer, broadcaster, example, get, post_json, queue_dir, request, websocket_address,
 };
 
 #[tokio::test]
 async fn the_queue_example_shows_every_feature_and_its_events_arrive() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
-    let mut client = broadcaster.connect().await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
+    let mut client = Collector::of(&broadcaster).await;
 
     let printed = run_example("event_queue_example.php", &[queue.path().to_str().unwrap()]).await;
 
@@ -52,9 +53,9 @@ async fn the_queue_example_removes_the_directory_of_its_own() {
 
 #[tokio::test]
 async fn the_api_announces_every_change_under_php_s_own_server() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
-    let mut client = broadcaster.connect().await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
+    let mut client = Collector::of(&broadcaster).await;
     let server = PhpServer::start("api_with_websocket_queue.php", &queue, 0).await;
     changes_are_announced(server.address(), &mut client).await;
     errors_say_what_is_wrong(server.address()).await;
@@ -62,9 +63,9 @@ async fn the_api_announces_every_change_under_php_s_own_server() {
 
 #[tokio::test]
 async fn the_api_announces_every_change_under_php_fpm() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
-    let mut client = broadcaster.connect().await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
+    let mut client = Collector::of(&broadcaster).await;
     let fpm = Fpm::start(&queue, "../../examples/api_with_websocket_queue.php").await;
     let nginx = Nginx::start(&broadcaster, &fpm).await;
     changes_are_announced(nginx.address(), &mut client).await;
@@ -73,7 +74,7 @@ async fn the_api_announces_every_change_under_php_fpm() {
 
 #[tokio::test]
 async fn a_change_stands_and_a_notification_fails_when_nothing_can_be_queued() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     let server = PhpServer::start("api_with_websocket_queue.php", &queue, 0).await;
     std::fs::remove_dir(queue.path()).unwrap();
     std::fs::write(queue.path(), "a file, no directory").unwrap();
@@ -88,7 +89,7 @@ async fn a_change_stands_and_a_notification_fails_when_nothing_can_be_queued() {
 
 #[tokio::test]
 async fn the_server_example_listens_on_its_usual_port_where_a_variable_of_kubernetes_has_the_name() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     let mut command = example("event_queue_websocket_server.php");
     // No machine has that address, so nothing is listened on.
     command.env("WS_HOST", "192.0.2.1").env("WS_PORT", "tcp://10.0.0.1:80").env("EVENT_QUEUE_PATH", queue.path());
@@ -99,7 +100,7 @@ async fn the_server_example_listens_on_its_usual_port_where_a_variable_of_kubern
 
 #[tokio::test]
 async fn the_server_example_answers_on_every_route_and_tells_queued_events() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     let mut command = example("event_queue_websocket_server.php");
     command
         .env("WS_HOST", "127.0.0.1")
@@ -107,36 +108,35 @@ async fn the_server_example_answers_on_every_route_and_tells_queued_events() {
         .env("WS_TOKEN", "open sesame")
         .env("EVENT_QUEUE_PATH", queue.path());
     let mut server = Process::spawn(&mut command);
-    let started = |line: &str| line.strip_prefix("WebSocket server started on ws://")?.parse::<SocketAddr>().ok();
-    let address = server.line("it listens", started).await.expect("the server starts");
+    let address = websocket_address(&mut server).await;
 
-    let mut root = Talker::connect(address, "/").await;
-    assert_eq!(root.heard().await["payload"], json!({"clients": 1}));
-    let mut whoami = Talker::connect(address, "/whoami?name=Zo%C3%AB").await;
-    assert_eq!(whoami.heard().await["payload"]["name"], "Zoë");
-    let mut clock = Talker::connect(address, "/clock").await;
-    assert_eq!(clock.heard().await["event"], "clock");
-    let mut echo = Talker::connect(address, "/echo").await;
+    let mut root = Client::connect(address, "/").await;
+    assert_eq!(root.json().await["payload"], json!({"clients": 1}));
+    let mut whoami = Client::connect(address, "/whoami?name=Zo%C3%AB").await;
+    assert_eq!(whoami.json().await["payload"]["name"], "Zoë");
+    let mut clock = Client::connect(address, "/clock").await;
+    assert_eq!(clock.json().await["event"], "clock");
+    let mut echo = Client::connect(address, "/echo").await;
     for word in ["\"one\"", "\"two\""] {
-        echo.say(word).await;
-        assert_eq!(echo.heard().await.to_string(), word);
+        echo.send_text(word).await;
+        assert_eq!(echo.json().await.to_string(), word);
     }
-    let mut private = Talker::connect(address, "/private").await;
-    private.say("open sesame").await;
-    assert_eq!(private.heard().await["event"], "accepted");
-    let mut stranger = Talker::connect(address, "/private").await;
-    stranger.say("guess").await;
-    assert_eq!(stranger.heard().await["event"], "refused");
-    assert!(stranger.is_closed().await);
-    let mut chat = Talker::connect(address, "/chat").await;
-    chat.say("Hello ☕").await;
-    assert_eq!(root.heard().await["payload"], json!({"text": "Hello ☕"}));
+    let mut private = Client::connect(address, "/private").await;
+    private.send_text("open sesame").await;
+    assert_eq!(private.json().await["event"], "accepted");
+    let mut stranger = Client::connect(address, "/private").await;
+    stranger.send_text("guess").await;
+    assert_eq!(stranger.json().await["event"], "refused");
+    assert!(matches!(stranger.next().await, None | Some(Err(_) | Ok(Message::Close(_)))));
+    let mut chat = Client::connect(address, "/chat").await;
+    chat.send_text("Hello ☕").await;
+    assert_eq!(root.json().await["payload"], json!({"text": "Hello ☕"}));
 
     // Clients in a loop and on paths without a handler receive what is queued as well.
-    let mut elsewhere = Talker::connect(address, "/no/handler").await;
+    let mut elsewhere = Client::connect(address, "/no/handler").await;
     Php::run("queue_backlog.php", &queue, ["1"]).await;
     for talker in [&mut root, &mut echo, &mut elsewhere] {
-        while talker.heard().await["event"] != "backlog" {}
+        while talker.json().await["event"] != "backlog" {}
     }
 
     server.signal(Signal::TERM);
@@ -145,7 +145,7 @@ async fn the_server_example_answers_on_every_route_and_tells_queued_events() {
     assert_eq!(server.stderr(), [""; 0]);
 }
 
-async fn changes_are_announced(api: SocketAddr, client: &mut Client) {
+async fn changes_are_announced(api: SocketAddr, client: &mut Collector) {
     let (status, answer) = post_json(api, "/api/orders", r#"{"customer":"Zoë","total":19.9}"#).await;
     assert_eq!(status, StatusCode::CREATED, "{answer}");
     assert_eq!(parsed(&answer), json!({"order": {"id": 1, "customer": "Zoë", "total": 19.9}, "queued": true}));
@@ -161,7 +161,7 @@ async fn changes_are_announced(api: SocketAddr, client: &mut Client) {
     assert_eq!(status, StatusCode::ACCEPTED);
 
     let messages = client.messages(5).await;
-    let told: Vec<(&str, &str)> =
+    let received: Vec<(&str, &str)> =
         messages.iter().map(|message| (message.event.as_str(), message.payload.as_str())).collect();
     let expected = [
         ("order.created", r#"{"id":1,"customer":"Zo\u00eb","total":19.9}"#),
@@ -170,11 +170,11 @@ async fn changes_are_announced(api: SocketAddr, client: &mut Client) {
         ("notification", r#"{"level":"warning","text":"Closing soon"}"#),
         ("any.name", r#"{"empty":{}}"#),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(received, expected);
 }
 
 async fn errors_say_what_is_wrong(api: SocketAddr) {
-    for (method, path, body, status, told) in [
+    for (method, path, body, status, expected) in [
         (Method::POST, "/api/orders", "{", 400, "Syntax error"),
         (Method::POST, "/api/orders", "[]", 400, "JSON object"),
         (Method::POST, "/api/orders", r#"{"total":1}"#, 422, "customer"),
@@ -191,7 +191,7 @@ async fn errors_say_what_is_wrong(api: SocketAddr) {
     ] {
         let (answered, answer) = request(api, method.clone(), path, body).await;
         let error = parsed(&answer)["error"].as_str().unwrap_or_default().to_owned();
-        assert!(answered == status && error.contains(told), "{method} {path} {body}: {answered} {answer}");
+        assert!(answered == status && error.contains(expected), "{method} {path} {body}: {answered} {answer}");
     }
 }
 

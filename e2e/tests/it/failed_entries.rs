@@ -2,11 +2,13 @@
 
 use std::os::unix::fs::symlink;
 
-use crate::harness::{Broadcaster, Php, QueueDir, eventually};
+use testkit::eventually;
+
+use crate::harness::{Collector, Php, broadcaster, queue_dir};
 
 #[tokio::test]
 async fn garbage_ends_in_failed_with_its_reason_and_does_not_stop_the_rest() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     // Names of the pure-PHP class, older than any event that follows.
     let garbage: [(&str, &[u8]); 7] = [
         ("1.1_a.json", b""),
@@ -26,8 +28,8 @@ async fn garbage_ends_in_failed_with_its_reason_and_does_not_stop_the_rest() {
     std::fs::create_dir(queue.path().join("1.9_i.json")).unwrap();
 
     let broadcaster =
-        Broadcaster::start_with(&queue, &["--entry-grace-secs", "0.2", "--max-event-bytes", "4000"]).await;
-    let mut client = broadcaster.connect().await;
+        broadcaster::start_with(&queue, &["--entry-grace-secs", "0.2", "--max-event-bytes", "4000"]).await;
+    let mut client = Collector::of(&broadcaster).await;
     Php::run("queue_backlog.php", &queue, ["50"]).await;
     let payloads: Vec<String> = client.messages(50).await.into_iter().map(|message| message.payload).collect();
 
@@ -50,11 +52,11 @@ async fn garbage_ends_in_failed_with_its_reason_and_does_not_stop_the_rest() {
 
 #[tokio::test]
 async fn a_failed_entry_that_was_corrected_and_moved_back_is_delivered() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start_with(&queue, &["--entry-grace-secs", "0.1"]).await;
-    let mut client = broadcaster.connect().await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start_with(&queue, &["--entry-grace-secs", "0.1"]).await;
+    let mut client = Collector::of(&broadcaster).await;
     queue.write("1.1_a.json", r#"{"event":"corrected","payload":"#);
-    eventually("the entry is rejected", || (queue.failed().len() == 2).then_some(())).await;
+    eventually("the entry is rejected", || queue.failed().len() == 2).await;
 
     let failed = queue.path().join("failed/1.1_a.json");
     std::fs::write(&failed, r#"{"event":"corrected","payload":[1]}"#).unwrap();

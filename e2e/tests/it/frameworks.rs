@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use testkit::{Process, temporary_directory};
+
 use crate::docs;
-use crate::harness::{Process, QueueDir, built, extension_setting, temporary_directory};
+use crate::harness::{built, extension_setting, queue_dir};
 
 /// What Laravel has of these names, as far as the broadcaster of the documentation needs it.
 const LARAVEL: &str = "namespace Illuminate\\Broadcasting\\Broadcasters { abstract class Broadcaster {} }
@@ -13,7 +15,7 @@ namespace Symfony\\Component\\HttpKernel\\Exception { class AccessDeniedHttpExce
 
 #[tokio::test]
 async fn laravels_broadcaster_queues_what_the_event_says_and_no_socket() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     let documented =
         docs::code("php").into_iter().find(|code| code.contains("class QueueDirectoryBroadcaster")).unwrap();
     let (_, class) = documented.split_once("namespace App\\Broadcasting;").unwrap();

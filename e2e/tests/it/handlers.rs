@@ -1,4 +1,4 @@
-//! A PHP script that serves by itself, with `start()`: its handlers wait side by side.
+//! A PHP script that serves by itself, with `start()`: its handlers wait at the same time.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use rustix::process::{Pid, kill_process, test_kill_process};
 use serde_json::{Value, json};
+use testkit::{Client, Signal, eventually, within};
 
-use crate::harness::{Php, QueueDir, Signal, Standby, Talker, eventually, within_deadline};
+use crate::harness::{Php, broadcaster, queue_dir, websocket_address};
 
 const LOOPS: usize = 200;
 const TIMERS: usize = 100;
@@ -18,24 +19,23 @@ const ONE_AFTER_THE_OTHER: Duration = Duration::from_millis(100 * (LOOPS * ROUND
 
 #[tokio::test]
 async fn loops_timers_and_idle_clients_are_served_at_the_same_time() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     let mut server = Php::spawn("handlers.php", &queue, [""; 0]);
-    let started = |line: &str| line.strip_prefix("WebSocket server started on ws://")?.parse::<SocketAddr>().ok();
-    let address = server.process().line("it listens", started).await.expect("the server starts");
+    let address = websocket_address(server.process()).await;
     let mut idle = crowd(address, "/", IDLE).await;
     let mut timers = crowd(address, "/timer", TIMERS).await;
     let mut loops = crowd(address, "/loop", LOOPS).await;
 
-    // Every client speaks again as soon as it was answered, whether the others were or not.
+    // Every client sends again as soon as it was answered, whether the others were or not.
     let began = Instant::now();
     let conversations = loops.iter_mut().enumerate().map(|(number, client)| async move {
         for round in 0..ROUNDS {
             let message = format!("{number} in round {round}");
-            client.say(&message).await;
-            assert_eq!(client.heard().await, json!({"event": "answer", "payload": message}));
+            client.send_text(&message).await;
+            assert_eq!(client.json().await, json!({"event": "answer", "payload": message}));
         }
     });
-    within_deadline("all answers", join_all(conversations)).await;
+    within("all answers", join_all(conversations)).await;
     let took = began.elapsed();
     assert!(took < ONE_AFTER_THE_OTHER / 4, "{took:?}");
 
@@ -45,7 +45,7 @@ async fn loops_timers_and_idle_clients_are_served_at_the_same_time() {
     for client in &mut timers {
         let (mut ticks, mut events) = (0, 0);
         while ticks < 5 || events < 1 {
-            let message = client.heard().await;
+            let message = client.json().await;
             if is_event(&message) {
                 events += 1;
             } else {
@@ -55,33 +55,32 @@ async fn loops_timers_and_idle_clients_are_served_at_the_same_time() {
         }
     }
     for client in idle.iter_mut().chain(&mut loops) {
-        assert!(is_event(&client.heard().await));
+        assert!(is_event(&client.json().await));
     }
 
-    let _stop = Talker::connect(address, "/stop").await;
+    let _stop = Client::connect(address, "/stop").await;
     let all = idle.iter_mut().chain(&mut timers).chain(&mut loops);
-    assert!(join_all(all.map(Talker::close_code)).await.iter().all(|code| *code == 1001));
+    assert!(join_all(all.map(Client::close_code)).await.iter().all(|code| *code == 1001));
     assert_eq!(server.output().await.last().unwrap(), "stopped");
 }
 
 #[tokio::test]
 async fn a_child_of_a_handler_that_lives_on_holds_up_neither_clients_nor_a_standby() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     let mut server = Php::spawn("handlers.php", &queue, [""; 0]);
-    let started = |line: &str| line.strip_prefix("WebSocket server started on ws://")?.parse::<SocketAddr>().ok();
-    let address = server.process().line("it listens", started).await.expect("the server starts");
-    let mut clients = [Talker::connect(address, "/").await, Talker::connect(address, "/fork").await];
-    assert_eq!(clients[1].heard().await["event"], "forked");
+    let address = websocket_address(server.process()).await;
+    let mut clients = [Client::connect(address, "/").await, Client::connect(address, "/fork").await];
+    assert_eq!(clients[1].json().await["event"], "forked");
     let forked = |line: &str| Pid::from_raw(line.strip_prefix("child ")?.parse().ok()?);
     let child = Orphan(server.process().line("its child lives", forked).await.expect("the handler forks"));
-    let standby = Standby::start(&queue).await;
+    let standby = broadcaster::standby(&queue).await;
 
-    let _stop = Talker::connect(address, "/stop").await;
+    let _stop = Client::connect(address, "/stop").await;
     for client in &mut clients {
         assert_eq!(client.close_code().await, 1001);
     }
-    eventually("the server has ended", || server.process().has_exited().then_some(())).await;
-    standby.takes_over().await;
+    eventually("the server has ended", || server.process().has_exited()).await;
+    standby.started().await;
     assert!(test_kill_process(child.0).is_ok(), "the child lives on");
 }
 
@@ -94,6 +93,6 @@ impl Drop for Orphan {
     }
 }
 
-async fn crowd(address: SocketAddr, path: &str, count: usize) -> Vec<Talker> {
-    join_all((0..count).map(|_| Talker::connect(address, path))).await
+async fn crowd(address: SocketAddr, path: &str, count: usize) -> Vec<Client> {
+    join_all((0..count).map(|_| Client::connect(address, path))).await
 }

@@ -2,16 +2,16 @@
 
 use hyper::StatusCode;
 
-use crate::harness::{Broadcaster, Client, Php, QueueDir, get};
+use crate::harness::{Collector, Php, broadcaster, get, queue_dir};
 
 #[tokio::test]
 async fn clients_on_any_path_receive() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
     let paths = ["/", "/orders", "/a/b/c?token=x&y=%20", "/healthz", "/%C3%A9", "/?", "/ws"];
     let mut clients = Vec::new();
     for path in paths {
-        clients.push((path, Client::connect(broadcaster.address(), path).await));
+        clients.push((path, Collector::connect(broadcaster.address(), path).await));
     }
 
     Php::run("queue_backlog.php", &queue, ["2"]).await;
@@ -24,9 +24,9 @@ async fn clients_on_any_path_receive() {
 
 #[tokio::test]
 async fn a_plain_get_of_healthz_answers_on_the_same_port() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
-    let _client = broadcaster.connect().await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
+    let _client = Collector::of(&broadcaster).await;
 
     let (status, _) = get(broadcaster.address(), "/healthz").await;
 
@@ -35,8 +35,8 @@ async fn a_plain_get_of_healthz_answers_on_the_same_port() {
 
 #[tokio::test]
 async fn a_plain_get_of_another_path_is_no_success() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
 
     let (status, _) = get(broadcaster.address(), "/orders").await;
 

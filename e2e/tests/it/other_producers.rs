@@ -1,12 +1,12 @@
 //! Producers without the extension: they write in place, under names of their own.
 
-use crate::harness::{Broadcaster, Php, QueueDir};
+use crate::harness::{Collector, Php, broadcaster, queue_dir};
 
 #[tokio::test]
 async fn a_file_written_in_two_halves_is_delivered_once_it_is_whole() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
-    let mut client = broadcaster.connect().await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
+    let mut client = Collector::of(&broadcaster).await;
 
     let payloads = Php::run("write_in_halves.php", &queue, [""; 0]).await;
 
@@ -18,9 +18,9 @@ async fn a_file_written_in_two_halves_is_delivered_once_it_is_whole() {
 
 #[tokio::test]
 async fn a_file_that_is_still_being_written_holds_nothing_else_up() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
-    let mut client = broadcaster.connect().await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
+    let mut client = Collector::of(&broadcaster).await;
     let whole = r#"{"event":"late","payload":1,"timestamp":1,"queued_at":1.5}"#;
 
     queue.write("1.5_half.json", &whole[..20]);
@@ -35,11 +35,11 @@ async fn a_file_that_is_still_being_written_holds_nothing_else_up() {
 #[tokio::test]
 async fn entries_of_the_pure_php_class_and_of_the_extension_come_in_order_of_queueing() {
     const COUNT: usize = 6_000;
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     Php::run("queue_as_original.php", &queue, [COUNT.to_string()]).await;
 
-    let broadcaster = Broadcaster::start(&queue).await;
-    let mut client = broadcaster.connect().await;
+    let broadcaster = broadcaster::start(&queue).await;
+    let mut client = Collector::of(&broadcaster).await;
     let last = (COUNT - 1).to_string();
     let messages = client.messages_until(|message| message.payload == last).await;
 
@@ -54,9 +54,9 @@ async fn entries_of_the_pure_php_class_and_of_the_extension_come_in_order_of_que
 
 #[tokio::test]
 async fn events_of_the_pure_php_class_arrive_while_it_writes_them() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
-    let mut client = broadcaster.connect().await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
+    let mut client = Collector::of(&broadcaster).await;
 
     Php::run("queue_as_original.php", &queue, ["600"]).await;
 

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
-use crate::harness::{Process, built, is_root, skipped, temporary_directory};
+use testkit::{Process, is_root, skipped, temporary_directory};
+
+use crate::harness::built;
 
 #[tokio::test]
 async fn packages_install_run_and_purge_without_a_trace() {

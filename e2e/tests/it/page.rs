@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::harness::{Broadcaster, Browser, Page, PhpServer, QueueDir, Signal};
+use testkit::{Broadcaster, QueueDir, Signal};
+
+use crate::harness::{Browser, Page, PhpServer, broadcaster, queue_dir};
 
 const DESKTOP: (u32, u32) = (1280, 880);
 const PHONE: (u32, u32) = (320, 700);
@@ -105,8 +107,8 @@ async fn a_screen_reader_is_told_names_states_and_arrivals() {
         ("searchbox", "Filter by name or payload"),
         ("list", "Events"),
     ] {
-        let told = accessible.iter().any(|(its_role, its_name)| its_role == role && its_name == name);
-        assert!(told, "no {role} is called {name}: {accessible:?}");
+        let is_found = accessible.iter().any(|(its_role, its_name)| its_role == role && its_name == name);
+        assert!(is_found, "no {role} is called {name}: {accessible:?}");
     }
     for live in ["status", "alert"] {
         assert!(accessible.iter().any(|(role, _)| role == live), "no {live} region: {accessible:?}");
@@ -124,8 +126,8 @@ async fn it_connects_again_when_the_broadcaster_is_back() {
     page.wait_for("document.querySelector('#state').dataset.state === 'closed'").await;
     page.wait_for("/Closed with 1001|No connection/.test(document.querySelector('#hint').innerText)").await;
 
-    let mut command = Broadcaster::command(["--listen", &address, "--queue"]);
-    let _restarted = Broadcaster::spawn(command.arg(shown.queue.path())).await;
+    let mut command = broadcaster::command(["--listen", &address, "--queue"]);
+    let _restarted = broadcaster::spawn(command.arg(shown.queue.path())).await;
     page.wait_for("document.querySelector('#state').innerText === 'connected'").await;
     page.click("#create").await;
     page.wait_for("document.querySelector('#events li .name')?.innerText === 'order.created'").await;
@@ -260,8 +262,8 @@ struct Shown {
 impl Shown {
     /// Starts it all, and returns when the page is connected.
     async fn start(size: (u32, u32)) -> Shown {
-        let queue = QueueDir::new();
-        let broadcaster = Broadcaster::start(&queue).await;
+        let queue = queue_dir();
+        let broadcaster = broadcaster::start(&queue).await;
         let server = PhpServer::start("demo_endpoint.php", &queue, broadcaster.address().port()).await;
         let browser = Browser::start().await;
         let mut page = browser.open(&format!("http://{}/", server.address()), size).await;

@@ -4,7 +4,9 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::process::Command;
 
-use crate::harness::{Broadcaster, QueueDir};
+use testkit::QueueDir;
+
+use crate::harness::{broadcaster, queue_dir};
 
 // Every address of 127.0.0.0/8 is this machine, so the one that is listened on tells which setting won.
 const FILE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 4);
@@ -13,19 +15,19 @@ const FLAG: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 #[tokio::test]
 async fn a_file_alone_is_enough() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     assert_eq!(listens_on(&mut with_file(&queue, &format!("listen = '{FILE}:0'"))).await, FILE);
 }
 
 #[tokio::test]
 async fn the_default_address_is_this_machine_only() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     assert_eq!(listens_on(&mut with_file(&queue, "port = 0")).await, Ipv4Addr::LOCALHOST);
 }
 
 #[tokio::test]
 async fn the_environment_wins_over_the_file() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     let mut command = with_file(&queue, &format!("listen = '{FILE}:0'"));
     command.env("FASTAPI_WS_LISTEN", format!("{ENVIRONMENT}:0"));
     assert_eq!(listens_on(&mut command).await, ENVIRONMENT);
@@ -33,7 +35,7 @@ async fn the_environment_wins_over_the_file() {
 
 #[tokio::test]
 async fn host_and_port_of_the_original_quick_start_win_over_the_file() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     let mut command = with_file(&queue, &format!("listen = '{FILE}:0'"));
     command.env("WS_HOST", ENVIRONMENT.to_string()).env("WS_PORT", "0");
     assert_eq!(listens_on(&mut command).await, ENVIRONMENT);
@@ -41,7 +43,7 @@ async fn host_and_port_of_the_original_quick_start_win_over_the_file() {
 
 #[tokio::test]
 async fn a_flag_wins_over_the_environment_and_the_file() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     let mut command = with_file(&queue, &format!("listen = '{FILE}:0'"));
     command.env("FASTAPI_WS_LISTEN", format!("{ENVIRONMENT}:0")).arg(format!("--listen={FLAG}:0"));
     assert_eq!(listens_on(&mut command).await, FLAG);
@@ -49,7 +51,7 @@ async fn a_flag_wins_over_the_environment_and_the_file() {
 
 #[tokio::test]
 async fn flags_of_host_and_port_win_over_an_address_in_the_environment() {
-    let queue = QueueDir::new();
+    let queue = queue_dir();
     let mut command = with_file(&queue, "");
     command.env("FASTAPI_WS_LISTEN", format!("{ENVIRONMENT}:0")).args(["--host", &FLAG.to_string(), "--port", "0"]);
     assert_eq!(listens_on(&mut command).await, FLAG);
@@ -59,11 +61,11 @@ async fn flags_of_host_and_port_win_over_an_address_in_the_environment() {
 fn with_file(queue: &QueueDir, settings: &str) -> Command {
     let file = queue.path().with_file_name("broadcaster.toml");
     fs::write(&file, format!("queue = '{}'\n{settings}\n", queue.path().display())).unwrap();
-    let mut command = Broadcaster::command(["--config"]);
+    let mut command = broadcaster::command(["--config"]);
     command.arg(file);
     command
 }
 
 async fn listens_on(command: &mut Command) -> std::net::IpAddr {
-    Broadcaster::spawn(command).await.address().ip()
+    broadcaster::spawn(command).await.address().ip()
 }

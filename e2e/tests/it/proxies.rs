@@ -8,20 +8,21 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use hyper::StatusCode;
+use testkit::{Broadcaster, QueueDir, eventually, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::docs;
-use crate::harness::{Broadcaster, Client, Nginx, Php, Proxy, QueueDir, eventually, get, within_deadline};
+use crate::harness::{Collector, Nginx, Php, Proxy, broadcaster, get, queue_dir};
 
 /// What forms and uploads bring; as much as nginx takes by default.
 const BODY: usize = 1024 * 1024;
 
 #[tokio::test]
 async fn nginx_takes_answers_for_answers() {
-    let queue = QueueDir::new();
-    let (one, other) = (Broadcaster::start(&queue).await, Broadcaster::start(&QueueDir::new()).await);
+    let queue = queue_dir();
+    let (one, other) = (broadcaster::start(&queue).await, broadcaster::start(&queue_dir()).await);
     // A group, from which nginx takes each that fails.
     let nginx = Nginx::start_with(|address| {
         format!(
@@ -46,8 +47,8 @@ async fn nginx_takes_answers_for_answers() {
 
 #[tokio::test]
 async fn caddy_takes_answers_for_answers() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
     let caddy = Proxy::caddy(|address| {
         format!(
             "http://{address} {{\n reverse_proxy {} {{\n health_uri /healthz/\n health_interval 100ms\n }}\n}}\n",
@@ -60,8 +61,8 @@ async fn caddy_takes_answers_for_answers() {
 
 #[tokio::test]
 async fn haproxy_takes_answers_for_answers_as_documented() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
     let Some(haproxy) = Proxy::haproxy(|address| documented_haproxy(address, &broadcaster)).await else { return };
     health_checks_of(&haproxy, "L7OK,200").await;
     // A buffer of HAProxy's takes less than 16 KiB of headers.
@@ -70,8 +71,8 @@ async fn haproxy_takes_answers_for_answers_as_documented() {
 
 #[tokio::test]
 async fn haproxys_plain_check_finds_the_server_up() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
     let plain = |address| {
         let documented = documented_haproxy(address, &broadcaster);
         documented.replace("option httpchk GET /healthz", "option httpchk").replace("inter 5s", "inter 100ms")
@@ -84,8 +85,8 @@ async fn haproxys_plain_check_finds_the_server_up() {
 
 #[tokio::test]
 async fn apache_takes_answers_for_answers_as_documented() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
     let documented = docs::code("apache").remove(0);
     let host = |address: SocketAddr| {
         let lines = documented.lines().filter(|line| !line.trim_start().starts_with("SSL"));
@@ -122,7 +123,7 @@ async fn stands_in_front(proxy: SocketAddr, queue: &QueueDir, large_headers: usi
         let name = format!("X-Large-{number}").parse::<hyper::header::HeaderName>().unwrap();
         headers.insert(name, "y".repeat(7900).parse().unwrap());
     }
-    let mut client = Client::open(handshake).await;
+    let mut client = Collector::open(handshake).await;
     Php::run("queue_backlog.php", queue, ["3"]).await;
     let payloads: Vec<String> = client.messages(3).await.into_iter().map(|message| message.payload).collect();
     assert_eq!(payloads, ["0", "1", "2"]);
@@ -150,7 +151,7 @@ async fn upload(proxy: SocketAddr, method: &str, body: &str) -> String {
         };
         tokio::join!(sending, reading).1
     };
-    within_deadline("the answer to an upload", exchange).await
+    within("the answer to an upload", exchange).await
 }
 
 /// Waits for HAProxy to have checked its server with this result.

@@ -2,14 +2,14 @@
 
 use hyper::StatusCode;
 
-use crate::harness::{Broadcaster, Fpm, Nginx, QueueDir, get};
+use crate::harness::{Fpm, Nginx, broadcaster, get, queue_dir};
 
 const REQUESTS: usize = 20;
 
 #[tokio::test]
 async fn code_that_runs_after_the_end_of_a_request_leaves_no_values_to_the_next() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
     let fpm = Fpm::start_one_worker(&queue, "register_late.php").await;
     let nginx = Nginx::start(&broadcaster, &fpm).await;
     let mut answers = Vec::new();

@@ -3,21 +3,23 @@
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
 
-use crate::harness::{Broadcaster, Message, Php, QueueDir, Signal, Standby};
+use testkit::{QueueDir, Signal};
+
+use crate::harness::{Collector, Message, Php, broadcaster, queue_dir};
 
 /// See `backlog.rs`: long enough for a client to connect while it is drained.
 const LONG: usize = 10_000;
 
 #[tokio::test]
 async fn events_undelivered_when_the_broadcaster_is_killed_come_after_its_restart() {
-    let queue = QueueDir::new();
-    let mut killed = Broadcaster::start(&queue).await;
-    let mut client = killed.connect().await;
+    let queue = queue_dir();
+    let mut killed = broadcaster::start(&queue).await;
+    let mut client = Collector::of(&killed).await;
     Php::run("queue_backlog.php", &queue, ["20"]).await;
     assert_eq!(client.messages(20).await.len(), 20);
     queue.is_drained().await;
 
-    // Stopped, it cannot deliver what is queued from here on; killed, it cannot tidy up either.
+    // Stopped, it cannot deliver what is queued from here on; killed, it cannot clean up either.
     killed.signal(Signal::STOP);
     Php::run("queue_backlog.php", &queue, [LONG.to_string()]).await;
     killed.signal(Signal::KILL);
@@ -25,8 +27,8 @@ async fn events_undelivered_when_the_broadcaster_is_killed_come_after_its_restar
     assert_eq!(client.closed().await.1, None);
     assert_eq!(queue.entries().len(), LONG);
 
-    let restarted = Broadcaster::start(&queue).await;
-    let mut client = restarted.connect().await;
+    let restarted = broadcaster::start(&queue).await;
+    let mut client = Collector::of(&restarted).await;
     let messages = client.messages_until(|message| number(message) == LONG - 1).await;
     let expected: Vec<usize> = (LONG - messages.len()..LONG).collect();
     assert_eq!(messages.iter().map(number).collect::<Vec<_>>(), expected);
@@ -35,9 +37,9 @@ async fn events_undelivered_when_the_broadcaster_is_killed_come_after_its_restar
 
 #[tokio::test]
 async fn a_kill_in_the_middle_of_a_broadcast_loses_no_event() {
-    let queue = QueueDir::new();
-    let mut killed = Broadcaster::start(&queue).await;
-    let mut client = killed.connect().await;
+    let queue = queue_dir();
+    let mut killed = broadcaster::start(&queue).await;
+    let mut client = Collector::of(&killed).await;
     let producer = Php::spawn("queue_backlog.php", &queue, ["5000"]);
 
     client.messages(1000).await;
@@ -57,15 +59,15 @@ async fn a_kill_in_the_middle_of_a_broadcast_loses_no_event() {
 
 #[tokio::test]
 async fn a_second_broadcaster_waits_and_takes_over_when_the_first_dies() {
-    let queue = QueueDir::new();
-    let mut first = Broadcaster::start(&queue).await;
-    let second = Standby::start(&queue).await;
+    let queue = queue_dir();
+    let mut first = broadcaster::start(&queue).await;
+    let second = broadcaster::standby(&queue).await;
 
     first.signal(Signal::KILL);
     first.exit().await;
 
-    let second = second.takes_over().await;
-    let mut client = second.connect().await;
+    let second = second.started().await;
+    let mut client = Collector::of(&second).await;
     Php::run("queue_backlog.php", &queue, ["5"]).await;
     assert_eq!(client.messages(5).await.iter().map(number).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 }

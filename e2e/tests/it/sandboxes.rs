@@ -2,23 +2,19 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use seccompiler::BpfProgram;
+use testkit::{Finish as _, is_root, sandbox, skipped, temporary_directory};
 
-use crate::harness::{Broadcaster, QueueDir, built, extension_setting, is_root, skipped, temporary_directory};
-
-#[path = "../../../broadcaster/tests/faults/sandbox.rs"]
-#[allow(dead_code, reason = "the fault tests use more of it")]
-mod sandbox;
+use crate::harness::{Collector, broadcaster, built, extension_setting, queue_dir};
 
 /// Runs the script under a filter, and returns what it printed.
-fn queue(filter: BpfProgram, queue: &Path, umask: &str, root: Option<&Path>) -> String {
+fn queue(filter: sandbox::BpfProgram, queue: &Path, umask: &str, root: Option<&Path>) -> String {
     // Not a command of Process: the thread that starts it ends before it does, and its parent counts as dead then.
     let mut command = Command::new(built::php());
     command.args(["-n", "-d"]).arg(extension_setting()).arg(built::repository().join("e2e/php/queue_in_a_sandbox.php"));
-    command.arg(queue).arg(umask).args(root).stdout(Stdio::piped());
-    let output = sandbox::spawn(command, filter).wait_with_output().unwrap();
+    command.arg(queue).arg(umask).args(root);
+    let output = sandbox::run_under(filter, || command.finish());
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -27,10 +23,10 @@ async fn php_in_a_chroot_without_proc_on_an_older_kernel_reaches_clients() {
     if !is_root() {
         return skipped("needs root to change the root directory");
     }
-    let directory = QueueDir::new();
-    let broadcaster = Broadcaster::start(&directory).await;
-    let mut client = broadcaster.connect().await;
-    let root = directory.path().parent().unwrap().to_owned();
+    let directory = queue_dir();
+    let broadcaster = broadcaster::start(&directory).await;
+    let mut client = Collector::of(&broadcaster).await;
+    let root = directory.root().to_owned();
     let said = queue(sandbox::without_naming_by_descriptor(), Path::new("/queue"), "077", Some(&root));
     assert_eq!(said, "queued\n");
     assert_eq!(client.messages(1).await[0].payload, r#"{"root":true}"#);

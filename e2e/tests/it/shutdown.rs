@@ -1,6 +1,8 @@
 //! The broadcaster is asked to stop.
 
-use crate::harness::{Broadcaster, Php, QueueDir, Signal};
+use testkit::Signal;
+
+use crate::harness::{Collector, Php, broadcaster, queue_dir};
 
 #[tokio::test]
 async fn sigterm_closes_clients_as_going_away_and_exits_with_success() {
@@ -13,9 +15,10 @@ async fn sigint_closes_clients_as_going_away_and_exits_with_success() {
 }
 
 async fn stops_in_order(signal: Signal) {
-    let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue).await;
-    let mut clients = [broadcaster.connect().await, broadcaster.connect().await, broadcaster.connect().await];
+    let queue = queue_dir();
+    let mut broadcaster = broadcaster::start(&queue).await;
+    let mut clients =
+        [Collector::of(&broadcaster).await, Collector::of(&broadcaster).await, Collector::of(&broadcaster).await];
     Php::run("queue_backlog.php", &queue, ["10"]).await;
     for client in &mut clients {
         client.messages(10).await;
@@ -34,9 +37,9 @@ async fn stops_in_order(signal: Signal) {
 #[tokio::test]
 async fn what_was_not_delivered_before_the_stop_stays_in_the_queue_and_nothing_else_does() {
     const COUNT: usize = 20_000;
-    let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue).await;
-    let mut clients = [broadcaster.connect().await, broadcaster.connect().await];
+    let queue = queue_dir();
+    let mut broadcaster = broadcaster::start(&queue).await;
+    let mut clients = [Collector::of(&broadcaster).await, Collector::of(&broadcaster).await];
     let producer = Php::spawn("queue_backlog.php", &queue, [COUNT.to_string()]);
 
     clients[0].messages(500).await;
@@ -51,8 +54,8 @@ async fn what_was_not_delivered_before_the_stop_stays_in_the_queue_and_nothing_e
     assert_eq!(all.len(), delivered, "both clients were given the same");
     assert_eq!(queue.entries().len(), COUNT - delivered);
 
-    let restarted = Broadcaster::start(&queue).await;
-    let mut client = restarted.connect().await;
+    let restarted = broadcaster::start(&queue).await;
+    let mut client = Collector::of(&restarted).await;
     Php::run("queue_events.php", &queue, ["end", "0", "1"]).await;
     let after = client.messages_until(|message| message.event == "numbered").await;
     if let Some(first) = after.iter().find(|message| message.event == "backlog") {

@@ -6,21 +6,22 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
+use testkit::{Broadcaster, Process, temporary_directory};
 
 use crate::docs;
-use crate::harness::{Broadcaster, Browser, Fpm, Nginx, Php, Process, QueueDir, built, temporary_directory};
+use crate::harness::{Browser, Fpm, Nginx, Php, broadcaster, built, queue_dir};
 
 #[tokio::test]
 async fn events_arrive_through_nginx_with_tls_as_documented() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
     let fpm = Fpm::start(&queue, "queue_events.php").await;
     let certificate = Certificate::new();
     let nginx = documented_nginx(&broadcaster, &fpm, &certificate).await;
     let url = format!("wss://localhost:{}/ws", nginx.address().port());
 
     // A client that checks the certificate.
-    let mut command = Broadcaster::command(["listen", &url, "--count", "3"]);
+    let mut command = broadcaster::command(["listen", &url, "--count", "3"]);
     let mut listener = Process::spawn(command.env("SSL_CERT_FILE", certificate.path("cert.pem")));
     let mut queued = 0;
     // It does not say when it is connected, so events are queued until it has received.
@@ -35,13 +36,13 @@ async fn events_arrive_through_nginx_with_tls_as_documented() {
     assert!(status.success(), "{:?}", listener.stderr());
     assert!(listener.stdout()[0].starts_with(r#"{"event":"backlog","payload":0,"timestamp":"#));
 
-    let mut doctor = Broadcaster::command(["doctor", "--url", &url, "--queue"]);
+    let mut doctor = broadcaster::command(["doctor", "--url", &url, "--queue"]);
     doctor.arg(queue.path()).env("SSL_CERT_FILE", certificate.path("cert.pem"));
     let said = output(&mut doctor).await;
     assert!(said.iter().any(|line| line.contains("went from the directory to wss://localhost")), "{said:?}");
 
     // Without the certificate's authority there is no connection.
-    let mut distrusting = Process::spawn(&mut Broadcaster::command(["listen", &url, "--count", "1"]));
+    let mut distrusting = Process::spawn(&mut broadcaster::command(["listen", &url, "--count", "1"]));
     assert!(!distrusting.exit().await.success());
     let said = distrusting.stderr().join("\n");
     // Where the system trusts nobody at all, it says that.
@@ -51,8 +52,8 @@ async fn events_arrive_through_nginx_with_tls_as_documented() {
 /// A page of the same host may connect, one of another host may not; both through the documented proxy.
 #[tokio::test]
 async fn pages_connect_through_tls_by_their_origin() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
     let fpm = Fpm::start(&queue, "queue_events.php").await;
     let certificate = Certificate::new();
     let nginx = documented_nginx(&broadcaster, &fpm, &certificate).await;
@@ -76,8 +77,8 @@ async fn pages_connect_through_tls_by_their_origin() {
 
 #[tokio::test]
 async fn nginx_accepts_the_documented_question_to_the_application() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
     let fpm = Fpm::start(&queue, "queue_events.php").await;
     let documented = docs::code("nginx").into_iter().find(|code| code.contains("auth_request")).unwrap();
     Nginx::start_with(|address| format!("server {{ listen {address}; {} }}", adapted(&documented, &broadcaster, &fpm)))
@@ -86,8 +87,8 @@ async fn nginx_accepts_the_documented_question_to_the_application() {
 
 #[tokio::test]
 async fn events_arrive_through_caddy_with_tls_as_documented() {
-    let queue = QueueDir::new();
-    let broadcaster = Broadcaster::start(&queue).await;
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
     let certificate = Certificate::new();
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).unwrap();
     let (certificate_path, key_path) = (certificate.path("cert.pem"), certificate.path("key.pem"));
@@ -108,7 +109,7 @@ async fn events_arrive_through_caddy_with_tls_as_documented() {
     caddy.line("it serves", serves).await.expect("caddy starts");
 
     let url = format!("wss://localhost:{}/ws", address.port());
-    let mut doctor = Broadcaster::command(["doctor", "--url", &url, "--queue"]);
+    let mut doctor = broadcaster::command(["doctor", "--url", &url, "--queue"]);
     output(doctor.arg(queue.path()).env("SSL_CERT_FILE", certificate_path)).await;
 }
 

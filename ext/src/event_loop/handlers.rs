@@ -1,4 +1,4 @@
-//! The handler calls that have not returned: started, continued, looked at when they have run, and released.
+//! The handler calls that have not returned: they are started, continued, checked after each run, and released.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -7,15 +7,12 @@ use server::Disconnect;
 
 use super::{EventLoop, Handler};
 use crate::client::Client;
-use crate::exception::{self, Leaving};
-use crate::globals::GLOBALS;
-use crate::incidents::without_query;
+use crate::exception::{self, ScriptEnd};
 use crate::layers::Layer;
 
 impl EventLoop {
-    pub(super) fn start_handler(&self, client: Arc<Client>) -> Result<(), Leaving> {
-        let globals = GLOBALS.get();
-        let callable = globals.handler(&client.path).or_else(|| globals.handler(without_query(&client.path)));
+    pub(super) fn start_handler(&self, client: Arc<Client>) -> Result<(), ScriptEnd> {
+        let callable = self.routes.find(&client.path);
         let Some(callable) = callable.filter(|_| !self.stop_requested.get()) else {
             client.finish_handling(self.relay);
             return Ok(());
@@ -23,23 +20,23 @@ impl EventLoop {
         if !self.limits.allow(self.handlers.borrow().len()) {
             client.finish_handling(false);
             client.close(Disconnect::Overloaded);
-            return exception::settle();
+            return exception::report_pending();
         }
         let object = self.object(&client);
         let Some(fiber) = self.methods.make(&callable) else {
             client.finish_handling(self.relay);
-            return exception::settle();
+            return exception::report_pending();
         };
         let running = fiber.share();
         let layer = Layer::begin(&fiber);
-        let handler = Handler { fiber, client, layer, is_parked: Cell::new(false) };
+        let handler = Handler { fiber, client, layer, is_waiting: Cell::new(false) };
         let handler = self.handlers.borrow_mut().insert(handler);
         self.current.set(handler);
         running.start(&object);
         drop((object, callable));
         let refused = exception::is_pending() && !exception::is_script_ending() && {
             let mut is_started = true;
-            exception::aside(|| is_started = running.is_started());
+            exception::set_aside(|| is_started = running.is_started());
             !is_started
         };
         drop(running);
@@ -50,8 +47,8 @@ impl EventLoop {
         self.after(handler)
     }
 
-    /// Sends a client away whose handler could not be started.
-    fn refuse(&self, handler: usize) -> Result<(), Leaving> {
+    /// Disconnects a client whose handler could not be started.
+    fn refuse(&self, handler: usize) -> Result<(), ScriptEnd> {
         let handler = self.handlers.borrow_mut().try_remove(handler);
         if let Some(handler) = handler {
             handler.client.finish_handling(false);
@@ -59,20 +56,22 @@ impl EventLoop {
             drop(handler.fiber);
         }
         self.limits.report_handler(self.handlers.borrow().len(), "the system has no memory for the stack of another");
-        exception::settle()
+        exception::report_pending()
     }
 
-    /// Looks at a handler that has run.
-    fn after(&self, handler: usize) -> Result<(), Leaving> {
+    /// Checks a handler that has just run: it has ended, waits, or has suspended itself.
+    fn after(&self, handler: usize) -> Result<(), ScriptEnd> {
         let layer = self.handlers.borrow().get(handler).map(|handler| handler.layer);
-        layer.map_or_else(exception::settle, Layer::settle)?;
-        if self.serving.is_inherited() {
+        layer.map_or_else(exception::report_pending, Layer::report_pending)?;
+        if self.server.was_forked() {
             // A fork that did not end in the handler has no server: `start()` returns in it.
-            return Err(Leaving);
+            return Err(ScriptEnd);
         }
         let fiber = {
             let handlers = self.handlers.borrow();
-            let Some(handler) = handlers.get(handler).filter(|handler| !handler.is_parked.get()) else { return Ok(()) };
+            let Some(handler) = handlers.get(handler).filter(|handler| !handler.is_waiting.get()) else {
+                return Ok(());
+            };
             handler.fiber.share()
         };
         if fiber.is_terminated() {
@@ -86,43 +85,43 @@ impl EventLoop {
     }
 
     /// Releases a handler that has ended.
-    fn remove(&self, handler: usize) -> Result<(), Leaving> {
+    fn remove(&self, handler: usize) -> Result<(), ScriptEnd> {
         let layer = self.handlers.borrow().get(handler).map(|handler| handler.layer);
-        // It stays where it is found meanwhile: PHP code that runs here may not come back.
+        // It stays in `handlers` until then: PHP code that runs here may not return.
         layer.map_or(Ok(()), Layer::end)?;
         let handler = self.handlers.borrow_mut().try_remove(handler);
         if let Some(handler) = handler {
             handler.client.finish_handling(self.relay);
             drop(handler.fiber);
         }
-        exception::settle()
+        exception::report_pending()
     }
 
-    pub(super) fn continue_ready(&self) -> Result<(), Leaving> {
-        // What becomes ready meanwhile has its turn after the incidents.
-        for _ in 0..self.parking.ready_len() {
-            let Some(id) = self.parking.next_ready() else { break };
-            let Some(parked) = self.parking.find(id) else { continue };
-            let fiber = self.handlers.borrow().get(parked.handler).map(|handler| handler.fiber.share());
-            self.current.set(parked.handler);
+    pub(super) fn continue_ready(&self) -> Result<(), ScriptEnd> {
+        // Calls that become ready during this continue in the next turn, after the notifications.
+        for _ in 0..self.waiters.ready_len() {
+            let Some(id) = self.waiters.next_ready() else { break };
+            let Some(waiter) = self.waiters.get(id) else { continue };
+            let fiber = self.handlers.borrow().get(waiter.handler).map(|handler| handler.fiber.share());
+            self.current.set(waiter.handler);
             self.continued.set(Some(id));
-            match (parked.inside, fiber) {
+            match (waiter.inside, fiber) {
                 (Some(context), _) => context.switch_to(),
                 (None, Some(fiber)) => fiber.resume(),
                 (None, None) => continue,
             }
-            self.after(parked.handler)?;
+            self.after(waiter.handler)?;
         }
         Ok(())
     }
 
-    pub(super) fn continue_yielded(&self) -> Result<(), Leaving> {
+    pub(super) fn continue_yielded(&self) -> Result<(), ScriptEnd> {
         let count = self.yielded.borrow().len();
         for _ in 0..count {
             let Some(handler) = self.yielded.borrow_mut().pop_front() else { break };
             let fiber = {
                 let handlers = self.handlers.borrow();
-                let found = handlers.get(handler).filter(|handler| !handler.is_parked.get());
+                let found = handlers.get(handler).filter(|handler| !handler.is_waiting.get());
                 let Some(found) = found else { continue };
                 found.fiber.share()
             };
@@ -132,20 +131,20 @@ impl EventLoop {
                 drop(fiber);
                 self.after(handler)?;
             } else {
-                // Somebody else has continued it.
-                self.strays.borrow_mut().push(handler);
+                // The script has continued it.
+                self.continued_elsewhere.borrow_mut().push(handler);
             }
         }
         Ok(())
     }
 
-    pub(super) fn look_after_strays(&self) -> Result<(), Leaving> {
-        let strays = self.strays.take();
-        for handler in strays {
+    pub(super) fn check_continued_elsewhere(&self) -> Result<(), ScriptEnd> {
+        let continued_elsewhere = self.continued_elsewhere.take();
+        for handler in continued_elsewhere {
             let fiber = self.handlers.borrow().get(handler).map(|handler| handler.fiber.share());
             let Some(fiber) = fiber else { continue };
-            let is_parked = self.handlers.borrow().get(handler).is_some_and(|handler| handler.is_parked.get());
-            if is_parked {
+            let is_waiting = self.handlers.borrow().get(handler).is_some_and(|handler| handler.is_waiting.get());
+            if is_waiting {
                 continue;
             }
             if fiber.is_terminated() {
@@ -154,7 +153,7 @@ impl EventLoop {
             } else if fiber.is_suspended() {
                 self.yielded.borrow_mut().push_back(handler);
             } else {
-                self.strays.borrow_mut().push(handler);
+                self.continued_elsewhere.borrow_mut().push(handler);
             }
         }
         Ok(())

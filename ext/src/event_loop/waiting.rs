@@ -1,15 +1,15 @@
-//! What waits: `read()` and the sleeps leave the running code until somebody continues it, wherever in a handler they are
-//! called.
+//! How calls wait: `read()` and the sleeping functions leave the running code until it is continued. They may be called anywhere
+//! in a handler.
 
 use std::time::Instant;
 
-use super::{EventLoop, Handler, Parked, YIELD_PAUSE};
+use super::{EventLoop, Handler, Waiter, YIELD_PAUSE};
 use crate::client::{Client, Next};
 use crate::exception;
 use crate::fiber::{self, Context};
 use crate::layers;
-use crate::parking::ParkId;
 use crate::signals;
+use crate::waiters::WaiterId;
 
 impl EventLoop {
     /// Waits for a client's next message.
@@ -19,18 +19,18 @@ impl EventLoop {
                 Next::Wait => {}
                 found => return found,
             }
-            if !self.can_park() {
+            if !self.can_wait() {
                 return self.block_for_message(client);
             }
-            let id = self.park();
+            let id = self.begin_wait();
             match client.next(Some(id)) {
                 Next::Wait => {
                     self.suspend(id);
                     client.forget_reader(id);
-                    self.parking.leave(id);
+                    self.waiters.remove(id);
                 }
                 found => {
-                    self.parking.leave(id);
+                    self.waiters.remove(id);
                     return found;
                 }
             }
@@ -40,92 +40,92 @@ impl EventLoop {
         }
     }
 
-    /// Waits for a time; others go on meanwhile. Returns early when the server stops or an exception is pending. False if
-    /// the running code cannot be left here.
+    /// Waits until a time; other handlers continue. Returns early when the server stops or an exception is pending. False if the
+    /// running code cannot be left here.
     pub(crate) fn wait_until(&self, time: Instant) -> bool {
-        if !self.can_park() {
+        if !self.can_wait() {
             return false;
         }
-        let id = self.park();
-        self.parking.wake_at(time, id);
+        let id = self.begin_wait();
+        self.waiters.wake_at(time, id);
         let was_stopping = self.stop_requested.get();
         loop {
             self.suspend(id);
             let early = Instant::now() < time && was_stopping == self.stop_requested.get();
-            if exception::is_pending() || !early || self.parking.find(id).is_none() {
+            if exception::is_pending() || !early || self.waiters.get(id).is_none() {
                 break;
             }
         }
-        self.parking.leave(id);
+        self.waiters.remove(id);
         true
     }
 
-    fn can_park(&self) -> bool {
+    fn can_wait(&self) -> bool {
         fiber::can_switch()
             && Context::current() != self.context
             && !layers::is_output_busy()
-            && !self.serving.is_inherited()
+            && !self.server.was_forked()
     }
 
-    /// Prepares to leave the running code. Must be followed by [`Self::suspend`] or `leave`.
-    fn park(&self) -> ParkId {
+    /// Prepares to leave the running code. Must be followed by [`Self::suspend`] or by a removal of the waiter.
+    fn begin_wait(&self) -> WaiterId {
         let handler = self.current.get();
         let active = fiber::active();
         let handlers = self.handlers.borrow();
         let is_active = |handler: &Handler| std::ptr::eq(handler.fiber.address(), active);
-        let parked = if handlers.get(handler).is_some_and(is_active) {
-            Parked { handler, inside: None }
+        let waiter = if handlers.get(handler).is_some_and(is_active) {
+            Waiter { handler, inside: None }
         } else if let Some((handler, _)) = handlers.iter().find(|(_, handler)| is_active(handler)) {
-            Parked { handler, inside: None }
+            Waiter { handler, inside: None }
         } else {
-            Parked { handler, inside: Some(Context::current()) }
+            Waiter { handler, inside: Some(Context::current()) }
         };
-        self.parking.park(parked)
+        self.waiters.add(waiter)
     }
 
-    /// Leaves the running code until somebody continues it: the loop, or the script itself.
-    fn suspend(&self, id: ParkId) {
-        let Some(parked) = self.parking.find(id) else { return };
-        if parked.inside.is_some() {
-            // A Fiber of the script's own, inside of the handler. The whole handler waits.
+    /// Leaves the running code until it is continued, by the loop or by the script itself.
+    fn suspend(&self, id: WaiterId) {
+        let Some(waiter) = self.waiters.get(id) else { return };
+        if waiter.inside.is_some() {
+            // A Fiber that the script has made inside the handler. The whole handler waits.
             self.context.switch_to();
         } else {
-            self.set_parked(parked.handler, true);
+            self.set_waiting(waiter.handler, true);
             self.methods.suspend();
-            self.set_parked(parked.handler, false);
+            self.set_waiting(waiter.handler, false);
         }
         if self.continued.replace(None) != Some(id) {
-            self.strays.borrow_mut().push(parked.handler);
+            self.continued_elsewhere.borrow_mut().push(waiter.handler);
         }
     }
 
-    fn set_parked(&self, handler: usize, is_parked: bool) {
+    fn set_waiting(&self, handler: usize, is_waiting: bool) {
         if let Some(handler) = self.handlers.borrow().get(handler) {
-            handler.is_parked.set(is_parked);
+            handler.is_waiting.set(is_waiting);
         }
     }
 
     /// Waits for a message where the running code cannot be left: in a signal handler, or in code that the loop itself has
-    /// called. Nobody else goes on meanwhile.
+    /// called. All handlers wait with it.
     fn block_for_message(&self, client: &Client) -> Next {
         loop {
             match client.next(None) {
                 Next::Wait => {}
                 found => return found,
             }
-            // As the loop does, which has to wait as well.
+            // The loop does the same, but it waits as well.
             self.dispatcher.dispatch();
             if exception::is_pending() {
                 return Next::End;
             }
             let mask = signals::block();
             if !signals::is_interrupted() {
-                // It is told by nobody, so it looks again and again.
-                signals::sleep(self.shared.incidents.doorbell(), Some(YIELD_PAUSE), &mask);
+                // A reader without an id gets no notification, so it looks again and again.
+                signals::sleep(self.shared.notifications.notifier(), Some(YIELD_PAUSE), &mask);
             }
             signals::unblock(&mask);
             signals::handle_interrupt(&self.methods);
-            if exception::is_pending() || self.serving.is_inherited() {
+            if exception::is_pending() || self.server.was_forked() {
                 return Next::End;
             }
         }

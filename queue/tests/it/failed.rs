@@ -1,11 +1,11 @@
-//! The failed folder, the backlog, and what crashed producers leave behind.
+//! The failed folder, the backlog, and temporary files of producers that crashed.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, Instant};
 
 use queue::{Backlog, EntryError, EntryName, Failed, Reader};
+use testkit::sandbox::{run_under, without_setgid};
 
-use crate::sandbox::{run_under, without_setgid};
 use crate::util::{Queue, make_old, payloads};
 
 fn reject(reader: &mut Reader, queue: &Queue, name: &str) -> EntryName {
@@ -37,6 +37,24 @@ fn rejected_entries_are_listed_shown_put_back_and_dropped() {
 }
 
 #[test]
+fn a_failed_entry_that_is_too_large_for_memory_is_not_read() {
+    let queue = Queue::new();
+    let name = reject(&mut queue.reader(), &queue, "1.json");
+    let failed = Failed::open(&queue.path()).unwrap().unwrap();
+    let set_size = |bytes| {
+        let file = std::fs::File::options().write(true).open(queue.path().join("failed/1.json")).unwrap();
+        file.set_len(bytes).unwrap();
+    };
+    let limit = 64 * 1024 * 1024;
+    set_size(limit);
+    assert_eq!(failed.read(&name).unwrap().len() as u64, limit);
+    set_size(limit + 1);
+    let error = failed.read(&name).unwrap_err().to_string();
+    assert!(error.contains("failed/1.json: 67108865 bytes is more than the limit of 67108864 bytes"), "{error}");
+    failed.drop_entry(&name).unwrap();
+}
+
+#[test]
 fn the_folder_is_bounded_in_number_and_age() {
     let queue = Queue::new();
     let mut reader = queue.reader();
@@ -53,7 +71,7 @@ fn the_folder_is_bounded_in_number_and_age() {
     assert_eq!(queue.failed(), ["5.json", "5.json.reason"]);
 }
 
-/// Waits until all that was rejected is that old.
+/// Waits until all rejected entries are that old.
 fn until_old(failed: &Failed, age: Duration) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while failed.list().unwrap().iter().any(|entry| entry.age <= age) {
@@ -65,7 +83,7 @@ fn until_old(failed: &Failed, age: Duration) {
 fn the_age_counts_from_the_rejection_and_not_from_when_the_file_was_written() {
     let queue = Queue::new();
     let mut reader = queue.reader();
-    // As an event that comes from a backup, and as a whole folder that does.
+    // Like an event that was restored from a backup, and below like a whole folder that was.
     make_old(&queue.write("1.json", r#"{"payload":1}"#));
     let entries = reader.scan(10, u64::MAX).unwrap();
     reader.reject(&entries[0].name, entries[0].event.as_ref().unwrap_err()).unwrap();
@@ -87,10 +105,10 @@ fn a_directory_that_was_put_aside_is_dropped_with_what_is_in_it() {
     let name: EntryName = "1.json".parse().unwrap();
     let kept = elsewhere.write("kept.json", "");
     for by_hand in [true, false] {
-        let planted = queue.path().join("1.json/deep");
-        std::fs::create_dir_all(&planted).unwrap();
-        std::fs::write(planted.join("file"), "").unwrap();
-        symlink(elsewhere.path(), planted.join("link")).unwrap();
+        let directory = queue.path().join("1.json/deep");
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("file"), "").unwrap();
+        symlink(elsewhere.path(), directory.join("link")).unwrap();
         reader.reject(&name, &EntryError::NotAFile).unwrap();
         let failed = Failed::open(&queue.path()).unwrap().unwrap();
         if by_hand {
@@ -106,7 +124,7 @@ fn a_directory_that_was_put_aside_is_dropped_with_what_is_in_it() {
 fn an_entry_that_cannot_be_deleted_keeps_no_other_from_being_trimmed() {
     let queue = Queue::new();
     let mut reader = queue.reader();
-    // Deeper than anything that is deleted.
+    // Deeper than directories that are deleted.
     let deep = queue.path().join("1.json").join(["d"; 40].join("/"));
     std::fs::create_dir_all(&deep).unwrap();
     reader.reject(&"1.json".parse().unwrap(), &EntryError::NotAFile).unwrap();
@@ -136,7 +154,7 @@ fn an_entry_with_the_longest_name_is_put_aside_with_its_reason() {
 }
 
 #[test]
-fn a_planted_link_in_place_of_the_folder_is_not_followed() {
+fn a_link_in_place_of_the_folder_is_not_followed() {
     let (queue, elsewhere) = (Queue::new(), Queue::new());
     symlink(elsewhere.path(), queue.path().join("failed")).unwrap();
     queue.write("1.json", "{}");
@@ -147,14 +165,14 @@ fn a_planted_link_in_place_of_the_folder_is_not_followed() {
 }
 
 #[test]
-fn names_that_leave_the_folder_are_no_names() {
+fn names_outside_of_the_folder_are_refused() {
     for name in ["../x.json", "a/b.json", ".x.json", "x", ""] {
         assert!(name.parse::<EntryName>().is_err(), "{name}");
     }
 }
 
 #[test]
-fn the_backlog_counts_entries_and_tells_the_oldest_age() {
+fn the_backlog_has_the_number_of_entries_and_the_age_of_the_oldest() {
     let queue = Queue::new();
     let backlog = || Backlog::of(&queue.path(), 1024).unwrap();
     assert_eq!(backlog(), Backlog::default());
@@ -203,7 +221,7 @@ fn old_temporary_files_are_swept_and_young_ones_are_not() {
 }
 
 #[test]
-fn a_pipe_in_place_of_a_reason_makes_nobody_wait() {
+fn a_pipe_in_place_of_a_reason_is_not_waited_for() {
     let queue = Queue::new();
     let name = reject(&mut queue.reader(), &queue, "1.json");
     let reason = queue.path().join("failed/1.json.reason");
@@ -215,7 +233,7 @@ fn a_pipe_in_place_of_a_reason_makes_nobody_wait() {
     assert!(queue.failed().is_empty());
 }
 
-/// Puts `1.json` aside, in a thread of its own: whoever waits for a pipe does so for ever.
+/// Puts `1.json` aside, in a thread of its own: waiting for a pipe would never end.
 fn reject_in_time(queue: &Queue) -> EntryName {
     let (mut reader, path) = (queue.reader(), queue.write("1.json", "{}"));
     let (done, is_done) = std::sync::mpsc::channel();
@@ -224,7 +242,7 @@ fn reject_in_time(queue: &Queue) -> EntryName {
         reader.reject(&name, &EntryError::NoName).unwrap();
         done.send(name).unwrap();
     });
-    let name = is_done.recv_timeout(Duration::from_secs(10)).expect("nothing is waited for");
+    let name = is_done.recv_timeout(Duration::from_secs(10)).expect("it waits for a pipe");
     assert!(!path.exists());
     name
 }
@@ -240,7 +258,7 @@ fn a_pipe_under_the_name_of_a_reason_does_not_keep_an_entry_from_being_put_aside
 }
 
 #[test]
-fn a_link_under_the_name_of_a_reason_is_replaced_and_what_it_names_stays_as_it_is() {
+fn a_link_under_the_name_of_a_reason_is_replaced_and_its_target_stays_as_it_is() {
     for is_symbolic in [true, false] {
         let (queue, elsewhere) = (Queue::new(), Queue::new());
         let reason = queue.path().join("failed/1.json.reason");
@@ -256,12 +274,12 @@ fn a_link_under_the_name_of_a_reason_is_replaced_and_what_it_names_stays_as_it_i
 #[test]
 fn a_directory_under_the_name_of_a_reason_stays_and_the_entry_gets_another_name() {
     let queue = Queue::new();
-    let planted = queue.path().join("failed/1.json.reason/deep");
-    std::fs::create_dir_all(&planted).unwrap();
+    let directory = queue.path().join("failed/1.json.reason/deep");
+    std::fs::create_dir_all(&directory).unwrap();
     reject_in_time(&queue);
     let listed = Failed::open(&queue.path()).unwrap().unwrap().list().unwrap();
     assert_eq!(listed[0].reason, "no `event` key (its name was 1.json)");
-    assert!(planted.exists() && !queue.failed().contains(&"1.json".to_owned()));
+    assert!(directory.exists() && !queue.failed().contains(&"1.json".to_owned()));
 }
 
 #[test]

@@ -6,8 +6,5 @@ mod model;
 mod other_files;
 mod read;
 mod reuse;
-#[path = "../../../broadcaster/tests/faults/sandbox.rs"]
-#[allow(dead_code, reason = "the tests of processes use the rest")]
-mod sandbox;
 mod util;
 mod write;

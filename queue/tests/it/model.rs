@@ -1,5 +1,5 @@
-//! Random enqueues of both producers, scans, acks, rejects, retries and crashes against a model in memory. What appears is
-//! reported late, in part, or not at all, as a file system does.
+//! Random enqueues of both producers, scans, acks, rejects, retries and crashes, compared with a model in memory. New files are
+//! reported late, in part, or not at all, as by a file system.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
@@ -55,16 +55,16 @@ proptest! {
         let mut waiting: BTreeMap<usize, ()> = BTreeMap::new();
         let mut outstanding: Vec<(usize, Entry)> = Vec::new();
         let (mut next, mut failed) = (0, 0);
-        // Files that appeared and were not told of yet.
+        // Files that appeared and were not reported yet.
         let mut reports: VecDeque<OsString> = VecDeque::new();
-        // Events in `failed`, and those that were there: they come when they are put back, whatever came meanwhile.
+        // Events in `failed`, and those that were there: they are found after they are put back, also behind newer ones.
         let mut put_aside: Vec<(usize, EntryName)> = Vec::new();
         let mut late = BTreeSet::new();
 
         for step in steps {
             match step {
                 Step::Enqueue => {
-                    reports.push_back(queue.enqueue_told(next));
+                    reports.push_back(queue.enqueue_named(next));
                     waiting.insert(next, ());
                     next += 1;
                 }
@@ -73,7 +73,7 @@ proptest! {
                     let queued_at = format!("{}.{:06}", now.as_secs(), now.subsec_micros());
                     let content = format!(r#"{{"event":"numbered","payload":{next},"queued_at":{queued_at}}}"#);
                     let path = queue.write(&format!("{}.1_{next:013x}.json", now.as_secs()), content);
-                    // As it is created, and as it is closed.
+                    // When it is created, and when it is closed.
                     reports.extend([path.file_name().unwrap().to_owned(), path.file_name().unwrap().to_owned()]);
                     waiting.insert(next, ());
                     next += 1;

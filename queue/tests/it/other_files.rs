@@ -1,4 +1,4 @@
-//! Files that are neither entries nor of a queue: which directory is refused for them, and that they stay where they are.
+//! Files that are neither entries nor of a queue: when a directory is refused because of them, and that they stay where they are.
 
 use std::fs::{File, FileTimes};
 use std::path::Path;
@@ -39,7 +39,7 @@ fn a_directory_with_other_files_is_refused_at_the_first_start_and_left_as_it_is(
 }
 
 #[test]
-fn what_may_be_in_any_queue_directory_is_no_reason_to_refuse_it() {
+fn files_that_can_be_in_any_directory_are_accepted_at_the_first_start() {
     let queue = Queue::new();
     for (name, content) in [
         (".gitignore", "*"),
@@ -63,14 +63,14 @@ fn a_directory_that_was_consumed_is_never_refused() {
     queue.write("notes.txt", "");
     PROJECT.into_iter().for_each(|(name, content)| drop(queue.write(name, content)));
     open(&queue.path()).unwrap();
-    // Also when a cleaner has deleted the lock file.
+    // Also when another program has deleted the lock file.
     std::fs::remove_file(queue.path().join(".lock")).unwrap();
     std::fs::create_dir(queue.path().join("failed")).unwrap();
     open(&queue.path()).unwrap();
 }
 
 #[test]
-fn a_replaced_directory_is_taken_again_whatever_is_in_it() {
+fn a_replaced_directory_is_opened_again_whatever_it_holds() {
     let queue = Queue::new();
     let reader = queue.reader();
     std::fs::rename(queue.path(), queue.path().with_extension("old")).unwrap();
@@ -81,7 +81,7 @@ fn a_replaced_directory_is_taken_again_whatever_is_in_it() {
 }
 
 #[test]
-fn what_is_no_attempt_at_an_event_stays_and_is_told_once() {
+fn files_that_are_no_attempts_at_events_stay_and_are_reported_once() {
     let queue = Queue::new();
     let mut reader = queue.reader();
     PROJECT.into_iter().for_each(|(name, content)| make_old(&queue.write(name, content)));
@@ -97,13 +97,13 @@ fn what_is_no_attempt_at_an_event_stays_and_is_told_once() {
 }
 
 #[test]
-fn a_file_that_was_left_is_an_event_once_it_is_one() {
+fn a_file_that_was_left_is_delivered_once_it_is_an_event() {
     let queue = Queue::new();
     let mut reader = queue.reader();
     let path = queue.write("state.json", r#"{"name":"page"}"#);
     assert!(reader.scan(10, u64::MAX).unwrap().is_empty());
     queue.write("state.json", r#"{"event":"e","payload":1}"#);
-    // It is told of, or seen later.
+    // First a file whose change is reported, then one that a listing finds changed.
     reader.scan_followed(10, u64::MAX).unwrap();
     reader.follow(path.file_name().unwrap());
     assert_eq!(payloads(&reader.scan_followed(10, u64::MAX).unwrap()), ["1"]);
@@ -140,7 +140,7 @@ fn a_broken_file_of_the_future_is_put_aside_when_its_grace_is_over() {
 }
 
 #[test]
-fn a_file_that_goes_on_growing_keeps_its_grace() {
+fn a_file_that_goes_on_growing_keeps_its_grace_period() {
     let queue = Queue::new();
     let mut reader = queue.reader_with(ReaderOptions { grace: Duration::from_secs(3600), ..ReaderOptions::default() });
     let mut content = String::from(r#"{"event":"e","payload":"#);

@@ -1,4 +1,4 @@
-//! What `Reader` finds, in which order, and what becomes of it.
+//! Which entries `Reader` finds, in which order, and what happens to them.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::Duration;
@@ -36,7 +36,7 @@ fn a_scan_ends_when_it_has_enough_bytes() {
 }
 
 #[test]
-fn what_was_not_acked_is_found_by_the_next_reader() {
+fn an_entry_that_was_not_acked_is_found_by_the_next_reader() {
     let queue = Queue::new();
     (0..3).for_each(|number| queue.enqueue(number));
     let mut reader = queue.reader();
@@ -81,7 +81,7 @@ fn the_pure_php_producer_is_ordered_by_queued_at() {
 }
 
 #[test]
-fn times_that_no_clock_shows_break_nothing() {
+fn entries_with_impossible_times_are_all_delivered() {
     let queue = Queue::new();
     // Found by fuzzing: 48 bits of milliseconds are more than 64 bits of nanoseconds hold.
     queue.write("ffffffff-ffff-7fff-bfff-ffffffffffff.json", r#"{"event":"e","payload":2}"#);
@@ -96,7 +96,7 @@ fn times_that_no_clock_shows_break_nothing() {
     queue.enqueue(0);
     let mut reader = queue.reader();
     let mut found = payloads(&reader.scan(100, u64::MAX).unwrap());
-    // Those of the future come when a second look has shown that nothing is missing before them.
+    // Entries with a time in the future come when a second listing has shown that nothing before them is missing.
     found.extend(payloads(&reader.scan(100, u64::MAX).unwrap()));
     found.sort();
     assert_eq!(found, ["0", "1", "2", "3", "4", "5", "6"]);
@@ -114,7 +114,7 @@ fn a_half_written_file_is_read_when_it_is_complete() {
 }
 
 #[test]
-fn garbage_is_rejected_after_its_grace_with_the_reason_beside_it() {
+fn garbage_is_rejected_after_its_grace_period_with_the_reason_beside_it() {
     let queue = Queue::new();
     let mut reader = queue.reader();
     let path = queue.write("1-garbage.json", "not JSON");
@@ -133,7 +133,7 @@ fn garbage_is_rejected_after_its_grace_with_the_reason_beside_it() {
 }
 
 #[test]
-fn what_is_no_regular_file_or_too_large_is_rejected_unread() {
+fn files_that_are_not_regular_or_too_large_are_rejected_unread() {
     let queue = Queue::new();
     let secret = queue.path().with_file_name("secret");
     std::fs::write(&secret, r#"{"event":"secret"}"#).unwrap();
@@ -174,14 +174,14 @@ fn hidden_and_other_files_are_left_alone() {
 }
 
 #[test]
-fn a_follower_is_told_what_appears_and_lists_only_after_it_lost_track() {
+fn a_follower_finds_what_is_reported_and_lists_only_after_it_lost_track() {
     let queue = Queue::new();
     let mut reader = queue.reader();
     queue.enqueue(0);
     assert_eq!(payloads(&reader.scan_followed(10, u64::MAX).unwrap()), ["0"], "the first scan lists");
 
-    let name = queue.enqueue_told(1);
-    assert!(reader.scan_followed(10, u64::MAX).unwrap().is_empty(), "nobody reported it");
+    let name = queue.enqueue_named(1);
+    assert!(reader.scan_followed(10, u64::MAX).unwrap().is_empty(), "it was not reported");
     reader.follow(&name);
     reader.follow(&name);
     assert_eq!(payloads(&reader.scan_followed(10, u64::MAX).unwrap()), ["1"]);
@@ -190,7 +190,7 @@ fn a_follower_is_told_what_appears_and_lists_only_after_it_lost_track() {
 
     queue.enqueue(2);
     reader.lose_track();
-    reader.follow(&queue.enqueue_told(3));
+    reader.follow(&queue.enqueue_named(3));
     assert_eq!(payloads(&reader.scan_followed(10, u64::MAX).unwrap()), ["2", "3"]);
 }
 
@@ -201,7 +201,7 @@ fn a_follower_whose_index_is_full_keeps_the_order() {
     assert!(reader.scan_followed(1, u64::MAX).unwrap().is_empty());
     let mut seen = Vec::new();
     for number in 0..10 {
-        reader.follow(&queue.enqueue_told(number));
+        reader.follow(&queue.enqueue_named(number));
         if number % 3 == 2 {
             seen.extend(payloads(&reader.scan_followed(1, u64::MAX).unwrap()));
         }
@@ -213,7 +213,7 @@ fn a_follower_whose_index_is_full_keeps_the_order() {
 }
 
 #[test]
-fn a_file_that_was_told_of_while_it_was_written_is_read_when_it_is_closed() {
+fn a_file_that_was_reported_while_it_was_written_is_read_when_it_is_closed() {
     let queue = Queue::new();
     let mut reader = queue.reader();
     assert!(reader.scan_followed(1, u64::MAX).unwrap().is_empty());
@@ -245,7 +245,7 @@ fn asking_who_owns_a_directory_leaves_nothing_in_it() {
 }
 
 #[test]
-fn the_owner_sees_who_waits_for_the_directory() {
+fn the_owner_sees_whether_another_process_waits_for_the_directory() {
     let queue = Queue::new();
     assert!(!Standby::is_announced(&queue.path()));
     let first = Standby::announce(&queue.path()).unwrap();

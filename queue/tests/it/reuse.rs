@@ -2,8 +2,8 @@
 
 use queue::{EntryError, Failed, Rejected};
 use rustix::io::Errno;
+use testkit::sandbox::{filter, run_under, with_plain_rename_only};
 
-use crate::sandbox::{filter, run_under, with_plain_rename_only};
 use crate::util::{Queue, make_old, payloads};
 
 fn event(payload: usize) -> String {
@@ -16,7 +16,7 @@ fn what_was_written_under_an_outstanding_name_is_delivered_and_not_deleted() {
     let mut reader = queue.reader();
     queue.write("state.json", event(1));
     let first = reader.scan(10, u64::MAX).unwrap();
-    // In place, and by a file that takes its place.
+    // Written in place, and below replaced by another file.
     for version in [20, 300] {
         queue.write("state.json", event(version));
         assert!(reader.scan(10, u64::MAX).unwrap().is_empty(), "it is outstanding");
@@ -30,13 +30,13 @@ fn what_was_written_under_an_outstanding_name_is_delivered_and_not_deleted() {
     assert!(queue.entries().is_empty());
 }
 
-/// Leaves what a deletion leaves that was interrupted after the file was moved away: by a crash, or because the system refused.
+/// Leaves the state of a deletion that was interrupted after the file was moved away: by a crash, or by an error of the system.
 fn interrupt_deletion(queue: &Queue, name: &str) {
     std::fs::rename(queue.path().join(name), queue.path().join(".tmp-acked")).unwrap();
 }
 
 #[test]
-fn what_was_written_before_a_crash_in_the_ack_is_delivered_by_the_next_reader() {
+fn an_event_that_was_written_before_a_crash_in_the_ack_is_delivered_by_the_next_reader() {
     let queue = Queue::new();
     let mut reader = queue.reader();
     queue.write("state.json", event(1));
@@ -52,7 +52,7 @@ fn what_was_written_before_a_crash_in_the_ack_is_delivered_by_the_next_reader() 
 }
 
 #[test]
-fn an_ack_that_was_interrupted_goes_on_where_it_was() {
+fn an_interrupted_ack_can_be_repeated() {
     let queue = Queue::new();
     let mut reader = queue.reader();
     for is_new in [false, true] {
@@ -73,9 +73,9 @@ fn an_ack_that_was_interrupted_goes_on_where_it_was() {
 }
 
 #[test]
-fn what_was_written_meanwhile_is_delivered_although_the_file_system_fails_in_the_ack() {
-    let looks = [(libc::SYS_newfstatat, 0, 0), (libc::SYS_statx, 0, 0)];
-    for forbidden in [&looks[..], &[(libc::SYS_unlinkat, 0, 0)]] {
+fn an_event_that_was_written_meanwhile_is_delivered_although_the_file_system_fails_in_the_ack() {
+    let checks = [(libc::SYS_newfstatat, 0, 0), (libc::SYS_statx, 0, 0)];
+    for forbidden in [&checks[..], &[(libc::SYS_unlinkat, 0, 0)]] {
         let queue = Queue::new();
         let mut reader = queue.reader();
         queue.write("state.json", event(1));
@@ -95,7 +95,7 @@ fn what_was_written_meanwhile_is_delivered_although_the_file_system_fails_in_the
 }
 
 #[test]
-fn names_are_used_again_and_kept_apart_where_nothing_but_a_plain_rename_is_known() {
+fn files_of_one_name_are_kept_apart_where_the_file_system_has_only_plain_rename() {
     let (queue, name) = (Queue::new(), "state.json".parse().unwrap());
     let mut reader = queue.reader();
     run_under(with_plain_rename_only(), || {
@@ -121,7 +121,7 @@ fn names_are_used_again_and_kept_apart_where_nothing_but_a_plain_rename_is_known
 }
 
 #[test]
-fn the_ack_of_another_entry_does_not_delete_what_an_interrupted_one_has_moved_away() {
+fn the_ack_of_another_entry_does_not_delete_the_file_that_an_interrupted_ack_moved_away() {
     let queue = Queue::new();
     let mut reader = queue.reader();
     queue.write("a.json", event(1));
@@ -135,7 +135,7 @@ fn the_ack_of_another_entry_does_not_delete_what_an_interrupted_one_has_moved_aw
 }
 
 #[test]
-fn a_directory_in_place_of_the_file_that_is_being_deleted_keeps_no_entry() {
+fn a_directory_in_place_of_the_file_that_is_being_deleted_prevents_no_ack() {
     let queue = Queue::new();
     let mut reader = queue.reader();
     queue.write("a.json", event(1));
@@ -146,7 +146,7 @@ fn a_directory_in_place_of_the_file_that_is_being_deleted_keeps_no_entry() {
 }
 
 #[test]
-fn a_follower_is_given_the_new_content_without_a_listing() {
+fn a_follower_gets_the_new_content_without_a_listing() {
     let queue = Queue::new();
     let mut reader = queue.reader();
     assert!(reader.scan_followed(10, u64::MAX).unwrap().is_empty());
@@ -160,7 +160,7 @@ fn a_follower_is_given_the_new_content_without_a_listing() {
 }
 
 #[test]
-fn an_event_that_took_the_place_of_a_bad_entry_is_not_put_aside() {
+fn an_event_that_replaced_a_bad_entry_is_not_put_aside() {
     let queue = Queue::new();
     let mut reader = queue.reader();
     queue.write("1.json", r#"{"payload":1}"#);
@@ -173,7 +173,7 @@ fn an_event_that_took_the_place_of_a_bad_entry_is_not_put_aside() {
 }
 
 #[test]
-fn a_bad_entry_that_somebody_deleted_is_not_put_aside_and_leaves_no_reason() {
+fn a_bad_entry_that_was_deleted_is_not_put_aside_and_leaves_no_reason() {
     let queue = Queue::new();
     let mut reader = queue.reader();
     let path = queue.write("1.json", r#"{"payload":1}"#);
@@ -215,7 +215,7 @@ fn two_bad_entries_of_one_name_are_both_kept() {
         queue.write("1.json", event(version));
         reader.reject(&name, &EntryError::NoName).unwrap();
     }
-    // A directory cannot take the place of a file either.
+    // A directory cannot replace a file either.
     std::fs::create_dir(queue.path().join("1.json")).unwrap();
     reader.reject(&name, &EntryError::NotAFile).unwrap();
     assert!(queue.entries().is_empty());

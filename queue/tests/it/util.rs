@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use queue::{Entry, Reader, ReaderOptions, Writer};
 use tempfile::TempDir;
 
-/// A queue directory of a test's own, gone with the value.
+/// A queue directory for one test, deleted with the value.
 pub(crate) struct Queue {
     root: TempDir,
 }
@@ -36,11 +36,11 @@ impl Queue {
 
     /// Queues an event whose payload is the number.
     pub(crate) fn enqueue(&self, number: usize) {
-        self.enqueue_told(number);
+        self.enqueue_named(number);
     }
 
-    /// The same; returns the name of the file that appeared.
-    pub(crate) fn enqueue_told(&self, number: usize) -> OsString {
+    /// The same; returns the name of the new file.
+    pub(crate) fn enqueue_named(&self, number: usize) -> OsString {
         self.writer().enqueue(br#""numbered""#, number.to_string().as_bytes()).unwrap().as_os_str().to_owned()
     }
 

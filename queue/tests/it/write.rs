@@ -53,7 +53,7 @@ fn too_large_an_event_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn an_error_explains_what_was_wrong_when_it_was_made() {
+fn an_error_explains_what_was_wrong_when_it_occurred() {
     let root = TempDir::new().unwrap();
     let (link, target) = (root.path().join("link"), root.path().join("target"));
     std::os::unix::fs::symlink(&target, &link).unwrap();

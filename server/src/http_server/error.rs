@@ -8,7 +8,7 @@ use crate::http_server::head::HeadError;
 
 /// Why a connection ended before it became a session.
 #[derive(Debug, Error)]
-pub(crate) enum HttpError {
+pub(super) enum HttpError {
     #[error("connection broke: {0}")]
     Io(#[from] io::Error),
     #[error("the client left before its request was complete")]

@@ -9,7 +9,7 @@ use crate::http_server::origin::{AllowedOrigins, RefusedOrigins};
 
 /// Decides about requests that want to become clients.
 #[derive(Debug)]
-pub(crate) struct Gate {
+pub(super) struct Gate {
     origins: AllowedOrigins,
     refused_origins: RefusedOrigins,
 }
@@ -17,7 +17,7 @@ pub(crate) struct Gate {
 /// Why a request does not become a client.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    pub(crate) status: StatusCode,
+    pub(super) status: StatusCode,
     pub(crate) problem: String,
 }
 
@@ -32,7 +32,7 @@ impl Gate {
     }
 
     /// Lets a request in or refuses it. Async, because what is asked may be another process.
-    pub(crate) async fn admit(&self, head: &Head) -> Result<(), Refusal> {
+    pub(super) async fn admit(&self, head: &Head) -> Result<(), Refusal> {
         if self.origins.admit(head.origin(), head.host()) {
             return Ok(());
         }

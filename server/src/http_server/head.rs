@@ -10,14 +10,14 @@ use crate::http_server::origin::host_of;
 
 /// Most header lines of a request: more than proxies pass on (Apache 100, HAProxy 101), and few enough that what is kept of each
 /// adds little to their bytes.
-pub(crate) const MAX_HEADERS: usize = 512;
+pub(super) const MAX_HEADERS: usize = 512;
 /// Headers of which a second one makes a request ambiguous: we would judge by one, and somebody else by the other
 /// (RFC 9112, section 3.2; RFC 6454, section 7.3; RFC 6455, sections 11.3.1 and 11.3.5).
 const ONCE: [HeaderName; 4] = [header::HOST, header::ORIGIN, header::SEC_WEBSOCKET_KEY, header::SEC_WEBSOCKET_VERSION];
 
 /// Why a head is refused.
 #[derive(Debug, Error)]
-pub(crate) enum HeadError {
+pub(super) enum HeadError {
     #[error("the request's head exceeds {0} bytes (max_header_bytes)")]
     TooLarge(usize),
     #[error("the request has more than {MAX_HEADERS} header lines")]
@@ -34,7 +34,7 @@ pub(crate) enum HeadError {
 
 impl HeadError {
     /// What the client is answered with.
-    pub(crate) fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             HeadError::TooLarge(_) | HeadError::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,
@@ -53,9 +53,9 @@ impl From<httparse::Error> for HeadError {
 
 /// The head of a request, names and values as sent.
 #[derive(Debug)]
-pub(crate) struct Head {
+pub(super) struct Head {
     method: String,
-    pub(crate) target: String,
+    pub(super) target: String,
     version: Version,
     pub(crate) headers: Headers,
     /// Bytes of the head.
@@ -122,12 +122,12 @@ impl Head {
     }
 
     /// Tells whether the client wants to speak WebSocket, be it by a valid handshake or not.
-    pub(crate) fn is_upgrade(&self) -> bool {
+    pub(super) fn is_upgrade(&self) -> bool {
         self.lists(&header::UPGRADE, "websocket")
     }
 
     /// The answer that accepts the handshake, or why it is none.
-    pub(crate) fn accept(&self) -> Result<Response<()>, String> {
+    pub(super) fn accept(&self) -> Result<Response<()>, String> {
         // What follows would be a body to a proxy, and frames to us.
         let has_length = self.values(&header::CONTENT_LENGTH).any(|length| length.trim() != "0");
         if has_length || self.values(&header::TRANSFER_ENCODING).next().is_some() {

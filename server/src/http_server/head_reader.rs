@@ -12,7 +12,7 @@ const FIRST_BYTES: usize = 1024;
 
 /// What has come of a request, and how far it was looked at.
 #[derive(Debug)]
-pub(crate) struct HeadReader {
+pub(super) struct HeadReader {
     received: Vec<u8>,
     max_bytes: usize,
     /// Line ends in front of the request, which count for nothing (RFC 9112, section 2.2).
@@ -50,7 +50,7 @@ impl HeadReader {
     }
 
     /// What has come, the head in front.
-    pub(crate) fn into_received(self) -> Vec<u8> {
+    pub(super) fn into_received(self) -> Vec<u8> {
         self.received
     }
 

@@ -19,7 +19,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 
 /// Says that nothing more comes, and reads until the other side has said the same. It takes no memory meanwhile.
-pub(crate) async fn linger(stream: &mut TcpStream) {
+pub(super) async fn linger(stream: &mut TcpStream) {
     if stream.shutdown().await.is_err() {
         return;
     }

@@ -37,12 +37,12 @@ impl AllowedOrigins {
 
     /// Those of a server that listens on this address.
     #[must_use]
-    pub(crate) fn listening_on(self, address: IpAddr) -> AllowedOrigins {
+    pub(super) fn listening_on(self, address: IpAddr) -> AllowedOrigins {
         AllowedOrigins { on_loopback: address.to_canonical().is_loopback(), ..self }
     }
 
     /// Tells whether a request with these headers may connect.
-    pub(crate) fn admit(&self, origin: Option<&str>, host: Option<&str>) -> bool {
+    pub(super) fn admit(&self, origin: Option<&str>, host: Option<&str>) -> bool {
         let Some(text) = origin else { return true };
         let page = Origin::parse(text);
         self.rules.iter().any(|rule| match (rule, &page) {
@@ -101,7 +101,7 @@ fn is_loopback(host: &str) -> bool {
 
 /// The host in `host[:port]`, which is what a `Host` header holds (RFC 9110, section 7.2). None if that is not all there is,
 /// or the host is empty.
-pub(crate) fn host_of(authority: &str) -> Option<&str> {
+pub(super) fn host_of(authority: &str) -> Option<&str> {
     let end = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, _)) => address.parse::<Ipv6Addr>().ok().map(|_| address.len() + 2)?,
         None => authority.find(':').unwrap_or(authority.len()),

@@ -20,9 +20,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Answers the first request of every connection.
 #[derive(Debug)]
-pub(crate) struct Responder {
-    pub(crate) handshakes: Handshakes,
-    pub(crate) routes: Routes,
+pub(super) struct Responder {
+    pub(super) handshakes: Handshakes,
+    pub(super) routes: Routes,
     pub(crate) max_header_bytes: usize,
 }
 

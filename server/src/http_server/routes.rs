@@ -23,7 +23,7 @@ const RETRY_AFTER: &str = "5";
 
 /// What plain requests are answered with.
 #[derive(Debug)]
-pub(crate) struct Routes {
+pub(super) struct Routes {
     pub(crate) hub: Hub,
     pub(crate) health: Arc<Health>,
 }

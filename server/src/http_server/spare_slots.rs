@@ -19,7 +19,7 @@ const MIN_HOLD: Duration = Duration::from_millis(10);
 /// Slots in the order in which they were given. When all are taken and others come, the oldest goes first: a connection that sends its
 /// request slowly keeps nobody else from being answered.
 #[derive(Debug)]
-pub(crate) struct SpareSlots {
+pub(super) struct SpareSlots {
     free: Arc<Semaphore>,
     given: VecDeque<Given>,
     /// Told when a slot that was kept may be reclaimed.
@@ -36,7 +36,7 @@ struct Given {
 
 /// A connection's right to be answered, given back when dropped.
 #[derive(Debug)]
-pub(crate) struct SpareSlot {
+pub(super) struct SpareSlot {
     reclaimed: CancellationToken,
     is_kept: Arc<AtomicBool>,
     unkept: Arc<Notify>,
@@ -49,13 +49,13 @@ impl SpareSlots {
     }
 
     /// Waits for a slot, and asks the oldest connection for its own if there is no other.
-    pub(crate) async fn acquire(&mut self) -> SpareSlot {
+    pub(super) async fn acquire(&mut self) -> SpareSlot {
         let permit = self.permit().await;
         self.give(permit)
     }
 
     /// A slot that nobody has, if there is one.
-    pub(crate) fn try_acquire(&mut self) -> Option<SpareSlot> {
+    pub(super) fn try_acquire(&mut self) -> Option<SpareSlot> {
         let permit = self.free.clone().try_acquire_owned().ok()?;
         Some(self.give(permit))
     }
@@ -103,18 +103,18 @@ async fn until_reclaimable(oldest: Option<&Given>) {
 
 impl SpareSlot {
     /// Keeps the slot until the request is answered, which does not depend on the client any more.
-    pub(crate) fn keep(&self) {
+    pub(super) fn keep(&self) {
         self.is_kept.store(true, Ordering::Relaxed);
     }
 
     /// Ends that: the answer is sent, and the rest depends on the client again.
-    pub(crate) fn unkeep(&self) {
+    pub(super) fn unkeep(&self) {
         self.is_kept.store(false, Ordering::Relaxed);
         self.unkept.notify_one();
     }
 
     /// Waits until the slot is reclaimed for another connection.
-    pub(crate) async fn reclaimed(&self) {
+    pub(super) async fn reclaimed(&self) {
         self.reclaimed.cancelled().await;
     }
 }

@@ -29,9 +29,9 @@ pub(super) struct Accepted {
 
 /// Makes clients of requests.
 #[derive(Debug)]
-pub(crate) struct Handshakes {
+pub(super) struct Handshakes {
     pub(crate) hub: Hub,
-    pub(crate) gate: Gate,
+    pub(super) gate: Gate,
 }
 
 impl Handshakes {

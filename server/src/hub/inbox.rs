@@ -43,7 +43,7 @@ pub(crate) struct Connection {
 }
 
 #[derive(Debug)]
-pub(crate) enum Command {
+pub(super) enum Command {
     Join(Box<Joining>),
     Send(SessionId, Box<[u8]>),
     Close(SessionId, Disconnect),
@@ -60,7 +60,7 @@ pub(crate) struct Arrivals {
     pub(crate) frames: Vec<u8>,
     pub(crate) ends: Vec<Position>,
     /// Each with the position it came at: what was broadcast before goes out before.
-    pub(crate) commands: Vec<(Position, Command)>,
+    pub(super) commands: Vec<(Position, Command)>,
     /// Bytes of the frames in `commands`.
     sent_bytes: usize,
 }
@@ -95,7 +95,7 @@ impl Arrivals {
 }
 
 impl Inbox {
-    pub(crate) fn new(index: usize, waker: Waker, feeding: Arc<ProgressNotifier>) -> Inbox {
+    pub(super) fn new(index: usize, waker: Waker, feeding: Arc<ProgressNotifier>) -> Inbox {
         Inbox {
             index,
             arrivals: Mutex::default(),
@@ -122,7 +122,7 @@ impl Inbox {
     }
 
     /// Who is connected to it, and how many of them are far behind.
-    pub(crate) fn client_counts(&self) -> ClientCounts {
+    pub(super) fn client_counts(&self) -> ClientCounts {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -140,7 +140,7 @@ impl Inbox {
     }
 
     /// Announces that the hub's thread is going to sleep. Returns false if something has come in meanwhile.
-    pub(crate) fn fall_asleep(&self) -> bool {
+    pub(super) fn fall_asleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
         let arrivals = self.lock();
         let empty = arrivals.is_empty();
@@ -158,7 +158,7 @@ impl Inbox {
     }
 
     /// Notes how far the thread has come.
-    pub(crate) fn publish(&self, progress: Progress, counts: ClientCounts) {
+    pub(super) fn publish(&self, progress: Progress, counts: ClientCounts) {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
         let note = |what: &AtomicU64, seq: Seq| {
             if what.swap(seq.0, Ordering::SeqCst) != seq.0 {
@@ -195,7 +195,7 @@ impl Inbox {
         fits
     }
 
-    pub(crate) fn command(&self, command: Command) {
+    pub(super) fn command(&self, command: Command) {
         let mut arrivals = self.lock();
         let position = arrivals.head;
         arrivals.commands.push((position, command));

@@ -34,7 +34,7 @@ impl Limits {
 
     /// How far the log may run ahead of clients that are waited for: a quarter of it, so that with one batch (as much at most) and
     /// one event more (at most half of it, [`Limits::min_log_bytes`]) the log still covers them.
-    pub(crate) fn window(&self) -> u64 {
+    pub(super) fn window(&self) -> u64 {
         self.log_bytes as u64 / 4
     }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use crate::publication::Seq;
 
 /// A place in the stream of frames: how many bytes were appended before it. Never reused.
-pub(crate) type Position = u64;
+pub(super) type Position = u64;
 
 #[derive(Debug)]
 pub(crate) struct Log {
@@ -33,7 +33,7 @@ impl Log {
     }
 
     /// The oldest byte that is kept.
-    pub(crate) fn tail(&self) -> Position {
+    pub(super) fn tail(&self) -> Position {
         self.tail
     }
 
@@ -56,7 +56,7 @@ impl Log {
     }
 
     /// The last publication whose frame ends at or before a position.
-    pub(crate) fn last_before(&self, position: Position) -> Seq {
+    pub(super) fn last_before(&self, position: Position) -> Seq {
         self.released.plus(self.ends.partition_point(|end| *end <= position))
     }
 
@@ -68,7 +68,7 @@ impl Log {
     }
 
     /// The first frame boundary at or after a position: only there may a client's own frames be inserted.
-    pub(crate) fn boundary(&self, position: Position) -> Position {
+    pub(super) fn boundary(&self, position: Position) -> Position {
         debug_assert!(self.tail <= position && position <= self.head());
         if position == self.tail {
             return position; // The tail is a boundary, though its frame's end may be forgotten.

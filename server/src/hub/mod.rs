@@ -129,7 +129,7 @@ impl Hub {
     }
 
     /// Who is connected, and how many are far behind.
-    pub(crate) fn client_counts(&self) -> ClientCounts {
+    fn client_counts(&self) -> ClientCounts {
         self.shared.inboxes.iter().map(|inbox| inbox.client_counts()).fold(ClientCounts::default(), ClientCounts::and)
     }
 

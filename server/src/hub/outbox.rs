@@ -10,7 +10,7 @@ use crate::protocol::incoming::MAX_PONG_BYTES;
 const PART_OVERHEAD_BYTES: usize = size_of::<Part>() + 32;
 
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub(super) struct Outbox {
     parts: VecDeque<Part>,
     bytes: usize,
     /// Bytes of pongs that have not begun to be written.
@@ -36,7 +36,7 @@ impl Outbox {
 
     /// Adds pongs. If too many wait, those before are dropped: a client that pings and does not read needs the last only (RFC
     /// 6455, section 5.5.3).
-    pub(crate) fn push_pongs(&mut self, after: Position, pongs: impl Into<Box<[u8]>>) {
+    pub(super) fn push_pongs(&mut self, after: Position, pongs: impl Into<Box<[u8]>>) {
         let bytes = pongs.into();
         if self.pong_bytes + bytes.len() > MAX_PONG_BYTES {
             self.parts.retain(|part| part.begun || !part.is_pong);
@@ -47,7 +47,7 @@ impl Outbox {
     }
 
     /// Adds the rest of a frame of the log whose first bytes were written. Nothing else may wait.
-    pub(crate) fn push_rest(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
+    pub(super) fn push_rest(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
         debug_assert!(self.parts.is_empty());
         self.insert(Part { after, bytes: bytes.into(), written: 0, begun: true, is_pong: false });
     }
@@ -74,7 +74,7 @@ impl Outbox {
     }
 
     /// Notes that so many of the next bytes were written. Returns whether that part is complete.
-    pub(crate) fn advance(&mut self, written: usize) -> bool {
+    pub(super) fn advance(&mut self, written: usize) -> bool {
         let Some(part) = self.parts.front_mut() else { return true };
         part.written += written;
         if part.is_pong && !part.begun && written > 0 {
@@ -93,23 +93,23 @@ impl Outbox {
     }
 
     /// Tells whether a part has begun to be written: nothing else may be written before its rest.
-    pub(crate) fn is_mid_part(&self) -> bool {
+    fn is_mid_part(&self) -> bool {
         self.parts.front().is_some_and(|part| part.begun)
     }
 
     /// Tells whether one part is left at most.
-    pub(crate) fn is_last(&self) -> bool {
+    pub(super) fn is_last(&self) -> bool {
         self.parts.len() <= 1
     }
 
     /// Drops what would go out later than at a place.
-    pub(crate) fn truncate_after(&mut self, place: Position) {
+    pub(super) fn truncate_after(&mut self, place: Position) {
         self.parts.truncate(self.parts.partition_point(|part| part.after <= place));
         self.count();
     }
 
     /// Drops what has not begun to be written.
-    pub(crate) fn truncate_unwritten(&mut self) {
+    pub(super) fn truncate_unwritten(&mut self) {
         self.parts.truncate(usize::from(self.is_mid_part()));
         self.count();
     }

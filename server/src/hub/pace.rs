@@ -15,7 +15,7 @@ const MAX_WINDOW: Duration = Duration::from_secs(5);
 
 /// What a client has taken lately.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(super) struct Pace {
     since: Instant,
     position: Position,
     speed: Speed,
@@ -23,7 +23,7 @@ pub(crate) struct Pace {
 
 /// What is known of a client's speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Speed {
+pub(super) enum Speed {
     /// It was not watched for long enough.
     Unknown,
     /// It takes little, or nothing.
@@ -41,7 +41,7 @@ impl Pace {
     }
 
     /// Notes where the client stands.
-    pub(crate) fn measure(&mut self, position: Position, now: Instant) -> Speed {
+    pub(super) fn measure(&mut self, position: Position, now: Instant) -> Speed {
         let passed = now.saturating_duration_since(self.since);
         if passed >= MIN_WINDOW {
             let taken = u128::from(position.saturating_sub(self.position)) * 1000;

@@ -15,7 +15,7 @@ const GUARANTEED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Decides when the next batch is read.
 #[derive(Debug)]
-pub(crate) struct Pacing {
+pub(super) struct Pacing {
     /// Bytes that may wait in the hub before every client was offered them.
     window: u64,
     guaranteed: GuaranteedRate,

@@ -17,22 +17,22 @@ pub struct Progress {
 
 /// The sessions that are not about to end, and those of them that are far behind ([`crate::hub::Limits::window`]).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct ClientCounts {
-    pub(crate) sessions: usize,
-    pub(crate) far_behind: usize,
+pub(super) struct ClientCounts {
+    pub(super) sessions: usize,
+    pub(super) far_behind: usize,
     /// Of those: they took something a moment ago.
-    pub(crate) moving: usize,
+    pub(super) moving: usize,
     /// They take so much that they are worth waiting for.
     pub(crate) reading: usize,
     /// They may be worth waiting for, and will soon be too far behind for the log.
-    pub(crate) near_log_tail: usize,
+    pub(super) near_log_tail: usize,
     /// Of those, they take much, or were not watched for long enough.
-    pub(crate) fast_near_log_tail: usize,
+    pub(super) fast_near_log_tail: usize,
 }
 
 /// Wakes whoever feeds the hub when a thread of it has come further.
 #[derive(Debug)]
-pub(crate) struct ProgressNotifier {
+pub(super) struct ProgressNotifier {
     is_awaited: AtomicBool,
     notifier: Notifier,
 }
@@ -62,7 +62,7 @@ impl ProgressNotifier {
     }
 
     /// Whether the next progress is to be notified. Only the next: whoever waits has to ask again.
-    pub(crate) fn set_awaited(&self, is_awaited: bool) {
+    pub(super) fn set_awaited(&self, is_awaited: bool) {
         self.is_awaited.store(is_awaited, Ordering::SeqCst);
     }
 

@@ -1,14 +1,13 @@
 //! One client: its socket, where it stands in the log, what it says. Driven by the hub's thread; never blocks.
 
-use std::io::{self, ErrorKind, Read, Write};
+mod reading;
+
+use std::io::{self, ErrorKind, Write};
 use std::net::Shutdown;
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use mio::net::TcpStream;
-use tungstenite::Message;
 
-use crate::application::ClientMessage;
 use crate::disconnect::Disconnect;
 use crate::hub::Limits;
 use crate::hub::inbox::Connection;
@@ -17,11 +16,9 @@ use crate::hub::outbox::Outbox;
 use crate::hub::pace::Pace;
 use crate::permit::Permit;
 use crate::protocol::Protocol;
-use crate::protocol::incoming::{ReadBuffer, Source, TurnEnd};
 use crate::session_id::SessionId;
 
-/// Reads of a client whose bytes mean nothing any more, before the others have their turn.
-const DISCARDS_PER_TURN: usize = 4;
+pub(crate) use reading::{ReadOutcome, client_message};
 
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -37,25 +34,25 @@ pub(crate) struct Session {
     /// The application takes no more messages until it says so.
     paused: bool,
     /// The kernel takes no more bytes until it says so.
-    pub(crate) blocked: bool,
+    pub(super) blocked: bool,
     /// The client sends nothing more: what it has sent is to be read, and then the end.
     pub(crate) peer_closed: bool,
     /// There may be something to read, now or when the client may send again.
-    pub(crate) unread: bool,
+    pub(super) unread: bool,
     /// The client has sent more than it may, and is not read from for a while.
-    pub(crate) throttled: bool,
+    pub(super) throttled: bool,
     /// When the kernel last took bytes, or had nothing to take.
-    pub(crate) progressed: Instant,
+    pub(super) progressed: Instant,
     /// When the last ping was sent, or the client came.
-    pub(crate) pinged: Instant,
+    pub(super) pinged: Instant,
     /// Since when a ping waits for a response.
-    pub(crate) unanswered: Option<Instant>,
+    pub(super) unanswered: Option<Instant>,
     /// When a session that ends is dropped at the latest.
-    pub(crate) deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
     /// How fast it takes what it is sent, while it is behind.
-    pub(crate) pace: Option<Box<Pace>>,
+    pub(super) pace: Option<Box<Pace>>,
     /// What of `held_bytes` is in the sum of all.
-    pub(crate) counted_bytes: usize,
+    pub(super) counted_bytes: usize,
     _permit: Permit,
 }
 
@@ -80,23 +77,6 @@ pub(crate) enum WriteOutcome {
     Blocked,
     /// Both close frames have passed.
     Finished,
-}
-
-/// What reading led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReadOutcome {
-    /// There is nothing more to read.
-    All,
-    /// There may be more, in the next turn.
-    More,
-    /// There may be more, but the client has sent too much, and has to wait until then.
-    Throttled(Instant),
-    /// There may be more, but the application cannot take it now.
-    Paused,
-    /// The client has sent its close frame, or has to go: our close frame waits to be written.
-    Closing(Option<Disconnect>),
-    /// The connection has ended.
-    Ended,
 }
 
 impl Drop for Session {
@@ -150,7 +130,7 @@ impl Session {
     }
 
     /// Bytes that wait for this client alone.
-    pub(crate) fn outbox_len(&self) -> usize {
+    pub(super) fn outbox_len(&self) -> usize {
         self.outbox.len()
     }
 
@@ -267,111 +247,10 @@ impl Session {
         log.between(self.position, end).ok_or_else(|| io::Error::other("its place in the log is not kept any more"))
     }
 
-    /// Whether the application has paused the client, who cannot answer pings then.
-    pub(crate) fn is_paused(&self) -> bool {
-        self.paused
-    }
-
-    /// Reads again.
-    pub(crate) fn resume(&mut self) {
-        self.paused = false;
-        self.unanswered = None;
-        if !self.is_closing() {
-            self.deadline = None;
-        }
-    }
-
-    /// Reads what the client has sent and hands each message to `deliver`, until that breaks, there is no more, or it is the
-    /// next one's turn.
-    pub(crate) fn read(
-        &mut self,
-        buffer: &mut ReadBuffer,
-        log: &Log,
-        limits: &Limits,
-        now: Instant,
-        mut deliver: impl FnMut(Message) -> ControlFlow<()>,
-    ) -> ReadOutcome {
-        if self.paused && !self.is_closing() {
-            return ReadOutcome::Paused;
-        }
-        if self.ending != Ending::Awaited {
-            return self.discard();
-        }
-        // What comes after our close frame is of no interest, but the client's close frame is among it.
-        let is_closing = self.is_closing();
-        let takes = |message: Message| {
-            let is_data = message.is_text() || message.is_binary();
-            is_closing || !is_data || deliver(message).is_continue()
-        };
-        let source = Source { stream: &mut self.stream, peer_closed: self.peer_closed };
-        let turn = self.protocol.read(source, buffer, limits, now, takes);
-        if turn.heard {
-            self.unanswered = None;
-        }
-        // A session that is closing may stand where the log has forgotten everything; it sends nothing more either.
-        let boundary = if is_closing { self.position } else { log.boundary(self.position) };
-        match turn.end {
-            TurnEnd::Closed => {
-                self.ending = Ending::Dropped;
-                if !is_closing {
-                    self.finish_at(boundary, turn.answer);
-                }
-            }
-            TurnEnd::Broken(disconnect) => {
-                self.ending = Ending::Lingering;
-                if !is_closing {
-                    let close = self.protocol.end(disconnect);
-                    self.finish_at(boundary, close);
-                }
-            }
-            _ if !turn.answer.is_empty() && !is_closing => {
-                self.outbox.push_pongs(boundary.max(self.position), turn.answer);
-            }
-            _ => {}
-        }
-        match turn.end {
-            TurnEnd::Drained => ReadOutcome::All,
-            TurnEnd::More => ReadOutcome::More,
-            TurnEnd::Throttled(again) => ReadOutcome::Throttled(again),
-            TurnEnd::Full => {
-                self.paused = true;
-                ReadOutcome::Paused
-            }
-            TurnEnd::Closed => ReadOutcome::Closing(None),
-            TurnEnd::Broken(disconnect) => ReadOutcome::Closing(Some(disconnect)),
-            TurnEnd::Ended => ReadOutcome::Ended,
-        }
-    }
-
-    /// The client's bytes mean nothing any more, but unread ones would turn our last bytes into a reset.
-    fn discard(&mut self) -> ReadOutcome {
-        self.protocol.forget();
-        let mut buffer = [0; 4096];
-        for _ in 0..DISCARDS_PER_TURN {
-            match self.stream.read(&mut buffer) {
-                Ok(0) => return ReadOutcome::Ended,
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return ReadOutcome::All,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return ReadOutcome::Ended,
-            }
-        }
-        ReadOutcome::More
-    }
-
     fn finish_at(&mut self, after: Position, close_frame: Vec<u8>) {
         // What was to go out later would come after the close frame (RFC 6455, section 5.5.1), and the log is not kept for it.
         self.outbox.truncate_after(after);
         self.outbox.push(after, close_frame);
         self.finish = Some(after);
-    }
-}
-
-/// A message as the application gets it; none for what is no message.
-pub(crate) fn client_message(message: Message) -> Option<ClientMessage> {
-    match message {
-        Message::Text(text) => Some(ClientMessage::Text(text.as_str().to_owned())),
-        Message::Binary(bytes) => Some(ClientMessage::Binary(bytes.to_vec())),
-        _ => None,
     }
 }

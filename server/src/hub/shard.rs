@@ -3,10 +3,12 @@
 
 mod clock;
 mod closing;
+mod commands;
 mod memory;
 mod progress;
 mod reading;
 mod timeouts;
+mod writing;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -14,22 +16,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
-use tracing::{debug, warn};
 
-use crate::application::{Application, Client};
-use crate::disconnect::Disconnect;
+use crate::application::Application;
 use crate::hub::Hub;
 use crate::hub::Limits;
-use crate::hub::inbox::{Arrivals, Command, Inbox, Joining};
+use crate::hub::inbox::{Arrivals, Inbox};
 use crate::hub::log::{Log, Position};
-use crate::hub::session::{Session, WriteOutcome};
+use crate::hub::session::Session;
 use crate::log_limit::LogLimit;
 use crate::protocol::incoming::ReadBuffer;
-use crate::session_id::SessionId;
 use clock::Clock;
 use closing::Closing;
+use commands::CLOSE_TIMEOUT;
 use reading::Reading;
 use timeouts::PROGRESS_TIMEOUT;
 
@@ -40,12 +40,6 @@ const TICK: Duration = Duration::from_secs(1);
 const EVENTS: usize = 1024;
 /// How often the timeouts are looked at while a client is behind.
 const PACE_TICK: Duration = Duration::from_millis(100);
-/// Bytes of the log that are written to a client before it is the next one's turn. More at once fills kernel buffers that
-/// nobody empties meanwhile: without the limit 5,000 clients of 1,000-byte messages took 1.1 times the CPU, at 0.75 of the speed.
-const ROUND_BYTES: u64 = 256 * 1024;
-/// How long a client may take to answer our close frame, or the application to read what one that has left had sent.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-
 pub(crate) struct Shard<A> {
     poll: Poll,
     hub: Hub,
@@ -226,159 +220,5 @@ impl<A: Application> Shard<A> {
         touched.drain(..).for_each(|key| self.bound_outbox(key, now));
         touched.append(&mut self.touched);
         self.touched = touched;
-    }
-
-    /// Appends frames to the log. Sessions that it no longer covers are disconnected.
-    fn append(&mut self, arrivals: &Arrivals, now: Instant) {
-        self.log.append(&arrivals.frames, arrivals.ends.iter().copied());
-        let overflow = self.log.overflow();
-        if overflow > self.log.tail() {
-            let fallen = |key: &usize| self.sessions[*key].needs().is_some_and(|position| position < overflow);
-            let fallen: Vec<usize> = self.behind.iter().copied().filter(fallen).collect();
-            for key in fallen {
-                // One that was not reached yet may have had to go for its memory.
-                if self.sessions.contains(key) {
-                    self.disconnect_slow(key, now);
-                    self.count_memory(key);
-                }
-                // Each may keep the rest of a message for itself, and many fall out at once.
-                self.bound_memory(now);
-            }
-        }
-    }
-
-    /// Writes every client's gap, in rounds.
-    fn write_all(&mut self, from: Position, now: Instant) {
-        let head = self.log.head();
-        let mut limit = from;
-        while limit < head {
-            limit = head.min(limit + ROUND_BYTES);
-            for key in 0..self.sessions.capacity() {
-                // A session whose socket is full is written to when the kernel says that there is room.
-                if self.sessions.get(key).is_some_and(|session| !session.blocked) {
-                    self.write_up_to(limit, key, now);
-                }
-            }
-        }
-    }
-
-    fn on_command(&mut self, position: Position, command: Command, now: Instant) {
-        match command {
-            Command::Join(joining) => self.join(position, *joining, now),
-            Command::Send(id, frame) => {
-                if let Some(key) = self.key(id) {
-                    self.sessions[key].send(position, frame);
-                    // Of a burst, once.
-                    if self.touched.last() != Some(&key) {
-                        self.touched.push(key);
-                    }
-                }
-            }
-            Command::Close(id, disconnect) => {
-                if let Some(key) = self.key(id) {
-                    self.close(key, position, disconnect, now);
-                }
-            }
-            Command::Answer(answer) => {
-                // The one who asked may have stopped waiting.
-                let _ = answer.send(());
-            }
-            Command::Resume(id) => {
-                if let Some(key) = self.key(id) {
-                    self.sessions[key].resume();
-                    self.mark_unread(key);
-                }
-            }
-            Command::Shutdown { grace } => self.begin_to_stop(grace, now),
-        }
-    }
-
-    fn join(&mut self, position: Position, joining: Joining, now: Instant) {
-        if self.stopping.is_some() {
-            return;
-        }
-        self.generation = self.generation.wrapping_add(1);
-        let entry = self.sessions.vacant_entry();
-        let key = entry.key();
-        let id = SessionId::new(self.generation, self.inbox.index(), key);
-        let Joining { address, path, headers, connection } = joining;
-        let heard_early = !connection.received.is_empty();
-        let session = entry.insert(Session::new(id, position, connection, &self.limits, now));
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(session.stream(), Token(key), interest) {
-            warn!(%address, %error, "cannot watch a new connection");
-            self.sessions.remove(key);
-            return;
-        }
-        debug!(session = id.0, %address, path, "client connected");
-        self.application.opened(Client { session: id, address, path, headers });
-        self.touched.push(key);
-        if heard_early {
-            self.mark_unread(key);
-        }
-    }
-
-    fn write(&mut self, key: usize, now: Instant) {
-        self.write_up_to(self.log.head(), key, now);
-    }
-
-    fn write_up_to(&mut self, limit: Position, key: usize, now: Instant) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
-        match session.write(limit, &self.log, now) {
-            Ok(WriteOutcome::All) => {
-                session.pace = None;
-                self.behind.remove(&key);
-            }
-            Ok(WriteOutcome::Blocked) => {
-                self.behind.insert(key);
-            }
-            Ok(WriteOutcome::Finished) => return self.remove(key),
-            Err(error) => {
-                debug!(session = session.id.0, %error, "connection broke");
-                return self.remove(key);
-            }
-        }
-        if self.sessions[key].counted_bytes > 0 {
-            self.count_memory(key);
-        }
-    }
-
-    fn close(&mut self, key: usize, after: Position, disconnect: Disconnect, now: Instant) {
-        let was_closing = self.sessions[key].is_closing();
-        self.sessions[key].close(after, disconnect, &self.limits);
-        self.closing(key, was_closing, now);
-        self.touched.push(key);
-    }
-
-    /// From now on the application cannot reach the session, and it has a deadline.
-    fn closing(&mut self, key: usize, was_closing: bool, now: Instant) {
-        let session = &mut self.sessions[key];
-        session.deadline.get_or_insert(now + CLOSE_TIMEOUT);
-        if !was_closing {
-            self.closing_sessions += 1;
-            self.application.closed(session.id);
-        }
-    }
-
-    fn remove(&mut self, key: usize) {
-        let mut session = self.sessions.remove(key);
-        self.behind.remove(&key);
-        self.held_bytes -= session.counted_bytes;
-        // Dropping the socket removes it from the epoll set as well; this only fails if it never was there.
-        let _ = self.poll.registry().deregister(session.stream());
-        debug!(session = session.id.0, "client disconnected");
-        if session.is_closing() {
-            self.closing_sessions -= 1;
-        } else {
-            self.application.closed(session.id);
-        }
-        if self.sessions.is_empty() {
-            // There are no ticks without clients.
-            self.give_back_freed();
-        }
-    }
-
-    fn key(&self, id: SessionId) -> Option<usize> {
-        self.sessions.get(id.key()).filter(|session| session.id == id).map(|_| id.key())
     }
 }

@@ -18,7 +18,7 @@ pub struct Rates {
 
 /// What one client has used, as two token buckets: for each rate the time at which all of it is there again.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Allowance {
+pub(super) struct Allowance {
     messages: Instant,
     bytes: Instant,
 }

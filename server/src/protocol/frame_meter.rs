@@ -12,7 +12,7 @@ const MAX_HEAD_BYTES: usize = 14;
 
 /// Where a client is in its stream of frames.
 #[derive(Debug, Default)]
-pub(crate) struct FrameMeter {
+pub(super) struct FrameMeter {
     head: [u8; MAX_HEAD_BYTES],
     /// Bytes of the head that have passed.
     head_len: usize,
@@ -53,7 +53,7 @@ impl FrameMeter {
     }
 
     /// Whether the next byte begins a frame.
-    pub(crate) fn is_between_frames(&self) -> bool {
+    pub(super) fn is_between_frames(&self) -> bool {
         self.head_len == 0
     }
 
@@ -63,7 +63,7 @@ impl FrameMeter {
     }
 
     /// The payload bytes of the largest frame that has begun.
-    pub(crate) fn largest_frame(&self) -> u64 {
+    pub(super) fn largest_frame(&self) -> u64 {
         self.largest_frame
     }
 

@@ -24,7 +24,7 @@ pub(crate) fn encode_control(frame: Frame) -> Vec<u8> {
 }
 
 /// Appends a text message that consists of several parts.
-pub(crate) fn encode_text_of(parts: &[&str], frames: &mut Vec<u8>) {
+pub(super) fn encode_text_of(parts: &[&str], frames: &mut Vec<u8>) {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     frames.reserve(length + MAX_HEADER_BYTES);
     encode_header(OpCode::Data(Data::Text), length, frames);

@@ -31,7 +31,7 @@ pub(crate) struct ReadBuffer {
 
 /// One client's stream in the middle of something: a message that is not complete, bytes that had to wait, a closing.
 #[derive(Debug)]
-pub(crate) struct Incoming {
+pub(super) struct Incoming {
     context: WebSocketContext,
     meter: FrameMeter,
     /// Was read from the socket and waits to be looked at, from an offset on.
@@ -75,12 +75,12 @@ impl ReadBuffer {
     }
 
     /// One to begin a stream with.
-    pub(crate) fn begin(&mut self, max_message_bytes: usize) -> Box<Incoming> {
+    pub(super) fn begin(&mut self, max_message_bytes: usize) -> Box<Incoming> {
         self.idle.take().unwrap_or_else(|| Box::new(Incoming::new(Vec::new(), max_message_bytes)))
     }
 
     /// Takes back what is in the middle of nothing. Most clients need memory of their own only while they speak.
-    pub(crate) fn take_back(&mut self, incoming: Box<Incoming>) -> Option<Box<Incoming>> {
+    pub(super) fn take_back(&mut self, incoming: Box<Incoming>) -> Option<Box<Incoming>> {
         if !incoming.is_idle() {
             return Some(incoming);
         }

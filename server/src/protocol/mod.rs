@@ -2,7 +2,7 @@
 //! ([`Protocol`]).
 
 pub(crate) mod allowance;
-pub(crate) mod frame_meter;
+mod frame_meter;
 pub mod frames;
 pub(crate) mod incoming;
 pub mod plain;

@@ -1,23 +1,27 @@
 //! The source that empties a queue directory: waits, scans, publishes, and acks what was delivered.
 
+mod ownership;
+
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use queue::{Entry, EntryName, Failed, OpenError, Reader, ReaderOptions};
+use queue::{Entry, EntryName, OpenError, Reader, ReaderOptions};
 use tracing::{info, trace, warn};
 
 use crate::health::Health;
 use crate::hub::{Batch, Feed, Progress, Room};
-use crate::notifier::{Notifier, wait};
+use crate::notifier::wait;
 use crate::publication::{Publication, Seq};
+use crate::source::backoff::Backoff;
+use crate::source::failed_folder::FailedFolder;
 use crate::source::lock_watch::LockWatch;
 use crate::source::rejections::Rejections;
 use crate::source::retry::RefusedAcks;
+use crate::source::stop::Stop;
 use crate::source::watch::Watch;
 
 /// Entries that are read before clients get them: few enough for the first to be on its way soon, so many that writing
@@ -33,9 +37,6 @@ const ACKS_AT_ONCE: usize = 1024;
 const UNWATCHED_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the failed folder is bounded and a missing watch is tried again.
 const CHORE_INTERVAL: Duration = Duration::from_secs(60);
-/// Pause after a failure of the file system, doubled up to `MAX_BACKOFF`.
-const MIN_BACKOFF: Duration = Duration::from_millis(100);
-const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 pub(crate) struct DirectorySource {
     reader: Reader,
@@ -51,15 +52,12 @@ pub(crate) struct DirectorySource {
     max_batch_bytes: u64,
     batch: Batch,
     stop: Stop,
-    backoff: Option<Backoff>,
+    backoff: Backoff,
     /// When the directory is listed although the file system reports every change.
     listing_due: Instant,
     chores_due: Instant,
     lock_watch: LockWatch,
-    /// Since the failed folder was bounded.
-    rejected: usize,
-    /// That the failed folder cannot be bounded was logged.
-    is_trouble_logged: bool,
+    failed_folder: FailedFolder,
 }
 
 /// How a directory is consumed.
@@ -69,18 +67,6 @@ pub(crate) struct DirectoryOptions {
     pub(crate) scan_interval: Duration,
     pub(crate) failed_max_entries: usize,
     pub(crate) failed_max_age: Duration,
-}
-
-/// Tells the consumer to stop, from another thread.
-#[derive(Debug, Clone)]
-pub(crate) struct Stop {
-    inner: Arc<(AtomicBool, Notifier)>,
-}
-
-#[derive(Debug)]
-struct Backoff {
-    pause: Duration,
-    until: Instant,
 }
 
 impl DirectorySource {
@@ -93,6 +79,7 @@ impl DirectorySource {
         health: Arc<Health>,
     ) -> Result<DirectorySource, OpenError> {
         let reader = Reader::open(path, options.reader.clone())?;
+        let failed_folder = FailedFolder::new(options.failed_max_entries, options.failed_max_age);
         let mut source = DirectorySource {
             reader,
             watch: None,
@@ -105,12 +92,11 @@ impl DirectorySource {
             options,
             batch: Batch::default(),
             stop,
-            backoff: None,
+            backoff: Backoff::default(),
             listing_due: Instant::now(),
             chores_due: Instant::now(),
             lock_watch: LockWatch::new(),
-            rejected: 0,
-            is_trouble_logged: false,
+            failed_folder,
         };
         source.start_watch();
         Ok(source)
@@ -132,7 +118,7 @@ impl DirectorySource {
                 self.do_chores();
             }
             if self.lock_watch.is_due() {
-                self.look_after_lock()?;
+                self.check_lock()?;
             }
             let room = self.feed.room(progress);
             // What is beyond waits on disk.
@@ -169,13 +155,14 @@ impl DirectorySource {
                     names.push(name);
                 }
                 Err(reason) => {
-                    let put_aside = self.rejections.reject(&mut self.reader, &name, &reason);
-                    self.rejected += usize::from(put_aside);
+                    if self.rejections.reject(&mut self.reader, &name, &reason) {
+                        self.failed_folder.note_added();
+                    }
                 }
             }
         }
-        // A flood of garbage must not outgrow the folder's limit by far until the next chores.
-        if self.rejected > self.options.failed_max_entries / 4 {
+        // Very many bad entries must not exceed the folder's limit by far until the next chores.
+        if self.failed_folder.is_overfull() {
             self.chores_due = Instant::now();
         }
         if let Some(other_files) = self.reader.take_other_files() {
@@ -220,17 +207,17 @@ impl DirectorySource {
         if awaits_progress && !self.feed.await_progress(progress) {
             return Ok(());
         }
-        let mut descriptors = vec![self.stop.inner.1.as_fd(), self.feed.as_fd()];
-        if let Some(watch) = self.watch.as_ref().filter(|_| may_scan && self.backoff.is_none()) {
+        let mut descriptors = vec![self.stop.as_fd(), self.feed.as_fd()];
+        if let Some(watch) = self.watch.as_ref().filter(|_| may_scan && self.backoff.until().is_none()) {
             descriptors.push(watch.as_fd());
         }
         let until = |due: Instant| due.saturating_duration_since(Instant::now());
-        let timeout = match &self.backoff {
-            Some(backoff) => until(backoff.until),
+        let timeout = match self.backoff.until() {
+            Some(due) => until(due),
             None if self.watch.is_none() => self.options.scan_interval.min(UNWATCHED_INTERVAL),
             None => self.options.scan_interval,
         };
-        let refused = self.rejections.due().filter(|_| may_scan && self.backoff.is_none());
+        let refused = self.rejections.due().filter(|_| may_scan && self.backoff.until().is_none());
         let timeout = refused.map_or(timeout, |due| timeout.min(until(due)));
         let timeout = match room {
             Room::Later(time) => timeout.min(time),
@@ -239,48 +226,9 @@ impl DirectorySource {
         let timeout = timeout.min(self.lock_watch.pause());
         wait(&descriptors, self.refused_acks.due().map_or(timeout, |due| timeout.min(until(due))))?;
         self.feed.clear_notification();
-        self.stop.inner.1.clear();
+        self.stop.clear_notification();
         if !self.reader.is_current() && !self.is_backing_off() {
             self.reopen()?;
-        }
-        Ok(())
-    }
-
-    /// The directory was deleted or replaced: the new one is the one to read now.
-    fn reopen(&mut self) -> io::Result<()> {
-        let path = self.reader.path().to_owned();
-        match self.reader.reopen() {
-            Ok(reader) => {
-                warn!(queue = %path.display(), "queue directory was replaced, reading the new one");
-                self.reader = reader;
-                // Their files are gone, or belong to the directory that was moved away.
-                self.outstanding.clear();
-                self.refused_acks = RefusedAcks::default();
-                self.rejections = Rejections::default();
-                // That the old lock file is gone says nothing about the new one.
-                self.lock_watch = LockWatch::new();
-                self.start_watch();
-                self.on_success();
-            }
-            // A standby was faster. Our clients would never receive anything again: they have to connect to it.
-            Err(error @ OpenError::Locked(_)) => return Err(io::Error::other(error)),
-            Err(error) => self.on_failure("queue directory is gone", &error),
-        }
-        Ok(())
-    }
-
-    /// Somebody may have deleted the lock file. Older versions know of no other lock, and would read the queue as well then.
-    fn look_after_lock(&mut self) -> io::Result<()> {
-        let interval = self.options.scan_interval;
-        // A directory that was replaced is opened anew, with its lock.
-        if !self.reader.is_current() {
-            self.lock_watch.postpone(interval);
-        } else if self.lock_watch.look(&mut self.reader, interval)?
-            && let Some(watch) = &self.watch
-        {
-            watch.follow_lock(self.reader.path());
-            // It may be gone again since before it was followed.
-            self.lock_watch.look_now();
         }
         Ok(())
     }
@@ -303,65 +251,28 @@ impl DirectorySource {
     /// What has to be done now and then.
     fn do_chores(&mut self) {
         self.chores_due = Instant::now() + CHORE_INTERVAL;
-        self.rejected = 0;
         if self.watch.is_none() && self.try_watch().is_ok() {
             info!("file system reports changes again");
         }
-        let trimmed = Failed::open(self.reader.path()).and_then(|failed| match failed {
-            Some(failed) => failed.trim(self.options.failed_max_entries, self.options.failed_max_age),
-            None => Ok(0),
-        });
-        let trouble = trimmed.is_err();
-        match trimmed {
-            Ok(0) => {}
-            Ok(entries) => {
-                warn!(entries, "deleted the oldest entries of failed/ (failed_max_entries, failed_max_age_secs)")
-            }
-            Err(error) if !self.is_trouble_logged => {
-                warn!(%error, "cannot delete old entries of failed/, trying again")
-            }
-            Err(_) => {}
-        }
-        self.is_trouble_logged = trouble;
+        self.failed_folder.trim(self.reader.path());
     }
 
     fn is_backing_off(&self) -> bool {
-        self.backoff.as_ref().is_some_and(|backoff| Instant::now() < backoff.until)
+        self.backoff.is_waiting(Instant::now())
     }
 
     /// Logs the first failure of a series, and delays the next try.
     fn on_failure(&mut self, what: &'static str, error: &(dyn std::error::Error + 'static)) {
         self.health.set_readable(false);
-        let pause = match &self.backoff {
-            None => {
-                warn!(error, "{what}, trying again");
-                MIN_BACKOFF
-            }
-            Some(backoff) => (backoff.pause * 2).min(MAX_BACKOFF),
-        };
-        self.backoff = Some(Backoff { pause, until: Instant::now() + pause });
+        if self.backoff.fail(Instant::now()) {
+            warn!(error, "{what}, trying again");
+        }
     }
 
     fn on_success(&mut self) {
         self.health.set_readable(true);
-        if self.backoff.take().is_some() {
+        if self.backoff.succeed() {
             info!("queue works again");
         }
-    }
-}
-
-impl Stop {
-    pub(crate) fn new() -> io::Result<Stop> {
-        Ok(Stop { inner: Arc::new((AtomicBool::new(false), Notifier::new()?)) })
-    }
-
-    /// Asks the consumer to end after the entry it is at.
-    pub(crate) fn request(&self) {
-        self.inner.0.store(true, Ordering::SeqCst);
-        self.inner.1.notify();
-    }
-
-    fn is_requested(&self) -> bool {
-        self.inner.0.load(Ordering::SeqCst)
     }
 }

@@ -14,7 +14,7 @@ const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
-pub(crate) struct LockWatch {
+pub(super) struct LockWatch {
     due: Instant,
     /// When it was first seen to be gone.
     gone_since: Option<Instant>,
@@ -31,16 +31,16 @@ impl LockWatch {
         self.due <= Instant::now()
     }
 
-    pub(crate) fn postpone(&mut self, interval: Duration) {
+    pub(super) fn postpone(&mut self, interval: Duration) {
         self.due = Instant::now() + interval;
     }
 
     /// For how long nothing has to be done.
-    pub(crate) fn pause(&self) -> Duration {
+    pub(super) fn pause(&self) -> Duration {
         self.due.saturating_duration_since(Instant::now())
     }
 
-    pub(crate) fn look_now(&mut self) {
+    pub(super) fn look_now(&mut self) {
         self.due = Instant::now();
     }
 

@@ -1,12 +1,16 @@
 //! Where events come from: a thread that empties a queue into the hub.
 
+mod backoff;
 mod directory;
+mod failed_folder;
 mod lock_watch;
 mod rejections;
 mod retry;
+mod stop;
 mod takeover;
 mod watch;
 
-pub(crate) use directory::{DirectoryOptions, DirectorySource, Stop};
+pub(crate) use directory::{DirectoryOptions, DirectorySource};
+pub(crate) use stop::Stop;
 pub use takeover::STANDBY_INTERVAL;
 pub(crate) use takeover::{hand_over, has_successor};

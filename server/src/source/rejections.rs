@@ -21,7 +21,7 @@ const TRIES_AFTER_SUCCESS: usize = 1024;
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
-pub(crate) struct Rejections {
+pub(super) struct Rejections {
     refusal: Option<Refusal>,
     lines: HashMap<Discriminant<EntryError>, LogLimit>,
     other_files: LogLimit,
@@ -37,7 +37,7 @@ struct Refusal {
 
 impl Rejections {
     /// Puts an entry aside, or leaves it for later. Returns whether it was put aside.
-    pub(crate) fn reject(&mut self, reader: &mut Reader, name: &EntryName, reason: &EntryError) -> bool {
+    pub(super) fn reject(&mut self, reader: &mut Reader, name: &EntryName, reason: &EntryError) -> bool {
         let now = Instant::now();
         if self.refusal.as_ref().is_some_and(|refusal| now < refusal.until) {
             reader.leave_unrejectable(name);
@@ -74,7 +74,7 @@ impl Rejections {
     }
 
     /// Has some of those read again that are due.
-    pub(crate) fn retry(&mut self, reader: &mut Reader) {
+    pub(super) fn retry(&mut self, reader: &mut Reader) {
         let Some(refusal) = self.refusal.as_ref().filter(|refusal| refusal.until <= Instant::now()) else { return };
         if reader.has_unrejectable() {
             reader.retry_unrejectable(refusal.tries);
@@ -85,7 +85,7 @@ impl Rejections {
     }
 
     /// Logs once in a while that there are files that are not ours.
-    pub(crate) fn log_other_files(&mut self, other_files: &OtherFiles) {
+    pub(super) fn log_other_files(&mut self, other_files: &OtherFiles) {
         if let Some(before) = self.other_files.allow_of(other_files.files as u64, Instant::now()) {
             let file = &other_files.name;
             let files = other_files.files as u64 + before;

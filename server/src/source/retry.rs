@@ -14,7 +14,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 const TRIES: usize = 256;
 
 #[derive(Debug, Default)]
-pub(crate) struct RefusedAcks {
+pub(super) struct RefusedAcks {
     acks: VecDeque<EntryName>,
     pause: Duration,
     due: Option<Instant>,
@@ -33,7 +33,7 @@ impl RefusedAcks {
     }
 
     /// Acks an entry for the first time.
-    pub(crate) fn ack(&mut self, reader: &mut Reader, name: EntryName) {
+    pub(super) fn ack(&mut self, reader: &mut Reader, name: EntryName) {
         if let Err(error) = reader.ack(&name) {
             if !std::mem::replace(&mut self.is_logged, true) {
                 let error: &(dyn std::error::Error + 'static) = &error;
@@ -47,7 +47,7 @@ impl RefusedAcks {
     }
 
     /// Tries again what is due.
-    pub(crate) fn retry(&mut self, reader: &mut Reader) {
+    pub(super) fn retry(&mut self, reader: &mut Reader) {
         if self.due.is_some_and(|due| due <= Instant::now()) {
             let before = self.acks.len();
             for _ in 0..before.min(TRIES) {
@@ -68,7 +68,7 @@ impl RefusedAcks {
     }
 
     /// Tries everything once more, and logs what remains.
-    pub(crate) fn give_up(mut self, reader: &mut Reader) {
+    pub(super) fn give_up(mut self, reader: &mut Reader) {
         self.acks.retain(|name| reader.ack(name).is_err());
         if !self.acks.is_empty() {
             let entries = self.acks.len();

@@ -15,17 +15,17 @@ const REPORTS: usize = 64 * 1024;
 
 /// Tells of files that appear in one directory, and of what becomes of its lock file.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(super) struct Watch {
     inotify: OwnedFd,
 }
 
 /// What was reported beside the files that appeared.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reported {
+pub(super) struct Reported {
     /// Nothing is missing; the kernel drops what finds no place (fs.inotify.max_queued_events).
     pub(crate) all: bool,
     /// Something happened to the directory itself or to its lock file.
-    pub(crate) itself: bool,
+    pub(super) itself: bool,
 }
 
 impl Watch {
@@ -50,7 +50,7 @@ impl Watch {
     }
 
     /// Watches the lock file, which may be another than before. Without it, it is looked at by a timer.
-    pub(crate) fn follow_lock(&self, directory: &Path) {
+    pub(super) fn follow_lock(&self, directory: &Path) {
         // Deletions in the directory are not asked for: there is one for each entry. That of a file that is open shows as
         // a change of its number of names.
         let reports = inotify::WatchFlags::ATTRIB | inotify::WatchFlags::MOVE_SELF | inotify::WatchFlags::DONT_FOLLOW;

@@ -3,15 +3,16 @@
 use server::config::Settings;
 use server::frames::{encode_binary, encode_text};
 use server::{Application, Client, ClientMessage, Disconnect, Hub, Publication, Reception, SessionId};
+use testkit::within;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::util::{TestServer, within};
+use crate::util::TestServer;
 
-/// Answers with what it got, and tells the test what happened.
+/// Answers with what it got, and reports to the test what happened.
 struct Echo {
     hub: Hub,
-    told: mpsc::UnboundedSender<String>,
+    sender: mpsc::UnboundedSender<String>,
 }
 
 impl Application for Echo {
@@ -21,7 +22,7 @@ impl Application for Echo {
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case("X-Test"))
             .map(|(_, value)| value.as_str());
-        self.told.send(format!("opened {} {agent:?}", client.path)).unwrap();
+        self.sender.send(format!("opened {} {agent:?}", client.path)).unwrap();
     }
 
     fn received(&mut self, session: SessionId, message: ClientMessage) -> Reception {
@@ -43,43 +44,46 @@ impl Application for Echo {
     }
 
     fn closed(&mut self, _session: SessionId) {
-        self.told.send("closed".to_owned()).unwrap();
+        self.sender.send("closed".to_owned()).unwrap();
     }
 }
 
 fn start(settings: Settings) -> (TestServer, mpsc::UnboundedReceiver<String>) {
-    let (told, tells) = mpsc::unbounded_channel();
-    let server = TestServer::with_application(settings, |hub| Echo { hub: hub.clone(), told });
-    (server, tells)
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let server = TestServer::with_application(settings, |hub| Echo { hub: hub.clone(), sender });
+    (server, receiver)
 }
 
 #[tokio::test]
 async fn it_sees_the_request_as_sent() {
     use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-    let (server, mut tells) = start(Settings::default());
+    let (server, mut receiver) = start(Settings::default());
     let mut request = format!("ws://{}/Chat?q=%20A", server.address).into_client_request().unwrap();
     request.headers_mut().insert("x-test", "yes".parse().unwrap());
-    let (socket, _) = within(tokio_tungstenite::connect_async(request)).await.unwrap();
-    assert_eq!(within(tells.recv()).await.unwrap(), "opened /Chat?q=%20A Some(\"yes\")");
+    let (socket, _) = within("the client connects", tokio_tungstenite::connect_async(request)).await.unwrap();
+    assert_eq!(
+        within("the application is called", receiver.recv()).await.unwrap(),
+        "opened /Chat?q=%20A Some(\"yes\")"
+    );
     drop(socket);
-    assert_eq!(within(tells.recv()).await.unwrap(), "closed");
+    assert_eq!(within("the application is called", receiver.recv()).await.unwrap(), "closed");
 }
 
 #[tokio::test]
 async fn it_answers_one_client() {
-    let (server, _tells) = start(Settings::default());
+    let (server, _receiver) = start(Settings::default());
     let mut client = server.connect().await;
     client.send(Message::text("hello")).await;
     assert_eq!(client.text().await, "hello");
     client.send(Message::binary(vec![0, 255])).await;
-    let answer = within(futures_util::StreamExt::next(&mut client.socket)).await.unwrap().unwrap();
+    let answer = client.next().await.unwrap().unwrap();
     assert_eq!(answer, Message::binary(vec![0, 255]));
 }
 
 #[tokio::test]
 async fn broadcasts_and_answers_keep_their_order() {
-    let (server, _tells) = start(Settings::default());
+    let (server, _receiver) = start(Settings::default());
     let mut client = server.connect().await;
     for _ in 0..100 {
         client.send(Message::text("all")).await;
@@ -92,19 +96,19 @@ async fn broadcasts_and_answers_keep_their_order() {
 
 #[tokio::test]
 async fn it_ends_a_session_and_hears_of_it_once() {
-    let (server, mut tells) = start(Settings::default());
+    let (server, mut receiver) = start(Settings::default());
     let mut client = server.connect().await;
-    assert!(within(tells.recv()).await.unwrap().starts_with("opened / "));
+    assert!(within("the application is called", receiver.recv()).await.unwrap().starts_with("opened / "));
     client.send(Message::text("bye")).await;
     assert_eq!(client.close_code().await, 1000);
-    assert_eq!(within(tells.recv()).await.unwrap(), "closed");
+    assert_eq!(within("the application is called", receiver.recv()).await.unwrap(), "closed");
     server.stopped().await;
-    assert_eq!(tells.recv().await, None);
+    assert_eq!(receiver.recv().await, None);
 }
 
 #[tokio::test]
 async fn what_it_does_not_want_is_relayed_if_so_configured() {
-    let (server, _tells) = start(Settings { relay_client_events: Some(true), ..Settings::default() });
+    let (server, _receiver) = start(Settings { relay_client_events: Some(true), ..Settings::default() });
     let (mut speaker, mut listener) = (server.connect().await, server.connect().await);
     for text in [r#"{"payload":1}"#, r#"{"event":null}"#, "{broken", r#"{"event":"test","payload":{"a":[1.0]}}"#] {
         speaker.send(Message::text(text)).await;
@@ -114,16 +118,16 @@ async fn what_it_does_not_want_is_relayed_if_so_configured() {
     }
 }
 
-/// Takes one message, then none until it is told to.
+/// Takes one message, then none until it is resumed.
 struct OneAtATime {
-    told: mpsc::UnboundedSender<(SessionId, ClientMessage)>,
+    sender: mpsc::UnboundedSender<(SessionId, ClientMessage)>,
 }
 
 impl Application for OneAtATime {
     fn opened(&mut self, _client: Client) {}
 
     fn received(&mut self, session: SessionId, message: ClientMessage) -> Reception {
-        self.told.send((session, message)).unwrap();
+        self.sender.send((session, message)).unwrap();
         Reception::TakenAndFull
     }
 
@@ -132,19 +136,19 @@ impl Application for OneAtATime {
 
 #[tokio::test]
 async fn it_sets_the_pace_of_a_client() {
-    let (told, mut tells) = mpsc::unbounded_channel();
-    let server = TestServer::with_application(Settings::default(), |_| OneAtATime { told });
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let server = TestServer::with_application(Settings::default(), |_| OneAtATime { sender });
     let mut client = server.connect().await;
     for number in 0..200 {
         client.send(Message::text(number.to_string())).await;
     }
     for number in 0..200 {
-        let (session, message) = within(tells.recv()).await.unwrap();
+        let (session, message) = within("the application is called", receiver.recv()).await.unwrap();
         assert_eq!(message, ClientMessage::Text(number.to_string()));
         // A broadcast goes out all the same, and proves that the hub has had its turn.
         server.hub.publish(&Publication { name_json: "\"test\"", payload_json: "1", timestamp: 7 });
         assert_eq!(client.payload().await, "1");
-        assert!(tells.try_recv().is_err(), "it took a second message");
+        assert!(receiver.try_recv().is_err(), "it took a second message");
         server.hub.resume(session);
     }
 }

@@ -3,37 +3,37 @@
 use server::config::Settings;
 use server::frames::encode_text;
 use server::{Application, Client, ClientMessage, Hub, Publication, Reception, SessionId};
+use testkit::{QueueDir, enqueue, eventually};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::util::{TestClient, TestServer, enqueue, queue_directory, until};
+use crate::util::TestServer;
 
 #[tokio::test]
 async fn an_event_reaches_every_client_on_any_path() {
     let server = TestServer::start();
     let mut clients = Vec::new();
     for path in ["/", "/chat?room=1", "/any/where"] {
-        clients.push(server.connect_to(path).await);
+        clients.push(testkit::Client::connect(server.address, path).await);
     }
-    server.enqueue(r#"{"id":1,"price":1.0,"url":"a\/b"}"#);
+    server.queue.enqueue(r#"{"id":1,"price":1.0,"url":"a\/b"}"#);
     for client in &mut clients {
         let text = client.text().await;
         let rest =
             text.strip_prefix(r#"{"event":"test","payload":{"id":1,"price":1.0,"url":"a\/b"},"timestamp":"#).unwrap();
         assert!(rest.strip_suffix('}').unwrap().parse::<u64>().unwrap() > 1_700_000_000);
     }
-    until("the entry is deleted", || server.waiting() == 0).await;
+    eventually("the entry is deleted", || server.queue.waiting() == 0).await;
 }
 
 #[tokio::test]
 async fn a_backlog_is_read_on_start_in_order() {
-    let root = queue_directory();
-    let queue = root.path().join("queue");
-    (0..3000).for_each(|number| enqueue(&queue, number));
+    let queue = QueueDir::new();
+    (0..3000).for_each(|number| drop(queue.enqueue(number)));
     // The directory is drained when nobody is connected, too: a hub without clients has given each of them everything.
-    let server = TestServer::on(root);
-    until("the backlog is gone", || server.waiting() == 0).await;
+    let server = TestServer::on(queue);
+    eventually("the backlog is gone", || server.queue.waiting() == 0).await;
     let mut client = server.connect().await;
-    server.enqueue("\"now\"");
+    server.queue.enqueue("\"now\"");
     assert_eq!(client.payload().await, "\"now\"");
 }
 
@@ -41,7 +41,7 @@ async fn a_backlog_is_read_on_start_in_order() {
 async fn events_arrive_in_order_and_none_is_missing() {
     let server = TestServer::start();
     let mut clients = [server.connect().await, server.connect().await, server.connect().await];
-    let queue = server.queue();
+    let queue = server.queue.path();
     let producers: Vec<_> = (0..2)
         .map(|producer| {
             let queue = queue.clone();
@@ -57,7 +57,7 @@ async fn events_arrive_in_order_and_none_is_missing() {
         }
     }
     producers.into_iter().for_each(|producer| producer.join().unwrap());
-    until("all entries are deleted", || server.waiting() == 0).await;
+    eventually("all entries are deleted", || server.queue.waiting() == 0).await;
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn events_of_every_size_arrive_whole() {
     let mut client = server.connect().await;
     for size in [0, 1, 60, 61, 62, 125, 126, 65_000, 65_535, 65_536, 1_000_000] {
         let payload = format!("\"{}\"", "x".repeat(size));
-        server.enqueue(&payload);
+        server.queue.enqueue(&payload);
         assert!(client.payload().await == payload, "{size}");
     }
 }
@@ -79,13 +79,13 @@ async fn garbage_is_put_aside_and_stops_nothing() {
         ..Settings::default()
     });
     let mut client = server.connect().await;
-    std::fs::write(server.queue().join("0.json"), "garbage").unwrap();
-    server.enqueue(1);
+    std::fs::write(server.queue.path().join("0.json"), "garbage").unwrap();
+    server.queue.enqueue(1);
     assert_eq!(client.payload().await, "1");
-    let failed = server.queue().join("failed/0.json");
-    until("the garbage is put aside", || failed.exists()).await;
+    let failed = server.queue.path().join("failed/0.json");
+    eventually("the garbage is put aside", || failed.exists()).await;
     assert!(std::fs::read_to_string(failed.with_extension("json.reason")).unwrap().starts_with("not valid JSON"));
-    server.enqueue(2);
+    server.queue.enqueue(2);
     assert_eq!(client.payload().await, "2");
 }
 
@@ -94,8 +94,8 @@ async fn a_directory_that_is_deleted_and_made_again_is_read_again() {
     let server = TestServer::with(Settings { scan_interval_secs: Some(0.02), ..Settings::default() });
     let mut client = server.connect().await;
     for round in 0..3 {
-        std::fs::remove_dir_all(server.queue()).unwrap();
-        server.enqueue(round);
+        std::fs::remove_dir_all(server.queue.path()).unwrap();
+        server.queue.enqueue(round);
         assert_eq!(client.payload().await, round.to_string());
     }
 }
@@ -107,11 +107,11 @@ async fn a_backlog_larger_than_the_log_loses_no_client_that_reads() {
     let server = TestServer::with(small);
     let (first, second) = (server.connect().await, server.connect().await);
     // 20 MB through a log of 100 kB.
-    let queue = server.queue();
+    let queue = server.queue.path();
     let producer = std::thread::spawn(move || {
         (0..2000).for_each(|number| enqueue(&queue, format!("[{number},\"{filler}\"]")));
     });
-    let read_all = async |mut client: TestClient| {
+    let read_all = async |mut client: testkit::Client| {
         for number in 0..2000 {
             assert!(client.payload().await.starts_with(&format!("[{number},")), "{number}");
         }

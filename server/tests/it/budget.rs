@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use server::config::Settings;
 use server::{Application, Client, ClientMessage, Reception, SessionId};
+use testkit::within;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::util::{TestServer, within};
+use crate::util::TestServer;
 
-/// Tells what it receives.
+/// Reports what it receives.
 struct Listening(mpsc::UnboundedSender<String>);
 
 impl Application for Listening {
@@ -29,18 +30,18 @@ impl Application for Listening {
 
 /// Sends so many numbered messages at once and returns how long it took until all were received, in their order.
 async fn time_for(settings: Settings, count: usize, message_bytes: usize) -> Duration {
-    let (told, mut tells) = mpsc::unbounded_channel();
-    let server = TestServer::with_application(settings, |_| Listening(told));
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let server = TestServer::with_application(settings, |_| Listening(sender));
     let (mut speaker, mut listener) = (server.connect().await, server.connect().await);
     let begin = Instant::now();
     for number in 0..count {
         speaker.send(Message::text(format!("{number:0message_bytes$}"))).await;
     }
     for number in 0..count {
-        let message = within(tells.recv()).await.expect("the server lives");
+        let message = within("the application is called", receiver.recv()).await.expect("the server lives");
         assert_eq!(message, format!("{number:0message_bytes$}"));
-        // Nobody else waits for that, nor the speaker itself.
-        server.enqueue(number);
+        // Neither other clients nor the sender wait for that.
+        server.queue.enqueue(number);
         assert_eq!(listener.payload().await, number.to_string());
         assert_eq!(speaker.payload().await, number.to_string());
     }
@@ -68,29 +69,29 @@ async fn fragments_count_as_messages() {
     use tokio_tungstenite::tungstenite::protocol::frame::Frame;
     use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-    let (told, mut tells) = mpsc::unbounded_channel();
+    let (sender, mut receiver) = mpsc::unbounded_channel();
     let settings = Settings { max_messages_per_sec: Some(20), ..Settings::default() };
-    let server = TestServer::with_application(settings, |_| Listening(told));
+    let server = TestServer::with_application(settings, |_| Listening(sender));
     let mut speaker = server.connect().await;
     let begin = Instant::now();
     for number in 0..60 {
         let opcode = if number == 0 { Data::Text } else { Data::Continue };
         speaker.send(Message::Frame(Frame::message(b"a".as_slice(), OpCode::Data(opcode), number == 59))).await;
     }
-    assert_eq!(within(tells.recv()).await, Some("a".repeat(60)));
+    assert_eq!(within("the application is called", receiver.recv()).await, Some("a".repeat(60)));
     assert!(begin.elapsed() >= Duration::from_millis(1900), "{:?}", begin.elapsed());
 }
 
 #[tokio::test]
 async fn one_that_leaves_while_it_waits_for_its_budget_is_let_go_soon() {
-    let (told, mut tells) = mpsc::unbounded_channel();
+    let (sender, mut receiver) = mpsc::unbounded_channel();
     // What it sends would take a quarter of an hour.
     let settings = Settings { max_messages_per_sec: Some(1), ..Settings::default() };
-    let server = TestServer::with_application(settings, |_| Listening(told));
+    let server = TestServer::with_application(settings, |_| Listening(sender));
     let mut speaker = server.connect().await;
     for _ in 0..1000 {
         speaker.send(Message::text("x")).await;
     }
     drop(speaker);
-    while within(tells.recv()).await.expect("the server lives") != "closed" {}
+    while within("the application is called", receiver.recv()).await.expect("the server lives") != "closed" {}
 }

@@ -1,20 +1,20 @@
 //! Many messages for one client alone, at once.
 
-use futures_util::StreamExt;
 use server::config::Settings;
 use server::frames::encode_text;
 use server::{Application, Client, ClientMessage, Disconnect, Hub, Reception, SessionId};
+use testkit::within;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::util::{TestClient, TestServer, within};
+use crate::util::TestServer;
 
 const MESSAGE_BYTES: usize = 1000;
 
-/// Sends as many messages as the client asks for, and then closes if it says "bye". Tells when it has sent, and when the session has ended.
+/// Sends as many messages as the client asks for, and then closes if it says "bye". Reports when it has sent, and when the session has ended.
 struct Burst {
     hub: Hub,
-    told: mpsc::UnboundedSender<&'static str>,
+    sender: mpsc::UnboundedSender<&'static str>,
     sent: usize,
 }
 
@@ -31,19 +31,19 @@ impl Application for Burst {
         if last == "bye" {
             self.hub.close(session, Disconnect::Closed);
         }
-        self.tell("sent");
+        self.report("sent");
         Reception::Taken
     }
 
     fn closed(&mut self, _session: SessionId) {
-        self.tell("ended");
+        self.report("ended");
     }
 }
 
 impl Burst {
-    fn tell(&self, what: &'static str) {
+    fn report(&self, what: &'static str) {
         // The test may be over.
-        let _ = self.told.send(what);
+        let _ = self.sender.send(what);
     }
 }
 
@@ -52,15 +52,15 @@ fn numbered(number: usize) -> String {
 }
 
 fn start(max_outbox_bytes: usize) -> (TestServer, mpsc::UnboundedReceiver<&'static str>) {
-    let (told, tells) = mpsc::unbounded_channel();
+    let (sender, receiver) = mpsc::unbounded_channel();
     let settings = Settings { max_outbox_bytes: Some(max_outbox_bytes), ..Settings::default() };
-    (TestServer::with_application(settings, |hub| Burst { hub: hub.clone(), told, sent: 0 }), tells)
+    (TestServer::with_application(settings, |hub| Burst { hub: hub.clone(), sender, sent: 0 }), receiver)
 }
 
 #[tokio::test]
 async fn what_the_socket_takes_counts_for_nothing() {
     // Ten times the limit, and far less than the kernel takes for a socket of this machine.
-    let (server, _tells) = start(25_000);
+    let (server, _receiver) = start(25_000);
     let mut client = server.connect().await;
     for round in 0..20 {
         client.send(Message::text("250")).await;
@@ -73,7 +73,7 @@ async fn what_the_socket_takes_counts_for_nothing() {
 #[tokio::test]
 async fn a_client_that_reads_stays_although_for_a_moment_more_than_the_limit_waits() {
     // The kernel takes some 4 MB and not 10, so that more than the limit is left at first.
-    let (server, _tells) = start(8_000_000);
+    let (server, _receiver) = start(8_000_000);
     let mut client = server.connect().await;
     client.send(Message::text("20000")).await;
     for number in 0..20_000 {
@@ -83,7 +83,7 @@ async fn a_client_that_reads_stays_although_for_a_moment_more_than_the_limit_wai
 
 #[tokio::test]
 async fn a_close_after_a_burst_comes_after_all_of_it() {
-    let (server, _tells) = start(25_000);
+    let (server, _receiver) = start(25_000);
     let mut client = server.connect().await;
     client.send(Message::text("250 bye")).await;
     for number in 0..250 {
@@ -94,42 +94,42 @@ async fn a_close_after_a_burst_comes_after_all_of_it() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_slow_when_more_than_the_limit_remains() {
-    let (server, mut tells) = start(8_000_000);
+    let (server, mut receiver) = start(8_000_000);
     let mut client = server.connect().await;
     client.send(Message::text("20000")).await;
-    assert_eq!(within(tells.recv()).await, Some("sent"));
-    assert_eq!(within(tells.recv()).await, Some("ended"));
+    assert_eq!(within("the application is called", receiver.recv()).await, Some("sent"));
+    assert_eq!(within("the application is called", receiver.recv()).await, Some("ended"));
     assert_eq!(code_after_some_messages(&mut client).await, 4008);
 }
 
 #[tokio::test]
 async fn more_than_a_burst_never_waits() {
-    let (server, mut tells) = start(1_000_000);
+    let (server, mut receiver) = start(1_000_000);
     let mut client = server.connect().await;
     client.send(Message::text("64000")).await;
-    assert_eq!(within(tells.recv()).await, Some("sent"));
+    assert_eq!(within("the application is called", receiver.recv()).await, Some("sent"));
     // The first answer may come in the turn that takes the burst, the second does not.
     assert!(server.hub.is_alive().await && server.hub.is_alive().await);
-    assert_eq!(tells.try_recv(), Ok("ended"));
+    assert_eq!(receiver.try_recv(), Ok("ended"));
     assert_eq!(code_after_some_messages(&mut client).await, 4008);
 }
 
 #[tokio::test]
 async fn a_client_that_does_not_read_what_came_before_a_close_is_slow_too() {
-    let (server, mut tells) = start(1_000_000);
+    let (server, mut receiver) = start(1_000_000);
     let mut client = server.connect().await;
     client.send(Message::text("64000 bye")).await;
-    assert_eq!(within(tells.recv()).await, Some("sent"));
-    assert_eq!(within(tells.recv()).await, Some("ended"));
+    assert_eq!(within("the application is called", receiver.recv()).await, Some("sent"));
+    assert_eq!(within("the application is called", receiver.recv()).await, Some("ended"));
     assert!(server.hub.is_alive().await);
     assert_eq!(code_after_some_messages(&mut client).await, 4008);
 }
 
 /// Reads whole messages in order, but not all, and returns the close code that follows.
-async fn code_after_some_messages(client: &mut TestClient) -> u16 {
+async fn code_after_some_messages(client: &mut testkit::Client) -> u16 {
     let mut next = 0;
     loop {
-        match within(client.socket.next()).await {
+        match client.next().await {
             Some(Ok(Message::Text(text))) => assert_eq!(text.as_str(), numbered(next)),
             Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
             other => panic!("{other:?} after {next} messages"),

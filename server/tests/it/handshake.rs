@@ -3,20 +3,21 @@
 use std::net::SocketAddr;
 
 use server::config::Settings;
+use testkit::within;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::util::{TestServer, within};
+use crate::util::TestServer;
 
 pub(crate) const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// Sends bytes and reads until the server closes.
-async fn exchange(address: SocketAddr, request: &[u8]) -> String {
+pub(crate) async fn exchange(address: SocketAddr, request: impl AsRef<[u8]>) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(request).await.unwrap();
+    stream.write_all(request.as_ref()).await.unwrap();
     let mut answer = Vec::new();
-    within(stream.read_to_end(&mut answer)).await.unwrap();
+    within("the answer", stream.read_to_end(&mut answer)).await.unwrap();
     String::from_utf8(answer).unwrap()
 }
 
@@ -42,7 +43,7 @@ async fn the_accept_key_is_that_of_the_standard() {
     stream.write_all(&HANDSHAKE.as_bytes()[..50]).await.unwrap();
     stream.write_all(&[&HANDSHAKE.as_bytes()[50..], b"\x81\x00"].concat()).await.unwrap();
     let mut answer = Vec::new();
-    within(stream.read_to_end(&mut answer)).await.unwrap();
+    within("the answer", stream.read_to_end(&mut answer)).await.unwrap();
     let answer = String::from_utf8_lossy(&answer).into_owned();
     assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
     assert!(answer.to_lowercase().contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{answer}");
@@ -58,7 +59,7 @@ async fn bad_handshakes_are_refused_with_the_reason() {
         ("Connection: keep-alive, Upgrade", "Connection: close"),
         ("GET ", "POST "),
     ] {
-        let answer = exchange(server.address, HANDSHAKE.replace(from, to).as_bytes()).await;
+        let answer = exchange(server.address, HANDSHAKE.replace(from, to)).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{to}: {answer}");
         assert!(answer.split("\r\n\r\n").nth(1).unwrap().len() > 5, "{to}: {answer}");
     }
@@ -89,7 +90,7 @@ async fn a_request_must_name_one_valid_host() {
         "Host: a%zz\r\n",
     ] {
         for request in [plain, HANDSHAKE] {
-            let answer = exchange(server.address, request.replace("Host: localhost\r\n", hosts).as_bytes()).await;
+            let answer = exchange(server.address, request.replace("Host: localhost\r\n", hosts)).await;
             assert!(answer.starts_with("HTTP/1.1 400 "), "{hosts:?}: {answer}");
             assert!(answer.to_lowercase().split("\r\n\r\n").nth(1).unwrap().contains("host"), "{hosts:?}: {answer}");
         }
@@ -97,7 +98,7 @@ async fn a_request_must_name_one_valid_host() {
     for host in
         ["", "LOCALHOST", "localhost:", "localhost:80", "my_service", "127.0.0.1", "[::1]:80", "a%20b", "example.com."]
     {
-        let answer = exchange(server.address, plain.replace("localhost", host).as_bytes()).await;
+        let answer = exchange(server.address, plain.replace("localhost", host)).await;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{host:?}: {answer}");
     }
     // HTTP/1.0 knows no such header, and simple health checks speak it.
@@ -116,17 +117,24 @@ async fn headers_that_may_stand_once_are_refused_when_there_are_two() {
     for line in ["Origin: http://localhost", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
     {
         let twice = HANDSHAKE.replace("\r\n\r\n", &format!("\r\n{line}\r\n{line}\r\n\r\n"));
-        let answer = exchange(server.address, twice.as_bytes()).await;
+        let answer = exchange(server.address, twice).await;
         assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("more than one"), "{line}: {answer}");
     }
 }
 
+/// Waits until the server takes another client: one has left.
+async fn another_client_may_connect(server: &TestServer) {
+    let connecting =
+        async { while tokio_tungstenite::connect_async(format!("ws://{}/", server.address)).await.is_err() {} };
+    within("another client may connect", connecting).await;
+}
+
 /// Sends a handshake and returns the status line's beginning.
-async fn status_of(server: &TestServer, handshake: &str) -> String {
+pub(crate) async fn status_of(server: &TestServer, handshake: &str) -> String {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(handshake.as_bytes()).await.unwrap();
     let mut answer = [0; 12];
-    within(stream.read_exact(&mut answer)).await.unwrap();
+    within("the answer", stream.read_exact(&mut answer)).await.unwrap();
     String::from_utf8(answer.into()).unwrap()
 }
 
@@ -202,9 +210,9 @@ async fn requests_that_are_no_http_or_too_large_are_refused() {
     let garbage = exchange(server.address, b"\x16\x03\x01\x02\x00 TLS\r\n\r\n").await;
     assert!(garbage.starts_with("HTTP/1.1 400 "), "{garbage}");
     let many = format!("GET / HTTP/1.1\r\n{}", "X: y\r\n".repeat(1000));
-    assert!(exchange(server.address, many.as_bytes()).await.starts_with("HTTP/1.1 431 "));
+    assert!(exchange(server.address, many).await.starts_with("HTTP/1.1 431 "));
     let long = format!("GET / HTTP/1.1\r\nX: {}", "y".repeat(40_000));
-    assert!(exchange(server.address, long.as_bytes()).await.starts_with("HTTP/1.1 431 "));
+    assert!(exchange(server.address, long).await.starts_with("HTTP/1.1 431 "));
 }
 
 #[tokio::test]
@@ -218,18 +226,15 @@ async fn a_client_too_many_is_told_and_a_plain_request_is_answered() {
     let server = TestServer::with(Settings { max_connections: Some(2), ..Settings::default() });
     let first = server.connect().await;
     let _second = server.connect().await;
-    let refused = exchange(server.address, HANDSHAKE.as_bytes()).await;
+    let refused = exchange(server.address, HANDSHAKE).await;
     assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("\r\nretry-after: "), "{refused}");
     for (path, status) in [("/healthz", "200"), ("/chat", "426")] {
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        let answer = exchange(server.address, request.as_bytes()).await;
+        let answer = exchange(server.address, request).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
     drop(first);
-    let deadline = tokio::time::Instant::now() + crate::util::TIMEOUT;
-    while tokio_tungstenite::connect_async(format!("ws://{}/", server.address)).await.is_err() {
-        assert!(tokio::time::Instant::now() < deadline, "the place was not given back");
-    }
+    another_client_may_connect(&server).await;
 }
 
 #[tokio::test]
@@ -237,13 +242,9 @@ async fn pages_of_other_hosts_may_not_connect() {
     let server = TestServer::start();
     let from =
         |origin: &str| HANDSHAKE.replace("Upgrade: WebSocket", &format!("Upgrade: WebSocket\r\nOrigin: {origin}"));
-    let refused = exchange(server.address, from("https://evil.example").as_bytes()).await;
+    let refused = exchange(server.address, from("https://evil.example")).await;
     assert!(refused.starts_with("HTTP/1.1 403 ") && refused.contains("allowed_origins"), "{refused}");
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(from("http://localhost:8080").as_bytes()).await.unwrap();
-    let mut answer = [0; 12];
-    within(stream.read_exact(&mut answer)).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 101");
+    assert_eq!(status_of(&server, &from("http://localhost:8080")).await, "HTTP/1.1 101");
 }
 
 #[tokio::test]
@@ -251,14 +252,11 @@ async fn an_address_has_only_so_many_connections() {
     let server = TestServer::with(Settings { max_connections_per_address: Some(2), ..Settings::default() });
     let first = server.connect().await;
     let _second = server.connect().await;
-    let refused = exchange(server.address, HANDSHAKE.as_bytes()).await;
+    let refused = exchange(server.address, HANDSHAKE).await;
     assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("\r\nretry-after: "), "{refused}");
     // The limit is one of clients: a health check of that address is none.
     let health = exchange(server.address, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert!(health.starts_with("HTTP/1.1 200 "), "{health}");
     drop(first);
-    let deadline = tokio::time::Instant::now() + crate::util::TIMEOUT;
-    while tokio_tungstenite::connect_async(format!("ws://{}/", server.address)).await.is_err() {
-        assert!(tokio::time::Instant::now() < deadline, "the place was not given back");
-    }
+    another_client_may_connect(&server).await;
 }

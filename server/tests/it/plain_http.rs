@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use server::config::Settings;
 use socket2::SockRef;
+use testkit::within;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::handshake::HANDSHAKE;
-use crate::util::{TestServer, within};
+use crate::util::TestServer;
+
+use crate::handshake::{HANDSHAKE, exchange, status_of};
 
 /// What a form or an upload may bring.
 const BODY: usize = 1024 * 1024;
@@ -21,14 +23,18 @@ async fn send_all_then_read(address: SocketAddr, head: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     if !head.ends_with("X: ") {
-        within(stream.readable()).await.unwrap();
+        within("the answer", stream.readable()).await.unwrap();
     }
     for block in vec![b'x'; BODY].chunks(16 * 1024) {
-        within(stream.write_all(block)).await.unwrap_or_else(|error| panic!("{head}: the body: {error}"));
+        within("the request is sent", stream.write_all(block))
+            .await
+            .unwrap_or_else(|error| panic!("{head}: the body: {error}"));
         tokio::task::yield_now().await;
     }
     let mut answer = Vec::new();
-    within(stream.read_to_end(&mut answer)).await.unwrap_or_else(|error| panic!("{head}: the answer: {error}"));
+    within("the answer", stream.read_to_end(&mut answer))
+        .await
+        .unwrap_or_else(|error| panic!("{head}: the answer: {error}"));
     String::from_utf8(answer).unwrap()
 }
 
@@ -99,7 +105,7 @@ async fn a_body_without_end_is_cut_off() {
             sent += written;
         }
     };
-    within(cut_off).await;
+    within("the body is cut off", cut_off).await;
     // What is read, and what both sockets hold.
     assert!(sent < 32 * 1024 * 1024, "{sent} bytes were taken");
 }
@@ -112,7 +118,7 @@ async fn a_body_that_comes_byte_by_byte_and_one_that_never_comes_are_cut_off() {
         stream.write_all(post("/").as_bytes()).await.unwrap();
         let answered = Instant::now();
         let mut answer = Vec::new();
-        within(stream.read_to_end(&mut answer)).await.unwrap();
+        within("the answer", stream.read_to_end(&mut answer)).await.unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 426 "));
         // The server has sent its last byte, and closes when it has waited enough: then the kernel refuses what is sent.
         let closed = async {
@@ -123,19 +129,10 @@ async fn a_body_that_comes_byte_by_byte_and_one_that_never_comes_are_cut_off() {
                 }
             }
         };
-        within(closed).await;
+        within("the connection is closed", closed).await;
         let took = answered.elapsed();
         assert!(took < Duration::from_secs(9), "{pause:?}: {took:?}");
     }
-}
-
-/// Sends a request of any method and returns the answer.
-async fn ask(server: &TestServer, request: &str) -> String {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    within(stream.read_to_end(&mut answer)).await.unwrap();
-    String::from_utf8(answer).unwrap()
 }
 
 #[tokio::test]
@@ -156,7 +153,7 @@ async fn head_and_options_are_answered_as_http_says() {
         ("PUT", "/healthz/", "405"),
         ("DELETE", "/", "426"),
     ] {
-        let answer = ask(&server, &request(method, target)).await;
+        let answer = exchange(server.address, &request(method, target)).await;
         let lower = answer.to_lowercase();
         let (head, body) = lower.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with(&format!("http/1.1 {status} ")), "{method} {target}: {answer}");
@@ -168,7 +165,7 @@ async fn head_and_options_are_answered_as_http_says() {
         assert_eq!(head.contains("\r\nconnection: close, upgrade"), status == "426", "{head}");
     }
     // What HAProxy's `option httpchk` sends.
-    let check = ask(&server, "OPTIONS / HTTP/1.0\r\n\r\n").await;
+    let check = exchange(server.address, "OPTIONS / HTTP/1.0\r\n\r\n").await;
     assert!(check.starts_with("HTTP/1.") && check[8..].starts_with(" 204 "), "{check}");
 }
 
@@ -176,7 +173,7 @@ async fn head_and_options_are_answered_as_http_says() {
 async fn a_name_of_websocket_with_a_version_is_another_protocol() {
     // RFC 9110, section 7.8, allows a version behind the name. RFC 6455 has none: its value is `websocket`.
     let server = TestServer::start();
-    let answer = ask(&server, &HANDSHAKE.replace("Upgrade: WebSocket", "Upgrade: websocket/13")).await;
+    let answer = exchange(server.address, &HANDSHAKE.replace("Upgrade: WebSocket", "Upgrade: websocket/13")).await;
     assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
 }
 
@@ -187,11 +184,7 @@ async fn with_headers(server: &TestServer, count: usize, length: usize) -> Strin
         lines += &format!("X-{number:04}: {}\r\n", "y".repeat(length));
     }
     let request = HANDSHAKE.replace("\r\n\r\n", &format!("\r\n{lines}\r\n"));
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = [0; 12];
-    within(stream.read_exact(&mut answer)).await.unwrap();
-    String::from_utf8(answer.into()).unwrap()
+    status_of(server, &request).await
 }
 
 #[tokio::test]
@@ -216,7 +209,8 @@ async fn plain_requests_have_the_same_limits() {
     let server = TestServer::start();
     for (count, length) in [(4, 7900), (500, 10)] {
         let lines: String = (0..count).map(|number| format!("X-{number}: {}\r\n", "y".repeat(length))).collect();
-        let answer = ask(&server, &format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n")).await;
+        let answer =
+            exchange(server.address, &format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n")).await;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{count} headers of {length} bytes: {answer}");
     }
 }

@@ -1,21 +1,21 @@
 //! RFC 6455 as a client sees it: pings, closes, errors, limits.
 
-use futures_util::StreamExt;
 use server::config::Settings;
+use testkit::{HANDSHAKE, within};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use crate::util::{TestServer, within};
+use crate::util::TestServer;
 
 #[tokio::test]
 async fn a_ping_is_answered_between_messages() {
     let server = TestServer::start();
     let mut client = server.connect().await;
     client.send(Message::Ping(Bytes::from_static(b"are you there"))).await;
-    let answer = within(client.socket.next()).await.unwrap().unwrap();
+    let answer = client.next().await.unwrap().unwrap();
     assert_eq!(answer, Message::Pong(Bytes::from_static(b"are you there")));
-    server.enqueue(1);
+    server.queue.enqueue(1);
     assert_eq!(client.payload().await, "1");
 }
 
@@ -61,8 +61,8 @@ async fn what_clients_say_changes_nothing_by_default() {
     speaker.send(Message::text(r#"{"event":"test","payload":"forged"}"#)).await;
     speaker.send(Message::binary(vec![1, 2, 3])).await;
     speaker.send(Message::Ping(Bytes::new())).await;
-    assert!(matches!(within(speaker.socket.next()).await, Some(Ok(Message::Pong(_)))));
-    server.enqueue(1);
+    assert!(matches!(speaker.next().await, Some(Ok(Message::Pong(_)))));
+    server.queue.enqueue(1);
     assert_eq!(listener.payload().await, "1");
     assert_eq!(speaker.payload().await, "1");
 }
@@ -74,9 +74,9 @@ async fn clients_are_pinged_and_those_that_answer_stay() {
     let mut client = server.connect().await;
     // The client answers by itself as long as it is read.
     for _ in 0..3 {
-        assert!(matches!(within(client.socket.next()).await, Some(Ok(Message::Ping(_)))));
+        assert!(matches!(client.next().await, Some(Ok(Message::Ping(_)))));
     }
-    server.enqueue(1);
+    server.queue.enqueue(1);
     assert_eq!(client.payload().await, "1");
 }
 
@@ -87,11 +87,9 @@ async fn a_client_that_answers_no_ping_is_disconnected() {
     let settings = Settings { ping_interval_secs: Some(0.2), pong_timeout_secs: Some(0.2), ..Settings::default() };
     let server = TestServer::with(settings);
     let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
-    let request = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(HANDSHAKE.as_bytes()).await.unwrap();
     let mut received = Vec::new();
-    within(stream.read_to_end(&mut received)).await.unwrap();
+    within("the answer", stream.read_to_end(&mut received)).await.unwrap();
     let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
     let frames = &received[end..];
     assert_eq!(frames[..2], [0x89, 0], "a ping");

@@ -7,17 +7,18 @@ use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_op
 use server::config::Settings;
 use server::{Application, Client, ClientMessage, NoApplication, Reception, Server, SessionId};
 use socket2::Socket;
+use testkit::{HANDSHAKE, QueueDir, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::util::{TestServer, queue_directory, waiting, within};
+use crate::util::TestServer;
 
 #[tokio::test]
 async fn clients_receive_what_was_read_and_then_the_close_code() {
     let mut server = TestServer::start();
     let mut clients = [server.connect().await, server.connect().await];
     let filler = "x".repeat(1000);
-    (0..2000).for_each(|number| server.enqueue(format!("[{number},\"{filler}\"]")));
+    (0..2000).for_each(|number| drop(server.queue.enqueue(format!("[{number},\"{filler}\"]"))));
     assert!(clients[0].payload().await.starts_with("[0,"));
     server.request_stop();
     let (mut received, mut codes) = (Vec::new(), Vec::new());
@@ -25,22 +26,22 @@ async fn clients_receive_what_was_read_and_then_the_close_code() {
         let mut count = 0;
         let code = loop {
             use tokio_tungstenite::tungstenite::Message;
-            match crate::util::within(futures_util::StreamExt::next(&mut client.socket)).await {
+            match client.next().await {
                 Some(Ok(Message::Text(_))) => count += 1,
                 Some(Ok(Message::Close(frame))) => break u16::from(frame.unwrap().code),
                 other => panic!("{other:?}"),
             }
         };
         // The answer to the close frame goes out by reading on.
-        while crate::util::within(futures_util::StreamExt::next(&mut client.socket)).await.is_some() {}
+        while client.next().await.is_some() {}
         received.push(count);
         codes.push(code);
     }
     assert_eq!(codes, [1001, 1001]);
-    let root = server.stopped().await;
+    let queue = server.stopped().await;
     // Every entry is either with both clients or still in the directory.
     assert_eq!(received[0] + 1, received[1]);
-    assert_eq!(received[1] + waiting(&root.path().join("queue")), 2000);
+    assert_eq!(received[1] + queue.waiting(), 2000);
 }
 
 #[tokio::test]
@@ -53,7 +54,7 @@ async fn a_server_without_clients_stops_at_once_and_leaves_its_directory_free() 
 #[tokio::test]
 async fn a_client_that_does_not_leave_is_dropped_after_the_grace() {
     let server = TestServer::with(Settings { shutdown_grace_secs: Some(0.2), ..Settings::default() });
-    let mut stream = stubborn_client(server.address).await;
+    let mut stream = unresponsive_client(server.address).await;
     server.stopped().await;
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).await.unwrap();
@@ -64,19 +65,19 @@ async fn a_client_that_does_not_leave_is_dropped_after_the_grace() {
 async fn port_and_connections_end_although_another_process_has_copies_of_their_sockets() {
     let server = TestServer::with(Settings { shutdown_grace_secs: Some(0.2), ..Settings::default() });
     let address = server.address;
-    let mut stubborn = stubborn_client(address).await;
+    let mut unresponsive = unresponsive_client(address).await;
     let copies = copies_of_sockets(address);
     assert!(copies.len() >= 2, "the listener and the client");
     let root = server.stopped().await;
     let mut rest = Vec::new();
-    within(stubborn.read_to_end(&mut rest)).await.unwrap();
+    within("the answer", unresponsive.read_to_end(&mut rest)).await.unwrap();
     assert!(rest.ends_with(b"server is shutting down"));
     // What asks for the port finds it free, and nobody's connection ends in the copy.
     drop(TcpListener::bind(address).unwrap());
     let next = TestServer::on_port(root, address.port());
     for _ in 0..8 {
-        let mut client = stubborn_client(address).await;
-        assert_eq!(within(client.read_u8()).await.unwrap(), b'T'); // of HTTP
+        let mut client = unresponsive_client(address).await;
+        assert_eq!(within("the answer", client.read_u8()).await.unwrap(), b'T'); // of HTTP
     }
     drop(copies);
     next.stopped().await;
@@ -88,7 +89,7 @@ async fn a_socket_that_was_passed_goes_on_listening_when_the_server_stops() {
     let address = socket.local_addr().unwrap();
     let config = Settings::default().resolve().unwrap();
     let server = Server::bind_to(socket.try_clone().unwrap(), config, |_| NoApplication).unwrap();
-    within(server.run(std::future::ready(()))).await.unwrap();
+    within("the server ends", server.run(std::future::ready(()))).await.unwrap();
     TcpStream::connect(address).await.unwrap();
     socket.accept().unwrap();
 }
@@ -108,8 +109,8 @@ async fn a_server_that_is_dropped_before_it_runs_joins_its_threads() {
 
         fn closed(&mut self, _session: SessionId) {}
     }
-    let root = queue_directory();
-    let settings = Settings { queue: Some(root.path().join("queue")), port: Some(0), ..Settings::default() };
+    let queue = QueueDir::new();
+    let settings = Settings { queue: Some(queue.path()), port: Some(0), ..Settings::default() };
     let held = Arc::new(());
     let server = Server::bind(settings.clone().resolve().unwrap(), |_| Held { _held: held.clone() }).unwrap();
     assert!(Arc::strong_count(&held) > 1, "the hub has its applications");
@@ -120,12 +121,10 @@ async fn a_server_that_is_dropped_before_it_runs_joins_its_threads() {
 }
 
 /// Connects a client that never answers a close frame.
-async fn stubborn_client(address: SocketAddr) -> TcpStream {
+async fn unresponsive_client(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.unwrap();
-    assert_eq!(within(stream.read_u8()).await.unwrap(), b'H');
+    stream.write_all(HANDSHAKE.as_bytes()).await.unwrap();
+    assert_eq!(within("the answer", stream.read_u8()).await.unwrap(), b'H');
     stream
 }
 
@@ -143,11 +142,11 @@ fn copies_of_sockets(address: SocketAddr) -> Vec<Socket> {
 /// The configuration is made by hand, since settings never come to it: no semaphore has so many permits.
 #[tokio::test]
 async fn a_listener_that_fails_ends_the_server_with_an_error() {
-    let root = queue_directory();
-    let settings = Settings { queue: Some(root.path().join("queue")), port: Some(0), ..Settings::default() };
+    let queue = QueueDir::new();
+    let settings = Settings { queue: Some(queue.path()), port: Some(0), ..Settings::default() };
     let mut config = settings.resolve().unwrap();
     config.admission.max_connections = usize::MAX;
     let server = Server::bind(config, |_| NoApplication).unwrap();
-    let ended = within(server.run(std::future::pending())).await;
+    let ended = within("the server ends", server.run(std::future::pending())).await;
     assert!(ended.is_err_and(|error| error.to_string().contains("panic")));
 }

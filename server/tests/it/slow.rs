@@ -1,10 +1,10 @@
 //! A client that does not read, beside clients that do.
 
-use futures_util::StreamExt;
 use server::config::Settings;
+use testkit::eventually;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::util::{TestServer, until, within};
+use crate::util::TestServer;
 
 fn small_log() -> Settings {
     Settings { log_bytes: Some(1_000_000), max_event_bytes: Some(100_000), ..Settings::default() }
@@ -18,15 +18,15 @@ async fn a_client_that_does_not_read_is_disconnected_and_the_others_notice_nothi
     let filler = "x".repeat(20_000);
     // More than the kernel's buffers and the log hold.
     for number in 0..1500 {
-        server.enqueue(format!("[{number},\"{filler}\"]"));
+        server.queue.enqueue(format!("[{number},\"{filler}\"]"));
         assert!(reader.payload().await.starts_with(&format!("[{number},")));
     }
-    until("every entry is acked", || server.waiting() == 0).await;
+    eventually("every entry is acked", || server.queue.waiting() == 0).await;
 
     // What the slow one did receive are whole messages in order, then the reason.
     let mut next = 0;
     loop {
-        match within(slow.socket.next()).await {
+        match slow.next().await {
             Some(Ok(Message::Text(text))) => {
                 assert!(text.contains(&format!("\"payload\":[{next},")), "{next}");
                 next += 1;
@@ -45,9 +45,9 @@ async fn a_client_that_does_not_read_is_disconnected_and_the_others_notice_nothi
 async fn a_message_waits_for_a_client_no_longer_than_the_timeout() {
     let server = TestServer::with(Settings { slow_client_timeout_secs: Some(0.5), ..Settings::default() });
     let mut slow = server.connect().await;
-    // Within the log, but not within the kernel's buffers: only time can tell.
+    // Within the log, but not within the kernel's buffers: only the timeout applies.
     let filler = "x".repeat(500_000);
-    (0..30).for_each(|_| server.enqueue(format!("\"{filler}\"")));
-    until("the entries are acked without the client", || server.waiting() == 0).await;
+    (0..30).for_each(|_| drop(server.queue.enqueue(format!("\"{filler}\""))));
+    eventually("the entries are acked without the client", || server.queue.waiting() == 0).await;
     assert_eq!(slow.close_code().await, 4008);
 }

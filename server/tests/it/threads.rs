@@ -3,9 +3,10 @@
 use server::config::Settings;
 use server::frames::encode_text;
 use server::{Application, Client, ClientMessage, Hub, Reception, SessionId};
+use testkit::eventually;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::util::{TestServer, until};
+use crate::util::TestServer;
 
 const THREADS: usize = 3;
 
@@ -23,7 +24,7 @@ async fn clients_of_all_threads_get_everything_in_the_same_order() {
     }
     // Each thread relays what its clients send, while the consumer appends what PHP queues.
     for number in 0..MESSAGES {
-        server.enqueue(format!("\"queued {number}\""));
+        server.queue.enqueue(format!("\"queued {number}\""));
         for (index, client) in clients.iter_mut().enumerate() {
             client.send(Message::text(format!(r#"{{"event":"test","payload":"{index} {number}"}}"#))).await;
         }
@@ -43,7 +44,7 @@ async fn clients_of_all_threads_get_everything_in_the_same_order() {
             assert_eq!(client.payload().await, *payload);
         }
     }
-    until("the entries are deleted", || server.waiting() == 0).await;
+    eventually("the entries are deleted", || server.queue.waiting() == 0).await;
 }
 
 #[tokio::test]

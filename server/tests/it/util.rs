@@ -1,29 +1,19 @@
-//! A server of a test's own, and clients for it.
+//! A server of a test's own.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
-use queue::Writer;
 use server::config::Settings;
 use server::{Application, Hub, NoApplication, Server};
-use tempfile::TempDir;
-use tokio::net::TcpStream;
+use testkit::{Client, QueueDir, within};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-/// No condition of a test takes longer than this, or the test fails.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
-
+/// A server in this process, on a queue directory of its own.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) hub: Hub,
-    root: TempDir,
+    pub(crate) queue: QueueDir,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<io::Result<()>>,
 }
@@ -34,7 +24,7 @@ impl TestServer {
     }
 
     pub(crate) fn with(settings: Settings) -> TestServer {
-        TestServer::build(queue_directory(), settings, |_| NoApplication)
+        TestServer::build(QueueDir::new(), settings, |_| NoApplication)
     }
 
     /// With one application for all clients.
@@ -46,52 +36,33 @@ impl TestServer {
 
     /// With an application for the clients of each thread.
     pub(crate) fn with_applications<A: Application>(settings: Settings, make: impl FnMut(&Hub) -> A) -> TestServer {
-        TestServer::build(queue_directory(), settings, make)
+        TestServer::build(QueueDir::new(), settings, make)
     }
 
     /// Starts on a directory that has been used before.
-    pub(crate) fn on(root: TempDir) -> TestServer {
-        TestServer::on_port(root, 0)
+    pub(crate) fn on(queue: QueueDir) -> TestServer {
+        TestServer::on_port(queue, 0)
     }
 
     /// The same on a given port.
-    pub(crate) fn on_port(root: TempDir, port: u16) -> TestServer {
-        TestServer::build(root, Settings { port: Some(port), ..Settings::default() }, |_| NoApplication)
+    pub(crate) fn on_port(queue: QueueDir, port: u16) -> TestServer {
+        TestServer::build(queue, Settings { port: Some(port), ..Settings::default() }, |_| NoApplication)
     }
 
-    fn build<A: Application>(root: TempDir, settings: Settings, make: impl FnMut(&Hub) -> A) -> TestServer {
-        let own =
-            Settings { queue: Some(root.path().join("queue")), port: settings.port.or(Some(0)), ..Settings::default() };
+    fn build<A: Application>(queue: QueueDir, settings: Settings, make: impl FnMut(&Hub) -> A) -> TestServer {
+        let own = Settings { queue: Some(queue.path()), port: settings.port.or(Some(0)), ..Settings::default() };
         let server = Server::bind(own.or(settings).resolve().unwrap(), make).unwrap();
         let (address, hub) = (server.local_addr(), server.hub().clone());
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(server.run(async move {
             let _ = stopped.await;
         }));
-        TestServer { address, hub, root, stop: Some(stop), running }
+        TestServer { address, hub, queue, stop: Some(stop), running }
     }
 
-    pub(crate) fn queue(&self) -> PathBuf {
-        self.root.path().join("queue")
-    }
-
-    pub(crate) fn enqueue(&self, payload: impl ToString) {
-        enqueue(&self.queue(), payload);
-    }
-
-    /// How many entries wait in the directory.
-    pub(crate) fn waiting(&self) -> usize {
-        waiting(&self.queue())
-    }
-
-    pub(crate) async fn connect(&self) -> TestClient {
-        self.connect_to("/").await
-    }
-
-    pub(crate) async fn connect_to(&self, path: &str) -> TestClient {
-        let url = format!("ws://{}{path}", self.address);
-        let (socket, _) = within(tokio_tungstenite::connect_async(url)).await.unwrap();
-        TestClient { socket }
+    /// Connects a client on the path `/`.
+    pub(crate) async fn connect(&self) -> Client {
+        Client::connect(self.address, "/").await
     }
 
     /// Tells the server to stop, without waiting.
@@ -100,84 +71,9 @@ impl TestServer {
     }
 
     /// Waits for the server to have stopped and returns the directory.
-    pub(crate) async fn stopped(mut self) -> TempDir {
+    pub(crate) async fn stopped(mut self) -> QueueDir {
         self.request_stop();
-        within(self.running).await.unwrap().unwrap();
-        self.root
-    }
-}
-
-pub(crate) struct TestClient {
-    pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-}
-
-impl TestClient {
-    /// The next text message.
-    pub(crate) async fn text(&mut self) -> String {
-        loop {
-            match within(self.socket.next()).await.expect("the connection is open").unwrap() {
-                Message::Text(text) => return text.to_string(),
-                Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("expected a text message, got {other:?}"),
-            }
-        }
-    }
-
-    /// The payload of the next event, as text.
-    pub(crate) async fn payload(&mut self) -> String {
-        payload_of(&self.text().await)
-    }
-
-    pub(crate) async fn send(&mut self, message: Message) {
-        within(self.socket.send(message)).await.unwrap();
-    }
-
-    /// Reads to the end and returns the close code.
-    pub(crate) async fn close_code(&mut self) -> u16 {
-        let mut code = None;
-        loop {
-            match within(self.socket.next()).await {
-                Some(Ok(Message::Close(Some(frame)))) => code = Some(frame.code.into()),
-                Some(Ok(Message::Close(None))) => code = Some(1005),
-                Some(Ok(_)) => {}
-                None | Some(Err(Error::ConnectionClosed)) => return code.expect("a close frame before the end"),
-                Some(Err(error)) => panic!("{error} instead of a close frame"),
-            }
-        }
-    }
-}
-
-/// The payload in the text of an event, as text.
-pub(crate) fn payload_of(text: &str) -> String {
-    let rest = text.strip_prefix(r#"{"event":"test","payload":"#).unwrap_or_else(|| panic!("unexpected {text}"));
-    rest[..rest.rfind(r#","timestamp":"#).unwrap()].to_owned()
-}
-
-pub(crate) fn queue_directory() -> TempDir {
-    let root = TempDir::new().unwrap();
-    queue::create_directory(&root.path().join("queue")).unwrap();
-    root
-}
-
-pub(crate) fn enqueue(queue: &std::path::Path, payload: impl ToString) {
-    Writer::new(queue).max_event_bytes(64 << 20).enqueue(br#""test""#, payload.to_string().as_bytes()).unwrap();
-}
-
-pub(crate) fn waiting(queue: &std::path::Path) -> usize {
-    let is_entry = |file: &std::fs::DirEntry| file.file_name().to_string_lossy().ends_with(".json");
-    std::fs::read_dir(queue).unwrap().filter(|file| is_entry(file.as_ref().unwrap())).count()
-}
-
-/// Fails the test if the future takes too long.
-pub(crate) async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(TIMEOUT, future).await.expect("it takes too long")
-}
-
-/// Polls a condition that no event tells of.
-pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + TIMEOUT;
-    while !condition() {
-        assert!(tokio::time::Instant::now() < deadline, "{what}: not in time");
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        within("the server stops", self.running).await.unwrap().unwrap();
+        self.queue
     }
 }

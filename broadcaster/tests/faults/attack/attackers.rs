@@ -30,10 +30,10 @@ struct Shared {
 
 impl Attackers {
     pub(crate) fn start(address: SocketAddr, kind: Kind, count: usize) -> Attackers {
-        Attackers::play(address, kind.script(), count)
+        Attackers::start_script(address, kind.script(), count)
     }
 
-    pub(crate) fn play(address: SocketAddr, script: Script, count: usize) -> Attackers {
+    pub(crate) fn start_script(address: SocketAddr, script: Script, count: usize) -> Attackers {
         let shared = Arc::new(Shared::default());
         let thread = {
             let shared = shared.clone();

@@ -8,11 +8,11 @@ use rustix::event::PollFlags;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::attack::kind::{Leaving, Reading, Script};
-use crate::server_frames::{CLOSE, Incoming, PING, PONG_FRAME, close_code};
+use crate::support::frames::{CLOSE, Incoming, PING, PONG_FRAME, close_code};
 
-/// Writes before the others of a thread have their turn.
+/// Writes before the other connections of the thread go on.
 const WRITES_PER_TURN: usize = 4;
-/// Reads before the others of a thread have their turn.
+/// Reads before the other connections of the thread go on.
 const READS_PER_TURN: usize = 4;
 /// A paced reader reads no fewer bytes at once.
 const LEAST_READ: usize = 256;
@@ -33,7 +33,7 @@ pub(crate) struct Connection {
 
 /// How a connection ended.
 pub(crate) enum End {
-    /// The attacker had enough.
+    /// The attacker ended it.
     Left,
     /// The server closed it, with a code.
     Closed(u16),
@@ -49,7 +49,7 @@ impl Connection {
             socket.set_recv_buffer_size(SMALL_BUFFER)?;
             socket.set_tcp_mss(SMALL_SEGMENT)?;
         }
-        // A reset at its end spares the machine thousands of connections in TIME_WAIT.
+        // A reset at its end: otherwise thousands of connections stay in TIME_WAIT.
         socket.set_linger(Some(Duration::ZERO))?;
         socket.set_nonblocking(true)?;
         match socket.connect(&SockAddr::from(address)) {
@@ -153,7 +153,7 @@ impl Connection {
                 Err(_) => return Err(self.closed()),
             }
         }
-        // A client that was told to leave and does not is an attack of its own, not one of these.
+        // A client that does not leave after a close frame is another attack, not one of these.
         self.code.map_or(Ok(()), |code| Err(End::Closed(code)))
     }
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::client::HANDSHAKE;
+use testkit::HANDSHAKE;
+
+use crate::support::frames::frame;
 
 /// Bytes that are given to the kernel at once, about.
 const BLOCK: usize = 65_536;
@@ -147,19 +149,4 @@ impl fmt::Display for Kind {
             Kind::Handshakes => "handshake and leave".to_owned(),
         })
     }
-}
-
-/// A frame of a client whose mask changes nothing.
-pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![first];
-    match payload.len() {
-        length @ 0..126 => frame.push(0x80 | length as u8),
-        length => {
-            frame.push(0x80 | 126);
-            frame.extend(u16::try_from(length).unwrap().to_be_bytes());
-        }
-    }
-    frame.extend([0; 4]);
-    frame.extend(payload);
-    frame
 }

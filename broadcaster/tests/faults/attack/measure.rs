@@ -10,14 +10,14 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use testkit::{Broadcaster, QueueDir};
+
 use crate::attack::attackers::Attackers;
+use crate::attack::good_clients::{GoodClients, Pace};
 use crate::attack::kind::Kind;
 use crate::attack::latency::Latency;
-use crate::attack::witness::{Pace, Witness};
-use crate::broadcaster::{BINARY, Broadcaster};
-use crate::crowd::may_open;
-use crate::queue_dir::QueueDir;
-use crate::systemd::{Reports, WATCHDOG};
+use crate::support::systemd::{Reports, WATCHDOG};
+use crate::support::{BINARY, broadcaster, may_open};
 
 const GOOD_CLIENTS: usize = 20;
 const HUB_THREADS: [&str; 2] = ["--hub-threads", "2"];
@@ -93,32 +93,32 @@ fn under_attack(build: &Build, kind: Kind, count: usize, seconds: f64) {
         flags.extend(SHORT_TIMEOUTS);
     }
     flags.extend(build.flags.iter().map(String::as_str));
-    let mut broadcaster = Broadcaster::of(&build.binary, &queue.path(), &flags);
-    let witness = Witness::start(broadcaster.address(), GOOD_CLIENTS, queue.path(), pace);
+    let mut broadcaster = broadcaster::of(&build.binary, &queue.path(), &flags);
+    let good_clients = GoodClients::start(broadcaster.address(), GOOD_CLIENTS, queue.path(), pace);
 
-    let begin = witness.now();
+    let begin = good_clients.now();
     std::thread::sleep(Duration::from_secs_f64(seconds / 2.0));
-    let calm = witness.now();
+    let calm = good_clients.now();
     // The last event of the calm must not fall into the attack.
-    witness.settle();
-    let attacked = witness.now();
+    good_clients.settle();
+    let attacked = good_clients.now();
     let (before, ticks) = (broadcaster.memory_kb("VmRSS"), broadcaster.cpu_ticks());
     let mut attackers = Attackers::start(broadcaster.address(), kind, count);
     std::thread::sleep(Duration::from_secs_f64(seconds * factor));
-    let end = witness.now();
+    let end = good_clients.now();
     let (ticks, bytes) = (broadcaster.cpu_ticks() - ticks, attackers.bytes());
     attackers.stop();
     let peak = broadcaster.memory_kb("VmHWM");
     std::thread::sleep(AFTER);
     let after = broadcaster.memory_kb("VmRSS");
-    witness.settle();
+    good_clients.settle();
 
-    let quiet = witness.latency(begin, calm);
-    let under = witness.latency(attacked, end);
+    let quiet = good_clients.latency(begin, calm);
+    let under = good_clients.latency(attacked, end);
     let (p50, p90) = (millis(under, |latency| latency.p50), millis(under, |latency| latency.p90));
     let (p99, max) = (millis(under, |latency| latency.p99), millis(under, |latency| latency.max));
     let (quiet_p99, quiet_max) = (millis(quiet, |latency| latency.p99), millis(quiet, |latency| latency.max));
-    let lost = summary(witness.lost().into_iter().map(|code| (code, 1)));
+    let lost = summary(good_clients.lost().into_iter().map(|code| (code, 1)));
     let closes = summary(attackers.closes());
     let megabytes = |kb: u64| kb as f64 / 1024.0;
     eprintln!(
@@ -131,11 +131,11 @@ fn under_attack(build: &Build, kind: Kind, count: usize, seconds: f64) {
         bytes as f64 / 1e6 / (end - attacked).as_secs_f64(),
         attackers.connects(),
     );
-    drop(witness);
+    drop(good_clients);
     broadcaster.kill();
 }
 
-/// Prints how long systemd heard nothing.
+/// Prints the longest time without a notification to systemd.
 fn watched(build: &Build, kind: Kind, count: usize, seconds: f64) {
     let (queue, reports) = (QueueDir::in_memory(), Reports::new());
     let mut command = reports.command_of(&build.binary, &queue.path(), 1_000_000);

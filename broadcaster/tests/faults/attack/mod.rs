@@ -1,11 +1,11 @@
-//! Clients that mean harm, beside clients that only want their events: what the good ones notice.
+//! Attackers beside good clients: what the good ones notice.
 //!
 //! `make attack` measures it, `tests` says what must hold.
 
 mod attackers;
 mod connection;
+mod good_clients;
 mod kind;
 mod latency;
 mod measure;
 mod tests;
-mod witness;

@@ -6,18 +6,15 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use testkit::{Broadcaster, QueueDir, TIMEOUT, payload_of, until};
 
 use crate::attack::attackers::Attackers;
-use crate::attack::kind::{Kind, Script, frame};
-use crate::attack::witness::{Pace, Witness};
-use crate::broadcaster::Broadcaster;
-use crate::client::{payload_of, shake_hands};
-use crate::crowd::may_open;
-use crate::queue_dir::QueueDir;
-use crate::server_frames::{CLOSE, Incoming, PING, PONG_FRAME, TEXT, close_code};
-use crate::wait::{TIMEOUT, until};
+use crate::attack::good_clients::{GoodClients, Pace};
+use crate::attack::kind::{Kind, Script};
+use crate::support::frames::{CLOSE, Incoming, PING, PONG_FRAME, TEXT, close_code, frame};
+use crate::support::{Client, broadcaster, may_open, shake_hands};
 
-/// Everybody is in the attackers' way.
+/// All clients share one thread with the attackers.
 const ONE_THREAD: [&str; 2] = ["--hub-threads", "1"];
 
 #[test]
@@ -32,12 +29,12 @@ fn messages_of_one_byte_fragments_are_refused_and_hold_up_nobody() {
 
 fn endless_fragments(kind: Kind) {
     let queue = QueueDir::new();
-    // As fast as they can: the budget of a second would hold them back.
+    // As fast as they can: without the limits for a second.
     let flags = [&ONE_THREAD[..], &["--max-messages-per-sec", "0", "--max-bytes-per-sec", "0"]].concat();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
-    let mut good = broadcaster.connect();
+    let mut broadcaster = broadcaster::with(&queue.path(), &flags);
+    let mut good = Client::of(&broadcaster);
     let script = Script { comes_back: false, ..kind.script() };
-    let mut attackers = Attackers::play(broadcaster.address(), script, 1);
+    let mut attackers = Attackers::start_script(broadcaster.address(), script, 1);
     until("the attack is on", || attackers.bytes() > 100_000);
     queue.enqueue(1);
     assert_eq!(good.payload(), "1");
@@ -69,8 +66,8 @@ fn endless_fragments(kind: Kind) {
 fn pings_whose_answers_are_not_read_do_not_fill_the_memory() {
     const ATTACKERS: usize = 150;
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::start(&queue.path());
-    let mut good = broadcaster.connect();
+    let mut broadcaster = broadcaster::start(&queue.path());
+    let mut good = Client::of(&broadcaster);
     queue.enqueue(1);
     assert_eq!(good.payload(), "1");
     let at_start = broadcaster.memory_kb("VmRSS");
@@ -80,7 +77,7 @@ fn pings_whose_answers_are_not_read_do_not_fill_the_memory() {
     let pings = round.repeat(3_000_000 / round.len());
     let script =
         Script { opening: [opening, pings].concat(), round: Vec::new(), comes_back: false, ..Kind::BigPings.script() };
-    let mut attackers = Attackers::play(broadcaster.address(), script, ATTACKERS);
+    let mut attackers = Attackers::start_script(broadcaster.address(), script, ATTACKERS);
     until("the attack is on", || attackers.bytes() > 1_000_000);
     // What was sent may wait in the kernel.
     await_rest(&broadcaster);
@@ -112,13 +109,13 @@ fn half_messages(kind: Kind) {
         return;
     }
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--max-memory", &MAX_MEMORY.to_string()]);
-    let mut good: Vec<_> = (0..10).map(|_| broadcaster.connect()).collect();
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--max-memory", &MAX_MEMORY.to_string()]);
+    let mut good: Vec<_> = (0..10).map(|_| Client::of(&broadcaster)).collect();
     let at_start = broadcaster.memory_kb("VmRSS");
     let script = Script { comes_back: false, ..kind.script() };
     // What all but those that fit have to be.
     let closed = ATTACKERS - MAX_MEMORY / 64_000;
-    let mut attackers = Attackers::play(broadcaster.address(), script, ATTACKERS);
+    let mut attackers = Attackers::start_script(broadcaster.address(), script, ATTACKERS);
     until("the largest are sent away", || attackers.closes().values().sum::<usize>() >= closed);
     assert_eq!(attackers.closes().into_keys().collect::<Vec<u16>>(), [1013]);
     let peak = broadcaster.memory_kb("VmHWM");
@@ -139,14 +136,14 @@ fn those_that_are_sent_away_already_go_before_clients_that_hold_more_than_them()
     let queue = QueueDir::new();
     // What one that is sent away has half of is kept for it alone: together more than there may be.
     let flags = ["--max-memory", "2000000", "--slow-client-timeout-secs", "2"];
-    let mut broadcaster = Broadcaster::with(&queue.path(), &[&ONE_THREAD[..], &flags].concat());
+    let mut broadcaster = broadcaster::with(&queue.path(), &[&ONE_THREAD[..], &flags].concat());
     let mut good: Vec<Raw> = (0..10).map(|_| Raw::connect(&broadcaster)).collect();
     // The first of several fragments. Pongs may come in between.
     let half = frame(0x01, &[b'a'; 50_000]);
     good.iter_mut().for_each(|good| good.stream.write_all(&half).unwrap());
     let script = Script { round: Vec::new(), comes_back: false, ..Kind::BigPings.script() };
     let descriptors = broadcaster.descriptors();
-    let mut attackers = Attackers::play(broadcaster.address(), script, ATTACKERS);
+    let mut attackers = Attackers::start_script(broadcaster.address(), script, ATTACKERS);
     broadcaster.await_descriptors(descriptors + ATTACKERS);
     let big = "x".repeat(60_000);
     let mut events = 0;
@@ -170,11 +167,11 @@ fn clients_that_fall_out_of_large_messages_at_once_have_a_bound_together() {
     let queue = QueueDir::in_memory();
     let (max_memory, log) = (MAX_MEMORY.to_string(), LOG.to_string());
     let flags = [&ONE_THREAD[..], &["--max-memory", &max_memory, "--log-bytes", &log]].concat();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
+    let mut broadcaster = broadcaster::with(&queue.path(), &flags);
     let mut good = Raw::connect(&broadcaster);
     let (at_start, descriptors) = (broadcaster.memory_kb("VmRSS"), broadcaster.descriptors());
     let script = Script { round: Vec::new(), comes_back: false, ..Kind::BigPings.script() };
-    let mut attackers = Attackers::play(broadcaster.address(), script, ATTACKERS);
+    let mut attackers = Attackers::start_script(broadcaster.address(), script, ATTACKERS);
     broadcaster.await_descriptors(descriptors + ATTACKERS);
     // None of them has read the first when the log holds no more.
     let big = "x".repeat(1_000_000);
@@ -200,11 +197,11 @@ fn a_client_that_reads_nothing_does_not_hold_up_small_events_either() {
     let queue = QueueDir::in_memory();
     // It is not sent away meanwhile.
     let flags = [&ONE_THREAD[..], &["--slow-client-timeout-secs", "600", "--ping-interval-secs", "600"]].concat();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
-    let mut good = broadcaster.connect();
+    let mut broadcaster = broadcaster::with(&queue.path(), &flags);
+    let mut good = Client::of(&broadcaster);
     let descriptors = broadcaster.descriptors();
     let script = Script { round: Vec::new(), comes_back: false, ..Kind::BigPings.script() };
-    let attacker = Attackers::play(broadcaster.address(), script, 1);
+    let attacker = Attackers::start_script(broadcaster.address(), script, 1);
     broadcaster.await_descriptors(descriptors + 1);
     // More than the kernel takes for one that does not read.
     let big = format!("\"{}\"", "x".repeat(900_000));
@@ -226,13 +223,13 @@ fn slow_readers_cost_good_clients_no_event_and_no_connection() {
     let queue = QueueDir::in_memory();
     // A small log, so that the slow ones are behind soon.
     let flags = [&ONE_THREAD[..], &["--log-bytes", "2200000", "--slow-client-timeout-secs", "2"]].concat();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
-    let witness = Witness::start(broadcaster.address(), 10, queue.path(), Pace::STREAM);
+    let mut broadcaster = broadcaster::with(&queue.path(), &flags);
+    let good_clients = GoodClients::start(broadcaster.address(), 10, queue.path(), Pace::STREAM);
     let attackers = [20_000, 200_000].map(|bytes| Attackers::start(broadcaster.address(), Kind::SlowReaders(bytes), 5));
     until("slow ones are sent away and come back", || attackers[1].connects() > 10);
-    witness.settle();
-    assert!(witness.lost().is_empty(), "{:?}", witness.lost());
-    drop(witness);
+    good_clients.settle();
+    assert!(good_clients.lost().is_empty(), "{:?}", good_clients.lost());
+    drop(good_clients);
     drop(attackers);
     broadcaster.stop();
 }
@@ -242,15 +239,15 @@ fn readers_that_are_slower_than_a_moderate_stream_do_not_hold_it_up_although_the
     const SLOW: usize = 10;
     let queue = QueueDir::in_memory();
     // A quarter of the log comes each second: no more than what waits for nobody.
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--log-bytes", "8000000"]);
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--log-bytes", "8000000"]);
     let stream = Pace { events_per_sec: 100, event_bytes: 18_000 };
-    let witness = Witness::start(broadcaster.address(), 3, queue.path(), stream);
+    let good_clients = GoodClients::start(broadcaster.address(), 3, queue.path(), stream);
     // Fast enough to count as readers. If the stream waited for them, none would ever fall out of the log.
     let attackers = Attackers::start(broadcaster.address(), Kind::SlowReaders(1_000_000), SLOW);
     until("one is sent away and comes back", || attackers.connects() > SLOW);
-    witness.settle();
-    assert!(witness.lost().is_empty(), "{:?}", witness.lost());
-    drop(witness);
+    good_clients.settle();
+    assert!(good_clients.lost().is_empty(), "{:?}", good_clients.lost());
+    drop(good_clients);
     drop(attackers);
     broadcaster.stop();
 }
@@ -336,7 +333,7 @@ fn a_process_that_stood_still_reads_the_answers_to_its_pings_before_it_judges() 
     }
     let queue = QueueDir::new();
     let flags = ["--ping-interval-secs", "0.5", "--pong-timeout-secs", "3"];
-    let mut broadcaster = Broadcaster::with(&queue.path(), &flags);
+    let mut broadcaster = broadcaster::with(&queue.path(), &flags);
     let mut clients: Vec<Raw> = (0..400).map(|_| Raw::connect(&broadcaster)).collect();
     // Where the signal meets it is chance.
     for round in 0..2 {
@@ -364,7 +361,7 @@ fn a_process_that_stood_still_does_not_take_clients_that_read_meanwhile_for_slow
     let queue = QueueDir::new();
     const EVENTS: usize = 6;
     let timeout = 2.0;
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--slow-client-timeout-secs", &timeout.to_string()]);
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--slow-client-timeout-secs", &timeout.to_string()]);
     let mut clients: Vec<Raw> = (0..10).map(|_| Raw::connect(&broadcaster)).collect();
     // More than the kernel takes for a client that does not read, and less than the log holds.
     let big = format!("\"{}\"", "x".repeat(1_000_000));
@@ -395,7 +392,7 @@ fn a_process_that_stood_still_does_not_take_clients_that_read_meanwhile_for_slow
 #[test]
 fn a_client_that_talks_to_a_server_with_nothing_to_say_gets_pings() {
     let queue = QueueDir::new();
-    let mut broadcaster = Broadcaster::with(&queue.path(), &["--ping-interval-secs", "0.5"]);
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--ping-interval-secs", "0.5"]);
     let mut talker = Raw::connect(&broadcaster);
     talker.stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     let mut pings = 0;

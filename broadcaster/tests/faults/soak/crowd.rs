@@ -5,19 +5,19 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::client::payload_of;
-use crate::ledger::numbers;
-use crate::random::Random;
+use testkit::payload_of;
+
 use crate::soak::stream::{Frame, Stream};
+use crate::support::{Random, numbers};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Habit {
+pub(crate) enum Behavior {
     /// Reads as long as there is a server.
     Reads,
-    /// Leaves after a few seconds, without a word, and comes back.
-    ComesAndGoes,
+    /// Closes the connection after a few seconds, without a close frame, and connects again.
+    Reconnects,
     /// Reads nothing for so long that it is disconnected.
-    Sleeps,
+    DoesNotRead,
 }
 
 #[derive(Default)]
@@ -25,36 +25,36 @@ pub(crate) struct Counts {
     pub(crate) connections: AtomicUsize,
     pub(crate) messages: AtomicUsize,
     /// Closed with 1001.
-    pub(crate) sent_away: AtomicUsize,
-    /// Sleepers that woke up in time to read 4008 or 4009. Later ones were dropped without a word.
+    pub(crate) going_away: AtomicUsize,
+    /// Clients that did not read, and then read 4008 or 4009. Others got no close frame.
     pub(crate) slow: AtomicUsize,
     /// Readers that were disconnected as slow: none must be.
-    pub(crate) wronged: AtomicUsize,
+    pub(crate) readers_disconnected: AtomicUsize,
 }
 
-/// Plays one client until it is told to stop.
-pub(crate) fn play(address: SocketAddr, habit: Habit, seed: u64, counts: &Counts, stop: &AtomicBool) {
+/// Runs one client until `stop`.
+pub(crate) fn run_client(address: SocketAddr, behavior: Behavior, seed: u64, counts: &Counts, stop: &AtomicBool) {
     let mut random = Random::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(random.below(200) as u64));
-        let Some(stream) = Stream::connect(address, habit == Habit::Sleeps) else { continue };
+        let Some(stream) = Stream::connect(address, behavior == Behavior::DoesNotRead) else { continue };
         counts.connections.fetch_add(1, Ordering::Relaxed);
-        visit(stream, habit, &mut random, counts, stop);
+        visit(stream, behavior, &mut random, counts, stop);
     }
 }
 
-fn visit(mut stream: Stream, habit: Habit, random: &mut Random, counts: &Counts, stop: &AtomicBool) {
+fn visit(mut stream: Stream, behavior: Behavior, random: &mut Random, counts: &Counts, stop: &AtomicBool) {
     let leaves = Instant::now() + Duration::from_millis(500 + random.below(10_000) as u64);
-    if habit == Habit::Sleeps {
-        let wakes = Instant::now() + Duration::from_secs(12 + random.below(14) as u64);
-        while Instant::now() < wakes && !stop.load(Ordering::Relaxed) {
+    if behavior == Behavior::DoesNotRead {
+        let reads_again = Instant::now() + Duration::from_secs(12 + random.below(14) as u64);
+        while Instant::now() < reads_again && !stop.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
     // The next number of each producer whose events this connection has had.
     let mut next: HashMap<usize, usize> = HashMap::new();
     loop {
-        if stop.load(Ordering::Relaxed) || habit == Habit::ComesAndGoes && Instant::now() > leaves {
+        if stop.load(Ordering::Relaxed) || behavior == Behavior::Reconnects && Instant::now() > leaves {
             return;
         }
         for frame in stream.frames(Duration::from_millis(200)) {
@@ -63,21 +63,22 @@ fn visit(mut stream: Stream, habit: Habit, random: &mut Random, counts: &Counts,
                     counts.messages.fetch_add(1, Ordering::Relaxed);
                     let (producer, number) = numbers(payload_of(&text));
                     let due = *next.entry(producer).or_insert(number);
-                    assert_eq!(number, due, "{habit:?}: producer {producer}");
+                    assert_eq!(number, due, "{behavior:?}: producer {producer}");
                     next.insert(producer, number + 1);
                 }
                 Frame::Close(1001) => {
-                    counts.sent_away.fetch_add(1, Ordering::Relaxed);
+                    counts.going_away.fetch_add(1, Ordering::Relaxed);
                 }
                 Frame::Close(4008) => {
-                    let count = if habit == Habit::Sleeps { &counts.slow } else { &counts.wronged };
+                    let count =
+                        if behavior == Behavior::DoesNotRead { &counts.slow } else { &counts.readers_disconnected };
                     count.fetch_add(1, Ordering::Relaxed);
                 }
-                // It answers no ping in its sleep.
-                Frame::Close(4009) if habit == Habit::Sleeps => {
+                // It answers no ping while it does not read.
+                Frame::Close(4009) if behavior == Behavior::DoesNotRead => {
                     counts.slow.fetch_add(1, Ordering::Relaxed);
                 }
-                Frame::Close(code) => panic!("{habit:?}: closed with {code}"),
+                Frame::Close(code) => panic!("{behavior:?}: closed with {code}"),
                 Frame::End => return,
             }
         }

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 pub(crate) const IN_PLACE: usize = 1_000_000;
 
 /// Puts something there, of another kind each time. Returns whether it was an event.
-pub(crate) fn drop_into(queue: &Path, round: usize) -> bool {
+pub(crate) fn put_into(queue: &Path, round: usize) -> bool {
     let path = queue.join(format!("{round}-garbage.json"));
     let done = match round % 7 {
         0 => fs::write(path, "{\"event\":\"torn\",\"payl"),

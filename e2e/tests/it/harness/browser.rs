@@ -7,14 +7,12 @@ use data_encoding::BASE64;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::{INTERVAL, Process, temporary_directory, within};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::built;
-use super::process::Process;
-use super::queue_dir::temporary_directory;
-use super::wait::within_deadline;
 
 pub(crate) struct Browser {
     devtools: String,
@@ -23,7 +21,7 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Starts one with a profile of its own, which talks to nobody but the pages.
+    /// Starts one with a profile of its own, which connects only to the pages.
     pub(crate) async fn start() -> Browser {
         Self::start_with(&[]).await
     }
@@ -59,7 +57,7 @@ impl Browser {
 
     /// Opens a page of the size given and waits until it is loaded.
     pub(crate) async fn open(&self, url: &str, (width, height): (u32, u32)) -> Page {
-        let (socket, _) = within_deadline("the browser answers", tokio_tungstenite::connect_async(&self.devtools))
+        let (socket, _) = within("the browser answers", tokio_tungstenite::connect_async(&self.devtools))
             .await
             .expect("a WebSocket to the browser");
         let mut page = Page { socket, session: None, last_id: 0, problems: Vec::new() };
@@ -99,10 +97,10 @@ impl Page {
     pub(crate) async fn wait_for(&mut self, expression: &str) {
         let look = async {
             while self.evaluate(&format!("Boolean({expression})")).await != true {
-                tokio::time::sleep(super::wait::INTERVAL).await;
+                tokio::time::sleep(INTERVAL).await;
             }
         };
-        within_deadline(&format!("in the page: {expression}"), look).await;
+        within(&format!("in the page: {expression}"), look).await;
     }
 
     /// The text of an element as users see it.
@@ -167,7 +165,7 @@ impl Page {
         fs::write(path, bytes).unwrap();
     }
 
-    /// What a screen reader is told: role and name of everything that it does not skip.
+    /// What a screen reader gets: role and name of everything that it does not skip.
     pub(crate) async fn accessible(&mut self) -> Vec<(String, String)> {
         let tree = self.command("Accessibility.getFullAXTree", json!({})).await;
         let value = |node: &Value, key: &str| node[key]["value"].as_str().unwrap_or_default().to_owned();
@@ -202,6 +200,6 @@ impl Page {
                 }
             }
         };
-        within_deadline(&format!("the browser's answer to {method}"), exchange).await
+        within(&format!("the browser's answer to {method}"), exchange).await
     }
 }

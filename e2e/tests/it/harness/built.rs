@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use testkit::skipped;
+
 /// The broadcaster's binary.
 pub(crate) fn broadcaster() -> PathBuf {
     built("FASTAPI_BROADCASTER", "fastapi-broadcaster")
@@ -25,11 +27,11 @@ pub(crate) fn server_program(name: &str) -> PathBuf {
     PathBuf::from(String::from_utf8(found.stdout).unwrap().trim_end())
 }
 
-/// The same, or None and a loud word on the terminal.
+/// The same. If it is not there, says that the test is skipped, and returns None.
 pub(crate) fn optional_server_program(name: &str) -> Option<PathBuf> {
     let found = Command::new(repository().join("setup/find")).arg(name).output().expect("setup/find runs");
     if !found.status.success() {
-        super::skipped(&format!("{name} is not installed; `make setup` does it"));
+        skipped(&format!("{name} is not installed; `make setup` does it"));
         return None;
     }
     Some(PathBuf::from(String::from_utf8(found.stdout).unwrap().trim_end()))

@@ -4,10 +4,9 @@ use std::net::SocketAddr;
 use std::process::ExitStatus;
 
 use tempfile::TempDir;
+use testkit::{Process, Signal, temporary_directory};
 
 use super::built;
-use super::process::{Process, Signal};
-use super::queue_dir::temporary_directory;
 
 pub(crate) struct Demo {
     process: Process,

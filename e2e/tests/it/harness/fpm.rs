@@ -5,10 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
+use testkit::{Process, QueueDir, is_root, temporary_directory};
 
-use super::process::Process;
-use super::queue_dir::temporary_directory;
-use super::{NOBODY, QueueDir, built, is_root, php};
+use super::{NOBODY, built, php};
 
 pub(crate) struct Fpm {
     _master: Process,

@@ -6,9 +6,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use testkit::within;
 use tokio::net::TcpStream;
-
-use super::wait::within_deadline;
 
 pub(crate) async fn get(address: SocketAddr, path: &str) -> (StatusCode, String) {
     request(address, Method::GET, path, "").await
@@ -43,5 +42,5 @@ pub(crate) async fn request(address: SocketAddr, method: Method, path: &str, bod
         let _ = ended; // A server may reset the connection after its answer.
         response
     };
-    within_deadline(&format!("the answer to {path}"), exchange).await
+    within(&format!("the answer to {path}"), exchange).await
 }

@@ -1,14 +1,13 @@
 //! An nginx in front of it all: `/ws` goes to the broadcaster, `/api` to php-fpm.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use tempfile::TempDir;
+use testkit::{Broadcaster, Process, free_address, temporary_directory};
 
-use super::process::Process;
-use super::queue_dir::temporary_directory;
-use super::{Broadcaster, Fpm, built};
+use super::{Fpm, built};
 
 pub(crate) struct Nginx {
     _master: Process,
@@ -87,8 +86,4 @@ fn server(address: SocketAddr, broadcaster: &Broadcaster, fpm: &Fpm) -> String {
         broadcaster = broadcaster.address(),
         fpm = fpm.nginx_directives(),
     )
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a free port")
 }

@@ -1,11 +1,13 @@
 //! The PHP command line with the extension, and the scripts of `e2e/php`.
 
 use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::process::Process;
-use super::{QueueDir, built};
+use testkit::{Process, QueueDir};
+
+use super::built;
 
 /// A running script.
 pub(crate) struct Php {
@@ -47,6 +49,12 @@ impl Php {
         assert!(status.success() && stderr.is_empty(), "{}: {status}, {stderr:?}, {stdout:?}", self.script);
         stdout
     }
+}
+
+/// Waits until a script serves WebSocket clients, and returns where.
+pub(crate) async fn websocket_address(server: &mut Process) -> SocketAddr {
+    let started = |line: &str| line.strip_prefix("WebSocket server started on ws://")?.parse().ok();
+    server.line("it listens", started).await.expect("the server starts")
 }
 
 /// A command that runs a script of `examples`.

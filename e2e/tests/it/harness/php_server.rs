@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::process::Process;
-use super::{QueueDir, built, php};
+use testkit::{Process, QueueDir};
+
+use super::{built, php};
 
 pub(crate) struct PhpServer {
     _process: Process,

@@ -1,14 +1,13 @@
 //! A proxy in front of a broadcaster, of those that operators use beside nginx: each with a configuration of the test's own.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
+use testkit::{Process, free_address, temporary_directory};
 
-use super::process::Process;
-use super::queue_dir::temporary_directory;
 use super::{NOBODY, built};
 
 pub(crate) struct Proxy {
@@ -111,8 +110,4 @@ impl Proxy {
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a free port")
 }

@@ -35,6 +35,10 @@ impl<A: Application> Shard<A> {
                 counts.moving += 1;
             }
         }
+        // The log is released up to where the sessions stand that are behind. All others stand at its head.
+        debug_assert!(self.sessions.iter().all(|(key, session)| {
+            self.behind.contains(&key) || session.needs().is_none_or(|position| position == head)
+        }));
         let progress = Progress { offered: self.log.last(), delivered: self.log.last_before(written) };
         self.log.release(written);
         self.inbox.publish(progress, counts);

@@ -1,0 +1,120 @@
+//! A producer as a process of its own, so that it can be killed: this test binary, which runs one ignored test.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use queue::Writer;
+use rustix::fs::Mode;
+use rustix::process::{Signal, chroot, umask as umask_of_process};
+use testkit::{Process, public_copy};
+
+const QUEUE: &str = "FAULTS_QUEUE";
+const JOURNAL: &str = "FAULTS_JOURNAL";
+const ID: &str = "FAULTS_ID";
+const COUNT: &str = "FAULTS_COUNT";
+const PAUSE: &str = "FAULTS_PAUSE_MICROS";
+const ROOT: &str = "FAULTS_ROOT";
+const UMASK: &str = "FAULTS_UMASK";
+
+/// Queues `[id,0]`, `[id,1]` and so on, and notes each success in its journal.
+pub(crate) struct Producer {
+    process: Process,
+    journal: PathBuf,
+    pub(crate) id: usize,
+}
+
+impl Producer {
+    /// Starts one that runs until it is killed, with a journal in `root`.
+    pub(crate) fn start(root: &Path, queue: &Path, id: usize) -> Producer {
+        Producer::paced(root, queue, id, Duration::from_micros(300))
+    }
+
+    /// The same with another pause between its events: it is to be killed at work, not to fill the disk.
+    pub(crate) fn paced(root: &Path, queue: &Path, id: usize, pause: Duration) -> Producer {
+        let journal = root.join(format!("journal-{id}"));
+        File::create(&journal).unwrap();
+        let mut command = command(&std::env::current_exe().unwrap(), queue, id);
+        command.env(JOURNAL, &journal).env(PAUSE, pause.as_micros().to_string());
+        Producer { process: Process::spawn(&mut command), journal, id }
+    }
+
+    /// Stops it, and waits until it stands still.
+    pub(crate) fn pause(&self) {
+        self.process.signal(Signal::STOP);
+    }
+
+    pub(crate) fn resume(&self) {
+        self.process.signal(Signal::CONT);
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// For how many events it got success.
+    pub(crate) fn queued(&self) -> usize {
+        fs::metadata(&self.journal).unwrap().len() as usize
+    }
+}
+
+/// Lets a producer make `root` its root directory before it begins, as php-fpm's `chroot` does. Needs root.
+pub(crate) fn within_root(command: &mut Command, root: &Path) {
+    command.env(ROOT, root);
+}
+
+/// A copy of the producer's program that every user may run.
+pub(crate) fn public_program(directory: &Path) -> PathBuf {
+    public_copy(&std::env::current_exe().unwrap(), directory)
+}
+
+/// Sets the umask of a producer.
+pub(crate) fn with_umask(command: &mut Command, umask: u32) {
+    command.env(UMASK, umask.to_string());
+}
+
+/// A command that queues `[id,0]` up to `[id,count - 1]` and ends well if all were queued.
+pub(crate) fn bounded(program: &Path, queue: &Path, id: usize, count: usize) -> Command {
+    let mut command = command(program, queue, id);
+    command.env(COUNT, count.to_string());
+    command
+}
+
+fn command(program: &Path, queue: &Path, id: usize) -> Command {
+    let mut command = Command::new(program);
+    command.args(["--exact", "support::producer::runs_in_a_process_of_its_own", "--ignored", "--nocapture"]);
+    command.env(QUEUE, queue).env(ID, id.to_string());
+    command
+}
+
+#[test]
+#[ignore = "it is the producer process of other tests"]
+fn runs_in_a_process_of_its_own() {
+    let Some(queue) = std::env::var_os(QUEUE) else { return };
+    let number = |key| std::env::var(key).ok().and_then(|text| text.parse::<usize>().ok());
+    let id = number(ID).unwrap();
+    let mut journal = std::env::var_os(JOURNAL).map(|path| OpenOptions::new().append(true).open(path).unwrap());
+    let pause = Duration::from_micros(number(PAUSE).unwrap_or(0) as u64);
+    if let Some(umask) = number(UMASK) {
+        umask_of_process(Mode::from_raw_mode(umask as u32));
+    }
+    if let Some(root) = std::env::var_os(ROOT) {
+        chroot(root).unwrap();
+        std::env::set_current_dir("/").unwrap();
+    }
+    let writer = Writer::new(queue);
+    for event in 0..number(COUNT).unwrap_or(usize::MAX) {
+        // Now and then a large one, so that frames are written in parts.
+        let payload = match event % 50 {
+            49 => format!("[{id},{event},\"{}\"]", "x".repeat(20_000)),
+            _ => format!("[{id},{event}]"),
+        };
+        writer.enqueue(br#""test""#, payload.as_bytes()).unwrap();
+        if let Some(journal) = &mut journal {
+            journal.write_all(b".").unwrap();
+        }
+        std::thread::sleep(pause);
+    }
+}

@@ -1,0 +1,7 @@
+//! What can be seen of a queue directory without owning it. Changes nothing there.
+
+mod backlog;
+mod survey;
+
+pub use backlog::Backlog;
+pub use survey::{entry_files, is_unread_queue, unread_queues};

@@ -1,0 +1,24 @@
+//! The queue as a directory: one file for each event.
+//!
+//! The flow: a [`writer`](Writer) gives a complete file its name; the [`reader`](Reader), the one owner of the directory, finds
+//! it, reads it, and deletes it or moves it to the folder of [`failed`](Failed) entries. The remaining parts only look.
+
+mod create;
+mod entry;
+mod failed;
+mod file;
+mod inspect;
+mod layout;
+mod lock;
+mod naming;
+mod reader;
+mod writer;
+
+pub use create::create_directory;
+pub use entry::{Entry, EntryName, InvalidName};
+pub use failed::{Failed, FailedEntry, FailedError, Rejected};
+pub use inspect::{Backlog, entry_files, is_unread_queue, unread_queues};
+pub use layout::reseed;
+pub use lock::{Standby, holds_directory, lock_file};
+pub use reader::{OtherFiles, Reader, ReaderOptions};
+pub use writer::{Durability, Writer};

@@ -1,0 +1,223 @@
+//! The consumer's side: who owns the directory, which entries wait, and what happens to each.
+
+mod clock;
+mod deletion;
+mod index;
+mod left_files;
+mod open;
+mod scan;
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::descriptor::is_same_file;
+use crate::directory::entry::EntryName;
+use crate::directory::failed::{self, Rejected};
+use crate::directory::file::Stamp;
+use crate::directory::layout;
+use crate::directory::lock::{self, Ownership};
+use crate::directory::writer::DEFAULT_MAX_EVENT_BYTES;
+use crate::error::{AckError, EntryError, OpenError, RejectError};
+
+use clock::Clock;
+use deletion::Deleted;
+use index::Index;
+use left_files::LeftFiles;
+
+pub use left_files::OtherFiles;
+
+/// Limits of a [`Reader`].
+#[derive(Debug, Clone)]
+pub struct ReaderOptions {
+    /// Largest entry in bytes; a larger one is rejected unread.
+    pub max_event_bytes: u64,
+    /// How long a file that does not parse may still be growing before it is rejected.
+    pub grace: Duration,
+    /// How many names are held in memory. A longer backlog is read by several listings.
+    pub index_entries: usize,
+}
+
+impl Default for ReaderOptions {
+    fn default() -> ReaderOptions {
+        ReaderOptions {
+            max_event_bytes: DEFAULT_MAX_EVENT_BYTES as u64,
+            grace: Duration::from_secs(5),
+            index_entries: 262_144,
+        }
+    }
+}
+
+/// The one consumer of a queue directory. Its lock ends with the value, or with the process.
+#[derive(Debug)]
+pub struct Reader {
+    path: PathBuf,
+    ownership: Ownership,
+    options: ReaderOptions,
+    /// Found and not yet scanned.
+    index: Index,
+    /// Scanned, and neither acked nor rejected: they must not be found again.
+    outstanding: HashMap<EntryName, Stamp>,
+    /// Read and left where they are.
+    left_files: LeftFiles,
+    clock: Clock,
+    /// Files are read into this.
+    buffer: Vec<u8>,
+}
+
+impl Reader {
+    /// Takes ownership of the directory.
+    ///
+    /// # Errors
+    /// When it is missing, not a directory, writable by everyone, unreadable, or owned by another reader; or when it was never
+    /// consumed before and holds other files than entries.
+    pub fn open(path: impl Into<PathBuf>, options: ReaderOptions) -> Result<Reader, OpenError> {
+        let path = path.into();
+        let directory = open::open(&path)?;
+        // Before the lock file is made, because that file shows from then on that the directory was consumed.
+        open::check_first_start(&path, &directory, options.max_event_bytes)?;
+        Reader::take_ownership(path, directory, options)
+    }
+
+    /// Takes ownership of the directory that has the path now, after the one before was deleted or replaced.
+    ///
+    /// # Errors
+    /// When it is missing, not a directory, writable by everyone, unreadable, or owned by another reader.
+    pub fn reopen(&self) -> Result<Reader, OpenError> {
+        Reader::take_ownership(self.path.clone(), open::open(&self.path)?, self.options.clone())
+    }
+
+    fn take_ownership(path: PathBuf, directory: OwnedFd, options: ReaderOptions) -> Result<Reader, OpenError> {
+        let ownership = Ownership::take(&path, directory)?;
+        // If this fails, the next deletion or the next reader does it.
+        let _ = deletion::restore(ownership.directory());
+        let clock = Clock::start();
+        Ok(Reader {
+            path,
+            ownership,
+            index: Index::new(options.index_entries),
+            outstanding: HashMap::new(),
+            left_files: LeftFiles::new(options.index_entries, options.grace, clock),
+            clock,
+            buffer: Vec::new(),
+            options,
+        })
+    }
+
+    /// Tells whether a reader owns a directory. That can change before the caller has the answer.
+    pub fn is_owned(path: &Path) -> bool {
+        lock::is_taken(path)
+    }
+
+    /// Checks whether [`open`](Self::open) would succeed if the directory had no owner. Leaves nothing behind there.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), except that it is owned.
+    pub fn check(path: &Path, max_event_bytes: u64) -> Result<(), OpenError> {
+        let directory = open::open(path)?;
+        open::check_first_start(path, &directory, max_event_bytes)?;
+        lock::check(path, directory.as_fd())
+    }
+
+    /// The directory's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Deletes an entry that was delivered. One that is gone already counts as deleted. What was written meanwhile under the
+    /// same name is another entry, and waits.
+    ///
+    /// # Errors
+    /// When the system refuses; the entry stays outstanding and the call may be repeated.
+    pub fn ack(&mut self, name: &EntryName) -> Result<(), AckError> {
+        let Some((name, scanned)) = self.outstanding.remove_entry(name) else { return Ok(()) };
+        match deletion::delete(self.ownership.directory(), &name, scanned) {
+            Ok(Deleted::Gone) => self.left_files.forget(&name),
+            Ok(Deleted::UsedAgain(new)) => self.index(new),
+            Err(errno) => {
+                let path = self.path.join(name.as_os_str());
+                self.outstanding.insert(name, scanned);
+                return Err(AckError { path, cause: errno.into() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves an entry to the failed folder, with the reason in a text file beside it. What was written meanwhile under the same
+    /// name is another entry, and waits.
+    ///
+    /// # Errors
+    /// When the system refuses; the entry stays outstanding and the call may be repeated.
+    pub fn reject(&mut self, name: &EntryName, reason: &EntryError) -> Result<Rejected, RejectError> {
+        let now = || Stamp::of(self.ownership.directory(), name);
+        if self.outstanding.get(name).is_some_and(|scanned| now().is_some_and(|now| now != *scanned)) {
+            self.outstanding.remove(name);
+            self.index(name.clone());
+            return Ok(Rejected::NotThere);
+        }
+        let rejected = failed::put_aside(self.ownership.directory(), name, reason).map_err(|cause| RejectError {
+            path: self.path.join(name.as_os_str()),
+            folder: self.path.join(layout::FAILED),
+            cause,
+        })?;
+        self.outstanding.remove(name);
+        self.left_files.forget(name);
+        Ok(rejected)
+    }
+
+    /// Leaves an entry that cannot be put aside where it is. It is no longer outstanding, and is found again when it has changed
+    /// or when [`retry_unrejectable`](Self::retry_unrejectable) selects it.
+    pub fn leave_unrejectable(&mut self, name: &EntryName) {
+        if let Some(stamp) = self.outstanding.remove(name) {
+            self.left_files.leave_unrejectable(name, stamp);
+        }
+    }
+
+    /// Lets some of those that could not be put aside be found again.
+    pub fn retry_unrejectable(&mut self, count: usize) {
+        for name in self.left_files.take_unrejectable(count) {
+            if !self.outstanding.contains_key(&name) {
+                self.index(name);
+            }
+        }
+    }
+
+    /// Tells whether there are entries that could not be put aside.
+    pub fn has_unrejectable(&self) -> bool {
+        self.left_files.has_unrejectable()
+    }
+
+    /// The files that are no attempts at events and that were found since the last call. They stay where they are.
+    pub fn take_other_files(&mut self) -> Option<OtherFiles> {
+        self.left_files.take_other_files()
+    }
+
+    /// Tells whether the path is still that of the directory that was opened. When that was deleted, renamed or replaced, open a
+    /// new reader.
+    pub fn is_current(&self) -> bool {
+        matches!(
+            (rustix::fs::fstat(self.ownership.directory()), rustix::fs::stat(&self.path)),
+            (Ok(ours), Ok(named)) if is_same_file(&ours, &named)
+        )
+    }
+
+    /// Tells whether the lock file is there, and is the one that this reader has locked.
+    pub fn has_lock_file(&self) -> bool {
+        self.ownership.has_its_file()
+    }
+
+    /// Tells whether only the lock file keeps others out: on a file system without locks on directories.
+    pub fn needs_lock_file(&self) -> bool {
+        self.ownership.needs_its_file()
+    }
+
+    /// Makes and locks the lock file again if it was deleted or replaced. Returns whether it was.
+    ///
+    /// # Errors
+    /// When it cannot be made, or another process has locked the new one. That is an older version of the broadcaster, which
+    /// knows no other lock.
+    pub fn keep_lock(&mut self) -> Result<bool, OpenError> {
+        self.ownership.keep(&self.path)
+    }
+}

@@ -1,0 +1,149 @@
+//! Finding the next entries: by a listing of the directory, or by reports of what has appeared.
+
+use std::ffi::OsStr;
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, Dir};
+use rustix::io::Errno;
+
+use super::Reader;
+use super::clock::Clock;
+use super::index::Indexed;
+use crate::directory::entry::{Entry, EntryName};
+use crate::directory::file::{self, Found, Stamp};
+use crate::directory::layout;
+use crate::error::ScanError;
+
+/// A producer needs milliseconds between creating its temporary file and renaming it.
+const TEMPORARY_AGE: Duration = Duration::from_secs(15 * 60);
+/// A message has keys that a short entry may lack.
+const MESSAGE_OVERHEAD: u64 = 64;
+
+impl Reader {
+    /// Lists the directory if everything that was found before is scanned, and returns the next entries in the order of
+    /// queueing: at most `max_entries`, and no more once they have reached `max_bytes`. Empty means that none waits.
+    ///
+    /// Each must be [acked](Self::ack) or [rejected](Self::reject); until then it is not returned again. A file that does
+    /// not parse yet is left for a later scan until its grace period is over.
+    ///
+    /// # Errors
+    /// When the directory or a file in it cannot be read. Nothing is lost: a later scan begins where this one ended.
+    pub fn scan(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
+        self.lose_track();
+        self.scan_followed(max_entries, max_bytes)
+    }
+
+    /// The same for a caller that [follows](Self::follow) the directory: lists it only if that is needed.
+    ///
+    /// # Errors
+    /// Those of [`scan`](Self::scan).
+    pub fn scan_followed(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
+        if self.index.needs_listing() {
+            self.list()?;
+            if self.index.has_only_unsettled() {
+                self.list()?;
+            }
+        }
+        self.take(max_entries, max_bytes)
+    }
+
+    /// Notes a file that has appeared or was completed, so that no listing is needed to find it.
+    ///
+    /// Every such file has to be reported, in the order in which they appear, beginning before the first scan. A caller that
+    /// missed some calls [`lose_track`](Self::lose_track) before it goes on.
+    pub fn follow(&mut self, file: &OsStr) {
+        if !layout::is_entry(file) || !self.index.takes_reports() {
+            return;
+        }
+        let name = EntryName::new(file);
+        self.index.settle(&name);
+        // If that name is used again, the ack finds it out.
+        if !self.outstanding.contains_key(&name) {
+            self.index(name);
+        }
+    }
+
+    /// Notes that files may have appeared that were not reported: the directory is listed before anything newer is read.
+    pub fn lose_track(&mut self) {
+        self.index.lose_track();
+    }
+
+    /// Adds an entry to those that are to be read.
+    pub(super) fn index(&mut self, name: EntryName) {
+        let queued_at = file::queued_at(self.ownership.directory(), &name, self.options.max_event_bytes);
+        self.index.insert(Indexed { queued_at, name });
+    }
+
+    fn list(&mut self) -> Result<(), ScanError> {
+        let unreadable = |errno: Errno| ScanError { path: self.path.clone(), cause: errno.into() };
+        let (directory, now) = (self.ownership.directory(), Instant::now());
+        let mut listing = self.index.begin_listing();
+        self.left_files.begin_listing();
+        for file in Dir::read_from(directory).map_err(unreadable)? {
+            let file = file.map_err(unreadable)?;
+            let name = OsStr::from_bytes(file.file_name().to_bytes());
+            if layout::is_temporary(name) {
+                sweep(directory, name, &self.clock);
+            }
+            if !layout::is_entry(name) {
+                continue;
+            }
+            let name = EntryName::new(name);
+            let stamp = || Stamp::of(directory, &name);
+            if self.outstanding.contains_key(&name) || self.left_files.is_left(&name, now, stamp) {
+                continue;
+            }
+            let queued_at = file::queued_at(directory, &name, self.options.max_event_bytes);
+            self.index.add(&mut listing, Indexed { queued_at, name });
+        }
+        self.left_files.end_listing();
+        self.index.end_listing(listing);
+        Ok(())
+    }
+
+    /// Reads the oldest entries of the index.
+    fn take(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        while entries.len() < max_entries && bytes < max_bytes {
+            let Some(indexed) = self.index.take_oldest() else { break };
+            // A file of another producer that was reported twice can be in the index with two times.
+            if self.outstanding.contains_key(&indexed.name) {
+                continue;
+            }
+            let (directory, limit) = (self.ownership.directory(), self.options.max_event_bytes);
+            match file::read(directory, &indexed.name, limit, &mut self.buffer) {
+                Ok(None) => {}
+                Ok(Some(Found { stamp, event })) => {
+                    let name = indexed.name;
+                    if event.as_ref().is_err_and(|error| self.left_files.leave(&name, stamp, error, &self.buffer)) {
+                        continue;
+                    }
+                    bytes += self.buffer.len() as u64 + MESSAGE_OVERHEAD;
+                    self.outstanding.insert(name.clone(), stamp);
+                    entries.push(Entry { name, event });
+                }
+                Err(errno) => {
+                    let path = self.path.join(indexed.name.as_os_str());
+                    self.index.insert(indexed);
+                    if entries.is_empty() {
+                        return Err(ScanError { path, cause: errno.into() });
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// Deletes a temporary file of a producer that ended while writing it, once it is too old to be still in use.
+fn sweep(directory: BorrowedFd<'_>, temporary: &OsStr, clock: &Clock) {
+    // A file that cannot be deleted costs only its space; the next listing tries again.
+    if let Ok(stat) = rustix::fs::statat(directory, temporary, AtFlags::SYMLINK_NOFOLLOW)
+        && clock.age(Stamp::new(&stat).modified()) > TEMPORARY_AGE
+    {
+        let _ = rustix::fs::unlinkat(directory, temporary, AtFlags::empty());
+    }
+}

@@ -1,0 +1,137 @@
+//! Reading from one client: what the protocol makes of its bytes, and when the session ends because of it.
+
+use std::io::{ErrorKind, Read};
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use tungstenite::Message;
+
+use super::{Ending, Session};
+use crate::application::ClientMessage;
+use crate::disconnect::Disconnect;
+use crate::hub::Limits;
+use crate::hub::log::Log;
+use crate::protocol::incoming::{ReadBuffer, Source, TurnEnd};
+
+/// Reads of a client whose bytes mean nothing any more, before the others have their turn.
+const DISCARDS_PER_TURN: usize = 4;
+
+/// What reading led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadOutcome {
+    /// There is nothing more to read.
+    All,
+    /// There may be more, in the next turn.
+    More,
+    /// There may be more, but the client has sent too much, and has to wait until then.
+    Throttled(Instant),
+    /// There may be more, but the application cannot take it now.
+    Paused,
+    /// The client has sent its close frame, or has to go: our close frame waits to be written.
+    Closing(Option<Disconnect>),
+    /// The connection has ended.
+    Ended,
+}
+
+impl Session {
+    /// Whether the application has paused the client, who cannot answer pings then.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Reads again.
+    pub(crate) fn resume(&mut self) {
+        self.paused = false;
+        self.unanswered = None;
+        if !self.is_closing() {
+            self.deadline = None;
+        }
+    }
+
+    /// Reads what the client has sent and hands each message to `deliver`, until that breaks, there is no more, or it is the
+    /// next one's turn.
+    pub(crate) fn read(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        log: &Log,
+        limits: &Limits,
+        now: Instant,
+        mut deliver: impl FnMut(Message) -> ControlFlow<()>,
+    ) -> ReadOutcome {
+        if self.paused && !self.is_closing() {
+            return ReadOutcome::Paused;
+        }
+        if self.ending != Ending::Awaited {
+            return self.discard();
+        }
+        // What comes after our close frame is of no interest, but the client's close frame is among it.
+        let is_closing = self.is_closing();
+        let takes = |message: Message| {
+            let is_data = message.is_text() || message.is_binary();
+            is_closing || !is_data || deliver(message).is_continue()
+        };
+        let source = Source { stream: &mut self.stream, peer_closed: self.peer_closed };
+        let turn = self.protocol.read(source, buffer, limits, now, takes);
+        if turn.heard {
+            self.unanswered = None;
+        }
+        // A session that is closing may stand where the log has forgotten everything; it sends nothing more either.
+        let boundary = if is_closing { self.position } else { log.boundary(self.position) };
+        match turn.end {
+            TurnEnd::Closed => {
+                self.ending = Ending::Dropped;
+                if !is_closing {
+                    self.finish_at(boundary, turn.answer);
+                }
+            }
+            TurnEnd::Broken(disconnect) => {
+                self.ending = Ending::Lingering;
+                if !is_closing {
+                    let close = self.protocol.end(disconnect);
+                    self.finish_at(boundary, close);
+                }
+            }
+            _ if !turn.answer.is_empty() && !is_closing => {
+                self.outbox.push_pongs(boundary.max(self.position), turn.answer);
+            }
+            _ => {}
+        }
+        match turn.end {
+            TurnEnd::Drained => ReadOutcome::All,
+            TurnEnd::More => ReadOutcome::More,
+            TurnEnd::Throttled(again) => ReadOutcome::Throttled(again),
+            TurnEnd::Full => {
+                self.paused = true;
+                ReadOutcome::Paused
+            }
+            TurnEnd::Closed => ReadOutcome::Closing(None),
+            TurnEnd::Broken(disconnect) => ReadOutcome::Closing(Some(disconnect)),
+            TurnEnd::Ended => ReadOutcome::Ended,
+        }
+    }
+
+    /// The client's bytes mean nothing any more, but unread ones would turn our last bytes into a reset.
+    fn discard(&mut self) -> ReadOutcome {
+        self.protocol.forget();
+        let mut buffer = [0; 4096];
+        for _ in 0..DISCARDS_PER_TURN {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return ReadOutcome::Ended,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return ReadOutcome::All,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return ReadOutcome::Ended,
+            }
+        }
+        ReadOutcome::More
+    }
+}
+
+/// A message as the application gets it; none for what is no message.
+pub(crate) fn client_message(message: Message) -> Option<ClientMessage> {
+    match message {
+        Message::Text(text) => Some(ClientMessage::Text(text.as_str().to_owned())),
+        Message::Binary(bytes) => Some(ClientMessage::Binary(bytes.to_vec())),
+        _ => None,
+    }
+}

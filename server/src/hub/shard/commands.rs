@@ -1,0 +1,114 @@
+//! What others ask of the thread: sessions join, are sent to, and end.
+
+use std::time::{Duration, Instant};
+
+use mio::{Interest, Token};
+use tracing::{debug, warn};
+
+use super::Shard;
+use crate::application::{Application, Client};
+use crate::disconnect::Disconnect;
+use crate::hub::inbox::{Command, Joining};
+use crate::hub::log::Position;
+use crate::hub::session::Session;
+use crate::session_id::SessionId;
+
+/// How long a client may take to answer our close frame, or the application to read what one that has left had sent.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl<A: Application> Shard<A> {
+    pub(super) fn on_command(&mut self, position: Position, command: Command, now: Instant) {
+        match command {
+            Command::Join(joining) => self.join(position, *joining, now),
+            Command::Send(id, frame) => {
+                if let Some(key) = self.key(id) {
+                    self.sessions[key].send(position, frame);
+                    // Of a burst, once.
+                    if self.touched.last() != Some(&key) {
+                        self.touched.push(key);
+                    }
+                }
+            }
+            Command::Close(id, disconnect) => {
+                if let Some(key) = self.key(id) {
+                    self.close(key, position, disconnect, now);
+                }
+            }
+            Command::Answer(answer) => {
+                // The one who asked may have stopped waiting.
+                let _ = answer.send(());
+            }
+            Command::Resume(id) => {
+                if let Some(key) = self.key(id) {
+                    self.sessions[key].resume();
+                    self.mark_unread(key);
+                }
+            }
+            Command::Shutdown { grace } => self.begin_to_stop(grace, now),
+        }
+    }
+
+    pub(super) fn join(&mut self, position: Position, joining: Joining, now: Instant) {
+        if self.stopping.is_some() {
+            return;
+        }
+        self.generation = self.generation.wrapping_add(1);
+        let entry = self.sessions.vacant_entry();
+        let key = entry.key();
+        let id = SessionId::new(self.generation, self.inbox.index(), key);
+        let Joining { address, path, headers, connection } = joining;
+        let heard_early = !connection.received.is_empty();
+        let session = entry.insert(Session::new(id, position, connection, &self.limits, now));
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(session.stream(), Token(key), interest) {
+            warn!(%address, %error, "cannot watch a new connection");
+            self.sessions.remove(key);
+            return;
+        }
+        debug!(session = id.0, %address, path, "client connected");
+        self.application.opened(Client { session: id, address, path, headers });
+        self.touched.push(key);
+        if heard_early {
+            self.mark_unread(key);
+        }
+    }
+
+    pub(super) fn close(&mut self, key: usize, after: Position, disconnect: Disconnect, now: Instant) {
+        let was_closing = self.sessions[key].is_closing();
+        self.sessions[key].close(after, disconnect, &self.limits);
+        self.closing(key, was_closing, now);
+        self.touched.push(key);
+    }
+
+    /// From now on the application cannot reach the session, and it has a deadline.
+    pub(super) fn closing(&mut self, key: usize, was_closing: bool, now: Instant) {
+        let session = &mut self.sessions[key];
+        session.deadline.get_or_insert(now + CLOSE_TIMEOUT);
+        if !was_closing {
+            self.closing_sessions += 1;
+            self.application.closed(session.id);
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: usize) {
+        let mut session = self.sessions.remove(key);
+        self.behind.remove(&key);
+        self.held_bytes -= session.counted_bytes;
+        // Dropping the socket removes it from the epoll set as well; this only fails if it never was there.
+        let _ = self.poll.registry().deregister(session.stream());
+        debug!(session = session.id.0, "client disconnected");
+        if session.is_closing() {
+            self.closing_sessions -= 1;
+        } else {
+            self.application.closed(session.id);
+        }
+        if self.sessions.is_empty() {
+            // There are no ticks without clients.
+            self.give_back_freed();
+        }
+    }
+
+    pub(super) fn key(&self, id: SessionId) -> Option<usize> {
+        self.sessions.get(id.key()).filter(|session| session.id == id).map(|_| id.key())
+    }
+}

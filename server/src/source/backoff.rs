@@ -1,0 +1,62 @@
+//! Pauses between tries of what the file system refuses.
+
+use std::time::{Duration, Instant};
+
+/// Pause after a failure, doubled up to `MAX_PAUSE`.
+const MIN_PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+
+/// A series of failures, if there is one.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    series: Option<Series>,
+}
+
+#[derive(Debug)]
+struct Series {
+    pause: Duration,
+    until: Instant,
+}
+
+impl Backoff {
+    /// Notes a failure: the next try is after a pause. Returns whether it is the first of a series.
+    pub(super) fn fail(&mut self, now: Instant) -> bool {
+        let is_first = self.series.is_none();
+        let pause = self.series.as_ref().map_or(MIN_PAUSE, |series| (series.pause * 2).min(MAX_PAUSE));
+        self.series = Some(Series { pause, until: now + pause });
+        is_first
+    }
+
+    /// Notes a success. Returns whether it ends a series of failures.
+    pub(super) fn succeed(&mut self) -> bool {
+        self.series.take().is_some()
+    }
+
+    /// When the next try is due, while there is a series of failures.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.series.as_ref().map(|series| series.until)
+    }
+
+    pub(super) fn is_waiting(&self, now: Instant) -> bool {
+        self.until().is_some_and(|until| now < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_limit_and_begin_again_after_a_success() {
+        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        assert!(!backoff.succeed() && !backoff.is_waiting(now));
+        assert!(backoff.fail(now));
+        assert!(backoff.is_waiting(now) && !backoff.is_waiting(now + MIN_PAUSE));
+        assert!(!backoff.fail(now));
+        assert_eq!(backoff.until(), Some(now + 2 * MIN_PAUSE));
+        assert!((0..20).all(|_| !backoff.fail(now)));
+        assert_eq!(backoff.until(), Some(now + MAX_PAUSE));
+        assert!(backoff.succeed() && backoff.fail(now));
+        assert_eq!(backoff.until(), Some(now + MIN_PAUSE));
+    }
+}

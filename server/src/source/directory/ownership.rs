@@ -1,0 +1,52 @@
+//! Whether the directory is still ours: it may be replaced, and its lock file deleted.
+
+use std::io;
+
+use queue::OpenError;
+use tracing::warn;
+
+use super::DirectorySource;
+use crate::source::lock_watch::LockWatch;
+use crate::source::rejections::Rejections;
+use crate::source::retry::RefusedAcks;
+
+impl DirectorySource {
+    /// The directory was deleted or replaced: the new one is the one to read now.
+    pub(super) fn reopen(&mut self) -> io::Result<()> {
+        let path = self.reader.path().to_owned();
+        match self.reader.reopen() {
+            Ok(reader) => {
+                warn!(queue = %path.display(), "queue directory was replaced, reading the new one");
+                self.reader = reader;
+                // Their files are gone, or belong to the directory that was moved away.
+                self.outstanding.clear();
+                self.refused_acks = RefusedAcks::default();
+                self.rejections = Rejections::default();
+                // That the old lock file is gone says nothing about the new one.
+                self.lock_watch = LockWatch::new();
+                self.start_watch();
+                self.on_success();
+            }
+            // A standby was faster. Our clients would never receive anything again: they have to connect to it.
+            Err(error @ OpenError::Locked(_)) => return Err(io::Error::other(error)),
+            Err(error) => self.on_failure("queue directory is gone", &error),
+        }
+        Ok(())
+    }
+
+    /// Makes the lock file again if somebody has deleted it. Older versions know of no other lock, and would read the queue as well then.
+    pub(super) fn check_lock(&mut self) -> io::Result<()> {
+        let interval = self.options.scan_interval;
+        // A directory that was replaced is opened anew, with its lock.
+        if !self.reader.is_current() {
+            self.lock_watch.postpone(interval);
+        } else if self.lock_watch.look(&mut self.reader, interval)?
+            && let Some(watch) = &self.watch
+        {
+            watch.follow_lock(self.reader.path());
+            // It may be gone again since before it was followed.
+            self.lock_watch.look_now();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! Keeps the failed folder within its limits.
+
+use std::path::Path;
+use std::time::Duration;
+
+use queue::Failed;
+use tracing::warn;
+
+/// The limits of the folder, and what was put into it.
+#[derive(Debug)]
+pub(super) struct FailedFolder {
+    max_entries: usize,
+    max_age: Duration,
+    /// Entries that were put aside since the folder was last trimmed.
+    added: usize,
+    is_failure_logged: bool,
+}
+
+impl FailedFolder {
+    pub(super) fn new(max_entries: usize, max_age: Duration) -> FailedFolder {
+        FailedFolder { max_entries, max_age, added: 0, is_failure_logged: false }
+    }
+
+    /// Notes that an entry was put aside.
+    pub(super) fn note_added(&mut self) {
+        self.added += 1;
+    }
+
+    /// Whether so many were added that the folder must not wait to be trimmed.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.added > self.max_entries / 4
+    }
+
+    /// Deletes the oldest entries, as far as there are too many or they are too old.
+    pub(super) fn trim(&mut self, queue: &Path) {
+        self.added = 0;
+        let trimmed = Failed::open(queue).and_then(|failed| match failed {
+            Some(failed) => failed.trim(self.max_entries, self.max_age),
+            None => Ok(0),
+        });
+        let is_failure = trimmed.is_err();
+        match trimmed {
+            Ok(0) => {}
+            Ok(entries) => {
+                warn!(entries, "deleted the oldest entries of failed/ (failed_max_entries, failed_max_age_secs)")
+            }
+            Err(error) if !self.is_failure_logged => {
+                warn!(%error, "cannot delete old entries of failed/, trying again")
+            }
+            Err(_) => {}
+        }
+        self.is_failure_logged = is_failure;
+    }
+}

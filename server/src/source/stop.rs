@@ -1,0 +1,48 @@
+//! How a source is told to end.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::notifier::Notifier;
+
+/// Tells a source to stop, from another thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    is_requested: AtomicBool,
+    notifier: Notifier,
+}
+
+impl Stop {
+    pub(crate) fn new() -> io::Result<Stop> {
+        let shared = Shared { is_requested: AtomicBool::new(false), notifier: Notifier::new()? };
+        Ok(Stop { shared: Arc::new(shared) })
+    }
+
+    /// Asks the source to end after the batch that it is at.
+    pub(crate) fn request(&self) {
+        self.shared.is_requested.store(true, Ordering::SeqCst);
+        self.shared.notifier.notify();
+    }
+
+    pub(super) fn is_requested(&self) -> bool {
+        self.shared.is_requested.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn clear_notification(&self) {
+        self.shared.notifier.clear();
+    }
+}
+
+impl AsFd for Stop {
+    /// Can be read when the source is to stop.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.notifier.as_fd()
+    }
+}

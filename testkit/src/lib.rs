@@ -1,0 +1,26 @@
+//! What the tests of several crates share: a queue directory, child processes, a WebSocket client, waiting for conditions.
+//!
+//! Everything panics when it cannot do what it is asked to do: that fails the test. What only one set of tests needs is
+//! beside those tests.
+#![allow(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a failed unwrap is a failed test, which shows what its processes printed"
+)]
+
+mod broadcaster;
+mod client;
+mod proc;
+mod process;
+mod queue_dir;
+pub mod sandbox;
+mod skip;
+mod wait;
+
+pub use broadcaster::{Broadcaster, without_settings};
+pub use client::{Client, HANDSHAKE, free_address, payload_of};
+pub use process::{Finish, Process};
+pub use queue_dir::{QueueDir, enqueue, make_old, public_copy, temporary_directory};
+pub use rustix::process::Signal;
+pub use skip::{has_root, is_root, skipped};
+pub use wait::{Condition, INTERVAL, TIMEOUT, eventually, until, within};
