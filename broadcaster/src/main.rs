@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod config_file;
 mod environment;
+mod errors;
 mod logging;
 mod numbers;
 mod options;
@@ -14,7 +15,6 @@ mod starting;
 mod systemd;
 
 use std::ffi::OsStr;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -26,6 +26,7 @@ use server::server::BindError;
 use crate::args::{Args, Command};
 use crate::commands::config::ConfigCommand;
 use crate::commands::{config, doctor, failed, generate, listen, publish};
+use crate::errors::{in_one_line, is_broken_pipe};
 
 /// Bad arguments or configuration, or a queue directory that must not be used, as in sysexits.h: only a person can correct it.
 const EX_USAGE: u8 = 64;
@@ -96,23 +97,6 @@ fn run(args: Args) -> Result<(), Failure> {
         _ => serve::run(decided, &queue, &args.foreign),
     }
     .map_err(Failure::Other)
-}
-
-/// An error and its causes. Many errors contain the text of their cause, which is then not repeated.
-pub(crate) fn in_one_line(error: &anyhow::Error) -> String {
-    let mut line = String::new();
-    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
-        if !line.contains(&cause) {
-            let separator = if line.is_empty() { "" } else { ": " };
-            line += &format!("{separator}{cause}");
-        }
-    }
-    line
-}
-
-/// The reader of our output has closed it: it has seen enough.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn fail(code: u8, problem: &str) -> ExitCode {

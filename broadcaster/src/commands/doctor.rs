@@ -1,27 +1,28 @@
 //! `fastapi-broadcaster doctor`: looks at everything between PHP and a client, and says how to fix what is wrong.
 
+mod address;
+mod finding;
 mod producers;
 
 use std::fs;
-use std::io::{self, IsTerminal, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io::{self, IsTerminal};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
-use futures_util::StreamExt;
-use queue::{Backlog, Failed, Reader, Writer, printable};
+use queue::{Backlog, Failed, Reader};
 use rustix::fs::inotify;
 use rustix::process::{Resource, getrlimit};
 use server::Config;
-use tokio_tungstenite::tungstenite::Message;
+
+use finding::Finding::{self, Bad, Good, Note};
+use finding::print;
 
 use crate::commands::failed::ago;
 use crate::commands::listen;
-use crate::in_one_line;
 use crate::remedy::remedy;
 use crate::serve::DESCRIPTORS_BESIDE_CLIENTS;
 
@@ -43,23 +44,8 @@ Examples:
 The variable PHP names the PHP whose extension is looked at: a program, without arguments.
 Exit codes: 0 nothing is bad, 64 bad arguments or configuration, 1 something is bad.";
 
-/// How long an event may take through everything.
-const ROUND_TRIP_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection to the port may take, and the answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
-/// Ours is much shorter.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// A backlog older than this is not being read.
 const OLD_BACKLOG: Duration = Duration::from_secs(60);
-
-/// What was found, and what to do about it.
-enum Finding {
-    Good(String),
-    Note(String, String),
-    Bad(String, String),
-}
-
-use Finding::{Bad, Good, Note};
 
 pub(crate) fn run(config: &Config, queue: &Path, arguments: DoctorArgs) -> anyhow::Result<()> {
     let mut findings = vec![directory(queue, config.max_event_bytes)];
@@ -69,10 +55,10 @@ pub(crate) fn run(config: &Config, queue: &Path, arguments: DoctorArgs) -> anyho
         findings.extend([producers::entries(queue, config.max_event_bytes), failed(queue), watch(queue)]);
     }
     findings.extend(producers::unread_queues(queue));
-    findings.extend([descriptors(config), port(config)]);
+    findings.extend([descriptors(config), address::port(config)]);
     findings.extend(php_extension(queue));
     if let Some(url) = &arguments.url {
-        findings.push(round_trip(queue, url));
+        findings.push(address::round_trip(queue, url));
     }
     let mut out = io::stdout().lock();
     let colours = io::stdout().is_terminal();
@@ -83,22 +69,6 @@ pub(crate) fn run(config: &Config, queue: &Path, arguments: DoctorArgs) -> anyho
         bail!("something is wrong, see above");
     }
     Ok(())
-}
-
-fn print(out: &mut impl Write, finding: &Finding, colours: bool) -> io::Result<()> {
-    let (label, colour, text, remedy) = match finding {
-        Good(text) => ("ok  ", 32, text, None),
-        Note(text, remedy) => ("note", 33, text, Some(remedy)),
-        Bad(text, remedy) => ("BAD ", 31, text, Some(remedy)),
-    };
-    // What others have chosen stands in both: names, reasons, answers.
-    let (text, remedy) = (printable(text), remedy.map(|remedy| printable(remedy)));
-    if colours {
-        writeln!(out, "\x1b[{colour}m{label}\x1b[0m {text}")?;
-    } else {
-        writeln!(out, "{label} {text}")?;
-    }
-    remedy.map_or(Ok(()), |remedy| writeln!(out, "     -> {remedy}"))
 }
 
 fn directory(queue: &Path, max_event_bytes: u64) -> Finding {
@@ -212,63 +182,6 @@ fn descriptors(config: &Config) -> Finding {
     }
 }
 
-fn port(config: &Config) -> Finding {
-    let address = format!("{}:{}", config.host, config.port);
-    let health = (config.host.as_str(), config.port)
-        .to_socket_addrs()
-        .and_then(|addresses| {
-            let mut failure = io::Error::other("the name has no address");
-            for address in addresses {
-                match TcpStream::connect_timeout(&address, ANSWER_TIMEOUT) {
-                    Ok(stream) => return Ok(stream),
-                    Err(error) => failure = error,
-                }
-            }
-            Err(failure)
-        })
-        .and_then(|mut stream| {
-            stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-            stream.write_all(
-                format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
-            )?;
-            read_answer(stream)
-        });
-    match health {
-        Ok(answer) if answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n") => {
-            Good(format!("a broadcaster answers on {address}"))
-        }
-        Ok(answer) if answer.starts_with("HTTP/1.1 503") => Bad(
-            format!(
-                "the broadcaster on {address} is not healthy: {}",
-                answer.lines().last().unwrap_or("no reason given")
-            ),
-            "its log says more".into(),
-        ),
-        Ok(answer) => Bad(
-            format!("something else answers on {address}: {}", answer.lines().next().unwrap_or("nothing")),
-            "choose another port with --listen".into(),
-        ),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Note(
-            format!("nothing listens on {address}"),
-            "start the broadcaster, or say where it listens: --listen".into(),
-        ),
-        Err(error) => Bad(format!("{address}: {error}"), "check --listen".into()),
-    }
-}
-
-/// Reads what somebody answers, who may be no broadcaster: it has bounds in size and time.
-fn read_answer(mut stream: TcpStream) -> io::Result<String> {
-    let end = Instant::now() + ANSWER_TIMEOUT;
-    let (mut answer, mut part) = (Vec::new(), [0; 4096]);
-    while answer.len() < MAX_ANSWER_BYTES && Instant::now() < end {
-        match stream.read(&mut part)? {
-            0 => break,
-            count => answer.extend_from_slice(&part[..count]),
-        }
-    }
-    Ok(String::from_utf8_lossy(&answer).into_owned())
-}
-
 fn php_extension(queue: &Path) -> Vec<Finding> {
     let php = std::env::var_os("PHP").filter(|php| !php.is_empty()).unwrap_or_else(|| "php".into());
     let shown = php.display().to_string();
@@ -291,50 +204,4 @@ fn php_extension(queue: &Path) -> Vec<Finding> {
             std::iter::once(loaded).chain(producers::path_setting(&shown, &settings, queue)).collect()
         }
     }
-}
-
-fn round_trip(queue: &Path, url: &str) -> Finding {
-    // To queue an event would make the directory, as the doctor's user.
-    if !queue.is_dir() {
-        return Bad(
-            format!("no round trip through {url}: there is no queue directory {}", queue.display()),
-            "see above".into(),
-        );
-    }
-    match try_round_trip(queue, url) {
-        Ok(took) => Good(format!("an event went from the directory to {url} in {:.1} ms", took.as_secs_f64() * 1e3)),
-        Err(error) => Bad(
-            format!("no round trip through {url}: {}", in_one_line(&error)),
-            "check the address, the proxy's upgrade headers, and that a broadcaster reads this directory".into(),
-        ),
-    }
-}
-
-fn try_round_trip(queue: &Path, url: &str) -> anyhow::Result<Duration> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(async {
-        let mut socket = listen::connect(url).await?;
-        let began = Instant::now();
-        let id = Writer::new(queue)
-            .enqueue(br#""doctor.ping""#, format!("{}", std::process::id()).as_bytes())
-            .context("cannot queue an event")?;
-        let wanted = format!(r#"{{"event":"doctor.ping","payload":{},"#, std::process::id());
-        let arrival = async {
-            while let Some(message) = socket.next().await {
-                if let Message::Text(text) = message?
-                    && text.starts_with(&wanted)
-                {
-                    return Ok(began.elapsed());
-                }
-            }
-            bail!("the connection has ended");
-        };
-        let arrived = tokio::time::timeout(ROUND_TRIP_TIMEOUT, arrival).await;
-        if !matches!(arrived, Ok(Ok(_))) {
-            // Nobody has read it, most likely, and it is of no use later.
-            let _ = fs::remove_file(queue.join(id.as_os_str()));
-        }
-        arrived.with_context(|| format!("event {id} did not arrive within {} s", ROUND_TRIP_TIMEOUT.as_secs()))?
-    })
 }

@@ -3,10 +3,11 @@
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use super::error::ConfigError;
 use super::form::{Form, Unit};
 use super::setting::section;
+use super::settings::Settings;
 use super::value::Value;
-use super::{ConfigError, Settings};
 use crate::http_server::origin::{AllowedOrigins, Rule};
 use crate::http_server::{Admission, MAX_SPARE_SLOTS};
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::error::ConfigError;
 use super::form::{Form, Unit};
 use super::setting::section;
+use super::settings::Settings;
 use super::value::Value;
-use super::{ConfigError, Settings};
 use crate::hub::limits::Limits;
 use crate::protocol::allowance::Rates;
 use crate::session_id::MAX_HUB_THREADS;

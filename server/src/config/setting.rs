@@ -3,9 +3,10 @@
 
 use std::borrow::Cow;
 
+use super::error::ConfigError;
 use super::form::{Form, Unit, Whole};
+use super::settings::Settings;
 use super::value::Value;
-use super::{ConfigError, Settings};
 
 /// Settings of one part of the server.
 #[derive(Debug)]

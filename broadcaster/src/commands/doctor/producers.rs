@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Uid, User, getgrouplist};
 
-use super::Finding::{self, Bad, Good, Note};
+use super::finding::Finding::{self, Bad, Good, Note};
 
 /// Whether the broadcaster's user may read every entry.
 pub(super) fn entries(queue: &Path, max_event_bytes: u64) -> Finding {
