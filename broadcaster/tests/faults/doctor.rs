@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use queue::Writer;
-use testkit::{Finish as _, QueueDir, has_root, until};
+use testkit::{Broadcaster, Finish as _, QueueDir, has_root, until};
 
 use crate::support::{BINARY, arguments, broadcaster, command, public_binary};
 
