@@ -47,7 +47,7 @@ async fn a_client_that_closes_its_side_after_the_request_reads_the_answer() {
         stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         stream.shutdown().await.unwrap();
         let mut answer = String::new();
-        within(stream.read_to_string(&mut answer)).await.unwrap();
+        within("the answer", stream.read_to_string(&mut answer)).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
     }
 }
