@@ -65,6 +65,7 @@ pictures: setup build ## Take new pictures for docs, from the page in Chromium
 lint: setup-lint ## Check format, clippy, scripts, PHP syntax and the queue's dependencies
 	cargo fmt --all --check
 	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+	cargo clippy $(CARGO_FLAGS) -p fastapi-websocket-server --features fuzzing -- -D warnings
 	.ci/check-scripts
 	.ci/check-queue
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 use crate::http_server::Admission;
 use crate::hub::limits::Limits;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use clients::DEFAULT_MAX_HEADER_BYTES;
 pub use decide::{SECTIONS, all_settings};
 pub use error::ConfigError;
