@@ -158,6 +158,8 @@ impl Server {
         let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
         let accepting = Listener { listeners, hub: hub.clone(), health, admission: config.admission, is_passed };
         let mut accepting = tokio::spawn(accepting.run(stop.clone()));
+        // If nobody waits for this any more, accepting ends as well.
+        let _stop_accepting = stop.clone().drop_guard();
         let mut accepted = None;
         tokio::select! {
             () = shutdown => {}
@@ -168,9 +170,9 @@ impl Server {
         }
         // No new entries: the queue is free for a successor once what was read is out.
         threads.stop_source();
-        let is_free = timeout(config.shutdown_grace / 2, threads.source_ended()).await.is_ok();
         // A successor that waited for the queue listens on the same port in a moment. Nobody shall find it closed.
-        if let Some(queue) = config.queue.as_deref().filter(|_| is_free)
+        if let Some(queue) = config.queue.as_deref()
+            && timeout(config.shutdown_grace / 2, threads.source_ended()).await.is_ok()
             && has_successor(queue)
         {
             hand_over(queue).await;
@@ -215,13 +217,21 @@ impl Threads {
     /// Waits until all have ended, the hub first: the source waits for it. Returns the first failure.
     async fn join(mut self) -> io::Result<()> {
         let mut ended = Ok(());
-        for shard in std::mem::take(&mut self.shards) {
-            ended = ended.and(shard.join().await);
+        // A thread is taken out when it has ended: if nobody waits for this any more, the rest is joined by the drop.
+        while let Some(shard) = self.shards.last_mut() {
+            shard.ended().await;
+            if let Some(shard) = self.shards.pop() {
+                ended = ended.and(shard.join());
+            }
         }
-        if let Some((source, _)) = self.source.take() {
-            ended = ended.and(source.join().await);
+        if let Some((source, stop)) = &mut self.source {
+            stop.abandon();
+            source.ended().await;
         }
-        ended
+        match self.source.take() {
+            Some((source, _)) => ended.and(source.join()),
+            None => ended,
+        }
     }
 }
 
@@ -229,10 +239,11 @@ impl Drop for Threads {
     fn drop(&mut self) {
         self.stop_source();
         self.hub.shutdown(Duration::ZERO);
-        let source = self.source.take().map(|(worker, _)| worker);
-        for worker in self.shards.drain(..).chain(source) {
-            // Whoever drops a server does not ask how it ended.
-            let _ = worker.thread.join();
+        // Nobody asks for the outcome of a server that is dropped.
+        self.shards.drain(..).for_each(|shard| drop(shard.join()));
+        if let Some((source, stop)) = self.source.take() {
+            stop.abandon();
+            drop(source.join());
         }
     }
 }
@@ -261,8 +272,8 @@ impl Worker {
         }
     }
 
-    async fn join(mut self) -> io::Result<()> {
-        self.ended().await;
+    /// Blocks until it has ended.
+    fn join(self) -> io::Result<()> {
         match self.thread.join() {
             Ok(ended) => ended,
             Err(_) => Err(io::Error::other("a thread of the server panicked")),

@@ -16,7 +16,7 @@ pub use crate::hub::pacing::Room;
 
 /// Bytes that no frame of an event is shorter than. So the log of the hub ends before the publications that may be undelivered
 /// do, and with it the wait for clients that do not read.
-const MIN_FRAME_BYTES: usize = 40;
+const MIN_FRAME_BYTES: usize = 39;
 
 /// A source's way into the hub. It knows how far the clients are, and holds a source back that is too far ahead of them.
 #[derive(Debug)]
@@ -71,12 +71,12 @@ impl Feed {
         self.max_undelivered
     }
 
-    /// Publishes a batch, which is empty then. Returns the number of its first publication.
+    /// Publishes a batch, which is empty then. Returns the number of its first publication, or that of the next if there is none.
     pub fn publish(&mut self, batch: &mut Batch) -> Seq {
         let first = self.hub.append(batch);
-        if !batch.is_empty() {
+        if let Some(others) = batch.len().checked_sub(1) {
             self.published_bytes += batch.bytes();
-            self.unoffered.push_back((first.plus(batch.len() - 1), self.published_bytes));
+            self.unoffered.push_back((first.plus(others), self.published_bytes));
             batch.clear();
         }
         first

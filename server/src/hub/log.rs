@@ -70,8 +70,9 @@ impl Log {
     /// The first frame boundary at or after a position: only there may a client's own frames be inserted.
     pub(super) fn boundary(&self, position: Position) -> Position {
         debug_assert!(self.tail <= position && position <= self.head());
-        if position == self.tail {
-            return position; // The tail is a boundary, though its frame's end may be forgotten.
+        if position <= self.tail {
+            // The tail is a boundary, though its frame's end may be forgotten. A session that stands before it can only end.
+            return position;
         }
         let index = self.ends.partition_point(|end| *end < position);
         self.ends.get(index).copied().unwrap_or(position)

@@ -102,8 +102,10 @@ impl Hub {
     pub(crate) fn append(&self, batch: &Batch) -> Seq {
         let mut published = self.shared.published.lock().unwrap_or_else(PoisonError::into_inner);
         let first = published.plus(1);
-        self.shared.inboxes.iter().for_each(|inbox| inbox.append(&batch.frames, &batch.ends));
-        *published = published.plus(batch.len());
+        if !batch.is_empty() {
+            self.shared.inboxes.iter().for_each(|inbox| inbox.append(&batch.frames, &batch.ends));
+            *published = published.plus(batch.len());
+        }
         first
     }
 

@@ -102,15 +102,17 @@ impl DirectorySource {
         Ok(source)
     }
 
-    /// Runs until it is told to stop and every appended entry was acked.
+    /// Runs until it is asked to stop and all entries that it has published are acked, or the hub has ended.
     pub(crate) fn run(mut self) -> io::Result<()> {
         loop {
             self.health.turn();
+            // Asked first: the progress of a hub that has ended is its last.
+            let is_last_turn = self.stop.is_abandoned();
             let progress = self.feed.progress();
             let more_to_ack = self.ack(progress.delivered);
             self.refused_acks.retry(&mut self.reader);
             let stopping = self.stop.is_requested();
-            if stopping && self.outstanding.is_empty() {
+            if stopping && self.outstanding.is_empty() || is_last_turn && !more_to_ack {
                 self.refused_acks.give_up(&mut self.reader);
                 return Ok(());
             }

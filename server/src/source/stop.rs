@@ -16,19 +16,34 @@ pub(crate) struct Stop {
 #[derive(Debug)]
 struct Shared {
     is_requested: AtomicBool,
+    is_abandoned: AtomicBool,
     notifier: Notifier,
 }
 
 impl Stop {
     pub(crate) fn new() -> io::Result<Stop> {
-        let shared = Shared { is_requested: AtomicBool::new(false), notifier: Notifier::new()? };
+        let shared = Shared {
+            is_requested: AtomicBool::new(false),
+            is_abandoned: AtomicBool::new(false),
+            notifier: Notifier::new()?,
+        };
         Ok(Stop { shared: Arc::new(shared) })
     }
 
-    /// Asks the source to end after the batch that it is at.
+    /// Asks the source to end when all that it has published is delivered.
     pub(crate) fn request(&self) {
         self.shared.is_requested.store(true, Ordering::SeqCst);
         self.shared.notifier.notify();
+    }
+
+    /// Tells the source that nothing more will be delivered, because the hub has ended. What is not delivered stays in the queue.
+    pub(crate) fn abandon(&self) {
+        self.shared.is_abandoned.store(true, Ordering::SeqCst);
+        self.request();
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.shared.is_abandoned.load(Ordering::SeqCst)
     }
 
     pub(super) fn is_requested(&self) -> bool {

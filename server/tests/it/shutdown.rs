@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use server::config::Settings;
-use server::{Application, Client, ClientMessage, NoApplication, Reception, Server, SessionId};
+use server::{Application, Client, ClientMessage, Hub, NoApplication, Reception, Server, SessionId};
 use socket2::Socket;
-use testkit::{HANDSHAKE, QueueDir, within};
+use testkit::{HANDSHAKE, QueueDir, eventually, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -94,30 +94,68 @@ async fn a_socket_that_was_passed_goes_on_listening_when_the_server_stops() {
     socket.accept().unwrap();
 }
 
+/// An application that does nothing, or panics when a client sends something.
+struct Fragile {
+    /// What the test sees of it: the application is dropped with its thread.
+    _held: Arc<()>,
+    panics: bool,
+}
+
+impl Application for Fragile {
+    fn opened(&mut self, _client: Client) {}
+
+    fn received(&mut self, _session: SessionId, message: ClientMessage) -> Reception {
+        assert!(!self.panics, "the test wants a thread that panics");
+        Reception::Declined(message)
+    }
+
+    fn closed(&mut self, _session: SessionId) {}
+}
+
 /// The threads run as soon as the server is there. A start that fails half way drops them in the same way.
 #[tokio::test]
-async fn a_server_that_is_dropped_before_it_runs_joins_its_threads() {
-    struct Held {
-        _held: Arc<()>,
-    }
-    impl Application for Held {
-        fn opened(&mut self, _client: Client) {}
-
-        fn received(&mut self, _session: SessionId, message: ClientMessage) -> Reception {
-            Reception::Declined(message)
-        }
-
-        fn closed(&mut self, _session: SessionId) {}
-    }
+async fn a_server_that_is_dropped_before_it_runs_joins_its_threads_and_loses_nothing() {
     let queue = QueueDir::new();
     let settings = Settings { queue: Some(queue.path()), port: Some(0), ..Settings::default() };
-    let held = Arc::new(());
-    let server = Server::bind(settings.clone().resolve().unwrap(), |_| Held { _held: held.clone() }).unwrap();
-    assert!(Arc::strong_count(&held) > 1, "the hub has its applications");
-    drop(server);
-    assert_eq!(Arc::strong_count(&held), 1, "the threads of the hub have ended");
+    for _ in 0..20 {
+        // The source is in the middle of them when the server is dropped.
+        (0..100).for_each(|number| drop(queue.enqueue(number)));
+        let held = Arc::new(());
+        let make = |_: &Hub| Fragile { _held: held.clone(), panics: false };
+        let server = Server::bind(settings.clone().resolve().unwrap(), make).unwrap();
+        assert!(Arc::strong_count(&held) > 1, "the hub has its applications");
+        drop(server);
+        assert_eq!(Arc::strong_count(&held), 1, "the threads of the hub have ended");
+    }
     let config = settings.resolve().unwrap();
     Server::bind(config, |_| NoApplication).expect("the source has ended, so that the queue is free");
+}
+
+#[tokio::test]
+async fn a_thread_of_the_hub_that_panics_ends_the_server_and_leaves_the_events_in_the_queue() {
+    let queue = QueueDir::new();
+    let settings = Settings {
+        queue: Some(queue.path()),
+        port: Some(0),
+        hub_threads: Some(2),
+        shutdown_grace_secs: Some(0.5),
+        ..Settings::default()
+    };
+    let make = |_: &Hub| Fragile { _held: Arc::default(), panics: true };
+    let server = Server::bind(settings.resolve().unwrap(), make).unwrap();
+    let address = server.local_addr();
+    let running = tokio::spawn(server.run(std::future::pending()));
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(HANDSHAKE.as_bytes()).await.unwrap();
+    within("the response", client.readable()).await.unwrap();
+    // It reads nothing of these, so the source waits for their delivery.
+    let filler = "x".repeat(100_000);
+    (0..100).for_each(|_| drop(queue.enqueue(format!("\"{filler}\""))));
+    eventually("some are delivered", || queue.waiting() < 100).await;
+    client.write_all(&[0x81, 0x81, 0, 0, 0, 0, b'x']).await.unwrap();
+    let ended = within("the server ends", running).await.unwrap();
+    assert!(ended.is_err_and(|error| error.to_string().contains("panicked")));
+    assert!(queue.waiting() > 0);
 }
 
 /// Connects a client that never answers a close frame.
