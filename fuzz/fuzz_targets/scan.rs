@@ -50,8 +50,8 @@ fuzz_target!(|input: (bool, &str, &[u8])| {
         let begins_with =
             |is: fn(&u8) -> bool| file.file_name().is_some_and(|name| name.as_encoded_bytes().first().is_some_and(is));
         let (hidden, numbered) = (begins_with(|byte| *byte == b'.'), begins_with(u8::is_ascii_digit));
-        let begins_as_json =
-            content.trim_ascii_start().starts_with(b"{") || content.trim_ascii_start().starts_with(b"[");
+        let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content).trim_ascii_start();
+        let begins_as_json = text.starts_with(b"{") || text.starts_with(b"[");
         let may_be_left = hidden || !numbered || begins_as_json;
         assert!(!hidden || file.exists(), "{file:?}");
         assert!(may_be_left || !file.exists(), "{file:?}");
