@@ -7,7 +7,7 @@ use std::fmt;
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue};
 
-/// A variable that was set by somebody who did not mean us.
+/// A variable that was set for another program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ForeignVariable {
     name: String,

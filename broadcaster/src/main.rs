@@ -20,7 +20,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use server::log_lines::write_last_words;
+use server::log_lines::write_exit_message;
 use server::server::BindError;
 
 use crate::args::{Args, Command};
@@ -100,6 +100,6 @@ fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn fail(code: u8, problem: &str) -> ExitCode {
-    write_last_words(&format!("fastapi-broadcaster: {}\n", queue::printable(problem)), logging::FLUSH_TIMEOUT);
+    write_exit_message(&format!("fastapi-broadcaster: {}\n", queue::printable(problem)), logging::FLUSH_TIMEOUT);
     ExitCode::from(code)
 }

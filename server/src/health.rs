@@ -1,5 +1,5 @@
 //! Whether the server does what it is there for: its source reads the queue, and every thread of the hub answers. Asked by
-//! `GET /healthz`, and fed by the consumer at the price of an atomic store a turn.
+//! `GET /healthz`, and fed by the source at the price of an atomic store a turn.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_cannot_be_read_and_who_does_not_turn_or_answer_is_told() {
+    async fn what_cannot_be_read_and_who_does_not_turn_or_answer_is_reported() {
         let (hub, _polls) = hub_of(0);
         let health = Health::of_source(Duration::ZERO);
         health.set_readable(false);

@@ -158,7 +158,7 @@ impl LogLines {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Every critical section leaves it whole, so a panic elsewhere does not spoil it.
+        // It stays consistent in every critical section, so a poisoned mutex can be used.
         self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -249,11 +249,11 @@ fn write_all(sink: impl AsFd, bytes: &[u8], is_late: impl Fn() -> bool) -> Resul
     Ok(())
 }
 
-/// Writes the last words of a process to standard error, if it takes them within `timeout`.
-pub fn write_last_words(words: &str, timeout: Duration) {
+/// Writes why a process ends to standard error, if that takes it within `timeout`.
+pub fn write_exit_message(message: &str, timeout: Duration) {
     let late = Instant::now() + timeout;
-    // If nobody takes them, the exit code has to do.
-    let _ = write_all(io::stderr(), words.as_bytes(), || late <= Instant::now());
+    // If it cannot be written, the exit code is all that is left.
+    let _ = write_all(io::stderr(), message.as_bytes(), || late <= Instant::now());
 }
 
 /// What is to be logged, by the variable RUST_LOG. An empty one, as Compose makes them, is not set.

@@ -190,7 +190,7 @@ impl Fullness {
     }
 }
 
-/// Tells a connection that died before we took it from a fault of ours.
+/// Tells a connection that was reset before it was accepted from a fault of ours.
 fn is_client_fault(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)

@@ -217,7 +217,7 @@ impl Inbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Arrivals> {
-        // Every critical section leaves the inbox whole, so a panic elsewhere does not spoil it.
+        // The inbox stays consistent in every critical section, so a poisoned mutex can be used.
         self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

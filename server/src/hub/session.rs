@@ -1,4 +1,4 @@
-//! One client: its socket, where it stands in the log, what it says. Driven by the hub's thread; never blocks.
+//! One client: its socket, its position in the log, what it sends. Driven by the hub's thread; never blocks.
 
 mod reading;
 

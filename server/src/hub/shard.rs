@@ -216,7 +216,7 @@ impl<A: Application> Shard<A> {
         } else {
             touched.iter().for_each(|key| self.write(*key, now));
         }
-        // Only now, so that a burst is no reason to send a client away whose socket takes it.
+        // Only now, so that a burst is no reason to disconnect a client whose socket takes it.
         touched.drain(..).for_each(|key| self.bound_outbox(key, now));
         touched.append(&mut self.touched);
         self.touched = touched;

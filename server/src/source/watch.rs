@@ -1,4 +1,4 @@
-//! How the consumer learns that something happened: the file system's reports.
+//! How the source learns that something happened: the file system's reports.
 
 use std::ffi::OsStr;
 use std::io;

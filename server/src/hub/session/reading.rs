@@ -72,7 +72,7 @@ impl Session {
         };
         let source = Source { stream: &mut self.stream, peer_closed: self.peer_closed };
         let turn = self.protocol.read(source, buffer, limits, now, takes);
-        if turn.heard {
+        if turn.received {
             self.unanswered = None;
         }
         // A session that is closing may stand where the log has forgotten everything; it sends nothing more either.

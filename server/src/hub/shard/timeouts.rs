@@ -1,4 +1,4 @@
-//! Which clients are waited for, and for how long: those that say nothing, read nothing, or do not leave.
+//! Which clients are waited for, and for how long: those that send nothing, read nothing, or do not leave.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ const PING_SPREAD: f64 = 0.1;
 const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl<A: Application> Shard<A> {
-    /// Looks after clients that say nothing, read nothing, or do not leave.
+    /// Pings or disconnects clients that send nothing, read nothing, or do not leave.
     pub(super) fn on_tick(&mut self, now: Instant) {
         self.marks.push_back((now, self.log.head()));
         let mut must_have = 0;
