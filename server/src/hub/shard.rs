@@ -40,6 +40,8 @@ const TICK: Duration = Duration::from_secs(1);
 const EVENTS: usize = 1024;
 /// How often the timeouts are looked at while a client is behind.
 const PACE_TICK: Duration = Duration::from_millis(100);
+
+/// One thread of the hub: its clients, their log, and what wakes it.
 pub(crate) struct Shard<A> {
     poll: Poll,
     hub: Hub,
