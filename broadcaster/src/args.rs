@@ -52,8 +52,8 @@ impl Args {
         Ok(args)
     }
 
-    /// The command line as its help shows it. Every command takes all options, before its name or behind it, so that a script can
-    /// give the same to each; those that mean nothing to one are not in its help.
+    /// The command line as its help shows it. Every command takes all options, before its name or behind it, so that a
+    /// script can give the same to each; those that mean nothing to one are not in its help.
     pub(crate) fn documented() -> clap::Command {
         let command = Args::command().mut_args(|arg| arg.global(true));
         let options: Vec<clap::Arg> = command.get_arguments().cloned().collect();
@@ -83,8 +83,8 @@ fn options_of(command: &str) -> &'static [&'static str] {
     }
 }
 
-/// Whether a command ignores the variable of an option, whatever its value is. The other variables are checked together: one
-/// may need another.
+/// Whether a command ignores the variable of an option, whatever its value is. The other variables are checked
+/// together: one may need another.
 fn ignores(command: Option<&str>, option: &str) -> bool {
     match command {
         Some("listen" | "generate") => true,
@@ -93,7 +93,8 @@ fn ignores(command: Option<&str>, option: &str) -> bool {
     }
 }
 
-/// Takes `-1` for the value that it is meant as: a payload, or a number out of range, and not an argument that nobody knows.
+/// Takes `-1` for the value that it is meant as: a payload, or a number out of range, and not an argument that nobody
+/// knows.
 fn with_negative_numbers(command: clap::Command) -> clap::Command {
     let allow = |arg: clap::Arg| {
         let takes_values = arg.get_action().takes_values();

@@ -28,7 +28,8 @@ use crate::commands::config::ConfigCommand;
 use crate::commands::{config, doctor, failed, generate, listen, publish};
 use crate::errors::{in_one_line, is_broken_pipe};
 
-/// Bad arguments or configuration, or a queue directory that must not be used, as in sysexits.h: only a person can correct it.
+/// Bad arguments or configuration, or a queue directory that must not be used, as in sysexits.h: only a person can
+/// correct it.
 const EX_USAGE: u8 = 64;
 
 fn main() -> ExitCode {

@@ -1,5 +1,5 @@
-//! From settings to a server that has its queue and its address. Waits for both as long as that makes sense: for another
-//! broadcaster to end, for a directory that cannot be used yet, and for a moment until an address is free.
+//! From settings to a server that has its queue and its address. Waits for both as long as that makes sense: for
+//! another broadcaster to end, for a directory that cannot be used yet, and for a moment until an address is free.
 
 use std::io;
 use std::path::Path;
@@ -17,8 +17,8 @@ use crate::systemd;
 
 /// How often a directory that cannot be used is looked at again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
-/// How long an address may be in use. A broadcaster that ends releases the queue first and the address a moment later; a
-/// program that still has it then is another one, and stays.
+/// How long an address may be in use. A broadcaster that ends releases the queue first and the address a moment later;
+/// a program that still has it then is another one, and stays.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns the server once it owns the queue; none if a signal came first.

@@ -1,5 +1,5 @@
-//! Access for the fuzz targets in `fuzz/`: what a client's bytes reach, without a port and without threads. Only there with
-//! the feature `fuzzing` and in tests, which keep what was found; no part of the server's interface.
+//! Access for the fuzz targets in `fuzz/`: what a client's bytes reach, without a port and without threads. Only there
+//! with the feature `fuzzing` and in tests, which keep what was found; no part of the server's interface.
 
 mod reading;
 

@@ -1,4 +1,5 @@
-//! What `RUST_LOG` means. A word that is no level would be taken for the name of a part of the program, and hide all others.
+//! What `RUST_LOG` means. A word that is no level would be taken for the name of a part of the program, and hide all
+//! others.
 
 use std::fmt;
 

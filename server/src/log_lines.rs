@@ -96,7 +96,8 @@ impl LogLines {
         self.shared.changed.notify_one();
     }
 
-    /// A line without control characters, whatever it is about: it may be what a client has sent, or the name of a file.
+    /// A line without control characters, whatever it is about: it may be what a client has sent, or the name of a
+    /// file.
     fn in_one_line(&self, line: &[u8]) -> String {
         let line = String::from_utf8_lossy(line);
         let line = line.strip_suffix('\n').unwrap_or(&line);
@@ -164,7 +165,8 @@ impl LogLines {
 }
 
 impl LogThread {
-    /// Ends the thread when it has written all lines, or after `timeout`: a pipe that nobody reads does not delay the end.
+    /// Ends the thread when it has written all lines, or after `timeout`: a pipe that nobody reads does not delay the
+    /// end.
     pub fn finish(self, timeout: Duration) {
         self.lines.lock().end = Some(Instant::now() + timeout);
         self.lines.shared.changed.notify_one();
@@ -261,8 +263,8 @@ pub fn wanted_level() -> Option<String> {
     std::env::var("RUST_LOG").ok().filter(|level| !level.trim().is_empty())
 }
 
-/// Logs panics instead of printing them, which would wait for the reader of standard error. `flush` is called before the
-/// panic goes on: it may end the process.
+/// Logs panics instead of printing them, which would wait for the reader of standard error. `flush` is called before
+/// the panic goes on: it may end the process.
 pub fn log_panics(flush: impl Fn() + Send + Sync + 'static) {
     std::panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();

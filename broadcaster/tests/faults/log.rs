@@ -1,5 +1,5 @@
-//! A log that takes no lines: a full disk, a reader that is gone, and one that does not read. Serving goes on, and what was
-//! lost is counted when lines can be written again.
+//! A log that takes no lines: a full disk, a reader that is gone, and one that does not read. Serving goes on, and what
+//! was lost is counted when lines can be written again.
 
 use std::fs::{self, File};
 use std::io::{PipeReader, Read, pipe};

@@ -1,5 +1,5 @@
-//! Frames of two clients over time: they arrive in pieces, are read in turns with one buffer, and exceed what a client may send in
-//! a second. Nothing is lost, mixed up or out of order, and little is held.
+//! Frames of two clients over time: they arrive in pieces, are read in turns with one buffer, and exceed what a client
+//! may send in a second. Nothing is lost, mixed up or out of order, and little is held.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};

@@ -77,8 +77,8 @@ impl Handshakes {
     }
 }
 
-/// Tells a client whose handshake is valid that there is no room for it. A browser tells its page nothing of a handshake that
-/// was refused, so what comes from a page is accepted, and closed with a code.
+/// Tells a client whose handshake is valid that there is no room for it. A browser tells its page nothing of a
+/// handshake that was refused, so what comes from a page is accepted, and closed with a code.
 async fn refuse_full(
     stream: &mut TcpStream,
     head: &Head,

@@ -1,5 +1,5 @@
-//! A thread of the hub: who is connected to it, and the writing of the log to all of them. One epoll instance holds every
-//! socket; nothing here waits for a single client, and fan-out allocates nothing per client.
+//! A thread of the hub: who is connected to it, and the writing of the log to all of them. One epoll instance holds
+//! every socket; nothing here waits for a single client, and fan-out allocates nothing per client.
 
 mod clock;
 mod closing;
@@ -191,8 +191,8 @@ impl<A: Application> Shard<A> {
         }
     }
 
-    /// A client that has left while it is not read from, because the application takes no messages or it had sent too much: what it
-    /// had sent may still be taken for a while, and then the session ends.
+    /// A client that has left while it is not read from, because the application takes no messages or it had sent too
+    /// much: what it had sent may still be taken for a while, and then the session ends.
     fn set_deadline_if_peer_closed(&mut self, key: usize, now: Instant) {
         let session = &mut self.sessions[key];
         if session.peer_closed && (session.is_paused() || session.throttled) {

@@ -52,7 +52,8 @@ impl WebSocket {
         self.incoming = None;
     }
 
-    /// Reads what the client has sent, if it may send now, and hands each message to `deliver` until that returns false.
+    /// Reads what the client has sent, if it may send now, and hands each message to `deliver` until that returns
+    /// false.
     pub(crate) fn read(
         &mut self,
         source: Source<'_>,

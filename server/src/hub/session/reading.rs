@@ -48,8 +48,8 @@ impl Session {
         }
     }
 
-    /// Reads what the client has sent and hands each message to `deliver`, until that breaks, there is no more, or it is the
-    /// next one's turn.
+    /// Reads what the client has sent and hands each message to `deliver`, until that breaks, there is no more, or it
+    /// is the next one's turn.
     pub(crate) fn read(
         &mut self,
         buffer: &mut ReadBuffer,

@@ -1,4 +1,5 @@
-//! How far the clients are, as the one that feeds the hub learns it: what may be forgotten, and who would have to be waited for.
+//! How far the clients are, as the one that feeds the hub learns it: what may be forgotten, and who would have to be
+//! waited for.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
-//! Whom a thread of the hub reads from next. A client has a turn of some kilobytes, all of them together have a slice of time, and
-//! then what is to be broadcast has precedence.
+//! Whom a thread of the hub reads from next. A client has a turn of some kilobytes, all of them together have a slice
+//! of time, and then what is to be broadcast has precedence.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
