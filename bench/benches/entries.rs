@@ -1,6 +1,7 @@
 //! Enqueue, scan and ack: what the queue costs on tmpfs, one thread, no watcher.
 //!
-//! A scan uses up what it finds: every bench builds its backlog anew and counts only the time of the part that it is about.
+//! A scan uses up what it finds: every bench builds its backlog anew and counts only the time of the part that it is
+//! about.
 #![allow(missing_docs, reason = "criterion's macros make functions without")]
 
 use std::time::{Duration, Instant};

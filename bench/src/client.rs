@@ -24,7 +24,8 @@ const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
 /// What clients have to know of a server.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Manner {
-    /// Connections over which messages are published in turn. Each of them is in order. 0 if all messages are in one order.
+    /// Connections over which messages are published in turn. Each of them is in order. 0 if all messages are in one
+    /// order.
     pub(crate) lanes: usize,
     /// NATS inside WebSocket frames.
     pub(crate) nats: bool,
@@ -87,8 +88,8 @@ impl Reading {
         Reading { buffer: vec![0; 256 * 1024].into(), received: 0, latencies: None, discards: None }
     }
 
-    /// Lets the kernel drop what arrives from now on, and counts frames by their bytes. All have the same length. There are no
-    /// other frames, since pings are sent only to clients that were silent for longer than a load lasts.
+    /// Lets the kernel drop what arrives from now on, and counts frames by their bytes. All have the same length. There
+    /// are no other frames, since pings are sent only to clients that were silent for longer than a load lasts.
     pub(crate) fn discard(&mut self, frame_bytes: usize) {
         self.discards = Some(frame_bytes);
         // The kernel does not write into it; its size is what it drops at once.

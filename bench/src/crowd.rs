@@ -1,5 +1,5 @@
-//! More clients than the limit of open files of one process: several swarms, each on a thread with a table of open files of its
-//! own.
+//! More clients than the limit of open files of one process: several swarms, each on a thread with a table of open
+//! files of its own.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

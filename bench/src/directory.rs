@@ -1,5 +1,5 @@
-//! The simple way to read a queue directory: list it once, then open, read, parse and unlink file by file. The reference does
-//! this, and the drain of a backlog is compared with it.
+//! The simple way to read a queue directory: list it once, then open, read, parse and unlink file by file. The
+//! reference does this, and the drain of a backlog is compared with it.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;

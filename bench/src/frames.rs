@@ -1,4 +1,5 @@
-//! Splits what a server sends into WebSocket frames. It does as little work as possible: the load must not be the limit.
+//! Splits what a server sends into WebSocket frames. It does as little work as possible: the load must not be the
+//! limit.
 
 /// A frame at the beginning of a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! Publishing over several connections, one message after the other to each in turn, in the protocol of a foreign server.
+//! Publishing over several connections, one message after the other to each in turn, in the protocol of a foreign
+//! server.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,5 @@
-//! How the broadcaster spends its time under load: `perf` samples it, and the samples become a flame graph and a short table.
+//! How the broadcaster spends its time under load: `perf` samples it, and the samples become a flame graph and a short
+//! table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -60,8 +60,8 @@ pub(crate) fn flood(
     })
 }
 
-/// Publishes bursts to a server with a queue directory, and counts only the time until it has written each to all sockets. The
-/// clients read after that, so that until then the load leaves its core to the server.
+/// Publishes bursts to a server with a queue directory, and counts only the time until it has written each to all
+/// sockets. The clients read after that, so that until then the load leaves its core to the server.
 pub(crate) fn bursts(
     server: &Process,
     swarm: &mut Swarm,
@@ -136,8 +136,8 @@ pub(crate) fn steady(
     Ok((percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)))
 }
 
-/// Lets every client send a message and wait until it comes back, again and again. Returns what came back, and the milliseconds of one at p50
-/// and p99.
+/// Lets every client send a message and wait until it comes back, again and again. Returns what came back, and the
+/// milliseconds of one at p50 and p99.
 pub(crate) fn converse(
     server: &Process,
     swarm: &mut Swarm,

@@ -37,7 +37,7 @@ impl Args {
         // Nothing has to be given, so which command it is can be seen without any variable.
         let told = environment::without_variables(command.clone(), |_| true).try_get_matches();
         let name = told.as_ref().ok().and_then(|matches| matches.subcommand_name());
-        let command = environment::without_variables(command, |option| is_nothing_to(name, option));
+        let command = environment::without_variables(command, |option| ignores(name, option));
         let (mut command, foreign) = environment::without_foreign_variables(command);
         let matches = command
             .try_get_matches_from_mut(std::env::args_os())
@@ -52,8 +52,8 @@ impl Args {
         Ok(args)
     }
 
-    /// The command line as its help shows it. Every command takes all options, before its name or behind it, so that a script can
-    /// give the same to each; those that mean nothing to one are not in its help.
+    /// The command line as its help shows it. Every command takes all options, before its name or behind it, so that a
+    /// script can give the same to each; those that mean nothing to one are not in its help.
     pub(crate) fn documented() -> clap::Command {
         let command = Args::command().mut_args(|arg| arg.global(true));
         let options: Vec<clap::Arg> = command.get_arguments().cloned().collect();
@@ -83,9 +83,9 @@ fn options_of(command: &str) -> &'static [&'static str] {
     }
 }
 
-/// Whether the variable of an option is none of a command's business, whatever stands in it. Those that are left are checked
-/// together, and may need each other.
-fn is_nothing_to(command: Option<&str>, option: &str) -> bool {
+/// Whether a command ignores the variable of an option, whatever its value is. The other variables are checked
+/// together: one may need another.
+fn ignores(command: Option<&str>, option: &str) -> bool {
     match command {
         Some("listen" | "generate") => true,
         Some("publish" | "failed" | "queue") => ["listen", "host", "port"].contains(&option),
@@ -93,7 +93,8 @@ fn is_nothing_to(command: Option<&str>, option: &str) -> bool {
     }
 }
 
-/// Takes `-1` for the value that it is meant as: a payload, or a number out of range, and not an argument that nobody knows.
+/// Takes `-1` for the value that it is meant as: a payload, or a number out of range, and not an argument that nobody
+/// knows.
 fn with_negative_numbers(command: clap::Command) -> clap::Command {
     let allow = |arg: clap::Arg| {
         let takes_values = arg.get_action().takes_values();
@@ -104,7 +105,7 @@ fn with_negative_numbers(command: clap::Command) -> clap::Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Looks after the entries that were no events
+    /// Lists, shows, retries or deletes failed entries
     #[command(subcommand)]
     Failed(FailedCommand),
     /// Looks at the queue directory

@@ -32,8 +32,8 @@ fn in_line(line: Option<usize>) -> String {
     line.map_or_else(String::new, |line| format!(" (line {line} of the file)"))
 }
 
-/// Reads the file, if there is one, for what flags and variables do not give, and decides everything. An error names the file
-/// unless flags and variables alone are to blame.
+/// Reads the file, if there is one, for what flags and variables do not give, and decides everything. An error names
+/// the file unless flags and variables alone are to blame.
 pub(crate) fn resolve(given: Settings, path: Option<&Path>) -> Result<Config, Refused> {
     let Some(path) = path else { return given.resolve().map_err(Refused::Given) };
     let text = std::fs::read_to_string(path).map_err(|cause| Refused::Unreadable { path: path.to_owned(), cause })?;

@@ -1,5 +1,5 @@
-//! Variables of the environment that bear the name of a setting and are none: empty ones, as Compose makes them, and those that
-//! Kubernetes sets beside a service of that name.
+//! Variables of the environment that bear the name of a setting and are none: empty ones, as Compose makes them, and
+//! those that Kubernetes sets beside a service of that name.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -7,7 +7,7 @@ use std::fmt;
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue};
 
-/// A variable that was set by somebody who did not mean us.
+/// A variable that was set for another program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ForeignVariable {
     name: String,
@@ -20,7 +20,8 @@ pub(crate) fn without_variables(command: clap::Command, is_meant: impl Fn(&str) 
     command.mut_args(drop).mut_subcommands(|subcommand| without_variables(subcommand, is_meant))
 }
 
-/// An error that names the variable if the value that was refused stands there, and not only the flag, which nobody gave.
+/// An error that names the variable if the value that was refused stands there, and not only the flag, which nobody
+/// gave.
 pub(crate) fn with_variable(
     mut error: clap::Error,
     command: &clap::Command,

@@ -20,7 +20,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use server::log_lines::write_last_words;
+use server::log_lines::write_exit_message;
 use server::server::BindError;
 
 use crate::args::{Args, Command};
@@ -28,7 +28,8 @@ use crate::commands::config::ConfigCommand;
 use crate::commands::{config, doctor, failed, generate, listen, publish};
 use crate::errors::{in_one_line, is_broken_pipe};
 
-/// Bad arguments or configuration, or a queue directory that must not be used, as in sysexits.h: only a person can correct it.
+/// Bad arguments or configuration, or a queue directory that must not be used, as in sysexits.h: only a person can
+/// correct it.
 const EX_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
@@ -100,6 +101,6 @@ fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn fail(code: u8, problem: &str) -> ExitCode {
-    write_last_words(&format!("fastapi-broadcaster: {}\n", queue::printable(problem)), logging::FLUSH_TIMEOUT);
+    write_exit_message(&format!("fastapi-broadcaster: {}\n", queue::printable(problem)), logging::FLUSH_TIMEOUT);
     ExitCode::from(code)
 }

@@ -32,7 +32,10 @@ pub(crate) fn sample() -> String {
 
 /// `docs/configuration.md`.
 pub(crate) fn page() -> String {
-    let mut page = INTRODUCTION.to_owned();
+    let mut page = TITLE.to_owned();
+    for paragraph in INTRODUCTION {
+        page += &format!("\n{}\n", wrapped(paragraph, WIDTH));
+    }
     for section in &SECTIONS {
         page += &format!("\n## {}\n", section.title);
         for setting in section.settings {
@@ -42,24 +45,32 @@ pub(crate) fn page() -> String {
     page
 }
 
-const INTRODUCTION: &str = "\
+const TITLE: &str = "\
 # Configuration
 
 <!-- Made by `fastapi-broadcaster generate reference`; a test compares. Edit the declarations in server/src/config. -->
-
-Every setting of `fastapi-broadcaster` is a flag, an environment variable and a key of a TOML file, which `--config FILE` or
-`FASTAPI_WS_CONFIG` names. A flag wins over its variable, that over the file, that over the default. An empty variable is not set.
-Unknown keys and values out of range are errors: exit code 64, with the line of the file. `fastapi-broadcaster config check` says so
-without a start. [The sample file](../broadcaster/config.example.toml) has every key.
-
-`RUST_LOG` sets the log level: error, warn, info (default), debug or trace. The settings of PHP are in [PHP API](php-api.md#settings).
 ";
+
+const INTRODUCTION: [&str; 3] = [
+    "Every setting of `fastapi-broadcaster` is a flag, an environment variable and a key of a TOML file, which `--config` or \
+     `FASTAPI_WS_CONFIG` names. A flag wins over its variable, that over the file, that over the default. An empty variable is not \
+     set. Unknown keys and values out of range are errors: exit code 64, with the line of the file. `fastapi-broadcaster config \
+     check` says so without a start. [The sample file](../broadcaster/config.example.toml) has every key.",
+    "There is one exception: a `WS_PORT` that is not a number and a `WS_HOST` that is a URL are ignored, with a warning in the log. \
+     Kubernetes sets such variables for a service named `ws`.",
+    "`RUST_LOG` sets the log level: error, warn, info (default), debug or trace. The settings of PHP are in [PHP \
+     API](php-api.md#settings).",
+];
 
 fn entry(setting: &Setting) -> String {
     let flag = setting.key.replace('_', "-");
     let short = setting.short.map(|short| format!("`-{short}`, ")).unwrap_or_default();
     let default = setting.shown_default().unwrap_or_else(|| "none".to_owned());
-    let bounds = bounds(&setting.form);
+    let bounds = match setting.form {
+        // Its text says the smallest value, which depends on other settings.
+        Form::Whole(Whole { most, .. }) if setting.more.starts_with("At least") => format!("at most {most}"),
+        form => bounds(&form),
+    };
     format!(
         "\n### `{}`\n\n{}\n\n{short}`--{flag} {}` · `{}` · default: {default}{}{bounds}\n",
         setting.key,

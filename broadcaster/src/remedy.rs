@@ -1,4 +1,5 @@
-//! What to do about a queue directory that the broadcaster cannot use, by what the system said. For the log and for doctor.
+//! What to do about a queue directory that the broadcaster cannot use, by what the system said. For the log and for
+//! doctor.
 
 use std::fs;
 use std::io::ErrorKind;

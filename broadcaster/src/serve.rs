@@ -13,8 +13,8 @@ use crate::logging;
 use crate::starting;
 use crate::systemd;
 
-/// Files that are open beside the clients' sockets: the queue, epoll, inotify, wake-ups, standard streams, and connections that
-/// are only answered.
+/// Files that are open beside the clients' sockets: the queue, epoll, inotify, wake-ups, standard streams, and
+/// connections that are only answered.
 pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
 /// The fewest with which the queue is read and health checks are answered while clients take all others.
 const MIN_DESCRIPTORS_BESIDE_CLIENTS: u64 = 40;
@@ -61,8 +61,8 @@ async fn stop_on_signal(mut signals: Signals) {
     });
 }
 
-/// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select(). If it cannot be
-/// raised there may be fewer clients.
+/// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select(). If it cannot
+/// be raised there may be fewer clients.
 fn raise_descriptor_limit(admission: &mut Admission) -> anyhow::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let wanted = admission.max_connections as u64 + DESCRIPTORS_BESIDE_CLIENTS;

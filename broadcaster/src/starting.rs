@@ -1,5 +1,5 @@
-//! From settings to a server that has its queue and its address. Waits for both as long as that makes sense: for another
-//! broadcaster to end, for a directory that cannot be used yet, and for a moment until an address is free.
+//! From settings to a server that has its queue and its address. Waits for both as long as that makes sense: for
+//! another broadcaster to end, for a directory that cannot be used yet, and for a moment until an address is free.
 
 use std::io;
 use std::path::Path;
@@ -16,15 +16,15 @@ use crate::remedy::remedy;
 use crate::systemd;
 
 /// How often a directory that cannot be used is looked at again.
-const TROUBLE_INTERVAL: Duration = Duration::from_millis(500);
-/// How long an address may be in use. A broadcaster that ends releases the queue first and the address a moment later; a
-/// program that still has it then is another one, and stays.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+/// How long an address may be in use. A broadcaster that ends releases the queue first and the address a moment later;
+/// a program that still has it then is another one, and stays.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns the server once it owns the queue; none if a signal came first.
 pub(crate) async fn bind(config: Config, queue: &Path, signals: &mut Signals) -> anyhow::Result<Option<Server>> {
     let socket = systemd::socket()?;
-    let mut start = Start { config, queue, standby: None, watchdog: None, trouble: None, address_until: None };
+    let mut start = Start { config, queue, standby: None, watchdog: None, logged_error: None, address_until: None };
     let bound = loop {
         let bound = match &socket {
             Some(socket) => Server::bind_to(socket.try_clone()?, start.config.clone(), |_| NoApplication),
@@ -71,7 +71,7 @@ struct Start<'a> {
     standby: Option<Standby>,
     watchdog: Option<systemd::Watchdog>,
     /// What was logged last, so that it is logged once.
-    trouble: Option<String>,
+    logged_error: Option<String>,
     /// When we give up to wait for the address.
     address_until: Option<Instant>,
 }
@@ -96,7 +96,7 @@ impl Start<'_> {
     }
 
     fn stand_by(&mut self) -> Wait {
-        (self.trouble, self.address_until) = (None, None);
+        (self.logged_error, self.address_until) = (None, None);
         if !std::mem::replace(&mut self.config.shares_port, true) {
             info!(queue = %self.queue.display(), "another broadcaster owns the queue, waiting to take over");
         }
@@ -117,7 +117,7 @@ impl Start<'_> {
         let remedy = remedy(error, self.queue);
         self.log_once(error, &format!("the queue directory cannot be used yet, waiting until it can ({remedy})"));
         systemd::waiting(&format!("waiting for the queue directory: {error}"));
-        Wait::Time(TROUBLE_INTERVAL)
+        Wait::Time(RETRY_INTERVAL)
     }
 
     fn wait_for_the_address(&mut self, error: &BindError) -> Option<Wait> {
@@ -134,9 +134,9 @@ impl Start<'_> {
     /// Logs it unless it was the last that was logged.
     fn log_once(&mut self, error: &dyn std::error::Error, what: &str) {
         let error = error.to_string();
-        if self.trouble.as_ref() != Some(&error) {
+        if self.logged_error.as_ref() != Some(&error) {
             warn!(%error, "{what}");
-            self.trouble = Some(error);
+            self.logged_error = Some(error);
         }
     }
 }

@@ -35,15 +35,15 @@ pub(crate) fn ready(hub: Hub) -> Watchdog {
     Watchdog::start(Some(hub))
 }
 
-/// Reports that another broadcaster serves. The service counts as started: it does what it is there for. The watchdog runs from
-/// here on, and is kept quiet as long as this runtime is not stuck.
+/// Reports that another broadcaster serves. The service counts as started: it does what it is there for. The watchdog
+/// runs from here on, and is kept quiet as long as this runtime is not stuck.
 pub(crate) fn standing_by() -> Watchdog {
     notify(&[NotifyState::Ready, NotifyState::Status("waiting to take over the queue")]);
     Watchdog::start(None)
 }
 
-/// Reports what a start waits for. It does not count as started, and may take longer than the service manager allows for a start:
-/// this has to be reported again within that time.
+/// Reports what a start waits for. It does not count as started, and may take longer than the service manager allows
+/// for a start: this has to be reported again within that time.
 pub(crate) fn waiting(status: &str) {
     notify(&[NotifyState::Status(status), NotifyState::ExtendTimeoutUsec(START_EXTENSION_USEC)]);
 }

@@ -1,4 +1,5 @@
-//! A client as the hub's thread and PHP's thread share it: whether it is connected, and its messages that PHP has not read.
+//! A client as the hub's thread and PHP's thread share it: whether it is connected, and its messages that PHP has not
+//! read.
 
 mod unread;
 
@@ -161,8 +162,8 @@ impl Client {
         Reception::Taken
     }
 
-    /// Notes that it has ended. Called on the hub's thread. Calls `wake` with each reader to wake. Returns whether PHP has an object
-    /// for it.
+    /// Notes that it has ended. Called on the hub's thread. Calls `wake` with each reader to wake. Returns whether PHP
+    /// has an object for it.
     pub(crate) fn end(&self, wake: impl FnMut(WaiterId)) -> bool {
         self.open.store(false, Ordering::SeqCst);
         self.lock().readers.drain(..).for_each(wake);

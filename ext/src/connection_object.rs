@@ -1,6 +1,6 @@
-//! The PHP object of a client, and its class: the engine's part, and the client that it stands for. Made, cloned and freed by
-//! the engine; holds no PHP values of its own, so that the garbage collector sees all there is. The methods are in
-//! [`crate::websocket_connection`].
+//! The PHP object of a client, and its class: the engine's part, and the client that it stands for. Made, cloned and
+//! freed by the engine; holds no PHP values of its own, so that the garbage collector sees all there is. The methods
+//! are in [`crate::websocket_connection`].
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -20,7 +20,8 @@ use ext_php_rs::zend::{ClassEntry, ExecuteData};
 
 use crate::client::Client;
 
-/// How often `isConnected()` answers true, without a `read()` between, for a client that has left but has unread messages.
+/// How often `isConnected()` answers true, without a `read()` between, for a client that has left but has unread
+/// messages.
 pub(crate) const MAX_ANSWERS_AFTER_END: u8 = 4;
 
 /// `FASTAPI\WebSocket\WebSocketConnection`. What an object of it holds is a [`Connection`].
@@ -72,8 +73,8 @@ pub(crate) fn make(client: Arc<Client>) -> Zval {
 /// The connection that the running method was called on. None if it was called without an object.
 pub(crate) fn of(call: &ExecuteData) -> Option<&Connection> {
     let object = call.This.object()?;
-    // SAFETY: a method of the class runs only on objects of the class or a subclass, and `create` has made all of those.
-    // The object lives as long as the call.
+    // SAFETY: a method of the class runs only on objects of the class or a subclass, and `create` has made all of
+    // those. The object lives as long as the call.
     Some(unsafe { &(*container(ptr::from_ref(object).cast_mut())).connection })
 }
 
@@ -82,7 +83,8 @@ fn container(object: *mut zend_object) -> *mut ConnectionObject {
 }
 
 unsafe extern "C" fn create(class: *mut zend_class_entry) -> *mut zend_object {
-    // SAFETY: as every class with data of its own does: memory from the engine, in which its part and ours are initialised.
+    // SAFETY: as every class with data of its own does: memory from the engine, in which its part and ours are
+    // initialised.
     unsafe {
         let container = ext_php_rs_zend_object_alloc(size_of::<ConnectionObject>(), class).cast::<ConnectionObject>();
         ptr::write(&raw mut (*container).connection, Connection::default());

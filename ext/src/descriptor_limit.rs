@@ -1,5 +1,5 @@
-//! The soft limit of open files. It is raised while a server runs; every process that the script starts gets the limit of
-//! before, since the usual 1,024 is for programs that use `select()`.
+//! The soft limit of open files. It is raised while a server runs; every process that the script starts gets the limit
+//! of before, since the usual 1,024 is for programs that use `select()`.
 #![allow(unsafe_code)]
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -81,8 +81,8 @@ pub(crate) fn restore_in_child() {
     lower();
 }
 
-/// Runs a function that starts a process, with the limit lowered. The server continues: descriptors above the limit stay open,
-/// and new clients get numbers below it.
+/// Runs a function that starts a process, with the limit lowered. The server continues: descriptors above the limit
+/// stay open, and new clients get numbers below it.
 unsafe extern "C" fn spawn<const INDEX: usize>(call: *mut ExecuteData, returned: *mut Zval) {
     if SERVERS.load(Ordering::Relaxed) == 0 {
         HOOKS[INDEX].run_original(call, returned);

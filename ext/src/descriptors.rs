@@ -1,5 +1,5 @@
-//! The numbers of descriptors that scripts rely on: 0, 1 and 2 are the standard streams or `/dev/null`, and the numbers that
-//! `select()` takes are left to PHP.
+//! The numbers of descriptors that scripts rely on: 0, 1 and 2 are the standard streams or `/dev/null`, and the numbers
+//! that `select()` takes are left to PHP.
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
@@ -22,8 +22,9 @@ pub(crate) fn note_standard_error() {
     AT_START.get_or_init(|| stat(STANDARD_ERROR).map(|stat| identity(&stat)));
 }
 
-/// A duplicate of standard error, under a number that a script does not close. None if standard error is closed, or if its
-/// number now belongs to something else where log lines do harm, such as a connection or a file that the script writes.
+/// A duplicate of standard error, under a number that a script does not close. None if standard error is closed, or if
+/// its number now belongs to something else where log lines do harm, such as a connection or a file that the script
+/// writes.
 pub(crate) fn standard_error() -> Option<OwnedFd> {
     let current = stat(STANDARD_ERROR)?;
     let descriptor = borrow(STANDARD_ERROR);

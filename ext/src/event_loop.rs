@@ -1,8 +1,9 @@
-//! What `start()` does until `stop()`: it runs every handler call in a Fiber of its own, and continues those that wait when their
-//! message has arrived or their time has come. Runs on PHP's thread.
+//! What `start()` does until `stop()`: it runs every handler call in a Fiber of its own, and continues those that wait
+//! when their message has arrived or their time has come. Runs on PHP's thread.
 //!
-//! PHP code that is called from here may not return: a fatal error jumps past all Rust frames. So nothing is borrowed, locked or
-//! owned by a frame while PHP code runs. What must be cleaned up can be reached from the globals of the extension.
+//! PHP code that is called from here may not return: a fatal error jumps past all Rust frames. So nothing is borrowed,
+//! locked or owned by a frame while PHP code runs. What must be cleaned up can be reached from the globals of the
+//! extension.
 
 mod handlers;
 mod waiting;
@@ -154,7 +155,8 @@ impl EventLoop {
             descriptors::fill_standard();
             if self.stop_requested.get() && self.deadline.get().is_none() {
                 self.deadline.set(Some(Instant::now() + HANDLER_GRACE));
-                // Calls that wait for a message were woken by the end of their clients. This also wakes those that wait for a time.
+                // Calls that wait for a message were woken by the end of their clients. This also wakes those that wait
+                // for a time.
                 self.waiters.wake_all();
                 continue;
             }
@@ -176,7 +178,8 @@ impl EventLoop {
         outcome
     }
 
-    /// Releases all values of PHP. Handlers that still wait are unwound, as PHP does with Fibers that are not referenced.
+    /// Releases all values of PHP. Handlers that still wait are unwound, as PHP does with Fibers that are not
+    /// referenced.
     fn release(&self) {
         self.notifications.take();
         let handlers = std::mem::take(&mut *self.handlers.borrow_mut());
@@ -281,14 +284,15 @@ impl EventLoop {
     }
 }
 
-/// Releases a handler when there is no server any more. The output of a handler that has ended, perhaps with the script, becomes
-/// the script's. The output of one that is unwound is not complete, and is dropped.
+/// Releases a handler when there is no server any more. The output of a handler that has ended, perhaps with the
+/// script, becomes the script's. The output of one that is unwound is not complete, and is dropped.
 fn release(handler: Handler) {
     let Handler { fiber, layer, .. } = handler;
     if fiber.is_terminated() {
         layer.merge();
     }
-    // If the script holds the Fiber, the handler's code may run again. Its layer is then released at the end of the request.
+    // If the script holds the Fiber, the handler's code may run again. Its layer is then released at the end of the
+    // request.
     let is_shared = fiber.is_shared();
     drop(fiber);
     if !is_shared {

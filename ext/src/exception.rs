@@ -151,8 +151,8 @@ fn call_exception_handler(exception: &Zval) -> bool {
 
 /// Prints an exception as a warning: it does not end the script.
 fn print(exception: Zval) {
-    // SAFETY: the globals of this thread. The engine releases the exception. As with an exception that ends a script, the
-    // script's error handler is not called: many throw, and that would have to be reported as well.
+    // SAFETY: the globals of this thread. The engine releases the exception. As with an exception that ends a script,
+    // the script's error handler is not called: many throw, and that would have to be reported as well.
     unsafe {
         let globals = ext_php_rs_executor_globals();
         let handler = ptr::replace(&raw mut (*globals).user_error_handler, undefined());

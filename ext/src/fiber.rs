@@ -33,8 +33,8 @@ impl Context {
             }
         }
         let mut transfer = Transfer { context: self.0, value: Zval::null(), flags: 0 };
-        // SAFETY: the context waits in this function or inside `Fiber::start()` or `resume()`, and was not continued since;
-        // the caller makes sure of that. The engine saves and restores its own state with each context.
+        // SAFETY: the context waits in this function or inside `Fiber::start()` or `resume()`, and was not continued
+        // since; the caller makes sure of that. The engine saves and restores its own state with each context.
         unsafe { zend_fiber_switch_context(&raw mut transfer) };
         if transfer.flags & TRANSFER_BAILOUT != 0 {
             // SAFETY: as the engine does when a fiber ends with a fatal error. No frame here holds anything.

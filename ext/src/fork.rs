@@ -1,5 +1,5 @@
-//! What happens in a child when this process is forked: it becomes another [`crate::process::Process`], and keeps nothing open
-//! of a server of the parent.
+//! What happens in a child when this process is forked: it becomes another [`crate::process::Process`], and keeps
+//! nothing open of a server of the parent.
 #![allow(unsafe_code)]
 
 use std::sync::Once;

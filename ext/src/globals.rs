@@ -1,12 +1,12 @@
-//! What the extension keeps between two calls: the settings in force, the reason of the last `false`, what was set on the server,
-//! and the event loop while `start()` runs.
+//! What the extension keeps between two calls: the settings in force, the reason of the last `false`, what was set on
+//! the server, and the event loop while `start()` runs.
 //!
-//! PHP owns the storage (one per process, or one per thread in a thread-safe PHP). What holds values of PHP is released at
-//! the end of the request, so that no pointer to freed memory is left when a php-fpm worker begins the next one.
+//! PHP owns the storage (one per process, or one per thread in a thread-safe PHP). What holds values of PHP is released
+//! at the end of the request, so that no pointer to freed memory is left when a php-fpm worker begins the next one.
 //!
-//! PHP code runs after that end as well: session handlers, callbacks of headers, streams that are closed late. None of its values
-//! is kept. And if a fatal error in it prevents PHP from announcing the end to us, values are forgotten and not released: PHP has
-//! taken back their memory.
+//! PHP code runs after that end as well: session handlers, callbacks of headers, streams that are closed late. None of
+//! its values is kept. And if a fatal error in it prevents PHP from announcing the end to us, values are forgotten and
+//! not released: PHP has taken back their memory.
 
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
@@ -84,8 +84,8 @@ impl Globals {
 
     /// Calls `look` with the reason.
     pub(crate) fn with_last_error<R>(&self, look: impl FnOnce(Option<&str>) -> R) -> R {
-        // Taken out and put back, not borrowed: when `look` exceeds the memory limit, PHP jumps out of it, and a borrow would
-        // never end.
+        // Taken out and put back, not borrowed: when `look` exceeds the memory limit, PHP jumps out of it, and a borrow
+        // would never end.
         let reason = self.last_error.take();
         let seen = look(reason.as_deref());
         self.last_error.set(reason);
@@ -110,8 +110,8 @@ impl Globals {
         Ok(())
     }
 
-    /// Registers a handler. What is returned is to be dropped when nothing is borrowed, since that may run PHP code: the one
-    /// that it replaces, or the one given if the request has ended.
+    /// Registers a handler. What is returned is to be dropped when nothing is borrowed, since that may run PHP code:
+    /// the one that it replaces, or the one given if the request has ended.
     pub(crate) fn set_handler(&self, path: String, callable: Zval) -> Option<Zval> {
         if !self.in_request.get() {
             return Some(callable);
@@ -161,8 +161,9 @@ pub(crate) extern "C" fn end_request(_type: i32, _module_number: i32) -> i32 {
     0
 }
 
-/// PHP is about to take back the memory of a request, or has done so. Values that are left were not released, because a fatal
-/// error in a destructor or in another extension's end of the request came before. They must not be touched any more.
+/// PHP is about to take back the memory of a request, or has done so. Values that are left were not released, because a
+/// fatal error in a destructor or in another extension's end of the request came before. They must not be touched any
+/// more.
 pub(crate) extern "C" fn forget_request() -> i32 {
     let globals = GLOBALS.get();
     globals.in_request.set(false);

@@ -1,7 +1,7 @@
 //! The ini settings: declared, parsed when they change, shown by `phpinfo()`. Reading one needs no parsing.
 //!
-//! A value that is not understood is refused, with a warning that says which values are. A wrong value in php.ini leaves the
-//! default in force, and `ini_set()` returns false.
+//! A value that is not understood is refused, with a warning that says which values are. A wrong value in php.ini
+//! leaves the default in force, and `ini_set()` returns false.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_int, c_void};
@@ -119,7 +119,8 @@ on_change!(change_max_messages_per_sec, MAX_MESSAGES_PER_SEC, A_RATE, parse_rate
 on_change!(change_client_relay, CLIENT_RELAY, "on or off", parse_switch, client_relay);
 on_change!(change_sleep_hook, SLEEP_HOOK, "on or off", parse_switch, sleep_hook);
 
-/// Stores what `parse` understands. Otherwise refuses, so that PHP keeps the value of before, and warns with what to write.
+/// Stores what `parse` understands. Otherwise refuses, so that PHP keeps the value of before, and warns with what to
+/// write.
 fn change<T>(name: &str, value: &[u8], expected: &str, parse: fn(&str) -> Option<T>, store: fn(T)) -> c_int {
     catch_unwind(|| match str::from_utf8(value).ok().and_then(|value| parse(value.trim())) {
         Some(parsed) => {

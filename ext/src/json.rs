@@ -9,8 +9,8 @@ use ext_php_rs::types::{ZendStr, Zval};
 
 use crate::zend::{self, EncodeError};
 
-/// `json_encode()` allows 512 levels. The payload is one level deep in the entry and in the client's message, and a decoder with
-/// the same limit must be able to read both.
+/// `json_encode()` allows 512 levels. The payload is one level deep in the entry and in the client's message, and a
+/// decoder with the same limit must be able to read both.
 const PAYLOAD_DEPTH: i32 = 511;
 
 /// PHP's default. A name must be a single value, so that the depth does not matter.

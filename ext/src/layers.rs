@@ -1,5 +1,5 @@
-//! A layer for each handler: its own output buffers, error handlers and exception handlers, separate from those of the script
-//! and of other handlers. `layers.c` does the work; this file calls it.
+//! A layer for each handler: its own output buffers, error handlers and exception handlers, separate from those of the
+//! script and of other handlers. `layers.c` does the work; this file calls it.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -29,7 +29,8 @@ pub(crate) fn install() {
     unsafe { fastapi_websocket_layers_install() };
 }
 
-/// Whether the running code cannot be left, because it writes to a buffer of the script, which other handlers use as well.
+/// Whether the running code cannot be left, because it writes to a buffer of the script, which other handlers use as
+/// well.
 pub(crate) fn is_output_busy() -> bool {
     // SAFETY: reads what belongs to this thread.
     unsafe { fastapi_websocket_layers_is_output_busy() }
@@ -57,8 +58,8 @@ impl Layer {
         Layer(id)
     }
 
-    /// Reports the exception that the handler left, if it did, as [`exception::report_pending`] does, but with the handler's own
-    /// error handlers and into its own buffers.
+    /// Reports the exception that the handler left, if it did, as [`exception::report_pending`] does, but with the
+    /// handler's own error handlers and into its own buffers.
     ///
     /// # Errors
     /// When the script is ending.

@@ -18,8 +18,8 @@ const MAPPINGS_BESIDE_HANDLERS: usize = 2048;
 const HANDLER_BYTES: usize = 32 * 1024;
 /// Memory that must be left below `memory_limit` when a handler is started, for those that run already.
 const HANDLER_RESERVE: usize = 4 * 1024 * 1024;
-/// The same when a client's message becomes a value of PHP. More for a large message, of which the handler may make a copy or
-/// two; less for a small one, so that clients that send little are served as long as possible.
+/// The same when a client's message becomes a value of PHP. More for a large message, of which the handler may make a
+/// copy or two; less for a small one, so that clients that send little are served as long as possible.
 const MESSAGE_RESERVE: usize = 1024 * 1024;
 /// So many times the message's own size, as long as it is small.
 const SMALL_MESSAGE_RESERVE_FACTOR: usize = 48;

@@ -1,5 +1,5 @@
-//! Log lines of the server's threads, which must not call PHP. They go to standard error: warnings and errors only, unless
-//! `RUST_LOG` names another level.
+//! Log lines of the server's threads, which must not call PHP. They go to standard error: warnings and errors only,
+//! unless `RUST_LOG` names another level.
 #![allow(unsafe_code)]
 
 use std::io::{self, IsTerminal, Write};
@@ -67,8 +67,8 @@ pub(crate) fn start() -> io::Result<Logging> {
         let level = level.map_or((LevelFilter::WARN, None), |level| log_level::level(&level, LevelFilter::WARN));
         let (level, unknown) = level;
         let subscriber = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_ansi(is_terminal);
-        // Internal errors are not logged, since such a line would go to the same place. `try_init` fails only if another
-        // library of this process has set a subscriber already.
+        // Internal errors are not logged, since such a line would go to the same place. `try_init` fails only if
+        // another library of this process has set a subscriber already.
         let _ = subscriber.log_internal_errors(false).with_writer(|| Line).try_init();
         if let Some(unknown) = unknown {
             warn!("{unknown}");
@@ -98,8 +98,8 @@ impl Drop for Logging {
     }
 }
 
-/// A fork has no thread that writes, and the lock of the lines may have been taken. Called in the child, before anything
-/// else runs there.
+/// A fork has no thread that writes, and the lock of the lines may have been taken. Called in the child, before
+/// anything else runs there.
 pub(crate) fn abandon_in_child() {
     LOG.store(ptr::null_mut(), Ordering::Relaxed);
     let sink = SINK.swap(NONE, Ordering::Relaxed);

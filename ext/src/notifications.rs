@@ -63,8 +63,8 @@ impl Notifications {
         std::mem::swap(&mut *self.lock(), empty);
     }
 
-    /// Announces that PHP's thread is going to sleep. False if something was added that it has not taken, or if the server has
-    /// ended and it does not know.
+    /// Announces that PHP's thread is going to sleep. False if something was added that it has not taken, or if the
+    /// server has ended and it does not know.
     pub(crate) fn begin_sleep(&self, knows_end: bool) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
         let may_sleep = self.lock().is_empty() && (knows_end || !self.have_ended());

@@ -1,5 +1,5 @@
-//! In which process something was made, so that a fork knows what is not its own: threads do not survive a fork, and what a
-//! running server shares with its threads belongs to the parent.
+//! In which process something was made, so that a fork knows what is not its own: threads do not survive a fork, and
+//! what a running server shares with its threads belongs to the parent.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,5 +1,5 @@
-//! The handlers that the script has registered with `on()`, by path. Lives on PHP's thread; [`crate::shared`] has the paths for
-//! the other threads.
+//! The handlers that the script has registered with `on()`, by path. Lives on PHP's thread; [`crate::shared`] has the
+//! paths for the other threads.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -10,8 +10,8 @@ use ext_php_rs::types::Zval;
 pub(crate) struct Routes(RefCell<HashMap<String, Zval>>);
 
 impl Routes {
-    /// Registers a handler. Returns the one that it replaces, which is to be dropped when nothing is borrowed: that may run
-    /// PHP code.
+    /// Registers a handler. Returns the one that it replaces, which is to be dropped when nothing is borrowed: that may
+    /// run PHP code.
     pub(crate) fn insert(&self, path: String, callable: Zval) -> Option<Zval> {
         self.0.borrow_mut().insert(path, callable)
     }

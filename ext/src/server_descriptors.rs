@@ -1,8 +1,9 @@
-//! The descriptors of a running server, which a fork must not keep: its port, its clients' sockets, its lock of the queue. They
-//! are closed in the child before anything else runs there. Otherwise they would stay open as long as the child runs.
+//! The descriptors of a running server, which a fork must not keep: its port, its clients' sockets, its lock of the
+//! queue. They are closed in the child before anything else runs there. Otherwise they would stay open as long as the
+//! child runs.
 //!
-//! The parent has several threads. So until the child has closed everything, it may do only what is safe in a signal handler
-//! (fork(2), signal-safety(7)): no memory is allocated and no lock is taken.
+//! The parent has several threads. So until the child has closed everything, it may do only what is safe in a signal
+//! handler (fork(2), signal-safety(7)): no memory is allocated and no lock is taken.
 #![allow(unsafe_code)]
 
 use std::collections::HashSet;
@@ -121,7 +122,8 @@ impl ServerDescriptors {
         }
     }
 
-    /// Whether the local address of a socket is one that clients connect to: that of a listener or of a client that it accepted.
+    /// Whether the local address of a socket is one that clients connect to: that of a listener or of a client that it
+    /// accepted.
     fn is_address_of(&self, socket: BorrowedFd<'_>, local: SocketAddrAny) -> bool {
         let is_ours = SocketAddr::try_from(local).is_ok_and(|local| {
             self.addresses.iter().any(|ours| {
@@ -138,7 +140,8 @@ impl Drop for Registration {
         // In a fork the slot was emptied, and another server may use it by now.
         if !self.process.was_forked() {
             let server = self.slot.server.swap(ptr::null_mut(), Ordering::AcqRel);
-            // SAFETY: it was made by `register`. In a fork that happens now, the slot is either empty or its content whole.
+            // SAFETY: it was made by `register`. In a fork that happens now, the slot is either empty or its content
+            // whole.
             drop(unsafe { Box::from_raw(server) });
         }
     }
@@ -178,8 +181,8 @@ fn slots() -> impl Iterator<Item = &'static Slot> {
 
 /// Calls `look` with every number that a descriptor of this process can have.
 ///
-/// Trying each costs less than a listing of `/proc/self/fd`, for which the kernel makes a file for each: with 10,000 clients a
-/// fork takes 11 ms instead of 54 (and 2 without closing anything).
+/// Trying each costs less than a listing of `/proc/self/fd`, for which the kernel makes a file for each: with 10,000
+/// clients a fork takes 11 ms instead of 54 (and 2 without closing anything).
 fn for_each_number(look: impl FnMut(RawFd)) {
     let limit = table_size().or_else(|| getrlimit(Resource::Nofile).current).unwrap_or(MOST_DESCRIPTORS);
     (0..RawFd::try_from(limit.min(MOST_DESCRIPTORS)).unwrap_or_default()).for_each(look);

@@ -1,5 +1,5 @@
-//! The server library on threads of this process: it is started, stopped and waited for here. Its threads take no signals and run
-//! no PHP code.
+//! The server library on threads of this process: it is started, stopped and waited for here. Its threads take no
+//! signals and run no PHP code.
 
 mod application;
 

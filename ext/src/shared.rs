@@ -1,5 +1,5 @@
-//! What the server's threads share with PHP's thread: the notifications, the clients, and which paths have a handler. Nothing
-//! else is used by both.
+//! What the server's threads share with PHP's thread: the notifications, the clients, and which paths have a handler.
+//! Nothing else is used by both.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;

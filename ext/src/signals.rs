@@ -1,5 +1,5 @@
-//! Signals on PHP's thread, and its sleep. What the engine does for signals between two instructions is done here while the event
-//! loop waits.
+//! Signals on PHP's thread, and its sleep. What the engine does for signals between two instructions is done here while
+//! the event loop waits.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
@@ -45,8 +45,8 @@ pub(crate) fn unblock(mask: &Mask) {
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask.0, ptr::null_mut()) };
 }
 
-/// Sleeps until the descriptor is readable, the time is over or a signal arrives that `mask` lets through. A signal that arrived
-/// since [`block`] ends it at once.
+/// Sleeps until the descriptor is readable, the time is over or a signal arrives that `mask` lets through. A signal
+/// that arrived since [`block`] ends it at once.
 pub(crate) fn sleep(descriptor: BorrowedFd<'_>, timeout: Option<Duration>, mask: &Mask) -> Woken {
     let mut polled = libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     let timeout = timeout.map(|timeout| libc::timespec {

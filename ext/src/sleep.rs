@@ -1,5 +1,5 @@
-//! `sleep()`, `usleep()`, `time_nanosleep()` and `time_sleep_until()` inside a handler: only that handler sleeps. The functions
-//! stay PHP's own; only what they run is replaced, and outside of handlers they do what they always do.
+//! `sleep()`, `usleep()`, `time_nanosleep()` and `time_sleep_until()` inside a handler: only that handler sleeps. The
+//! functions stay PHP's own; only what they run is replaced, and outside of handlers they do what they always do.
 #![allow(unsafe_code)]
 
 use std::ptr;

@@ -1,8 +1,8 @@
-//! How large the stacks of handlers are. PHP gives a Fiber 2 MiB, a quarter of what a script has, and 25,000 linked objects
-//! that are freed in a handler overflow it: then the process ends, with all its clients.
+//! How large the stacks of handlers are. PHP gives a Fiber 2 MiB, a quarter of what a script has, and 25,000 linked
+//! objects that are freed in a handler overflow it: then the process ends, with all its clients.
 //!
-//! A larger stack needs address space only: the system gives memory to the pages that are used. Where address space is limited,
-//! PHP's size remains.
+//! A larger stack needs address space only: the system gives memory to the pages that are used. Where address space is
+//! limited, PHP's size remains.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int};
@@ -23,8 +23,8 @@ const STAGE_RUNTIME: c_int = 1 << 4;
 pub(crate) struct LargeStacks(());
 
 impl LargeStacks {
-    /// Makes the stacks of Fibers larger from now on. None if the script or php.ini has chosen a size, or if the system counts
-    /// address space.
+    /// Makes the stacks of Fibers larger from now on. None if the script or php.ini has chosen a size, or if the system
+    /// counts address space.
     pub(crate) fn new() -> Option<LargeStacks> {
         (!is_chosen() && !is_address_space_limited() && set()).then(|| LargeStacks(()))
     }

@@ -1,4 +1,5 @@
-//! The calls that wait for a message or for a time: how each of them continues, and in which order those that may continue do.
+//! The calls that wait for a message or for a time: how each of them continues, and in which order those that may
+//! continue do.
 //!
 //! Knows nothing of PHP; the event loop continues them.
 

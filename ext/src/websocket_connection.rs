@@ -1,4 +1,5 @@
-//! The class `FASTAPI\WebSocket\WebSocketConnection` as PHP sees it: one client, in a handler or out of `getConnections()`.
+//! The class `FASTAPI\WebSocket\WebSocketConnection` as PHP sees it: one client, in a handler or out of
+//! `getConnections()`.
 
 use std::sync::Arc;
 
@@ -155,8 +156,8 @@ extern "C" fn close(call: &mut ExecuteData, returned: &mut Zval) {
 
 /// `isConnected()`
 ///
-/// A client that has left counts as connected while messages of it wait to be read, so that a loop on `isConnected()` reads them
-/// all. But only a few times without a `read()` between: a loop that does not read must end.
+/// A client that has left counts as connected while messages of it wait to be read, so that a loop on `isConnected()`
+/// reads them all. But only a few times without a `read()` between: a loop that does not read must end.
 extern "C" fn is_connected(call: &mut ExecuteData, returned: &mut Zval) {
     let answer = |connection: &Connection| {
         let Some(client) = &connection.client else { return false };

@@ -1,7 +1,9 @@
-//! The calls into the engine that ext-php-rs does not wrap. Each function is safe to call while PHP runs a method of ours.
+//! The calls into the engine that ext-php-rs does not wrap. Each function is safe to call while PHP runs a method of
+//! ours.
 //!
-//! Where these call PHP code (`jsonSerialize()`, `__toString()`), a fatal error or the memory limit makes the engine jump
-//! past the Rust frames below. Callers then hold nothing that needs a destructor, except memory that the engine frees.
+//! Where these call PHP code (`jsonSerialize()`, `__toString()`), a fatal error or the memory limit makes the engine
+//! jump past the Rust frames below. Callers then hold nothing that needs a destructor, except memory that the engine
+//! frees.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -38,8 +40,8 @@ pub(crate) enum EncodeError {
 pub(crate) fn json_encode(value: &Zval, depth: c_int) -> Result<ZBox<ZendStr>, EncodeError> {
     let globals = json_globals();
     let mut buffer = SmartStr { text: ptr::null_mut(), capacity: 0 };
-    // SAFETY: `globals` points at the storage of PHP's json module for this thread, which outlives the call. The encoder
-    // takes its value by a mutable pointer, but changes only recursion marks behind it and takes them back.
+    // SAFETY: `globals` points at the storage of PHP's json module for this thread, which outlives the call. The
+    // encoder takes its value by a mutable pointer, but changes only recursion marks behind it and takes them back.
     let error = unsafe {
         let before = globals.read();
         php_json_encode_ex(&raw mut buffer, ptr::from_ref(value).cast_mut(), 0, zend_long::from(depth));
@@ -112,7 +114,8 @@ pub(crate) fn untype_parameters(class: &ClassEntry) {
         // SAFETY: the function lives as long as the class, and no other code uses it while the class is registered.
         let method = unsafe { &mut (*method).common };
         for index in 0..method.num_args as usize {
-            // SAFETY: `arg_info` points at `num_args` entries of this process, writable, and never freed while PHP runs.
+            // SAFETY: `arg_info` points at `num_args` entries of this process, writable, and never freed while PHP
+            // runs.
             let parameter = unsafe { &mut *method.arg_info.add(index) };
             parameter.type_.type_mask &= !TYPE_UNDEFINED;
         }
@@ -153,8 +156,8 @@ pub(crate) fn print(text: &str) {
     unsafe { php_output_write(text.as_ptr().cast(), text.len()) };
 }
 
-/// Whether PHP can allocate so many bytes in one piece without exceeding `memory_limit`, and leaves `reserve` for others. Must
-/// be followed by that allocation at once.
+/// Whether PHP can allocate so many bytes in one piece without exceeding `memory_limit`, and leaves `reserve` for
+/// others. Must be followed by that allocation at once.
 pub(crate) fn has_room(bytes: usize, reserve: usize) -> bool {
     // SAFETY: reads globals of this thread.
     let limit = unsafe { (*ext_php_rs_process_globals()).memory_limit };

@@ -1,5 +1,5 @@
-//! Explains an error such as "Permission denied": which user has no right to do what, and the remedy. It examines the directories,
-//! so it must run when the error occurs: later the answers may be different.
+//! Explains an error such as "Permission denied": which user has no right to do what, and the remedy. It examines the
+//! directories, so it must run when the error occurs: later the answers may be different.
 
 use std::fmt::Write;
 use std::fs::{self, Metadata};

@@ -120,8 +120,8 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether the same settings may work later: when a directory is mounted, a file system is no longer full or read-only, rights are
-    /// given, or the owner ends.
+    /// Whether the same settings may work later: when a directory is mounted, a file system is no longer full or
+    /// read-only, rights are given, or the owner ends.
     pub fn is_passing(&self) -> bool {
         match self {
             OpenError::Missing(_) | OpenError::Locked(_) => true,
@@ -171,7 +171,8 @@ pub enum EntryError {
 }
 
 impl EntryError {
-    /// Tells whether waiting may help: a producer without the extension may still be writing the file, or about to set its mode.
+    /// Tells whether waiting may help: a producer without the extension may still be writing the file, or about to set
+    /// its mode.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self, EntryError::NotUtf8(_) | EntryError::NotJson(_) | EntryError::Unreadable(_))
     }

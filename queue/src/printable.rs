@@ -1,5 +1,5 @@
-//! Makes text from outside safe for a log, a terminal or a line of a list: file names, headers and everything else that others
-//! choose. Characters that would end a line or control a terminal are escaped, as in JSON.
+//! Makes text from outside safe for a log, a terminal or a line of a list: file names, headers and everything else that
+//! others choose. Characters that would end a line or control a terminal are escaped, as in JSON.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;

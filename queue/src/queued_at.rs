@@ -12,7 +12,8 @@ impl QueuedAt {
     }
 
     pub(crate) fn from_secs(secs: f64) -> QueuedAt {
-        // A double holds today's time exactly to the microsecond, but not to the nanosecond. Rounding gives equal texts equal times.
+        // A double holds today's time exactly to the microsecond, but not to the nanosecond. Rounding gives equal texts
+        // equal times.
         QueuedAt(((secs * 1e6).round() as u64).saturating_mul(1_000))
     }
 }

@@ -1,11 +1,12 @@
-//! The application: the code outside that answers for clients. The binary has none, the extension brings PHP's handlers.
+//! The application: the code outside that answers for clients. The binary has none, the extension brings PHP's
+//! handlers.
 
 use std::net::SocketAddr;
 
 use crate::session_id::SessionId;
 
-/// What code outside does when a client connects, speaks or leaves. Called on the thread of the hub that has the client: it
-/// must not block.
+/// What code outside does when a client connects, speaks or leaves. Called on the thread of the hub that has the
+/// client: it must not block.
 pub trait Application: Send + 'static {
     /// A client's handshake was accepted; its response is on the way.
     fn opened(&mut self, client: Client);
@@ -21,8 +22,8 @@ pub trait Application: Send + 'static {
     /// A session has ended, or its end has begun. Nothing can be sent to it any more, and nothing more comes from it.
     fn closed(&mut self, session: SessionId);
 
-    /// The hub has told all that came in at once. Who serves the application on another thread can be woken now, once for
-    /// all of it.
+    /// The hub has told all that came in at once. Who serves the application on another thread can be woken now, once
+    /// for all of it.
     fn turn_ended(&mut self) {}
 }
 

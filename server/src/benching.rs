@@ -1,5 +1,5 @@
-//! Doors for the benches in `bench/benches/`: parts of the server that have no interface of their own. Only there with the
-//! feature `benching`; no part of the server's interface.
+//! Access for the benches in `bench/benches/`: parts of the server that have no interface of their own. Only there with
+//! the feature `benching`; no part of the server's interface.
 
 use std::io;
 use std::sync::Arc;

@@ -7,8 +7,8 @@ use queue::FIRST_DESCRIPTOR;
 use rustix::fs::{Mode, OFlags};
 use tokio::net::TcpStream;
 
-/// Duplicates a descriptor to a number of at least `least`, or to a lower one where the limit of open files leaves none, but
-/// never to one of the three standard streams.
+/// Duplicates a descriptor to a number of at least `least`, or to a lower one where the limit of open files leaves
+/// none, but never to one of the three standard streams.
 ///
 /// # Errors
 /// When no descriptor is left.

@@ -1,5 +1,5 @@
-//! Doors for the fuzz targets in `fuzz/`: what a client's bytes reach, without a port and without threads. Only there with
-//! the feature `fuzzing` and in tests, which keep what was found; no part of the server's interface.
+//! Access for the fuzz targets in `fuzz/`: what a client's bytes reach, without a port and without threads. Only there
+//! with the feature `fuzzing` and in tests, which keep what was found; no part of the server's interface.
 
 mod reading;
 
@@ -62,7 +62,7 @@ pub fn session(script: &[u8]) {
         let mut take = |count: u8| script.by_ref().take(usize::from(count)).collect::<Vec<u8>>();
         match step % 10 {
             0 | 1 => play.say(&take(argument)),
-            // A frame with a correct head, which mutations of raw bytes log_limit find.
+            // A frame with a correct head, which mutations of raw bytes seldom find.
             2..=4 => {
                 let header = FrameHeader {
                     is_final: argument & 0x80 != 0,
@@ -142,10 +142,10 @@ impl Play {
         }
     }
 
-    /// What the hub does for a session whose socket has something to say.
+    /// What the hub does for a session whose socket is ready.
     fn turn(&mut self, client_reads: bool) -> ControlFlow<()> {
         let takes_messages = self.takes_messages;
-        let heard =
+        let outcome =
             self.session.read(&mut self.read_buffer, &self.log, &self.limits, self.now, |_| match takes_messages {
                 true => ControlFlow::Continue(()),
                 false => ControlFlow::Break(()),
@@ -155,7 +155,7 @@ impl Play {
             self.listen();
         }
         self.log.release(self.session.needs().unwrap_or(self.log.head()));
-        match (heard, written) {
+        match (outcome, written) {
             (ReadOutcome::Ended, _) | (_, Ok(WriteOutcome::Finished) | Err(_)) => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         }

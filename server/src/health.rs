@@ -1,5 +1,5 @@
-//! Whether the server does what it is there for: its source reads the queue, and every thread of the hub answers. Asked by
-//! `GET /healthz`, and fed by the consumer at the price of an atomic store a turn.
+//! Whether the server does what it is there for: its source reads the queue, and every thread of the hub answers. Asked
+//! by `GET /healthz`, and fed by the source at the price of an atomic store a turn.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::hub::Hub;
 
-/// How long a thread of the hub may take to answer, and a source that seems stuck to show that it is not: after a SIGSTOP
-/// whoever asks may be served before the source has had its turn.
+/// How long a thread of the hub may take to answer, and a source that seems stuck to show that it is not: after a
+/// SIGSTOP whoever asks may be served before the source has had its turn.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the source may take for a turn, beside the time for which it waits.
 const SLOWEST_TURN: Duration = Duration::from_secs(10);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_cannot_be_read_and_who_does_not_turn_or_answer_is_told() {
+    async fn what_cannot_be_read_and_who_does_not_turn_or_answer_is_reported() {
         let (hub, _polls) = hub_of(0);
         let health = Health::of_source(Duration::ZERO);
         health.set_readable(false);

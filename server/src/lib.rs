@@ -7,8 +7,8 @@
 //!    to its one log of frames (`hub::log`).
 //! 3. Every client is a `hub::session`: a position in that log, and an outbox for what only it receives.
 //!
-//! Clients come in through [`http_server`]; what code outside does when one speaks goes through [`application`]. [`server`] is the
-//! only module that knows all others.
+//! Clients come in through [`http_server`]; what code outside does when one speaks goes through [`application`].
+//! [`server`] is the only module that knows all others.
 
 pub mod application;
 #[cfg(feature = "benching")]

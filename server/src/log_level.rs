@@ -1,4 +1,5 @@
-//! What `RUST_LOG` means. A word that is no level would be taken for the name of a part of the program, and silence all others.
+//! What `RUST_LOG` means. A word that is no level would be taken for the name of a part of the program, and hide all
+//! others.
 
 use std::fmt;
 
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_level_is_told_and_silences_nothing() {
+    fn what_is_no_level_is_reported_and_hides_nothing() {
         for value in ["warning", "verbose", "none", "error,verbose", "server", "server=loud"] {
             let (filter, unknown) = filter(value);
             let told = unknown.expect(value).to_string();

@@ -96,7 +96,8 @@ impl LogLines {
         self.shared.changed.notify_one();
     }
 
-    /// A line without control characters, whatever it is about: it may be what a client has sent, or the name of a file.
+    /// A line without control characters, whatever it is about: it may be what a client has sent, or the name of a
+    /// file.
     fn in_one_line(&self, line: &[u8]) -> String {
         let line = String::from_utf8_lossy(line);
         let line = line.strip_suffix('\n').unwrap_or(&line);
@@ -158,13 +159,14 @@ impl LogLines {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Every critical section leaves it whole, so a panic elsewhere does not spoil it.
+        // It stays consistent in every critical section, so a poisoned mutex can be used.
         self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl LogThread {
-    /// Ends the thread when it has written all lines, or after `timeout`: a pipe that nobody reads does not delay the end.
+    /// Ends the thread when it has written all lines, or after `timeout`: a pipe that nobody reads does not delay the
+    /// end.
     pub fn finish(self, timeout: Duration) {
         self.lines.lock().end = Some(Instant::now() + timeout);
         self.lines.shared.changed.notify_one();
@@ -249,11 +251,11 @@ fn write_all(sink: impl AsFd, bytes: &[u8], is_late: impl Fn() -> bool) -> Resul
     Ok(())
 }
 
-/// Writes the last words of a process to standard error, if it takes them within `timeout`.
-pub fn write_last_words(words: &str, timeout: Duration) {
+/// Writes why a process ends to standard error, if that takes it within `timeout`.
+pub fn write_exit_message(message: &str, timeout: Duration) {
     let late = Instant::now() + timeout;
-    // If nobody takes them, the exit code has to do.
-    let _ = write_all(io::stderr(), words.as_bytes(), || late <= Instant::now());
+    // If it cannot be written, the exit code is all that is left.
+    let _ = write_all(io::stderr(), message.as_bytes(), || late <= Instant::now());
 }
 
 /// What is to be logged, by the variable RUST_LOG. An empty one, as Compose makes them, is not set.
@@ -261,8 +263,8 @@ pub fn wanted_level() -> Option<String> {
     std::env::var("RUST_LOG").ok().filter(|level| !level.trim().is_empty())
 }
 
-/// Logs panics instead of printing them, which would wait for the reader of standard error. `flush` is called before the
-/// panic goes on: it may end the process.
+/// Logs panics instead of printing them, which would wait for the reader of standard error. `flush` is called before
+/// the panic goes on: it may end the process.
 pub fn log_panics(flush: impl Fn() + Send + Sync + 'static) {
     std::panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();

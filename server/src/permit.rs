@@ -88,7 +88,8 @@ impl PendingPermit {
         self.slot = self.slots.clone().acquire_owned().await.ok();
     }
 
-    /// The right to be a client. A slot that has become free meanwhile will do. Who does not get it stays counted as before.
+    /// The right to be a client. A slot that has become free meanwhile will do. Who does not get it stays counted as
+    /// before.
     pub(crate) fn complete(&mut self) -> Result<Permit, TooMany> {
         let address = self.counted.as_mut().map_err(|too_many| *too_many)?;
         let slot =

@@ -29,7 +29,8 @@ impl<'a> Publication<'a> {
     }
 }
 
-/// The number of a publication: the first of a server is 1, and each is one more than the one before. 0 is before all of them.
+/// The number of a publication: the first of a server is 1, and each is one more than the one before. 0 is before all
+/// of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Seq(pub u64);
 

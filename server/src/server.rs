@@ -104,7 +104,7 @@ impl Server {
         listen: impl FnOnce(&Config) -> Result<Vec<std::net::TcpListener>, BindError>,
     ) -> Result<Server, BindError> {
         let (shards, hub) = Shard::new(config.hub_threads, &config.limits, make_application)?;
-        // The queue comes first: who does not own it has no business on the port.
+        // The queue comes first: a server without the queue must not take the port.
         let health = Arc::new(match config.queue {
             Some(_) => Health::of_source(config.scan_interval),
             None => Health::without_source(),

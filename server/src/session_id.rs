@@ -5,8 +5,8 @@ pub(crate) const MAX_HUB_THREADS: usize = 1 << THREAD_BITS;
 const THREAD_BITS: u32 = 6;
 const KEY_BITS: u32 = 32 - THREAD_BITS;
 
-/// The name of a session, never reused while the process lives. From the highest bit: 32 of a generation, the hub's thread, and
-/// the session's key there.
+/// The name of a session, never reused while the process runs. From the highest bit: 32 of a generation, the hub's
+/// thread, and the session's key there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub(crate) u64);
 

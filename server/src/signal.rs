@@ -5,8 +5,9 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, info};
 
-/// All signals that a server is sent in the ordinary course of things, from the moment of creation on: none of them does what
-/// the system does by default, which for each is to end the process at once, or nothing at all if it is the first of a container.
+/// All signals that a server is sent in the ordinary course of things, from the moment of creation on: none of them
+/// does what the system does by default, which for each is to end the process at once, or nothing at all if it is the
+/// first of a container.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Signal,
@@ -17,7 +18,8 @@ pub struct Signals {
     /// Whether it was logged that SIGHUP does nothing.
     hang_up_logged: bool,
     user_defined: [Signal; 2],
-    /// A file has reached the largest size that the process may write (`ulimit -f`). With a handler the write fails instead.
+    /// A file has reached the largest size that the process may write (`ulimit -f`). With a handler the write fails
+    /// instead.
     _file_size: Signal,
 }
 

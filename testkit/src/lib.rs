@@ -1,4 +1,5 @@
-//! What the tests of several crates share: a queue directory, child processes, a WebSocket client, waiting for conditions.
+//! What the tests of several crates share: a queue directory, child processes, a WebSocket client, waiting for
+//! conditions.
 //!
 //! Everything panics when it cannot do what it is asked to do: that fails the test. What only one set of tests needs is
 //! beside those tests.

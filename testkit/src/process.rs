@@ -146,7 +146,8 @@ impl Drop for Process {
         if matches!(self.child.try_wait(), Ok(Some(_))) {
             return;
         }
-        // The group if it leads one, so that the workers of a master end with it. Its number is not free before it is reaped.
+        // The group if it leads one, so that the workers of a master end with it. Its number is not free before it is
+        // reaped.
         let _ = kill_process_group(self.pid(), Signal::KILL);
         let _ = self.child.kill();
         let _ = self.child.wait();

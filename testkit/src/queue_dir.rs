@@ -87,8 +87,8 @@ impl QueueDir {
         names(&self.path())
     }
 
-    /// The names of entries, sorted. Those of temporary files are among them: a test that expects none expects that none of
-    /// these is left either.
+    /// The names of entries, sorted. Those of temporary files are among them: a test that expects none expects that
+    /// none of these is left either.
     pub fn entries(&self) -> Vec<String> {
         self.names().into_iter().filter(|name| name.ends_with(".json")).collect()
     }
@@ -120,8 +120,8 @@ impl QueueDir {
         self.set_mode(0o2770);
     }
 
-    /// Calls `start` while the path names an empty directory, and puts what waits back in one step then: clients that connect
-    /// in `start` get all of it. Nobody may write meanwhile.
+    /// Calls `start` while the path names an empty directory, and puts what waits back in one step then: clients that
+    /// connect in `start` get all of it. Nobody may write meanwhile.
     pub fn held_back<T>(&self, start: impl FnOnce() -> T) -> T {
         let held = self.root().join("held");
         fs::rename(self.path(), &held).unwrap();
@@ -167,8 +167,8 @@ fn temporary_directory_in(place: &Path) -> TempDir {
 /// A copy of a program that every user may run: the build directory is often for its owner only.
 pub fn public_copy(program: &Path, directory: &Path) -> PathBuf {
     let copy = directory.join(program.file_name().unwrap());
-    // By another process: what this one has open for writing is for a moment open in children that other tests start, and a
-    // program that is open for writing cannot be started.
+    // By another process: what this one has open for writing is for a moment open in children that other tests start,
+    // and a program that is open for writing cannot be started.
     assert!(Command::new("cp").args([program, &copy]).status().unwrap().success());
     fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
     copy

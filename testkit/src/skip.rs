@@ -1,5 +1,5 @@
-//! Saying that a test did not run. Only for rights that this user or machine does not have, which no installation gives, and
-//! for the proxies that few have.
+//! Saying that a test did not run. Only for rights that this user or machine does not have, which no installation
+//! gives, and for the proxies that few have.
 
 use std::io::Write;
 

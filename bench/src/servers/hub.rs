@@ -35,7 +35,8 @@ pub(super) fn serve(threads: usize) -> anyhow::Result<()> {
     })
 }
 
-/// Publishes each line as a payload, in batches, as the source of a queue does: while the hub writes, the next batch is collected.
+/// Publishes each line as a payload, in batches, as the source of a queue does: while the hub writes, the next batch is
+/// collected.
 fn run_source(lines: &TcpListener, mut feed: Feed) -> anyhow::Result<()> {
     let (mut stream, _) = lines.accept()?;
     let mut buffer = vec![0; 256 * 1024];

@@ -1,4 +1,5 @@
-//! The usual first version of a server: a task per client, tokio-tungstenite with its default buffers, a broadcast channel.
+//! The usual first version of a server: a task per client, tokio-tungstenite with its default buffers, a broadcast
+//! channel.
 
 use std::net::SocketAddr;
 

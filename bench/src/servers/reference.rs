@@ -1,5 +1,5 @@
-//! The reference shows what the kernel allows. One thread, one epoll instance, one shared log of encoded frames, and for each
-//! client one write per wake-up. No pings, no limits, no metrics, and it trusts its clients.
+//! The reference shows what the kernel allows. One thread, one epoll instance, one shared log of encoded frames, and
+//! for each client one write per wake-up. No pings, no limits, no metrics, and it trusts its clients.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;

@@ -9,7 +9,8 @@ use crate::workload::{self, Delivered};
 
 /// Messages that a publisher may be ahead of the slowest client.
 const WINDOW: u64 = 1_000;
-/// The same for a server that writes every message alone. More would not make it faster, and it would need minutes for them.
+/// The same for a server that writes every message alone. More would not make it faster, and it would need minutes for
+/// them.
 const WINDOW_WITHOUT_BATCHES: u64 = 50;
 
 const METRICS: &[Metric] = &[
@@ -66,8 +67,8 @@ pub(crate) fn singles(plan: &Plan) -> anyhow::Result<Section> {
     Ok(section)
 }
 
-/// Two builds of the broadcaster. In each round the other one begins, because a measurement leaves work in the kernel that makes
-/// the next one slower.
+/// Two builds of the broadcaster. In each round the other one begins, because a measurement leaves work in the kernel
+/// that makes the next one slower.
 pub(crate) fn builds(plan: &Plan) -> anyhow::Result<Section> {
     ensure!(plan.other_broadcaster.is_some(), "--other-broadcaster must name the build to compare with");
     let mut section = Section::new(

@@ -67,8 +67,8 @@ pub(crate) struct Plan {
     pub(crate) php: String,
     pub(crate) php_fpm: Option<String>,
     pub(crate) peers: Programs,
-    /// What is deleted only when all is measured. For minutes after a deletion ext4 does not use the inode again, and every new
-    /// file then takes longer, because it has to search for a free one.
+    /// What is deleted only when all is measured. For minutes after a deletion ext4 does not use the inode again, and
+    /// every new file then takes longer, because it has to search for a free one.
     pub(crate) kept: RefCell<Vec<TempDir>>,
 }
 

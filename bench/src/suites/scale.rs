@@ -1,4 +1,5 @@
-//! What a delivery costs by the number of clients, in several processes if there are more than the limit of open files allows.
+//! What a delivery costs by the number of clients, in several processes if there are more than the limit of open files
+//! allows.
 
 use super::Plan;
 use super::subject::Subject;

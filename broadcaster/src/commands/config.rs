@@ -9,8 +9,8 @@ use crate::environment::ForeignVariable;
 /// `fastapi-broadcaster config ...`
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Checks flags, environment and the configuration file: prints ok, or what is wrong where, with exit code 64. Run it before a
-    /// restart
+    /// Checks flags, environment and the configuration file: prints ok, or what is wrong where, with exit code 64. Run
+    /// it before a restart
     #[command(after_help = EXAMPLES)]
     Check,
 }

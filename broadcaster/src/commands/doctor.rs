@@ -29,8 +29,8 @@ use crate::serve::DESCRIPTORS_BESIDE_CLIENTS;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DoctorArgs {
-    /// Also queue an event named doctor.ping and wait for it at this address, such as wss://example.com/ws. Every client
-    /// receives that event
+    /// Also queue an event named doctor.ping and wait for it at this address, such as wss://example.com/ws. Every
+    /// client receives that event
     #[arg(long, value_parser = listen::address)]
     url: Option<String>,
 }

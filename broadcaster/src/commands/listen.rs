@@ -65,8 +65,8 @@ pub(crate) fn run(arguments: ListenArgs) -> anyhow::Result<()> {
     })
 }
 
-/// A message without what would end the line or command a terminal. What is JSON stays so, and the same: there, ends of lines
-/// can only stand between its parts.
+/// A message without what would end the line or command a terminal. What is JSON stays so, and the same: there, ends of
+/// lines can only stand between its parts.
 fn in_one_line(text: &str) -> String {
     if serde_json::from_str::<IgnoredAny>(text).is_ok() {
         printable(&text.replace(['\n', '\r', '\t'], " ")).into_owned()

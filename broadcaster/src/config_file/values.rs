@@ -1,5 +1,5 @@
-//! A value of the file as that of a setting. What it must be is said in words of people who write such files. The line of the
-//! file stands before it, so the value is not told again.
+//! A value of the file as that of a setting. What it must be is said in words of people who write such files. The line
+//! of the file stands before it, so the value is not told again.
 
 use server::config::{Form, Unit, Value, Whole};
 use server::origin::Rule;

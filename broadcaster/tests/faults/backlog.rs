@@ -1,4 +1,5 @@
-//! More entries than fit anywhere: memory stays bounded, the clients set the pace, and no client that reads is disconnected.
+//! More entries than fit anywhere: memory stays bounded, the clients set the pace, and no client that reads is
+//! disconnected.
 
 use testkit::{QueueDir, until};
 
@@ -30,7 +31,8 @@ fn the_backlog_waits_on_disk_while_a_client_reads_slowly() {
     (0..ENTRIES).for_each(|number| drop(queue.enqueue(format!("[{number},\"{filler}\"]"))));
     let flags = ["--log-bytes", "2200000"];
     let (mut broadcaster, mut client) = broadcaster::with_first_client(&queue, &flags);
-    // 60 MB through a log of 2 MB: what is not read yet must still be on disk, apart from log, sockets and acks on their way.
+    // 60 MB through a log of 2 MB: what is not read yet must still be on disk, apart from log, sockets and acks on
+    // their way.
     for number in 0..ENTRIES {
         assert!(client.payload().starts_with(&format!("[{number},")));
         let ahead = (ENTRIES - number).saturating_sub(queue_waiting_at(&queue, number));

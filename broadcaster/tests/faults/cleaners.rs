@@ -1,5 +1,5 @@
-//! What cleans up a queue directory deletes the lock file. One broadcaster owns the directory all the same, also beside builds
-//! that know no other lock: `as_an_older_version_does` does what they do.
+//! What cleans up a queue directory deletes the lock file. One broadcaster owns the directory all the same, also beside
+//! builds that know no other lock: `as_an_older_version_does` does what they do.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -123,7 +123,8 @@ fn older_versions_and_this_one_wait_for_each_other() {
     assert!(as_an_older_version_does(&queue.path()).is_some());
 }
 
-/// Runs `clean` again and again while events are queued, and expects that the clients of one broadcaster get all of them.
+/// Runs `clean` again and again while events are queued, and expects that the clients of one broadcaster get all of
+/// them.
 fn one_owner_while(queue: &QueueDir, clean: impl Fn() + Sync) {
     const EVENTS: usize = 400;
     let address = free_address();

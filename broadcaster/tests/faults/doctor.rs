@@ -140,7 +140,7 @@ fn remedies(queue: &QueueDir, binary: &Path, user: u32, group: u32) -> [String; 
 }
 
 #[test]
-fn a_directory_that_cannot_be_used_is_told_with_what_helps_against_that() {
+fn a_directory_that_cannot_be_used_is_reported_with_what_helps_against_that() {
     if !has_root("to mount a file system and to be other users") {
         return;
     }

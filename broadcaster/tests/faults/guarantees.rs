@@ -1,4 +1,5 @@
-//! `docs/guarantees.md` names the test of each promise, or its file, `docs/decisions.md` the files of the code. They must exist.
+//! `docs/guarantees.md` names the test of each promise, or its file, `docs/decisions.md` the files of the code. They
+//! must exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};

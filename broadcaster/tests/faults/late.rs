@@ -23,7 +23,7 @@ fn waiting(command: Command, cause: &str) -> Broadcaster {
     broadcaster
 }
 
-/// It serves, and has logged its trouble once.
+/// It serves, and has logged the problem once.
 fn serves(broadcaster: Broadcaster, queue: &QueueDir) {
     let mut broadcaster = broadcaster.listening();
     let mut client = Client::of(&broadcaster);

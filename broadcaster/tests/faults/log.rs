@@ -1,5 +1,5 @@
-//! A log that takes no lines: a full disk, a reader that is gone, and one that does not read. Serving goes on, and what was
-//! lost is counted when lines can be written again.
+//! A log that takes no lines: a full disk, a reader that is gone, and one that does not read. Serving goes on, and what
+//! was lost is counted when lines can be written again.
 
 use std::fs::{self, File};
 use std::io::{PipeReader, Read, pipe};
@@ -43,7 +43,7 @@ fn dropped(log: &str) -> Vec<u64> {
 }
 
 #[test]
-fn a_log_that_takes_nothing_stops_nobody() {
+fn a_log_that_takes_nothing_does_not_stop_the_server() {
     let queue = QueueDir::new();
     let mut broadcaster = talkative(&queue, File::options().write(true).open("/dev/full").unwrap());
     assert_serves(&mut broadcaster, &queue);
@@ -51,7 +51,7 @@ fn a_log_that_takes_nothing_stops_nobody() {
 }
 
 #[test]
-fn a_log_file_that_has_reached_the_largest_size_stops_nobody() {
+fn a_log_file_that_has_reached_the_largest_size_does_not_stop_the_server() {
     let queue = QueueDir::new();
     let (socket, log) = (TcpListener::bind("127.0.0.1:0").unwrap(), queue.root().join("log"));
     let mut command = command_with_socket(&queue.path());
@@ -68,7 +68,7 @@ fn a_log_file_that_has_reached_the_largest_size_stops_nobody() {
 }
 
 #[test]
-fn a_log_whose_reader_is_gone_stops_nobody() {
+fn a_log_whose_reader_is_gone_does_not_stop_the_server() {
     let queue = QueueDir::new();
     let (reader, writer) = pipe().unwrap();
     let mut broadcaster = talkative(&queue, writer);

@@ -1,4 +1,5 @@
-//! Commands that only read leave no files: they often run as root, and the broadcaster might not open what root created.
+//! Commands that only read leave no files: they often run as root, and the broadcaster might not open what root
+//! created.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,8 +1,8 @@
-//! The broadcaster's binary under faults: killed, without descriptors, without rights, with bad clients. Each test causes its
-//! fault; `support` has what several of them need.
+//! The broadcaster's binary under faults: killed, without descriptors, without rights, with bad clients. Each test
+//! causes its fault; `support` has what several of them need.
 //!
-//! Some need root (to mount a file system, to be another user) and say so when they are skipped. None waits for a time to
-//! pass: they wait for conditions, as long as [`testkit::TIMEOUT`].
+//! Some need root (to mount a file system, to be another user) and say so when they are skipped. None waits for a time
+//! to pass: they wait for conditions, as long as [`testkit::TIMEOUT`].
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,

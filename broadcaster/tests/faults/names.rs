@@ -8,7 +8,8 @@ use testkit::{Broadcaster, QueueDir, skipped, until};
 
 use crate::support::{BINARY, Client, arguments, command};
 
-/// Runs it where `both.test` has an address of each protocol, after some commands of the shell, in namespaces of its own.
+/// Runs it where `both.test` has an address of each protocol, after some commands of the shell, in namespaces of its
+/// own.
 fn where_a_name_has_both(queue: &QueueDir, namespaces: &[&str], before: &str) -> Option<Broadcaster> {
     let unshare = [&["--mount", "--propagation", "private", "--kill-child", "--fork"], namespaces].concat();
     if !Command::new("unshare").args(&unshare).arg("true").status().is_ok_and(|status| status.success()) {

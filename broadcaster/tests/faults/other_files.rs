@@ -106,7 +106,8 @@ fn versions_of_one_file_are_delivered_each() {
     let mut client = Client::of(&broadcaster);
     for version in 0..200 {
         let content = format!(r#"{{"event":"test","payload":{version}}}"#);
-        // By rename: a producer that has opened the file when it is acked would write into one that has no name any more.
+        // By rename: a producer that has opened the file when it is acked would write into one that has no name any
+        // more.
         fs::rename(queue.write("state.tmp", &content), queue.path().join("state.json")).unwrap();
         // The client may have it before it is acked.
         assert_eq!(client.payload(), version.to_string());

@@ -182,7 +182,7 @@ fn a_check_takes_every_flag_before_or_behind_its_name() {
 }
 
 #[test]
-fn an_address_may_have_brackets_and_one_of_another_machine_is_told_as_that() {
+fn an_address_may_have_brackets_and_one_of_another_machine_is_reported_as_that() {
     let queue = QueueDir::new();
     if std::net::TcpListener::bind("[::1]:0").is_ok() {
         let mut serving = command(BINARY);
@@ -255,7 +255,7 @@ fn every_flag_that_is_a_setting_is_a_key_of_the_file() {
 }
 
 #[test]
-fn a_log_level_that_is_none_is_told_and_silences_no_warning() {
+fn a_log_level_that_is_none_is_reported_and_hides_no_warning() {
     let queue = QueueDir::new();
     for level in ["warning", "verbose", "none", "Info "] {
         let mut waiting = command(BINARY);

@@ -1,4 +1,5 @@
-//! Signals beside SIGTERM and SIGINT, also to the first process of a container, which none reaches that it does not wait for.
+//! Signals beside SIGTERM and SIGINT, also to the first process of a container, which none reaches that it does not
+//! wait for.
 
 use std::path::Path;
 use std::process::Command;

@@ -102,8 +102,9 @@ fn events_of_a_hand_over_are_delivered_by_the_one_or_the_other_and_in_order() {
     // Less than the log holds: however slowly this test is scheduled, its client is not a slow one.
     let total = 2000;
     let number_of = |text: &str| payload_of(text)[1..].split(',').next().unwrap().parse::<usize>().unwrap();
-    // Nobody is connected to the second when it starts, so that what it delivers shows in what is gone: the client of the
-    // first has a beginning, the directory must have been emptied of the rest, and never of anything before its turn.
+    // Nobody is connected to the second when it starts, so that what it delivers shows in what is gone: the client of
+    // the first has a beginning, the directory must have been emptied of the rest, and never of anything before its
+    // turn.
     (0..total).for_each(|number| drop(queue.enqueue(format!("[{number},\"{filler}\"]"))));
     let mut received = 0;
     while received < 100 {
@@ -136,7 +137,8 @@ fn one_that_waits_outlives_the_deletion_of_the_directory() {
     assert!(!waiting.has_exited());
     let mut client = Client::connect(address);
     queue.enqueue(1);
-    // Whichever of the two has the new directory, its clients get the event, and clients of the other are closed with 1001.
+    // Whichever of the two has the new directory, its clients get the event, and clients of the other are closed with
+    // 1001.
     match client.next() {
         Ok(Message::Text(text)) => assert_eq!(payload_of(&text), "1"),
         Ok(Message::Close(Some(frame))) => assert_eq!(u16::from(frame.code), 1001),

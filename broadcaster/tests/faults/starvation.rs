@@ -14,7 +14,8 @@ fn limit_files(broadcaster: &Broadcaster, current: usize) {
     prlimit(Some(broadcaster.pid()), Resource::Nofile, Rlimit { current: Some(current as u64), maximum }).unwrap();
 }
 
-/// Leaves a process the files that it has open, and no other. The queue is listed now and then, which needs one for a moment.
+/// Leaves a process the files that it has open, and no other. The queue is listed now and then, which needs one for a
+/// moment.
 fn limit_files_to_open_ones(broadcaster: &Broadcaster) {
     let open = (0..100).map(|_| broadcaster.descriptors()).min().unwrap();
     limit_files(broadcaster, open);

@@ -1,5 +1,5 @@
-//! What systemd does with a service, done by the test: a socket that outlives the process, and the datagrams in which the
-//! service says how it is.
+//! What systemd does with a service, done by the test: a socket that outlives the process, and the datagrams in which
+//! the service says how it is.
 
 use std::io::Write;
 use std::net::TcpListener;

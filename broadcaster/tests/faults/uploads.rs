@@ -1,4 +1,5 @@
-//! Clients that send bodies without end where a handshake was expected: reading and discarding them delays no other client.
+//! Clients that send bodies without end where a handshake was expected: reading and discarding them delays no other
+//! client.
 
 use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -2,8 +2,8 @@
 
 use crate::harness::{Collector, Message, Php, broadcaster, queue_dir};
 
-/// The broadcaster does not wait for clients. A backlog of this length takes it a tenth of a second and more; a client needs
-/// a few to connect, so it sees the end of it.
+/// The broadcaster does not wait for clients. A backlog of this length takes it a tenth of a second and more; a client
+/// needs a few to connect, so it sees the end of it.
 const LONG: usize = 10_000;
 
 #[tokio::test]

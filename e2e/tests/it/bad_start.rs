@@ -1,5 +1,5 @@
-//! What the broadcaster cannot start with: one line that names it and says what to do, and an exit code to act on. What may
-//! still come is waited for.
+//! What the broadcaster cannot start with: one line that names it and says what to do, and an exit code to act on. What
+//! may still come is waited for.
 
 use std::net::TcpListener;
 use std::process::Command;

@@ -5,7 +5,7 @@ use hyper::StatusCode;
 use crate::harness::{Collector, Demo, get, post_json};
 
 #[tokio::test]
-async fn a_posted_event_arrives_at_the_address_that_the_page_is_told() {
+async fn a_posted_event_arrives_at_the_address_that_the_page_is_given() {
     let demo = Demo::start().await;
 
     let (status, page) = get(demo.address(), "/").await;

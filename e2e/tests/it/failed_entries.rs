@@ -7,7 +7,7 @@ use testkit::eventually;
 use crate::harness::{Collector, Php, broadcaster, queue_dir};
 
 #[tokio::test]
-async fn garbage_ends_in_failed_with_its_reason_and_does_not_stop_the_rest() {
+async fn invalid_entries_end_in_failed_with_their_reason_and_do_not_stop_the_rest() {
     let queue = queue_dir();
     // Names of the pure-PHP class, older than any event that follows.
     let garbage: [(&str, &[u8]); 7] = [

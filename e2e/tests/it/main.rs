@@ -1,7 +1,8 @@
 //! The whole path with real parts: PHP with the extension, php-fpm behind nginx, the broadcaster, WebSocket clients.
 //!
-//! `make e2e` builds what is tested and runs this. Every test has its own directories, ports and processes, and waits for
-//! conditions with a deadline; what it started ends with it. The helpers that only these tests need are in `harness`. What is missing on the machine fails a test, by name.
+//! `make e2e` builds what is tested and runs this. Every test has its own directories, ports and processes, and waits
+//! for conditions with a deadline; what it started ends with it. The helpers that only these tests need are in
+//! `harness`. What is missing on the machine fails a test, by name.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![allow(clippy::print_stderr, reason = "a failed test shows what its processes printed")]
 

@@ -87,7 +87,7 @@ async fn everything_works_by_keyboard() {
 }
 
 #[tokio::test]
-async fn a_screen_reader_is_told_names_states_and_arrivals() {
+async fn a_screen_reader_gets_names_states_and_arrivals() {
     let shown = Shown::start(DESKTOP).await;
     let mut page = shown.page;
     page.click("#create").await;

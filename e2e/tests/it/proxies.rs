@@ -1,6 +1,7 @@
 //! Real proxies between clients and the broadcaster: what they make of its answers, and what they ask it.
 //!
-//! Apache's and HAProxy's configurations are those of `docs/operations.md` but for addresses and TLS, which `tls.rs` has.
+//! Apache's and HAProxy's configurations are those of `docs/operations.md` but for addresses and TLS, which `tls.rs`
+//! has.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr};

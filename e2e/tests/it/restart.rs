@@ -1,4 +1,4 @@
-//! The broadcaster dies at a bad moment, and another one takes over.
+//! The broadcaster ends at a bad moment, and another one takes over.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
@@ -58,7 +58,7 @@ async fn a_kill_in_the_middle_of_a_broadcast_loses_no_event() {
 }
 
 #[tokio::test]
-async fn a_second_broadcaster_waits_and_takes_over_when_the_first_dies() {
+async fn a_second_broadcaster_waits_and_takes_over_when_the_first_ends() {
     let queue = queue_dir();
     let mut first = broadcaster::start(&queue).await;
     let second = broadcaster::standby(&queue).await;

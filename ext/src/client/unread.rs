@@ -1,4 +1,5 @@
-//! Messages that clients have sent and their handlers have not read: those of each client, and the bytes of all together.
+//! Messages that clients have sent and their handlers have not read: those of each client, and the bytes of all
+//! together.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! How calls wait: `read()` and the sleeping functions leave the running code until it is continued. They may be called anywhere
-//! in a handler.
+//! How calls wait: `read()` and the sleeping functions leave the running code until it is continued. They may be called
+//! anywhere in a handler.
 
 use std::time::Instant;
 
@@ -40,8 +40,8 @@ impl EventLoop {
         }
     }
 
-    /// Waits until a time; other handlers continue. Returns early when the server stops or an exception is pending. False if the
-    /// running code cannot be left here.
+    /// Waits until a time; other handlers continue. Returns early when the server stops or an exception is pending.
+    /// False if the running code cannot be left here.
     pub(crate) fn wait_until(&self, time: Instant) -> bool {
         if !self.can_wait() {
             return false;
@@ -105,8 +105,8 @@ impl EventLoop {
         }
     }
 
-    /// Waits for a message where the running code cannot be left: in a signal handler, or in code that the loop itself has
-    /// called. All handlers wait with it.
+    /// Waits for a message where the running code cannot be left: in a signal handler, or in code that the loop itself
+    /// has called. All handlers wait with it.
     fn block_for_message(&self, client: &Client) -> Next {
         loop {
             match client.next(None) {

@@ -1,5 +1,5 @@
-//! `queueEvent()` and `lastError()`: a complete entry in the queue and true, or false and a reason that is kept. Does not encode
-//! and does not write by itself.
+//! `queueEvent()` and `lastError()`: a complete entry in the queue and true, or false and a reason that is kept. Does
+//! not encode and does not write by itself.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

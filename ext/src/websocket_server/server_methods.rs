@@ -1,5 +1,5 @@
-//! The methods of `WebSocketServer` that set the server up, and those that can be called while it runs. [`super::start`] runs
-//! it.
+//! The methods of `WebSocketServer` that set the server up, and those that can be called while it runs.
+//! [`super::start`] runs it.
 
 use ext_php_rs::error::php_error;
 use ext_php_rs::flags::ErrorType;

@@ -1,5 +1,5 @@
-//! Creates a queue directory and the folders in it. They get the promised modes, whatever the umask is, and also in a sandbox
-//! that forbids the set-group-id bit.
+//! Creates a queue directory and the folders in it. They get the promised modes, whatever the umask is, and also in a
+//! sandbox that forbids the set-group-id bit.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::BorrowedFd;
@@ -69,11 +69,11 @@ fn create_at(parent: BorrowedFd<'_>, path: impl Arg + Copy, mode: Mode) -> Resul
     set_mode(parent, path, mode)
 }
 
-/// Sets the mode of a directory that was just created: the umask removed bits from the mode in mkdir, and a broadcaster of the
-/// same group must be able to delete files.
+/// Sets the mode of a directory that was just created: the umask removed bits from the mode in mkdir, and a broadcaster
+/// of the same group must be able to delete files.
 fn set_mode(parent: BorrowedFd<'_>, path: impl Arg + Copy, mode: Mode) -> Result<(), Errno> {
-    // Not by the path, because another process could have replaced it with a link. If the umask leaves us no right to open the
-    // directory, there is no other way.
+    // Not by the path, because another process could have replaced it with a link. If the umask leaves us no right to
+    // open the directory, there is no other way.
     let Ok(directory) = rustix::fs::openat(parent, path, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) else {
         return rustix::fs::chmodat(parent, path, mode, AtFlags::empty());
     };
@@ -86,8 +86,8 @@ fn set_mode(parent: BorrowedFd<'_>, path: impl Arg + Copy, mode: Mode) -> Result
     }
     match rustix::fs::fchmod(&directory, wanted) {
         Err(Errno::PERM) if wanted.contains(Mode::SGID) => {
-            // Every other mode would remove an inherited bit. The group that it stands for is more important than the bits that
-            // the umask removed.
+            // Every other mode would remove an inherited bit. The group that it stands for is more important than the
+            // bits that the umask removed.
             if !inherited.is_empty() && stat.st_gid != rustix::process::getegid().as_raw() {
                 return Ok(());
             }

@@ -14,7 +14,8 @@ use crate::queued_at::{Now, QueuedAt};
 pub(super) const FAILED: &str = "failed";
 /// Locked by the one consumer of a directory.
 pub(super) const LOCK: &str = ".lock";
-/// An entry that is being deleted and whose name may be used again. It can turn out to be another one, written meanwhile.
+/// An entry that is being deleted and whose name may be used again. It can turn out to be another one, written
+/// meanwhile.
 pub(super) const ACKED: &str = ".tmp-acked";
 /// Mode of a queue directory that we create: only owner and group have access, and new files inherit the group.
 pub(super) const DIRECTORY_MODE: u32 = 0o2770;
@@ -47,8 +48,8 @@ pub(super) fn new_entry_name(now: Now) -> OsString {
 
 /// Gives the generator of random bits for this thread's names a new seed.
 ///
-/// A forked process has a copy of its parent's generator. Without a new seed it gives its entries the same random bits as
-/// the parent and as every other child. Its names still sort after those that the parent made before the fork.
+/// A forked process has a copy of its parent's generator. Without a new seed it gives its entries the same random bits
+/// as the parent and as every other child. Its names still sort after those that the parent made before the fork.
 ///
 /// # Errors
 /// The error of the system when it has no random bits.
@@ -62,7 +63,8 @@ pub(super) fn is_entry(name: &OsStr) -> bool {
     !bytes.starts_with(b".") && bytes.ends_with(ENTRY_SUFFIX.as_bytes())
 }
 
-/// Tells whether a name is one that a producer makes: ours a UUIDv7, the pure-PHP class `microtime(true)`, `_`, `uniqid()`.
+/// Tells whether a name is one that a producer makes: ours a UUIDv7, the pure-PHP class `microtime(true)`, `_`,
+/// `uniqid()`.
 pub(super) fn is_producer_name(name: &OsStr) -> bool {
     let Some(stem) = name.to_str().and_then(|name| name.strip_suffix(ENTRY_SUFFIX)) else { return false };
     let is_of_php = || {
@@ -80,8 +82,8 @@ pub(super) fn is_numbered(name: &OsStr) -> bool {
     name.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit)
 }
 
-/// Tells whether a file that is no entry can be in any directory: hidden files such as `.gitignore`, files that producers
-/// without the extension write before they rename them, and the file system's own.
+/// Tells whether a file that is no entry can be in any directory: hidden files such as `.gitignore`, files that
+/// producers without the extension write before they rename them, and the file system's own.
 pub(super) fn may_be_in_any_directory(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     bytes.starts_with(b".") || bytes.ends_with(b".tmp") || bytes == b"lost+found"
@@ -102,8 +104,8 @@ pub(super) fn queued_at(name: &OsStr) -> Option<QueuedAt> {
     let (head, _) = uuid.as_u64_pair();
     let millis = head >> 16;
     let fraction = head & 0xfff;
-    // The end of the interval that the name stands for: an entry must never seem older than it is. The name can hold any
-    // 48 bits; a time that is too late for our type is the latest one.
+    // The end of the interval that the name stands for: an entry must never seem older than it is. The name can hold
+    // any 48 bits; a time that is too late for our type is the latest one.
     Some(QueuedAt::from_nanos(millis.saturating_mul(1_000_000).saturating_add((fraction + 1) * NANOS_PER_FRACTION)))
 }
 

@@ -1,7 +1,8 @@
 //! The queue as a directory: one file for each event.
 //!
-//! The flow: a [`writer`](Writer) gives a complete file its name; the [`reader`](Reader), the one owner of the directory, finds
-//! it, reads it, and deletes it or moves it to the folder of [`failed`](Failed) entries. The remaining parts only look.
+//! The flow: a [`writer`](Writer) gives a complete file its name; the [`reader`](Reader), the one owner of the
+//! directory, finds it, reads it, and deletes it or moves it to the folder of [`failed`](Failed) entries. The remaining
+//! parts only look.
 
 mod create;
 mod entry;

@@ -1,5 +1,5 @@
-//! The commit point of an entry: a complete file gets the name under which readers find it. Also other moves that never replace
-//! a file.
+//! The commit point of an entry: a complete file gets the name under which readers find it. Also other moves that never
+//! replace a file.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use rustix::fs::{Access, AtFlags, CWD, RenameFlags};
 use rustix::io::Errno;
 
-/// How an unnamed file gets its name in this process. The answer seldom changes while we run, and asking again would cost a
-/// system call for each event.
+/// How an unnamed file gets its name in this process. The answer seldom changes while we run, and asking again would
+/// cost a system call for each event.
 static WAY: AtomicU8 = AtomicU8::new(BY_DESCRIPTOR);
 /// By its descriptor alone: needs Linux 6.10, or a capability.
 const BY_DESCRIPTOR: u8 = 0;
@@ -75,8 +75,8 @@ pub(super) fn publish(from: BorrowedFd<'_>, name: &Path, to: BorrowedFd<'_>, tar
     }
 }
 
-/// Renames a file that others may overwrite meanwhile to a name that only we use, unless that is taken. It moves what has the
-/// name at that moment, and never deletes anything.
+/// Renames a file that others may overwrite meanwhile to a name that only we use, unless that is taken. It moves what
+/// has the name at that moment, and never deletes anything.
 ///
 /// # Errors
 /// `EXIST` if the target is taken, or the error of the system.

@@ -168,8 +168,8 @@ impl Writer {
 /// Sets the mode of an entry, from which the umask removed bits: the broadcaster may be another user of the group.
 fn set_mode(file: &OwnedFd) {
     let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
-    // Reading the mode is much cheaper than setting it, and it is seldom wrong. File systems with fixed modes refuse to set it,
-    // and the entry is then readable as far as that file system allows.
+    // Reading the mode is much cheaper than setting it, and it is seldom wrong. File systems with fixed modes refuse to
+    // set it, and the entry is then readable as far as that file system allows.
     if rustix::fs::fstat(file).is_ok_and(|stat| Mode::from_raw_mode(stat.st_mode) != mode) {
         let _ = rustix::fs::fchmod(file, mode);
     }

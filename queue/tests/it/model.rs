@@ -1,5 +1,5 @@
-//! Random enqueues of both producers, scans, acks, rejects, retries and crashes, compared with a model in memory. New files are
-//! reported late, in part, or not at all, as by a file system.
+//! Random enqueues of both producers, scans, acks, rejects, retries and crashes, compared with a model in memory. New
+//! files are reported late, in part, or not at all, as by a file system.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
@@ -57,7 +57,8 @@ proptest! {
         let (mut next, mut failed) = (0, 0);
         // Files that appeared and were not reported yet.
         let mut reports: VecDeque<OsString> = VecDeque::new();
-        // Events in `failed`, and those that were there: they are found after they are put back, also behind newer ones.
+        // Events in `failed`, and those that were there: they are found after they are put back, also behind newer
+        // ones.
         let mut put_aside: Vec<(usize, EntryName)> = Vec::new();
         let mut late = BTreeSet::new();
 

@@ -1,4 +1,5 @@
-//! Files that are neither entries nor of a queue: when a directory is refused because of them, and that they stay where they are.
+//! Files that are neither entries nor of a queue: when a directory is refused because of them, and that they stay where
+//! they are.
 
 use std::fs::{File, FileTimes};
 use std::path::Path;

@@ -114,7 +114,7 @@ fn a_half_written_file_is_read_when_it_is_complete() {
 }
 
 #[test]
-fn garbage_is_rejected_after_its_grace_period_with_the_reason_beside_it() {
+fn invalid_entries_are_rejected_after_their_grace_period_with_the_reason_beside_them() {
     let queue = Queue::new();
     let mut reader = queue.reader();
     let path = queue.write("1-garbage.json", "not JSON");

@@ -30,7 +30,8 @@ fn what_was_written_under_an_outstanding_name_is_delivered_and_not_deleted() {
     assert!(queue.entries().is_empty());
 }
 
-/// Leaves the state of a deletion that was interrupted after the file was moved away: by a crash, or by an error of the system.
+/// Leaves the state of a deletion that was interrupted after the file was moved away: by a crash, or by an error of the
+/// system.
 fn interrupt_deletion(queue: &Queue, name: &str) {
     std::fs::rename(queue.path().join(name), queue.path().join(".tmp-acked")).unwrap();
 }

@@ -101,7 +101,7 @@ impl Form {
 }
 
 impl Whole {
-    /// Whether the bounds are those of the unit, which nobody meets.
+    /// Whether the bounds are those of the unit, that no real value reaches.
     pub fn is_wide(&self) -> bool {
         self.least <= 1 && self.most >= self.unit.most()
     }

@@ -1,9 +1,9 @@
-//! The configuration: settings as users give them ([`settings`]: flags, environment, file, everything optional) and what was
-//! decided from them ([`decide`]): everything is set and checked once.
+//! The configuration: settings as users give them ([`settings`]: flags, environment, file, everything optional) and
+//! what was decided from them ([`decide`]): everything is set and checked once.
 //!
-//! A setting is declared in the file of its section: [`queue`], [`clients`], [`hub`], [`process`]. There stand its key, type,
-//! default, bounds and help; its flag, its variable, the sample file and the reference page follow from that. Only its field in
-//! [`Settings`] is named again. This library reads neither files nor command lines.
+//! A setting is declared in the file of its section: [`queue`], [`clients`], [`hub`], [`process`]. There stand its key,
+//! type, default, bounds and help; its flag, its variable, the sample file and the reference page follow from that.
+//! Only its field in [`Settings`] is named again. This library reads neither files nor command lines.
 
 mod clients;
 mod decide;

@@ -1,5 +1,5 @@
-//! A setting as it is declared: all that users read and write of it. The command line, the reader of the file, the sample file
-//! and the reference page are made from this.
+//! A setting as it is declared: all that users read and write of it. The command line, the reader of the file, the
+//! sample file and the reference page are made from this.
 
 use std::borrow::Cow;
 
@@ -86,9 +86,9 @@ impl Setting {
     }
 }
 
-/// Declares the settings of a section: `key: type = default, form, help;`, with further fields of [`Setting`] behind the help.
-/// `key` and `type` are those of [`Settings`]. Makes `SECTION`, and `Values`: what was given, or else the default; still optional
-/// for keys without one.
+/// Declares the settings of a section: `key: type = default, form, help;`, with further fields of [`Setting`] behind
+/// the help. `key` and `type` are those of [`Settings`]. Makes `SECTION`, and `Values`: what was given, or else the
+/// default; still optional for keys without one.
 macro_rules! section {
     ($title:literal; $(
         $key:ident: $type:ty $(= $default:expr)?, $form:expr, $help:literal $(, $field:ident: $value:expr)*;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::value::LogFormat;
 use crate::http_server::origin::Rule;
 
-/// What users may set. A flag wins over the environment, that over the file, that over the default. What each means, its default
-/// and its bounds are declared in the file of its section.
+/// What users may set. A flag wins over the environment, that over the file, that over the default. What each means,
+/// its default and its bounds are declared in the file of its section.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[allow(missing_docs, reason = "the help of each is in its section")]
 pub struct Settings {

@@ -1,5 +1,5 @@
-//! Frames of two clients over time: they arrive in pieces, are read in turns with one buffer, and exceed what a client may send in
-//! a second. Nothing is lost, mixed up or out of order, and little is held.
+//! Frames of two clients over time: they arrive in pieces, are read in turns with one buffer, and exceed what a client
+//! may send in a second. Nothing is lost, mixed up or out of order, and little is held.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -139,15 +139,15 @@ impl Speaker {
     /// What the hub does for a session that has something to read.
     fn turn(&mut self, buffer: &mut ReadBuffer, log: &Log, limits: &Limits, now: Instant) {
         let (takes, expected) = (self.takes, &mut self.expected);
-        let heard = self.session.read(buffer, log, limits, now, |message| {
+        let outcome = self.session.read(buffer, log, limits, now, |message| {
             assert_eq!(Some(message), expected.pop_front());
             if takes { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        match heard {
+        match outcome {
             ReadOutcome::All | ReadOutcome::More => {}
             ReadOutcome::Paused => assert!(!takes),
             ReadOutcome::Throttled(again) => assert!(again >= now),
-            ReadOutcome::Closing(_) | ReadOutcome::Ended => panic!("the session ends: {heard:?}"),
+            ReadOutcome::Closing(_) | ReadOutcome::Ended => panic!("the session ends: {outcome:?}"),
         }
         self.session.write(log.head(), log, now).expect("the socket lives");
         let held = self.session.held_bytes();

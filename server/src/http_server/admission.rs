@@ -23,7 +23,7 @@ pub struct Admission {
     pub max_header_bytes: usize,
     /// Pages that may connect.
     pub allowed_origins: AllowedOrigins,
-    /// The lowest number that sockets of clients have, as far as the limit of open files permits. Code of the same process
-    /// may need the lower ones.
+    /// The lowest number that sockets of clients have, as far as the limit of open files permits. Code of the same
+    /// process may need the lower ones.
     pub first_descriptor: RawFd,
 }

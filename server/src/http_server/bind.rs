@@ -37,8 +37,8 @@ fn listen_on_all(addresses: &[SocketAddr], shares_port: bool) -> io::Result<Vec<
             None => address.port(),
         };
         let address = SocketAddr::new(address.ip(), port);
-        // The port is shared only with the one that we take over from: with another it would be a mistake, and the system
-        // would give each of them half of the clients.
+        // The port is shared only with the one that we take over from: with another it would be a mistake, and the
+        // system would give each of them half of the clients.
         let free = if shares_port { Ok(()) } else { TcpListener::bind(address).map(drop) };
         match free.and_then(|()| listen_sharing(address)) {
             Ok(listener) => listeners.push(listener),

@@ -1,5 +1,5 @@
-//! The head of a request: parsed, refused where it is ambiguous, and made into the handshake that it may be. What lists and
-//! repeated lines mean is decided here; who may connect is not.
+//! The head of a request: parsed, refused where it is ambiguous, and made into the handshake that it may be. What lists
+//! and repeated lines mean is decided here; who may connect is not.
 
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
 use thiserror::Error;
@@ -8,8 +8,8 @@ use tungstenite::handshake::server::create_response;
 use crate::application::{HeaderText, Headers};
 use crate::http_server::origin::host_of;
 
-/// Most header lines of a request: more than proxies pass on (Apache 100, HAProxy 101), and few enough that what is kept of each
-/// adds little to their bytes.
+/// Most header lines of a request: more than proxies pass on (Apache 100, HAProxy 101), and few enough that what is
+/// kept of each adds little to their bytes.
 pub(super) const MAX_HEADERS: usize = 512;
 /// Headers of which a second one makes a request ambiguous: we would judge by one, and somebody else by the other
 /// (RFC 9112, section 3.2; RFC 6454, section 7.3; RFC 6455, sections 11.3.1 and 11.3.5).

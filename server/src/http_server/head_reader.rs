@@ -1,5 +1,5 @@
-//! Reads the head of a request from a connection: in no more memory than a head may have, and with work in proportion to its
-//! bytes, however slowly they come.
+//! Reads the head of a request from a connection: in no more memory than a head may have, and with work in proportion
+//! to its bytes, however slowly they come.
 
 use std::io;
 
@@ -63,8 +63,8 @@ impl HeadReader {
         }
     }
 
-    /// Whether it is worth parsing: at the end of the head, when there is too much of it, and whenever there is twice as much as at
-    /// the last attempt, so that what is no HTTP is found out early.
+    /// Whether it is worth parsing: at the end of the head, when there is too much of it, and whenever there is twice
+    /// as much as at the last attempt, so that what is no HTTP is found out early.
     fn is_due(&mut self) -> bool {
         if self.blank == self.searched {
             self.blank += self.received[self.blank..].iter().take_while(|byte| b"\r\n".contains(byte)).count();

@@ -1,5 +1,5 @@
-//! Closes a connection so that its last answer arrives. Input that nobody reads turns the answer into a reset, and a proxy
-//! takes that for a server that fails: it tells its client 502 and asks others from then on.
+//! Closes a connection so that its last answer arrives. Input that nobody reads turns the answer into a reset, and a
+//! proxy takes that for a server that fails: it tells its client 502 and asks others from then on.
 
 use std::io;
 use std::mem::MaybeUninit;

@@ -1,4 +1,5 @@
-//! Takes connections in: as many as are allowed, each with a time limit for its request, and a few more to be told why not.
+//! Takes connections in: as many as are allowed, each with a time limit for its request, and a few more to be told why
+//! not.
 
 use std::future::{pending, poll_fn};
 use std::io;
@@ -29,7 +30,8 @@ use crate::permit::{Permits, TooMany};
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
 /// How long a connection may take for its request when there is no room for another client.
 const SPARE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long there must have been room before the log says so. Of a full server clients leave all the time, and others come.
+/// How long there must have been room before the log says so. Of a full server clients leave all the time, and others
+/// come.
 const ROOM_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
@@ -190,7 +192,7 @@ impl Fullness {
     }
 }
 
-/// Tells a connection that died before we took it from a fault of ours.
+/// Tells a connection that was reset before it was accepted from a fault of ours.
 fn is_client_fault(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)

@@ -1,5 +1,6 @@
-//! Which pages may connect. A browser tells the page's origin with every handshake (RFC 6455, section 10.2); without this
-//! check any page on the web could open a socket in the name of our users. Programs that are no browsers send none.
+//! Which pages may connect. A browser tells the page's origin with every handshake (RFC 6455, section 10.2); without
+//! this check any page on the web could open a socket in the name of our users. Programs that are no browsers send
+//! none.
 
 mod refused;
 mod rule;
@@ -64,8 +65,8 @@ impl AllowedOrigins {
 }
 
 impl Origin {
-    /// Reads `scheme://host[:port]` and nothing else (RFC 6454, section 6.2). None for all else, such as `null` and what has a
-    /// user before its host.
+    /// Reads `scheme://host[:port]` and nothing else (RFC 6454, section 6.2). None for all else, such as `null` and
+    /// what has a user before its host.
     fn parse(text: &str) -> Option<Origin> {
         let (scheme, authority) = text.split_once("://")?;
         let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -99,8 +100,8 @@ fn is_loopback(host: &str) -> bool {
         || address.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// The host in `host[:port]`, which is what a `Host` header holds (RFC 9110, section 7.2). None if that is not all there is,
-/// or the host is empty.
+/// The host in `host[:port]`, which is what a `Host` header holds (RFC 9110, section 7.2). None if that is not all
+/// there is, or the host is empty.
 pub(super) fn host_of(authority: &str) -> Option<&str> {
     let end = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, _)) => address.parse::<Ipv6Addr>().ok().map(|_| address.len() + 2)?,

@@ -1,5 +1,5 @@
-//! What comes in on the one port: a request's head is read, a WebSocket handshake goes to the hub on any path, everything
-//! else is answered as plain HTTP.
+//! What comes in on the one port: a request's head is read, a WebSocket handshake goes to the hub on any path,
+//! everything else is answered as plain HTTP.
 
 use std::net::SocketAddr;
 use std::time::Duration;

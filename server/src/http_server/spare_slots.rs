@@ -1,5 +1,5 @@
-//! Connections that are accepted although there is no room for another client: few, and for a short time, so that health
-//! checks are answered and everybody else is told to come later.
+//! Connections that are accepted although there is no room for another client: few, and for a short time, so that
+//! health checks are answered and everybody else is told to come later.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -12,12 +12,12 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// How long a connection keeps its slot although others want it. A request that has arrived is answered well within that;
-/// 16 slots go through 1,600 connections in a second that never send one.
+/// How long a connection keeps its slot although others want it. A request that has arrived is answered well within
+/// that; 16 slots go through 1,600 connections in a second that never send one.
 const MIN_HOLD: Duration = Duration::from_millis(10);
 
-/// Slots in the order in which they were given. When all are taken and others come, the oldest goes first: a connection that sends its
-/// request slowly keeps nobody else from being answered.
+/// Slots in the order in which they were given. When all are taken and others come, the oldest goes first: a connection
+/// that sends its request slowly keeps nobody else from being answered.
 #[derive(Debug)]
 pub(super) struct SpareSlots {
     free: Arc<Semaphore>,

@@ -60,7 +60,7 @@ impl Handshakes {
         match pending.complete() {
             Ok(permit) => Ok(Accepted { head, response, received, permit }),
             Err(too_many) => {
-                send_away(stream, &head, response, too_many).await?;
+                refuse_full(stream, &head, response, too_many).await?;
                 Err(HttpError::TooMany)
             }
         }
@@ -77,9 +77,9 @@ impl Handshakes {
     }
 }
 
-/// Tells a client whose handshake is valid that there is no room for it. A browser tells its page nothing of a handshake that
-/// was refused, so what comes from a page is accepted, and closed with a code.
-async fn send_away(
+/// Tells a client whose handshake is valid that there is no room for it. A browser tells its page nothing of a
+/// handshake that was refused, so what comes from a page is accepted, and closed with a code.
+async fn refuse_full(
     stream: &mut TcpStream,
     head: &Head,
     mut response: Vec<u8>,

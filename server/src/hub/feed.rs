@@ -14,11 +14,12 @@ use crate::publication::Seq;
 
 pub use crate::hub::pacing::Room;
 
-/// Bytes that no frame of an event is shorter than. So the log of the hub ends before the publications that may be undelivered
-/// do, and with it the wait for clients that do not read.
+/// Bytes that no frame of an event is shorter than. So the log of the hub ends before the publications that may be
+/// undelivered do, and with it the wait for clients that do not read.
 const MIN_FRAME_BYTES: usize = 39;
 
-/// A source's way into the hub. It knows how far the clients are, and holds a source back that is too far ahead of them.
+/// A source's way into the hub. It knows how far the clients are, and holds a source back that is too far ahead of
+/// them.
 #[derive(Debug)]
 pub struct Feed {
     hub: Hub,

@@ -17,8 +17,8 @@ use crate::permit::Permit;
 use crate::publication::Seq;
 use crate::session_id::SessionId;
 
-/// Bytes that may wait in an inbox for single clients. The hub takes them within microseconds; whoever sends faster than
-/// that is in a loop without end.
+/// Bytes that may wait in an inbox for single clients. The hub takes them within microseconds; whoever sends faster
+/// than that is in a loop without end.
 const MAX_SENT_BYTES: usize = 256 * 1024 * 1024;
 
 /// A client whose handshake was accepted.
@@ -217,7 +217,7 @@ impl Inbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Arrivals> {
-        // Every critical section leaves the inbox whole, so a panic elsewhere does not spoil it.
+        // The inbox stays consistent in every critical section, so a poisoned mutex can be used.
         self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,14 +11,15 @@ pub struct Limits {
     pub log_bytes: usize,
     /// How long a message may wait for one client.
     pub slow_client_timeout: Duration,
-    /// Bytes that may wait for one client alone when its socket was offered them; four times that while it goes on reading.
+    /// Bytes that may wait for one client alone when its socket was offered them; four times that while it goes on
+    /// reading.
     pub max_outbox_bytes: usize,
     /// Largest message of a client, in bytes.
     pub max_message_bytes: usize,
     /// What a client may send in a second.
     pub rates: Rates,
-    /// Bytes that all clients together may hold: what waits for one alone, and messages that are not complete. Each thread of the
-    /// hub has its part.
+    /// Bytes that all clients together may hold: what waits for one alone, and messages that are not complete. Each
+    /// thread of the hub has its part.
     pub max_memory: usize,
     /// How often a client is pinged.
     pub ping_interval: Duration,
@@ -32,8 +33,8 @@ impl Limits {
     /// Encoded frames that are kept unless it is set, in bytes.
     pub const DEFAULT_LOG_BYTES: u64 = 16 * 1024 * 1024;
 
-    /// How far the log may run ahead of clients that are waited for: a quarter of it, so that with one batch (as much at most) and
-    /// one event more (at most half of it, [`Limits::min_log_bytes`]) the log still covers them.
+    /// How far the log may run ahead of clients that are waited for: a quarter of it, so that with one batch (as much
+    /// at most) and one event more (at most half of it, [`Limits::min_log_bytes`]) the log still covers them.
     pub(super) fn window(&self) -> u64 {
         self.log_bytes as u64 / 4
     }

@@ -91,7 +91,8 @@ impl Log {
         }
     }
 
-    /// Moves the live bytes to the front once they are fewer than the dead ones: each byte moves at most once on average.
+    /// Moves the live bytes to the front once they are fewer than the dead ones: each byte moves at most once on
+    /// average.
     fn compact(&mut self) {
         let dead = (self.tail - self.base) as usize;
         if dead > self.bytes.len() / 2 {

@@ -1,5 +1,6 @@
 //! The hub as everybody sees it: publications go in, clients join, one client's frames are handed over. It has one
-//! thread or several, each with some of the clients, and an inbox from which it takes all of it ([`crate::hub::shard`]).
+//! thread or several, each with some of the clients, and an inbox from which it takes all of it
+//! ([`crate::hub::shard`]).
 
 mod batch;
 mod feed;
@@ -66,14 +67,15 @@ impl Hub {
         self.append(&batch);
     }
 
-    /// Sends a frame ([`crate::protocol::frames::encode_text`]) to one client, after everything that was broadcast before. Nothing
-    /// happens if the session has ended. Returns false if more waits already than the hub can take: the client is
-    /// disconnected as slow then.
+    /// Sends a frame ([`crate::protocol::frames::encode_text`]) to one client, after everything that was broadcast
+    /// before. Nothing happens if the session has ended. Returns false if more waits already than the hub can take: the
+    /// client is disconnected as slow then.
     pub fn send(&self, session: SessionId, frame: impl Into<Box<[u8]>>) -> bool {
         self.inbox(session).send(session, frame.into())
     }
 
-    /// Reads again from a client that was not read from since [`Reception::TakenAndFull`](crate::Reception::TakenAndFull).
+    /// Reads again from a client that was not read from since
+    /// [`Reception::TakenAndFull`](crate::Reception::TakenAndFull).
     pub fn resume(&self, session: SessionId) {
         self.inbox(session).command(Command::Resume(session));
     }

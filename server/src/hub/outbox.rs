@@ -29,13 +29,14 @@ struct Part {
 }
 
 impl Outbox {
-    /// Adds whole frames that go out when the log's frames before `after` have, and after all earlier parts of that place.
+    /// Adds whole frames that go out when the log's frames before `after` have, and after all earlier parts of that
+    /// place.
     pub(crate) fn push(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
         self.insert(Part { after, bytes: bytes.into(), written: 0, begun: false, is_pong: false });
     }
 
-    /// Adds pongs. If too many wait, those before are dropped: a client that pings and does not read needs the last only (RFC
-    /// 6455, section 5.5.3).
+    /// Adds pongs. If too many wait, those before are dropped: a client that pings and does not read needs the last
+    /// only (RFC 6455, section 5.5.3).
     pub(super) fn push_pongs(&mut self, after: Position, pongs: impl Into<Box<[u8]>>) {
         let bytes = pongs.into();
         if self.pong_bytes + bytes.len() > MAX_PONG_BYTES {

@@ -1,12 +1,13 @@
-//! How far the queue is read ahead of the clients. Clients that read are waited for, so that a long backlog disconnects none of
-//! them. But what comes at a moderate rate waits for nobody, and few that read slowly do not make all others wait.
+//! How far the queue is read ahead of the clients. Clients that read are waited for, so that a long backlog disconnects
+//! none of them. But what comes at a moderate rate waits for nobody, and few that read slowly do not make all others
+//! wait.
 
 use std::time::{Duration, Instant};
 
 use crate::hub::progress::ClientCounts;
 
-/// How long a thread of the hub that is busy holds up a batch for the clients of the others, unless memory does not allow to go
-/// on.
+/// How long a thread of the hub that is busy holds up a batch for the clients of the others, unless memory does not
+/// allow to go on.
 const MAX_OFFER_WAIT: Duration = Duration::from_millis(100);
 /// How often it is looked whether the clients have come further.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
@@ -46,7 +47,8 @@ enum WaitedFor {
     FewModerate,
 }
 
-/// What is read although clients are far behind: a window in [`GUARANTEED_INTERVAL`], as a token bucket that holds a window.
+/// What is read although clients are far behind: a window in [`GUARANTEED_INTERVAL`], as a token bucket that holds a
+/// window.
 #[derive(Debug)]
 struct GuaranteedRate {
     window: u64,
@@ -55,8 +57,8 @@ struct GuaranteedRate {
     full_at: Instant,
 }
 
-/// How long some clients may hold up all others: a token bucket of time. What is waited is taken from it, and a part of the time that
-/// passes is put back.
+/// How long some clients may hold up all others: a token bucket of time. What is waited is taken from it, and a part of
+/// the time that passes is put back.
 #[derive(Debug)]
 struct WaitBudget {
     most: Duration,
@@ -78,8 +80,8 @@ impl Pacing {
         }
     }
 
-    /// Whether there is room for more. `appended` and `offered` are bytes of frames: those that the hub was given, and those of them that
-    /// every client was offered.
+    /// Whether there is room for more. `appended` and `offered` are bytes of frames: those that the hub was given, and
+    /// those of them that every client was offered.
     pub(crate) fn room(&mut self, appended: u64, offered: u64, clients: ClientCounts, now: Instant) -> Room {
         self.guaranteed.spend(appended, now);
         let (moderate_left, fast_left) = (self.for_moderate.left(now), self.for_fast.left(now));
@@ -98,8 +100,8 @@ impl Pacing {
         }
     }
 
-    /// While the hub writes, the next batch gathers in the directory. Reading each file at once would wake both threads more often
-    /// and make small writes: 1.7 times the CPU for 1,000 clients that share a core with us.
+    /// While the hub writes, the next batch gathers in the directory. Reading each file at once would wake both threads
+    /// more often and make small writes: 1.7 times the CPU for 1,000 clients that share a core with us.
     fn offer_wait(&mut self, appended: u64, offered: u64, now: Instant) -> Option<Duration> {
         if appended <= offered {
             self.offered_since = None;
@@ -209,7 +211,8 @@ mod tests {
             }
         }
 
-        /// Reads batches for ten seconds, one each time the interval is over and there is room. Returns how long that held up any.
+        /// Reads batches for ten seconds, one each time the interval is over and there is room. Returns how long that
+        /// held up any.
         fn read(&mut self, batch: u64, interval: Duration, clients: ClientCounts) -> (u64, Duration) {
             let (end, mut appended, mut due, mut most) =
                 (self.now + Duration::from_secs(10), 0, self.now, Duration::ZERO);

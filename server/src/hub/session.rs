@@ -1,4 +1,4 @@
-//! One client: its socket, where it stands in the log, what it says. Driven by the hub's thread; never blocks.
+//! One client: its socket, its position in the log, what it sends. Driven by the hub's thread; never blocks.
 
 mod reading;
 
@@ -191,8 +191,8 @@ impl Session {
         self.ending = Ending::Lingering;
     }
 
-    /// Writes what this client still has to receive of what comes before a position, until there is nothing or the socket
-    /// is full.
+    /// Writes what this client still has to receive of what comes before a position, until there is nothing or the
+    /// socket is full.
     pub(crate) fn write(&mut self, limit: Position, log: &Log, now: Instant) -> io::Result<WriteOutcome> {
         loop {
             let head = self.finish.unwrap_or(limit).min(limit);
@@ -241,14 +241,15 @@ impl Session {
         }
     }
 
-    /// What the log holds for the session up to a position. Each session that is not behind stands at the head, and the log keeps what
-    /// those that are behind need; if that were not so, this session alone would end.
+    /// What the log holds for the session up to a position. Each session that is not behind stands at the head, and the
+    /// log keeps what those that are behind need; if that were not so, this session alone would end.
     fn gap<'a>(&self, log: &'a Log, end: Position) -> io::Result<&'a [u8]> {
         log.between(self.position, end).ok_or_else(|| io::Error::other("its place in the log is not kept any more"))
     }
 
     fn finish_at(&mut self, after: Position, close_frame: Vec<u8>) {
-        // What was to go out later would come after the close frame (RFC 6455, section 5.5.1), and the log is not kept for it.
+        // What was to go out later would come after the close frame (RFC 6455, section 5.5.1), and the log is not kept
+        // for it.
         self.outbox.truncate_after(after);
         self.outbox.push(after, close_frame);
         self.finish = Some(after);

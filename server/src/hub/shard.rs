@@ -1,5 +1,5 @@
-//! A thread of the hub: who is connected to it, and the writing of the log to all of them. One epoll instance holds every
-//! socket; nothing here waits for a single client, and fan-out allocates nothing per client.
+//! A thread of the hub: who is connected to it, and the writing of the log to all of them. One epoll instance holds
+//! every socket; nothing here waits for a single client, and fan-out allocates nothing per client.
 
 mod clock;
 mod closing;
@@ -40,6 +40,8 @@ const TICK: Duration = Duration::from_secs(1);
 const EVENTS: usize = 1024;
 /// How often the timeouts are looked at while a client is behind.
 const PACE_TICK: Duration = Duration::from_millis(100);
+
+/// One thread of the hub: its clients, their log, and what wakes it.
 pub(crate) struct Shard<A> {
     poll: Poll,
     hub: Hub,
@@ -189,8 +191,8 @@ impl<A: Application> Shard<A> {
         }
     }
 
-    /// A client that has left while it is not read from, because the application takes no messages or it had sent too much: what it
-    /// had sent may still be taken for a while, and then the session ends.
+    /// A client that has left while it is not read from, because the application takes no messages or it had sent too
+    /// much: what it had sent may still be taken for a while, and then the session ends.
     fn set_deadline_if_peer_closed(&mut self, key: usize, now: Instant) {
         let session = &mut self.sessions[key];
         if session.peer_closed && (session.is_paused() || session.throttled) {
@@ -216,7 +218,7 @@ impl<A: Application> Shard<A> {
         } else {
             touched.iter().for_each(|key| self.write(*key, now));
         }
-        // Only now, so that a burst is no reason to send a client away whose socket takes it.
+        // Only now, so that a burst is no reason to disconnect a client whose socket takes it.
         touched.drain(..).for_each(|key| self.bound_outbox(key, now));
         touched.append(&mut self.touched);
         self.touched = touched;

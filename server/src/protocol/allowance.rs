@@ -1,4 +1,5 @@
-//! How much a client may send in a second. Who sends more is read from more slowly: nothing is lost, TCP holds the client back.
+//! How much a client may send in a second. Who sends more is read from more slowly: nothing is lost, TCP holds the
+//! client back.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! Looks at the heads of a client's frames as its bytes pass by on their way to the WebSocket library, which counts neither
-//! frames nor what it holds of a message that is not complete. Decodes nothing.
+//! Looks at the heads of a client's frames as its bytes pass by on their way to the WebSocket library, which counts
+//! neither frames nor what it holds of a message that is not complete. Decodes nothing.
 
 use crate::disconnect::Disconnect;
 
@@ -67,8 +67,8 @@ impl FrameMeter {
         self.largest_frame
     }
 
-    /// Bytes that are held for a message that is not complete. The library makes room for a frame when it has its head, and
-    /// doubles the room for a message as it grows.
+    /// Bytes that are held for a message that is not complete. The library makes room for a frame when it has its head,
+    /// and doubles the room for a message as it grows.
     pub(crate) fn held_bytes(&self) -> usize {
         let frame = if self.has_head() { self.payload_len } else { 0 };
         usize::try_from(self.message_bytes.saturating_mul(2).saturating_add(frame)).unwrap_or(usize::MAX)
@@ -95,8 +95,8 @@ impl FrameMeter {
             127 => (length.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)), 0x1_0000),
             length => (u64::from(length), 0),
         };
-        // As few bytes as possible must encode the length, and its highest bit is 0 (RFC 6455, section 5.2); that of a control
-        // frame is 125 at most (section 5.5).
+        // As few bytes as possible must encode the length, and its highest bit is 0 (RFC 6455, section 5.2); that of a
+        // control frame is 125 at most (section 5.5).
         if length < least || length > u64::MAX / 2 || !self.is_data() && length > 125 {
             return Err(Disconnect::Protocol);
         }

@@ -44,8 +44,8 @@ pub(super) struct Incoming {
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) end: TurnEnd,
-    /// Whether anything came.
-    pub(crate) heard: bool,
+    /// Whether anything was received.
+    pub(crate) received: bool,
     /// What is to be sent to the client: pongs, or the answer to its close frame.
     pub(crate) answer: Vec<u8>,
 }
@@ -180,7 +180,6 @@ impl Incoming {
         if let Some(TurnEnd::Throttled(again)) = &mut end {
             *again = allowance.messages(rates, now).err().unwrap_or(now);
         }
-        let heard = taken > 0;
         if rest.is_empty() {
             (self.rest, self.rest_from) = (Vec::new(), 0);
         } else if waited.is_empty() {
@@ -189,7 +188,7 @@ impl Incoming {
             self.rest_from += taken;
             self.rest = waited;
         }
-        Turn { end: end.unwrap_or(TurnEnd::More), heard, answer }
+        Turn { end: end.unwrap_or(TurnEnd::More), received: taken > 0, answer }
     }
 
     fn is_idle(&self) -> bool {

@@ -1,5 +1,5 @@
-//! What clients receive and send, as bytes: how publications are written ([`Encoding`]), and what differs between clients
-//! ([`Protocol`]).
+//! What clients receive and send, as bytes: how publications are written ([`Encoding`]), and what differs between
+//! clients ([`Protocol`]).
 
 pub(crate) mod allowance;
 mod frame_meter;

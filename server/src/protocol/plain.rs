@@ -1,4 +1,5 @@
-//! The messages of the pure-PHP server: `{"event":...,"payload":...,"timestamp":...}`, and what a client sends to be relayed.
+//! The messages of the pure-PHP server: `{"event":...,"payload":...,"timestamp":...}`, and what a client sends to be
+//! relayed.
 
 use queue::Event;
 
@@ -14,8 +15,8 @@ pub(crate) fn encode(publication: &Publication<'_>, frames: &mut Vec<u8>) {
     encode_text_of(&parts, frames);
 }
 
-/// The event that a client wants to be relayed to all: a JSON object with an `event` key and perhaps a `payload`. None for any
-/// other message.
+/// The event that a client wants to be relayed to all: a JSON object with an `event` key and perhaps a `payload`. None
+/// for any other message.
 pub fn relayed_event(message: &ClientMessage) -> Option<Event> {
     let ClientMessage::Text(text) = message else { return None };
     Event::parse(text.as_bytes()).ok()

@@ -52,7 +52,8 @@ impl WebSocket {
         self.incoming = None;
     }
 
-    /// Reads what the client has sent, if it may send now, and hands each message to `deliver` until that returns false.
+    /// Reads what the client has sent, if it may send now, and hands each message to `deliver` until that returns
+    /// false.
     pub(crate) fn read(
         &mut self,
         source: Source<'_>,
@@ -64,7 +65,7 @@ impl WebSocket {
         let rates = &limits.rates;
         let may_send = self.allowance.bytes(rates, now).and_then(|_| self.allowance.messages(rates, now));
         if let Err(again) = may_send {
-            return Turn { end: TurnEnd::Throttled(again), heard: false, answer: Vec::new() };
+            return Turn { end: TurnEnd::Throttled(again), received: false, answer: Vec::new() };
         }
         let mut incoming = self.incoming.take().unwrap_or_else(|| buffer.begin(limits.max_message_bytes));
         let turn = incoming.read(source, buffer, &mut self.allowance, rates, now, deliver);

@@ -30,8 +30,8 @@ const BATCH_ENTRIES: usize = 1024;
 /// Bytes of entries that are read before clients get them: as many as the hub writes to a client at once. With 1 MiB,
 /// messages of 1,000 bytes took 1.05 to 1.18 times the CPU.
 const MAX_BATCH_BYTES: u64 = 256 * 1024;
-/// Entries that are deleted before the next batch is read: when one slow client leaves, thousands can be deleted at once, and new
-/// events would wait for all of them.
+/// Entries that are deleted before the next batch is read: when one slow client leaves, thousands can be deleted at
+/// once, and new events would wait for all of them.
 const ACKS_AT_ONCE: usize = 1024;
 /// How often the directory is read when the file system reports nothing at all.
 const UNWATCHED_INTERVAL: Duration = Duration::from_millis(100);

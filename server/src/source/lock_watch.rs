@@ -1,4 +1,5 @@
-//! Keeps the lock file of a queue there and locked by us: programs that clean up a directory (tmp cleaners, `git clean`) delete it.
+//! Keeps the lock file of a queue there and locked by us: programs that clean up a directory (tmp cleaners,
+//! `git clean`) delete it.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -6,8 +7,9 @@ use std::time::{Duration, Instant};
 use queue::{OpenError, Reader};
 use tracing::warn;
 
-/// How long it may be gone before it is made again. If it were made at once, `rm -r` on the directory would fail: it deletes the
-/// directory when it has deleted all files. The lock on the directory keeps others out meanwhile, all but older versions.
+/// How long it may be gone before it is made again. If it were made at once, `rm -r` on the directory would fail: it
+/// deletes the directory when it has deleted all files. The lock on the directory keeps others out meanwhile, all but
+/// older versions.
 const DELAY: Duration = Duration::from_secs(1);
 /// A process that only asks whether the file is locked has it for a moment. A broadcaster that has taken it keeps it.
 const TRIES: u32 = 10;
@@ -44,7 +46,8 @@ impl LockWatch {
         self.due = Instant::now();
     }
 
-    /// Makes the lock file again if it has been gone for a while, and is due again after the interval. Returns whether it was made.
+    /// Makes the lock file again if it has been gone for a while, and is due again after the interval. Returns whether
+    /// it was made.
     ///
     /// # Errors
     /// When another broadcaster has it. Each of the two would read a part of the events.

@@ -1,5 +1,5 @@
-//! Entries that are no events: put aside, or left where they are as long as the system refuses that. However many there are, they
-//! take no place of others and fill no log.
+//! Entries that are no events: put aside, or left where they are as long as the system refuses that. However many there
+//! are, they take no place of others and fill no log.
 
 use std::collections::HashMap;
 use std::mem::Discriminant;

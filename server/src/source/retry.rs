@@ -1,5 +1,5 @@
-//! Acks that the file system refused: a directory without rights, a disk that is read-only. They are tried again until they
-//! succeed, and hold up no other entry meanwhile.
+//! Acks that the file system refused: a directory without rights, a disk that is read-only. They are tried again until
+//! they succeed, and hold up no other entry meanwhile.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! How the consumer learns that something happened: the file system's reports.
+//! How the source learns that something happened: the file system's reports.
 
 use std::ffi::OsStr;
 use std::io;
@@ -35,7 +35,8 @@ impl Watch {
     /// When the system has no watch left or the file system cannot be watched. A timer does then, only slower.
     pub(crate) fn new(directory: &Path) -> io::Result<Watch> {
         let inotify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
-        // An entry of ours appears (CREATE, or MOVED_TO by rename); one of another producer is complete when it is closed.
+        // An entry of ours appears (CREATE, or MOVED_TO by rename); one of another producer is complete when it is
+        // closed.
         let reports = inotify::WatchFlags::CREATE
             | inotify::WatchFlags::MOVED_TO
             | inotify::WatchFlags::CLOSE_WRITE
@@ -51,8 +52,8 @@ impl Watch {
 
     /// Watches the lock file, which may be another than before. Without it, it is looked at by a timer.
     pub(super) fn follow_lock(&self, directory: &Path) {
-        // Deletions in the directory are not asked for: there is one for each entry. That of a file that is open shows as
-        // a change of its number of names.
+        // Deletions in the directory are not asked for: there is one for each entry. That of a file that is open shows
+        // as a change of its number of names.
         let reports = inotify::WatchFlags::ATTRIB | inotify::WatchFlags::MOVE_SELF | inotify::WatchFlags::DONT_FOLLOW;
         let _ = inotify::add_watch(&self.inotify, queue::lock_file(directory), reports);
     }

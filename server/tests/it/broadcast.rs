@@ -72,7 +72,7 @@ async fn events_of_every_size_arrive_whole() {
 }
 
 #[tokio::test]
-async fn garbage_is_put_aside_and_stops_nothing() {
+async fn invalid_entries_are_put_aside_and_stop_nothing() {
     let server = TestServer::with(Settings {
         entry_grace_secs: Some(0.05),
         scan_interval_secs: Some(0.02),

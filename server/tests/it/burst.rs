@@ -11,7 +11,8 @@ use crate::util::TestServer;
 
 const MESSAGE_BYTES: usize = 1000;
 
-/// Sends as many messages as the client asks for, and then closes if it says "bye". Reports when it has sent, and when the session has ended.
+/// Sends as many messages as the client asks for, and then closes if it says "bye". Reports when it has sent, and when
+/// the session has ended.
 struct Burst {
     hub: Hub,
     sender: mpsc::UnboundedSender<&'static str>,

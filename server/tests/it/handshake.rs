@@ -222,7 +222,7 @@ async fn a_request_that_never_ends_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_client_too_many_is_told_and_a_plain_request_is_answered() {
+async fn a_client_too_many_gets_the_reason_and_a_plain_request_is_answered() {
     let server = TestServer::with(Settings { max_connections: Some(2), ..Settings::default() });
     let first = server.connect().await;
     let _second = server.connect().await;

@@ -1,5 +1,5 @@
-//! Requests that are no handshake, and everything that is refused: answered so that proxies take the answer for one, and
-//! with bounds for clients that go on sending.
+//! Requests that are no handshake, and everything that is refused: answered so that proxies take the answer for one,
+//! and with bounds for clients that go on sending.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -17,8 +17,8 @@ use crate::handshake::{HANDSHAKE, exchange, status_of};
 /// What a form or an upload may bring.
 const BODY: usize = 1024 * 1024;
 
-/// Sends a head, and a megabyte behind it although the answer is there: as a proxy does that passes on what its client sends
-/// and reads the answer afterwards.
+/// Sends a head, and a megabyte behind it although the answer is there: as a proxy does that passes on what its client
+/// sends and reads the answer afterwards.
 async fn send_all_then_read(address: SocketAddr, head: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -120,7 +120,8 @@ async fn a_body_that_comes_byte_by_byte_and_one_that_never_comes_are_cut_off() {
         let mut answer = Vec::new();
         within("the answer", stream.read_to_end(&mut answer)).await.unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 426 "));
-        // The server has sent its last byte, and closes when it has waited enough: then the kernel refuses what is sent.
+        // The server has sent its last byte, and closes when it has waited enough: then the kernel refuses what is
+        // sent.
         let closed = async {
             loop {
                 tokio::time::sleep(pause.unwrap_or(Duration::from_secs(2))).await;

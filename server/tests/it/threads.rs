@@ -22,7 +22,7 @@ async fn clients_of_all_threads_get_everything_in_the_same_order() {
     for _ in 0..2 * THREADS {
         clients.push(server.connect().await);
     }
-    // Each thread relays what its clients send, while the consumer appends what PHP queues.
+    // Each thread relays what its clients send, while the source appends what PHP queues.
     for number in 0..MESSAGES {
         server.queue.enqueue(format!("\"queued {number}\""));
         for (index, client) in clients.iter_mut().enumerate() {

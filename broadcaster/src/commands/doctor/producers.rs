@@ -1,4 +1,5 @@
-//! The doctor's look at what producers have written: whether the broadcaster may read it, and whether it is where somebody reads.
+//! The doctor's look at what producers have written: whether the broadcaster may read it, and whether it is where
+//! somebody reads.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -100,8 +101,8 @@ impl BroadcasterUser {
         let account = User::from_uid(Uid::from_raw(user)).ok().flatten();
         let group = account.as_ref().map_or(this.1, |account| account.gid.as_raw());
         let mut groups = vec![group];
-        // Only as one of the group could somebody else than the owner make the lock: a unit may give it more groups than its
-        // account has.
+        // Only as one of the group could somebody else than the owner make the lock: a unit may give it more groups
+        // than its account has.
         if let (Some(lock), Ok(directory)) = (lock, fs::metadata(queue))
             && lock.uid() != directory.uid()
         {

@@ -43,8 +43,8 @@ impl Connection {
     /// Begins to connect.
     pub(crate) fn open(address: SocketAddr, script: &Script) -> io::Result<Connection> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-        // With the large segments of loopback the kernel would take megabytes for each of those that read little, and what
-        // they do not read would not wait in the server.
+        // With the large segments of loopback the kernel would take megabytes for each of those that read little, and
+        // what they do not read would not wait in the server.
         if script.reading != Reading::All {
             socket.set_recv_buffer_size(SMALL_BUFFER)?;
             socket.set_tcp_mss(SMALL_SEGMENT)?;

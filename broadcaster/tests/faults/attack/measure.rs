@@ -1,5 +1,5 @@
-//! The measurement: good clients without an attack and under each one, by turns between builds. Not part of the tests of
-//! every day: `make attack`. Variables choose what is measured:
+//! The measurement: good clients without an attack and under each one, by turns between builds. Not part of the tests
+//! of every day: `make attack`. Variables choose what is measured:
 //!
 //! - `ATTACK_BASELINE`: an older binary to compare with
 //! - `ATTACK_SECONDS`: how long each attack lasts (4)

@@ -277,8 +277,8 @@ impl Raw {
         self.stream.write_all(&PONG_FRAME).unwrap();
     }
 
-    /// Reads until a frame of the kind comes, answers pings on the way, and returns the frame's payload: of several that come
-    /// at once, the last.
+    /// Reads until a frame of the kind comes, answers pings on the way, and returns the frame's payload: of several
+    /// that come at once, the last.
     fn read_until(&mut self, wanted: u8) -> Vec<u8> {
         loop {
             let (found, read) = self.read(wanted);

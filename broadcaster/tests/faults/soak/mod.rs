@@ -3,7 +3,8 @@
 //!     SOAK_MINUTES=30 cargo test --release -p fastapi-broadcaster --test faults -- \
 //!         --ignored --exact soak::mixed_load_with_kills_and_slow_clients --nocapture
 //!
-//! In the first half the broadcaster is killed now and then; in the second half one process runs all the time, so that a leak would show.
+//! In the first half the broadcaster is killed now and then; in the second half one process runs all the time, so that
+//! a leak would show.
 
 mod crowd;
 mod garbage;

@@ -22,8 +22,8 @@ pub(crate) fn command(program: impl AsRef<Path>) -> Command {
     command
 }
 
-/// The arguments that every broadcaster of these tests has: a port of its own, a look at the directory often, and a short
-/// time at the end for clients that do not answer.
+/// The arguments that every broadcaster of these tests has: a port of its own, a look at the directory often, and a
+/// short time at the end for clients that do not answer.
 pub(crate) fn arguments(queue: &Path) -> Vec<String> {
     let queue = queue.to_str().unwrap();
     let all = ["--queue", queue, "--listen", "127.0.0.1:0", "--scan-interval-secs", "0.02", GRACE, "0.5"];
@@ -92,7 +92,8 @@ pub(crate) fn run_by(user: u32, group: u32, queue: &QueueDir, flags: &[&str]) ->
     Broadcaster::spawn(command).listening()
 }
 
-/// Starts one with a socket as its standard input, and a place for its log. The log is kept if that is a pipe of its own.
+/// Starts one with a socket as its standard input, and a place for its log. The log is kept if that is a pipe of its
+/// own.
 pub(crate) fn with_socket(mut command: Command, socket: &TcpListener, log: impl Into<Stdio>) -> Broadcaster {
     command.stdin(OwnedFd::from(socket.try_clone().unwrap())).stdout(Stdio::null()).stderr(log);
     Broadcaster::with_address(Process::spawn_as_it_is(&mut command), socket.local_addr().unwrap())

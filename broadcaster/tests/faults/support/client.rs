@@ -36,7 +36,8 @@ impl Client {
         loop {
             match self.socket.read() {
                 Ok(Message::Ping(_) | Message::Pong(_)) => {}
-                // A read with a time limit is not begun anew by the system, for example when this process starts another.
+                // A read with a time limit is not begun anew by the system, for example when this process starts
+                // another.
                 Err(Error::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => panic!("nothing comes"),
                 next => return next,

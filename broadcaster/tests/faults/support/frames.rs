@@ -55,8 +55,8 @@ impl Incoming {
         Incoming { bytes: Vec::new(), has_head }
     }
 
-    /// Reads once, at most so many bytes, and calls for each frame that is complete. Returns how many bytes it read: none
-    /// at the end of the connection.
+    /// Reads once, at most so many bytes, and calls for each frame that is complete. Returns how many bytes it read:
+    /// none at the end of the connection.
     pub(crate) fn read(
         &mut self,
         stream: &mut TcpStream,

@@ -1,4 +1,5 @@
-//! What systemd does with a service: a socket that outlives the process, and the datagrams in which the service reports.
+//! What systemd does with a service: a socket that outlives the process, and the datagrams in which the service
+//! reports.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;

@@ -17,7 +17,8 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) async fn start() -> Demo {
         let temporary = temporary_directory();
-        // A shell cannot trap what was ignored when it began, as SIGINT is in jobs that a script has put in the background.
+        // A shell cannot trap what was ignored when it began, as SIGINT is in jobs that a script has put in the
+        // background.
         let mut command = Process::command("env");
         command
             .arg("--default-signal=INT")

@@ -23,8 +23,8 @@ impl Nginx {
 
     /// The same with what the function makes for an address, inside of `http {}`.
     pub(crate) async fn start_with(servers: impl Fn(SocketAddr) -> String) -> Nginx {
-        // nginx cannot say which port the system chose, so a free one is looked for; until nginx listens, another process
-        // may take it.
+        // nginx cannot say which port the system chose, so a free one is looked for; until nginx listens, another
+        // process may take it.
         for _ in 0..10 {
             let directory = temporary_directory();
             let address = free_address();

@@ -1,4 +1,5 @@
-//! A proxy in front of a broadcaster, of those that operators use beside nginx: each with a configuration of the test's own.
+//! A proxy in front of a broadcaster, of those that operators use beside nginx: each with a configuration of the test's
+//! own.
 
 use std::fs;
 use std::net::SocketAddr;

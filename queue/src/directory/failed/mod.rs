@@ -1,5 +1,5 @@
-//! The failed folder: entries that are no events, each with its reason, until an operator puts them back or deletes them, or they
-//! are too many or too old.
+//! The failed folder: entries that are no events, each with its reason, until an operator puts them back or deletes
+//! them, or they are too many or too old.
 
 mod put_aside;
 mod reason;
@@ -122,8 +122,8 @@ impl Failed {
         Ok(files)
     }
 
-    /// Finds the entry for a name as it is listed. The listed name differs from the real one if that has characters that are
-    /// escaped.
+    /// Finds the entry for a name as it is listed. The listed name differs from the real one if that has characters
+    /// that are escaped.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -139,8 +139,8 @@ impl Failed {
     /// The content of a rejected entry.
     ///
     /// # Errors
-    /// When there is no such entry, it cannot be read, or it has more than 64 MiB: it may have been rejected for its size, and is
-    /// read into memory.
+    /// When there is no such entry, it cannot be read, or it has more than 64 MiB: it may have been rejected for its
+    /// size, and is read into memory.
     pub fn read(&self, name: &EntryName) -> Result<Vec<u8>, FailedError> {
         self.content(name.as_os_str()).map_err(failed("read", &self.path.join(name.as_os_str())))
     }
@@ -197,7 +197,8 @@ impl Failed {
         Ok(())
     }
 
-    /// Deletes the oldest entries beyond `max_entries`, and all that were rejected longer than `max_age` ago. Returns how many.
+    /// Deletes the oldest entries beyond `max_entries`, and all that were rejected longer than `max_age` ago. Returns
+    /// how many.
     ///
     /// # Errors
     /// When the folder cannot be read or an entry cannot be deleted. The other entries are deleted all the same.

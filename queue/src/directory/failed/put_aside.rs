@@ -23,8 +23,9 @@ pub enum Rejected {
     NotThere,
 }
 
-/// Moves an entry of an open queue directory into the failed folder. The reason is written first: a crash between the two leaves a
-/// reason without an entry, never an entry without a reason. An entry of the same name that is there already stays.
+/// Moves an entry of an open queue directory into the failed folder. The reason is written first: a crash between the
+/// two leaves a reason without an entry, never an entry without a reason. An entry of the same name that is there
+/// already stays.
 pub(in crate::directory) fn put_aside(
     queue: BorrowedFd<'_>,
     name: &EntryName,

@@ -24,8 +24,8 @@ pub(super) fn read(folder: BorrowedFd<'_>, entry: &EntryName) -> Option<String> 
     reason.lines().next().map(|line| printable(line).into_owned())
 }
 
-/// Writes the reason into a new file. The one that has its name may be a pipe, which would make us wait, or a link to a file
-/// elsewhere, which would be overwritten.
+/// Writes the reason into a new file. The one that has its name may be a pipe, which would make us wait, or a link to a
+/// file elsewhere, which would be overwritten.
 pub(super) fn write(folder: BorrowedFd<'_>, entry: &EntryName, reason: &str) -> io::Result<()> {
     let name = layout::reason_name(entry.as_os_str());
     match rustix::fs::unlinkat(folder, &name, AtFlags::empty()) {

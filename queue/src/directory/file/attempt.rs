@@ -1,5 +1,5 @@
-//! Whether a file that is no event is an attempt at one. An attempt is put aside. Any other file belongs to another program or to a
-//! user, and stays where it is.
+//! Whether a file that is no event is an attempt at one. An attempt is put aside. Any other file belongs to another
+//! program or to a user, and stays where it is.
 
 use crate::directory::entry::EntryName;
 use crate::directory::layout;

@@ -1,5 +1,5 @@
-//! One file of the directory: how it is read, and when it was queued. Any process that may write there can have made it, so it is
-//! not trusted.
+//! One file of the directory: how it is read, and when it was queued. Any process that may write there can have made
+//! it, so it is not trusted.
 
 pub(super) mod attempt;
 mod stamp;
@@ -26,8 +26,8 @@ pub(super) struct Found {
     pub(super) event: Result<Event, EntryError>,
 }
 
-/// Reads and parses a file. None if it was removed. Afterwards the buffer has the content, or the beginning of a file that is too
-/// large, or nothing if the file cannot be read.
+/// Reads and parses a file. None if it was removed. Afterwards the buffer has the content, or the beginning of a file
+/// that is too large, or nothing if the file cannot be read.
 pub(super) fn read(
     directory: BorrowedFd<'_>,
     name: &EntryName,
@@ -101,7 +101,8 @@ fn read_all(file: &OwnedFd, size: usize, buffer: &mut Vec<u8>) -> Result<(), Err
     Ok(())
 }
 
-/// When an entry was queued: by its name if our producer made it, else by its content, else by when the file was last written.
+/// When an entry was queued: by its name if our producer made it, else by its content, else by when the file was last
+/// written.
 pub(super) fn queued_at(directory: BorrowedFd<'_>, name: &EntryName, max_event_bytes: u64) -> QueuedAt {
     if let Some(queued_at) = layout::queued_at(name.as_os_str()) {
         return queued_at;

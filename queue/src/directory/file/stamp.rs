@@ -7,8 +7,8 @@ use rustix::fs::{AtFlags, Stat};
 
 use crate::directory::entry::EntryName;
 
-/// Two equal stamps of one name are of the same file with the same content. Owner and mode are not part of it: many producers
-/// change them after they have written the file.
+/// Two equal stamps of one name are of the same file with the same content. Owner and mode are not part of it: many
+/// producers change them after they have written the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::directory) struct Stamp {
     inode: u64,

@@ -14,8 +14,8 @@ use crate::directory::{file, layout, lock};
 /// How many names of one directory are examined.
 const MAX_NAMES: usize = 1000;
 
-/// Files of entries that wait, and of those that have failed: among the first names of each directory. Empty if the directory cannot
-/// be read. The limit is that of the reader.
+/// Files of entries that wait, and of those that have failed: among the first names of each directory. Empty if the
+/// directory cannot be read. The limit is that of the reader.
 pub fn entry_files(queue: &Path, max_event_bytes: u64) -> Vec<(PathBuf, Metadata)> {
     let Ok(directory) = rustix::fs::open(queue, DIRECTORY, Mode::empty()) else { return Vec::new() };
     let mut buffer = Vec::new();
@@ -31,8 +31,8 @@ pub fn entry_files(queue: &Path, max_event_bytes: u64) -> Vec<(PathBuf, Metadata
         .collect()
 }
 
-/// Directories in `above`, other than `queue`, in which events of our producers wait and that no broadcaster reads. The usual cause
-/// is a mistyped path that the producer has created.
+/// Directories in `above`, other than `queue`, in which events of our producers wait and that no broadcaster reads. The
+/// usual cause is a mistyped path that the producer has created.
 pub fn unread_queues(above: &Path, queue: &Path) -> Vec<PathBuf> {
     let ours = rustix::fs::stat(queue).ok();
     let is_ours = |stat: Stat| ours.as_ref().is_some_and(|ours| is_same_file(ours, &stat));

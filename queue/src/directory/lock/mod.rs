@@ -1,11 +1,13 @@
-//! Who consumes a directory, and who waits to take over. Every lock ends with the value that holds it, or with the process.
+//! Who consumes a directory, and who waits to take over. Every lock ends with the value that holds it, or with the
+//! process.
 //!
-//! The one consumer holds two locks. The first is on a lock file. A program that cleans up directories can delete or replace that
-//! file, and the next process then locks another file. The second is on the directory itself, which exists as long as the queue
-//! does; older versions know only the lock file and do not see it. So the consumer takes both, and checks whether the lock file is
-//! still the one that it has locked.
+//! The one consumer holds two locks. The first is on a lock file. A program that cleans up directories can delete or
+//! replace that file, and the next process then locks another file. The second is on the directory itself, which exists
+//! as long as the queue does; older versions know only the lock file and do not see it. So the consumer takes both, and
+//! checks whether the lock file is still the one that it has locked.
 //!
-//! Each process that waits holds a shared lock on the directory, of another kind. Locks of the two kinds do not see each other.
+//! Each process that waits holds a shared lock on the directory, of another kind. Locks of the two kinds do not see
+//! each other.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,8 +24,8 @@ use crate::descriptor::{DIRECTORY, UNTRUSTED_FILE, clear_of_standard, is_same_fi
 use crate::directory::layout;
 use crate::error::OpenError;
 
-/// How often a lock is tried again, when the lock file was deleted meanwhile or another process has locked the directory for a
-/// moment, before the other process is taken for the owner.
+/// How often a lock is tried again, when the lock file was deleted meanwhile or another process has locked the
+/// directory for a moment, before the other process is taken for the owner.
 const TRIES: usize = 16;
 
 /// As long as this value exists, the owner of a directory sees that a process waits to take over.
@@ -32,7 +34,8 @@ pub struct Standby {
     _directory: Lock,
 }
 
-/// A lock that ends with this value, also if a forked process has a copy of the descriptor: closing it would not be enough.
+/// A lock that ends with this value, also if a forked process has a copy of the descriptor: closing it would not be
+/// enough.
 ///
 /// Must not be dropped in a forked process, because that would end the parent's lock.
 #[derive(Debug)]
@@ -85,8 +88,8 @@ impl Ownership {
             return locked();
         }
         let file = take_file(path, directory.as_fd())?;
-        // Two processes can get here at once if the lock file is deleted in between. Each claims before it checks, so at least one of
-        // them sees the other.
+        // Two processes can get here at once if the lock file is deleted in between. Each claims before it checks, so
+        // at least one of them sees the other.
         let directory = DirectoryLock::claim(directory);
         if is_claimed(directory.descriptor.as_fd()) {
             return locked();
@@ -176,8 +179,9 @@ impl NoLockFile {
     }
 }
 
-/// An open file description lock on a directory (F_OFD_SETLK of fcntl(2)). On a descriptor that is open only for reading such a lock
-/// is shared, so a process that has claimed a directory checks whether another one has claimed it too.
+/// An open file description lock on a directory (F_OFD_SETLK of fcntl(2)). On a descriptor that is open only for
+/// reading such a lock is shared, so a process that has claimed a directory checks whether another one has claimed it
+/// too.
 ///
 /// Must not be dropped in a forked process, because that would end the parent's lock.
 #[derive(Debug)]
@@ -207,8 +211,8 @@ fn is_claimed(directory: BorrowedFd<'_>) -> bool {
     fcntl(directory, FcntlArg::F_OFD_GETLK(&mut found)).is_ok() && i32::from(found.l_type) != libc::F_UNLCK
 }
 
-/// Whether this descriptor, or one that it is a copy of, is the one by which a directory is owned. Also true if the directory
-/// has no owner. Safe in a signal handler.
+/// Whether this descriptor, or one that it is a copy of, is the one by which a directory is owned. Also true if the
+/// directory has no owner. Safe in a signal handler.
 pub fn holds_directory(directory: BorrowedFd<'_>) -> bool {
     // The system reports only locks that conflict with this descriptor, and its own do not.
     !is_claimed(directory)
@@ -233,8 +237,8 @@ pub(super) fn check(path: &Path, directory: BorrowedFd<'_>) -> Result<(), OpenEr
     }
 }
 
-/// Tells whether a process owns a directory. Creates no lock file: it would belong to the user who asks, and the broadcaster might
-/// not be allowed to open it.
+/// Tells whether a process owns a directory. Creates no lock file: it would belong to the user who asks, and the
+/// broadcaster might not be allowed to open it.
 pub(super) fn is_taken(queue: &Path) -> bool {
     open(queue).is_ok_and(|directory| {
         let file = || open_file(directory.as_fd(), OFlags::empty());

@@ -14,14 +14,14 @@ impl Clock {
         Clock { wall: SystemTime::now(), started: Instant::now() }
     }
 
-    /// The age of a file with this modification time, as a lower bound. Producers can set any time, also one in the future: the
-    /// age is zero then.
+    /// The age of a file with this modification time, as a lower bound. Producers can set any time, also one in the
+    /// future: the age is zero then.
     pub(super) fn age(&self, modified: Option<SystemTime>) -> Duration {
         self.age_at(modified, SystemTime::now(), Instant::now())
     }
 
-    /// The system time may have been changed after the file was written, or before this clock was started. In each case one of the
-    /// two times is right.
+    /// The system time may have been changed after the file was written, or before this clock was started. In each case
+    /// one of the two times is right.
     fn age_at(&self, modified: Option<SystemTime>, wall: SystemTime, now: Instant) -> Duration {
         let unchanged = self.wall + now.saturating_duration_since(self.started);
         let since = |modified| wall.min(unchanged).duration_since(modified).unwrap_or_default();

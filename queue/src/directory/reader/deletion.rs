@@ -61,8 +61,8 @@ fn put_back(directory: BorrowedFd<'_>, name: &EntryName) -> Result<EntryName, Er
     restore(directory).map(|new| new.unwrap_or_else(|| name.clone()))
 }
 
-/// Gives a file that an interrupted deletion took away the name of an entry: it may be an event that was never read. Returns the
-/// name, or none if there is no such file.
+/// Gives a file that an interrupted deletion took away the name of an entry: it may be an event that was never read.
+/// Returns the name, or none if there is no such file.
 pub(super) fn restore(directory: BorrowedFd<'_>) -> Result<Option<EntryName>, Errno> {
     let new = EntryName::at(Now::read());
     match naming::take_away(directory, layout::ACKED.as_ref(), directory, new.as_os_str()) {

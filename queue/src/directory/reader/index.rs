@@ -1,8 +1,9 @@
 //! Which entries were found and are not yet read, and which part of a listing is reliable.
 //!
-//! A listing shows every file that was there before it began. Of the files that appear meanwhile it may show a later one and
-//! miss an earlier one of the same producer. An entry is therefore settled, which means that no older one can be missing, only if
-//! it was queued before the listing began, if the previous listing showed it too, or if it is reported.
+//! A listing shows every file that was there before it began. Of the files that appear meanwhile it may show a later
+//! one and miss an earlier one of the same producer. An entry is therefore settled, which means that no older one can
+//! be missing, only if it was queued before the listing began, if the previous listing showed it too, or if it is
+//! reported.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -58,8 +59,8 @@ impl Index {
         self.entries.is_empty() && !self.unsettled.is_empty()
     }
 
-    /// Tells whether a reported entry can be added. If not, the next listing has it: an entry that was not reported must not be
-    /// overtaken.
+    /// Tells whether a reported entry can be added. If not, the next listing has it: an entry that was not reported
+    /// must not be overtaken.
     pub(super) fn takes_reports(&mut self) -> bool {
         self.lost_track |= self.entries.len() >= self.max_entries;
         !self.lost_track

@@ -1,5 +1,5 @@
-//! Files that were read and left where they are: a producer may still be writing them, they are not ours, or they cannot be put
-//! aside. They are not read again before they have changed or their time has come.
+//! Files that were read and left where they are: a producer may still be writing them, they are not ours, or they
+//! cannot be put aside. They are not read again before they have changed or their time has come.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -141,7 +141,8 @@ impl LeftFiles {
             left.listing = self.listing;
             return std::mem::replace(&mut left.reason, reason) != reason;
         }
-        // Files that are not ours stay for good, so they may fill only half of the places. A file without a place is read again.
+        // Files that are not ours stay for good, so they may fill only half of the places. A file without a place is
+        // read again.
         let places = if matches!(reason, LeaveReason::NotOurs | LeaveReason::Unreadable) {
             self.max_files / 2
         } else {

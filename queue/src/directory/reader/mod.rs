@@ -70,8 +70,8 @@ impl Reader {
     /// Takes ownership of the directory.
     ///
     /// # Errors
-    /// When it is missing, not a directory, writable by everyone, unreadable, or owned by another reader; or when it was never
-    /// consumed before and holds other files than entries.
+    /// When it is missing, not a directory, writable by everyone, unreadable, or owned by another reader; or when it
+    /// was never consumed before and holds other files than entries.
     pub fn open(path: impl Into<PathBuf>, options: ReaderOptions) -> Result<Reader, OpenError> {
         let path = path.into();
         let directory = open::open(&path)?;
@@ -125,8 +125,8 @@ impl Reader {
         &self.path
     }
 
-    /// Deletes an entry that was delivered. One that is gone already counts as deleted. What was written meanwhile under the
-    /// same name is another entry, and waits.
+    /// Deletes an entry that was delivered. One that is gone already counts as deleted. What was written meanwhile
+    /// under the same name is another entry, and waits.
     ///
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
@@ -144,8 +144,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Moves an entry to the failed folder, with the reason in a text file beside it. What was written meanwhile under the same
-    /// name is another entry, and waits.
+    /// Moves an entry to the failed folder, with the reason in a text file beside it. What was written meanwhile under
+    /// the same name is another entry, and waits.
     ///
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
@@ -166,8 +166,8 @@ impl Reader {
         Ok(rejected)
     }
 
-    /// Leaves an entry that cannot be put aside where it is. It is no longer outstanding, and is found again when it has changed
-    /// or when [`retry_unrejectable`](Self::retry_unrejectable) selects it.
+    /// Leaves an entry that cannot be put aside where it is. It is no longer outstanding, and is found again when it
+    /// has changed or when [`retry_unrejectable`](Self::retry_unrejectable) selects it.
     pub fn leave_unrejectable(&mut self, name: &EntryName) {
         if let Some(stamp) = self.outstanding.remove(name) {
             self.left_files.leave_unrejectable(name, stamp);
@@ -193,8 +193,8 @@ impl Reader {
         self.left_files.take_other_files()
     }
 
-    /// Tells whether the path is still that of the directory that was opened. When that was deleted, renamed or replaced, open a
-    /// new reader.
+    /// Tells whether the path is still that of the directory that was opened. When that was deleted, renamed or
+    /// replaced, open a new reader.
     pub fn is_current(&self) -> bool {
         matches!(
             (rustix::fs::fstat(self.ownership.directory()), rustix::fs::stat(&self.path)),
@@ -215,8 +215,8 @@ impl Reader {
     /// Makes and locks the lock file again if it was deleted or replaced. Returns whether it was.
     ///
     /// # Errors
-    /// When it cannot be made, or another process has locked the new one. That is an older version of the broadcaster, which
-    /// knows no other lock.
+    /// When it cannot be made, or another process has locked the new one. That is an older version of the broadcaster,
+    /// which knows no other lock.
     pub fn keep_lock(&mut self) -> Result<bool, OpenError> {
         self.ownership.keep(&self.path)
     }

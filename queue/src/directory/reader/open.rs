@@ -1,5 +1,5 @@
-//! Opens a directory in order to consume it, and refuses one that is not a queue: a mistyped path must not make a consumer move or
-//! delete the files of others.
+//! Opens a directory in order to consume it, and refuses one that is not a queue: a mistyped path must not make a
+//! consumer move or delete the files of others.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -32,8 +32,8 @@ pub(super) fn open(path: &Path) -> Result<OwnedFd, OpenError> {
     Ok(directory)
 }
 
-/// Refuses a directory that has files which are neither entries nor of a queue, if it was never consumed before. A directory that
-/// was consumed is never refused: one wrong file must not stop it.
+/// Refuses a directory that has files which are neither entries nor of a queue, if it was never consumed before. A
+/// directory that was consumed is never refused: one wrong file must not stop it.
 pub(super) fn check_first_start(path: &Path, directory: &OwnedFd, max_event_bytes: u64) -> Result<(), OpenError> {
     let is_there = |name: &str| rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
     if is_there(layout::LOCK) || is_there(layout::FAILED) {

@@ -25,8 +25,8 @@ impl Reader {
     /// Lists the directory if everything that was found before is scanned, and returns the next entries in the order of
     /// queueing: at most `max_entries`, and no more once they have reached `max_bytes`. Empty means that none waits.
     ///
-    /// Each must be [acked](Self::ack) or [rejected](Self::reject); until then it is not returned again. A file that does
-    /// not parse yet is left for a later scan until its grace period is over.
+    /// Each must be [acked](Self::ack) or [rejected](Self::reject); until then it is not returned again. A file that
+    /// does not parse yet is left for a later scan until its grace period is over.
     ///
     /// # Errors
     /// When the directory or a file in it cannot be read. Nothing is lost: a later scan begins where this one ended.
@@ -51,8 +51,8 @@ impl Reader {
 
     /// Notes a file that has appeared or was completed, so that no listing is needed to find it.
     ///
-    /// Every such file has to be reported, in the order in which they appear, beginning before the first scan. A caller that
-    /// missed some calls [`lose_track`](Self::lose_track) before it goes on.
+    /// Every such file has to be reported, in the order in which they appear, beginning before the first scan. A caller
+    /// that missed some calls [`lose_track`](Self::lose_track) before it goes on.
     pub fn follow(&mut self, file: &OsStr) {
         if !layout::is_entry(file) || !self.index.takes_reports() {
             return;
@@ -65,7 +65,8 @@ impl Reader {
         }
     }
 
-    /// Notes that files may have appeared that were not reported: the directory is listed before anything newer is read.
+    /// Notes that files may have appeared that were not reported: the directory is listed before anything newer is
+    /// read.
     pub fn lose_track(&mut self) {
         self.index.lose_track();
     }

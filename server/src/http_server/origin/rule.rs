@@ -58,7 +58,8 @@ impl fmt::Display for Rule {
 
 /// The error is why no page has such an origin, and what to write instead.
 fn parse(text: &str) -> Result<Rule, String> {
-    // Before all else: what was said of the first of several would hold for none. The parser of addresses would leave them out.
+    // Before all else: what was said of the first of several would hold for none. The parser of addresses would leave
+    // them out.
     if text.contains(|character: char| character.is_whitespace() || character.is_control()) {
         return Err("is no origin, it has a space: give several with commas between, in the file as a list".to_owned());
     }

@@ -48,8 +48,8 @@ impl Session {
         }
     }
 
-    /// Reads what the client has sent and hands each message to `deliver`, until that breaks, there is no more, or it is the
-    /// next one's turn.
+    /// Reads what the client has sent and hands each message to `deliver`, until that breaks, there is no more, or it
+    /// is the next one's turn.
     pub(crate) fn read(
         &mut self,
         buffer: &mut ReadBuffer,
@@ -72,7 +72,7 @@ impl Session {
         };
         let source = Source { stream: &mut self.stream, peer_closed: self.peer_closed };
         let turn = self.protocol.read(source, buffer, limits, now, takes);
-        if turn.heard {
+        if turn.received {
             self.unanswered = None;
         }
         // A session that is closing may stand where the log has forgotten everything; it sends nothing more either.

@@ -1,5 +1,6 @@
-//! The time by which clients are judged: that in which the hub's thread could hear them. What passed while the process was stopped
-//! (SIGSTOP, a frozen container or virtual machine), or while one turn took longer than two seconds, is held against nobody.
+//! The time by which clients are judged: that in which the hub's thread could hear them. What passed while the process
+//! was stopped (SIGSTOP, a frozen container or virtual machine), or while one turn took longer than two seconds, is
+//! held against nobody.
 
 use std::time::{Duration, Instant};
 

@@ -57,7 +57,7 @@ impl<A: Application> Shard<A> {
         let key = entry.key();
         let id = SessionId::new(self.generation, self.inbox.index(), key);
         let Joining { address, path, headers, connection } = joining;
-        let heard_early = !connection.received.is_empty();
+        let received_early = !connection.received.is_empty();
         let session = entry.insert(Session::new(id, position, connection, &self.limits, now));
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(session.stream(), Token(key), interest) {
@@ -68,7 +68,7 @@ impl<A: Application> Shard<A> {
         debug!(session = id.0, %address, path, "client connected");
         self.application.opened(Client { session: id, address, path, headers });
         self.touched.push(key);
-        if heard_early {
+        if received_early {
             self.mark_unread(key);
         }
     }

@@ -1,5 +1,5 @@
-//! The memory that clients take together: what waits to be sent to one of them alone, and messages that are not complete. Where it
-//! exceeds its bound, those that take most of it have to go.
+//! The memory that clients take together: what waits to be sent to one of them alone, and messages that are not
+//! complete. Where it exceeds its bound, those that take most of it have to go.
 
 use std::time::Instant;
 

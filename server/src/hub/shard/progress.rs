@@ -1,4 +1,5 @@
-//! How far the clients are, as the one that feeds the hub learns it: what may be forgotten, and who would have to be waited for.
+//! How far the clients are, as the one that feeds the hub learns it: what may be forgotten, and who would have to be
+//! waited for.
 
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use crate::hub::pace::{Pace, Speed};
 use crate::hub::progress::{ClientCounts, Progress};
 
 impl<A: Application> Shard<A> {
-    /// Tells the consumer how far everybody is, and forgets what nobody needs.
+    /// Tells the source how far all clients are, and forgets the frames that no client needs any more.
     pub(super) fn publish_progress(&mut self, now: Instant) {
         let head = self.log.head();
         let (far, near_log_tail) = (self.limits.window(), 3 * self.limits.window());

@@ -1,5 +1,5 @@
-//! Whom a thread of the hub reads from next. A client has a turn of some kilobytes, all of them together have a slice of time, and
-//! then what is to be broadcast has precedence.
+//! Whom a thread of the hub reads from next. A client has a turn of some kilobytes, all of them together have a slice
+//! of time, and then what is to be broadcast has precedence.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
@@ -71,7 +71,7 @@ impl<A: Application> Shard<A> {
         let (id, was_closing) = (session.id, session.is_closing());
         let (application, hub, relay) = (&mut self.application, &self.hub, self.limits.relay_client_events);
         let listens = relay || application.listens();
-        let heard = session.read(&mut self.read_buffer, &self.log, &self.limits, now, |message| {
+        let outcome = session.read(&mut self.read_buffer, &self.log, &self.limits, now, |message| {
             let Some(message) = Some(message).filter(|_| listens).and_then(client_message) else {
                 return ControlFlow::Continue(());
             };
@@ -86,7 +86,7 @@ impl<A: Application> Shard<A> {
                 }
             }
         });
-        match heard {
+        match outcome {
             ReadOutcome::Ended => return self.remove(key),
             ReadOutcome::All => self.sessions[key].throttled = false,
             ReadOutcome::More => {

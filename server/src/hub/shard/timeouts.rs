@@ -1,4 +1,4 @@
-//! Which clients are waited for, and for how long: those that say nothing, read nothing, or do not leave.
+//! Which clients are waited for, and for how long: those that send nothing, read nothing, or do not leave.
 
 use std::time::{Duration, Instant};
 
@@ -11,23 +11,23 @@ use crate::hub::Limits;
 use crate::hub::session::Session;
 use crate::session_id::SessionId;
 
-/// A client that takes nothing for so long is not waited for when the log fills up, and no more than `max_outbox_bytes` may
-/// wait for it alone. It stays until the log has outgrown it or `slow_client_timeout` is over.
+/// A client that takes nothing for so long is not waited for when the log fills up, and no more than `max_outbox_bytes`
+/// may wait for it alone. It stays until the log has outgrown it or `slow_client_timeout` is over.
 pub(super) const PROGRESS_TIMEOUT: Duration = Duration::from_millis(500);
-/// How often a client is pinged that the application has paused. Its end may stand behind bytes that nobody reads: a kernel whose
-/// program is gone answers the ping with a reset.
+/// How often a client is pinged that the application has paused. Its end may stand behind bytes that nobody reads: a
+/// kernel whose program is gone answers the ping with a reset.
 const PAUSED_PING_INTERVAL: Duration = Duration::from_secs(5);
-/// How many times `max_outbox_bytes` may wait for a client that goes on reading. What PHP sends in one go is in memory long
-/// before any socket can have taken it.
+/// How many times `max_outbox_bytes` may wait for a client that goes on reading. What PHP sends in one go is in memory
+/// long before any socket can have taken it.
 const BURST: usize = 4;
-/// The part of the ping interval by which those of single sessions are shorter at most, so that clients that came together are not
-/// pinged together.
+/// The part of the ping interval by which those of single sessions are shorter at most, so that clients that came
+/// together are not pinged together.
 const PING_SPREAD: f64 = 0.1;
 /// 2^64 divided by the golden ratio: multiples of it spread ids that follow each other evenly (Fibonacci hashing).
 const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl<A: Application> Shard<A> {
-    /// Looks after clients that say nothing, read nothing, or do not leave.
+    /// Pings or disconnects clients that send nothing, read nothing, or do not leave.
     pub(super) fn on_tick(&mut self, now: Instant) {
         self.marks.push_back((now, self.log.head()));
         let mut must_have = 0;
@@ -88,7 +88,8 @@ impl<A: Application> Shard<A> {
         self.disconnect(key, Disconnect::Slow, now);
     }
 
-    /// Disconnects a client that shall not wait for what it was to get: a close frame follows what has begun to be written.
+    /// Disconnects a client that shall not wait for what it was to get: a close frame follows what has begun to be
+    /// written.
     pub(super) fn disconnect(&mut self, key: usize, reason: Disconnect, now: Instant) {
         let session = &mut self.sessions[key];
         let was_closing = session.is_closing();

@@ -34,7 +34,8 @@ impl DirectorySource {
         Ok(())
     }
 
-    /// Makes the lock file again if somebody has deleted it. Older versions know of no other lock, and would read the queue as well then.
+    /// Makes the lock file again if somebody has deleted it. Older versions know of no other lock, and would read the
+    /// queue as well then.
     pub(super) fn check_lock(&mut self) -> io::Result<()> {
         let interval = self.options.scan_interval;
         // A directory that was replaced is opened anew, with its lock.
