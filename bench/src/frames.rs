@@ -6,7 +6,7 @@
 pub(crate) struct Frame {
     pub(crate) opcode: u8,
     pub(crate) header_bytes: usize,
-    pub(crate) payload_bytes: usize,
+    payload_bytes: usize,
 }
 
 pub(crate) const TEXT: u8 = 1;

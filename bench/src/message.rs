@@ -18,7 +18,7 @@ const TAIL_BYTES: usize = 24;
 pub(crate) const NAME_JSON: &str = r#""b""#;
 
 /// The shortest message there is, in bytes.
-pub(crate) const MIN_BYTES: usize =
+const MIN_BYTES: usize =
     TO_NUMBER.len() + NUMBER_DIGITS + TO_TIME.len() + TIME_DIGITS + TO_FILL.len() + END_OF_PAYLOAD.len() + TAIL_BYTES;
 
 /// Builds the payload of message `number`, sent now, so that what clients receive has `bytes` bytes.

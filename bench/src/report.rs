@@ -15,9 +15,9 @@ pub(crate) struct Metric {
 /// One table.
 #[derive(Debug)]
 pub(crate) struct Section {
-    pub(crate) title: String,
+    title: String,
     pub(crate) note: String,
-    pub(crate) metrics: &'static [Metric],
+    metrics: &'static [Metric],
     pub(crate) rows: Vec<Row>,
 }
 
@@ -55,7 +55,7 @@ impl Section {
     }
 
     /// The same in relation to the row that it is compared with.
-    pub(crate) fn ratio(&self, row: &Row, metric: usize) -> Option<Spread> {
+    fn ratio(&self, row: &Row, metric: usize) -> Option<Spread> {
         let against = self.rows.iter().find(|other| other.case == row.case && Some(other.subject) == row.against)?;
         let ratio = Spread::of_ratios(&row.values[metric], &against.values[metric]);
         // There is no ratio to zero.

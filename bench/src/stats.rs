@@ -49,7 +49,7 @@ pub(crate) fn decimals(value: f64) -> usize {
 }
 
 /// The value below which the given part of the values lies, between neighbours where there is none exactly.
-pub(crate) fn percentile_of_sorted(sorted: &[f64], part: f64) -> f64 {
+fn percentile_of_sorted(sorted: &[f64], part: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
     let place = part * last as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);

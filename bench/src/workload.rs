@@ -23,7 +23,7 @@ const WARM_UP: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Delivered {
     pub(crate) messages: u64,
-    pub(crate) deliveries: u64,
+    deliveries: u64,
     pub(crate) secs: f64,
     pub(crate) cpu_secs: f64,
     /// What the load cost, clients and publisher.

@@ -23,7 +23,7 @@ type Drain = fn(&Plan, &Path) -> anyhow::Result<Duration>;
 /// No drain takes longer.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
+pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let entries = plan.pick(5_000, 100_000);
     let mut section = Section::new(
         "Drain of a backlog",

@@ -18,7 +18,7 @@ const BYTES: usize = 100;
 const RUST: &str = "Rust";
 const PHP: &str = "PHP handler";
 
-pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
+pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let duration = plan.load_time();
     let mut section = Section::new(
         "Echo",

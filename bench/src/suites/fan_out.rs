@@ -27,7 +27,7 @@ const SINGLES_CLIENTS: usize = 1_000;
 const SINGLES_BYTES: usize = 100;
 
 /// As many messages as possible.
-pub(crate) fn batches(plan: &Plan) -> anyhow::Result<Section> {
+pub(super) fn batches(plan: &Plan) -> anyhow::Result<Section> {
     let mut section = Section::new(
         "Batches",
         &format!(
@@ -51,7 +51,7 @@ pub(crate) fn batches(plan: &Plan) -> anyhow::Result<Section> {
 }
 
 /// The next message when all clients have the one before.
-pub(crate) fn singles(plan: &Plan) -> anyhow::Result<Section> {
+pub(super) fn singles(plan: &Plan) -> anyhow::Result<Section> {
     let mut section = Section::new(
         "One message at a time",
         "The next message is published when all clients have the one before. Ratios to the reference that is fed in the \
@@ -69,7 +69,7 @@ pub(crate) fn singles(plan: &Plan) -> anyhow::Result<Section> {
 
 /// Two builds of the broadcaster. In each round the other one begins, because a measurement leaves work in the kernel
 /// that makes the next one slower.
-pub(crate) fn builds(plan: &Plan) -> anyhow::Result<Section> {
+pub(super) fn builds(plan: &Plan) -> anyhow::Result<Section> {
     ensure!(plan.other_broadcaster.is_some(), "--other-broadcaster must name the build to compare with");
     let mut section = Section::new(
         "Two builds of the broadcaster",

@@ -29,7 +29,7 @@ impl Drop for Running {
     }
 }
 
-pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
+pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let requests = plan.pick(300, 1_000);
     let mut section = Section::new(
         "queueEvent in php-fpm requests",

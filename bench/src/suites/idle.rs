@@ -16,7 +16,7 @@ const METRICS: &[Metric] = &[
 /// More than one process can usually have.
 const MANY: usize = 50_000;
 
-pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
+pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let clients = possible_connections().min(plan.pick(2_000, 10_000));
     let mut section = Section::new(
         "Idle connections",

@@ -15,7 +15,7 @@ use crate::workload;
 const METRICS: &[Metric] = &[Metric { name: "p50, ms", unit: 1.0 }, Metric { name: "p99, ms", unit: 1.0 }];
 
 /// One event at a time from a real PHP to one client.
-pub(crate) fn one_client(plan: &Plan) -> anyhow::Result<Section> {
+pub(super) fn one_client(plan: &Plan) -> anyhow::Result<Section> {
     let events = plan.pick(500, 2_000);
     let mut section = Section::new(
         "Latency, one event at a time",
@@ -51,7 +51,7 @@ pub(crate) fn one_client(plan: &Plan) -> anyhow::Result<Section> {
 }
 
 /// A steady stream to many clients.
-pub(crate) fn many_clients(plan: &Plan) -> anyhow::Result<Section> {
+pub(super) fn many_clients(plan: &Plan) -> anyhow::Result<Section> {
     let messages = plan.pick(50, 250);
     let mut section = Section::new(
         "Latency at a steady rate",

@@ -26,7 +26,7 @@ use crate::peers::Programs;
 use crate::report::Section;
 
 /// A table to make.
-pub(crate) type Suite = fn(&Plan) -> anyhow::Result<Section>;
+type Suite = fn(&Plan) -> anyhow::Result<Section>;
 
 /// All tables, by the name to ask for one.
 pub(crate) const ALL: [(&str, Suite); 14] = [
@@ -74,23 +74,23 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// One of two values, by how much is measured.
-    pub(crate) fn pick<T>(&self, quick: T, full: T) -> T {
+    fn pick<T>(&self, quick: T, full: T) -> T {
         if self.full { full } else { quick }
     }
 
     /// A directory on the disk, removed when it is dropped.
-    pub(crate) fn on_disk(&self) -> anyhow::Result<TempDir> {
+    fn on_disk(&self) -> anyhow::Result<TempDir> {
         let made = tempfile::Builder::new().prefix("bench-").tempdir_in(&self.disk);
         made.with_context(|| format!("no directory in {}", self.disk.display()))
     }
 
     /// Delays the deletion of a directory.
-    pub(crate) fn keep(&self, directory: TempDir) {
+    fn keep(&self, directory: TempDir) {
         self.kept.borrow_mut().push(directory);
     }
 
     /// How long one load lasts.
-    pub(crate) fn load_time(&self) -> Duration {
+    fn load_time(&self) -> Duration {
         self.pick(Duration::from_millis(500), Duration::from_millis(1500))
     }
 }

@@ -25,7 +25,7 @@ const METRICS: &[Metric] =
 type Load = (&'static str, fn(&Plan, &Process, &mut Swarm, &mut Publisher) -> anyhow::Result<Delivered>);
 const LOADS: [Load; 2] = [("as many as go", flood), ("one at a time", one_at_a_time)];
 
-pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
+pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let mut section = Section::new(
         "Peers",
         &format!(

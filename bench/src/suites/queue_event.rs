@@ -24,7 +24,7 @@ struct Times {
     cpu: Vec<f64>,
 }
 
-pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
+pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let events = plan.pick(2_000, 3_000);
     let mut section = Section::new(
         "queueEvent in a loop",

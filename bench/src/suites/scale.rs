@@ -28,7 +28,7 @@ const SIZES: [(usize, &str); 6] = [
 const CLIENTS_PER_LOAD_TIME: usize = 5_000;
 const FIRST: &str = "1,000 clients";
 
-pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
+pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let mut section = Section::new(
         "Cost per delivery by the number of clients",
         &format!(

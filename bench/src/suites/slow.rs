@@ -20,7 +20,7 @@ const SILENT: usize = 100;
 const WINDOW: u64 = 1_000;
 const BYTES: usize = 1_000;
 
-pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
+pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let mut section = Section::new(
         "Clients that do not read",
         "Batches of 1,000 B to 900 clients, alone and with 100 more that never read, our broadcaster. Ratios to the 900 \

@@ -29,7 +29,7 @@ enum Habit {
     Sleeps,
 }
 
-pub(crate) fn measure(plan: &Plan) -> anyhow::Result<Section> {
+pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let clients = plan.pick(1_000, 5_000);
     let mut section = Section::new(
         "Threads of the hub",

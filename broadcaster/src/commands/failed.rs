@@ -145,7 +145,7 @@ fn show(out: &mut impl Write, content: &[u8]) -> io::Result<()> {
 }
 
 /// An age in the largest unit that keeps it readable.
-pub(crate) fn ago(age: Duration) -> String {
+pub(super) fn ago(age: Duration) -> String {
     match age.as_secs() {
         secs @ 0..=119 => format!("{secs} s"),
         secs @ 120..=7_199 => format!("{} min", secs / 60),
