@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use crate::client_message::ClientMessage;
 use crate::session_id::SessionId;
 
 /// What code outside does when a client connects, speaks or leaves. Called on the thread of the hub that has the
@@ -69,15 +70,6 @@ impl HeaderText {
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.as_deref().unwrap_or(self.text.as_bytes())
     }
-}
-
-/// A complete message of a client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClientMessage {
-    /// A text message.
-    Text(String),
-    /// A binary message.
-    Binary(Vec<u8>),
 }
 
 /// What an application does with a message.

@@ -1,8 +1,5 @@
 //! Why we end a session: the close code and reason that the client receives, and whether it should come back.
 
-use tungstenite::protocol::CloseFrame;
-use tungstenite::protocol::frame::coding::CloseCode;
-
 /// A reason of ours to end a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -67,10 +64,6 @@ impl Disconnect {
             self,
             Disconnect::Protocol | Disconnect::InvalidText | Disconnect::TooManyFrames | Disconnect::TooLarge
         )
-    }
-
-    pub(crate) fn close_frame(self) -> CloseFrame {
-        CloseFrame { code: CloseCode::from(self.code()), reason: self.reason().into() }
     }
 }
 

@@ -15,13 +15,12 @@ use tungstenite::protocol::frame::{Frame, FrameHeader};
 
 use crate::config::Settings;
 use crate::disconnect::Disconnect;
-use crate::hub::Limits;
-use crate::hub::inbox::Connection;
 use crate::hub::log::Log;
 use crate::hub::session::{ReadOutcome, Session, WriteOutcome};
+use crate::hub::{Connection, Limits};
 use crate::permit::Permit;
 use crate::protocol::incoming::ReadBuffer;
-use crate::protocol::{frames, plain};
+use crate::protocol::{Opening, Protocol, frames, plain};
 use crate::publication::Publication;
 use crate::session_id::SessionId;
 
@@ -112,12 +111,12 @@ impl Play {
         server.set_nonblocking(true).ok()?;
         socket2::SockRef::from(&server).set_send_buffer_size(SOCKET_BYTES).ok()?;
         let stream = mio::net::TcpStream::from_std(TcpStream::from(OwnedFd::from(server)));
-        let connection =
-            Connection { stream, response: Vec::new(), received: Vec::new(), permit: Permit::for_fuzzing() };
+        let connection = Connection { stream, response: Vec::new(), permit: Permit::for_fuzzing() };
         let now = Instant::now();
         let settings = Settings { max_message_bytes: Some(MAX_MESSAGE_BYTES), ..Settings::default() };
         let limits = settings.resolve().ok()?.limits;
-        let session = Session::new(SessionId(1), 0, connection, &limits, now);
+        let protocol = Protocol::new(Opening::WebSocket { received: Vec::new() }, limits.max_message_bytes, now);
+        let session = Session::new(SessionId(1), 0, connection, protocol, now);
         let (log, read_buffer) = (Log::new(LOG_BYTES), ReadBuffer::new());
         let (takes_messages, broadcast, received) = (true, 0, Vec::new());
         Some(Play { client, session, log, limits, read_buffer, now, takes_messages, broadcast, received })
@@ -145,11 +144,8 @@ impl Play {
     /// What the hub does for a session whose socket is ready.
     fn turn(&mut self, client_reads: bool) -> ControlFlow<()> {
         let takes_messages = self.takes_messages;
-        let outcome =
-            self.session.read(&mut self.read_buffer, &self.log, &self.limits, self.now, |_| match takes_messages {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
-            });
+        let deliver = |_| if takes_messages { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+        let outcome = self.session.read(&mut self.read_buffer, &self.log, &self.limits, self.now, Some(deliver));
         let written = self.session.write(self.log.head(), &self.log, self.now);
         if client_reads {
             self.listen();

@@ -14,6 +14,7 @@ pub mod application;
 #[cfg(feature = "benching")]
 #[doc(hidden)]
 pub mod benching;
+mod client_message;
 pub mod config;
 pub mod descriptors;
 pub mod disconnect;
@@ -36,7 +37,8 @@ pub mod signal;
 mod source;
 mod trim;
 
-pub use application::{Application, Client, ClientMessage, HeaderText, Headers, NoApplication, Reception};
+pub use application::{Application, Client, HeaderText, Headers, NoApplication, Reception};
+pub use client_message::ClientMessage;
 pub use config::Config;
 pub use disconnect::Disconnect;
 pub use http_server::{Admission, MAX_SPARE_SLOTS, origin};

@@ -9,18 +9,18 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use tungstenite::Message;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 
+use crate::client_message::ClientMessage;
 use crate::config::Settings;
-use crate::hub::Limits;
-use crate::hub::inbox::Connection;
 use crate::hub::log::Log;
 use crate::hub::session::{ReadOutcome, Session};
+use crate::hub::{Connection, Limits};
 use crate::permit::Permit;
 use crate::protocol::allowance::Rates;
 use crate::protocol::incoming::ReadBuffer;
+use crate::protocol::{Opening, Protocol};
 use crate::session_id::SessionId;
 
 const MAX_MESSAGE_BYTES: usize = 4096;
@@ -64,7 +64,7 @@ struct Speaker {
     /// Was said and has not reached the socket.
     unsent: VecDeque<u8>,
     /// Was said and has not been received.
-    expected: VecDeque<Message>,
+    expected: VecDeque<ClientMessage>,
     /// The message that is not complete, and the frames that it has.
     open: Option<(Data, Vec<u8>, usize)>,
     takes: bool,
@@ -78,9 +78,9 @@ impl Speaker {
         client.set_nonblocking(true).ok()?;
         server.set_nonblocking(true).ok()?;
         let stream = mio::net::TcpStream::from_std(TcpStream::from(OwnedFd::from(server)));
-        let connection =
-            Connection { stream, response: Vec::new(), received: Vec::new(), permit: Permit::for_fuzzing() };
-        let session = Session::new(SessionId(id), 0, connection, limits, now);
+        let connection = Connection { stream, response: Vec::new(), permit: Permit::for_fuzzing() };
+        let protocol = Protocol::new(Opening::WebSocket { received: Vec::new() }, limits.max_message_bytes, now);
+        let session = Session::new(SessionId(id), 0, connection, protocol, now);
         let (unsent, expected, open) = (VecDeque::new(), VecDeque::new(), None);
         Some(Speaker { client, session, unsent, expected, open, takes: true, said: (0, 0) })
     }
@@ -100,9 +100,9 @@ impl Speaker {
         if !is_final {
             self.open = Some((data, message, frames + 1));
         } else if data == Data::Text {
-            self.expected.push_back(Message::text(String::from_utf8(message).expect("ASCII")));
+            self.expected.push_back(ClientMessage::Text(String::from_utf8(message).expect("ASCII")));
         } else {
-            self.expected.push_back(Message::binary(message));
+            self.expected.push_back(ClientMessage::Binary(message));
         }
     }
 
@@ -139,10 +139,11 @@ impl Speaker {
     /// What the hub does for a session that has something to read.
     fn turn(&mut self, buffer: &mut ReadBuffer, log: &Log, limits: &Limits, now: Instant) {
         let (takes, expected) = (self.takes, &mut self.expected);
-        let outcome = self.session.read(buffer, log, limits, now, |message| {
+        let deliver = |message| {
             assert_eq!(Some(message), expected.pop_front());
             if takes { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
+        };
+        let outcome = self.session.read(buffer, log, limits, now, Some(deliver));
         match outcome {
             ReadOutcome::All | ReadOutcome::More => {}
             ReadOutcome::Paused => assert!(!takes),

@@ -6,17 +6,15 @@ use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tungstenite::handshake::server::write_response;
-use tungstenite::protocol::frame::Frame;
 
 use crate::disconnect::Disconnect;
 use crate::http_server::error::HttpError;
 use crate::http_server::gate::{Gate, Refusal};
 use crate::http_server::head::Head;
 use crate::http_server::routes::refuse;
-use crate::hub::Hub;
-use crate::hub::inbox::{Connection, Joining};
+use crate::hub::{Connection, Hub, Joining};
 use crate::permit::{PendingPermit, Permit, TooMany};
-use crate::protocol::frames::encode_control;
+use crate::protocol::{Opening, WebSocket};
 
 /// A handshake that is accepted, not yet answered.
 pub(super) struct Accepted {
@@ -71,8 +69,9 @@ impl Handshakes {
         let Accepted { head, response, received, permit } = accepted;
         stream.set_nodelay(true)?;
         let stream = mio::net::TcpStream::from_std(stream.into_std()?);
-        let connection = Connection { stream, response, received, permit };
-        self.hub.join(Joining { address, path: head.target, headers: head.headers, connection });
+        let opening = Opening::WebSocket { received };
+        let connection = Connection { stream, response, permit };
+        self.hub.join(Joining { address, path: head.target, headers: head.headers, opening, connection });
         Ok(())
     }
 }
@@ -95,7 +94,7 @@ async fn refuse_full(
             refuse(stream, StatusCode::SERVICE_UNAVAILABLE, problem).await
         }
         TooMany::Altogether => {
-            response.extend(encode_control(Frame::close(Some(Disconnect::Full.close_frame()))));
+            response.extend(WebSocket::close_frame(Disconnect::Full));
             Ok(stream.write_all(&response).await?)
         }
     }

@@ -72,7 +72,8 @@ impl Feed {
         self.max_undelivered
     }
 
-    /// Publishes a batch, which is empty then. Returns the number of its first publication, or that of the next if there is none.
+    /// Publishes a batch, which is empty then. Returns the number of its first publication, or that of the next if
+    /// there is none.
     pub fn publish(&mut self, batch: &mut Batch) -> Seq {
         let first = self.hub.append(batch);
         if let Some(others) = batch.len().checked_sub(1) {

@@ -14,6 +14,7 @@ use crate::disconnect::Disconnect;
 use crate::hub::log::Position;
 use crate::hub::progress::{ClientCounts, Progress, ProgressNotifier};
 use crate::permit::Permit;
+use crate::protocol::Opening;
 use crate::publication::Seq;
 use crate::session_id::SessionId;
 
@@ -27,6 +28,7 @@ pub(crate) struct Joining {
     pub(crate) address: SocketAddr,
     pub(crate) path: String,
     pub(crate) headers: Headers,
+    pub(crate) opening: Opening,
     pub(crate) connection: Connection,
 }
 
@@ -36,8 +38,6 @@ pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
     /// The handshake response. The hub writes it, so that a client that has it misses no event after it.
     pub(crate) response: Vec<u8>,
-    /// What the client sent after its request.
-    pub(crate) received: Vec<u8>,
     /// Freed when the session ends.
     pub(crate) permit: Permit,
 }

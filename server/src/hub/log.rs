@@ -71,7 +71,8 @@ impl Log {
     pub(super) fn boundary(&self, position: Position) -> Position {
         debug_assert!(self.tail <= position && position <= self.head());
         if position <= self.tail {
-            // The tail is a boundary, though its frame's end may be forgotten. A session that stands before it can only end.
+            // The tail is a boundary, though its frame's end may be forgotten. A session that stands before it can only
+            // end.
             return position;
         }
         let index = self.ends.partition_point(|end| *end < position);

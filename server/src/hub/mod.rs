@@ -23,7 +23,7 @@ use mio::Waker;
 use tokio::sync::oneshot;
 
 use crate::disconnect::Disconnect;
-use crate::hub::inbox::{Command, Inbox, Joining};
+use crate::hub::inbox::{Command, Inbox};
 use crate::hub::progress::{ClientCounts, ProgressNotifier};
 use crate::notifier::Notifier;
 use crate::publication::{Publication, Seq};
@@ -33,6 +33,8 @@ pub use batch::Batch;
 pub use feed::{Feed, Room};
 pub use limits::Limits;
 pub use progress::Progress;
+
+pub(crate) use inbox::{Connection, Joining};
 
 /// A handle to the hub. Cheap to clone, usable from every thread, never blocks for longer than a copy takes.
 #[derive(Debug, Clone)]

@@ -4,8 +4,9 @@
 use std::collections::VecDeque;
 
 use crate::hub::log::Position;
-use crate::protocol::incoming::MAX_PONG_BYTES;
 
+/// Replaceable bytes that may wait. Of more, only the last are kept.
+const MAX_REPLACEABLE_BYTES: usize = 1024;
 /// What a part costs beside its bytes: its place in the queue, and what the allocator needs for both.
 const PART_OVERHEAD_BYTES: usize = size_of::<Part>() + 32;
 
@@ -13,8 +14,8 @@ const PART_OVERHEAD_BYTES: usize = size_of::<Part>() + 32;
 pub(super) struct Outbox {
     parts: VecDeque<Part>,
     bytes: usize,
-    /// Bytes of pongs that have not begun to be written.
-    pong_bytes: usize,
+    /// Bytes of replaceable parts that have not begun to be written.
+    replaceable_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -25,32 +26,33 @@ struct Part {
     written: usize,
     /// Its frame's first bytes are out: nothing else may be written before the rest.
     begun: bool,
-    is_pong: bool,
+    /// A later part makes up for it, as pongs do.
+    is_replaceable: bool,
 }
 
 impl Outbox {
     /// Adds whole frames that go out when the log's frames before `after` have, and after all earlier parts of that
     /// place.
     pub(crate) fn push(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
-        self.insert(Part { after, bytes: bytes.into(), written: 0, begun: false, is_pong: false });
+        self.insert(Part { after, bytes: bytes.into(), written: 0, begun: false, is_replaceable: false });
     }
 
-    /// Adds pongs. If too many wait, those before are dropped: a client that pings and does not read needs the last
-    /// only (RFC 6455, section 5.5.3).
-    pub(super) fn push_pongs(&mut self, after: Position, pongs: impl Into<Box<[u8]>>) {
-        let bytes = pongs.into();
-        if self.pong_bytes + bytes.len() > MAX_PONG_BYTES {
-            self.parts.retain(|part| part.begun || !part.is_pong);
+    /// Adds frames for which later ones make up. If too many wait, those before are dropped: a client that pings and
+    /// does not read needs the last pong only (RFC 6455, section 5.5.3).
+    pub(super) fn push_replaceable(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
+        let bytes = bytes.into();
+        if self.replaceable_bytes + bytes.len() > MAX_REPLACEABLE_BYTES {
+            self.parts.retain(|part| part.begun || !part.is_replaceable);
             self.count();
         }
-        self.pong_bytes += bytes.len();
-        self.insert(Part { after, bytes, written: 0, begun: false, is_pong: true });
+        self.replaceable_bytes += bytes.len();
+        self.insert(Part { after, bytes, written: 0, begun: false, is_replaceable: true });
     }
 
     /// Adds the rest of a frame of the log whose first bytes were written. Nothing else may wait.
     pub(super) fn push_rest(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
         debug_assert!(self.parts.is_empty());
-        self.insert(Part { after, bytes: bytes.into(), written: 0, begun: true, is_pong: false });
+        self.insert(Part { after, bytes: bytes.into(), written: 0, begun: true, is_replaceable: false });
     }
 
     fn insert(&mut self, part: Part) {
@@ -78,8 +80,8 @@ impl Outbox {
     pub(super) fn advance(&mut self, written: usize) -> bool {
         let Some(part) = self.parts.front_mut() else { return true };
         part.written += written;
-        if part.is_pong && !part.begun && written > 0 {
-            self.pong_bytes -= part.bytes.len();
+        if part.is_replaceable && !part.begun && written > 0 {
+            self.replaceable_bytes -= part.bytes.len();
         }
         part.begun |= written > 0;
         self.bytes -= written;
@@ -117,8 +119,8 @@ impl Outbox {
 
     fn count(&mut self) {
         self.bytes = self.parts.iter().map(|part| part.bytes.len() - part.written).sum();
-        let waits = |part: &&Part| part.is_pong && !part.begun;
-        self.pong_bytes = self.parts.iter().filter(waits).map(|part| part.bytes.len()).sum();
+        let waits = |part: &&Part| part.is_replaceable && !part.begun;
+        self.replaceable_bytes = self.parts.iter().filter(waits).map(|part| part.bytes.len()).sum();
     }
 }
 

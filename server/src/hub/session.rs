@@ -18,7 +18,7 @@ use crate::permit::Permit;
 use crate::protocol::Protocol;
 use crate::session_id::SessionId;
 
-pub(crate) use reading::{ReadOutcome, client_message};
+pub(crate) use reading::ReadOutcome;
 
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -91,10 +91,10 @@ impl Session {
         id: SessionId,
         position: Position,
         connection: Connection,
-        limits: &Limits,
+        protocol: Protocol,
         now: Instant,
     ) -> Session {
-        let Connection { stream, response, received, permit } = connection;
+        let Connection { stream, response, permit } = connection;
         let mut outbox = Outbox::default();
         outbox.push(position, response);
         Session {
@@ -102,7 +102,7 @@ impl Session {
             stream,
             position,
             outbox,
-            protocol: Protocol::websocket(received, limits, now),
+            protocol,
             finish: None,
             ending: Ending::Awaited,
             paused: false,
@@ -167,7 +167,7 @@ impl Session {
         if self.is_closing() {
             return;
         }
-        let frame = self.protocol.close(disconnect, limits);
+        let frame = self.protocol.close(disconnect, limits.max_message_bytes);
         self.finish_at(after.max(self.position), frame);
     }
 

@@ -17,7 +17,7 @@ pub fn encode_binary(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Encodes a control frame of tungstenite's making.
-pub(crate) fn encode_control(frame: Frame) -> Vec<u8> {
+pub(super) fn encode_control(frame: Frame) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(frame.len());
     frame.format(&mut bytes).expect("a Vec takes every write");
     bytes

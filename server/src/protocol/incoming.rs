@@ -2,12 +2,14 @@
 //! together; what bounds them is here, because the library reads on until a message is complete.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use mio::net::TcpStream;
-use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error, Message};
 
+use crate::client_message::ClientMessage;
 use crate::disconnect::Disconnect;
 use crate::protocol::allowance::{Allowance, Rates};
 use crate::protocol::frame_meter::FrameMeter;
@@ -17,7 +19,7 @@ const TURN_BYTES: usize = 16 * 1024;
 /// Bytes that the library asks for at once.
 const PIECE_BYTES: usize = 1024;
 /// Pongs that may wait to be sent. Of more, only the last is sent (RFC 6455, section 5.5.3).
-pub(crate) const MAX_PONG_BYTES: usize = 1024;
+const MAX_PONG_BYTES: usize = 1024;
 /// What a client costs that is in the middle of a message, beside the bytes of that.
 const OVERHEAD_BYTES: usize = size_of::<Incoming>() + PIECE_BYTES;
 
@@ -107,8 +109,8 @@ impl Incoming {
         OVERHEAD_BYTES + self.rest.capacity() + self.meter.held_bytes().min(3 * self.max_message_bytes)
     }
 
-    /// Makes our close frame. What the client sends from now on is read for its close frame alone.
-    pub(crate) fn close(&mut self, disconnect: Disconnect) -> Vec<u8> {
+    /// Encodes our close frame. What the client sends from now on is read for its close frame alone.
+    pub(super) fn close(&mut self, close: CloseFrame) -> Vec<u8> {
         let mut frame = Vec::new();
         let mut wire = Wire {
             input: &[],
@@ -120,12 +122,12 @@ impl Incoming {
             answer: &mut frame,
         };
         // It is written into our memory only, which cannot fail.
-        let _ = self.context.close(&mut wire, Some(disconnect.close_frame()));
+        let _ = self.context.close(&mut wire, Some(close));
         frame
     }
 
     /// Reads from the socket once, unless something waits from before, and hands each message to `deliver` until that
-    /// returns false.
+    /// breaks. Without `deliver` nobody wants them.
     pub(crate) fn read(
         &mut self,
         source: Source<'_>,
@@ -133,7 +135,7 @@ impl Incoming {
         allowance: &mut Allowance,
         rates: &Rates,
         now: Instant,
-        mut deliver: impl FnMut(Message) -> bool,
+        mut deliver: Option<impl FnMut(ClientMessage) -> ControlFlow<()>>,
     ) -> Turn {
         let waited = std::mem::take(&mut self.rest);
         let (received, left) = match waited.is_empty() {
@@ -159,7 +161,10 @@ impl Incoming {
         let mut end = None;
         while end.is_none() {
             end = match context.read(&mut wire) {
-                Ok(message) => (!deliver(message)).then_some(TurnEnd::Full),
+                Ok(message) => {
+                    let delivered = deliver.as_mut().and_then(|deliver| client_message(message).map(deliver));
+                    delivered.is_some_and(|delivered| delivered.is_break()).then_some(TurnEnd::Full)
+                }
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Some(match (wire.stopped, left) {
                     (Some(Stopped::Throttled), _) => TurnEnd::Throttled(now),
                     (_, Left::Later) => TurnEnd::Drained,
@@ -282,6 +287,15 @@ impl Write for Wire<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// A message as the application gets it; none for what is no message.
+fn client_message(message: Message) -> Option<ClientMessage> {
+    match message {
+        Message::Text(text) => Some(ClientMessage::Text(text.as_str().to_owned())),
+        Message::Binary(bytes) => Some(ClientMessage::Binary(bytes.to_vec())),
+        _ => None,
     }
 }
 

@@ -8,15 +8,16 @@ pub(crate) mod incoming;
 pub mod plain;
 mod websocket;
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
-use tungstenite::Message;
-
+use crate::client_message::ClientMessage;
 use crate::disconnect::Disconnect;
-use crate::hub::limits::Limits;
+use crate::protocol::allowance::Rates;
 use crate::protocol::incoming::{ReadBuffer, Source, Turn};
-use crate::protocol::websocket::WebSocket;
 use crate::publication::Publication;
+
+pub(crate) use websocket::WebSocket;
 
 /// A way to write publications for clients. Each is encoded once for all clients that use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,23 @@ impl Encoding {
     }
 }
 
+/// What a request has asked for, with what came behind it. The thread that gets the client makes its [`Protocol`] of
+/// it.
+#[derive(Debug)]
+pub(crate) enum Opening {
+    /// A WebSocket connection, on which something was received already.
+    WebSocket { received: Vec<u8> },
+}
+
+impl Opening {
+    /// Whether the client has sent more than its request.
+    pub(crate) fn has_received(&self) -> bool {
+        match self {
+            Opening::WebSocket { received } => !received.is_empty(),
+        }
+    }
+}
+
 /// What a client speaks. The write path does not touch it.
 #[derive(Debug)]
 pub(crate) enum Protocol {
@@ -42,9 +60,11 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    /// A WebSocket client that has sent something already after its request.
-    pub(crate) fn websocket(received: Vec<u8>, limits: &Limits, now: Instant) -> Protocol {
-        Protocol::WebSocket(WebSocket::new(received, limits, now))
+    /// A client that was accepted, whose messages may have so many bytes.
+    pub(crate) fn new(opening: Opening, max_message_bytes: usize, now: Instant) -> Protocol {
+        match opening {
+            Opening::WebSocket { received } => Protocol::WebSocket(WebSocket::new(received, max_message_bytes, now)),
+        }
     }
 
     /// Bytes of memory that it takes beside itself.
@@ -62,9 +82,9 @@ impl Protocol {
     }
 
     /// What ends a session: the client is to answer it.
-    pub(crate) fn close(&mut self, disconnect: Disconnect, limits: &Limits) -> Vec<u8> {
+    pub(crate) fn close(&mut self, disconnect: Disconnect, max_message_bytes: usize) -> Vec<u8> {
         match self {
-            Protocol::WebSocket(websocket) => websocket.close(disconnect, limits),
+            Protocol::WebSocket(websocket) => websocket.close(disconnect, max_message_bytes),
         }
     }
 
@@ -85,17 +105,19 @@ impl Protocol {
         }
     }
 
-    /// Reads what the client has sent, and hands each message to `deliver` until that returns false.
+    /// Reads what the client has sent, and hands each message to `deliver` until that breaks. Without
+    /// `deliver` nobody wants them: they are read and forgotten.
     pub(crate) fn read(
         &mut self,
         source: Source<'_>,
         buffer: &mut ReadBuffer,
-        limits: &Limits,
+        max_message_bytes: usize,
+        rates: &Rates,
         now: Instant,
-        deliver: impl FnMut(Message) -> bool,
+        deliver: Option<impl FnMut(ClientMessage) -> ControlFlow<()>>,
     ) -> Turn {
         match self {
-            Protocol::WebSocket(websocket) => websocket.read(source, buffer, limits, now, deliver),
+            Protocol::WebSocket(websocket) => websocket.read(source, buffer, max_message_bytes, rates, now, deliver),
         }
     }
 }

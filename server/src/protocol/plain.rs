@@ -3,7 +3,7 @@
 
 use queue::Event;
 
-use crate::application::ClientMessage;
+use crate::client_message::ClientMessage;
 use crate::protocol::frames::encode_text_of;
 use crate::publication::Publication;
 

@@ -36,7 +36,8 @@ impl Stop {
         self.shared.notifier.notify();
     }
 
-    /// Tells the source that nothing more will be delivered, because the hub has ended. What is not delivered stays in the queue.
+    /// Tells the source that nothing more will be delivered, because the hub has ended. What is not delivered stays in
+    /// the queue.
     pub(crate) fn abandon(&self) {
         self.shared.is_abandoned.store(true, Ordering::SeqCst);
         self.request();

@@ -4,10 +4,8 @@ use std::io::{ErrorKind, Read};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use tungstenite::Message;
-
 use super::{Ending, Session};
-use crate::application::ClientMessage;
+use crate::client_message::ClientMessage;
 use crate::disconnect::Disconnect;
 use crate::hub::Limits;
 use crate::hub::log::Log;
@@ -49,14 +47,14 @@ impl Session {
     }
 
     /// Reads what the client has sent and hands each message to `deliver`, until that breaks, there is no more, or it
-    /// is the next one's turn.
+    /// is the next one's turn. Without `deliver` messages are read and forgotten.
     pub(crate) fn read(
         &mut self,
         buffer: &mut ReadBuffer,
         log: &Log,
         limits: &Limits,
         now: Instant,
-        mut deliver: impl FnMut(Message) -> ControlFlow<()>,
+        deliver: Option<impl FnMut(ClientMessage) -> ControlFlow<()>>,
     ) -> ReadOutcome {
         if self.paused && !self.is_closing() {
             return ReadOutcome::Paused;
@@ -66,12 +64,9 @@ impl Session {
         }
         // What comes after our close frame is of no interest, but the client's close frame is among it.
         let is_closing = self.is_closing();
-        let takes = |message: Message| {
-            let is_data = message.is_text() || message.is_binary();
-            is_closing || !is_data || deliver(message).is_continue()
-        };
+        let deliver = deliver.filter(|_| !is_closing);
         let source = Source { stream: &mut self.stream, peer_closed: self.peer_closed };
-        let turn = self.protocol.read(source, buffer, limits, now, takes);
+        let turn = self.protocol.read(source, buffer, limits.max_message_bytes, &limits.rates, now, deliver);
         if turn.received {
             self.unanswered = None;
         }
@@ -92,7 +87,7 @@ impl Session {
                 }
             }
             _ if !turn.answer.is_empty() && !is_closing => {
-                self.outbox.push_pongs(boundary.max(self.position), turn.answer);
+                self.outbox.push_replaceable(boundary.max(self.position), turn.answer);
             }
             _ => {}
         }
@@ -124,14 +119,5 @@ impl Session {
             }
         }
         ReadOutcome::More
-    }
-}
-
-/// A message as the application gets it; none for what is no message.
-pub(crate) fn client_message(message: Message) -> Option<ClientMessage> {
-    match message {
-        Message::Text(text) => Some(ClientMessage::Text(text.as_str().to_owned())),
-        Message::Binary(bytes) => Some(ClientMessage::Binary(bytes.to_vec())),
-        _ => None,
     }
 }

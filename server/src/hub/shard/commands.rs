@@ -11,6 +11,7 @@ use crate::disconnect::Disconnect;
 use crate::hub::inbox::{Command, Joining};
 use crate::hub::log::Position;
 use crate::hub::session::Session;
+use crate::protocol::Protocol;
 use crate::session_id::SessionId;
 
 /// How long a client may take to answer our close frame, or the application to read what one that has left had sent.
@@ -56,9 +57,10 @@ impl<A: Application> Shard<A> {
         let entry = self.sessions.vacant_entry();
         let key = entry.key();
         let id = SessionId::new(self.generation, self.inbox.index(), key);
-        let Joining { address, path, headers, connection } = joining;
-        let received_early = !connection.received.is_empty();
-        let session = entry.insert(Session::new(id, position, connection, &self.limits, now));
+        let Joining { address, path, headers, opening, connection } = joining;
+        let received_early = opening.has_received();
+        let protocol = Protocol::new(opening, self.limits.max_message_bytes, now);
+        let session = entry.insert(Session::new(id, position, connection, protocol, now));
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(session.stream(), Token(key), interest) {
             warn!(%address, %error, "cannot watch a new connection");

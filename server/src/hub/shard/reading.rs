@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::Shard;
 use crate::application::{Application, Reception};
 use crate::disconnect::Disconnect;
-use crate::hub::session::{ReadOutcome, client_message};
+use crate::hub::session::ReadOutcome;
 use crate::protocol::plain;
 use crate::publication::Publication;
 
@@ -71,21 +71,17 @@ impl<A: Application> Shard<A> {
         let (id, was_closing) = (session.id, session.is_closing());
         let (application, hub, relay) = (&mut self.application, &self.hub, self.limits.relay_client_events);
         let listens = relay || application.listens();
-        let outcome = session.read(&mut self.read_buffer, &self.log, &self.limits, now, |message| {
-            let Some(message) = Some(message).filter(|_| listens).and_then(client_message) else {
-                return ControlFlow::Continue(());
-            };
-            match application.received(id, message) {
-                Reception::Taken => ControlFlow::Continue(()),
-                Reception::TakenAndFull => ControlFlow::Break(()),
-                Reception::Declined(message) => {
-                    if relay && let Some(event) = plain::relayed_event(&message) {
-                        hub.publish(&Publication::now(event.name_json(), event.payload_json()));
-                    }
-                    ControlFlow::Continue(())
+        let deliver = listens.then_some(|message| match application.received(id, message) {
+            Reception::Taken => ControlFlow::Continue(()),
+            Reception::TakenAndFull => ControlFlow::Break(()),
+            Reception::Declined(message) => {
+                if relay && let Some(event) = plain::relayed_event(&message) {
+                    hub.publish(&Publication::now(event.name_json(), event.payload_json()));
                 }
+                ControlFlow::Continue(())
             }
         });
+        let outcome = session.read(&mut self.read_buffer, &self.log, &self.limits, now, deliver);
         match outcome {
             ReadOutcome::Ended => return self.remove(key),
             ReadOutcome::All => self.sessions[key].throttled = false,
