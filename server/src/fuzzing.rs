@@ -134,8 +134,7 @@ impl Play {
     fn broadcast(&mut self, length: usize) {
         let frame = frames::encode_text(&format!("{:08}{}", self.broadcast, "x".repeat(length)));
         self.broadcast += 1;
-        let end = self.log.head() + frame.len() as u64;
-        self.log.append(&frame, [end]);
+        self.log.append(&frame, &[frame.len()]);
         if self.session.needs().is_some_and(|position| position < self.log.overflow()) {
             self.session.fall_out(&self.log, Disconnect::Slow);
         }

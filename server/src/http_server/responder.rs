@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::http_server::answer::refuse;
 use crate::http_server::error::HttpError;
 use crate::http_server::head_reader::HeadReader;
 use crate::http_server::linger::linger;
-use crate::http_server::routes::{Routes, refuse};
+use crate::http_server::routes::Routes;
 use crate::http_server::spare_slots::SpareSlot;
 use crate::http_server::upgrade::{Accepted, Handshakes};
 use crate::permit::PendingPermit;

@@ -206,8 +206,8 @@ impl<A: Application> Shard<A> {
             self.append(&arrivals, now);
         }
         // Nothing is written before every command has found its place between the new frames.
-        for (position, command) in arrivals.commands.drain(..) {
-            self.on_command(position, command, now);
+        for (seq, command) in arrivals.commands.drain(..) {
+            self.on_command(seq, command, now);
         }
         self.arrivals = arrivals;
         let mut touched = std::mem::take(&mut self.touched);
