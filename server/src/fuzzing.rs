@@ -13,7 +13,7 @@ use std::time::Instant;
 use tungstenite::protocol::frame::coding::OpCode;
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 
-use crate::config::Settings;
+use crate::config::{DEFAULT_MAX_HEADER_BYTES, Settings};
 use crate::disconnect::Disconnect;
 use crate::hub::log::Log;
 use crate::hub::session::{ReadOutcome, Session, WriteOutcome};
@@ -42,7 +42,7 @@ pub fn handshake(bytes: &[u8]) {
     let mut end = 0;
     while end < bytes.len() {
         end = (end + piece).min(bytes.len());
-        if crate::http_server::head::try_head(&bytes[..end]) {
+        if crate::http_server::head::try_head(&bytes[..end], DEFAULT_MAX_HEADER_BYTES) {
             return;
         }
     }

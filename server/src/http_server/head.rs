@@ -171,14 +171,13 @@ impl Head {
     }
 }
 
-/// Does with the beginning of a request what the server does, but for the network. Returns whether the head is complete
+/// Does with the beginning of a request what the server does, but for the network. A head may have so many bytes. Returns whether the head is complete
 /// or refused.
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) fn try_head(received: &[u8]) -> bool {
-    use crate::config::DEFAULT_MAX_HEADER_BYTES;
+pub(crate) fn try_head(received: &[u8], max_bytes: usize) -> bool {
     use crate::http_server::origin::{AllowedOrigins, Rule};
 
-    let head = match Head::parse(received, DEFAULT_MAX_HEADER_BYTES) {
+    let head = match Head::parse(received, max_bytes) {
         Ok(Some(head)) => head,
         Ok(None) => return false,
         Err(error) => {
@@ -186,7 +185,7 @@ pub(crate) fn try_head(received: &[u8]) -> bool {
             return true;
         }
     };
-    assert!(head.length <= received.len().min(DEFAULT_MAX_HEADER_BYTES));
+    assert!(head.length <= received.len().min(max_bytes));
     assert!(ONCE.iter().all(|name| head.values(name).count() <= 1));
     assert!(head.version == Version::HTTP_10 || head.header(&header::HOST).is_some());
     if AllowedOrigins::new(vec![Rule::SameHost]).admit(head.origin(), head.host())

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tracing::warn;
 
-use super::Rule;
+use super::rule::Rule;
 use crate::log_limit::LogLimit;
 
 /// Origins that are logged one by one. Anybody can send any number of them: of further ones a line a minute is logged.
