@@ -1,8 +1,8 @@
 //! Servers to measure against, and our hub without its queue. Each is a process: `bench serve NAME`.
 
 mod echo;
-mod feed;
 mod hub;
+mod input;
 mod naive;
 mod reference;
 

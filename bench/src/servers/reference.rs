@@ -12,11 +12,11 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 use tungstenite::handshake::derive_accept_key;
 
-use super::feed::Feed;
+use super::input::Input;
 use crate::machine::possible_connections;
 
 const LISTENER: Token = Token(usize::MAX);
-const FEED: Token = Token(usize::MAX - 1);
+const INPUT: Token = Token(usize::MAX - 1);
 
 #[derive(Debug)]
 struct Reference {
@@ -44,33 +44,33 @@ pub(super) fn serve(queue: Option<PathBuf>) -> anyhow::Result<()> {
         None => TcpListener::bind(loopback)?,
     };
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-    let mut feed = match queue {
-        Some(directory) => Feed::queue(&directory, poll.registry(), FEED)?,
-        None => Feed::tcp(poll.registry(), FEED)?,
+    let mut input = match queue {
+        Some(directory) => Input::queue(&directory, poll.registry(), INPUT)?,
+        None => Input::tcp(poll.registry(), INPUT)?,
     };
-    super::announce(listener.local_addr()?, feed.address());
+    super::announce(listener.local_addr()?, input.address());
     let max_clients = possible_connections();
     let reference = Reference { poll, clients: Slab::new(), max_clients, log: Vec::new(), base: 0 };
-    poll = reference.run(&listener, &mut feed)?;
+    poll = reference.run(&listener, &mut input)?;
     drop(poll);
     Ok(())
 }
 
 impl Reference {
-    fn run(mut self, listener: &TcpListener, feed: &mut Feed) -> anyhow::Result<Poll> {
+    fn run(mut self, listener: &TcpListener, input: &mut Input) -> anyhow::Result<Poll> {
         let mut events = Events::with_capacity(1024);
         let mut scratch = vec![0; 16 * 1024];
         loop {
-            let timeout = feed.has_more().then_some(Duration::ZERO);
+            let timeout = input.has_more().then_some(Duration::ZERO);
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 polled => polled.context("cannot wait")?,
             }
-            let mut fed = feed.has_more();
+            let mut fed = input.has_more();
             for event in &events {
                 match event.token() {
                     LISTENER => self.accept(listener)?,
-                    FEED => fed = true,
+                    INPUT => fed = true,
                     Token(key) => {
                         if event.is_readable() {
                             self.read(key, &mut scratch);
@@ -84,7 +84,7 @@ impl Reference {
                 }
             }
             if fed {
-                feed.read(self.poll.registry(), &mut self.log)?;
+                input.read(self.poll.registry(), &mut self.log)?;
             }
             self.write_all();
         }

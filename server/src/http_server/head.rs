@@ -57,14 +57,14 @@ pub(super) struct Head {
     method: String,
     pub(super) target: String,
     version: Version,
-    pub(crate) headers: Headers,
+    pub(super) headers: Headers,
     /// Bytes of the head.
-    pub(crate) length: usize,
+    pub(super) length: usize,
 }
 
 impl Head {
     /// Parses the beginning of a request, whose head may have so many bytes. None if that is not complete.
-    pub(crate) fn parse(bytes: &[u8], max_bytes: usize) -> Result<Option<Head>, HeadError> {
+    pub(super) fn parse(bytes: &[u8], max_bytes: usize) -> Result<Option<Head>, HeadError> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut request = httparse::Request::new(&mut headers);
         let httparse::Status::Complete(length) = request.parse(bytes)? else {
@@ -108,7 +108,7 @@ impl Head {
     }
 
     /// The host that the request names, with its port. That of an absolute target counts (RFC 9112, section 3.2.2).
-    pub(crate) fn host(&self) -> Option<&str> {
+    pub(super) fn host(&self) -> Option<&str> {
         self.target_host().or_else(|| self.header(&header::HOST))
     }
 
@@ -117,7 +117,7 @@ impl Head {
         rest.split(['/', '?', '#']).next()
     }
 
-    pub(crate) fn origin(&self) -> Option<&str> {
+    pub(super) fn origin(&self) -> Option<&str> {
         self.header(&header::ORIGIN)
     }
 

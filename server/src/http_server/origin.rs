@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 pub use page::Origin;
 pub(super) use page::host_of;
-pub(crate) use refused::RefusedOrigins;
+pub(super) use refused::RefusedOrigins;
 pub use rule::Rule;
 
 /// The pages that may connect.

@@ -24,12 +24,12 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Responder {
     pub(super) handshakes: Handshakes,
     pub(super) routes: Routes,
-    pub(crate) max_header_bytes: usize,
+    pub(super) max_header_bytes: usize,
 }
 
 impl Responder {
     /// Answers the request of a new connection, which must be complete within a time. It may have a spare slot.
-    pub(crate) async fn answer(
+    pub(super) async fn answer(
         &self,
         mut stream: TcpStream,
         address: SocketAddr,

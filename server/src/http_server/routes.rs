@@ -20,8 +20,8 @@ use crate::hub::Hub;
 /// What plain requests are answered with.
 #[derive(Debug)]
 pub(super) struct Routes {
-    pub(crate) hub: Hub,
-    pub(crate) health: Arc<Health>,
+    pub(super) hub: Hub,
+    pub(super) health: Arc<Health>,
 }
 
 impl Routes {

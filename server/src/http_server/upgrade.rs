@@ -27,7 +27,7 @@ pub(super) struct Accepted {
 /// Makes clients of requests.
 #[derive(Debug)]
 pub(super) struct Handshakes {
-    pub(crate) hub: Hub,
+    pub(super) hub: Hub,
     pub(super) gate: Gate,
 }
 

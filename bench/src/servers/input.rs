@@ -19,49 +19,49 @@ use crate::message;
 use crate::publisher::timestamp;
 
 #[derive(Debug)]
-pub(super) enum Feed {
+pub(super) enum Input {
     Queue { directory: Directory, inotify: OwnedFd, more: bool },
     Tcp { listener: TcpListener, token: Token, stream: Option<TcpStream>, buffer: Vec<u8>, kept: usize, more: bool },
 }
 
-impl Feed {
+impl Input {
     /// Follows a directory. Its events have the token.
-    pub(super) fn queue(path: &Path, registry: &Registry, token: Token) -> anyhow::Result<Feed> {
+    pub(super) fn queue(path: &Path, registry: &Registry, token: Token) -> anyhow::Result<Input> {
         let inotify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
         inotify::add_watch(&inotify, path, inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO)?;
         registry.register(&mut SourceFd(&inotify.as_raw_fd()), token, Interest::READABLE)?;
-        Ok(Feed::Queue { directory: Directory::open(path)?, inotify, more: false })
+        Ok(Input::Queue { directory: Directory::open(path)?, inotify, more: false })
     }
 
     /// Listens for a publisher. Its events have the token.
-    pub(super) fn tcp(registry: &Registry, token: Token) -> anyhow::Result<Feed> {
+    pub(super) fn tcp(registry: &Registry, token: Token) -> anyhow::Result<Input> {
         let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
         registry.register(&mut listener, token, Interest::READABLE)?;
-        Ok(Feed::Tcp { listener, token, stream: None, buffer: vec![0; 256 * 1024], kept: 0, more: false })
+        Ok(Input::Tcp { listener, token, stream: None, buffer: vec![0; 256 * 1024], kept: 0, more: false })
     }
 
     pub(super) fn address(&self) -> Option<SocketAddr> {
         match self {
-            Feed::Queue { .. } => None,
-            Feed::Tcp { listener, .. } => listener.local_addr().ok(),
+            Input::Queue { .. } => None,
+            Input::Tcp { listener, .. } => listener.local_addr().ok(),
         }
     }
 
     /// Whether the last read has left something.
     pub(super) fn has_more(&self) -> bool {
         match self {
-            Feed::Queue { more, .. } | Feed::Tcp { more, .. } => *more,
+            Input::Queue { more, .. } | Input::Tcp { more, .. } => *more,
         }
     }
 
     /// Appends the frames of what has arrived, a limited part of it at a time.
     pub(super) fn read(&mut self, registry: &Registry, log: &mut Vec<u8>) -> anyhow::Result<()> {
         match self {
-            Feed::Queue { directory, inotify, more } => {
+            Input::Queue { directory, inotify, more } => {
                 *more = read_names(directory, inotify, log)?;
                 Ok(())
             }
-            Feed::Tcp { listener, token, stream, buffer, kept, more } => {
+            Input::Tcp { listener, token, stream, buffer, kept, more } => {
                 if stream.is_none() {
                     let (mut accepted, _) = listener.accept().context("no publisher")?;
                     registry.register(&mut accepted, *token, Interest::READABLE)?;
