@@ -14,6 +14,7 @@ pub const STANDBY_INTERVAL: Duration = Duration::from_millis(20);
 const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long it goes on when the standby has the queue, if there are others that wait and hide whether it listens.
 const HANDOVER: Duration = Duration::from_secs(1);
+
 /// Whether somebody waits for the queue, or has it already.
 pub(crate) fn has_successor(queue: &Path) -> bool {
     Standby::is_announced(queue) || Reader::is_owned(queue)
