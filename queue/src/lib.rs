@@ -11,9 +11,9 @@ mod queued_at;
 
 pub use descriptor::{FIRST_DESCRIPTOR, clear_of_standard};
 pub use directory::{
-    Backlog, Durability, Entry, EntryName, Failed, FailedEntry, FailedError, InvalidName, OtherFiles, Reader,
-    ReaderOptions, Rejected, Standby, Writer, create_directory, entry_files, holds_directory, is_unread_queue,
-    lock_file, reseed, unread_queues,
+    Backlog, DEFAULT_GRACE, DEFAULT_MAX_EVENT_BYTES, Durability, Entry, EntryName, Failed, FailedEntry, FailedError,
+    InvalidName, OtherFiles, Reader, ReaderOptions, Rejected, Standby, Writer, create_directory, entry_files,
+    holds_directory, is_unread_queue, lock_file, reseed, unread_queues,
 };
 pub use error::{AckError, EnqueueError, EntryError, OpenError, RejectError, ScanError};
 pub use event::Event;

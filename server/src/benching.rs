@@ -39,7 +39,7 @@ impl Appending {
     pub fn append(&mut self, batch: &Batch) {
         self.hub.append(batch);
         self.inbox.take(&mut self.arrivals);
-        self.log.append(&self.arrivals.frames, self.arrivals.ends.iter().copied());
+        self.log.append(&self.arrivals.frames, &self.arrivals.ends);
         self.log.release(self.log.head());
     }
 }

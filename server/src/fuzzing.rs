@@ -13,7 +13,7 @@ use std::time::Instant;
 use tungstenite::protocol::frame::coding::OpCode;
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 
-use crate::config::Settings;
+use crate::config::{DEFAULT_MAX_HEADER_BYTES, Settings};
 use crate::disconnect::Disconnect;
 use crate::hub::log::Log;
 use crate::hub::session::{ReadOutcome, Session, WriteOutcome};
@@ -42,7 +42,7 @@ pub fn handshake(bytes: &[u8]) {
     let mut end = 0;
     while end < bytes.len() {
         end = (end + piece).min(bytes.len());
-        if crate::http_server::head::try_head(&bytes[..end]) {
+        if crate::http_server::head::try_head(&bytes[..end], DEFAULT_MAX_HEADER_BYTES) {
             return;
         }
     }
@@ -134,8 +134,7 @@ impl Play {
     fn broadcast(&mut self, length: usize) {
         let frame = frames::encode_text(&format!("{:08}{}", self.broadcast, "x".repeat(length)));
         self.broadcast += 1;
-        let end = self.log.head() + frame.len() as u64;
-        self.log.append(&frame, [end]);
+        self.log.append(&frame, &[frame.len()]);
         if self.session.needs().is_some_and(|position| position < self.log.overflow()) {
             self.session.fall_out(&self.log, Disconnect::Slow);
         }

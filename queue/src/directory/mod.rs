@@ -21,5 +21,5 @@ pub use failed::{Failed, FailedEntry, FailedError, Rejected};
 pub use inspect::{Backlog, entry_files, is_unread_queue, unread_queues};
 pub use layout::reseed;
 pub use lock::{Standby, holds_directory, lock_file};
-pub use reader::{OtherFiles, Reader, ReaderOptions};
-pub use writer::{Durability, Writer};
+pub use reader::{DEFAULT_GRACE, OtherFiles, Reader, ReaderOptions};
+pub use writer::{DEFAULT_MAX_EVENT_BYTES, Durability, Writer};

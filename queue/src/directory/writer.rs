@@ -39,7 +39,7 @@ pub struct Writer {
 }
 
 /// Limit of an entry, in bytes, unless another is set: 1 MiB.
-pub(super) const DEFAULT_MAX_EVENT_BYTES: usize = 1024 * 1024;
+pub const DEFAULT_MAX_EVENT_BYTES: usize = 1024 * 1024;
 
 impl Writer {
     /// A writer for the directory `path`, which is created by the first event.

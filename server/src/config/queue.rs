@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use queue::{DEFAULT_GRACE, DEFAULT_MAX_EVENT_BYTES};
+
 use super::form::{Form, Unit};
 use super::setting::section;
 
@@ -12,10 +14,10 @@ section! { "The queue directory";
                made again.",
         short: Some('q'),
         example: Some("/var/lib/fastapi-broadcaster/queue");
-    max_event_bytes: u64 = 1024 * 1024, Form::at_least_one(Unit::Bytes),
+    max_event_bytes: u64 = DEFAULT_MAX_EVENT_BYTES as u64, Form::at_least_one(Unit::Bytes),
         "Largest event in bytes, as a file; a larger one is put aside in failed/",
         more: "PHP has its own limit: `fastapi_websocket.max_event_bytes` in php.ini.";
-    entry_grace_secs: f64 = 5.0, Form::Seconds,
+    entry_grace_secs: f64 = DEFAULT_GRACE.as_secs_f64(), Form::Seconds,
         "How long a file that is no complete event may still be growing before it is put aside";
     failed_max_entries: usize = 10_000, Form::at_least_one(Unit::Count),
         "Entries kept in failed/; the oldest are deleted beyond it";

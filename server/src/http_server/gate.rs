@@ -16,14 +16,14 @@ pub(super) struct Gate {
 
 /// Why a request does not become a client.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(super) struct Refusal {
     pub(super) status: StatusCode,
-    pub(crate) problem: String,
+    pub(super) problem: String,
 }
 
 impl Gate {
     /// Lets pages of these origins in, on a server that listens on the address, if it is known.
-    pub(crate) fn new(origins: AllowedOrigins, listening_on: Option<IpAddr>) -> Gate {
+    pub(super) fn new(origins: AllowedOrigins, listening_on: Option<IpAddr>) -> Gate {
         let origins = match listening_on {
             Some(address) => origins.listening_on(address),
             None => origins,

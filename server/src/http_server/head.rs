@@ -57,14 +57,14 @@ pub(super) struct Head {
     method: String,
     pub(super) target: String,
     version: Version,
-    pub(crate) headers: Headers,
+    pub(super) headers: Headers,
     /// Bytes of the head.
-    pub(crate) length: usize,
+    pub(super) length: usize,
 }
 
 impl Head {
     /// Parses the beginning of a request, whose head may have so many bytes. None if that is not complete.
-    pub(crate) fn parse(bytes: &[u8], max_bytes: usize) -> Result<Option<Head>, HeadError> {
+    pub(super) fn parse(bytes: &[u8], max_bytes: usize) -> Result<Option<Head>, HeadError> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut request = httparse::Request::new(&mut headers);
         let httparse::Status::Complete(length) = request.parse(bytes)? else {
@@ -108,7 +108,7 @@ impl Head {
     }
 
     /// The host that the request names, with its port. That of an absolute target counts (RFC 9112, section 3.2.2).
-    pub(crate) fn host(&self) -> Option<&str> {
+    pub(super) fn host(&self) -> Option<&str> {
         self.target_host().or_else(|| self.header(&header::HOST))
     }
 
@@ -117,7 +117,7 @@ impl Head {
         rest.split(['/', '?', '#']).next()
     }
 
-    pub(crate) fn origin(&self) -> Option<&str> {
+    pub(super) fn origin(&self) -> Option<&str> {
         self.header(&header::ORIGIN)
     }
 
@@ -171,14 +171,13 @@ impl Head {
     }
 }
 
-/// Does with the beginning of a request what the server does, but for the network. Returns whether the head is complete
-/// or refused.
+/// Does with the beginning of a request what the server does, but for the network. A head may have so many bytes.
+/// Returns whether the head is complete or refused.
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) fn try_head(received: &[u8]) -> bool {
-    use crate::config::DEFAULT_MAX_HEADER_BYTES;
+pub(crate) fn try_head(received: &[u8], max_bytes: usize) -> bool {
     use crate::http_server::origin::{AllowedOrigins, Rule};
 
-    let head = match Head::parse(received, DEFAULT_MAX_HEADER_BYTES) {
+    let head = match Head::parse(received, max_bytes) {
         Ok(Some(head)) => head,
         Ok(None) => return false,
         Err(error) => {
@@ -186,7 +185,7 @@ pub(crate) fn try_head(received: &[u8]) -> bool {
             return true;
         }
     };
-    assert!(head.length <= received.len().min(DEFAULT_MAX_HEADER_BYTES));
+    assert!(head.length <= received.len().min(max_bytes));
     assert!(ONCE.iter().all(|name| head.values(name).count() <= 1));
     assert!(head.version == Version::HTTP_10 || head.header(&header::HOST).is_some());
     if AllowedOrigins::new(vec![Rule::SameHost]).admit(head.origin(), head.host())

@@ -24,12 +24,12 @@ pub(super) struct HeadReader {
 }
 
 impl HeadReader {
-    pub(crate) fn new(max_bytes: usize) -> HeadReader {
+    pub(super) fn new(max_bytes: usize) -> HeadReader {
         HeadReader { received: Vec::new(), max_bytes, blank: 0, searched: 0, tried: 0 }
     }
 
     /// Reads until the head is complete. None if the client leaves before.
-    pub(crate) async fn read(
+    pub(super) async fn read(
         &mut self,
         stream: &mut (impl AsyncRead + Unpin),
     ) -> io::Result<Result<Option<Head>, HeadError>> {

@@ -1,6 +1,7 @@
 //! What comes in on the port: connections, requests, and who may become a client.
 
 mod admission;
+mod answer;
 mod bind;
 mod error;
 mod gate;

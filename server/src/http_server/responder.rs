@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::http_server::answer::refuse;
 use crate::http_server::error::HttpError;
 use crate::http_server::head_reader::HeadReader;
 use crate::http_server::linger::linger;
-use crate::http_server::routes::{Routes, refuse};
+use crate::http_server::routes::Routes;
 use crate::http_server::spare_slots::SpareSlot;
 use crate::http_server::upgrade::{Accepted, Handshakes};
 use crate::permit::PendingPermit;
@@ -23,12 +24,12 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Responder {
     pub(super) handshakes: Handshakes,
     pub(super) routes: Routes,
-    pub(crate) max_header_bytes: usize,
+    pub(super) max_header_bytes: usize,
 }
 
 impl Responder {
     /// Answers the request of a new connection, which must be complete within a time. It may have a spare slot.
-    pub(crate) async fn answer(
+    pub(super) async fn answer(
         &self,
         mut stream: TcpStream,
         address: SocketAddr,

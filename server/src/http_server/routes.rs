@@ -9,23 +9,19 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tungstenite::handshake::server::write_response;
 
 use crate::health::Health;
 use crate::http_server::error::HttpError;
 use crate::http_server::head::MAX_HEADERS;
 use crate::hub::Hub;
 
-/// When a client that found no room may come again, in seconds.
-const RETRY_AFTER: &str = "5";
-
 /// What plain requests are answered with.
 #[derive(Debug)]
 pub(super) struct Routes {
-    pub(crate) hub: Hub,
-    pub(crate) health: Arc<Health>,
+    pub(super) hub: Hub,
+    pub(super) health: Arc<Health>,
 }
 
 impl Routes {
@@ -87,23 +83,4 @@ impl Routes {
         }
         response
     }
-}
-
-/// Answers a request that is refused.
-pub(super) async fn refuse(stream: &mut TcpStream, status: StatusCode, problem: &str) -> Result<(), HttpError> {
-    let body = format!("{problem}\n");
-    let mut response = Response::builder()
-        .status(status)
-        .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
-        .header(header::CONTENT_LENGTH, body.len())
-        .header(header::CONNECTION, "close")
-        .header(header::SEC_WEBSOCKET_VERSION, "13");
-    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-        response = response.header(header::RETRY_AFTER, RETRY_AFTER);
-    }
-    let response = response.body(()).map_err(|error| HttpError::Handshake(error.to_string()))?;
-    let mut bytes = Vec::new();
-    write_response(&mut bytes, &response).map_err(|error| HttpError::Handshake(error.to_string()))?;
-    bytes.extend_from_slice(body.as_bytes());
-    Ok(stream.write_all(&bytes).await?)
 }

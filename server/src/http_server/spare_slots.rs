@@ -44,7 +44,7 @@ pub(super) struct SpareSlot {
 }
 
 impl SpareSlots {
-    pub(crate) fn new(count: usize) -> SpareSlots {
+    pub(super) fn new(count: usize) -> SpareSlots {
         SpareSlots { free: Arc::new(Semaphore::new(count)), given: VecDeque::new(), unkept: Arc::default() }
     }
 

@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tungstenite::handshake::server::write_response;
 
 use crate::disconnect::Disconnect;
+use crate::http_server::answer::{encode, refuse};
 use crate::http_server::error::HttpError;
 use crate::http_server::gate::{Gate, Refusal};
 use crate::http_server::head::Head;
-use crate::http_server::routes::refuse;
 use crate::hub::{Connection, Hub, Joining};
 use crate::permit::{PendingPermit, Permit, TooMany};
 use crate::protocol::{Opening, WebSocket};
@@ -28,7 +27,7 @@ pub(super) struct Accepted {
 /// Makes clients of requests.
 #[derive(Debug)]
 pub(super) struct Handshakes {
-    pub(crate) hub: Hub,
+    pub(super) hub: Hub,
     pub(super) gate: Gate,
 }
 
@@ -45,16 +44,13 @@ impl Handshakes {
             refuse(stream, status, &problem).await?;
             return Err(HttpError::Handshake(problem));
         }
-        let mut response = Vec::new();
-        match head.accept() {
-            Ok(accepted) => {
-                write_response(&mut response, &accepted).map_err(|error| HttpError::Handshake(error.to_string()))?;
-            }
+        let response = match head.accept() {
+            Ok(accepted) => encode(&accepted)?,
             Err(problem) => {
                 refuse(stream, StatusCode::BAD_REQUEST, &problem).await?;
                 return Err(HttpError::Handshake(problem));
             }
-        }
+        };
         match pending.complete() {
             Ok(permit) => Ok(Accepted { head, response, received, permit }),
             Err(too_many) => {

@@ -11,7 +11,6 @@ use tokio::sync::oneshot;
 
 use crate::application::Headers;
 use crate::disconnect::Disconnect;
-use crate::hub::log::Position;
 use crate::hub::progress::{ClientCounts, Progress, ProgressNotifier};
 use crate::permit::Permit;
 use crate::protocol::Opening;
@@ -55,12 +54,13 @@ pub(super) enum Command {
 /// What waits for a thread of the hub.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
-    /// The position behind all frames that were ever put in.
-    head: Position,
+    /// The last publication that was ever put in.
+    last: Seq,
     pub(crate) frames: Vec<u8>,
-    pub(crate) ends: Vec<Position>,
-    /// Each with the position it came at: what was broadcast before goes out before.
-    pub(super) commands: Vec<(Position, Command)>,
+    /// Where the frame of each publication ends in `frames`.
+    pub(crate) ends: Vec<usize>,
+    /// Each with the last publication before it: what was broadcast before goes out before.
+    pub(super) commands: Vec<(Seq, Command)>,
     /// Bytes of the frames in `commands`.
     sent_bytes: usize,
 }
@@ -130,7 +130,7 @@ impl Inbox {
     pub(crate) fn take(&self, taken: &mut Arrivals) {
         taken.clear();
         let mut arrivals = self.lock();
-        taken.head = arrivals.head;
+        taken.last = arrivals.last;
         std::mem::swap(&mut *arrivals, taken);
         drop(arrivals);
         if !taken.is_empty() {
@@ -172,23 +172,23 @@ impl Inbox {
     /// Appends the frames of publications, which end at the given offsets.
     pub(crate) fn append(&self, frames: &[u8], ends: &[usize]) {
         let mut arrivals = self.lock();
-        let base = arrivals.head;
+        let base = arrivals.frames.len();
         arrivals.frames.extend_from_slice(frames);
-        arrivals.ends.extend(ends.iter().map(|end| base + *end as u64));
-        arrivals.head += frames.len() as u64;
+        arrivals.ends.extend(ends.iter().map(|end| base + *end));
+        arrivals.last = arrivals.last.plus(ends.len());
         drop(arrivals);
         self.wake();
     }
 
     pub(crate) fn send(&self, session: SessionId, frame: Box<[u8]>) -> bool {
         let mut arrivals = self.lock();
-        let position = arrivals.head;
+        let last = arrivals.last;
         let fits = arrivals.sent_bytes + frame.len() <= MAX_SENT_BYTES;
         if fits {
             arrivals.sent_bytes += frame.len();
-            arrivals.commands.push((position, Command::Send(session, frame)));
+            arrivals.commands.push((last, Command::Send(session, frame)));
         } else {
-            arrivals.commands.push((position, Command::Close(session, Disconnect::Slow)));
+            arrivals.commands.push((last, Command::Close(session, Disconnect::Slow)));
         }
         drop(arrivals);
         self.wake();
@@ -197,8 +197,8 @@ impl Inbox {
 
     pub(super) fn command(&self, command: Command) {
         let mut arrivals = self.lock();
-        let position = arrivals.head;
-        arrivals.commands.push((position, command));
+        let last = arrivals.last;
+        arrivals.commands.push((last, command));
         drop(arrivals);
         self.wake();
     }

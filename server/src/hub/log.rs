@@ -37,11 +37,12 @@ impl Log {
         self.tail
     }
 
-    /// Appends complete frames, whose ends are given as positions.
-    pub(crate) fn append(&mut self, frames: &[u8], ends: impl IntoIterator<Item = Position>) {
+    /// Appends the frames of publications, which end at the given offsets.
+    pub(crate) fn append(&mut self, frames: &[u8], ends: &[usize]) {
         self.compact();
+        let base = self.head();
         self.bytes.extend_from_slice(frames);
-        self.ends.extend(ends);
+        self.ends.extend(ends.iter().map(|end| base + *end as u64));
         debug_assert_eq!(self.ends.back().copied().unwrap_or(self.head()), self.head());
     }
 
@@ -58,6 +59,13 @@ impl Log {
     /// The last publication whose frame ends at or before a position.
     pub(super) fn last_before(&self, position: Position) -> Seq {
         self.released.plus(self.ends.partition_point(|end| *end <= position))
+    }
+
+    /// Where the frame of a publication ends, which is kept or the last that is not.
+    pub(super) fn end_of(&self, seq: Seq) -> Position {
+        debug_assert!(self.released <= seq && seq <= self.last(), "{seq} of {} to {}", self.released, self.last());
+        let kept = seq.0.saturating_sub(self.released.0) as usize;
+        kept.checked_sub(1).map_or(self.tail, |index| self.ends.get(index).copied().unwrap_or(self.head()))
     }
 
     /// The frames between two positions, unless they are not kept any more.
@@ -114,8 +122,7 @@ mod tests {
     }
 
     fn append(log: &mut Log, frame: &str) {
-        let end = log.head() + frame.len() as u64;
-        log.append(frame.as_bytes(), [end]);
+        log.append(frame.as_bytes(), &[frame.len()]);
     }
 
     #[test]
@@ -143,6 +150,18 @@ mod tests {
         log.release(6);
         append(&mut log, "dd");
         assert_eq!((log.last_before(7), log.last()), (Seq(3), Seq(4)));
+    }
+
+    #[test]
+    fn the_end_of_a_frame_is_found_by_its_publication_until_it_is_forgotten() {
+        let mut log = log_of(&["aa", "bbb", "c"]);
+        let ends = |log: &Log, seqs: &[u64]| seqs.iter().map(|seq| log.end_of(Seq(*seq))).collect::<Vec<_>>();
+        assert_eq!(ends(&log, &[0, 1, 2, 3]), [0, 2, 5, 6]);
+        log.release(2);
+        assert_eq!(ends(&log, &[1, 2, 3]), [2, 5, 6]);
+        log.release(6);
+        log.append(b"ddee", &[2, 4]);
+        assert_eq!(ends(&log, &[3, 4, 5]), [6, 8, 10]);
     }
 
     #[test]

@@ -33,7 +33,7 @@ struct Part {
 impl Outbox {
     /// Adds whole frames that go out when the log's frames before `after` have, and after all earlier parts of that
     /// place.
-    pub(crate) fn push(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
+    pub(super) fn push(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
         self.insert(Part { after, bytes: bytes.into(), written: 0, begun: false, is_replaceable: false });
     }
 
@@ -62,37 +62,35 @@ impl Outbox {
     }
 
     /// Bytes that wait.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.bytes
     }
 
     /// Bytes of memory that it takes.
-    pub(crate) fn held_bytes(&self) -> usize {
+    pub(super) fn held_bytes(&self) -> usize {
         self.bytes + self.parts.len() * PART_OVERHEAD_BYTES
     }
 
     /// The position before which no more of the log may be written, and the bytes that come then.
-    pub(crate) fn next(&self) -> Option<(Position, &[u8])> {
+    pub(super) fn next(&self) -> Option<(Position, &[u8])> {
         self.parts.front().map(|part| (part.after, &part.bytes[part.written..]))
     }
 
-    /// Notes that so many of the next bytes were written. Returns whether that part is complete.
-    pub(super) fn advance(&mut self, written: usize) -> bool {
-        let Some(part) = self.parts.front_mut() else { return true };
+    /// Notes that so many of the next bytes were written.
+    pub(super) fn advance(&mut self, written: usize) {
+        let Some(part) = self.parts.front_mut() else { return };
         part.written += written;
         if part.is_replaceable && !part.begun && written > 0 {
             self.replaceable_bytes -= part.bytes.len();
         }
         part.begun |= written > 0;
         self.bytes -= written;
-        let complete = part.written == part.bytes.len();
-        if complete {
+        if part.written == part.bytes.len() {
             self.parts.pop_front();
             if self.parts.is_empty() {
                 self.parts = VecDeque::new(); // Most clients never need it again.
             }
         }
-        complete
     }
 
     /// Tells whether a part has begun to be written: nothing else may be written before its rest.

@@ -36,7 +36,7 @@ pub(super) enum Speed {
 
 impl Pace {
     /// Begins with a client that has just fallen far behind.
-    pub(crate) fn new(position: Position, now: Instant) -> Pace {
+    pub(super) fn new(position: Position, now: Instant) -> Pace {
         Pace { since: now, position, speed: Speed::Unknown }
     }
 

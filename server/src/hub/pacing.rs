@@ -70,7 +70,7 @@ struct WaitBudget {
 }
 
 impl Pacing {
-    pub(crate) fn new(window: u64, now: Instant) -> Pacing {
+    pub(super) fn new(window: u64, now: Instant) -> Pacing {
         Pacing {
             window,
             guaranteed: GuaranteedRate { window, appended: 0, full_at: now },
@@ -82,7 +82,7 @@ impl Pacing {
 
     /// Whether there is room for more. `appended` and `offered` are bytes of frames: those that the hub was given, and
     /// those of them that every client was offered.
-    pub(crate) fn room(&mut self, appended: u64, offered: u64, clients: ClientCounts, now: Instant) -> Room {
+    pub(super) fn room(&mut self, appended: u64, offered: u64, clients: ClientCounts, now: Instant) -> Room {
         self.guaranteed.spend(appended, now);
         let (moderate_left, fast_left) = (self.for_moderate.left(now), self.for_fast.left(now));
         let offer_wait = self.offer_wait(appended, offered, now);

@@ -23,7 +23,7 @@ pub(super) struct ClientCounts {
     /// Of those: they took something a moment ago.
     pub(super) moving: usize,
     /// They take so much that they are worth waiting for.
-    pub(crate) reading: usize,
+    pub(super) reading: usize,
     /// They may be worth waiting for, and will soon be too far behind for the log.
     pub(super) near_log_tail: usize,
     /// Of those, they take much, or were not watched for long enough.
@@ -38,13 +38,13 @@ pub(super) struct ProgressNotifier {
 }
 
 impl Progress {
-    pub(crate) fn least(self, other: Progress) -> Progress {
+    pub(super) fn least(self, other: Progress) -> Progress {
         Progress { offered: self.offered.min(other.offered), delivered: self.delivered.min(other.delivered) }
     }
 }
 
 impl ClientCounts {
-    pub(crate) fn and(self, other: ClientCounts) -> ClientCounts {
+    pub(super) fn and(self, other: ClientCounts) -> ClientCounts {
         ClientCounts {
             sessions: self.sessions + other.sessions,
             far_behind: self.far_behind + other.far_behind,
@@ -57,7 +57,7 @@ impl ClientCounts {
 }
 
 impl ProgressNotifier {
-    pub(crate) fn new() -> io::Result<ProgressNotifier> {
+    pub(super) fn new() -> io::Result<ProgressNotifier> {
         Ok(ProgressNotifier { is_awaited: AtomicBool::new(false), notifier: Notifier::new()? })
     }
 
@@ -66,11 +66,11 @@ impl ProgressNotifier {
         self.is_awaited.store(is_awaited, Ordering::SeqCst);
     }
 
-    pub(crate) fn notifier(&self) -> &Notifier {
+    pub(super) fn notifier(&self) -> &Notifier {
         &self.notifier
     }
 
-    pub(crate) fn notify(&self) {
+    pub(super) fn notify(&self) {
         if self.is_awaited.swap(false, Ordering::SeqCst) {
             self.notifier.notify();
         }

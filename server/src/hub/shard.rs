@@ -2,10 +2,13 @@
 //! every socket; nothing here waits for a single client, and fan-out allocates nothing per client.
 
 mod clock;
+mod close_order;
 mod closing;
 mod commands;
+mod deadlines;
 mod memory;
 mod progress;
+mod read_order;
 mod reading;
 mod timeouts;
 mod writing;
@@ -27,21 +30,18 @@ use crate::hub::log::{Log, Position};
 use crate::hub::session::Session;
 use crate::log_limit::LogLimit;
 use crate::protocol::incoming::ReadBuffer;
-use clock::Clock;
-use closing::Closing;
-use commands::CLOSE_TIMEOUT;
-use reading::Reading;
-use timeouts::PROGRESS_TIMEOUT;
+use clock::{Clock, TICK};
+use close_order::CloseOrder;
+use deadlines::CLOSE_TIMEOUT;
+use read_order::ReadOrder;
 
 const WAKE: Token = Token(usize::MAX);
-/// How often pings and deadlines are looked at.
-const TICK: Duration = Duration::from_secs(1);
 /// What the kernel tells at once. If it tells so much, it may have more to tell.
 const EVENTS: usize = 1024;
 /// How often the timeouts are looked at while a client is behind.
 const PACE_TICK: Duration = Duration::from_millis(100);
 
-/// One thread of the hub: its clients, their log, and what wakes it.
+/// One thread of the hub, with its clients and its log.
 pub(crate) struct Shard<A> {
     poll: Poll,
     hub: Hub,
@@ -52,7 +52,7 @@ pub(crate) struct Shard<A> {
     /// Sessions that do not have all of the log, or of their outbox.
     behind: BTreeSet<usize>,
     /// Sessions whose input was not read to its end.
-    reading: Reading,
+    reading: ReadOrder,
     read_buffer: ReadBuffer,
     /// Sessions that were given something of their own and are written to before the hub sleeps.
     touched: Vec<usize>,
@@ -66,7 +66,7 @@ pub(crate) struct Shard<A> {
     /// The most that they held since memory was given back.
     most_held_bytes: usize,
     generation: u32,
-    stopping: Option<Closing>,
+    stopping: Option<CloseOrder>,
     clock: Clock,
     notices: Notices,
     limits: Limits,
@@ -99,7 +99,7 @@ impl<A: Application> Shard<A> {
             log: Log::new(limits.log_bytes),
             sessions: Slab::new(),
             behind: BTreeSet::new(),
-            reading: Reading::default(),
+            reading: ReadOrder::default(),
             read_buffer: ReadBuffer::new(),
             touched: Vec::new(),
             marks: VecDeque::new(),
@@ -155,12 +155,12 @@ impl<A: Application> Shard<A> {
         let until = |time: Instant| Some(time.saturating_duration_since(now));
         let timeout = if self.reading.is_due() || !self.touched.is_empty() {
             Some(Duration::ZERO)
-        } else if let Some(stopping) = self.stopping.as_ref().filter(|stopping| !stopping.sessions.is_empty()) {
-            until(stopping.next)
+        } else if let Some(next) = self.stopping.as_ref().and_then(|stopping| stopping.next()) {
+            until(next)
         } else if !self.behind.is_empty() {
             Some(PACE_TICK)
         } else if !self.sessions.is_empty() || self.stopping.is_some() {
-            until(self.stopping.as_ref().map_or(next_tick, |stopping| stopping.deadline.min(next_tick)))
+            until(self.stopping.as_ref().map_or(next_tick, |stopping| stopping.deadline().min(next_tick)))
         } else {
             None
         };
@@ -208,8 +208,8 @@ impl<A: Application> Shard<A> {
             self.append(&arrivals, now);
         }
         // Nothing is written before every command has found its place between the new frames.
-        for (position, command) in arrivals.commands.drain(..) {
-            self.on_command(position, command, now);
+        for (seq, command) in arrivals.commands.drain(..) {
+            self.on_command(seq, command, now);
         }
         self.arrivals = arrivals;
         let mut touched = std::mem::take(&mut self.touched);

@@ -26,22 +26,22 @@ pub(super) struct Allowance {
 
 impl Allowance {
     /// That of a client which has sent nothing.
-    pub(crate) fn new(now: Instant) -> Allowance {
+    pub(super) fn new(now: Instant) -> Allowance {
         Allowance { messages: now, bytes: now }
     }
 
     /// Frames that the client may send now. The error is when it may send again.
-    pub(crate) fn messages(&self, rates: &Rates, now: Instant) -> Result<u32, Instant> {
+    pub(super) fn messages(&self, rates: &Rates, now: Instant) -> Result<u32, Instant> {
         rates.messages.map_or(Ok(u32::MAX), |rate| available(self.messages, rate, now))
     }
 
     /// Bytes that the client may send now. The error is when it may send again.
-    pub(crate) fn bytes(&self, rates: &Rates, now: Instant) -> Result<u32, Instant> {
+    pub(super) fn bytes(&self, rates: &Rates, now: Instant) -> Result<u32, Instant> {
         rates.bytes.map_or(Ok(u32::MAX), |rate| available(self.bytes, rate, now))
     }
 
     /// Notes what the client has sent. It may be more than was available.
-    pub(crate) fn spend(&mut self, messages: u32, bytes: usize, rates: &Rates, now: Instant) {
+    pub(super) fn spend(&mut self, messages: u32, bytes: usize, rates: &Rates, now: Instant) {
         if let Some(rate) = rates.messages {
             spend(&mut self.messages, u64::from(messages), rate, now);
         }

@@ -33,7 +33,7 @@ impl FrameMeter {
     ///
     /// # Errors
     /// Why the client must go, before the byte that says so is passed on.
-    pub(crate) fn take(&mut self, bytes: &[u8], max_message_bytes: usize) -> Result<usize, Disconnect> {
+    pub(super) fn take(&mut self, bytes: &[u8], max_message_bytes: usize) -> Result<usize, Disconnect> {
         let mut taken = 0;
         while !self.has_head() {
             let Some(byte) = bytes.get(taken) else { return Ok(taken) };
@@ -58,7 +58,7 @@ impl FrameMeter {
     }
 
     /// Whether nothing is begun, neither a frame nor a message.
-    pub(crate) fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.is_between_frames() && self.message_frames == 0
     }
 
@@ -69,7 +69,7 @@ impl FrameMeter {
 
     /// Bytes that are held for a message that is not complete. The library makes room for a frame when it has its head,
     /// and doubles the room for a message as it grows.
-    pub(crate) fn held_bytes(&self) -> usize {
+    pub(super) fn held_bytes(&self) -> usize {
         let frame = if self.has_head() { self.payload_len } else { 0 };
         usize::try_from(self.message_bytes.saturating_mul(2).saturating_add(frame)).unwrap_or(usize::MAX)
     }

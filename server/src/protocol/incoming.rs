@@ -94,7 +94,7 @@ impl ReadBuffer {
 
 impl Incoming {
     /// A stream that begins with bytes that were read already.
-    pub(crate) fn new(rest: Vec<u8>, max_message_bytes: usize) -> Incoming {
+    pub(super) fn new(rest: Vec<u8>, max_message_bytes: usize) -> Incoming {
         let config = WebSocketConfig::default()
             .read_buffer_size(PIECE_BYTES)
             .write_buffer_size(0)
@@ -105,7 +105,7 @@ impl Incoming {
     }
 
     /// Bytes of memory that this client takes because of it.
-    pub(crate) fn held_bytes(&self) -> usize {
+    pub(super) fn held_bytes(&self) -> usize {
         OVERHEAD_BYTES + self.rest.capacity() + self.meter.held_bytes().min(3 * self.max_message_bytes)
     }
 
@@ -128,7 +128,7 @@ impl Incoming {
 
     /// Reads from the socket once, unless something waits from before, and hands each message to `deliver` until that
     /// breaks. Without `deliver` nobody wants them.
-    pub(crate) fn read(
+    pub(super) fn read(
         &mut self,
         source: Source<'_>,
         buffer: &mut ReadBuffer,

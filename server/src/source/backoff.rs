@@ -22,9 +22,16 @@ impl Backoff {
     /// Notes a failure: the next try is after a pause. Returns whether it is the first of a series.
     pub(super) fn fail(&mut self, now: Instant) -> bool {
         let is_first = self.series.is_none();
-        let pause = self.series.as_ref().map_or(MIN_PAUSE, |series| (series.pause * 2).min(MAX_PAUSE));
+        let pause = self.series.as_ref().map_or(MIN_PAUSE, |series| (series.pause * 2).clamp(MIN_PAUSE, MAX_PAUSE));
         self.series = Some(Series { pause, until: now + pause });
         is_first
+    }
+
+    /// Notes that a part succeeded: the next try is at once, and pauses begin again at the shortest.
+    pub(super) fn progress(&mut self, now: Instant) {
+        if let Some(series) = &mut self.series {
+            *series = Series { pause: Duration::ZERO, until: now };
+        }
     }
 
     /// Notes a success. Returns whether it ends a series of failures.
@@ -37,6 +44,12 @@ impl Backoff {
         self.series.as_ref().map(|series| series.until)
     }
 
+    /// Whether something failed and is to be tried again now.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.until().is_some_and(|until| until <= now)
+    }
+
+    /// Whether something failed and is not to be tried again yet.
     pub(super) fn is_waiting(&self, now: Instant) -> bool {
         self.until().is_some_and(|until| now < until)
     }
@@ -56,6 +69,10 @@ mod tests {
         assert_eq!(backoff.until(), Some(now + 2 * MIN_PAUSE));
         assert!((0..20).all(|_| !backoff.fail(now)));
         assert_eq!(backoff.until(), Some(now + MAX_PAUSE));
+        backoff.progress(now);
+        assert!(backoff.is_due(now) && !backoff.fail(now), "the series goes on");
+        assert_eq!(backoff.until(), Some(now + MIN_PAUSE));
+        assert!(!backoff.is_due(now));
         assert!(backoff.succeed() && backoff.fail(now));
         assert_eq!(backoff.until(), Some(now + MIN_PAUSE));
     }

@@ -25,11 +25,11 @@ pub(super) struct LockWatch {
 }
 
 impl LockWatch {
-    pub(crate) fn new() -> LockWatch {
+    pub(super) fn new() -> LockWatch {
         LockWatch { due: Instant::now(), gone_since: None, is_failure_logged: false }
     }
 
-    pub(crate) fn is_due(&self) -> bool {
+    pub(super) fn is_due(&self) -> bool {
         self.due <= Instant::now()
     }
 
@@ -51,7 +51,7 @@ impl LockWatch {
     ///
     /// # Errors
     /// When another broadcaster has it. Each of the two would read a part of the events.
-    pub(crate) fn look(&mut self, reader: &mut Reader, interval: Duration) -> io::Result<bool> {
+    pub(super) fn look(&mut self, reader: &mut Reader, interval: Duration) -> io::Result<bool> {
         let lock = queue::lock_file(reader.path());
         let now = Instant::now();
         self.due = now + interval;

@@ -9,10 +9,8 @@ use queue::{EntryError, EntryName, OtherFiles, Reader, Rejected};
 use tracing::{error, info, warn};
 
 use crate::log_limit::LogLimit;
+use crate::source::backoff::Backoff;
 
-/// Pause after a refusal, doubled up to `MAX_PAUSE`.
-const MIN_PAUSE: Duration = Duration::from_millis(100);
-const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// How many are read again to see whether they can be put aside now. Others wait behind them.
 const TRIES: usize = 16;
 /// How many are, once one could be.
@@ -22,64 +20,56 @@ const LINE_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
-    refusal: Option<Refusal>,
+    /// The system refused to put an entry aside. It would refuse others, most likely.
+    backoff: Backoff,
+    /// How many are read again when that is due.
+    tries: usize,
     lines: HashMap<Discriminant<EntryError>, LogLimit>,
     other_files: LogLimit,
-}
-
-/// The system refused to put an entry aside. It would refuse others, most likely.
-#[derive(Debug)]
-struct Refusal {
-    pause: Duration,
-    until: Instant,
-    tries: usize,
 }
 
 impl Rejections {
     /// Puts an entry aside, or leaves it for later. Returns whether it was put aside.
     pub(super) fn reject(&mut self, reader: &mut Reader, name: &EntryName, reason: &EntryError) -> bool {
         let now = Instant::now();
-        if self.refusal.as_ref().is_some_and(|refusal| now < refusal.until) {
+        if self.backoff.is_waiting(now) {
             reader.leave_unrejectable(name);
             return false;
         }
         match reader.reject(name, reason) {
             Ok(Rejected::NotThere) => false,
             Ok(Rejected::PutAside) => {
-                if let Some(refusal) = &mut self.refusal {
-                    *refusal = Refusal { pause: MIN_PAUSE, until: now, tries: TRIES_AFTER_SUCCESS };
-                }
+                self.backoff.progress(now);
+                self.tries = TRIES_AFTER_SUCCESS;
                 self.tell(name, reason, now);
                 true
             }
             Err(error) => {
                 reader.leave_unrejectable(name);
-                let pause = match &self.refusal {
-                    None => {
-                        let error: &(dyn std::error::Error + 'static) = &error;
-                        error!(entry = %name, %reason, error, "entry is no event and cannot be put aside, trying again");
-                        MIN_PAUSE
-                    }
-                    Some(refusal) => (refusal.pause * 2).min(MAX_PAUSE),
-                };
-                self.refusal = Some(Refusal { pause, until: now + pause, tries: TRIES });
+                self.tries = TRIES;
+                if self.backoff.fail(now) {
+                    let error: &(dyn std::error::Error + 'static) = &error;
+                    error!(entry = %name, %reason, error, "entry is no event and cannot be put aside, trying again");
+                }
                 false
             }
         }
     }
 
     /// When those that were left are to be tried again, if there are any.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        self.refusal.as_ref().map(|refusal| refusal.until)
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.backoff.until()
     }
 
     /// Has some of those read again that are due.
     pub(super) fn retry(&mut self, reader: &mut Reader) {
-        let Some(refusal) = self.refusal.as_ref().filter(|refusal| refusal.until <= Instant::now()) else { return };
+        if !self.backoff.is_due(Instant::now()) {
+            return;
+        }
         if reader.has_unrejectable() {
-            reader.retry_unrejectable(refusal.tries);
+            reader.retry_unrejectable(self.tries);
         } else {
-            self.refusal = None;
+            self.backoff.succeed();
             info!("entries that are no events can be put aside again");
         }
     }

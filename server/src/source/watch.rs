@@ -23,7 +23,7 @@ pub(super) struct Watch {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reported {
     /// Nothing is missing; the kernel drops what finds no place (fs.inotify.max_queued_events).
-    pub(crate) all: bool,
+    pub(super) all: bool,
     /// Something happened to the directory itself or to its lock file.
     pub(super) itself: bool,
 }
@@ -33,7 +33,7 @@ impl Watch {
     ///
     /// # Errors
     /// When the system has no watch left or the file system cannot be watched. A timer does then, only slower.
-    pub(crate) fn new(directory: &Path) -> io::Result<Watch> {
+    pub(super) fn new(directory: &Path) -> io::Result<Watch> {
         let inotify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
         // An entry of ours appears (CREATE, or MOVED_TO by rename); one of another producer is complete when it is
         // closed.
@@ -59,7 +59,7 @@ impl Watch {
     }
 
     /// Reads a portion of what was reported: names in the order in which the files appeared.
-    pub(crate) fn read(&self, mut appeared: impl FnMut(&OsStr)) -> Reported {
+    pub(super) fn read(&self, mut appeared: impl FnMut(&OsStr)) -> Reported {
         let mut buffer = [MaybeUninit::<u8>::uninit(); REPORTS];
         let mut reports = inotify::Reader::new(&self.inotify, &mut buffer);
         let mut reported = Reported { all: true, itself: false };

@@ -28,6 +28,9 @@ use left_files::LeftFiles;
 
 pub use left_files::OtherFiles;
 
+/// How long a file that does not parse may still be growing, unless another time is set.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+
 /// Limits of a [`Reader`].
 #[derive(Debug, Clone)]
 pub struct ReaderOptions {
@@ -41,11 +44,7 @@ pub struct ReaderOptions {
 
 impl Default for ReaderOptions {
     fn default() -> ReaderOptions {
-        ReaderOptions {
-            max_event_bytes: DEFAULT_MAX_EVENT_BYTES as u64,
-            grace: Duration::from_secs(5),
-            index_entries: 262_144,
-        }
+        ReaderOptions { max_event_bytes: DEFAULT_MAX_EVENT_BYTES as u64, grace: DEFAULT_GRACE, index_entries: 262_144 }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tracing::warn;
 
-use super::Rule;
+use super::rule::Rule;
 use crate::log_limit::LogLimit;
 
 /// Origins that are logged one by one. Anybody can send any number of them: of further ones a line a minute is logged.
@@ -16,7 +16,7 @@ const MAX_SHOWN: usize = 300;
 
 /// Which origins were logged.
 #[derive(Debug, Default)]
-pub(crate) struct RefusedOrigins(Mutex<Logged>);
+pub(in crate::http_server) struct RefusedOrigins(Mutex<Logged>);
 
 #[derive(Debug, Default)]
 struct Logged {
@@ -26,7 +26,7 @@ struct Logged {
 
 impl RefusedOrigins {
     /// Logs that a page was refused, unless its origin was logged before.
-    pub(crate) fn log_refusal(&self, origin: &str, host: Option<&str>) {
+    pub(in crate::http_server) fn log_refusal(&self, origin: &str, host: Option<&str>) {
         let [origin, host] =
             [origin, host.unwrap_or_default()].map(|text| text.chars().take(MAX_SHOWN).collect::<String>());
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
-use super::{Origin, host_of};
+use super::page::{Origin, host_of};
 
 /// One item of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -33,7 +33,7 @@ pub(crate) enum ReadOutcome {
 
 impl Session {
     /// Whether the application has paused the client, who cannot answer pings then.
-    pub(crate) fn is_paused(&self) -> bool {
+    pub(in crate::hub) fn is_paused(&self) -> bool {
         self.paused
     }
 

@@ -4,8 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::TICK;
-
+/// How often pings and deadlines are looked at.
+pub(super) const TICK: Duration = Duration::from_secs(1);
 /// A turn that comes later than this after the one before did not come in time.
 const LATE: Duration = Duration::from_secs(2);
 

@@ -1,24 +1,24 @@
 //! What others ask of the thread: sessions join, are sent to, and end.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::{Interest, Token};
 use tracing::{debug, warn};
 
 use super::Shard;
+use super::deadlines::CLOSE_TIMEOUT;
 use crate::application::{Application, Client};
 use crate::disconnect::Disconnect;
 use crate::hub::inbox::{Command, Joining};
 use crate::hub::log::Position;
 use crate::hub::session::Session;
 use crate::protocol::Protocol;
+use crate::publication::Seq;
 use crate::session_id::SessionId;
 
-/// How long a client may take to answer our close frame, or the application to read what one that has left had sent.
-pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-
 impl<A: Application> Shard<A> {
-    pub(super) fn on_command(&mut self, position: Position, command: Command, now: Instant) {
+    pub(super) fn on_command(&mut self, seq: Seq, command: Command, now: Instant) {
+        let position = self.log.end_of(seq);
         match command {
             Command::Join(joining) => self.join(position, *joining, now),
             Command::Send(id, frame) => {

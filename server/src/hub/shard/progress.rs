@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use super::Shard;
+use super::deadlines::PROGRESS_TIMEOUT;
 use crate::application::Application;
 use crate::hub::pace::{Pace, Speed};
 use crate::hub::progress::{ClientCounts, Progress};
@@ -32,7 +33,7 @@ impl<A: Application> Shard<A> {
                 let may_be_fast = matches!(speed, Speed::Unknown | Speed::Fast);
                 counts.fast_near_log_tail += usize::from(may_be_fast);
             }
-            if now.saturating_duration_since(session.progressed) < super::PROGRESS_TIMEOUT {
+            if now.saturating_duration_since(session.progressed) < PROGRESS_TIMEOUT {
                 counts.moving += 1;
             }
         }

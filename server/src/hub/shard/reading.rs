@@ -1,7 +1,6 @@
 //! Whom a thread of the hub reads from next. A client has a turn of some kilobytes, all of them together have a slice
 //! of time, and then what is to be broadcast has precedence.
 
-use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -17,46 +16,22 @@ use crate::publication::Publication;
 /// How long clients are read from before the inbox is looked at again.
 const SLICE: Duration = Duration::from_millis(2);
 
-/// The sessions that may have something to read.
-#[derive(Debug, Default)]
-pub(super) struct Reading {
-    /// In the order of their turns. One that has left may still be in it, and so may its key's next session.
-    unread: VecDeque<usize>,
-    /// Those that have sent too much, by the time from which they may send again.
-    waiting: BTreeSet<(Instant, usize)>,
-}
-
-impl Reading {
-    /// Whether somebody's turn is now.
-    pub(super) fn is_due(&self) -> bool {
-        !self.unread.is_empty()
-    }
-
-    /// When the next of those that wait may send again.
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.waiting.first().map(|(time, _)| *time)
-    }
-}
-
 impl<A: Application> Shard<A> {
     /// Notes that a session has something to read.
     pub(super) fn mark_unread(&mut self, key: usize) {
         if let Some(session) = self.sessions.get_mut(key)
             && !std::mem::replace(&mut session.unread, true)
         {
-            self.reading.unread.push_back(key);
+            self.reading.push(key);
         }
     }
 
     /// Gives every session that has something to read one turn, as far as the time goes.
     pub(super) fn read_unread(&mut self, now: Instant) {
-        while let Some(first) = self.reading.waiting.first().copied().filter(|(time, _)| *time <= now) {
-            self.reading.waiting.remove(&first);
-            self.reading.unread.push_back(first.1);
-        }
+        self.reading.wake(now);
         let begin = Instant::now();
-        for _ in 0..self.reading.unread.len() {
-            let Some(key) = self.reading.unread.pop_front() else { return };
+        for _ in 0..self.reading.len() {
+            let Some(key) = self.reading.pop() else { return };
             if self.sessions.get_mut(key).is_some_and(|session| std::mem::take(&mut session.unread)) {
                 self.read(key, now);
                 if begin.elapsed() >= SLICE {
@@ -105,7 +80,7 @@ impl<A: Application> Shard<A> {
     fn wait_to_read(&mut self, key: usize, again: Instant, now: Instant) {
         let session = &mut self.sessions[key];
         (session.unread, session.throttled) = (true, true);
-        self.reading.waiting.insert((again, key));
+        self.reading.wait(key, again);
         self.set_deadline_if_peer_closed(key, now);
         let session = &mut self.sessions[key];
         if let Some(suppressed) = self.notices.throttled.allow(now) {

@@ -5,15 +5,13 @@ use std::time::{Duration, Instant};
 use tracing::debug;
 
 use super::Shard;
+use super::deadlines::PROGRESS_TIMEOUT;
 use crate::application::Application;
 use crate::disconnect::Disconnect;
 use crate::hub::Limits;
 use crate::hub::session::Session;
 use crate::session_id::SessionId;
 
-/// A client that takes nothing for so long is not waited for when the log fills up, and no more than `max_outbox_bytes`
-/// may wait for it alone. It stays until the log has outgrown it or `slow_client_timeout` is over.
-pub(super) const PROGRESS_TIMEOUT: Duration = Duration::from_millis(500);
 /// How often a client is pinged that the application has paused. Its end may stand behind bytes that nobody reads: a
 /// kernel whose program is gone answers the ping with a reset.
 const PAUSED_PING_INTERVAL: Duration = Duration::from_secs(5);

@@ -18,7 +18,7 @@ const ROUND_BYTES: u64 = 256 * 1024;
 impl<A: Application> Shard<A> {
     /// Appends frames to the log. Sessions that it no longer covers are disconnected.
     pub(super) fn append(&mut self, arrivals: &Arrivals, now: Instant) {
-        self.log.append(&arrivals.frames, arrivals.ends.iter().copied());
+        self.log.append(&arrivals.frames, &arrivals.ends);
         let overflow = self.log.overflow();
         if overflow > self.log.tail() {
             let fallen = |key: &usize| self.sessions[*key].needs().is_some_and(|position| position < overflow);

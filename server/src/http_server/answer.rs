@@ -1,0 +1,36 @@
+//! Responses that are written without a server for plain HTTP: those that accept a handshake or refuse a request.
+
+use http::{Response, StatusCode, header};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tungstenite::handshake::server::write_response;
+
+use crate::http_server::error::HttpError;
+
+/// When a client that found no room may come again, in seconds.
+const RETRY_AFTER: &str = "5";
+
+/// The bytes of a response without its body.
+pub(super) fn encode(response: &Response<()>) -> Result<Vec<u8>, HttpError> {
+    let mut bytes = Vec::new();
+    write_response(&mut bytes, response).map_err(|error| HttpError::Handshake(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// Answers a request that is refused.
+pub(super) async fn refuse(stream: &mut TcpStream, status: StatusCode, problem: &str) -> Result<(), HttpError> {
+    let body = format!("{problem}\n");
+    let mut response = Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
+        .header(header::CONTENT_LENGTH, body.len())
+        .header(header::CONNECTION, "close")
+        .header(header::SEC_WEBSOCKET_VERSION, "13");
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        response = response.header(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    let response = response.body(()).map_err(|error| HttpError::Handshake(error.to_string()))?;
+    let mut bytes = encode(&response)?;
+    bytes.extend_from_slice(body.as_bytes());
+    Ok(stream.write_all(&bytes).await?)
+}
