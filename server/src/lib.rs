@@ -35,6 +35,7 @@ pub mod server;
 mod session_id;
 pub mod signal;
 mod source;
+mod threads;
 mod trim;
 
 pub use application::{Application, Client, HeaderText, Headers, NoApplication, Reception};

@@ -1,7 +1,7 @@
 //! What a client sends: bytes of its socket in, messages out. The WebSocket library reads the frames and puts messages
 //! together; what bounds them is here, because the library reads on until a message is complete.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -13,13 +13,12 @@ use crate::client_message::ClientMessage;
 use crate::disconnect::Disconnect;
 use crate::protocol::allowance::{Allowance, Rates};
 use crate::protocol::frame_meter::FrameMeter;
+use crate::protocol::wire::{Stopped, Wire};
 
 /// Bytes that are read of one client before it is the next one's turn.
 const TURN_BYTES: usize = 16 * 1024;
 /// Bytes that the library asks for at once.
 const PIECE_BYTES: usize = 1024;
-/// Pongs that may wait to be sent. Of more, only the last is sent (RFC 6455, section 5.5.3).
-const MAX_PONG_BYTES: usize = 1024;
 /// What a client costs that is in the middle of a message, beside the bytes of that.
 const OVERHEAD_BYTES: usize = size_of::<Incoming>() + PIECE_BYTES;
 
@@ -230,63 +229,6 @@ impl Source<'_> {
             Err(error) if error.kind() == ErrorKind::Interrupted => (&[], Left::More),
             Err(_) => (&[], Left::Nothing),
         }
-    }
-}
-
-/// Why the library gets no more bytes although there are some.
-#[derive(Debug, Clone, Copy)]
-enum Stopped {
-    Throttled,
-    Refused(Disconnect),
-}
-
-/// Gives the library what was read, a frame at most at a time, and keeps what it wants to write.
-struct Wire<'a> {
-    input: &'a [u8],
-    at_end: bool,
-    /// Frames that may still pass.
-    frames: u32,
-    meter: &'a mut FrameMeter,
-    max_message_bytes: usize,
-    stopped: Option<Stopped>,
-    answer: &'a mut Vec<u8>,
-}
-
-impl Read for Wire<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.input.is_empty() {
-            return if self.at_end { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
-        }
-        if self.frames == 0 && self.meter.is_between_frames() {
-            self.stopped = Some(Stopped::Throttled);
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        let piece = &self.input[..self.input.len().min(buffer.len())];
-        let taken = self.meter.take(piece, self.max_message_bytes).map_err(|disconnect| {
-            self.stopped = Some(Stopped::Refused(disconnect));
-            io::Error::from(ErrorKind::InvalidData)
-        })?;
-        if self.meter.is_between_frames() {
-            self.frames -= 1;
-        }
-        buffer[..taken].copy_from_slice(&piece[..taken]);
-        self.input = &self.input[taken..];
-        Ok(taken)
-    }
-}
-
-impl Write for Wire<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // The library writes whole frames, and pongs alone before it ends.
-        if self.answer.len() + bytes.len() > MAX_PONG_BYTES {
-            self.answer.clear();
-        }
-        self.answer.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ pub mod frames;
 pub(crate) mod incoming;
 pub mod plain;
 mod websocket;
+mod wire;
 
 use std::ops::ControlFlow;
 use std::time::Instant;
