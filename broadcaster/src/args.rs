@@ -35,8 +35,8 @@ impl Args {
     pub(crate) fn from_process() -> Result<Args, clap::Error> {
         let command = with_negative_numbers(Args::documented());
         // Nothing has to be given, so which command it is can be seen without any variable.
-        let told = environment::without_variables(command.clone(), |_| true).try_get_matches();
-        let name = told.as_ref().ok().and_then(|matches| matches.subcommand_name());
+        let given = environment::without_variables(command.clone(), |_| true).try_get_matches();
+        let name = given.as_ref().ok().and_then(|matches| matches.subcommand_name());
         let command = environment::without_variables(command, |option| ignores(name, option));
         let (mut command, foreign) = environment::without_foreign_variables(command);
         let matches = command
@@ -58,8 +58,8 @@ impl Args {
         let command = Args::command().mut_args(|arg| arg.global(true));
         let options: Vec<clap::Arg> = command.get_arguments().cloned().collect();
         command.mut_subcommands(|subcommand| {
-            let told = options_of(subcommand.get_name());
-            let hidden = options.iter().filter(|arg| !told.contains(&arg.get_id().as_str()));
+            let shown = options_of(subcommand.get_name());
+            let hidden = options.iter().filter(|arg| !shown.contains(&arg.get_id().as_str()));
             let hidden: Vec<clap::Arg> = hidden.map(|arg| arg.clone().hide(true)).collect();
             let subcommand = subcommand.args(hidden);
             if subcommand.get_name() != "publish" {

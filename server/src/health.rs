@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::hub::Hub;
 
 /// How long a thread of the hub may take to answer, and a source that seems stuck to show that it is not: after a
-/// SIGSTOP whoever asks may be served before the source has had its turn.
+/// SIGSTOP a health check may be answered before the source has had its turn.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the source may take for a turn, beside the time for which it waits.
 const SLOWEST_TURN: Duration = Duration::from_secs(10);

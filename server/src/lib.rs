@@ -3,8 +3,8 @@
 //! An event goes through these modules, top to bottom:
 //!
 //! 1. [`source`] waits for entries, reads them in order and encodes each once ([`protocol`]).
-//! 2. [`hub`] puts the encoded frames into the inbox of each of its threads (`hub::inbox`); the thread (`hub::shard`) appends them
-//!    to its one log of frames (`hub::log`).
+//! 2. [`hub`] puts the encoded frames into the inbox of each of its threads (`hub::inbox`); the thread (`hub::shard`)
+//!    appends them to its one log of frames (`hub::log`).
 //! 3. Every client is a `hub::session`: a position in that log, and an outbox for what only it receives.
 //!
 //! Clients come in through [`http_server`]; what code outside does when one speaks goes through [`application`].

@@ -17,7 +17,7 @@ use crate::protocol::Opening;
 use crate::publication::Seq;
 use crate::session_id::SessionId;
 
-/// Bytes that may wait in an inbox for single clients. The hub takes them within microseconds; whoever sends faster
+/// Bytes that may wait in an inbox for single clients. The hub takes them within microseconds; a sender that is faster
 /// than that is in a loop without end.
 const MAX_SENT_BYTES: usize = 256 * 1024 * 1024;
 

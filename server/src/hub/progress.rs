@@ -1,4 +1,4 @@
-//! How far the clients are, as whoever feeds the hub learns it.
+//! How far the clients are, for the source that feeds the hub.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +30,7 @@ pub(super) struct ClientCounts {
     pub(super) fast_near_log_tail: usize,
 }
 
-/// Wakes whoever feeds the hub when a thread of it has come further.
+/// Wakes the source when a thread of the hub has made progress.
 #[derive(Debug)]
 pub(super) struct ProgressNotifier {
     is_awaited: AtomicBool,
@@ -61,7 +61,7 @@ impl ProgressNotifier {
         Ok(ProgressNotifier { is_awaited: AtomicBool::new(false), notifier: Notifier::new()? })
     }
 
-    /// Whether the next progress is to be notified. Only the next: whoever waits has to ask again.
+    /// Whether the next progress is to be notified. Only the next: the source has to ask again each time.
     pub(super) fn set_awaited(&self, is_awaited: bool) {
         self.is_awaited.store(is_awaited, Ordering::SeqCst);
     }

@@ -23,11 +23,10 @@ use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
 use crate::application::Application;
-use crate::hub::Hub;
-use crate::hub::Limits;
 use crate::hub::inbox::{Arrivals, Inbox};
 use crate::hub::log::{Log, Position};
 use crate::hub::session::Session;
+use crate::hub::{Hub, Limits};
 use crate::log_limit::LogLimit;
 use crate::protocol::incoming::ReadBuffer;
 use clock::{Clock, TICK};

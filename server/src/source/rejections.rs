@@ -41,7 +41,7 @@ impl Rejections {
             Ok(Rejected::PutAside) => {
                 self.backoff.progress(now);
                 self.tries = TRIES_AFTER_SUCCESS;
-                self.tell(name, reason, now);
+                self.log_rejection(name, reason, now);
                 true
             }
             Err(error) => {
@@ -90,7 +90,7 @@ impl Rejections {
         }
     }
 
-    fn tell(&mut self, name: &EntryName, reason: &EntryError, now: Instant) {
+    fn log_rejection(&mut self, name: &EntryName, reason: &EntryError, now: Instant) {
         let line = self.lines.entry(std::mem::discriminant(reason));
         if let Some(others) = line.or_insert_with(|| LogLimit::every(LINE_INTERVAL)).allow(now) {
             let others = (others > 0).then_some(others);
