@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::{Error, Unexpected};
 use serde_json::value::RawValue;
 
+use crate::channel::ChannelName;
 use crate::error::EntryError;
 use crate::queued_at::{Now, QueuedAt};
 
@@ -55,6 +56,16 @@ impl Event {
     /// Seconds since the Unix epoch at which the event was queued. 0 if the producer wrote no time.
     pub fn timestamp(&self) -> i64 {
         self.timestamp
+    }
+
+    /// The channels that it is for, none of them twice. `None`: it is for everybody.
+    pub fn channels(&self) -> Option<&[ChannelName]> {
+        None
+    }
+
+    /// The client that shall not get it, by the id that the server gave it.
+    pub fn except(&self) -> Option<&str> {
+        None
     }
 
     pub(crate) fn queued_at(&self) -> Option<QueuedAt> {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../FORMAT.md")]
 
+mod channel;
 mod denied;
 mod descriptor;
 mod directory;
@@ -8,7 +9,9 @@ mod event;
 mod printable;
 mod queue_path;
 mod queued_at;
+mod uid;
 
+pub use channel::{ChannelName, InvalidChannel, MAX_CHANNEL_BYTES, MAX_CHANNELS_OF_EVENT};
 pub use descriptor::{FIRST_DESCRIPTOR, clear_of_standard};
 pub use directory::{
     Backlog, DEFAULT_GRACE, DEFAULT_MAX_EVENT_BYTES, Durability, Entry, EntryName, Failed, FailedEntry, FailedError,
@@ -19,3 +22,4 @@ pub use error::{AckError, EnqueueError, EntryError, OpenError, RejectError, Scan
 pub use event::Event;
 pub use printable::{Shown, printable, shown, shown_bytes};
 pub use queue_path::{check_path, local_path};
+pub use uid::Uid;

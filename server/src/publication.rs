@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use queue::Event;
+use queue::{ChannelName, Event};
 
 /// An event on its way to clients.
 #[derive(Debug, Clone, Copy)]
@@ -14,18 +14,42 @@ pub struct Publication<'a> {
     pub payload_json: &'a str,
     /// When it was queued or sent, in seconds since 1970.
     pub timestamp: i64,
+    /// Who gets it.
+    pub audience: Audience<'a>,
+    /// The client that shall not get it, by its id.
+    pub except: Option<&'a str>,
+}
+
+/// Who gets a publication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience<'a> {
+    /// Every client.
+    Everybody,
+    /// The subscribers of these channels, each once. At least one, none twice.
+    Channels(&'a [ChannelName]),
 }
 
 impl<'a> Publication<'a> {
     /// An event of the queue.
     pub fn of(event: &'a Event) -> Publication<'a> {
-        Publication { name_json: event.name_json(), payload_json: event.payload_json(), timestamp: event.timestamp() }
+        Publication {
+            name_json: event.name_json(),
+            payload_json: event.payload_json(),
+            timestamp: event.timestamp(),
+            audience: event.channels().map_or(Audience::Everybody, Audience::Channels),
+            except: event.except(),
+        }
     }
 
-    /// An event that did not come through the queue, of this moment. Both texts are complete JSON.
+    /// An event for everybody. Both texts are complete JSON.
+    pub fn to_everybody(name_json: &'a str, payload_json: &'a str, timestamp: i64) -> Publication<'a> {
+        Publication { name_json, payload_json, timestamp, audience: Audience::Everybody, except: None }
+    }
+
+    /// An event for everybody that did not come through the queue, of this moment. Both texts are complete JSON.
     pub fn now(name_json: &'a str, payload_json: &'a str) -> Publication<'a> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Publication { name_json, payload_json, timestamp: now.as_secs().cast_signed() }
+        Publication::to_everybody(name_json, payload_json, now.as_secs().cast_signed())
     }
 }
 

@@ -52,7 +52,7 @@ fn run_source(lines: &TcpListener, mut feed: Feed) -> anyhow::Result<()> {
         let timestamp = timestamp() as i64;
         while let Some(length) = buffer[begin..filled].iter().position(|byte| *byte == b'\n') {
             let payload_json = std::str::from_utf8(&buffer[begin..begin + length])?;
-            batch.push(&Publication { name_json: NAME_JSON, payload_json, timestamp });
+            batch.push(&Publication::to_everybody(NAME_JSON, payload_json, timestamp));
             begin += length + 1;
         }
         if !batch.is_empty() {

@@ -13,7 +13,7 @@ use crate::http_server::gate::{Gate, Refusal};
 use crate::http_server::head::Head;
 use crate::hub::{Connection, Hub, Joining};
 use crate::permit::{PendingPermit, Permit, TooMany};
-use crate::protocol::{Opening, WebSocket};
+use crate::protocol::{Opening, Wants, WebSocket};
 
 /// A handshake that is accepted, not yet answered.
 pub(super) struct Accepted {
@@ -65,7 +65,7 @@ impl Handshakes {
         let Accepted { head, response, received, permit } = accepted;
         stream.set_nodelay(true)?;
         let stream = mio::net::TcpStream::from_std(stream.into_std()?);
-        let opening = Opening::WebSocket { received };
+        let opening = Opening::WebSocket { received, wants: Box::new(Wants::plain()) };
         let connection = Connection { stream, response, permit };
         self.hub.join(Joining { address, path: head.target, headers: head.headers, opening, connection });
         Ok(())

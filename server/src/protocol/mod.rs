@@ -6,6 +6,7 @@ mod frame_meter;
 pub mod frames;
 pub(crate) mod incoming;
 pub mod plain;
+mod wants;
 mod websocket;
 mod wire;
 
@@ -18,6 +19,7 @@ use crate::protocol::allowance::Rates;
 use crate::protocol::incoming::{ReadBuffer, Source, Turn};
 use crate::publication::Publication;
 
+pub(crate) use wants::{ClientKind, Wants};
 pub(crate) use websocket::WebSocket;
 
 /// A way to write publications for clients. Each is encoded once for all clients that use it.
@@ -41,14 +43,14 @@ impl Encoding {
 #[derive(Debug)]
 pub(crate) enum Opening {
     /// A WebSocket connection, on which something was received already.
-    WebSocket { received: Vec<u8> },
+    WebSocket { received: Vec<u8>, wants: Box<Wants> },
 }
 
 impl Opening {
     /// Whether the client has sent more than its request.
     pub(crate) fn has_received(&self) -> bool {
         match self {
-            Opening::WebSocket { received } => !received.is_empty(),
+            Opening::WebSocket { received, .. } => !received.is_empty(),
         }
     }
 }
@@ -64,7 +66,7 @@ impl Protocol {
     /// A client that was accepted, whose messages may have so many bytes.
     pub(crate) fn new(opening: Opening, max_message_bytes: usize, now: Instant) -> Protocol {
         match opening {
-            Opening::WebSocket { received } => Protocol::WebSocket(WebSocket::new(received, max_message_bytes, now)),
+            Opening::WebSocket { received, wants: _ } => Protocol::WebSocket(WebSocket::new(received, max_message_bytes, now)),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::publication::Publication;
 
 /// Appends the frame of a text message.
 pub(crate) fn encode(publication: &Publication<'_>, frames: &mut Vec<u8>) {
-    let Publication { name_json, payload_json, timestamp } = publication;
+    let Publication { name_json, payload_json, timestamp, .. } = publication;
     let timestamp = timestamp.to_string();
     let parts = [r#"{"event":"#, name_json, r#","payload":"#, payload_json, r#","timestamp":"#, &timestamp, "}"];
     encode_text_of(&parts, frames);

@@ -29,9 +29,9 @@ impl Application for Echo {
         match message {
             ClientMessage::Text(text) if text == "bye" => self.hub.close(session, Disconnect::Closed),
             ClientMessage::Text(text) if text == "all" => {
-                self.hub.publish(&Publication { name_json: "\"first\"", payload_json: "1", timestamp: 7 });
+                self.hub.publish(&Publication::to_everybody("\"first\"", "1", 7));
                 self.hub.send(session, encode_text("second"));
-                self.hub.publish(&Publication { name_json: "\"third\"", payload_json: "3", timestamp: 7 });
+                self.hub.publish(&Publication::to_everybody("\"third\"", "3", 7));
                 self.hub.send(session, encode_text("fourth"));
             }
             ClientMessage::Text(text) if text.starts_with('{') => {
@@ -146,7 +146,7 @@ async fn it_sets_the_pace_of_a_client() {
         let (session, message) = within("the application is called", receiver.recv()).await.unwrap();
         assert_eq!(message, ClientMessage::Text(number.to_string()));
         // A broadcast goes out all the same, and proves that the hub has had its turn.
-        server.hub.publish(&Publication { name_json: "\"test\"", payload_json: "1", timestamp: 7 });
+        server.hub.publish(&Publication::to_everybody("\"test\"", "1", 7));
         assert_eq!(client.payload().await, "1");
         assert!(receiver.try_recv().is_err(), "it took a second message");
         server.hub.resume(session);

@@ -133,7 +133,7 @@ async fn what_one_client_is_sent_between_broadcasts_arrives_between_them_however
 
         fn received(&mut self, session: SessionId, _message: ClientMessage) -> Reception {
             for number in 0..MESSAGES {
-                self.0.publish(&Publication { name_json: "\"test\"", payload_json: &payload(number), timestamp: 0 });
+                self.0.publish(&Publication::to_everybody("\"test\"", &payload(number), 0));
                 assert!(self.0.send(session, encode_text(&format!("{number}"))));
             }
             Reception::Taken

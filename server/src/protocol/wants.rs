@@ -1,0 +1,36 @@
+//! What a client has asked for, and may have.
+
+use queue::ChannelName;
+
+use crate::rights::Identity;
+
+/// What a client gets, as the gate admitted it.
+#[derive(Debug)]
+pub(crate) struct Wants {
+    pub(crate) kind: ClientKind,
+    /// Who it is said to be, by the token of its request.
+    pub(crate) identity: Option<Identity>,
+}
+
+/// Kinds of clients of WebSocket.
+#[derive(Debug)]
+pub(crate) enum ClientKind {
+    /// Gets the messages of the pure-PHP server, of every event for everybody, and nothing else.
+    Plain,
+    /// Gets messages with an id, by channel.
+    Channels {
+        /// Whether it sends commands (subprotocol `fastapi.v1`).
+        is_native: bool,
+        /// Subscribed at once: those of the URL, then those of the token; no name twice. Each may be read.
+        channels: Vec<ChannelName>,
+        /// Whether it gets the events for everybody.
+        everybody: bool,
+    },
+}
+
+impl Wants {
+    /// A plain client that nobody knows.
+    pub(crate) fn plain() -> Wants {
+        Wants { kind: ClientKind::Plain, identity: None }
+    }
+}

@@ -1,0 +1,22 @@
+//! Who a client is said to be.
+
+use std::time::SystemTime;
+
+use queue::ChannelName;
+
+use super::pattern::Pattern;
+
+/// Who a client is said to be, by its token.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Identity {
+    /// The user (`sub`).
+    pub(crate) user: Option<Box<str>>,
+    /// Channels that are subscribed at once (`channels`). The client may read them.
+    pub(crate) channels: Vec<ChannelName>,
+    /// Channels that may be read (`allow`).
+    pub(crate) allow: Vec<Pattern>,
+    /// Whether the events for everybody may be read where they are not public (`everybody` in `allow`).
+    pub(crate) everybody: bool,
+    /// When it ends (`exp`).
+    pub(crate) expires_at: SystemTime,
+}
