@@ -18,6 +18,7 @@ use crate::health::Health;
 use crate::http_server::{Listener, listen};
 use crate::hub::shard::Shard;
 use crate::hub::{Feed, Hub};
+use crate::rights::Rights;
 use crate::source::{DirectoryOptions, DirectorySource, Stop, hand_over, has_successor};
 
 use crate::threads::{Threads, Worker};
@@ -102,7 +103,8 @@ impl Server {
         make_application: impl FnMut(&Hub) -> A,
         listen: impl FnOnce(&Config) -> Result<Vec<std::net::TcpListener>, BindError>,
     ) -> Result<Server, BindError> {
-        let (shards, hub) = Shard::new(config.hub_threads, &config.limits, make_application)?;
+        let (shards, hub) =
+            Shard::new(config.hub_threads, &config.limits, &Arc::new(Rights::open()), make_application)?;
         // The queue comes first: a server without the queue must not take the port.
         let health = Arc::new(match config.queue {
             Some(_) => Health::of_source(config.scan_interval),

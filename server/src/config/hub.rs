@@ -81,6 +81,9 @@ pub(super) fn limits(
         max_memory,
         ping_interval: Duration::from_secs_f64(values.ping_interval_secs),
         pong_timeout: Duration::from_secs_f64(values.pong_timeout_secs),
+        max_channels_per_client: 128,
+        max_channels: 1_000_000,
+        max_subscriptions: 40_000,
         relay_client_events: values.relay_client_events,
     })
 }

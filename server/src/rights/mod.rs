@@ -46,21 +46,22 @@ impl Rights {
         Err(Denial::NotAuthenticated)
     }
 
-    /// Whether a client may read a channel. `token` is one for that channel alone.
+    /// Whether a client may read a channel, and until when if that is by `token`, one for that channel alone. Otherwise
+    /// it may as long as its identity counts.
     pub(crate) fn may_read(
         &self,
         who: Option<&Identity>,
         channel: &ChannelName,
         _token: Option<&str>,
         _now: SystemTime,
-    ) -> Result<(), Denial> {
+    ) -> Result<Option<SystemTime>, Denial> {
         if channel.is_for_producers() {
             return Err(Denial::NotAllowed);
         }
         let is_public = !channel.is_restricted() && self.public.iter().any(|pattern| pattern.matches(channel));
         match who {
-            _ if is_public => Ok(()),
-            Some(who) if who.allow.iter().any(|pattern| pattern.matches(channel)) => Ok(()),
+            _ if is_public => Ok(None),
+            Some(who) if who.allow.iter().any(|pattern| pattern.matches(channel)) => Ok(None),
             Some(_) => Err(Denial::NotAllowed),
             None => Err(Denial::NotAuthenticated),
         }
