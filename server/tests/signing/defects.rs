@@ -160,7 +160,10 @@ fn shapes(now: u64) -> Vec<(&'static str, String)> {
         ("huge", signed(format!(r#"{{"x":"{}",{}"#, "x".repeat(7000), &good_claims(now)[1..]).as_bytes())),
         (
             "deep",
-            signed(format!(r#"{{"channels":{}{},{}"#, "[".repeat(1500), "]".repeat(1500), &good_claims(now)[1..]).as_bytes()),
+            signed(
+                format!(r#"{{"channels":{}{},{}"#, "[".repeat(1500), "]".repeat(1500), &good_claims(now)[1..])
+                    .as_bytes(),
+            ),
         ),
     ]
 }
