@@ -87,7 +87,7 @@ fn a_token_that_is_refused_is_told_with_the_rule_and_not_shown() {
     let of_another_key = String::from_utf8(of_another_key.stdout).unwrap();
     assert_eq!(run(&["token", "check", &channel]).0, 0, "a token for one channel counts as such");
     for (token, arguments, rule) in [
-        (&*of_another_key.trim_end(), &[][..], "no configured key has made its signature"),
+        (of_another_key.trim_end(), &[][..], "no configured key has made its signature"),
         ("x", &[], "it is no JWT"),
         (&token, &["--token-audience", "us"], "the claim `aud` is missing"),
         (&token, &["--token-issuer", "us"], "the claim `iss` is missing"),

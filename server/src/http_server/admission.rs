@@ -34,7 +34,10 @@ pub struct Admission {
 
 /// Paths on which an application answers clients itself: what stands in their query is for it.
 #[derive(Clone, Default)]
-pub struct AnsweredPaths(Option<Arc<dyn Fn(&str) -> bool + Send + Sync>>);
+pub struct AnsweredPaths(Option<Arc<Answers>>);
+
+/// Whether a target is one of those paths.
+type Answers = dyn Fn(&str) -> bool + Send + Sync;
 
 impl AnsweredPaths {
     /// `answers` tells it of the target of a request, as sent. It is called on the thread that accepts.
