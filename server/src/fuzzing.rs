@@ -2,6 +2,7 @@
 //! with the feature `fuzzing` and in tests, which keep what was found; no part of the server's interface.
 
 mod reading;
+mod token;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -25,6 +26,7 @@ use crate::publication::Publication;
 use crate::session_id::SessionId;
 
 pub use reading::reading;
+pub use token::token;
 
 const LOG_BYTES: usize = 64 * 1024;
 const MAX_MESSAGE_BYTES: usize = 4096;

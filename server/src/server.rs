@@ -18,7 +18,6 @@ use crate::health::Health;
 use crate::http_server::{Listener, listen};
 use crate::hub::shard::Shard;
 use crate::hub::{Feed, Hub};
-use crate::rights::Rights;
 use crate::source::{DirectoryOptions, DirectorySource, Stop, hand_over, has_successor};
 
 use crate::threads::{Threads, Worker};
@@ -103,8 +102,7 @@ impl Server {
         make_application: impl FnMut(&Hub) -> A,
         listen: impl FnOnce(&Config) -> Result<Vec<std::net::TcpListener>, BindError>,
     ) -> Result<Server, BindError> {
-        let (shards, hub) =
-            Shard::new(config.hub_threads, &config.limits, &Arc::new(Rights::open()), make_application)?;
+        let (shards, hub) = Shard::new(config.hub_threads, &config.limits, &config.rights, make_application)?;
         // The queue comes first: a server without the queue must not take the port.
         let health = Arc::new(match config.queue {
             Some(_) => Health::of_source(config.scan_interval),
@@ -157,7 +155,15 @@ impl Server {
         let Server { config, listeners, is_passed, hub, health, hub_ends, mut threads, .. } = self;
         let stop = CancellationToken::new();
         let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
-        let accepting = Listener { listeners, hub: hub.clone(), health, admission: config.admission, is_passed };
+        let accepting = Listener {
+            listeners,
+            hub: hub.clone(),
+            health,
+            admission: config.admission,
+            rights: config.rights,
+            max_channels: config.limits.max_channels_per_client,
+            is_passed,
+        };
         let mut accepting = tokio::spawn(accepting.run(stop.clone()));
         // If nobody waits for this any more, accepting ends as well.
         let _stop_accepting = stop.clone().drop_guard();

@@ -25,14 +25,14 @@ pub struct Limits {
     pub ping_interval: Duration,
     /// How long a client may take to answer a ping.
     pub pong_timeout: Duration,
-    /// Channels of one client.
-    pub max_channels_per_client: usize,
-    /// Channels that have subscribers.
-    pub max_channels: usize,
-    /// Subscriptions of all clients.
-    pub max_subscriptions: usize,
     /// Whether events that clients send are broadcast.
     pub relay_client_events: bool,
+    /// Channels that one client may have.
+    pub max_channels_per_client: usize,
+    /// Channels that there may be at a time.
+    pub max_channels: usize,
+    /// Subscriptions of all clients together.
+    pub max_subscriptions: usize,
 }
 
 impl Limits {

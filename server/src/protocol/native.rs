@@ -14,9 +14,7 @@ use crate::protocol::frames::{encode_text, encode_text_of, header_len};
 use crate::protocol::plain;
 use crate::publication::{Publication, Seq};
 
-/// The subprotocol, as a handshake names it.
-pub(crate) const SUBPROTOCOL: &str = "fastapi.v1";
-/// Of these messages.
+/// Of these messages, as the first of them says.
 const VERSION: u32 = 1;
 
 /// A place in the order of all publications, as clients know it. Opaque for them.

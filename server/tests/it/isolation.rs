@@ -182,7 +182,7 @@ impl Watched {
                 let (asked, published) = self.leaving.remove(0);
                 assert_eq!(names(&message), asked);
                 self.advance(published);
-                asked.iter().for_each(|name| drop(self.channels.remove(*name)));
+                self.channels.retain(|name, _| !asked.contains(&name.as_str()));
             }
             Some("pong" | "heartbeat") => self.advance(seq_of(&message)),
             other => panic!("unexpected {other:?} in {message}"),

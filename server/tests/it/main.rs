@@ -10,6 +10,7 @@ mod handshake;
 mod isolation;
 mod plain_http;
 mod protocol;
+mod rights;
 mod shutdown;
 mod slow;
 mod threads;

@@ -16,6 +16,7 @@ use crate::hub::subscriber::Subscriber;
 use crate::protocol::{ClientKind, Protocol, Wants};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
+use crate::target::without_token;
 
 impl<A: Application> Shard<A> {
     pub(super) fn on_command(&mut self, seq: Seq, command: Command, now: Instant) {
@@ -66,6 +67,7 @@ impl<A: Application> Shard<A> {
         let Wants { kind, identity } = wants;
         let subscriber = match &kind {
             ClientKind::Plain => None,
+            ClientKind::ApplicationOnly => Some(Box::new(Subscriber::new(false, now))),
             ClientKind::Channels { is_native, .. } => Some(Box::new(Subscriber::new(*is_native, now))),
         };
         let protocol = Protocol::websocket(received, self.limits.max_message_bytes, now);
@@ -77,7 +79,7 @@ impl<A: Application> Shard<A> {
             self.sessions.remove(key);
             return;
         }
-        debug!(session = id.0, %address, path, "client connected");
+        debug!(session = id.0, %address, path = %without_token(&path), "client connected");
         self.application.opened(Client { session: id, address, path, headers });
         self.touched.push(key);
         if let ClientKind::Channels { channels, everybody, .. } = kind {
