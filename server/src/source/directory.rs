@@ -21,6 +21,7 @@ use crate::source::failed_folder::FailedFolder;
 use crate::source::lock_watch::LockWatch;
 use crate::source::rejections::Rejections;
 use crate::source::retry::RefusedAcks;
+use crate::source::selection::Selection;
 use crate::source::stop::Stop;
 use crate::source::watch::Watch;
 
@@ -44,8 +45,11 @@ pub(crate) struct DirectorySource {
     watch: Option<Watch>,
     feed: Feed,
     health: Arc<Health>,
-    /// Entries that were published and are not delivered to everybody, by the number of their event.
-    outstanding: VecDeque<(Seq, EntryName)>,
+    /// Entries that were published and are not delivered to everybody, in the order of their numbers.
+    outstanding: VecDeque<Outstanding>,
+    /// Publications of those.
+    undelivered: usize,
+    selection: Selection,
     refused_acks: RefusedAcks,
     rejections: Rejections,
     /// Bytes of entries that one scan may return.
@@ -58,6 +62,16 @@ pub(crate) struct DirectorySource {
     chores_due: Instant,
     lock_watch: LockWatch,
     failed_folder: FailedFolder,
+}
+
+/// An entry whose events were published.
+#[derive(Debug)]
+struct Outstanding {
+    name: EntryName,
+    /// How many of its events were published: at least one.
+    publications: usize,
+    /// The number of the last of them.
+    last: Seq,
 }
 
 /// How a directory is consumed.
@@ -87,6 +101,8 @@ impl DirectorySource {
             feed,
             health,
             outstanding: VecDeque::new(),
+            undelivered: 0,
+            selection: Selection::default(),
             refused_acks: RefusedAcks::default(),
             rejections: Rejections::default(),
             options,
@@ -125,7 +141,7 @@ impl DirectorySource {
             let room = self.feed.room(progress);
             // What is beyond waits on disk.
             let has_room =
-                room == Room::Now && self.outstanding.len() + self.refused_acks.len() < self.feed.max_undelivered();
+                room == Room::Now && self.undelivered + self.refused_acks.len() < self.feed.max_undelivered();
             if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
                 continue;
             }
@@ -135,7 +151,7 @@ impl DirectorySource {
         }
     }
 
-    /// Scans a batch and appends its frames. Returns whether there may be more.
+    /// Scans a batch and publishes it: all events of an entry go in together. Returns whether there may be more.
     fn take_batch(&mut self) -> bool {
         self.follow();
         self.rejections.retry(&mut self.reader);
@@ -148,13 +164,22 @@ impl DirectorySource {
         };
         self.on_success();
         let found = !entries.is_empty();
-        let mut names = Vec::with_capacity(entries.len());
-        for Entry { name, event } in entries {
-            match event {
-                Ok(event) => {
-                    trace!(entry = %name, event = event.name_json(), "entry read");
-                    self.batch.push(&Publication::of(&event));
-                    names.push(name);
+        let mut published = Vec::with_capacity(entries.len());
+        for Entry { name, events } in entries {
+            match events {
+                Ok(events) => {
+                    let before = self.batch.len();
+                    for event in &events {
+                        trace!(entry = %name, uid = %event.uid(), event = event.name_json(), "event read");
+                        if self.selection.admits(event) {
+                            self.batch.push(&Publication::of(event));
+                        }
+                    }
+                    match self.batch.len() - before {
+                        // There is nothing to wait for.
+                        0 => self.refused_acks.ack(&mut self.reader, name),
+                        publications => published.push((name, publications)),
+                    }
                 }
                 Err(reason) => {
                     if self.rejections.reject(&mut self.reader, &name, &reason) {
@@ -170,10 +195,16 @@ impl DirectorySource {
         if let Some(other_files) = self.reader.take_other_files() {
             self.rejections.log_other_files(&other_files);
         }
-        if !names.is_empty() {
-            let first = self.feed.publish(&mut self.batch);
-            let numbered = names.into_iter().enumerate().map(|(index, name)| (first.plus(index), name));
-            self.outstanding.extend(numbered);
+        if let Some(newer_entries) = self.reader.take_newer_entries() {
+            self.rejections.log_newer_entries(&newer_entries);
+        }
+        if !published.is_empty() {
+            let mut next = self.feed.publish(&mut self.batch);
+            for (name, publications) in published {
+                self.outstanding.push_back(Outstanding { name, publications, last: next.plus(publications - 1) });
+                self.undelivered += publications;
+                next = next.plus(publications);
+            }
         }
         found
     }
@@ -194,10 +225,11 @@ impl DirectorySource {
     /// Deletes what every client has. Returns whether there is more to delete.
     fn ack(&mut self, delivered: Seq) -> bool {
         for _ in 0..ACKS_AT_ONCE {
-            if self.outstanding.front().is_none_or(|(seq, _)| *seq > delivered) {
+            if self.outstanding.front().is_none_or(|entry| entry.last > delivered) {
                 return false;
             }
-            if let Some((_, name)) = self.outstanding.pop_front() {
+            if let Some(Outstanding { name, publications, .. }) = self.outstanding.pop_front() {
+                self.undelivered -= publications;
                 self.refused_acks.ack(&mut self.reader, name);
             }
         }

@@ -3,9 +3,11 @@
 mod backoff;
 mod directory;
 mod failed_folder;
+mod key_window;
 mod lock_watch;
 mod rejections;
 mod retry;
+mod selection;
 mod stop;
 mod takeover;
 mod watch;
