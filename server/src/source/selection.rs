@@ -43,7 +43,8 @@ mod tests {
 
     /// The events of an entry with these keys in its lines.
     fn events(keys: &[&str]) -> Vec<Event> {
-        let line = |keys: &&str| format!(r#"{{"v":1,"uid":"{}","event":"e","channels":null,{keys}}}"#, queue::Uid::new());
+        let line =
+            |keys: &&str| format!(r#"{{"v":1,"uid":"{}","event":"e","channels":null,{keys}}}"#, queue::Uid::new());
         let content: String = keys.iter().map(line).map(|line| line + "\n").collect();
         let name = "019a3a5e-7f00-7000-8000-000000000000.events".parse().expect("a name");
         queue::parse_entry(&name, content.as_bytes(), None, 1 << 20).expect("events")
