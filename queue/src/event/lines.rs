@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::Event;
 use crate::channel::{ChannelName, MAX_CHANNELS_OF_EVENT};
-use crate::error::EntryError;
+use crate::entry_error::EntryError;
 use crate::limits::{self, MAX_EVENT_NAME_BYTES, MAX_EVENTS_OF_ENTRY, MAX_EXCEPT_BYTES, MAX_KEY_BYTES, VERSION};
 use crate::line_error::LineError;
 use crate::queued_at::QueuedAt;

@@ -2,14 +2,13 @@
 
 mod ownership;
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use queue::{Entry, EntryName, OpenError, Reader, ReaderOptions};
+use queue::{Entry, OpenError, Reader, ReaderOptions};
 use tracing::{info, trace, warn};
 
 use crate::health::Health;
@@ -19,6 +18,7 @@ use crate::publication::{Publication, Seq};
 use crate::source::backoff::Backoff;
 use crate::source::failed_folder::FailedFolder;
 use crate::source::lock_watch::LockWatch;
+use crate::source::outstanding::Outstanding;
 use crate::source::rejections::Rejections;
 use crate::source::retry::RefusedAcks;
 use crate::source::selection::Selection;
@@ -45,10 +45,7 @@ pub(crate) struct DirectorySource {
     watch: Option<Watch>,
     feed: Feed,
     health: Arc<Health>,
-    /// Entries that were published and are not delivered to everybody, in the order of their numbers.
-    outstanding: VecDeque<Outstanding>,
-    /// Publications of those.
-    undelivered: usize,
+    outstanding: Outstanding,
     selection: Selection,
     refused_acks: RefusedAcks,
     rejections: Rejections,
@@ -62,16 +59,6 @@ pub(crate) struct DirectorySource {
     chores_due: Instant,
     lock_watch: LockWatch,
     failed_folder: FailedFolder,
-}
-
-/// An entry whose events were published.
-#[derive(Debug)]
-struct Outstanding {
-    name: EntryName,
-    /// How many of its events were published: at least one.
-    publications: usize,
-    /// The number of the last of them.
-    last: Seq,
 }
 
 /// How a directory is consumed.
@@ -100,8 +87,7 @@ impl DirectorySource {
             max_batch_bytes: feed.max_batch_bytes().min(MAX_BATCH_BYTES),
             feed,
             health,
-            outstanding: VecDeque::new(),
-            undelivered: 0,
+            outstanding: Outstanding::default(),
             selection: Selection::default(),
             refused_acks: RefusedAcks::default(),
             rejections: Rejections::default(),
@@ -140,8 +126,8 @@ impl DirectorySource {
             }
             let room = self.feed.room(progress);
             // What is beyond waits on disk.
-            let has_room =
-                room == Room::Now && self.undelivered + self.refused_acks.len() < self.feed.max_undelivered();
+            let has_room = room == Room::Now
+                && self.outstanding.publications() + self.refused_acks.len() < self.feed.max_undelivered();
             if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
                 continue;
             }
@@ -201,8 +187,7 @@ impl DirectorySource {
         if !published.is_empty() {
             let mut next = self.feed.publish(&mut self.batch);
             for (name, publications) in published {
-                self.outstanding.push_back(Outstanding { name, publications, last: next.plus(publications - 1) });
-                self.undelivered += publications;
+                self.outstanding.push(name, publications, next.plus(publications - 1));
                 next = next.plus(publications);
             }
         }
@@ -225,13 +210,8 @@ impl DirectorySource {
     /// Deletes what every client has. Returns whether there is more to delete.
     fn ack(&mut self, delivered: Seq) -> bool {
         for _ in 0..ACKS_AT_ONCE {
-            if self.outstanding.front().is_none_or(|entry| entry.last > delivered) {
-                return false;
-            }
-            if let Some(Outstanding { name, publications, .. }) = self.outstanding.pop_front() {
-                self.undelivered -= publications;
-                self.refused_acks.ack(&mut self.reader, name);
-            }
+            let Some(name) = self.outstanding.take_delivered(delivered) else { return false };
+            self.refused_acks.ack(&mut self.reader, name);
         }
         true
     }

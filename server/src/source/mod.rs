@@ -5,6 +5,7 @@ mod directory;
 mod failed_folder;
 mod key_window;
 mod lock_watch;
+mod outstanding;
 mod rejections;
 mod retry;
 mod selection;

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use crate::descriptor::UNTRUSTED_FILE;
 use crate::directory::entry::{EntryName, parse_entry};
 use crate::directory::layout::{self, Form};
-use crate::error::EntryError;
+use crate::entry_error::EntryError;
 use crate::event::Event;
 use crate::queued_at::QueuedAt;
 

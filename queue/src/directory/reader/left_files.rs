@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::clock::Clock;
 use crate::directory::entry::EntryName;
 use crate::directory::file::{Stamp, attempt};
-use crate::error::EntryError;
+use crate::entry_error::EntryError;
 
 /// A file that has not changed for long is checked this often.
 const MAX_PAUSE: Duration = Duration::from_secs(60);

@@ -19,7 +19,8 @@ use crate::directory::file::Stamp;
 use crate::directory::layout;
 use crate::directory::lock::{self, Ownership};
 use crate::directory::writer::DEFAULT_MAX_EVENT_BYTES;
-use crate::error::{AckError, EntryError, OpenError, RejectError};
+use crate::entry_error::EntryError;
+use crate::error::{AckError, OpenError, RejectError};
 
 use clock::Clock;
 use deletion::Deleted;

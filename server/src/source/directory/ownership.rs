@@ -20,7 +20,6 @@ impl DirectorySource {
                 self.reader = reader;
                 // Their files are gone, or belong to the directory that was moved away.
                 self.outstanding.clear();
-                self.undelivered = 0;
                 self.refused_acks = RefusedAcks::default();
                 self.rejections = Rejections::default();
                 // That the old lock file is gone says nothing about the new one.
