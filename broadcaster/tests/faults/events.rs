@@ -11,7 +11,7 @@ use crate::support::{BINARY, Client, broadcaster, command};
 
 const OLD: Duration = Duration::from_secs(3600);
 
-fn event<'a>(payload: &'a str) -> NewEvent<'a> {
+fn event(payload: &str) -> NewEvent<'_> {
     NewEvent {
         uid: Uid::new(),
         name_json: br#""test""#,

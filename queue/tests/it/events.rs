@@ -134,9 +134,9 @@ fn a_reader_refuses_what_a_producer_may_not_write() {
 
     let names: Vec<String> = (0..100).map(|number| format!("\"c{number}\"")).collect();
     let line = GOOD.replace(r#"["a"]"#, &format!("[{}]", names.join(",")));
-    queue.write(&lines_name(2), format!("{line}\n{}\n", GOOD.replace("good", &"e".repeat(1000)).repeat(1)));
+    queue.write(&lines_name(2), format!("{line}\n{}\n", GOOD.replace("good", &"e".repeat(1000))));
     assert_eq!(events_of(&mut reader).unwrap().len(), 2);
-    let payload = format!(r#","payload":"{}"}}"#, "x".repeat(7_000));
+    let payload = format!(r#","payload":"{}"}}"#, "x".repeat(8_000));
     queue.write(&lines_name(3), format!("{line}\n{}\n", GOOD.replace('}', &payload)));
     let reason = events_of(&mut reader).unwrap_err().to_string();
     assert!(reason.contains("bytes times 100 channels is more than the limit of 800000 bytes"), "{reason}");
@@ -231,7 +231,7 @@ fn an_entry_of_a_newer_version_waits_and_is_reported_once() {
     let newer = GOOD.replace(r#""v":1"#, r#""v":2"#);
     // What else is in such a line is not for us to judge.
     let strange = r#"{"channels":{"all_of":["a"]},"channel":1,"v":3}"#;
-    for (number, content) in [&newer, &format!("{GOOD}\n{newer}"), strange].into_iter().enumerate() {
+    for (number, content) in [newer.as_str(), &format!("{GOOD}\n{newer}"), strange].into_iter().enumerate() {
         make_old(&queue.write(&lines_name(number), format!("{content}\n")));
     }
     let good = queue.write(&lines_name(9), format!("{GOOD}\n"));

@@ -82,7 +82,7 @@ pub(crate) fn payloads(entries: &[Entry]) -> Vec<String> {
 }
 
 /// An event for everybody, with a new uid.
-pub(crate) fn new_event<'a>(payload: &'a str) -> NewEvent<'a> {
+pub(crate) fn new_event(payload: &str) -> NewEvent<'_> {
     NewEvent {
         uid: Uid::new(),
         name_json: br#""numbered""#,
