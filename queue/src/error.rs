@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
-use std::str::Utf8Error;
 
 use rustix::io::Errno;
 use thiserror::Error;
 
+use crate::channel::MAX_CHANNELS_OF_EVENT;
 use crate::denied;
+use crate::limits::MAX_EVENTS_OF_ENTRY;
 use crate::printable::shown;
 
 /// Why an event was not queued. Nothing is left in the directory.
@@ -33,6 +34,52 @@ pub enum EnqueueError {
         /// Bytes of the entry.
         size: usize,
         /// The limit in bytes.
+        limit: usize,
+    },
+    /// No event was given.
+    #[error("there is no event to queue")]
+    NoEvents,
+    /// More events than one entry may hold.
+    #[error("{events} events are more than the {MAX_EVENTS_OF_ENTRY} that can be queued at once")]
+    TooManyEvents {
+        /// How many were given.
+        events: usize,
+    },
+    /// A list of channels without a name.
+    #[error("the list of channels is empty: name at least one, or give no list for an event for everybody")]
+    NoChannels,
+    /// More channels than one event may have.
+    #[error("{channels} channels are more than the {MAX_CHANNELS_OF_EVENT} that an event can have")]
+    TooManyChannels {
+        /// How many were given.
+        channels: usize,
+    },
+    /// The messages for all channels would exceed the limit.
+    #[error(
+        "the entry takes {size} bytes, times {channels} channels more than the limit of {limit} bytes: queue fewer \
+         events at once, or give them fewer channels"
+    )]
+    TooLargeForChannels {
+        /// Bytes of the entry.
+        size: usize,
+        /// The most channels of one of its events.
+        channels: usize,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The name is another JSON value.
+    #[error("the event name is not a string")]
+    NameNotAString,
+    /// A text is too short or too long.
+    #[error("the {what} has {size} bytes, and may have {least} to {limit}")]
+    BadLength {
+        /// Which text.
+        what: &'static str,
+        /// Its bytes.
+        size: usize,
+        /// The fewest.
+        least: usize,
+        /// The most.
         limit: usize,
     },
     /// The directory was missing and cannot be created.
@@ -135,46 +182,6 @@ impl OpenError {
                 Some(Errno::LOOP | Errno::NAMETOOLONG | Errno::INVAL | Errno::NOTDIR)
             ),
         }
-    }
-}
-
-/// Why an entry is rejected. The text stands in the reason file beside the rejected entry.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum EntryError {
-    /// The content is not text.
-    #[error("not valid UTF-8: {0}")]
-    NotUtf8(#[source] Utf8Error),
-    /// The content is not a JSON object with the known keys, or not all of it was written.
-    #[error("not valid JSON: {0}")]
-    NotJson(#[source] serde_json::Error),
-    /// The object has no `event`, or it is null.
-    #[error("no `event` key")]
-    NoName,
-    /// The name is an array or an object.
-    #[error("the event name is not a string")]
-    NameNotScalar,
-    /// The file exceeds the limit of the reader.
-    #[error("{size} bytes is more than the limit of {limit} bytes")]
-    TooLarge {
-        /// Bytes on disk.
-        size: u64,
-        /// The reader's limit in bytes.
-        limit: u64,
-    },
-    /// The file may not be read.
-    #[error("cannot be read: {0}")]
-    Unreadable(#[source] io::Error),
-    /// The entry's name is that of a symbolic link, directory, pipe or device.
-    #[error("not a regular file")]
-    NotAFile,
-}
-
-impl EntryError {
-    /// Tells whether waiting may help: a producer without the extension may still be writing the file, or about to set
-    /// its mode.
-    pub(crate) fn may_pass(&self) -> bool {
-        matches!(self, EntryError::NotUtf8(_) | EntryError::NotJson(_) | EntryError::Unreadable(_))
     }
 }
 
