@@ -230,9 +230,8 @@ impl Watched {
 
     async fn next(&mut self) -> Option<Value> {
         loop {
-            match within("a message comes", self.socket.next()).await?.ok()? {
-                Message::Text(text) => return serde_json::from_str(&text).ok(),
-                _ => {}
+            if let Message::Text(text) = within("a message comes", self.socket.next()).await?.ok()? {
+                return serde_json::from_str(&text).ok();
             }
         }
     }
