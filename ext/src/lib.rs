@@ -50,6 +50,7 @@
 //! descriptors              the numbers of descriptors that scripts rely on
 //! descriptor_limit         how many may be open, for the server and for processes that the script starts
 //! hook                     functions of PHP's that run our code
+//! native_object            objects of PHP that hold a value of ours
 //! zend                     the engine calls that need `unsafe`
 //! ```
 
@@ -80,6 +81,7 @@ mod globals;
 mod hook;
 mod ini;
 mod json;
+mod native_object;
 mod queue_path;
 mod zend;
 
