@@ -27,14 +27,14 @@ function login(): array
     if (!preg_match('/^[a-z0-9]+$/D', $user)) {
         throw new Refusal(422, 'a name has the characters a-z and 0-9');
     }
-    logIn($user);
+    beginSession($user);
 
     return [200, ['user' => $user]];
 }
 
 function logout(): array
 {
-    logOut();
+    endSession();
 
     return [200, ['user' => null]];
 }

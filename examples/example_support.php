@@ -39,7 +39,7 @@ function requireUser(): string
 }
 
 /** Your application checks a password before. */
-function logIn(string $user): void
+function beginSession(string $user): void
 {
     startSession();
     // A session that somebody else has planted in this browser does not become the user's.
@@ -47,7 +47,7 @@ function logIn(string $user): void
     $_SESSION['user'] = $user;
 }
 
-function logOut(): void
+function endSession(): void
 {
     startSession();
     $_SESSION = [];

@@ -33,14 +33,14 @@ function login(): array
     if (!isset(USERS[$user])) {
         throw new Refusal(403, "there is no user $user");
     }
-    logIn($user);
+    beginSession($user);
 
     return [200, ['user' => $user]];
 }
 
 function logout(): array
 {
-    logOut();
+    endSession();
 
     return [200, ['user' => null]];
 }
