@@ -24,7 +24,7 @@ class ChannelClient {
 
     /**
      * @param options
-     *   url           "wss://example.com/ws"
+     *   url           "wss://example.com/ws", or an async function that returns it
      *   token         async function that returns a token, or null if nobody is logged in. Without it there is no token
      *   onEvent       ({ event, payload, timestamp, id, channel }); `channel` is missing in what is for everybody
      *   onSubscribed  (channels): from here on their events come; fetch what was before
@@ -68,18 +68,17 @@ class ChannelClient {
     async #open() {
         const attempt = this.#attempt = {};
         this.#options.onState("connecting", "");
-        let token = null;
-        if (this.#options.token !== null) {
-            try {
-                token = await this.#options.token();
-            } catch (error) {
-                if (attempt === this.#attempt) this.#connectLater(`there is no token: ${error.message}`);
-                return;
-            }
-            if (attempt !== this.#attempt) return;
-            if (token === null) return this.disconnect("nobody is logged in");
+        let url = this.#options.url, token = null;
+        try {
+            if (typeof url === "function") url = await url();
+            token = await this.#options.token?.() ?? null;
+        } catch (error) {
+            if (attempt === this.#attempt) this.#connectLater(error.message);
+            return;
         }
-        const socket = this.#socket = new WebSocket(this.#options.url, "fastapi.v1");
+        if (attempt !== this.#attempt) return;
+        if (this.#options.token !== null && token === null) return this.disconnect("nobody is logged in");
+        const socket = this.#socket = new WebSocket(url, "fastapi.v1");
         // An old socket may still report something.
         const current = (listener) => (event) => { if (this.#socket === socket) listener(event); };
         socket.addEventListener("message", current(({ data }) => this.#receive(JSON.parse(data), token)));
