@@ -171,6 +171,17 @@ async fn a_token_of_another_user_opens_nothing() {
         assert_eq!(Client::open(of_page).await.close_code().await, code, "{target}");
     }
 
+    // A cookie counts for pages of the same host.
+    for (origin, status) in [(example.broadcaster.address().to_string(), None), ("example.com".to_owned(), Some(403))] {
+        let mut request = bearing(&example.url("/?channel=private-user.ann"), None);
+        request.headers_mut().insert("Origin", format!("http://{origin}").parse().unwrap());
+        request.headers_mut().insert("Cookie", format!("a=b; fastapi_ws_token={ann_s}").parse().unwrap());
+        match status {
+            None => assert_eq!(Client::open(request).await.json().await["type"], "welcome"),
+            Some(status) => assert_eq!(refused(request).await, status),
+        }
+    }
+
     ann.posted("orders", json!({ "item": "Tea" })).await;
     let (name, _, _) = client.event().await;
     assert_eq!(name, "stock.changed", "it is the first that ben gets");
@@ -260,6 +271,15 @@ async fn chat_rooms_are_for_all_or_for_members() {
     for client in [&mut ann_s, &mut ben_s] {
         assert_eq!(client.event().await.2["text"], "Thanks");
     }
+
+    // A token that allows less ends what it does not cover.
+    let less = token_that_ends(600, "ben", "private-user.ben").await;
+    ben_s.ask(json!({ "type": "authenticate", "token": less })).await;
+    let ended = ben_s.told("unsubscribed").await;
+    assert_eq!((&ended["channels"], &ended["code"]), (&json!(["private-room.staff"]), &json!(103)));
+    ann.posted("rooms/staff/messages", json!({ "id": "m5", "text": "He is gone" })).await;
+    ann.posted("rooms/lobby/messages", json!({ "id": "m6", "text": "All" })).await;
+    assert_eq!(ben_s.event().await.2["text"], "All");
 }
 
 #[tokio::test]

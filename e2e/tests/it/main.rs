@@ -14,6 +14,7 @@ mod channels;
 mod delivery;
 mod demo;
 mod docs;
+mod example_pages;
 mod examples;
 mod failed_entries;
 mod frameworks;

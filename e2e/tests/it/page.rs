@@ -331,7 +331,7 @@ async fn the_view_of_channels_is_for_keyboards_screen_readers_and_phones_too() {
         page.press("Tab").await;
         stops.push(page.evaluate("document.activeElement.innerText").await);
     }
-    let of_a_user = ["Order tea", "Greet the room", "Log out"];
+    let of_a_user = ["Order tea", "Greet room", "Log out"];
     let expected =
         [&["Tell everybody"][..], &of_a_user, &["Ask for Ben's orders"], &of_a_user, &["Ask for Ann's orders"]];
     assert_eq!(stops[..9], expected.concat());
