@@ -93,7 +93,7 @@ class ChannelClient {
         switch (message.type) {
             case "welcome":
                 this.id = message.client;
-                this.#pause = ChannelClient.#FIRST_PAUSE;
+                if (token === null) this.#pause = ChannelClient.#FIRST_PAUSE;
                 this.#silence = message.ping_interval * 2500;
                 // The token does not stand in the URL, where proxies would write it into their logs.
                 if (token !== null) this.#send({ type: "authenticate", token });
@@ -101,6 +101,9 @@ class ChannelClient {
                 for (const channel of this.#wanted) this.#send({ type: "subscribe", channels: [channel] });
                 this.#options.onState("open", "");
                 if (message.channels.length > 0) this.#options.onSubscribed(message.channels);
+                break;
+            case "authenticated":
+                this.#pause = ChannelClient.#FIRST_PAUSE;
                 break;
             case "subscribed":
                 this.#options.onSubscribed(message.channels);
@@ -113,10 +116,16 @@ class ChannelClient {
                 this.renewToken().catch(() => {});  // Without a new token the server closes with 4401, and we try again.
                 break;
             case "error":
-                this.#refused(this.#commands.get(message.ref)?.channels ?? [], message.code, message.message);
-                break;
+                return this.#failed(this.#commands.get(message.ref) ?? {}, message);
         }
         this.#commands.delete(message.ref);
+    }
+
+    #failed(command, { ref, code, message }) {
+        this.#commands.delete(ref);
+        // The token does not count, or no longer: another one may. As after 4401.
+        if (command.type === "authenticate" && [101, 109].includes(code)) return this.#connectLater(message);
+        this.#refused(command.channels ?? [], code, message);
     }
 
     #refused(channels, code, message) {

@@ -206,8 +206,8 @@ async fn a_token_is_no_longer_made_after_the_logout_and_no_longer_taken_after_it
     let answer = client.ask(json!({ "type": "authenticate", "token": past })).await;
     assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(109)), "{answer}");
 
-    // Clocks may differ by 30 seconds: this one counts for two more.
-    let ends = token_that_ends(-28, "ann", channel).await;
+    // Clocks may differ by 30 seconds: this one counts for eight more.
+    let ends = token_that_ends(-22, "ann", channel).await;
     let mut native = Native::connect(&example.url("/"), Some(&ends)).await;
     let mut by_url = Client::open(bearing(&example.url(&format!("/?channel={channel}")), Some(&ends))).await;
     native.told("expiring").await;
@@ -218,7 +218,7 @@ async fn a_token_is_no_longer_made_after_the_logout_and_no_longer_taken_after_it
 async fn a_client_that_shows_a_new_token_in_time_stays() {
     let example = Example::start("order_dashboard.php", "*").await;
     let mut ann = example.log_in("ann").await;
-    let ends = token_that_ends(-28, "ann", "private-user.ann").await;
+    let ends = token_that_ends(-22, "ann", "private-user.ann").await;
     let mut client = Native::connect(&example.url("/"), Some(&ends)).await;
     // It has the old token as well, and no new one: when it is gone, the time of the old one is over.
     let mut other = Native::connect(&example.url("/"), Some(&ends)).await;

@@ -281,8 +281,8 @@ async fn the_client_of_the_examples_renews_its_token_and_comes_back_with_a_new_o
     shown.show_channels().await;
     let page = &mut shown.page;
     for can_renew in [true, false] {
-        // Clocks may differ by 30 seconds: it counts for two more, and the server says at once that it ends.
-        let ends = token_that_ends(-28, "ann", "private-user.ann").await;
+        // Clocks may differ by 30 seconds: it counts for eight more, and the server says at once that it ends.
+        let ends = token_that_ends(-22, "ann", "private-user.ann").await;
         page.evaluate(&format!(
             "window.asked = 0, window.states = [], window.came = [], window.client = new ChannelClient({{
                  url: websocketUrl,
@@ -300,7 +300,7 @@ async fn the_client_of_the_examples_renews_its_token_and_comes_back_with_a_new_o
         page.wait_for("asked > 1").await;
         if can_renew {
             // One that cannot renew ends after it: then the time of the first token is over.
-            let other = token_that_ends(-28, "ann", "private-user.ann").await;
+            let other = token_that_ends(-22, "ann", "private-user.ann").await;
             let closed = "new Promise((closed) => { const socket = new WebSocket(document.querySelector('#address').value + '?token=TOKEN');
                 socket.onclose = ({ code }) => closed(code); })";
             assert_eq!(page.evaluate(&closed.replace("TOKEN", &other)).await, 4401);
