@@ -1,25 +1,26 @@
-//! One client of the load: its handshake, and the check that every message arrives once and in order.
+//! One client of the load: its handshake, and what it sends.
 
-use std::io::{ErrorKind, Read, Write};
+mod checking;
+mod reading;
+
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use mio::net::TcpStream;
 use nix::sys::socket::{setsockopt, sockopt};
 use rustix::io::Errno;
-use rustix::net::RecvFlags;
 use socket2::{Domain, Socket, Type};
 
 use crate::frames;
-use crate::machine::monotonic_nanos;
 use crate::message;
-use crate::nats::{self, Operation};
+use crate::nats;
+
+pub(crate) use reading::Reading;
 
 /// The key of RFC 6455's example. A bench needs no secrets.
 const REQUEST: &str = "GET /bench HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-/// An empty pong, masked with zeros.
-const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
 
 /// What clients have to know of a server.
 #[derive(Debug, Clone, Copy, Default)]
@@ -69,32 +70,6 @@ enum State {
     /// Only with NATS.
     Subscribing,
     Open,
-}
-
-/// What all clients share while they read.
-#[derive(Debug)]
-pub(crate) struct Reading {
-    buffer: Box<[u8]>,
-    /// Messages received.
-    pub(crate) received: u64,
-    /// Nanoseconds from sending to reading, where they are asked for.
-    pub(crate) latencies: Option<Vec<u64>>,
-    /// Bytes of every frame, if frames are only counted.
-    discards: Option<usize>,
-}
-
-impl Reading {
-    pub(crate) fn new() -> Reading {
-        Reading { buffer: vec![0; 256 * 1024].into(), received: 0, latencies: None, discards: None }
-    }
-
-    /// Lets the kernel drop what arrives from now on, and counts frames by their bytes. All have the same length. There
-    /// are no other frames, since pings are sent only to clients that were silent for longer than a load lasts.
-    pub(crate) fn discard(&mut self, frame_bytes: usize) {
-        self.discards = Some(frame_bytes);
-        // The kernel does not write into it; its size is what it drops at once.
-        self.buffer = vec![0; 4 * 1024 * 1024].into();
-    }
 }
 
 impl Client {
@@ -162,57 +137,6 @@ impl Client {
         }
     }
 
-    /// Counts what has arrived without a copy.
-    fn discard(&mut self, frame_bytes: usize, reading: &mut Reading) -> anyhow::Result<()> {
-        loop {
-            match rustix::net::recv(&self.stream, &mut reading.buffer[..], RecvFlags::TRUNC) {
-                Ok((_, 0)) => bail!("the server closed a connection after message {}", self.next),
-                Ok((_, read)) => {
-                    self.discarded += read as u64;
-                    let messages = self.discarded / frame_bytes as u64;
-                    reading.received += messages - self.next;
-                    self.next = messages;
-                    if read < reading.buffer.len() {
-                        return Ok(());
-                    }
-                }
-                Err(Errno::AGAIN) => return Ok(()),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno).context("a connection broke"),
-            }
-        }
-    }
-
-    fn read(&mut self, reading: &mut Reading) -> anyhow::Result<()> {
-        loop {
-            // The rest is put before the bytes that are read next, so that every frame is in one piece.
-            let kept = self.rest.len();
-            reading.buffer[..kept].copy_from_slice(&self.rest);
-            let read = match self.stream.read(&mut reading.buffer[kept..]) {
-                Ok(0) => bail!("the server closed a connection after message {}", self.next),
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error).context("a connection broke"),
-            };
-            let filled = kept + read;
-            let drained = filled < reading.buffer.len();
-            let mut begin = 0;
-            if self.state == State::AwaitingResponse {
-                begin = self.take_response(&reading.buffer[..filled])?;
-            }
-            if self.state > State::AwaitingResponse {
-                let Reading { buffer, received, latencies, .. } = reading;
-                begin += self.take_frames(&buffer[begin..filled], received, latencies)?;
-            }
-            self.rest.clear();
-            self.rest.extend_from_slice(&reading.buffer[begin..filled]);
-            if drained {
-                return Ok(());
-            }
-        }
-    }
-
     /// Returns how many bytes the response has, once it is complete.
     fn take_response(&mut self, bytes: &[u8]) -> anyhow::Result<usize> {
         let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(0) };
@@ -224,84 +148,6 @@ impl Client {
             self.send_text(nats::SUBSCRIBE)?;
         }
         Ok(end + 4)
-    }
-
-    /// Checks the complete frames and returns how many bytes they have.
-    fn take_frames(
-        &mut self,
-        bytes: &[u8],
-        received: &mut u64,
-        latencies: &mut Option<Vec<u64>>,
-    ) -> anyhow::Result<usize> {
-        let now = if latencies.is_some() { monotonic_nanos() } else { 0 };
-        let mut begin = 0;
-        while let Some(frame) = frames::first(&bytes[begin..]) {
-            let payload = &bytes[begin + frame.header_bytes..begin + frame.bytes()];
-            begin += frame.bytes();
-            match frame.opcode {
-                frames::TEXT | frames::BINARY if self.manner.nats => {
-                    self.take_operations(payload, now, received, latencies)?;
-                }
-                frames::TEXT => {
-                    self.take_message(payload, now, received, latencies)?;
-                    self.send_message()?;
-                }
-                frames::PING => drop(self.stream.write(&PONG)),
-                frames::CLOSE => {
-                    let code = payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]));
-                    bail!("the server disconnected a client with code {code} after message {}", self.next)
-                }
-                opcode => bail!("a frame of opcode {opcode}"),
-            }
-        }
-        Ok(begin)
-    }
-
-    /// Takes the operations that a frame completes.
-    fn take_operations(
-        &mut self,
-        payload: &[u8],
-        now: u64,
-        received: &mut u64,
-        latencies: &mut Option<Vec<u64>>,
-    ) -> anyhow::Result<()> {
-        let mut stream = std::mem::take(&mut self.operation);
-        stream.extend_from_slice(payload);
-        let mut begin = 0;
-        while let Some((operation, bytes)) = nats::first(&stream[begin..])? {
-            match operation {
-                Operation::Message(text) => self.take_message(text, now, received, latencies)?,
-                Operation::Ping => self.send_text(nats::PONG)?,
-                Operation::Pong => self.state = State::Open,
-                Operation::Info => {}
-            }
-            begin += bytes;
-        }
-        stream.drain(..begin);
-        self.operation = stream;
-        Ok(())
-    }
-
-    fn take_message(
-        &mut self,
-        text: &[u8],
-        now: u64,
-        received: &mut u64,
-        latencies: &mut Option<Vec<u64>>,
-    ) -> anyhow::Result<()> {
-        let number = message::number(text)?;
-        let lane = (number as usize).checked_rem(self.manner.lanes);
-        let due = lane.map_or(self.next, |lane| self.lanes[lane]);
-        ensure!(number == due, "message {number} came where {due} was due");
-        if let Some(lane) = lane {
-            self.lanes[lane] += self.manner.lanes as u64;
-        }
-        self.next += 1;
-        *received += 1;
-        if let Some(latencies) = latencies {
-            latencies.push(now.saturating_sub(message::sent_at(text)));
-        }
-        Ok(())
     }
 
     /// Sends a short text.
