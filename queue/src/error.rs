@@ -8,7 +8,10 @@ use std::str::Utf8Error;
 use rustix::io::Errno;
 use thiserror::Error;
 
+use crate::channel::MAX_CHANNELS_OF_EVENT;
 use crate::denied;
+use crate::limits::MAX_EVENTS_OF_ENTRY;
+use crate::line_error::LineError;
 use crate::printable::shown;
 
 /// Why an event was not queued. Nothing is left in the directory.
@@ -33,6 +36,52 @@ pub enum EnqueueError {
         /// Bytes of the entry.
         size: usize,
         /// The limit in bytes.
+        limit: usize,
+    },
+    /// No event was given.
+    #[error("there is no event to queue")]
+    NoEvents,
+    /// More events than one entry may hold.
+    #[error("{events} events are more than the {MAX_EVENTS_OF_ENTRY} that can be queued at once")]
+    TooManyEvents {
+        /// How many were given.
+        events: usize,
+    },
+    /// A list of channels without a name.
+    #[error("the list of channels is empty: name at least one, or give no list for an event for everybody")]
+    NoChannels,
+    /// More channels than one event may have.
+    #[error("{channels} channels are more than the {MAX_CHANNELS_OF_EVENT} that an event can have")]
+    TooManyChannels {
+        /// How many were given.
+        channels: usize,
+    },
+    /// The messages for all channels would exceed the limit.
+    #[error(
+        "the entry takes {size} bytes, times {channels} channels more than the limit of {limit} bytes: queue fewer \
+         events at once, or give them fewer channels"
+    )]
+    TooLargeForChannels {
+        /// Bytes of the entry.
+        size: usize,
+        /// The most channels of one of its events.
+        channels: usize,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The name is another JSON value.
+    #[error("the event name is not a string")]
+    NameNotAString,
+    /// A text is too short or too long.
+    #[error("the {what} has {size} bytes, and may have {least} to {limit}")]
+    BadLength {
+        /// Which text.
+        what: &'static str,
+        /// Its bytes.
+        size: usize,
+        /// The fewest.
+        least: usize,
+        /// The most.
         limit: usize,
     },
     /// The directory was missing and cannot be created.
@@ -154,6 +203,34 @@ pub enum EntryError {
     /// The name is an array or an object.
     #[error("the event name is not a string")]
     NameNotScalar,
+    /// An entry for everybody has a key that says who is to get it.
+    #[error("`{0}` is given, and an entry of this kind is for everybody: write it as a *.events entry")]
+    NotForEverybody(&'static str),
+    /// A line of an entry of several events is no event.
+    #[error("line {line}: {problem}")]
+    Line {
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        #[source]
+        problem: LineError,
+    },
+    /// An entry of several events has none.
+    #[error("no line, so no event")]
+    NoEvents,
+    /// The name of an entry of several events has no time.
+    #[error("its name is not a UUIDv7 and .events, .high.events or .low.events")]
+    NotNamedByTime,
+    /// The messages for all channels would exceed the limit of the reader.
+    #[error("{size} bytes times {channels} channels is more than the limit of {limit} bytes")]
+    TooLargeForChannels {
+        /// Bytes of the entry.
+        size: u64,
+        /// The most channels of one of its events.
+        channels: usize,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// The file exceeds the limit of the reader.
     #[error("{size} bytes is more than the limit of {limit} bytes")]
     TooLarge {
@@ -174,7 +251,16 @@ impl EntryError {
     /// Tells whether waiting may help: a producer without the extension may still be writing the file, or about to set
     /// its mode.
     pub(crate) fn may_pass(&self) -> bool {
-        matches!(self, EntryError::NotUtf8(_) | EntryError::NotJson(_) | EntryError::Unreadable(_))
+        match self {
+            EntryError::NotUtf8(_) | EntryError::NotJson(_) | EntryError::Unreadable(_) | EntryError::NoEvents => true,
+            EntryError::Line { problem, .. } => problem.may_pass(),
+            _ => false,
+        }
+    }
+
+    /// Tells whether a newer program wrote the entry. It is left waiting for one that can read it.
+    pub(crate) fn is_newer(&self) -> bool {
+        matches!(self, EntryError::Line { problem: LineError::NewerVersion(_), .. })
     }
 }
 

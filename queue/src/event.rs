@@ -1,28 +1,56 @@
 //! What PHP queues: a name and a payload, both kept as the JSON text that PHP's encoder produced.
 
+mod lines;
+
 use serde::Deserialize;
-use serde::de::{Error, Unexpected};
+use serde::de::{Error, IgnoredAny, Unexpected};
 use serde_json::value::RawValue;
 
 use crate::channel::ChannelName;
 use crate::error::EntryError;
 use crate::queued_at::{Now, QueuedAt};
+use crate::uid::Uid;
+
+pub(crate) use lines::parse as parse_lines;
 
 /// A queued event, as a consumer reads it.
 #[derive(Debug, Clone)]
 pub struct Event {
+    uid: Uid,
     name: Box<RawValue>,
     payload: Option<Box<RawValue>>,
     timestamp: i64,
     queued_at: Option<QueuedAt>,
+    channels: Option<Box<[ChannelName]>>,
+    expires_at: Option<f64>,
+    key: Option<Box<str>>,
+    except: Option<Box<str>>,
 }
 
 impl Event {
-    /// Reads an event from the content of an entry.
+    /// Reads an event for everybody from a JSON object that is no entry, such as a client's message. Its uid is a new
+    /// one.
+    ///
+    /// # Errors
+    /// The reason why the content is no event.
+    pub fn parse(content: &[u8]) -> Result<Event, EntryError> {
+        Event::read(content, |_| Uid::new()).map(|(event, _)| event)
+    }
+
+    /// Reads the event of an entry that holds one. `uid` makes its uid, from when it was queued.
     ///
     /// # Errors
     /// The reason why the content is no event, in words for the operator.
-    pub fn parse(content: &[u8]) -> Result<Event, EntryError> {
+    pub(crate) fn of_entry(content: &[u8], uid: impl FnOnce(Option<QueuedAt>) -> Uid) -> Result<Event, EntryError> {
+        let (event, for_some) = Event::read(content, uid)?;
+        for_some.map_or(Ok(event), |key| Err(EntryError::NotForEverybody(key)))
+    }
+
+    /// Reads an event, and which key says that it is not for everybody, if there is one.
+    fn read(
+        content: &[u8],
+        uid: impl FnOnce(Option<QueuedAt>) -> Uid,
+    ) -> Result<(Event, Option<&'static str>), EntryError> {
         let content = std::str::from_utf8(content).map_err(EntryError::NotUtf8)?;
         // Serde would also accept the fields as an array.
         if content.trim_ascii_start().starts_with('[') {
@@ -34,13 +62,26 @@ impl Event {
         if matches!(name.get().as_bytes().first(), None | Some(b'{' | b'[' | b'n')) {
             return Err(EntryError::NameNotScalar);
         }
+        let for_some = [("channels", fields.channels), ("channel", fields.channel), ("except", fields.except)];
+        let for_some = for_some.into_iter().find_map(|(key, given)| given.map(|_| key));
         let queued_at = fields.queued_at.filter(|secs| *secs > 0.0).map(QueuedAt::from_secs);
-        Ok(Event {
+        let event = Event {
+            uid: uid(queued_at),
             name,
             payload: fields.payload,
             timestamp: fields.timestamp.or(fields.queued_at).map_or(0, |secs| secs as i64),
             queued_at,
-        })
+            channels: None,
+            expires_at: None,
+            key: None,
+            except: None,
+        };
+        Ok((event, for_some))
+    }
+
+    /// Its name for those who drop repeats. The same at each reading of its entry.
+    pub fn uid(&self) -> Uid {
+        self.uid
     }
 
     /// The JSON text of the event's name: a string, or another scalar that PHP code used as a name.
@@ -60,12 +101,22 @@ impl Event {
 
     /// The channels that it is for, none of them twice. `None`: it is for everybody.
     pub fn channels(&self) -> Option<&[ChannelName]> {
-        None
+        self.channels.as_deref()
     }
 
     /// The client that shall not get it, by the id that the server gave it.
     pub fn except(&self) -> Option<&str> {
-        None
+        self.except.as_deref()
+    }
+
+    /// From when on nobody needs it any more, in seconds since the Unix epoch.
+    pub fn expires_at(&self) -> Option<f64> {
+        self.expires_at
+    }
+
+    /// An event with the same key, within its first channel or within everybody's, is not sent again for a while.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     pub(crate) fn queued_at(&self) -> Option<QueuedAt> {
@@ -80,6 +131,10 @@ struct Fields {
     payload: Option<Box<RawValue>>,
     timestamp: Option<f64>,
     queued_at: Option<f64>,
+    // Who writes one of these does not mean everybody.
+    channels: Option<IgnoredAny>,
+    channel: Option<IgnoredAny>,
+    except: Option<IgnoredAny>,
 }
 
 /// Encodes the content of an entry. Both arguments are complete JSON texts and are not validated again.
@@ -145,5 +200,17 @@ mod tests {
         assert!(array.ends_with("invalid type: sequence, expected an object"), "{array}");
         assert_eq!(reason(br#"{"payload":1}"#), "no `event` key");
         assert_eq!(reason(br#"{"event":{},"payload":1}"#), "the event name is not a string");
+    }
+
+    #[test]
+    fn an_entry_that_names_an_audience_must_be_of_the_form_that_has_one() {
+        let entry = |content: &str| Event::of_entry(content.as_bytes(), |_| Uid::new());
+        for narrowed in [r#""channels":["a"]"#, r#""channel":"a""#, r#""except":"1.2""#, r#""channels":[]"#] {
+            let content = format!(r#"{{"event":"a",{narrowed}}}"#);
+            let reason = entry(&content).expect_err("no event for everybody").to_string();
+            assert!(reason.contains("an entry of this kind is for everybody"), "{reason}");
+            assert!(Event::parse(content.as_bytes()).is_ok(), "clients may send any key");
+        }
+        assert!(entry(r#"{"event":"a","channels":null,"channel_of":1}"#).is_ok());
     }
 }

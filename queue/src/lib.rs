@@ -6,7 +6,11 @@ mod descriptor;
 mod directory;
 mod error;
 mod event;
+mod limits;
+mod line_error;
+mod new_event;
 mod printable;
+mod priority;
 mod queue_path;
 mod queued_at;
 mod uid;
@@ -16,10 +20,14 @@ pub use descriptor::{FIRST_DESCRIPTOR, clear_of_standard};
 pub use directory::{
     Backlog, DEFAULT_GRACE, DEFAULT_MAX_EVENT_BYTES, Durability, Entry, EntryName, Failed, FailedEntry, FailedError,
     InvalidName, OtherFiles, Reader, ReaderOptions, Rejected, Standby, Writer, create_directory, entry_files,
-    holds_directory, is_unread_queue, lock_file, reseed, unread_queues,
+    holds_directory, is_unread_queue, lock_file, parse_entry, unread_queues,
 };
 pub use error::{AckError, EnqueueError, EntryError, OpenError, RejectError, ScanError};
 pub use event::Event;
+pub use limits::{MAX_EVENT_NAME_BYTES, MAX_EVENTS_OF_ENTRY, MAX_EXCEPT_BYTES, MAX_KEY_BYTES};
+pub use line_error::LineError;
+pub use new_event::NewEvent;
 pub use printable::{Shown, printable, shown, shown_bytes};
+pub use priority::Priority;
 pub use queue_path::{check_path, local_path};
-pub use uid::Uid;
+pub use uid::{InvalidUid, Uid, reseed};

@@ -11,6 +11,16 @@ impl QueuedAt {
         QueuedAt(nanos)
     }
 
+    /// The time at which a file was written. One before 1970 counts as 1970.
+    pub(crate) fn from_system(time: SystemTime) -> QueuedAt {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        QueuedAt(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn nanos(self) -> u64 {
+        self.0
+    }
+
     pub(crate) fn from_secs(secs: f64) -> QueuedAt {
         // A double holds today's time exactly to the microsecond, but not to the nanosecond. Rounding gives equal texts
         // equal times.

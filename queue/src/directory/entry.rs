@@ -1,18 +1,20 @@
-//! One entry of the directory: the name of its file, and the event in it.
+//! One entry of the directory: the name of its file, and the events in it.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::str::FromStr;
+use std::time::SystemTime;
 
 use thiserror::Error;
 
-use crate::directory::layout;
+use crate::directory::layout::{self, Form};
 use crate::error::EntryError;
-use crate::event::Event;
+use crate::event::{self, Event};
 use crate::printable::shown;
-use crate::queued_at::Now;
+use crate::queued_at::{Now, QueuedAt};
+use crate::uid::Uid;
 
-/// The file name of an entry. Names that our producer makes sort in the order of queueing; the name is the event's id.
+/// The file name of an entry. Names that our producer makes sort in the order of queueing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryName(OsString);
 
@@ -21,9 +23,15 @@ impl EntryName {
         EntryName(name.into())
     }
 
-    /// The name for an event that is queued now.
-    pub(super) fn at(now: Now) -> EntryName {
-        EntryName(layout::new_entry_name(now))
+    /// The name for an entry of this form that is queued now.
+    pub(super) fn at(now: Now, form: Form) -> EntryName {
+        EntryName(layout::new_entry_name(now, form))
+    }
+
+    /// What such an entry holds.
+    pub(super) fn form(&self) -> Form {
+        // Any other name is that of an entry of one event.
+        layout::form(&self.0).unwrap_or(Form::Event)
     }
 
     /// The file name, without its directory.
@@ -43,7 +51,7 @@ impl FromStr for EntryName {
 
 /// The text cannot be the name of an entry.
 #[derive(Debug, Error)]
-#[error("not the name of an entry: it ends in .json and has no slash")]
+#[error("not the name of an entry: it ends in .json or .events and has no slash")]
 pub struct InvalidName;
 
 impl fmt::Display for EntryName {
@@ -57,6 +65,31 @@ impl fmt::Display for EntryName {
 pub struct Entry {
     /// The name to ack or reject it by.
     pub name: EntryName,
-    /// The event, or why the entry holds none.
-    pub event: Result<Event, EntryError>,
+    /// The events, at least one, or why the entry holds none. Either all of them count or none.
+    pub events: Result<Vec<Event>, EntryError>,
+}
+
+/// Reads the events of an entry. `written` is when its file was last written: it is part of the uid of an event without
+/// a uid and a time of its own.
+///
+/// # Errors
+/// The reason why the content is no event, in words for the operator.
+pub fn parse_entry(
+    name: &EntryName,
+    content: &[u8],
+    written: Option<SystemTime>,
+    max_event_bytes: u64,
+) -> Result<Vec<Event>, EntryError> {
+    match name.form() {
+        Form::Lines(_) if layout::queued_at(&name.0).is_none() => Err(EntryError::NotNamedByTime),
+        Form::Lines(_) => event::parse_lines(content, max_event_bytes),
+        Form::Event => {
+            let of_name = |queued_at: Option<QueuedAt>| {
+                let time = queued_at.or(written.map(QueuedAt::from_system)).unwrap_or(QueuedAt::from_nanos(0));
+                Uid::of_entry(name.0.as_encoded_bytes(), time)
+            };
+            let uid = |queued_at| layout::uid(&name.0).unwrap_or_else(|| of_name(queued_at));
+            Event::of_entry(content, uid).map(|event| vec![event])
+        }
+    }
 }

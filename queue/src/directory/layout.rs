@@ -1,14 +1,13 @@
 //! The names that appear on disk, and the order that follows from them. No other file spells one.
 
-use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 
-use uuid::timestamp::context::ContextV7;
-use uuid::{Timestamp, Uuid};
+use uuid::Uuid;
 
+use crate::priority::Priority;
 use crate::queued_at::{Now, QueuedAt};
+use crate::uid::Uid;
 
 /// Folder of rejected entries.
 pub(super) const FAILED: &str = "failed";
@@ -25,49 +24,75 @@ pub(super) const ENTRY_MODE: u32 = 0o640;
 /// The unit of the 12 bits in a UUIDv7: a millisecond divided by 4096, rounded up, as the uuid crate divides.
 const NANOS_PER_FRACTION: u64 = 1_000_000_u64.div_ceil(4096);
 
-const ENTRY_SUFFIX: &str = ".json";
+/// How the names of entries end, and what they are. A longer ending stands before the one that it ends in.
+const SUFFIXES: [(&str, Form); 4] = [
+    (".json", Form::Event),
+    (".high.events", Form::Lines(Priority::High)),
+    (".low.events", Form::Lines(Priority::Low)),
+    (".events", Form::Lines(Priority::Normal)),
+];
 /// The longest name that a file system accepts, in bytes.
 const MAX_NAME: usize = 255;
 const REASON_SUFFIX: &str = ".reason";
 const TEMPORARY_PREFIX: &str = ".tmp-";
 
-/// Returns a name that sorts after every earlier one of this thread, even when the clock was set back, and by the clock
-/// among processes: a UUIDv7 (RFC 9562, section 5.7) whose 12 bits of `rand_a` hold the fraction of the millisecond
-/// (section 6.2, method 3). The other bits are a counter and random.
-pub(super) fn new_entry_name(now: Now) -> OsString {
-    thread_local! {
-        static CONTEXT: RefCell<ContextV7> = RefCell::new(ContextV7::new().with_additional_precision());
-    }
-    let uuid =
-        CONTEXT.with_borrow(|context| Uuid::new_v7(Timestamp::from_unix(context, now.secs(), now.subsec_nanos())));
-    let mut name = String::with_capacity(41);
-    name.push_str(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
-    name.push_str(ENTRY_SUFFIX);
-    name.into()
+/// What an entry holds. Its name tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One event, for everybody.
+    Event,
+    /// An event a line, in a lane.
+    Lines(Priority),
 }
 
-/// Gives the generator of random bits for this thread's names a new seed.
-///
-/// A forked process has a copy of its parent's generator. Without a new seed it gives its entries the same random bits
-/// as the parent and as every other child. Its names still sort after those that the parent made before the fork.
-///
-/// # Errors
-/// The error of the system when it has no random bits.
-pub fn reseed() -> io::Result<()> {
-    rand::rng().reseed().map_err(io::Error::other)
+impl Form {
+    fn suffix(self) -> &'static str {
+        // Each form has a suffix.
+        SUFFIXES.iter().find(|(_, form)| *form == self).map_or("", |(suffix, _)| suffix)
+    }
+
+    /// The lane that such entries wait in.
+    pub(super) fn lane(self) -> Priority {
+        match self {
+            Form::Event => Priority::Normal,
+            Form::Lines(priority) => priority,
+        }
+    }
+}
+
+/// The parts of an entry's name: what stands before the suffix, and what the suffix says. None: it is no entry.
+fn parts(name: &OsStr) -> Option<(&[u8], Form)> {
+    let bytes = name.as_encoded_bytes();
+    let parts = |(suffix, form): &(&str, Form)| Some((bytes.strip_suffix(suffix.as_bytes())?, *form));
+    SUFFIXES.iter().find_map(parts).filter(|_| !bytes.starts_with(b"."))
+}
+
+/// What an entry of this name holds. None: a file of this name is no entry.
+pub(super) fn form(name: &OsStr) -> Option<Form> {
+    parts(name).map(|(_, form)| form)
+}
+
+/// Returns a name that sorts after every earlier one of this thread, even when the clock was set back, and by the clock
+/// among processes.
+pub(super) fn new_entry_name(now: Now, form: Form) -> OsString {
+    let suffix = form.suffix();
+    let mut name = String::with_capacity(uuid::fmt::Hyphenated::LENGTH + suffix.len());
+    name.push_str(Uid::at(now).0.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    name.push_str(suffix);
+    name.into()
 }
 
 /// Tells whether a file of the queue directory is an entry. Names with a leading dot never are.
 pub(super) fn is_entry(name: &OsStr) -> bool {
-    let bytes = name.as_encoded_bytes();
-    !bytes.starts_with(b".") && bytes.ends_with(ENTRY_SUFFIX.as_bytes())
+    form(name).is_some()
 }
 
 /// Tells whether a name is one that a producer makes: ours a UUIDv7, the pure-PHP class `microtime(true)`, `_`,
 /// `uniqid()`.
 pub(super) fn is_producer_name(name: &OsStr) -> bool {
-    let Some(stem) = name.to_str().and_then(|name| name.strip_suffix(ENTRY_SUFFIX)) else { return false };
     let is_of_php = || {
+        let (stem, Form::Event) = parts(name)? else { return None };
+        let stem = str::from_utf8(stem).ok()?;
         let (time, unique) = stem.split_once('_')?;
         // A float as PHP prints it with its `precision`, or the whole second; not a year.
         let is_float = time.parse::<f64>().is_ok() && (time.len() >= 10 || time.contains('.'));
@@ -94,13 +119,15 @@ pub(super) fn is_temporary(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes()) && name != ACKED
 }
 
+/// The UUID in an entry's name, if what stands before the suffix is one.
+pub(super) fn uid(name: &OsStr) -> Option<Uid> {
+    let (stem, _) = parts(name)?;
+    str::from_utf8(stem).ok()?.parse().ok()
+}
+
 /// The time of queueing in a name of our producer. `None` for the names of other producers.
 pub(super) fn queued_at(name: &OsStr) -> Option<QueuedAt> {
-    let stem = name.to_str()?.strip_suffix(ENTRY_SUFFIX)?;
-    if stem.len() != uuid::fmt::Hyphenated::LENGTH {
-        return None;
-    }
-    let uuid = Uuid::try_parse(stem).ok().filter(|uuid| uuid.get_version_num() == 7)?;
+    let Uid(uuid) = uid(name).filter(|uid| uid.0.get_version_num() == 7)?;
     let (head, _) = uuid.as_u64_pair();
     let millis = head >> 16;
     let fraction = head & 0xfff;
@@ -132,29 +159,47 @@ mod tests {
 
     #[test]
     fn names_sort_in_the_order_they_were_made() {
-        let names: Vec<OsString> = (0..10_000).map(|_| new_entry_name(Now::read())).collect();
+        let names: Vec<OsString> = (0..10_000).map(|_| new_entry_name(Now::read(), Form::Event)).collect();
         assert!(names.windows(2).all(|pair| pair[0] < pair[1]));
     }
 
     #[test]
-    fn names_sort_in_order_when_the_clock_is_set_back() {
+    fn names_of_all_forms_sort_in_order_when_the_clock_is_set_back() {
         let late = Now::at(Duration::from_secs(2_000_000_000));
         let early = Now::at(Duration::from_secs(1_000_000_000));
-        assert!(new_entry_name(late) < new_entry_name(early));
+        let forms = SUFFIXES.map(|(_, form)| form);
+        for (first, second) in forms.iter().flat_map(|first| forms.map(|second| (*first, second))) {
+            assert!(new_entry_name(late, first) < new_entry_name(early, second), "{first:?} {second:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_name_says_what_an_entry_holds() {
+        for (_, form_of_name) in SUFFIXES {
+            let name = new_entry_name(Now::read(), form_of_name);
+            assert_eq!(form(&name), Some(form_of_name), "{name:?}");
+            assert!(queued_at(&name).is_some() && is_producer_name(&name), "{name:?}");
+        }
+        let uuid = "019a3a5e-7f00-7000-8000-000000000000";
+        for suffix in [".urgent.events", ".HIGH.events", "events", ".high", ".events.json", ".json.events", "..events"]
+        {
+            assert!(!is_producer_name(OsStr::new(&format!("{uuid}{suffix}"))), "{suffix}");
+        }
+        assert!(!is_producer_name(OsStr::new("1729000000.1234_671234abc.events")));
     }
 
     #[test]
     fn a_name_has_its_time_to_the_microsecond() {
         let now = Now::at(Duration::new(1_729_000_000, 123_456_789));
-        let time = queued_at(&new_entry_name(now)).expect("a name of ours has its time");
+        let time = queued_at(&new_entry_name(now, Form::Event)).expect("a name of ours has its time");
         assert!(time > now.queued_at(), "{time:?} is before {:?}", now.queued_at());
         assert!(time < QueuedAt::from_nanos(1_729_000_000_123_457_789), "{time:?} is more than a microsecond late");
     }
 
     #[test]
-    fn only_visible_json_files_are_entries() {
-        assert!(is_entry(OsStr::new("1729000000.1234_671234abc.json")));
-        for name in [".tmp-a.json", "a.json.tmp", "failed", ".lock", "json"] {
+    fn only_visible_files_with_certain_endings_are_entries() {
+        assert!(is_entry(OsStr::new("1729000000.1234_671234abc.json")) && is_entry(OsStr::new("a.low.events")));
+        for name in [".tmp-a.json", ".tmp-a.events", ".events", "a.json.tmp", "failed", ".lock", "json", "events"] {
             assert!(!is_entry(OsStr::new(name)), "{name}");
         }
     }

@@ -1,4 +1,4 @@
-//! The queue as a directory: one file for each event.
+//! The queue as a directory: one file for an event, or for several that were queued at once.
 //!
 //! The flow: a [`writer`](Writer) gives a complete file its name; the [`reader`](Reader), the one owner of the
 //! directory, finds it, reads it, and deletes it or moves it to the folder of [`failed`](Failed) entries. The remaining
@@ -16,10 +16,9 @@ mod reader;
 mod writer;
 
 pub use create::create_directory;
-pub use entry::{Entry, EntryName, InvalidName};
+pub use entry::{Entry, EntryName, InvalidName, parse_entry};
 pub use failed::{Failed, FailedEntry, FailedError, Rejected};
 pub use inspect::{Backlog, entry_files, is_unread_queue, unread_queues};
-pub use layout::reseed;
 pub use lock::{Standby, holds_directory, lock_file};
 pub use reader::{DEFAULT_GRACE, OtherFiles, Reader, ReaderOptions};
 pub use writer::{DEFAULT_MAX_EVENT_BYTES, Durability, Writer};

@@ -1,4 +1,4 @@
-//! The producer's side: writes an event as a complete entry, or writes nothing.
+//! The producer's side: writes one or several events as a complete entry, or writes nothing.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -10,9 +10,12 @@ use rustix::io::Errno;
 use crate::descriptor::DIRECTORY;
 use crate::directory::create::create_directory;
 use crate::directory::entry::EntryName;
-use crate::directory::{layout, naming};
+use crate::directory::layout::{self, Form};
+use crate::directory::naming;
 use crate::error::EnqueueError;
 use crate::event;
+use crate::new_event::{self, NewEvent};
+use crate::priority::Priority;
 use crate::queue_path;
 use crate::queued_at::Now;
 
@@ -61,39 +64,58 @@ impl Writer {
         self
     }
 
-    /// Queues an event. `name_json` and `payload_json` are complete JSON texts; they are not validated.
+    /// Queues an event for everybody. `name_json` and `payload_json` are complete JSON texts; they are not validated.
     ///
     /// Entries that one thread queues are delivered in the order of its calls.
     ///
     /// # Errors
     /// When the event is too large, or the directory cannot be created or written. Nothing is left behind then.
     pub fn enqueue(&self, name_json: &[u8], payload_json: &[u8]) -> Result<EntryName, EnqueueError> {
-        queue_path::check_path(self.path.as_os_str().as_bytes())?;
         let now = Now::read();
         let content = event::encode(name_json, payload_json, now);
         if content.len() > self.max_event_bytes {
             return Err(EnqueueError::TooLarge { size: content.len(), limit: self.max_event_bytes });
         }
-        match self.publish(&content, now) {
+        self.write(&content, now, Form::Event)
+    }
+
+    /// Queues several events, or one that is not for everybody, in one entry: all of them or none. They are queued at
+    /// this moment.
+    ///
+    /// Entries of one priority that one thread queues are delivered in the order of its calls.
+    ///
+    /// # Errors
+    /// When there is no event or there are more than 1,000, when an event has no channel or more than 100 in its list,
+    /// when they are too large (together, and together times the most channels of one), or when the directory cannot
+    /// be created or written. Nothing is left behind then.
+    pub fn enqueue_events(&self, events: &[NewEvent<'_>], priority: Priority) -> Result<EntryName, EnqueueError> {
+        let now = Now::read();
+        let content = new_event::encode(events, now, self.max_event_bytes)?;
+        self.write(&content, now, Form::Lines(priority))
+    }
+
+    fn write(&self, content: &[u8], now: Now, form: Form) -> Result<EntryName, EnqueueError> {
+        queue_path::check_path(self.path.as_os_str().as_bytes())?;
+        match self.publish(content, now, form) {
             Err(Errno::NOENT) => {
                 create_directory(&self.path)
                     .map_err(|cause| EnqueueError::create_directory(self.path.clone(), cause))?;
-                self.publish(&content, now)
+                self.publish(content, now, form)
             }
             published => published,
         }
         .map_err(|errno| EnqueueError::write(self.path.clone(), errno.into()))
     }
 
-    fn publish(&self, content: &[u8], now: Now) -> Result<EntryName, Errno> {
+    fn publish(&self, content: &[u8], now: Now, form: Form) -> Result<EntryName, Errno> {
         let name = if naming::is_impossible() {
-            self.publish_by_rename(content, now)?
+            self.publish_by_rename(content, now, form)?
         } else {
             let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
             match rustix::fs::open(&self.path, flags, Mode::from_raw_mode(layout::ENTRY_MODE)) {
-                Ok(file) => self.publish_by_link(&file, content, now)?,
+                Ok(file) => self.publish_by_link(&file, content, now, form)?,
                 // Not every file system has unnamed files. Those that ignore the flag answer EISDIR.
-                Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => self.publish_by_rename(content, now)?,
+                Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => self.publish_by_rename(content, now, form)?,
                 Err(errno) => return Err(errno),
             }
         };
@@ -126,13 +148,13 @@ impl Writer {
         }
     }
 
-    fn publish_by_link(&self, file: &OwnedFd, content: &[u8], now: Now) -> Result<EntryName, Errno> {
+    fn publish_by_link(&self, file: &OwnedFd, content: &[u8], now: Now, form: Form) -> Result<EntryName, Errno> {
         set_mode(file);
         self.fill(file, content)?;
-        match self.name_by(now, |target| naming::link(file, target)) {
+        match self.name_by(now, form, |target| naming::link(file, target)) {
             Err(errno) if !matches!(errno, Errno::NOSPC | Errno::DQUOT | Errno::IO) => {
                 // Whatever the cause is, a file with a name from the beginning may work, or its error is clearer.
-                let name = self.publish_by_rename(content, now)?;
+                let name = self.publish_by_rename(content, now, form)?;
                 naming::note_impossible(file);
                 Ok(name)
             }
@@ -140,13 +162,13 @@ impl Writer {
         }
     }
 
-    fn publish_by_rename(&self, content: &[u8], now: Now) -> Result<EntryName, Errno> {
-        let temporary = self.path.join(layout::temporary_name(EntryName::at(now).as_os_str()));
+    fn publish_by_rename(&self, content: &[u8], now: Now, form: Form) -> Result<EntryName, Errno> {
+        let temporary = self.path.join(layout::temporary_name(EntryName::at(now, form).as_os_str()));
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = rustix::fs::open(&temporary, flags, Mode::from_raw_mode(layout::ENTRY_MODE))?;
         set_mode(&file);
         self.fill(&file, content)
-            .and_then(|()| self.name_by(now, |target| naming::publish(CWD, &temporary, CWD, target)))
+            .and_then(|()| self.name_by(now, form, |target| naming::publish(CWD, &temporary, CWD, target)))
             .inspect_err(|_| {
                 // The first error is the one to report. The consumer deletes a temporary file that stays.
                 let _ = rustix::fs::unlink(&temporary);
@@ -154,9 +176,9 @@ impl Writer {
     }
 
     /// Makes new names until one is free.
-    fn name_by(&self, now: Now, give: impl Fn(&Path) -> Result<(), Errno>) -> Result<EntryName, Errno> {
+    fn name_by(&self, now: Now, form: Form, give: impl Fn(&Path) -> Result<(), Errno>) -> Result<EntryName, Errno> {
         loop {
-            let name = EntryName::at(now);
+            let name = EntryName::at(now, form);
             match give(&self.path.join(name.as_os_str())) {
                 Err(Errno::EXIST) => {} // Two processes make the same name only after a fork without `reseed`. The next name differs.
                 given => return given.map(|()| name),

@@ -39,7 +39,7 @@ pub(in crate::directory) fn put_aside(
     let kind_of_reason = kind_of(&layout::reason_name(name.as_os_str()))?;
     // A directory under the reason's name cannot be replaced by the reason, and is not ours.
     let (target, reason) = if kind_of(name.as_os_str())?.is_some() || kind_of_reason == Some(FileType::Directory) {
-        (EntryName::at(Now::read()), format!("{reason} (its name was {name})"))
+        (EntryName::at(Now::read(), name.form()), format!("{reason} (its name was {name})"))
     } else {
         (name.clone(), reason.to_string())
     };

@@ -2,7 +2,7 @@
 //! program or to a user, and stays where it is.
 
 use crate::directory::entry::EntryName;
-use crate::directory::layout;
+use crate::directory::layout::{self, Form};
 
 /// So many bytes of a file are enough to classify it.
 pub(super) const BEGINNING: usize = 256;
@@ -19,6 +19,9 @@ enum Beginning {
 
 /// Classifies a file that is no event, by its name and by how its content begins.
 pub(in crate::directory) fn is_attempt(name: &EntryName, content: &[u8]) -> bool {
+    if matches!(name.form(), Form::Lines(_)) {
+        return layout::is_producer_name(name.as_os_str());
+    }
     match Beginning::of(content) {
         Beginning::Event => true,
         Beginning::OtherDocument => layout::is_producer_name(name.as_os_str()),
@@ -63,6 +66,14 @@ mod tests {
             for content in ["", "garbage", "[1]", r#"{"name":"vendor/package"}"#, r#"{"event":"#] {
                 assert!(attempt(name, content), "{name}: {content}");
             }
+        }
+    }
+
+    #[test]
+    fn an_entry_of_several_events_is_one_only_by_its_name() {
+        for content in ["", "garbage", r#"{"v":1,"uid":"#, "{\"event\":1}\n"] {
+            assert!(attempt("019a3a5e-7f00-7000-8000-000000000000.high.events", content), "{content}");
+            assert!(!attempt("calendar.events", content) && !attempt("17.events", content), "{content}");
         }
     }
 

@@ -5,13 +5,12 @@ pub(super) mod attempt;
 mod stamp;
 
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
 
 use crate::descriptor::UNTRUSTED_FILE;
-use crate::directory::entry::EntryName;
+use crate::directory::entry::{EntryName, parse_entry};
 use crate::directory::layout;
 use crate::error::EntryError;
 use crate::event::Event;
@@ -22,8 +21,8 @@ pub(super) use stamp::Stamp;
 /// A file as it was found.
 pub(super) struct Found {
     pub(super) stamp: Stamp,
-    /// The event, or why there is none.
-    pub(super) event: Result<Event, EntryError>,
+    /// The events, or why there are none.
+    pub(super) events: Result<Vec<Event>, EntryError>,
 }
 
 /// Reads and parses a file. None if it was removed. Afterwards the buffer has the content, or the beginning of a file
@@ -44,7 +43,7 @@ pub(super) fn read(
     let stat = rustix::fs::fstat(&file)?;
     let stamp = Stamp::new(&stat);
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Ok(Some(Found { stamp, event: Err(EntryError::NotAFile) }));
+        return Ok(Some(Found { stamp, events: Err(EntryError::NotAFile) }));
     }
     let size = stamp.size();
     let is_too_large = size > max_event_bytes;
@@ -53,16 +52,19 @@ pub(super) fn read(
         buffer.clear();
         return unreadable(directory, name, errno);
     }
-    let event =
-        if is_too_large { Err(EntryError::TooLarge { size, limit: max_event_bytes }) } else { Event::parse(buffer) };
-    Ok(Some(Found { stamp, event }))
+    let events = if is_too_large {
+        Err(EntryError::TooLarge { size, limit: max_event_bytes })
+    } else {
+        parse_entry(name, buffer, stamp.modified(), max_event_bytes)
+    };
+    Ok(Some(Found { stamp, events }))
 }
 
 /// Tells whether a scan takes a file, as an event or as an attempt at one. True if the file cannot be examined.
 pub(super) fn is_ours(directory: BorrowedFd<'_>, name: &EntryName, max_event_bytes: u64, buffer: &mut Vec<u8>) -> bool {
     layout::is_producer_name(name.as_os_str())
         || match read(directory, name, max_event_bytes, buffer) {
-            Ok(Some(Found { event: Err(_), .. })) => attempt::is_attempt(name, buffer),
+            Ok(Some(Found { events: Err(_), .. })) => attempt::is_attempt(name, buffer),
             Ok(_) | Err(_) => true,
         }
 }
@@ -79,7 +81,7 @@ fn unreadable(directory: BorrowedFd<'_>, name: &EntryName, errno: Errno) -> Resu
 
 fn not_read(directory: BorrowedFd<'_>, name: &EntryName, error: EntryError) -> Result<Option<Found>, Errno> {
     match rustix::fs::statat(directory, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(Some(Found { stamp: Stamp::new(&stat), event: Err(error) })),
+        Ok(stat) => Ok(Some(Found { stamp: Stamp::new(&stat), events: Err(error) })),
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(errno),
     }
@@ -108,11 +110,7 @@ pub(super) fn queued_at(directory: BorrowedFd<'_>, name: &EntryName, max_event_b
         return queued_at;
     }
     let found = read(directory, name, max_event_bytes, &mut Vec::new()).ok().flatten();
-    let in_content = found.as_ref().and_then(|found| found.event.as_ref().ok()?.queued_at());
-    let written = || {
-        let modified = found.as_ref()?.stamp.modified()?;
-        let since = modified.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        Some(QueuedAt::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)))
-    };
+    let in_content = found.as_ref().and_then(|found| found.events.as_ref().ok()?.first()?.queued_at());
+    let written = || found.as_ref()?.stamp.modified().map(QueuedAt::from_system);
     in_content.or_else(written).unwrap_or(QueuedAt::from_nanos(0))
 }

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 
 use crate::directory::entry::EntryName;
 use crate::directory::file::Stamp;
+use crate::directory::layout::Form;
 use crate::directory::{layout, naming};
 use crate::queued_at::Now;
 
@@ -64,7 +65,8 @@ fn put_back(directory: BorrowedFd<'_>, name: &EntryName) -> Result<EntryName, Er
 /// Gives a file that an interrupted deletion took away the name of an entry: it may be an event that was never read.
 /// Returns the name, or none if there is no such file.
 pub(super) fn restore(directory: BorrowedFd<'_>) -> Result<Option<EntryName>, Errno> {
-    let new = EntryName::at(Now::read());
+    // Names of entries of several events are never used again, so none of them was taken away.
+    let new = EntryName::at(Now::read(), Form::Event);
     match naming::take_away(directory, layout::ACKED.as_ref(), directory, new.as_os_str()) {
         Ok(()) => Ok(Some(new)),
         Err(Errno::NOENT) => Ok(None),

@@ -1,0 +1,118 @@
+//! An event as a producer gives it, and the content of an entry of several events.
+
+use std::io::Write;
+
+use crate::channel::{ChannelName, MAX_CHANNELS_OF_EVENT};
+use crate::error::EnqueueError;
+use crate::limits::{self, MAX_EVENT_NAME_BYTES, MAX_EVENTS_OF_ENTRY, MAX_EXCEPT_BYTES, MAX_KEY_BYTES, VERSION};
+use crate::queued_at::Now;
+use crate::uid::Uid;
+
+/// An event to queue, with all that an event can have.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEvent<'a> {
+    /// Its name for those who drop repeats.
+    pub uid: Uid,
+    /// The name: the complete JSON text of a string. It is not validated.
+    pub name_json: &'a [u8],
+    /// The payload: a complete JSON text. It is not validated. A line feed between two tokens becomes a space.
+    pub payload_json: &'a [u8],
+    /// Who gets it: the subscribers of 1 to 100 channels, or everybody.
+    pub channels: Option<&'a [ChannelName]>,
+    /// After so many seconds nobody needs it any more, counted from when it is queued.
+    pub ttl: Option<u64>,
+    /// An event with a key that was sent a short time ago is not sent again.
+    pub key: Option<&'a str>,
+    /// The client that shall not get it, by its id.
+    pub except: Option<&'a str>,
+}
+
+/// Encodes the content of an entry: a line for each event.
+pub(crate) fn encode(events: &[NewEvent<'_>], now: Now, max_event_bytes: usize) -> Result<Vec<u8>, EnqueueError> {
+    if events.is_empty() {
+        return Err(EnqueueError::NoEvents);
+    }
+    if events.len() > MAX_EVENTS_OF_ENTRY {
+        return Err(EnqueueError::TooManyEvents { events: events.len() });
+    }
+    // Checked before anything is copied: the sum of what is given may be very large.
+    let given = |event: &NewEvent<'_>| event.name_json.len().saturating_add(event.payload_json.len());
+    let given = events.iter().map(given).fold(0, usize::saturating_add);
+    let too_large = |size| EnqueueError::TooLarge { size, limit: max_event_bytes };
+    if given > max_event_bytes {
+        return Err(too_large(given));
+    }
+    let mut content = Vec::with_capacity(given + 200 * events.len());
+    for event in events {
+        check(event)?;
+        encode_line(&mut content, event, now);
+    }
+    if content.len() > max_event_bytes {
+        return Err(too_large(content.len()));
+    }
+    let channels = events.iter().filter_map(|event| event.channels).map(<[_]>::len).max().unwrap_or(1);
+    if let Some(limit) = limits::exceeded_by(content.len() as u64, channels, max_event_bytes as u64) {
+        return Err(EnqueueError::TooLargeForChannels { size: content.len(), channels, limit });
+    }
+    Ok(content)
+}
+
+fn check(event: &NewEvent<'_>) -> Result<(), EnqueueError> {
+    match event.channels.map(<[_]>::len) {
+        Some(0) => return Err(EnqueueError::NoChannels),
+        Some(channels) if channels > MAX_CHANNELS_OF_EVENT => return Err(EnqueueError::TooManyChannels { channels }),
+        _ => {}
+    }
+    if event.name_json.first() != Some(&b'"') {
+        return Err(EnqueueError::NameNotAString);
+    }
+    let within = |what: &'static str, size: usize, least: usize, limit: usize| {
+        let is_within = (least..=limit).contains(&size);
+        is_within.then_some(()).ok_or(EnqueueError::BadLength { what, size, least, limit })
+    };
+    within("name of the event, as JSON,", event.name_json.len(), 2, MAX_EVENT_NAME_BYTES)?;
+    within("key", event.key.map_or(1, str::len), 1, MAX_KEY_BYTES)?;
+    within("client id in `except`", event.except.map_or(1, str::len), 1, MAX_EXCEPT_BYTES)
+}
+
+fn encode_line(content: &mut Vec<u8>, event: &NewEvent<'_>, now: Now) {
+    let (secs, micros) = (now.secs(), now.subsec_micros());
+    append(content, format_args!(r#"{{"v":{VERSION},"uid":"{}","event":"#, event.uid));
+    append_json(content, event.name_json);
+    content.extend_from_slice(br#","payload":"#);
+    append_json(content, event.payload_json);
+    append(content, format_args!(r#","timestamp":{secs},"queued_at":{secs}.{micros:06},"channels":"#));
+    match event.channels {
+        None => content.extend_from_slice(b"null"),
+        Some(channels) => {
+            for (index, channel) in channels.iter().enumerate() {
+                content.push(if index == 0 { b'[' } else { b',' });
+                // No character of a name has to be escaped.
+                append(content, format_args!(r#""{channel}""#));
+            }
+            content.push(b']');
+        }
+    }
+    if let Some(ttl) = event.ttl {
+        append(content, format_args!(r#","expires_at":{}.{micros:06}"#, secs.saturating_add(ttl)));
+    }
+    for (key, text) in [("key", event.key), ("except", event.except)] {
+        if let Some(text) = text {
+            append(content, format_args!(r#","{key}":{}"#, serde_json::Value::from(text)));
+        }
+    }
+    content.extend_from_slice(b"}\n");
+}
+
+fn append(content: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    content.write_fmt(text).expect("a Vec takes every write");
+}
+
+/// Appends a JSON text as one line: a line feed in it can only be between two tokens, where a space means the same.
+fn append_json(content: &mut Vec<u8>, json: &[u8]) {
+    let start = content.len();
+    content.extend_from_slice(json);
+    if json.contains(&b'\n') {
+        content[start..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+    }
+}
