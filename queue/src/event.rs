@@ -7,7 +7,7 @@ use serde::de::{Error, IgnoredAny, Unexpected};
 use serde_json::value::RawValue;
 
 use crate::channel::ChannelName;
-use crate::error::EntryError;
+use crate::entry_error::EntryError;
 use crate::queued_at::{Now, QueuedAt};
 use crate::uid::Uid;
 

@@ -4,6 +4,7 @@ mod channel;
 mod denied;
 mod descriptor;
 mod directory;
+mod entry_error;
 mod error;
 mod event;
 mod limits;
@@ -22,7 +23,8 @@ pub use directory::{
     InvalidName, OtherFiles, Reader, ReaderOptions, Rejected, Standby, Writer, create_directory, entry_files,
     holds_directory, is_unread_queue, lock_file, parse_entry, unread_queues,
 };
-pub use error::{AckError, EnqueueError, EntryError, OpenError, RejectError, ScanError};
+pub use entry_error::EntryError;
+pub use error::{AckError, EnqueueError, OpenError, RejectError, ScanError};
 pub use event::Event;
 pub use limits::{MAX_EVENT_NAME_BYTES, MAX_EVENTS_OF_ENTRY, MAX_EXCEPT_BYTES, MAX_KEY_BYTES};
 pub use line_error::LineError;

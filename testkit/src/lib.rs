@@ -9,6 +9,7 @@
     reason = "a failed unwrap is a failed test, which shows what its processes printed"
 )]
 
+mod bad_lines;
 mod broadcaster;
 mod client;
 mod proc;
@@ -18,6 +19,7 @@ pub mod sandbox;
 mod skip;
 mod wait;
 
+pub use bad_lines::{BadLine, bad_lines};
 pub use broadcaster::{Broadcaster, without_settings};
 pub use client::{Client, HANDSHAKE, free_address, payload_of};
 pub use process::{Finish, Process};

@@ -90,7 +90,7 @@ impl QueueDir {
     /// The names of entries, sorted. Those of temporary files are among them: a test that expects none expects that
     /// none of these is left either.
     pub fn entries(&self) -> Vec<String> {
-        self.names().into_iter().filter(|name| name.ends_with(".json")).collect()
+        self.names().into_iter().filter(|name| name.ends_with(".json") || name.ends_with(".events")).collect()
     }
 
     /// How many entries wait. Temporary files do not count.

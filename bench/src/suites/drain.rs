@@ -77,7 +77,7 @@ fn reader(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
                 return Ok(begun.elapsed());
             }
             for entry in entries {
-                entry.event.context("an entry is no event")?;
+                entry.events.context("an entry is no event")?;
                 reader.ack(&entry.name)?;
             }
         }

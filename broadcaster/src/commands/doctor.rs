@@ -131,14 +131,14 @@ fn owner(queue: &Path) -> Finding {
 fn backlog(queue: &Path, max_event_bytes: u64) -> Finding {
     match Backlog::of(queue, max_event_bytes) {
         Err(error) => Bad(format!("cannot list the entries: {error}"), "check the directory's owner and mode".into()),
-        Ok(Backlog { oldest: Some(oldest), entries, .. }) if oldest > OLD_BACKLOG => Bad(
-            format!("{entries} events wait, the oldest for {}", ago(oldest)),
+        Ok(Backlog { oldest: Some(oldest), events, .. }) if oldest > OLD_BACKLOG => Bad(
+            format!("{events} events wait, the oldest for {}", ago(oldest)),
             "see whether a broadcaster runs and what it logs; clients that read slowly hold it up for seconds only"
                 .into(),
         ),
-        Ok(Backlog { entries, other_files: 0, .. }) => Good(format!("{entries} events wait")),
-        Ok(Backlog { entries, other_files, .. }) => {
-            Good(format!("{entries} events wait, and other files ({other_files}) stay where they are"))
+        Ok(Backlog { events, other_files: 0, .. }) => Good(format!("{events} events wait")),
+        Ok(Backlog { events, other_files, .. }) => {
+            Good(format!("{events} events wait, and other files ({other_files}) stay where they are"))
         }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) enum FailedCommand {
 /// `fastapi-broadcaster queue ...`
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueueCommand {
-    /// Prints how many entries wait, and how long the oldest has
+    /// Prints how many entries wait, how many events they hold, and how long the oldest has waited
     Stat,
 }
 
@@ -114,6 +114,7 @@ pub(crate) fn stat(queue: &Path, max_event_bytes: u64) -> anyhow::Result<()> {
     };
     let mut out = io::stdout().lock();
     writeln!(out, "waiting\t{}", backlog.entries)?;
+    writeln!(out, "events\t{}", backlog.events)?;
     writeln!(out, "oldest\t{}", backlog.oldest.map_or_else(|| "-".to_owned(), ago))?;
     writeln!(out, "failed\t{failed}")?;
     if backlog.other_files > 0 {

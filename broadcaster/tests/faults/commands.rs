@@ -105,12 +105,12 @@ fn what_cannot_be_done_ends_with_a_code_and_one_line() {
 fn queue_stat_shows_backlog_age_and_whether_somebody_drains_it() {
     let queue = QueueDir::new();
     let path = queue.path();
-    assert_eq!(printed(&path, &["queue", "stat"]), "waiting\t0\noldest\t-\nfailed\t0\nbroadcaster\tnone\n");
+    assert_eq!(printed(&path, &["queue", "stat"]), "waiting\t0\nevents\t0\noldest\t-\nfailed\t0\nbroadcaster\tnone\n");
     // The command leaves no file that the broadcaster's user might not be allowed to open.
     assert!(queue.names().is_empty(), "{:?}", queue.names());
     (0..3).for_each(|number| drop(queue.enqueue(number)));
     let stat = printed(&path, &["queue", "stat"]);
-    assert!(stat.starts_with("waiting\t3\noldest\t") && stat.contains(" s\n"), "{stat}");
+    assert!(stat.starts_with("waiting\t3\nevents\t3\noldest\t") && stat.contains(" s\n"), "{stat}");
     let mut broadcaster = broadcaster::start(&path);
     until("it is drained", || queue.waiting() == 0);
     assert!(printed(&path, &["queue", "stat"]).ends_with("broadcaster\trunning\n"));
@@ -123,7 +123,7 @@ fn other_files_are_not_among_those_that_wait() {
     let path = queue.path();
     let file = queue.write("composer.json", r#"{"name":"vendor/package"}"#);
     make_old(&file, std::time::Duration::from_secs(86_400));
-    let stat = "waiting\t0\noldest\t-\nfailed\t0\nother files\t1\nbroadcaster\tnone\n";
+    let stat = "waiting\t0\nevents\t0\noldest\t-\nfailed\t0\nother files\t1\nbroadcaster\tnone\n";
     assert_eq!(printed(&path, &["queue", "stat"]), stat);
     let (_, report, _) = run(&path, &["doctor"]);
     assert!(report.contains("ok   0 events wait, and other files (1) stay where they are"), "{report}");

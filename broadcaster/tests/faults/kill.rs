@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use queue::Event;
 use testkit::{Broadcaster, QueueDir, payload_of, until};
 use tungstenite::Message;
 
+use crate::support::producer::BATCH;
 use crate::support::{Client, Ledger, Producer, Random, broadcaster};
 
 const PRODUCERS: usize = 3;
@@ -16,7 +16,8 @@ fn killed_producers_and_broadcasters_lose_nothing_and_keep_the_order() {
     let mut random = Random::new();
     let queue = QueueDir::new();
     let mut ids = 0..;
-    let mut start_producer = || Producer::start(queue.root(), &queue.path(), ids.next().unwrap());
+    // Every second one queues several events in each entry.
+    let mut start_producer = || start_producer(&queue, ids.next().unwrap());
     let mut producers: Vec<Producer> = (0..PRODUCERS).map(|_| start_producer()).collect();
     let mut killed = Vec::new();
     let mut ledger = Ledger::default();
@@ -48,15 +49,25 @@ fn killed_producers_and_broadcasters_lose_nothing_and_keep_the_order() {
     killed.append(&mut producers);
     for producer in killed {
         let (queued, received) = (producer.queued(), ledger.received(producer.id));
-        // It may have died between queueing an event and noting it.
+        // It may have died between queueing an entry and noting it. All events of an entry are queued, or none.
+        let entry = if is_of_batches(producer.id) { BATCH } else { 1 };
         assert!(
-            received == queued || received == queued + 1,
+            received == queued || received == queued + entry,
             "producer {}: {queued} queued, {received} received",
             producer.id
         );
     }
     assert!(queue.failed().is_empty(), "no entry was partial, {last} included: {:?}", queue.failed());
     eprintln!("{} events, {} repeats after {RUNS} kills", ledger.events(), ledger.repeats());
+}
+
+fn start_producer(queue: &QueueDir, id: usize) -> Producer {
+    let start = if is_of_batches(id) { Producer::of_batches } else { Producer::start };
+    start(queue.root(), &queue.path(), id)
+}
+
+fn is_of_batches(id: usize) -> bool {
+    id % 2 == 1
 }
 
 /// Starts a broadcaster, and a client that is there before the first entry is: producers pause meanwhile.
@@ -81,17 +92,21 @@ fn a_reader_of_the_directory_never_sees_part_of_an_entry_while_producers_are_kil
             while !stop.load(Ordering::Relaxed) {
                 for name in queue.names() {
                     let content = std::fs::read(queue.path().join(&name)).unwrap();
-                    Event::parse(&content).unwrap_or_else(|error| panic!("{name}: {error}"));
+                    let name = name.parse().unwrap();
+                    let events = queue::parse_entry(&name, &content, None, u64::MAX);
+                    let events = events.unwrap_or_else(|error| panic!("{name}: {error}"));
+                    assert!([1, BATCH].contains(&events.len()), "{name}: {} events", events.len());
                     looked += 1;
                 }
             }
             looked
         });
         for id in 0..20 {
-            let mut producer = Producer::start(queue.root(), &queue.path(), id);
+            let mut producer = start_producer(&queue, id);
             until("it has queued something", || producer.queued() >= id);
             producer.kill();
-            assert!(queue.waiting() >= producer.queued());
+            let entry = if is_of_batches(id) { BATCH } else { 1 };
+            assert!(queue.waiting() >= producer.queued() / entry);
         }
         stop.store(true, Ordering::Relaxed);
         assert!(looking.join().unwrap() > 0);

@@ -18,6 +18,7 @@ mod failed_entries;
 mod frameworks;
 mod handlers;
 mod http;
+mod older_reader;
 mod other_producers;
 mod packages;
 mod page;

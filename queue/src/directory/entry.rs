@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use thiserror::Error;
 
 use crate::directory::layout::{self, Form};
-use crate::error::EntryError;
+use crate::entry_error::EntryError;
 use crate::event::{self, Event};
 use crate::printable::shown;
 use crate::queued_at::{Now, QueuedAt};

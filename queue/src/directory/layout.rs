@@ -48,7 +48,7 @@ pub(super) enum Form {
 impl Form {
     fn suffix(self) -> &'static str {
         // Each form has a suffix.
-        SUFFIXES.iter().find(|(_, form)| *form == self).map_or("", |(suffix, _)| suffix)
+        SUFFIXES.iter().find(|(_, form)| *form == self).map_or("", |(suffix, _)| *suffix)
     }
 
     /// The lane that such entries wait in.

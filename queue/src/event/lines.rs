@@ -7,10 +7,11 @@ use serde_json::value::RawValue;
 
 use super::Event;
 use crate::channel::{ChannelName, MAX_CHANNELS_OF_EVENT};
-use crate::error::EntryError;
+use crate::entry_error::EntryError;
 use crate::limits::{self, MAX_EVENT_NAME_BYTES, MAX_EVENTS_OF_ENTRY, MAX_EXCEPT_BYTES, MAX_KEY_BYTES, VERSION};
 use crate::line_error::LineError;
 use crate::queued_at::QueuedAt;
+use crate::uid::Uid;
 
 /// Reads the events of an entry: all of them, or the reason why one is none, with its line.
 pub(crate) fn parse(content: &[u8], max_event_bytes: u64) -> Result<Vec<Event>, EntryError> {
@@ -46,7 +47,7 @@ fn parse_line(line: &[u8]) -> Result<Event, LineError> {
         return Err(LineError::Channel);
     }
     let uid = fields.uid.required("uid")?;
-    let uid = text("uid", uid)?.parse().map_err(|_| wrong("uid", "a UUID"))?;
+    let uid = text("uid", uid)?.parse::<Uid>().map_err(|_| wrong("uid", "a UUID"))?;
     let name = fields.event.required("event")?;
     if !name.get().starts_with('"') || name.get().len() > MAX_EVENT_NAME_BYTES {
         return Err(wrong("event", format!("a string of at most {MAX_EVENT_NAME_BYTES} bytes")));
@@ -89,7 +90,8 @@ fn channels(value: &RawValue) -> Result<Option<Box<[ChannelName]>>, LineError> {
     }
     let mut channels: Vec<ChannelName> = Vec::with_capacity(names.len());
     for (index, name) in names.iter().enumerate() {
-        let name = name.parse().map_err(|problem| LineError::BadChannel { number: index + 1, problem })?;
+        let name =
+            name.parse::<ChannelName>().map_err(|problem| LineError::BadChannel { number: index + 1, problem })?;
         if !channels.contains(&name) {
             channels.push(name);
         }

@@ -86,7 +86,7 @@ fn the_age_counts_from_the_rejection_and_not_from_when_the_file_was_written() {
     // Like an event that was restored from a backup, and below like a whole folder that was.
     make_old(&queue.write("1.json", r#"{"payload":1}"#));
     let entries = reader.scan(10, u64::MAX).unwrap();
-    reader.reject(&entries[0].name, entries[0].event.as_ref().unwrap_err()).unwrap();
+    reader.reject(&entries[0].name, entries[0].events.as_ref().unwrap_err()).unwrap();
     // Older versions count from this time.
     let modified = std::fs::metadata(queue.path().join("failed/1.json")).unwrap().modified().unwrap();
     assert!(modified.elapsed().unwrap() < Duration::from_secs(60));
@@ -145,7 +145,7 @@ fn an_entry_with_the_longest_name_is_put_aside_with_its_reason() {
     let name = format!("{}.json", "1".repeat(250));
     queue.write(&name, r#"{"payload":1}"#);
     let entries = reader.scan(10, u64::MAX).unwrap();
-    reader.reject(&entries[0].name, entries[0].event.as_ref().unwrap_err()).unwrap();
+    reader.reject(&entries[0].name, entries[0].events.as_ref().unwrap_err()).unwrap();
     let failed = Failed::open(&queue.path()).unwrap().unwrap();
     let listed = failed.list().unwrap();
     assert_eq!((listed[0].name.to_string(), &listed[0].reason[..]), (name, "no `event` key"));

@@ -1,7 +1,10 @@
 //! The queue directory as producers and the consumer use it, on a real file system.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod events;
+mod events_round_trip;
 mod failed;
+mod lanes;
 mod model;
 mod other_files;
 mod read;

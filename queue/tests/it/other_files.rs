@@ -131,7 +131,7 @@ fn a_broken_file_of_the_future_is_put_aside_when_its_grace_is_over() {
     loop {
         let entries = reader.scan(10, u64::MAX).unwrap();
         if let [entry] = &entries[..] {
-            reader.reject(&entry.name, entry.event.as_ref().unwrap_err()).unwrap();
+            reader.reject(&entry.name, entry.events.as_ref().unwrap_err()).unwrap();
             break;
         }
         assert!(began.elapsed() < Duration::from_secs(30), "it is read again for ever");

@@ -121,7 +121,7 @@ fn invalid_entries_are_rejected_after_their_grace_period_with_the_reason_beside_
     assert!(reader.scan(100, u64::MAX).unwrap().is_empty());
     make_old(&path);
     let entries = reader.scan(100, u64::MAX).unwrap();
-    let reason = entries[0].event.as_ref().unwrap_err();
+    let reason = entries[0].events.as_ref().unwrap_err();
     reader.reject(&entries[0].name, reason).unwrap();
 
     assert!(queue.entries().is_empty());
@@ -145,10 +145,10 @@ fn files_that_are_not_regular_or_too_large_are_rejected_unread() {
     let mut reader = queue.reader_with(ReaderOptions { max_event_bytes: 1000, ..ReaderOptions::default() });
     let entries = reader.scan(100, u64::MAX).unwrap();
     for entry in &entries {
-        reader.reject(&entry.name, entry.event.as_ref().unwrap_err()).unwrap();
+        reader.reject(&entry.name, entry.events.as_ref().unwrap_err()).unwrap();
     }
     let mut reasons: Vec<String> =
-        entries.iter().map(|entry| format!("{} {}", entry.name, entry.event.as_ref().unwrap_err())).collect();
+        entries.iter().map(|entry| format!("{} {}", entry.name, entry.events.as_ref().unwrap_err())).collect();
     reasons.sort();
     assert_eq!(
         reasons,
@@ -296,7 +296,7 @@ fn order_per_producer_holds_while_the_directory_is_being_listed() {
         while seen < 3 * EACH {
             assert!(std::time::Instant::now() < deadline, "{seen} entries arrived");
             for entry in reader.scan(64, u64::MAX).unwrap() {
-                let number: usize = entry.event.as_ref().unwrap().payload_json().parse().unwrap();
+                let number: usize = entry.events.as_ref().unwrap()[0].payload_json().parse().unwrap();
                 let producer = number / EACH;
                 assert_eq!(number % EACH, next[producer], "producer {producer} is out of order");
                 next[producer] += 1;

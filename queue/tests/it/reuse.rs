@@ -167,7 +167,7 @@ fn an_event_that_replaced_a_bad_entry_is_not_put_aside() {
     queue.write("1.json", r#"{"payload":1}"#);
     let bad = reader.scan(10, u64::MAX).unwrap();
     queue.write("1.json", event(7));
-    let rejected = reader.reject(&bad[0].name, bad[0].event.as_ref().unwrap_err()).unwrap();
+    let rejected = reader.reject(&bad[0].name, bad[0].events.as_ref().unwrap_err()).unwrap();
     assert_eq!(rejected, Rejected::NotThere);
     assert_eq!(payloads(&reader.scan(10, u64::MAX).unwrap()), ["7"]);
     assert!(queue.failed().is_empty());

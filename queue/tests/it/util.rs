@@ -3,7 +3,7 @@ use std::fs::{File, FileTimes};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use queue::{Entry, Reader, ReaderOptions, Writer};
+use queue::{Entry, EntryName, NewEvent, Priority, Reader, ReaderOptions, Uid, Writer};
 use tempfile::TempDir;
 
 /// A queue directory for one test, deleted with the value.
@@ -44,6 +44,13 @@ impl Queue {
         self.writer().enqueue(br#""numbered""#, number.to_string().as_bytes()).unwrap().as_os_str().to_owned()
     }
 
+    /// Queues events whose payloads are the numbers, in one entry.
+    pub(crate) fn enqueue_lines(&self, numbers: std::ops::Range<usize>, priority: Priority) -> EntryName {
+        let payloads: Vec<String> = numbers.map(|number| number.to_string()).collect();
+        let events: Vec<NewEvent<'_>> = payloads.iter().map(|payload| new_event(payload)).collect();
+        self.writer().enqueue_events(&events, priority).unwrap()
+    }
+
     /// Writes a file in place, as a producer without the extension does.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
@@ -53,7 +60,7 @@ impl Queue {
 
     /// The visible names in the directory, sorted.
     pub(crate) fn entries(&self) -> Vec<String> {
-        names(&self.path()).into_iter().filter(|name| name.ends_with(".json")).collect()
+        names(&self.path()).into_iter().filter(|name| name.ends_with(".json") || name.ends_with(".events")).collect()
     }
 
     /// The names in the failed folder, sorted.
@@ -68,9 +75,28 @@ pub(crate) fn make_old(path: &Path) {
     File::open(path).unwrap().set_times(FileTimes::new().set_modified(old)).unwrap();
 }
 
-/// The payloads of events, as text.
+/// The payloads of all events, as text.
 pub(crate) fn payloads(entries: &[Entry]) -> Vec<String> {
-    entries.iter().map(|entry| entry.event.as_ref().unwrap().payload_json().to_owned()).collect()
+    let events = entries.iter().flat_map(|entry| entry.events.as_ref().unwrap());
+    events.map(|event| event.payload_json().to_owned()).collect()
+}
+
+/// An event for everybody, with a new uid.
+pub(crate) fn new_event(payload: &str) -> NewEvent<'_> {
+    NewEvent {
+        uid: Uid::new(),
+        name_json: br#""numbered""#,
+        payload_json: payload.as_bytes(),
+        channels: None,
+        ttl: None,
+        key: None,
+        except: None,
+    }
+}
+
+/// The name of an entry of several events: the order of the numbers is that of queueing, long ago.
+pub(crate) fn lines_name(number: usize) -> String {
+    format!("019a3a5e-7f00-7000-8000-{number:012x}.events")
 }
 
 fn names(directory: &Path) -> Vec<String> {

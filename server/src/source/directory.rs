@@ -2,14 +2,13 @@
 
 mod ownership;
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use queue::{Entry, EntryName, OpenError, Reader, ReaderOptions};
+use queue::{Entry, OpenError, Reader, ReaderOptions};
 use tracing::{info, trace, warn};
 
 use crate::health::Health;
@@ -19,8 +18,10 @@ use crate::publication::{Publication, Seq};
 use crate::source::backoff::Backoff;
 use crate::source::failed_folder::FailedFolder;
 use crate::source::lock_watch::LockWatch;
+use crate::source::outstanding::Outstanding;
 use crate::source::rejections::Rejections;
 use crate::source::retry::RefusedAcks;
+use crate::source::selection::Selection;
 use crate::source::stop::Stop;
 use crate::source::watch::Watch;
 
@@ -44,8 +45,8 @@ pub(crate) struct DirectorySource {
     watch: Option<Watch>,
     feed: Feed,
     health: Arc<Health>,
-    /// Entries that were published and are not delivered to everybody, by the number of their event.
-    outstanding: VecDeque<(Seq, EntryName)>,
+    outstanding: Outstanding,
+    selection: Selection,
     refused_acks: RefusedAcks,
     rejections: Rejections,
     /// Bytes of entries that one scan may return.
@@ -86,7 +87,8 @@ impl DirectorySource {
             max_batch_bytes: feed.max_batch_bytes().min(MAX_BATCH_BYTES),
             feed,
             health,
-            outstanding: VecDeque::new(),
+            outstanding: Outstanding::default(),
+            selection: Selection::default(),
             refused_acks: RefusedAcks::default(),
             rejections: Rejections::default(),
             options,
@@ -124,8 +126,8 @@ impl DirectorySource {
             }
             let room = self.feed.room(progress);
             // What is beyond waits on disk.
-            let has_room =
-                room == Room::Now && self.outstanding.len() + self.refused_acks.len() < self.feed.max_undelivered();
+            let has_room = room == Room::Now
+                && self.outstanding.publications() + self.refused_acks.len() < self.feed.max_undelivered();
             if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
                 continue;
             }
@@ -135,7 +137,7 @@ impl DirectorySource {
         }
     }
 
-    /// Scans a batch and appends its frames. Returns whether there may be more.
+    /// Scans a batch and publishes it: all events of an entry go in together. Returns whether there may be more.
     fn take_batch(&mut self) -> bool {
         self.follow();
         self.rejections.retry(&mut self.reader);
@@ -148,13 +150,22 @@ impl DirectorySource {
         };
         self.on_success();
         let found = !entries.is_empty();
-        let mut names = Vec::with_capacity(entries.len());
-        for Entry { name, event } in entries {
-            match event {
-                Ok(event) => {
-                    trace!(entry = %name, event = event.name_json(), "entry read");
-                    self.batch.push(&Publication::of(&event));
-                    names.push(name);
+        let mut published = Vec::with_capacity(entries.len());
+        for Entry { name, events } in entries {
+            match events {
+                Ok(events) => {
+                    let before = self.batch.len();
+                    for event in &events {
+                        trace!(entry = %name, uid = %event.uid(), event = event.name_json(), "event read");
+                        if self.selection.admits(event) {
+                            self.batch.push(&Publication::of(event));
+                        }
+                    }
+                    match self.batch.len() - before {
+                        // There is nothing to wait for.
+                        0 => self.refused_acks.ack(&mut self.reader, name),
+                        publications => published.push((name, publications)),
+                    }
                 }
                 Err(reason) => {
                     if self.rejections.reject(&mut self.reader, &name, &reason) {
@@ -170,10 +181,15 @@ impl DirectorySource {
         if let Some(other_files) = self.reader.take_other_files() {
             self.rejections.log_other_files(&other_files);
         }
-        if !names.is_empty() {
-            let first = self.feed.publish(&mut self.batch);
-            let numbered = names.into_iter().enumerate().map(|(index, name)| (first.plus(index), name));
-            self.outstanding.extend(numbered);
+        if let Some(newer_entries) = self.reader.take_newer_entries() {
+            self.rejections.log_newer_entries(&newer_entries);
+        }
+        if !published.is_empty() {
+            let mut next = self.feed.publish(&mut self.batch);
+            for (name, publications) in published {
+                self.outstanding.push(name, publications, next.plus(publications - 1));
+                next = next.plus(publications);
+            }
         }
         found
     }
@@ -194,12 +210,8 @@ impl DirectorySource {
     /// Deletes what every client has. Returns whether there is more to delete.
     fn ack(&mut self, delivered: Seq) -> bool {
         for _ in 0..ACKS_AT_ONCE {
-            if self.outstanding.front().is_none_or(|(seq, _)| *seq > delivered) {
-                return false;
-            }
-            if let Some((_, name)) = self.outstanding.pop_front() {
-                self.refused_acks.ack(&mut self.reader, name);
-            }
+            let Some(name) = self.outstanding.take_delivered(delivered) else { return false };
+            self.refused_acks.ack(&mut self.reader, name);
         }
         true
     }

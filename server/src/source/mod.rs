@@ -3,9 +3,12 @@
 mod backoff;
 mod directory;
 mod failed_folder;
+mod key_window;
 mod lock_watch;
+mod outstanding;
 mod rejections;
 mod retry;
+mod selection;
 mod stop;
 mod takeover;
 mod watch;

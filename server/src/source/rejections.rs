@@ -26,6 +26,7 @@ pub(super) struct Rejections {
     tries: usize,
     lines: HashMap<Discriminant<EntryError>, LogLimit>,
     other_files: LogLimit,
+    newer_entries: LogLimit,
 }
 
 impl Rejections {
@@ -87,6 +88,15 @@ impl Rejections {
                     warn!(%file, files, "the queue directory holds files that are no events; they stay where they are")
                 }
             }
+        }
+    }
+
+    /// Logs that there are entries which wait for a newer version of this program: each is reported once.
+    pub(super) fn log_newer_entries(&mut self, newer_entries: &OtherFiles) {
+        let count = newer_entries.files as u64;
+        if let Some(before) = self.newer_entries.allow_of(count, Instant::now()) {
+            let (entry, entries, reason) = (&newer_entries.name, count + before, newer_entries.problem.as_deref());
+            warn!(%entry, entries, reason, "entries of a newer version wait, and are not sent: update the broadcaster");
         }
     }
 

@@ -27,19 +27,19 @@ pub(super) fn entries(queue: &Path, max_event_bytes: u64) -> Finding {
         metadata.gid()
     );
     let shown = queue.display();
+    let entries = path.with_file_name(if path.extension() == Some("events".as_ref()) { "*.events" } else { "*.json" });
+    let entries = entries.display();
     let again = format!("fastapi-broadcaster failed retry --all --queue {shown}");
     let remedy = if broadcaster.groups.contains(&metadata.gid()) {
         format!(
             "something that writes without this extension has a umask of 077: UMask=0027 in its unit; what waits: \
-             chmod g+r {}/*.json, then {again}",
-            path.parent().unwrap_or(queue).display()
+             chmod g+r {entries}, then {again}"
         )
     } else {
         format!(
-            "let all entries belong to the group of the directory: chmod g+s {shown}; what waits: chgrp {} {}/*.json, then \
+            "let all entries belong to the group of the directory: chmod g+s {shown}; what waits: chgrp {} {entries}, then \
              {again}",
-            fs::metadata(queue).map_or_else(|_| broadcaster.group, |metadata| metadata.gid()),
-            path.parent().unwrap_or(queue).display()
+            fs::metadata(queue).map_or_else(|_| broadcaster.group, |metadata| metadata.gid())
         )
     };
     Bad(found, remedy)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use queue::Writer;
+use queue::{NewEvent, Priority, Uid, Writer};
 use rustix::fs::Mode;
 use rustix::process::{Signal, chroot, umask as umask_of_process};
 use testkit::{Process, public_copy};
@@ -17,7 +17,11 @@ const ID: &str = "FAULTS_ID";
 const COUNT: &str = "FAULTS_COUNT";
 const PAUSE: &str = "FAULTS_PAUSE_MICROS";
 const ROOT: &str = "FAULTS_ROOT";
+const BATCHES: &str = "FAULTS_BATCHES";
 const UMASK: &str = "FAULTS_UMASK";
+
+/// Events that a producer queues at once, if it is one of batches.
+pub(crate) const BATCH: usize = 3;
 
 /// Queues `[id,0]`, `[id,1]` and so on, and notes each success in its journal.
 pub(crate) struct Producer {
@@ -34,9 +38,19 @@ impl Producer {
 
     /// The same with another pause between its events: it is to be killed at work, not to fill the disk.
     pub(crate) fn paced(root: &Path, queue: &Path, id: usize, pause: Duration) -> Producer {
+        Producer::run(root, id, pause, command(&std::env::current_exe().unwrap(), queue, id))
+    }
+
+    /// The same, which queues [`BATCH`] events in each entry.
+    pub(crate) fn of_batches(root: &Path, queue: &Path, id: usize) -> Producer {
+        let mut command = command(&std::env::current_exe().unwrap(), queue, id);
+        command.env(BATCHES, "1");
+        Producer::run(root, id, Duration::from_micros(600), command)
+    }
+
+    fn run(root: &Path, id: usize, pause: Duration, mut command: Command) -> Producer {
         let journal = root.join(format!("journal-{id}"));
         File::create(&journal).unwrap();
-        let mut command = command(&std::env::current_exe().unwrap(), queue, id);
         command.env(JOURNAL, &journal).env(PAUSE, pause.as_micros().to_string());
         Producer { process: Process::spawn(&mut command), journal, id }
     }
@@ -105,16 +119,38 @@ fn runs_in_a_process_of_its_own() {
         std::env::set_current_dir("/").unwrap();
     }
     let writer = Writer::new(queue);
-    for event in 0..number(COUNT).unwrap_or(usize::MAX) {
-        // Now and then a large one, so that frames are written in parts.
-        let payload = match event % 50 {
-            49 => format!("[{id},{event},\"{}\"]", "x".repeat(20_000)),
-            _ => format!("[{id},{event}]"),
-        };
-        writer.enqueue(br#""test""#, payload.as_bytes()).unwrap();
+    let batch = if std::env::var_os(BATCHES).is_some() { BATCH } else { 1 };
+    for first in (0..number(COUNT).unwrap_or(usize::MAX)).step_by(batch) {
+        let payloads: Vec<String> = (first..first + batch).map(|event| payload(id, event)).collect();
+        if batch == 1 {
+            writer.enqueue(br#""test""#, payloads[0].as_bytes()).unwrap();
+        } else {
+            let events: Vec<NewEvent<'_>> = payloads.iter().map(|payload| new_event(payload)).collect();
+            writer.enqueue_events(&events, Priority::Normal).unwrap();
+        }
         if let Some(journal) = &mut journal {
-            journal.write_all(b".").unwrap();
+            journal.write_all(&vec![b'.'; batch]).unwrap();
         }
         std::thread::sleep(pause);
+    }
+}
+
+/// Now and then a large one, so that frames are written in parts.
+fn payload(id: usize, event: usize) -> String {
+    match event % 50 {
+        49 => format!("[{id},{event},\"{}\"]", "x".repeat(20_000)),
+        _ => format!("[{id},{event}]"),
+    }
+}
+
+fn new_event(payload: &str) -> NewEvent<'_> {
+    NewEvent {
+        uid: Uid::new(),
+        name_json: br#""test""#,
+        payload_json: payload.as_bytes(),
+        channels: None,
+        ttl: None,
+        key: None,
+        except: None,
     }
 }

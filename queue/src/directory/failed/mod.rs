@@ -20,7 +20,7 @@ use thiserror::Error;
 use crate::descriptor::{DIRECTORY, UNTRUSTED_FILE};
 use crate::directory::entry::EntryName;
 use crate::directory::{layout, naming};
-use crate::error::EntryError;
+use crate::entry_error::EntryError;
 use crate::printable::shown;
 
 pub use put_aside::Rejected;

@@ -11,7 +11,7 @@ use super::reason;
 use crate::descriptor::DIRECTORY;
 use crate::directory::entry::EntryName;
 use crate::directory::{create, layout, naming};
-use crate::error::EntryError;
+use crate::entry_error::EntryError;
 use crate::queued_at::Now;
 
 /// What happened to an entry that is no event.

@@ -11,8 +11,8 @@ use rustix::io::Errno;
 
 use crate::descriptor::UNTRUSTED_FILE;
 use crate::directory::entry::{EntryName, parse_entry};
-use crate::directory::layout;
-use crate::error::EntryError;
+use crate::directory::layout::{self, Form};
+use crate::entry_error::EntryError;
 use crate::event::Event;
 use crate::queued_at::QueuedAt;
 
@@ -67,6 +67,21 @@ pub(super) fn is_ours(directory: BorrowedFd<'_>, name: &EntryName, max_event_byt
             Ok(Some(Found { events: Err(_), .. })) => attempt::is_attempt(name, buffer),
             Ok(_) | Err(_) => true,
         }
+}
+
+/// How many events an entry holds. One that holds none, or cannot be read, counts as one.
+pub(super) fn count_events(
+    directory: BorrowedFd<'_>,
+    name: &EntryName,
+    max_event_bytes: u64,
+    buffer: &mut Vec<u8>,
+) -> usize {
+    // That there is one event in an entry of one event is known without reading it.
+    let Form::Lines(_) = name.form() else { return 1 };
+    match read(directory, name, max_event_bytes, buffer) {
+        Ok(Some(Found { events: Ok(events), .. })) => events.len(),
+        _ => 1,
+    }
 }
 
 /// The result for an entry that the system does not let us read.

@@ -1,4 +1,4 @@
-//! How many entries wait in a queue directory, and for how long.
+//! How many entries wait in a queue directory, with how many events, and for how long.
 
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -16,6 +16,8 @@ use crate::directory::{file, layout};
 pub struct Backlog {
     /// How many there are, including outstanding ones.
     pub entries: usize,
+    /// How many events they hold: of an entry that is none, or of a newer version, one.
+    pub events: usize,
     /// How long the oldest has waited.
     pub oldest: Option<Duration>,
     /// Files that are no attempts at events. They stay where they are and do not count as waiting.
@@ -44,6 +46,7 @@ impl Backlog {
                 continue;
             }
             backlog.entries += 1;
+            backlog.events += file::count_events(directory.as_fd(), &name, max_event_bytes, &mut buffer);
             oldest = Some(oldest.map_or(modified, |oldest| oldest.min(modified)));
         }
         backlog.oldest = oldest.map(|oldest| oldest.elapsed().unwrap_or_default());

@@ -4,11 +4,22 @@
 //! one and miss an earlier one of the same producer. An entry is therefore settled, which means that no older one can
 //! be missing, only if it was queued before the listing began, if the previous listing showed it too, or if it is
 //! reported.
+//!
+//! Entries wait in lanes, by their priority. The order holds within a lane.
 
 use std::collections::{BTreeSet, HashSet};
+use std::time::Instant;
 
 use crate::directory::entry::EntryName;
+use crate::priority::Priority;
 use crate::queued_at::{Now, QueuedAt};
+
+/// Most entries that are taken of each lane in a round. Each lane has a turn in each round, so none waits for good.
+const WEIGHTS: [usize; LANES] = [8, 4, 1];
+const LANES: usize = 3;
+/// How long entries of a lane are taken after a listing, in times of what the listing took, before the next one may
+/// look for entries of other lanes.
+const LISTING_PAUSE: u32 = 20;
 
 /// An entry at its place in the order.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,22 +28,44 @@ pub(super) struct Indexed {
     pub(super) name: EntryName,
 }
 
+impl Indexed {
+    fn lane(&self) -> usize {
+        lane(&self.name)
+    }
+}
+
+fn lane(name: &EntryName) -> usize {
+    match name.form().lane() {
+        Priority::High => 0,
+        Priority::Normal => 1,
+        Priority::Low => 2,
+    }
+}
+
 /// Entries that were found and are not yet read.
 #[derive(Debug)]
 pub(super) struct Index {
-    /// Settled, oldest first.
-    entries: BTreeSet<Indexed>,
+    /// Settled, by lane, oldest first.
+    lanes: [BTreeSet<Indexed>; LANES],
+    /// How many may still be taken of each lane in this round.
+    shares: [usize; LANES],
+    /// An entry of another lane than the usual one was found once.
+    uses_lanes: bool,
     /// Seen by the latest listing, and not settled.
     unsettled: HashSet<EntryName>,
     /// There may be entries that are neither here nor will be reported: only a listing finds them.
     lost_track: bool,
+    /// When the directory may be listed although entries are left: a more urgent one may be there.
+    listing_due: Instant,
+    /// Most entries of a lane.
     max_entries: usize,
 }
 
 /// What a listing of the directory has found so far.
 pub(super) struct Listing {
     began: QueuedAt,
-    settled: Vec<Indexed>,
+    started: Instant,
+    settled: [Vec<Indexed>; LANES],
     unsettled: HashSet<EntryName>,
     /// Nothing was left out because there were too many.
     is_complete: bool,
@@ -41,7 +74,15 @@ pub(super) struct Listing {
 impl Index {
     /// An empty index. It needs a listing.
     pub(super) fn new(max_entries: usize) -> Index {
-        Index { entries: BTreeSet::new(), unsettled: HashSet::new(), lost_track: true, max_entries }
+        Index {
+            lanes: Default::default(),
+            shares: WEIGHTS,
+            uses_lanes: false,
+            unsettled: HashSet::new(),
+            lost_track: true,
+            listing_due: Instant::now(),
+            max_entries,
+        }
     }
 
     /// Notes that entries may have appeared that were not reported.
@@ -51,18 +92,25 @@ impl Index {
 
     /// Tells whether the directory must be listed before the next entry is known.
     pub(super) fn needs_listing(&self) -> bool {
-        self.entries.is_empty() && (self.lost_track || !self.unsettled.is_empty())
+        let may_find_more = self.lost_track || !self.unsettled.is_empty();
+        may_find_more && (self.is_empty() || self.uses_lanes && self.listing_due <= Instant::now())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lanes.iter().all(BTreeSet::is_empty)
     }
 
     /// Tells whether the latest listing found only entries that are not settled. The next listing settles them.
     pub(super) fn has_only_unsettled(&self) -> bool {
-        self.entries.is_empty() && !self.unsettled.is_empty()
+        self.is_empty() && !self.unsettled.is_empty()
     }
 
     /// Tells whether a reported entry can be added. If not, the next listing has it: an entry that was not reported
-    /// must not be overtaken.
-    pub(super) fn takes_reports(&mut self) -> bool {
-        self.lost_track |= self.entries.len() >= self.max_entries;
+    /// must not be overtaken in its lane.
+    pub(super) fn takes_report(&mut self, name: &EntryName) -> bool {
+        let lane = lane(name);
+        self.uses_lanes |= is_special(lane);
+        self.lost_track |= self.lanes[lane].len() >= self.max_entries;
         !self.lost_track
     }
 
@@ -72,26 +120,37 @@ impl Index {
     }
 
     pub(super) fn insert(&mut self, entry: Indexed) {
-        self.entries.insert(entry);
+        self.lanes[entry.lane()].insert(entry);
     }
 
-    /// Takes out the oldest entry.
-    pub(super) fn take_oldest(&mut self) -> Option<Indexed> {
-        self.entries.pop_first()
+    /// Takes out the next entry: the oldest of the most urgent lane that has a share left in this round.
+    pub(super) fn take_next(&mut self) -> Option<Indexed> {
+        let lane = self.next_lane().or_else(|| {
+            self.shares = WEIGHTS;
+            self.next_lane()
+        })?;
+        self.shares[lane] -= 1;
+        self.lanes[lane].pop_first()
+    }
+
+    fn next_lane(&self) -> Option<usize> {
+        (0..LANES).find(|lane| self.shares[*lane] > 0 && !self.lanes[*lane].is_empty())
     }
 
     /// Begins a listing. It counts from before the directory is opened.
     pub(super) fn begin_listing(&self) -> Listing {
         let began = Now::read().queued_at();
-        Listing { began, settled: Vec::new(), unsettled: HashSet::new(), is_complete: true }
+        let started = Instant::now();
+        Listing { began, started, settled: Default::default(), unsettled: HashSet::new(), is_complete: true }
     }
 
     /// Adds an entry to a listing.
     pub(super) fn add(&self, listing: &mut Listing, entry: Indexed) {
         if entry.queued_at < listing.began || self.unsettled.contains(&entry.name) {
-            listing.settled.push(entry);
-            if listing.settled.len() >= 2 * self.max_entries {
-                listing.keep_oldest(self.max_entries);
+            let lane = entry.lane();
+            listing.settled[lane].push(entry);
+            if listing.settled[lane].len() >= 2 * self.max_entries {
+                listing.keep_oldest(lane, self.max_entries);
             }
         } else if listing.unsettled.len() < self.max_entries {
             listing.unsettled.insert(entry.name);
@@ -102,22 +161,33 @@ impl Index {
 
     /// Replaces what was known by what a listing found.
     pub(super) fn end_listing(&mut self, mut listing: Listing) {
-        listing.keep_oldest(self.max_entries);
-        self.entries = listing.settled.into_iter().collect();
+        for lane in 0..LANES {
+            listing.keep_oldest(lane, self.max_entries);
+            self.uses_lanes |= is_special(lane) && !listing.settled[lane].is_empty();
+        }
+        self.lanes = listing.settled.map(BTreeSet::from_iter);
         self.unsettled = listing.unsettled;
         self.lost_track = !listing.is_complete;
+        let now = Instant::now();
+        self.listing_due = now + LISTING_PAUSE * now.saturating_duration_since(listing.started);
     }
 }
 
 impl Listing {
     /// Leaves out the newest settled entries beyond a count.
-    fn keep_oldest(&mut self, count: usize) {
-        if self.settled.len() > count {
-            self.settled.select_nth_unstable(count);
-            self.settled.truncate(count);
+    fn keep_oldest(&mut self, lane: usize, count: usize) {
+        let settled = &mut self.settled[lane];
+        if settled.len() > count {
+            settled.select_nth_unstable(count);
+            settled.truncate(count);
             self.is_complete = false;
         }
     }
+}
+
+/// Whether a lane is another one than that of ordinary entries.
+fn is_special(lane: usize) -> bool {
+    lane != 1
 }
 
 #[cfg(test)]
@@ -133,7 +203,7 @@ mod tests {
     }
 
     fn taken(index: &mut Index) -> Vec<String> {
-        std::iter::from_fn(|| index.take_oldest()).map(|entry| entry.name.to_string()).collect()
+        std::iter::from_fn(|| index.take_next()).map(|entry| entry.name.to_string()).collect()
     }
 
     #[test]
@@ -152,8 +222,48 @@ mod tests {
     fn a_full_index_keeps_the_oldest_and_needs_another_listing() {
         let mut index = Index::new(2);
         list(&mut index, &[("5.json", 5), ("1.json", 1), ("4.json", 4), ("3.json", 3), ("2.json", 2)]);
-        assert!(!index.needs_listing() && !index.takes_reports());
+        assert!(!index.needs_listing() && !index.takes_report(&EntryName::new("6.json")));
         assert_eq!(taken(&mut index), ["1.json", "2.json"]);
         assert!(index.needs_listing());
+    }
+
+    #[test]
+    fn lanes_have_turns_by_their_weights_and_each_keeps_its_order() {
+        let mut index = Index::new(100);
+        let names: Vec<String> = (10..40)
+            .flat_map(|number| [".low.events", ".events", ".high.events"].map(|lane| format!("{number}{lane}")))
+            .collect();
+        let entries: Vec<(&str, u64)> = names.iter().map(String::as_str).zip(1..).collect();
+        list(&mut index, &entries);
+        let taken = taken(&mut index);
+        let lane = |end: &str| taken.iter().filter(|name| name.ends_with(end)).cloned().collect::<Vec<_>>();
+        let round: String = taken[..26].iter().filter_map(|name| name.chars().nth(3)).collect();
+        assert_eq!(round, "hhhhhhhheeeelhhhhhhhheeeel");
+        for (end, own) in [(".low.events", 0), (".high.events", 2)] {
+            assert_eq!(lane(end), names.iter().skip(own).step_by(3).cloned().collect::<Vec<_>>());
+        }
+        assert_eq!(taken.len(), names.len());
+        let last = taken.last().expect("an entry");
+        assert_eq!(last, "39.low.events", "a lane that is alone is not held up");
+    }
+
+    #[test]
+    fn ordinary_entries_wait_in_the_lane_of_events_without_a_priority() {
+        let mut index = Index::new(100);
+        list(&mut index, &[("1.json", 1), ("2.events", 2), ("3.json", 3), ("4.high.events", 4)]);
+        assert_eq!(taken(&mut index), ["4.high.events", "1.json", "2.events", "3.json"]);
+    }
+
+    #[test]
+    fn an_urgent_entry_is_found_before_a_backlog_of_others_is_read() {
+        let mut index = Index::new(2);
+        list(&mut index, &[("1.json", 1), ("2.json", 2), ("3.json", 3)]);
+        // Without lanes, everything that the index holds is read first.
+        index.listing_due = Instant::now();
+        assert!(!index.needs_listing());
+        assert!(!index.takes_report(&EntryName::new("4.high.events")));
+        assert!(index.needs_listing());
+        list(&mut index, &[("1.json", 1), ("2.json", 2), ("3.json", 3), ("4.high.events", 4)]);
+        assert_eq!(index.take_next().map(|entry| entry.name.to_string()).as_deref(), Some("4.high.events"));
     }
 }

@@ -1,5 +1,5 @@
-//! Files that were read and left where they are: a producer may still be writing them, they are not ours, or they
-//! cannot be put aside. They are not read again before they have changed or their time has come.
+//! Files that were read and left where they are: a producer may still be writing them, they are not ours, a newer
+//! program wrote them, or they cannot be put aside. They are not read again before they have changed or their time has come.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::clock::Clock;
 use crate::directory::entry::EntryName;
 use crate::directory::file::{Stamp, attempt};
-use crate::error::EntryError;
+use crate::entry_error::EntryError;
 
 /// A file that has not changed for long is checked this often.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
@@ -15,14 +15,15 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// One that cannot be read is tried again after this time at first.
 const MIN_UNREADABLE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Files in the directory that are no attempts at events. They are left alone.
+/// Files in the directory that are left alone: because they are no attempts at events, or because a newer program wrote
+/// them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherFiles {
     /// One of them.
     pub name: EntryName,
     /// How many there are.
     pub files: usize,
-    /// Why that one cannot be read, if that is so. It is tried again.
+    /// Why that one cannot be read, if that is so. It is tried again, unless a newer program wrote it.
     pub problem: Option<String>,
 }
 
@@ -35,6 +36,8 @@ enum LeaveReason {
     Unreadable,
     /// It is no attempt at an event.
     NotOurs,
+    /// A newer program wrote it, which is to read it as well.
+    Newer,
     /// It is to be put aside, and the system refuses that.
     CannotReject,
 }
@@ -46,6 +49,8 @@ pub(super) struct LeftFiles {
     unrejectable: VecDeque<EntryName>,
     /// Files that are no attempts at events and that the caller does not know yet.
     other_files: Option<OtherFiles>,
+    /// Entries of newer programs that the caller does not know yet.
+    newer_entries: Option<OtherFiles>,
     max_files: usize,
     /// How long a file that does not parse may still be growing.
     grace: Duration,
@@ -73,6 +78,7 @@ impl LeftFiles {
             files: HashMap::new(),
             unrejectable: VecDeque::new(),
             other_files: None,
+            newer_entries: None,
             max_files,
             grace,
             clock,
@@ -91,17 +97,17 @@ impl LeftFiles {
                 return true;
             }
         }
-        if attempt::is_attempt(name, content) {
-            return false;
-        }
         let reason = match error {
+            error if error.is_newer() => LeaveReason::Newer,
+            _ if attempt::is_attempt(name, content) => return false,
             EntryError::Unreadable(_) => LeaveReason::Unreadable,
             _ => LeaveReason::NotOurs,
         };
         if self.remember(name, stamp, reason, now) {
-            let problem = (reason == LeaveReason::Unreadable).then(|| error.to_string());
+            let problem = (reason != LeaveReason::NotOurs).then(|| error.to_string());
             let first = || OtherFiles { name: name.clone(), files: 0, problem };
-            self.other_files.get_or_insert_with(first).files += 1;
+            let found = if reason == LeaveReason::Newer { &mut self.newer_entries } else { &mut self.other_files };
+            found.get_or_insert_with(first).files += 1;
         }
         true
     }
@@ -114,6 +120,11 @@ impl LeftFiles {
     /// The files that are no attempts at events and that were found since the last call.
     pub(super) fn take_other_files(&mut self) -> Option<OtherFiles> {
         self.other_files.take()
+    }
+
+    /// The entries of newer programs that were found since the last call.
+    pub(super) fn take_newer_entries(&mut self) -> Option<OtherFiles> {
+        self.newer_entries.take()
     }
 
     /// How long a file is known with this stamp.
@@ -131,7 +142,7 @@ impl LeftFiles {
                 let pause = self.unchanged_for(name, stamp, now) / 4;
                 Some(now + pause.clamp(MIN_UNREADABLE_PAUSE, MAX_PAUSE))
             }
-            LeaveReason::NotOurs | LeaveReason::CannotReject => None,
+            LeaveReason::NotOurs | LeaveReason::Newer | LeaveReason::CannotReject => None,
         };
         if reason == LeaveReason::CannotReject && self.unrejectable.len() < self.max_files {
             self.unrejectable.push_back(name.clone());
@@ -143,7 +154,7 @@ impl LeftFiles {
         }
         // Files that are not ours stay for good, so they may fill only half of the places. A file without a place is
         // read again.
-        let places = if matches!(reason, LeaveReason::NotOurs | LeaveReason::Unreadable) {
+        let places = if matches!(reason, LeaveReason::NotOurs | LeaveReason::Unreadable | LeaveReason::Newer) {
             self.max_files / 2
         } else {
             self.max_files

@@ -19,7 +19,8 @@ use crate::directory::file::Stamp;
 use crate::directory::layout;
 use crate::directory::lock::{self, Ownership};
 use crate::directory::writer::DEFAULT_MAX_EVENT_BYTES;
-use crate::error::{AckError, EntryError, OpenError, RejectError};
+use crate::entry_error::EntryError;
+use crate::error::{AckError, OpenError, RejectError};
 
 use clock::Clock;
 use deletion::Deleted;
@@ -38,7 +39,7 @@ pub struct ReaderOptions {
     pub max_event_bytes: u64,
     /// How long a file that does not parse may still be growing before it is rejected.
     pub grace: Duration,
-    /// How many names are held in memory. A longer backlog is read by several listings.
+    /// How many names of each priority are held in memory. A longer backlog is read by several listings.
     pub index_entries: usize,
 }
 
@@ -190,6 +191,12 @@ impl Reader {
     /// The files that are no attempts at events and that were found since the last call. They stay where they are.
     pub fn take_other_files(&mut self) -> Option<OtherFiles> {
         self.left_files.take_other_files()
+    }
+
+    /// The entries that a newer program wrote and that were found since the last call. They wait for a reader that knows
+    /// their version.
+    pub fn take_newer_entries(&mut self) -> Option<OtherFiles> {
+        self.left_files.take_newer_entries()
     }
 
     /// Tells whether the path is still that of the directory that was opened. When that was deleted, renamed or

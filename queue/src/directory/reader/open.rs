@@ -60,9 +60,9 @@ fn may_be_in_a_queue(directory: &OwnedFd, name: &OsStr, max_event_bytes: u64) ->
     let mut content = Vec::new();
     let name = EntryName::new(name);
     match file::read(directory.as_fd(), &name, max_event_bytes, &mut content) {
-        Ok(Some(Found { event: Ok(_), .. })) => true,
+        Ok(Some(Found { events: Ok(_), .. })) => true,
         // An empty file was most likely created just now, and nothing in it can be lost.
-        Ok(Some(Found { stamp, event: Err(_) })) => stamp.size() == 0 || attempt::is_attempt(&name, &content),
+        Ok(Some(Found { stamp, events: Err(_) })) => stamp.size() == 0 || attempt::is_attempt(&name, &content),
         Ok(None) | Err(_) => true,
     }
 }

@@ -15,6 +15,7 @@ use crate::directory::entry::{Entry, EntryName};
 use crate::directory::file::{self, Found, Stamp};
 use crate::directory::layout;
 use crate::error::ScanError;
+use crate::event::Event;
 
 /// A producer needs milliseconds between creating its temporary file and renaming it.
 const TEMPORARY_AGE: Duration = Duration::from_secs(15 * 60);
@@ -22,8 +23,11 @@ const TEMPORARY_AGE: Duration = Duration::from_secs(15 * 60);
 const MESSAGE_OVERHEAD: u64 = 64;
 
 impl Reader {
-    /// Lists the directory if everything that was found before is scanned, and returns the next entries in the order of
-    /// queueing: at most `max_entries`, and no more once they have reached `max_bytes`. Empty means that none waits.
+    /// Lists the directory if everything that was found before is scanned, and returns the next entries: at most
+    /// `max_entries`, and no more once their messages have reached `max_bytes`. Empty means that none waits.
+    ///
+    /// Entries of one priority come in the order of queueing. Of each 13, 8 may be of the high priority, 4 of the
+    /// normal one and 1 of the low one.
     ///
     /// Each must be [acked](Self::ack) or [rejected](Self::reject); until then it is not returned again. A file that
     /// does not parse yet is left for a later scan until its grace period is over.
@@ -54,10 +58,13 @@ impl Reader {
     /// Every such file has to be reported, in the order in which they appear, beginning before the first scan. A caller
     /// that missed some calls [`lose_track`](Self::lose_track) before it goes on.
     pub fn follow(&mut self, file: &OsStr) {
-        if !layout::is_entry(file) || !self.index.takes_reports() {
+        if !layout::is_entry(file) {
             return;
         }
         let name = EntryName::new(file);
+        if !self.index.takes_report(&name) {
+            return;
+        }
         self.index.settle(&name);
         // If that name is used again, the ack finds it out.
         if !self.outstanding.contains_key(&name) {
@@ -104,11 +111,11 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads the oldest entries of the index.
+    /// Reads the next entries of the index.
     fn take(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
         let (mut entries, mut bytes) = (Vec::new(), 0);
         while entries.len() < max_entries && bytes < max_bytes {
-            let Some(indexed) = self.index.take_oldest() else { break };
+            let Some(indexed) = self.index.take_next() else { break };
             // A file of another producer that was reported twice can be in the index with two times.
             if self.outstanding.contains_key(&indexed.name) {
                 continue;
@@ -116,14 +123,14 @@ impl Reader {
             let (directory, limit) = (self.ownership.directory(), self.options.max_event_bytes);
             match file::read(directory, &indexed.name, limit, &mut self.buffer) {
                 Ok(None) => {}
-                Ok(Some(Found { stamp, event })) => {
+                Ok(Some(Found { stamp, events })) => {
                     let name = indexed.name;
-                    if event.as_ref().is_err_and(|error| self.left_files.leave(&name, stamp, error, &self.buffer)) {
+                    if events.as_ref().is_err_and(|error| self.left_files.leave(&name, stamp, error, &self.buffer)) {
                         continue;
                     }
-                    bytes += self.buffer.len() as u64 + MESSAGE_OVERHEAD;
+                    bytes += message_bytes(self.buffer.len(), events.as_deref().unwrap_or_default());
                     self.outstanding.insert(name.clone(), stamp);
-                    entries.push(Entry { name, event });
+                    entries.push(Entry { name, events });
                 }
                 Err(errno) => {
                     let path = self.path.join(indexed.name.as_os_str());
@@ -137,6 +144,12 @@ impl Reader {
         }
         Ok(entries)
     }
+}
+
+/// About how many bytes the messages of an entry have: one for each channel of an event.
+fn message_bytes(entry_bytes: usize, events: &[Event]) -> u64 {
+    let channels = events.iter().filter_map(Event::channels).map(<[_]>::len).max().unwrap_or(1);
+    (entry_bytes as u64 + MESSAGE_OVERHEAD * events.len().max(1) as u64) * channels as u64
 }
 
 /// Deletes a temporary file of a producer that ended while writing it, once it is too old to be still in use.

@@ -1,0 +1,75 @@
+//! Which events of the queue are published: not those that nobody needs any more, and not those that were sent already.
+
+use std::time::{Instant, SystemTime};
+
+use queue::Event;
+use tracing::debug;
+
+use crate::source::key_window::KeyWindow;
+
+#[derive(Debug, Default)]
+pub(super) struct Selection {
+    keys: KeyWindow,
+}
+
+impl Selection {
+    /// Whether an event is to be published now. Its key is taken then.
+    pub(super) fn admits(&mut self, event: &Event) -> bool {
+        // The hub sends every publication to all clients. What is for channels must reach nobody else.
+        if event.channels().is_some() {
+            return false;
+        }
+        if event.expires_at().is_some_and(|time| time <= unix_time()) {
+            debug!(uid = %event.uid(), event = event.name_json(), "event has expired, not sent");
+            return false;
+        }
+        let channel = event.channels().and_then(<[_]>::first);
+        if event.key().is_some_and(|key| !self.keys.take(channel, key, event.uid(), Instant::now())) {
+            debug!(uid = %event.uid(), event = event.name_json(), "an event with this key was sent, not sent again");
+            return false;
+        }
+        true
+    }
+}
+
+/// Seconds since the Unix epoch, by the system clock: the producer's clock may be that of another machine.
+fn unix_time() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The events of an entry with these keys in its lines.
+    fn events(keys: &[&str]) -> Vec<Event> {
+        let line =
+            |keys: &&str| format!(r#"{{"v":1,"uid":"{}","event":"e","channels":null,{keys}}}"#, queue::Uid::new());
+        let content: String = keys.iter().map(line).map(|line| line + "\n").collect();
+        let name = "019a3a5e-7f00-7000-8000-000000000000.events".parse().expect("a name");
+        queue::parse_entry(&name, content.as_bytes(), None, 1 << 20).expect("events")
+    }
+
+    fn admitted(keys: &[&str]) -> Vec<bool> {
+        let mut selection = Selection::default();
+        events(keys).iter().map(|event| selection.admits(event)).collect()
+    }
+
+    #[test]
+    fn events_are_admitted_until_they_expire() {
+        let now = unix_time();
+        let (past, future) = (format!(r#""expires_at":{}"#, now - 1.0), format!(r#""expires_at":{}"#, now + 60.0));
+        let keys = [&past, &future, r#""expires_at":null"#, r#""expires_at":-1"#, r#""expires_at":1e300"#];
+        assert_eq!(admitted(&keys), [false, true, true, false, true]);
+    }
+
+    #[test]
+    fn an_expired_event_takes_no_key() {
+        assert_eq!(admitted(&[r#""key":"a","expires_at":1"#, r#""key":"a""#, r#""key":"a""#]), [false, true, false]);
+    }
+
+    #[test]
+    fn events_without_a_key_are_no_repeats() {
+        assert_eq!(admitted(&[r#""key":null"#, r#""key":null"#, r#""key":"a""#]), [true, true, true]);
+    }
+}
