@@ -1,5 +1,6 @@
 //! One client of the load: its handshake, and what it sends.
 
+mod answers;
 mod checking;
 mod reading;
 
@@ -12,15 +13,20 @@ use nix::sys::socket::{setsockopt, sockopt};
 use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
+use crate::channels::Channels;
+use crate::due::Due;
 use crate::frames;
 use crate::message;
 use crate::nats;
 
-pub(crate) use reading::Reading;
+pub(crate) use reading::{Reading, Tally};
 
-/// The key of RFC 6455's example. A bench needs no secrets.
-const REQUEST: &str = "GET /bench HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+const PATH: &str = "/bench";
+/// The headers of the request. The key is that of RFC 6455's example: a bench needs no secrets.
+const HEADERS: &str = "Host: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+/// The one that asks for commands and answers.
+const NATIVE: &str = "Sec-WebSocket-Protocol: fastapi.v1\r\n";
 
 /// What clients have to know of a server.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,8 +36,19 @@ pub(crate) struct Manner {
     pub(crate) lanes: usize,
     /// NATS inside WebSocket frames.
     pub(crate) nats: bool,
+    /// It sends commands (subprotocol `fastapi.v1`).
+    pub(crate) native: bool,
+    /// Channels that are subscribed with the request. Without, every message is due.
+    pub(crate) channels: Option<Channels>,
     /// The address to connect from.
     pub(crate) from: Option<IpAddr>,
+}
+
+impl Manner {
+    /// Whether messages come that are no events.
+    fn has_answers(self) -> bool {
+        self.native || self.channels.is_some()
+    }
 }
 
 #[derive(Debug)]
@@ -39,8 +56,10 @@ pub(crate) struct Client {
     pub(crate) stream: TcpStream,
     manner: Manner,
     state: State,
-    /// Messages received. This is also the number that the next must have, unless there are lanes.
-    pub(crate) next: u64,
+    /// Messages received.
+    next: u64,
+    /// The number that the next must have, unless there are lanes.
+    due: Due,
     /// For each lane, the number that the next message must have.
     lanes: Vec<u64>,
     /// The beginning of an operation of NATS.
@@ -69,12 +88,14 @@ enum State {
     AwaitingResponse,
     /// Only with NATS.
     Subscribing,
+    /// Only with channels or commands.
+    AwaitingWelcome,
     Open,
 }
 
 impl Client {
-    /// Begins to connect.
-    pub(crate) fn connect(address: SocketAddr, manner: Manner) -> anyhow::Result<Client> {
+    /// Begins to connect. Clients of the same manner differ by their index.
+    pub(crate) fn connect(address: SocketAddr, manner: Manner, index: usize) -> anyhow::Result<Client> {
         let stream = match manner.from {
             None => TcpStream::connect(address),
             Some(from) => connect_from(from, address),
@@ -85,6 +106,7 @@ impl Client {
             manner,
             state: State::Connecting,
             next: 0,
+            due: Due::new(manner.channels, index),
             lanes: (0..manner.lanes as u64).collect(),
             operation: Vec::new(),
             rest: Vec::new(),
@@ -96,6 +118,16 @@ impl Client {
 
     pub(crate) fn is_open(&self) -> bool {
         self.state == State::Open
+    }
+
+    /// The number of the first message that it does not have, if messages are in one order.
+    pub(crate) fn reached(&self) -> u64 {
+        if self.manner.lanes > 0 || self.due.is_all() { self.next } else { self.due.number() }
+    }
+
+    /// How many of the first messages are due to it.
+    pub(crate) fn due_among(&self, messages: u64) -> u64 {
+        self.due.among(messages)
     }
 
     /// Sends a message of so many bytes, and the next when it has come back.
@@ -121,8 +153,9 @@ impl Client {
             if let Some(error) = self.stream.take_error()? {
                 return Err(error).context("the server does not take the connection");
             }
-            match self.stream.write(REQUEST.as_bytes()) {
-                Ok(written) => ensure!(written == REQUEST.len(), "a new socket is full"),
+            let request = self.request();
+            match self.stream.write(request.as_bytes()) {
+                Ok(written) => ensure!(written == request.len(), "a new socket is full"),
                 Err(error) if error.kind() == ErrorKind::NotConnected || error.kind() == ErrorKind::WouldBlock => {
                     return Ok(());
                 }
@@ -137,21 +170,37 @@ impl Client {
         }
     }
 
+    fn request(&self) -> String {
+        let mut query = String::new();
+        // NATS has subjects, which are subscribed after the handshake.
+        if !self.manner.nats {
+            for (index, name) in self.due.names().enumerate() {
+                query += if index == 0 { "?channel=" } else { "&channel=" };
+                query += name;
+            }
+        }
+        let native = if self.manner.native { NATIVE } else { "" };
+        format!("GET {PATH}{query} HTTP/1.1\r\n{HEADERS}{native}\r\n")
+    }
+
     /// Returns how many bytes the response has, once it is complete.
     fn take_response(&mut self, bytes: &[u8]) -> anyhow::Result<usize> {
         let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(0) };
         let line = bytes[..end].split(|byte| *byte == b'\r').next().unwrap_or_default();
         ensure!(line.starts_with(b"HTTP/1.1 101"), "the server answers {:?}", String::from_utf8_lossy(line));
-        self.state = State::Open;
-        if self.manner.nats {
-            self.state = State::Subscribing;
-            self.send_text(nats::SUBSCRIBE)?;
-        }
+        self.state = if self.manner.nats {
+            self.send_text(&nats::subscribe(self.due.names()))?;
+            State::Subscribing
+        } else if self.manner.has_answers() {
+            State::AwaitingWelcome
+        } else {
+            State::Open
+        };
         Ok(end + 4)
     }
 
     /// Sends a short text.
-    fn send_text(&mut self, text: &str) -> anyhow::Result<()> {
+    pub(crate) fn send_text(&mut self, text: &str) -> anyhow::Result<()> {
         let (frame, _) = frames::encode_client_text(text.as_bytes());
         let written = self.stream.write(&frame).context("cannot send a text")?;
         ensure!(written == frame.len(), "a socket that is hardly written to is full");

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{bail, ensure};
 
-use super::{Client, State};
+use super::{Client, State, Tally};
 use crate::frames;
 use crate::machine::monotonic_nanos;
 use crate::message;
@@ -15,23 +15,21 @@ const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
 
 impl Client {
     /// Checks the complete frames and returns how many bytes they have.
-    pub(super) fn take_frames(
-        &mut self,
-        bytes: &[u8],
-        received: &mut u64,
-        latencies: &mut Option<Vec<u64>>,
-    ) -> anyhow::Result<usize> {
-        let now = if latencies.is_some() { monotonic_nanos() } else { 0 };
+    pub(super) fn take_frames(&mut self, bytes: &[u8], tally: &mut Tally) -> anyhow::Result<usize> {
+        let now = if tally.latencies.is_some() { monotonic_nanos() } else { 0 };
         let mut begin = 0;
         while let Some(frame) = frames::first(&bytes[begin..]) {
             let payload = &bytes[begin + frame.header_bytes..begin + frame.bytes()];
             begin += frame.bytes();
             match frame.opcode {
                 frames::TEXT | frames::BINARY if self.manner.nats => {
-                    self.take_operations(payload, now, received, latencies)?;
+                    self.take_operations(payload, now, tally)?;
+                }
+                frames::TEXT if self.manner.has_answers() && message::is_no_event(payload) => {
+                    self.take_answer(payload, tally)?;
                 }
                 frames::TEXT => {
-                    self.take_message(payload, now, received, latencies)?;
+                    self.take_message(payload, now, tally)?;
                     self.send_message()?;
                 }
                 frames::PING => drop(self.stream.write(&PONG)),
@@ -46,19 +44,13 @@ impl Client {
     }
 
     /// Takes the operations that a frame completes.
-    fn take_operations(
-        &mut self,
-        payload: &[u8],
-        now: u64,
-        received: &mut u64,
-        latencies: &mut Option<Vec<u64>>,
-    ) -> anyhow::Result<()> {
+    fn take_operations(&mut self, payload: &[u8], now: u64, tally: &mut Tally) -> anyhow::Result<()> {
         let mut stream = std::mem::take(&mut self.operation);
         stream.extend_from_slice(payload);
         let mut begin = 0;
         while let Some((operation, bytes)) = nats::first(&stream[begin..])? {
             match operation {
-                Operation::Message(text) => self.take_message(text, now, received, latencies)?,
+                Operation::Message(text) => self.take_message(text, now, tally)?,
                 Operation::Ping => self.send_text(nats::PONG)?,
                 Operation::Pong => self.state = State::Open,
                 Operation::Info => {}
@@ -70,23 +62,26 @@ impl Client {
         Ok(())
     }
 
-    fn take_message(
-        &mut self,
-        text: &[u8],
-        now: u64,
-        received: &mut u64,
-        latencies: &mut Option<Vec<u64>>,
-    ) -> anyhow::Result<()> {
+    fn take_message(&mut self, text: &[u8], now: u64, tally: &mut Tally) -> anyhow::Result<()> {
         let number = message::number(text)?;
         let lane = (number as usize).checked_rem(self.manner.lanes);
-        let due = lane.map_or(self.next, |lane| self.lanes[lane]);
+        let due = lane.map_or(self.due.number(), |lane| self.lanes[lane]);
         ensure!(number == due, "message {number} came where {due} was due");
-        if let Some(lane) = lane {
-            self.lanes[lane] += self.manner.lanes as u64;
+        if let Some(name) = self.due.channel() {
+            let channel = message::channel(text).unwrap_or_default();
+            ensure!(
+                channel == name.as_bytes(),
+                "message {number} came by the channel {:?} instead of {name}",
+                String::from_utf8_lossy(channel)
+            );
+        }
+        match lane {
+            Some(lane) => self.lanes[lane] += self.manner.lanes as u64,
+            None => self.due.advance(),
         }
         self.next += 1;
-        *received += 1;
-        if let Some(latencies) = latencies {
+        tally.received += 1;
+        if let Some(latencies) = &mut tally.latencies {
             latencies.push(now.saturating_sub(message::sent_at(text)));
         }
         Ok(())

@@ -12,17 +12,33 @@ use super::{Client, State};
 #[derive(Debug)]
 pub(crate) struct Reading {
     buffer: Box<[u8]>,
-    /// Messages received.
+    pub(crate) tally: Tally,
+    /// Bytes of every frame, if frames are only counted.
+    pub(super) discards: Option<usize>,
+    /// A client is read from once in a turn, at most as much as the buffer takes.
+    once: bool,
+}
+
+/// What the clients have received.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Events.
     pub(crate) received: u64,
+    /// Answers to commands.
+    pub(crate) answers: u64,
     /// Nanoseconds from sending to reading, where they are asked for.
     pub(crate) latencies: Option<Vec<u64>>,
-    /// Bytes of every frame, if frames are only counted.
-    discards: Option<usize>,
 }
 
 impl Reading {
     pub(crate) fn new() -> Reading {
-        Reading { buffer: vec![0; 256 * 1024].into(), received: 0, latencies: None, discards: None }
+        Reading { buffer: vec![0; 256 * 1024].into(), tally: Tally::default(), discards: None, once: false }
+    }
+
+    /// Reads at most so many bytes of a client in a turn. A message must not be longer.
+    pub(crate) fn pace(&mut self, bytes: usize) {
+        self.buffer = vec![0; bytes].into();
+        self.once = true;
     }
 
     /// Lets the kernel drop what arrives from now on, and counts frames by their bytes. All have the same length. There
@@ -43,7 +59,7 @@ impl Client {
                 Ok((_, read)) => {
                     self.discarded += read as u64;
                     let messages = self.discarded / frame_bytes as u64;
-                    reading.received += messages - self.next;
+                    reading.tally.received += messages - self.next;
                     self.next = messages;
                     if read < reading.buffer.len() {
                         return Ok(());
@@ -69,14 +85,13 @@ impl Client {
                 Err(error) => return Err(error).context("a connection broke"),
             };
             let filled = kept + read;
-            let drained = filled < reading.buffer.len();
+            let drained = filled < reading.buffer.len() || reading.once;
             let mut begin = 0;
             if self.state == State::AwaitingResponse {
                 begin = self.take_response(&reading.buffer[..filled])?;
             }
             if self.state > State::AwaitingResponse {
-                let Reading { buffer, received, latencies, .. } = reading;
-                begin += self.take_frames(&buffer[begin..filled], received, latencies)?;
+                begin += self.take_frames(&reading.buffer[begin..filled], &mut reading.tally)?;
             }
             self.rest.clear();
             self.rest.extend_from_slice(&reading.buffer[begin..filled]);
