@@ -11,6 +11,7 @@ use crate::commands::failed::{FailedCommand, QueueCommand};
 use crate::commands::generate::GenerateCommand;
 use crate::commands::listen::ListenArgs;
 use crate::commands::publish::PublishArgs;
+use crate::commands::token::TokenCommand;
 use crate::environment::{self, ForeignVariable};
 use crate::options::Options;
 
@@ -77,6 +78,7 @@ const QUEUE_OF_PUBLISH: &str = "Queue directory. If it is missing it is created 
 fn options_of(command: &str) -> &'static [&'static str] {
     match command {
         "doctor" | "config" => &["queue", "listen", "config"],
+        "token" => &["token_secret_file", "token_public_key_file", "token_audience", "token_issuer", "config"],
         // Its own, see above.
         "publish" | "failed" | "queue" => &["queue", "config"],
         _ => &[],
@@ -117,6 +119,9 @@ pub(crate) enum Command {
     Listen(ListenArgs),
     /// Checks directory, rights, limits, port and PHP, and says how to fix what is wrong
     Doctor(DoctorArgs),
+    /// Makes and checks tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Looks at the settings
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -35,17 +35,40 @@ fn in_line(line: Option<usize>) -> String {
 /// Reads the file, if there is one, for what flags and variables do not give, and decides everything. An error names
 /// the file unless flags and variables alone are to blame.
 pub(crate) fn resolve(given: Settings, path: Option<&Path>) -> Result<Config, Refused> {
+    resolve_with(given, path, |settings| settings)
+}
+
+/// The same without keys and rights, which the user of a command that needs none may not be able to read.
+pub(crate) fn resolve_without_rights(given: Settings, path: Option<&Path>) -> Result<Config, Refused> {
+    resolve_with(given, path, Settings::without_rights)
+}
+
+fn resolve_with(given: Settings, path: Option<&Path>, needed: fn(Settings) -> Settings) -> Result<Config, Refused> {
+    let given = needed(given);
     let Some(path) = path else { return given.resolve().map_err(Refused::Given) };
     let text = std::fs::read_to_string(path).map_err(|cause| Refused::Unreadable { path: path.to_owned(), cause })?;
     let file = parse(&text).map_err(|Mistake { place, problem }| {
         let line = line_at(&text, place);
-        let line_text = text.lines().nth(line - 1).unwrap_or_default().trim().to_owned();
+        let line_text = shown(&text, line - 1).to_owned();
         Refused::Line { path: path.to_owned(), line, text: line_text, problem }
     })?;
-    given.clone().or(file).resolve().map_err(|error| match given.resolve() {
+    given.clone().or(needed(file)).resolve().map_err(|error| match given.resolve() {
         Err(alone) if alone.to_string() == error.to_string() => Refused::Given(error),
         _ => Refused::File { path: path.to_owned(), line: line_of(&text, error.key()), cause: error },
     })
+}
+
+/// What is shown of a line. In a file that may have a secret somewhere, a line is shown only if its key is one of a setting
+/// that is none: a mistake can stand anywhere in a secret, or before it.
+fn shown(text: &str, line: usize) -> &str {
+    let line = text.lines().nth(line).unwrap_or_default().trim();
+    let may_hold_secret = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        ["secret", "token", "password", "key"].iter().any(|word| text.contains(word))
+    };
+    let key = line.split_once('=').map(|(key, _)| key.trim());
+    let is_plain = all_settings().any(|setting| Some(setting.key) == key && !setting.is_secret());
+    if may_hold_secret(text) && !is_plain { "(not shown: the file may hold secrets)" } else { line }
 }
 
 /// What is wrong in a file. The message alone does not say at which key; the line does.
@@ -136,6 +159,38 @@ mod tests {
     }
 
     #[test]
+    fn a_mistake_shows_no_secret() {
+        let secret = "4b5d11f0c8a4e2d9f6b7a3c1e5d8f092";
+        for text in [
+            format!("token_secret = \"{secret}\""),
+            format!("token_secret = ['{secret}"),
+            format!("token_secret = [\n\"{secret}\n]"),
+            format!("token_secret = [\n\"{secret}\",\n5]"),
+            format!("token_secret = ['{secret}', 5]"),
+            format!("token_secrets = ['{secret}']"),
+            format!("token_secret = \"\"\"\n{secret}=\n\"\"\""),
+            format!("token_secret = ['{secret}'] port = 1"),
+            format!("token_secret = ['{secret}']\ntoken_secret = ['{secret}']"),
+            format!("token_secret = ['{}']\n", &secret[..31]),
+            format!("token_secret = ['{secret}']\nport = 'x'"),
+            format!("token_secret = ['{secret}']"),
+        ] {
+            let error = refused(Settings::default(), &text).expect(&text);
+            assert!(!error.contains(&secret[..8]), "{text}: {error}");
+        }
+        let error =
+            refused(Settings::default(), "token_secret_file = ['/x']\nport = 'x'").expect("a port that is none");
+        assert!(error.contains("line 2, `port = 'x'`: must be"), "{error}");
+    }
+
+    #[test]
+    fn what_needs_no_keys_does_not_read_them() {
+        let settings = || Settings { token_secret_file: Some(vec!["/no/such/file".into()]), ..Settings::default() };
+        assert!(resolve(settings(), None).is_err());
+        assert!(resolve_without_rights(settings(), None).is_ok());
+    }
+
+    #[test]
     fn types_are_told_in_plain_words() {
         for (text, told) in [
             ("port = 70000", "must be a whole number of 0 to 65535"),
@@ -151,6 +206,11 @@ mod tests {
             ("allowed_origins = '*'", "must be a list: [\"*\"]"),
             ("allowed_origins = 'null, https://a.example'", "must be a list: [\"null\", \"https://a.example\"]"),
             ("allowed_origins = [1]", "must be a text in quotes"),
+            ("public_channels = 'public.*,x'", "must be a list: [\"public.*\", \"x\"]"),
+            ("public_channels = ['a*b']", "is no pattern: write a channel name"),
+            ("token_secret_file = '/x'", "must be a list: [\"/x\"]"),
+            ("token_secret = 'x'", "must be a list, with the secret in quotes"),
+            ("token_secret = [1]", "must be a text in quotes"),
             ("log_format = 'xml'", "unknown variant `xml`, expected `human` or `json`"),
         ] {
             let error = parse(text).expect_err(text).problem;
@@ -171,6 +231,10 @@ mod tests {
         let config = format!("{:?}", listed.clone().resolve().expect("a config").limits);
         assert_eq!(config, format!("{:?}", Settings::default().resolve().expect("a config").limits));
         let all = format!("{listed:?}");
-        assert_eq!(all.matches("None").count(), 3, "every key but host, port and the limit per address: {all}");
+        assert_eq!(
+            all.matches("None").count(),
+            9,
+            "every key but host, port, the limit per address and those of tokens: {all}"
+        );
     }
 }

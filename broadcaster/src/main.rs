@@ -20,12 +20,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use server::config::Settings;
 use server::log_lines::write_exit_message;
 use server::server::BindError;
 
 use crate::args::{Args, Command};
 use crate::commands::config::ConfigCommand;
-use crate::commands::{config, doctor, failed, generate, listen, publish};
+use crate::commands::{config, doctor, failed, generate, listen, publish, token};
 use crate::errors::{in_one_line, is_broken_pipe};
 
 /// Bad arguments or configuration, or a queue directory that must not be used, as in sysexits.h: only a person can
@@ -71,10 +72,18 @@ fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Some(Command::Listen(arguments)) => return listen::run(arguments).map_err(Failure::Other),
         Some(Command::Generate(command)) => return generate::run(command, Args::documented()).map_err(Failure::Other),
+        Some(Command::Token(command)) => {
+            // Which channels are public matters to no token, so it need not be said for this.
+            let settings = Settings { public_channels: Some(Vec::new()), anonymous: Some(true), ..args.settings.0 };
+            let decided = config_file::resolve(settings, args.config.as_deref());
+            let decided = decided.map_err(|error| Failure::Usage(error.into()))?;
+            return token::run(&decided, command).map_err(Failure::Other);
+        }
         _ => {}
     }
-    let mut decided =
-        config_file::resolve(args.settings.0, args.config.as_deref()).map_err(|error| Failure::Usage(error.into()))?;
+    let needs_rights = !matches!(args.command, Some(Command::Failed(_) | Command::Queue(_) | Command::Publish(_)));
+    let resolve = if needs_rights { config_file::resolve } else { config_file::resolve_without_rights };
+    let mut decided = resolve(args.settings.0, args.config.as_deref()).map_err(|error| Failure::Usage(error.into()))?;
     let Some(queue) = decided.queue.clone() else {
         let ways = "set --queue DIR, FASTAPI_WS_QUEUE or `queue` in the configuration file";
         return Err(Failure::Usage(anyhow::anyhow!("no queue directory is given: {ways}")));

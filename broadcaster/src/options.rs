@@ -1,10 +1,13 @@
 //! The settings as options of the command line and variables of the environment.
 
+use std::os::unix::ffi::OsStrExt;
+
 use clap::builder::{BoolValueParser, PathBufValueParser, PossibleValue, PossibleValuesParser, RangedI64ValueParser};
 use clap::builder::{StringValueParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, ValueHint};
 use server::config::{Form, Setting, Settings, Value, Whole, all_settings};
 use server::origin::Rule;
+use server::token::{Pattern, Secret};
 
 use crate::numbers::{number_of_seconds, whole};
 
@@ -14,7 +17,7 @@ pub(crate) struct Options(pub(crate) Settings);
 
 impl clap::Args for Options {
     fn augment_args(command: Command) -> Command {
-        let mut settings: Vec<_> = all_settings().collect();
+        let mut settings: Vec<_> = all_settings().filter(|setting| setting.has_flag()).collect();
         // Those that most people need come first.
         settings.sort_by_key(|setting| setting.short.is_none());
         command.args(settings.into_iter().map(option))
@@ -34,7 +37,8 @@ impl FromArgMatches for Options {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         for setting in all_settings() {
-            if let Some(value) = given(setting, matches) {
+            let value = if setting.has_flag() { given(setting, matches) } else { of_variable(setting) };
+            if let Some(value) = value {
                 setting.set(&mut self.0, value);
             }
         }
@@ -52,7 +56,8 @@ fn option(setting: &'static Setting) -> Arg {
         .value_parser(parser(&setting.form))
         .help(format!("{}{default}", setting.help));
     match setting.form {
-        Form::Origins => option.action(ArgAction::Append).value_delimiter(','),
+        Form::Origins | Form::Patterns => option.action(ArgAction::Append).value_delimiter(','),
+        Form::Files => option.action(ArgAction::Append).value_delimiter(',').value_hint(ValueHint::FilePath),
         Form::Path => option.value_hint(ValueHint::AnyPath),
         _ => option,
     }
@@ -70,6 +75,8 @@ fn parser(form: &Form) -> ValueParser {
         Form::Seconds => ValueParser::new(|text: &str| number_of_seconds(text).map(Value::Seconds)),
         Form::Switch => BoolValueParser::new().map(Value::Switch).into(),
         Form::Origins => ValueParser::new(|text: &str| text.parse::<Rule>()),
+        Form::Patterns => ValueParser::new(|text: &str| text.parse::<Pattern>()),
+        Form::Files | Form::Secrets => PathBufValueParser::new().into(),
         Form::Choice(words) => {
             let words = words.iter().map(|(word, help)| PossibleValue::new(*word).help(*help));
             PossibleValuesParser::new(words).map(Value::Text).into()
@@ -79,7 +86,46 @@ fn parser(form: &Form) -> ValueParser {
 
 fn given(setting: &Setting, matches: &ArgMatches) -> Option<Value> {
     match setting.form {
-        Form::Origins => matches.get_many::<Rule>(setting.key).map(|rules| Value::Origins(rules.cloned().collect())),
+        Form::Origins => list(setting, matches).map(Value::Origins),
+        Form::Patterns => list(setting, matches).map(Value::Patterns),
+        Form::Files => list(setting, matches).map(Value::Files),
         _ => matches.get_one::<Value>(setting.key).cloned(),
+    }
+}
+
+fn list<T: Clone + Send + Sync + 'static>(setting: &Setting, matches: &ArgMatches) -> Option<Vec<T>> {
+    matches.get_many::<T>(setting.key).map(|items| items.cloned().collect())
+}
+
+/// The value of a setting without a flag. clap would show it in its help and in its errors.
+fn of_variable(setting: &Setting) -> Option<Value> {
+    let text = std::env::var_os(&*setting.variable())?;
+    secrets(text.as_bytes()).map(Value::Secrets)
+}
+
+/// Those of a variable, with commas between. None if it is empty, as if it were not set.
+fn secrets(text: &[u8]) -> Option<Vec<Secret>> {
+    let is_given = !text.trim_ascii().is_empty();
+    is_given.then(|| text.split(|byte| *byte == b',').map(|secret| Secret::new(secret.trim_ascii())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_holds_secrets_with_commas_between() {
+        let given = |text: &str| secrets(text.as_bytes());
+        assert_eq!((given(""), given(" ")), (None, None));
+        assert_eq!(given("new , old"), Some(vec![Secret::new(*b"new"), Secret::new(*b"old")]));
+        // An empty one among others is a mistake: it is kept, and refused as too short.
+        assert_eq!(given("new,"), Some(vec![Secret::new(*b"new"), Secret::new(*b"")]));
+    }
+
+    #[test]
+    fn a_secret_is_no_option_of_the_command_line() {
+        let command = <Options as clap::Args>::augment_args(Command::new("x"));
+        assert!(command.get_arguments().all(|arg| arg.get_long() != Some("token-secret")));
+        assert!(command.get_arguments().any(|arg| arg.get_long() == Some("token-secret-file")));
     }
 }

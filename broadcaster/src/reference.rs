@@ -71,11 +71,12 @@ fn entry(setting: &Setting) -> String {
         Form::Whole(Whole { most, .. }) if setting.more.starts_with("At least") => format!("at most {most}"),
         form => bounds(&form),
     };
+    let flag =
+        if setting.has_flag() { format!("{short}`--{flag} {}`", setting.value_name()) } else { "no flag".into() };
     format!(
-        "\n### `{}`\n\n{}\n\n{short}`--{flag} {}` · `{}` · default: {default}{}{bounds}\n",
+        "\n### `{}`\n\n{}\n\n{flag} · `{}` · default: {default}{}{bounds}\n",
         setting.key,
         wrapped(&sentences(setting).replace('*', "\\*"), WIDTH),
-        setting.value_name(),
         setting.variable(),
         if bounds.is_empty() { "" } else { " · " },
     )
@@ -88,7 +89,7 @@ fn bounds(form: &Form) -> String {
         Form::Switch => "`true` or `false`".to_owned(),
         Form::Whole(Whole { least, most, .. }) => format!("{least} to {most}"),
         Form::Choice(words) => words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or "),
-        Form::Path | Form::Text | Form::Origins => String::new(),
+        Form::Path | Form::Text | Form::Origins | Form::Patterns | Form::Files | Form::Secrets => String::new(),
     }
 }
 
@@ -113,6 +114,7 @@ fn sentences(setting: &Setting) -> String {
 fn in_file(setting: &Setting, value: &Value) -> String {
     match (setting.form, value) {
         (Form::Path | Form::Text | Form::Choice(_), value) => format!("{:?}", value.to_string()),
+        (Form::Patterns, value @ Value::Text(_)) => value.to_string(),
         (_, Value::Origins(rules)) => format!("{:?}", rules.iter().map(ToString::to_string).collect::<Vec<_>>()),
         (_, Value::Seconds(seconds)) => format!("{seconds:?}"),
         (_, value) => value.to_string(),

@@ -1,5 +1,7 @@
 //! Why we end a session: the close code and reason that the client receives, and whether it should come back.
 
+use crate::rights::Denial;
+
 /// A reason of ours to end a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,6 +26,14 @@ pub enum Disconnect {
     Slow,
     /// The client did not answer a ping. Reconnect.
     PingTimeout,
+    /// The client has no token, or one that does not count. Reconnect with another.
+    NotAuthenticated,
+    /// The client's token has ended. Reconnect with a new one.
+    TokenExpired,
+    /// The client may not have what it asked for. Do not reconnect with the same token.
+    NotAllowed,
+    /// The client sent more messages than it may. Reconnect later.
+    TooManyMessages,
 }
 
 impl Disconnect {
@@ -39,6 +49,9 @@ impl Disconnect {
             Disconnect::Overloaded | Disconnect::Full => 1013,
             Disconnect::Slow => 4008,
             Disconnect::PingTimeout => 4009,
+            Disconnect::NotAuthenticated | Disconnect::TokenExpired => 4401,
+            Disconnect::NotAllowed => 4403,
+            Disconnect::TooManyMessages => 4429,
         }
     }
 
@@ -55,6 +68,10 @@ impl Disconnect {
             Disconnect::Full => "server is full",
             Disconnect::Slow => "too slow: messages would have been missed",
             Disconnect::PingTimeout => "no answer to ping",
+            Disconnect::NotAuthenticated => "not authenticated",
+            Disconnect::TokenExpired => "token expired",
+            Disconnect::NotAllowed => "not allowed",
+            Disconnect::TooManyMessages => "too many messages",
         }
     }
 
@@ -62,8 +79,22 @@ impl Disconnect {
     pub fn should_reconnect(self) -> bool {
         !matches!(
             self,
-            Disconnect::Protocol | Disconnect::InvalidText | Disconnect::TooManyFrames | Disconnect::TooLarge
+            Disconnect::Protocol
+                | Disconnect::InvalidText
+                | Disconnect::TooManyFrames
+                | Disconnect::TooLarge
+                | Disconnect::NotAllowed
         )
+    }
+}
+
+impl From<Denial> for Disconnect {
+    fn from(denial: Denial) -> Disconnect {
+        match denial {
+            Denial::NotAuthenticated => Disconnect::NotAuthenticated,
+            Denial::Expired => Disconnect::TokenExpired,
+            Denial::NotAllowed => Disconnect::NotAllowed,
+        }
     }
 }
 
@@ -71,7 +102,7 @@ impl Disconnect {
 mod tests {
     use super::*;
 
-    const ALL: [Disconnect; 10] = [
+    const ALL: [Disconnect; 14] = [
         Disconnect::Closed,
         Disconnect::Shutdown,
         Disconnect::Protocol,
@@ -82,6 +113,10 @@ mod tests {
         Disconnect::Full,
         Disconnect::Slow,
         Disconnect::PingTimeout,
+        Disconnect::NotAuthenticated,
+        Disconnect::TokenExpired,
+        Disconnect::NotAllowed,
+        Disconnect::TooManyMessages,
     ];
 
     #[test]
@@ -115,6 +150,8 @@ mod tests {
                 | Disconnect::Full
                 | Disconnect::Slow
                 | Disconnect::PingTimeout => {}
+                Disconnect::NotAuthenticated | Disconnect::TokenExpired => {}
+                Disconnect::NotAllowed | Disconnect::TooManyMessages => {}
             }
             assert!(disconnect.reason().len() <= 123);
         }

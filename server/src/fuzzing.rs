@@ -2,6 +2,7 @@
 //! with the feature `fuzzing` and in tests, which keep what was found; no part of the server's interface.
 
 mod reading;
+mod token;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -20,11 +21,12 @@ use crate::hub::session::{ReadOutcome, Session, WriteOutcome};
 use crate::hub::{Connection, Limits};
 use crate::permit::Permit;
 use crate::protocol::incoming::ReadBuffer;
-use crate::protocol::{Opening, Protocol, frames, plain};
+use crate::protocol::{Opening, Protocol, Wants, frames, plain};
 use crate::publication::Publication;
 use crate::session_id::SessionId;
 
 pub use reading::reading;
+pub use token::token;
 
 const LOG_BYTES: usize = 64 * 1024;
 const MAX_MESSAGE_BYTES: usize = 4096;
@@ -115,7 +117,11 @@ impl Play {
         let now = Instant::now();
         let settings = Settings { max_message_bytes: Some(MAX_MESSAGE_BYTES), ..Settings::default() };
         let limits = settings.resolve().ok()?.limits;
-        let protocol = Protocol::new(Opening::WebSocket { received: Vec::new() }, limits.max_message_bytes, now);
+        let protocol = Protocol::new(
+            Opening::WebSocket { received: Vec::new(), wants: Box::new(Wants::plain()) },
+            limits.max_message_bytes,
+            now,
+        );
         let session = Session::new(SessionId(1), 0, connection, protocol, now);
         let (log, read_buffer) = (Log::new(LOG_BYTES), ReadBuffer::new());
         let (takes_messages, broadcast, received) = (true, 0, Vec::new());

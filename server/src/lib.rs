@@ -36,14 +36,16 @@ pub mod server;
 mod session_id;
 pub mod signal;
 mod source;
+mod target;
 mod threads;
+pub mod token;
 mod trim;
 
 pub use application::{Application, Client, HeaderText, Headers, NoApplication, Reception};
 pub use client_message::ClientMessage;
 pub use config::Config;
 pub use disconnect::Disconnect;
-pub use http_server::{Admission, MAX_SPARE_SLOTS, origin};
+pub use http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS, origin};
 pub use hub::{Batch, Feed, Hub, Limits, Progress, Room};
 pub use protocol::allowance::Rates;
 pub use protocol::{frames, plain};

@@ -155,7 +155,15 @@ impl Server {
         let Server { config, listeners, is_passed, hub, health, hub_ends, mut threads, .. } = self;
         let stop = CancellationToken::new();
         let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
-        let accepting = Listener { listeners, hub: hub.clone(), health, admission: config.admission, is_passed };
+        let accepting = Listener {
+            listeners,
+            hub: hub.clone(),
+            health,
+            admission: config.admission,
+            rights: config.rights,
+            max_channels: config.limits.max_channels_per_client,
+            is_passed,
+        };
         let mut accepting = tokio::spawn(accepting.run(stop.clone()));
         // If nobody waits for this any more, accepting ends as well.
         let _stop_accepting = stop.clone().drop_guard();

@@ -6,3 +6,4 @@ pub(crate) mod failed;
 pub(crate) mod generate;
 pub(crate) mod listen;
 pub(crate) mod publish;
+pub(crate) mod token;

@@ -1,8 +1,11 @@
 //! A value of the file as that of a setting. What it must be is said in words of people who write such files. The line
 //! of the file stands before it, so the value is not told again.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use server::config::{Form, Unit, Value, Whole};
-use server::origin::Rule;
+use server::token::Secret;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -25,8 +28,23 @@ pub(super) fn value(form: &Form, given: &Spanned<DeValue<'_>>) -> Result<Value, 
             seconds(value).map(Value::Seconds).ok_or_else(|| refuse(problem))
         }
         Form::Origins => {
-            let list = value.as_array().ok_or_else(|| (place, list_problem(value)))?;
-            list.iter().map(rule).collect::<Result<_, _>>().map(Value::Origins)
+            let list = value.as_array().ok_or_else(|| (place, list_problem(value, "same-host")))?;
+            list.iter().map(parsed).collect::<Result<_, _>>().map(Value::Origins)
+        }
+        Form::Patterns => {
+            let list = value.as_array().ok_or_else(|| (place, list_problem(value, "public.*")))?;
+            list.iter().map(parsed).collect::<Result<_, _>>().map(Value::Patterns)
+        }
+        Form::Files => {
+            let list = value.as_array().ok_or_else(|| (place, list_problem(value, "/path/of/the/file")))?;
+            list.iter().map(|item| text(item).map(Into::into)).collect::<Result<_, _>>().map(Value::Files)
+        }
+        Form::Secrets => {
+            // What was given is not told again.
+            let list =
+                value.as_array().ok_or_else(|| refuse("must be a list, with the secret in quotes: [\"...\"]"))?;
+            let secret = |item| text(item).map(|text| Secret::new(text.as_bytes()));
+            list.iter().map(secret).collect::<Result<_, _>>().map(Value::Secrets)
         }
         Form::Choice(words) => {
             let given = text(given)?;
@@ -43,8 +61,8 @@ fn text<'a>(given: &'a Spanned<DeValue<'_>>) -> Result<&'a str, (usize, String)>
     given.get_ref().as_str().ok_or_else(|| (given.span().start, "must be a text in quotes".to_owned()))
 }
 
-fn rule(given: &Spanned<DeValue<'_>>) -> Result<Rule, (usize, String)> {
-    text(given)?.parse().map_err(|problem| (given.span().start, problem))
+fn parsed<T: FromStr<Err: Display>>(given: &Spanned<DeValue<'_>>) -> Result<T, (usize, String)> {
+    text(given)?.parse().map_err(|problem: T::Err| (given.span().start, problem.to_string()))
 }
 
 /// A number that has a range of its type, as that of ports, is of that type or none.
@@ -71,8 +89,9 @@ fn whole_problem(unit: Unit) -> &'static str {
     }
 }
 
-fn list_problem(value: &DeValue<'_>) -> String {
-    let given = value.as_str().unwrap_or("same-host");
+/// The list that was meant, or else one with an example.
+fn list_problem(value: &DeValue<'_>, example: &str) -> String {
+    let given = value.as_str().unwrap_or(example);
     let items: Vec<String> = given.split(',').map(|item| format!("{:?}", item.trim())).collect();
     format!("must be a list: [{}]", items.join(", "))
 }

@@ -224,6 +224,9 @@ fn every_command_has_a_man_page_with_its_options() {
         ("-config-check", &["--config", "exit code 64", "Examples:"]),
         ("-queue", &["fastapi-broadcaster-queue-stat(1)"]),
         ("-queue-stat", &["oldest"]),
+        ("-token", &["fastapi-broadcaster-token-create(1)"]),
+        ("-token-create", &["--user", "--ttl", "FASTAPI_WS_TOKEN_SECRET", "Examples:"]),
+        ("-token-check", &["standard input", "Exit codes"]),
     ] {
         let page = page(name);
         for text in expected {
@@ -231,7 +234,7 @@ fn every_command_has_a_man_page_with_its_options() {
         }
     }
     // Commands for packagers have no page.
-    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 13);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 16);
 }
 
 #[test]

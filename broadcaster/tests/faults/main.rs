@@ -42,4 +42,5 @@ mod support;
 mod surroundings_of_php;
 mod systemd;
 mod timeouts;
+mod tokens;
 mod uploads;

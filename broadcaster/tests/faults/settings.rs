@@ -16,7 +16,7 @@ fn refused(queue: &Path, flags: &[&str]) -> (i32, String) {
 }
 
 /// Every setting that is a number.
-const NUMBERS: [&str; 19] = [
+const NUMBERS: [&str; 22] = [
     "entry-grace-secs",
     "failed-max-age-secs",
     "failed-max-entries",
@@ -24,6 +24,8 @@ const NUMBERS: [&str; 19] = [
     "hub-threads",
     "log-bytes",
     "max-bytes-per-sec",
+    "max-channels",
+    "max-channels-per-client",
     "max-connections",
     "max-connections-per-address",
     "max-event-bytes",
@@ -32,6 +34,7 @@ const NUMBERS: [&str; 19] = [
     "max-message-bytes",
     "max-messages-per-sec",
     "max-outbox-bytes",
+    "max-subscriptions",
     "ping-interval-secs",
     "pong-timeout-secs",
     "scan-interval-secs",

@@ -9,7 +9,7 @@ use super::setting::section;
 use super::settings::Settings;
 use super::value::Value;
 use crate::http_server::origin::{AllowedOrigins, Rule};
-use crate::http_server::{Admission, MAX_SPARE_SLOTS};
+use crate::http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS};
 
 section! { "The port and who may connect";
     listen: String = "127.0.0.1:8081".to_owned(), Form::Text,
@@ -63,6 +63,7 @@ pub(super) fn admission(values: Values) -> Admission {
         max_header_bytes: values.max_header_bytes,
         allowed_origins: AllowedOrigins::new(values.allowed_origins),
         first_descriptor: 0,
+        answered: AnsweredPaths::default(),
     }
 }
 

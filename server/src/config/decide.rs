@@ -1,12 +1,13 @@
 //! From settings to the configuration: defaults, bounds, and what goes together.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::setting::{Section, Setting};
-use super::{Config, ConfigError, Settings, clients, hub, process, queue};
+use super::{Config, ConfigError, Settings, clients, hub, process, queue, rights};
 
 /// Every section.
-pub const SECTIONS: [Section; 4] = [queue::SECTION, clients::SECTION, hub::SECTION, process::SECTION];
+pub const SECTIONS: [Section; 5] = [queue::SECTION, clients::SECTION, rights::SECTION, hub::SECTION, process::SECTION];
 
 /// Every setting, by section.
 pub fn all_settings() -> impl Iterator<Item = &'static Setting> {
@@ -31,6 +32,15 @@ impl Settings {
         self
     }
 
+    /// Forgets all about rights: for what needs no keys, and runs as a user who may not read them.
+    #[must_use]
+    pub fn without_rights(mut self) -> Settings {
+        for setting in rights::SECTION.settings {
+            setting.unset(&mut self);
+        }
+        self
+    }
+
     /// Decides everything.
     ///
     /// # Errors
@@ -39,6 +49,7 @@ impl Settings {
         all_settings().try_for_each(|setting| setting.check(&self))?;
         let (queue, clients) = (queue::Values::of(&self), clients::Values::of(&self));
         let (hub, process) = (hub::Values::of(&self), process::Values::of(&self));
+        let rights = rights::Values::of(&self);
         let (host, port) = clients::address(&self, &clients)?;
         let hub_threads = hub::threads(&hub);
         Ok(Config {
@@ -51,9 +62,10 @@ impl Settings {
             scan_interval: Duration::from_secs_f64(queue.scan_interval_secs),
             failed_max_entries: queue.failed_max_entries,
             failed_max_age: Duration::from_secs(queue.failed_max_age_secs),
+            limits: hub::limits(&self, &hub, hub_threads, queue.max_event_bytes, rights::limits(&rights, &clients))?,
             admission: clients::admission(clients),
             hub_threads,
-            limits: hub::limits(&self, &hub, hub_threads, queue.max_event_bytes)?,
+            rights: Arc::new(rights::rights(rights)?),
             shutdown_grace: Duration::from_secs_f64(process.shutdown_grace_secs),
             log_format: process.log_format,
         })
@@ -63,6 +75,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rights::Secret;
 
     fn settings() -> Settings {
         Settings::default()
@@ -150,6 +163,13 @@ mod tests {
             host: Some("::1".to_owned()),
             port: Some(1),
             max_connections_per_address: Some(1),
+            token_secret: Some(vec![Secret::new(*b"0123456789abcdef0123456789abcdef")]),
+            token_secret_file: Some(Vec::new()),
+            token_public_key_file: Some(Vec::new()),
+            token_audience: Some("us".to_owned()),
+            token_issuer: Some("us".to_owned()),
+            public_channels: Some(Vec::new()),
+            max_subscriptions: Some(1),
             hub_threads: Some(1),
             ..settings()
         }

@@ -26,6 +26,13 @@ pub enum Form {
     Switch,
     /// A list of pages: several flags, commas between, or a list of the file.
     Origins,
+    /// A list of channel names and patterns, written as that of pages.
+    Patterns,
+    /// A list of files, written as that of pages.
+    Files,
+    /// A list of secrets: of the variable, commas between, or of the file. No flag, which every user of the machine
+    /// could read.
+    Secrets,
     /// One of these words; behind each, what it means.
     Choice(&'static [(&'static str, &'static str)]),
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::error::ConfigError;
 use super::form::{Form, Unit};
+use super::rights::ChannelLimits;
 use super::setting::section;
 use super::settings::Settings;
 use super::value::Value;
@@ -54,6 +55,7 @@ pub(super) fn limits(
     values: &Values,
     threads: usize,
     max_event_bytes: u64,
+    channels: ChannelLimits,
 ) -> Result<Limits, ConfigError> {
     if (values.log_bytes as u64) < Limits::min_log_bytes(max_event_bytes) {
         let problem = "must be at least twice max_event_bytes, or one event could disconnect every client";
@@ -82,5 +84,8 @@ pub(super) fn limits(
         ping_interval: Duration::from_secs_f64(values.ping_interval_secs),
         pong_timeout: Duration::from_secs_f64(values.pong_timeout_secs),
         relay_client_events: values.relay_client_events,
+        max_channels_per_client: channels.per_client,
+        max_channels: channels.all,
+        max_subscriptions: channels.subscriptions,
     })
 }

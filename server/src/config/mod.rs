@@ -1,9 +1,11 @@
 //! The configuration: settings as users give them ([`settings`]: flags, environment, file, everything optional) and
 //! what was decided from them ([`decide`]): everything is set and checked once.
 //!
-//! A setting is declared in the file of its section: [`queue`], [`clients`], [`hub`], [`process`]. There stand its key,
+//! A setting is declared in the file of its section: [`queue`], [`clients`], [`rights`], [`hub`],
+//! [`process`]. There stand its key,
 //! type, default, bounds and help; its flag, its variable, the sample file and the reference page follow from that.
-//! Only its field in [`Settings`] is named again. This library reads neither files nor command lines.
+//! Only its field in [`Settings`] is named again. This library reads neither configuration files nor command
+//! lines; the files of keys it does.
 
 mod clients;
 mod decide;
@@ -12,15 +14,18 @@ mod form;
 mod hub;
 mod process;
 mod queue;
+mod rights;
 mod setting;
 mod settings;
 mod value;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::http_server::Admission;
 use crate::hub::limits::Limits;
+use crate::rights::Rights;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use clients::DEFAULT_MAX_HEADER_BYTES;
@@ -56,6 +61,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Who may connect.
     pub admission: Admission,
+    /// Who may read which channel.
+    pub(crate) rights: Arc<Rights>,
     /// How long clients may take to leave when the server stops.
     pub shutdown_grace: Duration,
     /// Threads of the hub.

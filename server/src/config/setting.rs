@@ -38,12 +38,24 @@ pub struct Setting {
     pub(super) default: fn() -> Option<Value>,
     pub(super) get: fn(&Settings) -> Option<Value>,
     pub(super) set: fn(&mut Settings, Value),
+    pub(super) unset: fn(&mut Settings),
 }
 
 impl Setting {
     /// The variable of the environment.
     pub fn variable(&self) -> Cow<'static, str> {
         self.variable.map_or_else(|| format!("FASTAPI_WS_{}", self.key.to_uppercase()).into(), Cow::Borrowed)
+    }
+
+    /// Whether it is given on the command line. Secrets are not: every user of the machine sees the arguments of all
+    /// processes.
+    pub fn has_flag(&self) -> bool {
+        !self.is_secret()
+    }
+
+    /// Whether no output may show its value.
+    pub fn is_secret(&self) -> bool {
+        matches!(self.form, Form::Secrets)
     }
 
     /// What stands for the value in the help.
@@ -57,6 +69,9 @@ impl Setting {
             Form::Whole(Whole { unit: Unit::Seconds, .. }) | Form::Seconds => "SECONDS",
             Form::Switch => "BOOL",
             Form::Origins => "ORIGIN",
+            Form::Patterns => "CHANNEL",
+            Form::Files => "FILE",
+            Form::Secrets => "SECRET",
             Form::Choice(_) => "FORMAT",
         })
     }
@@ -78,6 +93,10 @@ impl Setting {
     /// Sets it. A value of another form unsets it.
     pub fn set(&self, settings: &mut Settings, value: Value) {
         (self.set)(settings, value);
+    }
+
+    pub(super) fn unset(&self, settings: &mut Settings) {
+        (self.unset)(settings);
     }
 
     pub(super) fn check(&self, settings: &Settings) -> Result<(), ConfigError> {
@@ -111,6 +130,7 @@ macro_rules! section {
                     default: || section!(@default $type $(, $default)?),
                     get: |settings| settings.$key.clone().map($crate::config::value::Kept::into_value),
                     set: |settings, value| settings.$key = $crate::config::value::Kept::from_value(value),
+                    unset: |settings| settings.$key = None,
                 }
             }),*],
         };

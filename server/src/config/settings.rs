@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::value::LogFormat;
 use crate::http_server::origin::Rule;
+use crate::rights::{Pattern, Secret};
 
 /// What users may set. A flag wins over the environment, that over the file, that over the default. What each means,
 /// its default and its bounds are declared in the file of its section.
@@ -25,6 +26,17 @@ pub struct Settings {
     pub allowed_origins: Option<Vec<Rule>>,
     pub handshake_timeout_secs: Option<f64>,
     pub max_header_bytes: Option<usize>,
+
+    pub token_secret: Option<Vec<Secret>>,
+    pub token_secret_file: Option<Vec<PathBuf>>,
+    pub token_public_key_file: Option<Vec<PathBuf>>,
+    pub token_audience: Option<String>,
+    pub token_issuer: Option<String>,
+    pub public_channels: Option<Vec<Pattern>>,
+    pub anonymous: Option<bool>,
+    pub max_channels_per_client: Option<usize>,
+    pub max_channels: Option<usize>,
+    pub max_subscriptions: Option<usize>,
 
     pub log_bytes: Option<usize>,
     pub slow_client_timeout_secs: Option<f64>,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::http_server::origin::Rule;
+use crate::rights::{Pattern, Secret};
 
 /// A value of any setting.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +21,12 @@ pub enum Value {
     Switch(bool),
     /// Pages that may connect.
     Origins(Vec<Rule>),
+    /// Channels.
+    Patterns(Vec<Pattern>),
+    /// Files.
+    Files(Vec<PathBuf>),
+    /// Secrets, which are shown nowhere.
+    Secrets(Vec<Secret>),
 }
 
 /// How log lines look.
@@ -79,6 +86,9 @@ kept!(String, Text);
 kept!(f64, Seconds);
 kept!(bool, Switch);
 kept!(Vec<Rule>, Origins);
+kept!(Vec<Pattern>, Patterns);
+kept!(Vec<PathBuf>, Files);
+kept!(Vec<Secret>, Secrets);
 kept_number!(u16, u32, u64, usize);
 
 impl Kept for LogFormat {
@@ -108,10 +118,15 @@ impl fmt::Display for Value {
             Value::Whole(number) => number.fmt(f),
             Value::Seconds(seconds) => seconds.fmt(f),
             Value::Switch(is_on) => is_on.fmt(f),
-            Value::Origins(rules) => {
-                let rules: Vec<String> = rules.iter().map(Rule::to_string).collect();
-                rules.join(",").fmt(f)
-            }
+            Value::Origins(rules) => list(f, rules),
+            Value::Patterns(patterns) => list(f, patterns),
+            Value::Files(paths) => list(f, &paths.iter().map(|path| path.display()).collect::<Vec<_>>()),
+            Value::Secrets(secrets) => list(f, secrets),
         }
     }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, items: &[impl fmt::Display]) -> fmt::Result {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    f.write_str(&items.join(","))
 }

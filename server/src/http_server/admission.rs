@@ -1,6 +1,8 @@
 //! Who may connect.
 
+use std::fmt;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::http_server::origin::AllowedOrigins;
@@ -26,4 +28,30 @@ pub struct Admission {
     /// The lowest number that sockets of clients have, as far as the limit of open files permits. Code of the same
     /// process may need the lower ones.
     pub first_descriptor: RawFd,
+    /// Paths on which an application answers.
+    pub answered: AnsweredPaths,
+}
+
+/// Paths on which an application answers clients itself: what stands in their query is for it.
+#[derive(Clone, Default)]
+pub struct AnsweredPaths(Option<Arc<Answers>>);
+
+/// Whether a target is one of those paths.
+type Answers = dyn Fn(&str) -> bool + Send + Sync;
+
+impl AnsweredPaths {
+    /// `answers` tells it of the target of a request, as sent. It is called on the thread that accepts.
+    pub fn new(answers: impl Fn(&str) -> bool + Send + Sync + 'static) -> AnsweredPaths {
+        AnsweredPaths(Some(Arc::new(answers)))
+    }
+
+    pub(super) fn contain(&self, target: &str) -> bool {
+        self.0.as_ref().is_some_and(|answers| answers(target))
+    }
+}
+
+impl fmt::Debug for AnsweredPaths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "AnsweredPaths(some)" } else { "AnsweredPaths(none)" })
+    }
 }

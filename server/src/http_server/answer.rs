@@ -29,6 +29,9 @@ pub(super) async fn refuse(stream: &mut TcpStream, status: StatusCode, problem: 
     if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         response = response.header(header::RETRY_AFTER, RETRY_AFTER);
     }
+    if status == StatusCode::UNAUTHORIZED {
+        response = response.header(header::WWW_AUTHENTICATE, "Bearer");
+    }
     let response = response.body(()).map_err(|error| HttpError::Handshake(error.to_string()))?;
     let mut bytes = encode(&response)?;
     bytes.extend_from_slice(body.as_bytes());

@@ -5,6 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::http_server::head::HeadError;
+use crate::rights::Denial;
 
 /// Why a connection ended before it became a session.
 #[derive(Debug, Error)]
@@ -19,6 +20,8 @@ pub(super) enum HttpError {
     Head(#[from] HeadError),
     #[error("the handshake is not valid: {0}")]
     Handshake(String),
+    #[error("the client has no right: {0}")]
+    Denied(Denial),
     #[error("too many connections")]
     TooMany,
     #[error("plain HTTP: {0}")]

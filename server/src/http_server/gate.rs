@@ -1,44 +1,231 @@
-//! Who may become a client: decided from the request, before it is answered.
+//! Who may become a client, and what it gets: decided from the request, before it is answered.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::StatusCode;
+use queue::ChannelName;
 
+use crate::http_server::admission::AnsweredPaths;
+use crate::http_server::credentials;
 use crate::http_server::head::Head;
 use crate::http_server::origin::{AllowedOrigins, RefusedOrigins};
+use crate::http_server::query::{Looked, Query, QueryError};
+use crate::http_server::refusal::Refusal;
+use crate::protocol::{ClientKind, NATIVE, Wants};
+use crate::rights::{Denial, Identity, Rights};
 
 /// Decides about requests that want to become clients.
 #[derive(Debug)]
 pub(super) struct Gate {
     origins: AllowedOrigins,
     refused_origins: RefusedOrigins,
-}
-
-/// Why a request does not become a client.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) status: StatusCode,
-    pub(super) problem: String,
+    rights: Arc<Rights>,
+    answered: AnsweredPaths,
+    max_channels: usize,
 }
 
 impl Gate {
-    /// Lets pages of these origins in, on a server that listens on the address, if it is known.
-    pub(super) fn new(origins: AllowedOrigins, listening_on: Option<IpAddr>) -> Gate {
+    /// Lets pages of these origins in, on a server that listens on the address, if it is known. A client may have so
+    /// many channels.
+    pub(super) fn new(
+        origins: AllowedOrigins,
+        listening_on: Option<IpAddr>,
+        rights: Arc<Rights>,
+        answered: AnsweredPaths,
+        max_channels: usize,
+    ) -> Gate {
         let origins = match listening_on {
             Some(address) => origins.listening_on(address),
             None => origins,
         };
-        Gate { origins, refused_origins: RefusedOrigins::default() }
+        Gate { origins, refused_origins: RefusedOrigins::default(), rights, answered, max_channels }
     }
 
-    /// Lets a request in or refuses it. Async, because what is asked may be another process.
-    pub(super) async fn admit(&self, head: &Head) -> Result<(), Refusal> {
+    /// Refuses pages that may not connect. Nothing is told to them.
+    pub(super) fn check_origin(&self, head: &Head) -> Result<(), Refusal> {
         if self.origins.admit(head.origin(), head.host()) {
             return Ok(());
         }
         let origin = head.origin().unwrap_or_default();
         self.refused_origins.log_refusal(origin, head.host());
         let problem = format!("pages of {origin} may not connect: the operator can add it to allowed_origins");
-        Err(Refusal { status: StatusCode::FORBIDDEN, problem })
+        Err(Refusal::Request { status: StatusCode::FORBIDDEN, problem })
+    }
+
+    /// Lets a valid handshake of an allowed page in, or refuses it. Async, because what is asked may be another process.
+    pub(super) async fn admit(&self, head: &Head) -> Result<Wants, Refusal> {
+        let now = SystemTime::now();
+        let is_native = head.offers(NATIVE);
+        let is_answered = !is_native && self.answered.contain(&head.target);
+        let looked = Looked { wants: !is_answered, token: self.rights.takes_tokens(), max_channels: self.max_channels };
+        let query = Query::parse(&head.target, looked)?;
+        let identity = self.identity(head, &query, now)?;
+        let who = identity.as_ref();
+        let everybody = self.rights.gets_everybody(who, query.everybody);
+        let names_channels = query.is_by_url() || who.is_some_and(|who| !who.channels.is_empty());
+        let kind = if is_native || !is_answered && names_channels {
+            // Who asked for them would wait for them without end.
+            if query.everybody == Some(true) && !everybody {
+                return Err(self.rights.lacking(who).into());
+            }
+            ClientKind::Channels { is_native, channels: self.channels(who, query.channels, now)?, everybody }
+        } else if everybody {
+            ClientKind::Plain
+        } else if is_answered {
+            ClientKind::ApplicationOnly
+        } else {
+            // It would never receive anything.
+            return Err(self.rights.lacking(who).into());
+        };
+        Ok(Wants { kind, identity })
+    }
+
+    /// Who the request is from by its token, if it has one. One that does not count is refused, also where none is
+    /// needed: its client expects to be somebody.
+    fn identity(&self, head: &Head, query: &Query, now: SystemTime) -> Result<Option<Identity>, Refusal> {
+        if !self.rights.takes_tokens() {
+            return Ok(None);
+        }
+        match credentials::token(head, query.token.as_deref(), &self.origins)? {
+            Some(token) => Ok(Some(self.rights.login(token, now)?)),
+            None if self.rights.takes_anonymous() => Ok(None),
+            None => Err(Denial::NotAuthenticated.into()),
+        }
+    }
+
+    /// What is subscribed at once: the channels of the URL, then those of the token, no name twice.
+    fn channels(
+        &self,
+        who: Option<&Identity>,
+        mut channels: Vec<ChannelName>,
+        now: SystemTime,
+    ) -> Result<Vec<ChannelName>, Refusal> {
+        channels.iter().try_for_each(|channel| self.rights.may_read(who, channel, None, now))?;
+        for channel in who.map(|who| who.channels.as_slice()).unwrap_or_default() {
+            if !channels.contains(channel) {
+                channels.push(channel.clone());
+            }
+        }
+        if channels.len() > self.max_channels {
+            return Err(QueryError::TooManyChannels(self.max_channels).into());
+        }
+        Ok(channels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::rights::{Expected, Key, Keys, NewToken, Pattern, Secret, create};
+
+    const SECRET: &[u8] = b"a secret of these tests, of 42 bytes in all";
+
+    /// With a key, on a server that answers on the path `/chat` itself.
+    fn gate(public: &str, anonymous: bool) -> Gate {
+        let secrets = vec![Secret::new(SECRET)];
+        let rights = Rights {
+            public: vec![public.parse().unwrap()],
+            anonymous,
+            keys: Keys::new(secrets.iter().map(Key::secret).collect()),
+            secrets,
+            expected: Expected::default(),
+        };
+        let answered = AnsweredPaths::new(|target| target.split('?').next() == Some("/chat"));
+        Gate::new(AllowedOrigins::any(), None, Arc::new(rights), answered, 3)
+    }
+
+    /// A request of a program with a token that says this, if it says anything.
+    async fn ask(gate: &Gate, target: &str, protocol: &str, says: Option<(&[&str], &[&str])>) -> String {
+        let token = says.map(|(channels, allow)| {
+            let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+            let (channels, allow) = (texts(channels), texts(allow));
+            let new = NewToken { channels, allow, ttl: Duration::from_secs(60), ..NewToken::default() };
+            create(&Secret::new(SECRET), &new, SystemTime::now()).unwrap()
+        });
+        let bearer = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Protocol: {protocol}\r\n{bearer}\r\n");
+        let head = Head::parse(head.as_bytes(), 32 * 1024).unwrap().unwrap();
+        match gate.admit(&head).await {
+            Ok(Wants { kind: ClientKind::Plain, .. }) => "plain".to_owned(),
+            Ok(Wants { kind: ClientKind::ApplicationOnly, .. }) => "application".to_owned(),
+            Ok(Wants { kind: ClientKind::Channels { is_native, channels, everybody }, .. }) => {
+                let kind = if is_native { "native" } else { "url" };
+                let names: Vec<&str> = channels.iter().map(ChannelName::as_str).collect();
+                format!("{kind} [{}]{}", names.join(" "), if everybody { " everybody" } else { "" })
+            }
+            Err(Refusal::Denied(denial)) => denial.to_string(),
+            Err(Refusal::Request { status, .. }) => status.as_u16().to_string(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_is_what_it_asks_for() {
+        let gate = gate("*", true);
+        for (target, protocol, kind) in [
+            ("/", "", "plain"),
+            ("/?x=y&channels=a", "other", "plain"),
+            ("/?channel=a", "", "url [a] everybody"),
+            ("/?channel=b&channel=a&channel=b", "", "url [b a] everybody"),
+            ("/?everybody=1", "", "url [] everybody"),
+            ("/?everybody=0&channel=a", "", "url [a]"),
+            ("/?after=x", "", "url [] everybody"),
+            ("/", "other, fastapi.v1", "native [] everybody"),
+            ("/?channel=a&everybody=0", "fastapi.v1", "native [a]"),
+            ("/?channel=a&channel=b&channel=c&channel=d", "", "400"),
+            // The parameters of a path on which the application answers are its own.
+            ("/chat?channel=a&channel=*&everybody=x", "", "plain"),
+            ("/chat?channel=a", "fastapi.v1", "native [a] everybody"),
+            ("/chat?channel=*", "fastapi.v1", "400"),
+        ] {
+            assert_eq!(ask(&gate, target, protocol, None).await, kind, "{target} {protocol}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_that_names_channels_subscribes_them_behind_those_of_the_url() {
+        let gate = gate("public.*", true);
+        let news: (&[&str], &[&str]) = (&["private-1", "public.a"], &["private-2"]);
+        for (target, protocol, says, kind) in [
+            ("/", "", Some(news), "url [private-1 public.a]"),
+            ("/?channel=public.a&channel=private-2", "", Some(news), "url [public.a private-2 private-1]"),
+            ("/", "fastapi.v1", Some(news), "native [private-1 public.a]"),
+            ("/?channel=public.b&channel=private-2", "", Some(news), "400"),
+            ("/?channel=private-3", "", Some(news), "not allowed"),
+            ("/?channel=private-2", "", None, "not authenticated"),
+            // Only what names channels makes another client of a plain one.
+            ("/", "", Some((&[], &["everybody"])), "not allowed"),
+            ("/?everybody=1", "", Some((&[], &["everybody"])), "url [] everybody"),
+            ("/chat", "", Some(news), "application"),
+            ("/chat", "", None, "application"),
+            ("/", "", None, "not authenticated"),
+        ] {
+            assert_eq!(ask(&gate, target, protocol, says).await, kind, "{target} {protocol}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_anonymous_clients_everybody_needs_a_token() {
+        let gate = gate("*", false);
+        for target in ["/", "/chat", "/?channel=a"] {
+            assert_eq!(ask(&gate, target, "", None).await, "not authenticated", "{target}");
+            assert_eq!(ask(&gate, target, "fastapi.v1", None).await, "not authenticated", "{target}");
+        }
+        assert_eq!(ask(&gate, "/?channel=a", "", Some((&[], &[]))).await, "url [a]");
+        assert_eq!(ask(&gate, "/", "", Some((&[], &[]))).await, "not allowed");
+        assert_eq!(ask(&gate, "/chat", "", Some((&[], &[]))).await, "application");
+    }
+
+    #[tokio::test]
+    async fn without_a_key_there_is_no_token_that_could_help() {
+        let rights = Rights { public: vec!["public.*".parse::<Pattern>().unwrap()], ..Rights::open() };
+        let gate = Gate::new(AllowedOrigins::any(), None, Arc::new(rights), AnsweredPaths::default(), 3);
+        for target in ["/", "/?channel=a", "/?channel=private-a", "/?everybody=1"] {
+            assert_eq!(ask(&gate, target, "", Some((&[], &["*"]))).await, "not allowed", "{target}");
+        }
+        assert_eq!(ask(&gate, "/?channel=public.a&token=x", "", None).await, "url [public.a]");
     }
 }

@@ -7,6 +7,7 @@ use tungstenite::handshake::server::create_response;
 
 use crate::application::{HeaderText, Headers};
 use crate::http_server::origin::host_of;
+use crate::protocol::NATIVE;
 
 /// Most header lines of a request: more than proxies pass on (Apache 100, HAProxy 101), and few enough that what is
 /// kept of each adds little to their bytes.
@@ -134,7 +135,18 @@ impl Head {
             return Err("a WebSocket handshake has no body".to_owned());
         }
         let request = self.to_handshake().map_err(|error| error.to_string())?;
-        create_response(&request).map_err(|error| error.to_string())
+        let mut response = create_response(&request).map_err(|error| error.to_string())?;
+        if self.offers(NATIVE) {
+            // A browser that offers some and is answered none closes the connection.
+            response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(NATIVE));
+        }
+        Ok(response)
+    }
+
+    /// Tells whether the client offers a subprotocol. Case counts (RFC 6455, section 4.2.2).
+    pub(super) fn offers(&self, protocol: &str) -> bool {
+        let mut offered = self.values(&header::SEC_WEBSOCKET_PROTOCOL).flat_map(|value| value.split(','));
+        offered.any(|offered| offered.trim_ascii() == protocol)
     }
 
     /// The request as tungstenite wants it, which looks at the first line of a header and at no list in `Upgrade`.
@@ -160,7 +172,7 @@ impl Head {
         self.values(name).next()
     }
 
-    fn values(&self, name: &HeaderName) -> impl Iterator<Item = &str> {
+    pub(super) fn values(&self, name: &HeaderName) -> impl Iterator<Item = &str> {
         let is_it = move |given: &str| given.eq_ignore_ascii_case(name.as_str());
         self.headers.iter().filter(move |(given, _)| is_it(given)).map(|(_, value)| value.as_str())
     }

@@ -25,6 +25,7 @@ use crate::http_server::spare_slots::{SpareSlot, SpareSlots};
 use crate::http_server::upgrade::Handshakes;
 use crate::hub::Hub;
 use crate::permit::{Permits, TooMany};
+use crate::rights::Rights;
 
 /// Pause after a failed accept. Descriptors come back when clients leave; asking sooner would only burn CPU.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
@@ -40,6 +41,9 @@ pub(crate) struct Listener {
     pub(crate) hub: Hub,
     pub(crate) health: Arc<Health>,
     pub(crate) admission: Admission,
+    pub(crate) rights: Arc<Rights>,
+    /// Channels that one client may have.
+    pub(crate) max_channels: usize,
     /// Whether the sockets were passed to us: they go on listening for other processes that have them.
     pub(crate) is_passed: bool,
 }
@@ -55,10 +59,12 @@ impl Listener {
             max_header_bytes,
             allowed_origins,
             first_descriptor,
+            answered,
         } = self.admission;
         // All of one name: either all are of this machine alone, or none is.
         let address = self.listeners.first().and_then(|listener| listener.local_addr().ok());
-        let gate = Gate::new(allowed_origins, address.map(|address| address.ip()));
+        let address = address.map(|address| address.ip());
+        let gate = Gate::new(allowed_origins, address, self.rights, answered, self.max_channels);
         let routes = Routes { hub: self.hub.clone(), health: self.health };
         let responder = Responder { handshakes: Handshakes { hub: self.hub, gate }, routes, max_header_bytes };
         let responder = Arc::new(responder);

@@ -3,6 +3,7 @@
 mod admission;
 mod answer;
 mod bind;
+mod credentials;
 mod error;
 mod gate;
 pub(crate) mod head;
@@ -10,11 +11,15 @@ mod head_reader;
 mod linger;
 mod listener;
 pub mod origin;
+mod query;
+mod refusal;
 mod responder;
 mod routes;
 mod spare_slots;
 mod upgrade;
 
-pub use admission::{Admission, MAX_SPARE_SLOTS};
+pub use admission::{Admission, AnsweredPaths, MAX_SPARE_SLOTS};
 pub(crate) use bind::listen;
 pub(crate) use listener::Listener;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use query::try_query;

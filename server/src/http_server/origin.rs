@@ -54,6 +54,17 @@ impl AllowedOrigins {
         })
     }
 
+    /// Tells whether a page is one that the list names: its host or origin stands there. `*`, `null` and `file://` let
+    /// pages of any site in, so they name none.
+    pub(super) fn name(&self, origin: Option<&str>, host: Option<&str>) -> bool {
+        let is_named = |rule: &&Rule| !matches!(rule, Rule::Any | Rule::Null | Rule::File);
+        let named = AllowedOrigins {
+            rules: self.rules.iter().filter(is_named).cloned().collect(),
+            on_loopback: self.on_loopback,
+        };
+        origin.is_some() && named.admit(origin, host)
+    }
+
     fn is_same_host(&self, page: &str, host: &str) -> bool {
         page.eq_ignore_ascii_case(host) || self.on_loopback && is_loopback(page) && is_loopback(host)
     }
@@ -175,6 +186,25 @@ mod tests {
         }
         let listed = allowed(&["http://localhost:8000"]).listening_on([127, 0, 0, 1].into());
         assert!(!listed.admit(Some("http://127.0.0.1:8000"), Some("127.0.0.1:8081")), "a list says what it means");
+    }
+
+    #[test]
+    fn a_list_names_pages_only_where_it_says_which() {
+        for (rules, origin, is_named) in [
+            (&["same-host"][..], Some("https://x"), true),
+            (&["same-host"], Some("https://y"), false),
+            (&["same-host"], None, false),
+            (&["*"], Some("https://x"), false),
+            (&["*"], Some("https://y"), false),
+            (&["*", "https://y"], Some("https://y"), true),
+            (&["*", "same-host"], Some("https://x"), true),
+            (&["*", "same-host"], Some("https://y"), false),
+            (&["https://*.y"], Some("https://a.y"), true),
+            (&["null"], Some("null"), false),
+            (&["file://"], Some("file://"), false),
+        ] {
+            assert_eq!(allowed(rules).name(origin, Some("x")), is_named, "{rules:?} {origin:?}");
+        }
     }
 
     #[test]

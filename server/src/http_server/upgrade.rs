@@ -9,11 +9,13 @@ use tokio::net::TcpStream;
 use crate::disconnect::Disconnect;
 use crate::http_server::answer::{encode, refuse};
 use crate::http_server::error::HttpError;
-use crate::http_server::gate::{Gate, Refusal};
+use crate::http_server::gate::Gate;
 use crate::http_server::head::Head;
+use crate::http_server::refusal::Refusal;
 use crate::hub::{Connection, Hub, Joining};
 use crate::permit::{PendingPermit, Permit, TooMany};
 use crate::protocol::{Opening, Wants, WebSocket};
+use crate::rights::Denial;
 
 /// A handshake that is accepted, not yet answered.
 pub(super) struct Accepted {
@@ -21,6 +23,7 @@ pub(super) struct Accepted {
     response: Vec<u8>,
     /// What came behind the head.
     received: Vec<u8>,
+    wants: Wants,
     permit: Permit,
 }
 
@@ -40,9 +43,8 @@ impl Handshakes {
         received: Vec<u8>,
         pending: &mut PendingPermit,
     ) -> Result<Accepted, HttpError> {
-        if let Err(Refusal { status, problem }) = self.gate.admit(&head).await {
-            refuse(stream, status, &problem).await?;
-            return Err(HttpError::Handshake(problem));
+        if let Err(refusal) = self.gate.check_origin(&head) {
+            return Err(refuse_request(stream, &head, Vec::new(), refusal).await);
         }
         let response = match head.accept() {
             Ok(accepted) => encode(&accepted)?,
@@ -51,8 +53,12 @@ impl Handshakes {
                 return Err(HttpError::Handshake(problem));
             }
         };
+        let wants = match self.gate.admit(&head).await {
+            Ok(wants) => wants,
+            Err(refusal) => return Err(refuse_request(stream, &head, response, refusal).await),
+        };
         match pending.complete() {
-            Ok(permit) => Ok(Accepted { head, response, received, permit }),
+            Ok(permit) => Ok(Accepted { head, response, received, wants, permit }),
             Err(too_many) => {
                 refuse_full(stream, &head, response, too_many).await?;
                 Err(HttpError::TooMany)
@@ -62,14 +68,34 @@ impl Handshakes {
 
     /// Hands the connection over to the hub.
     pub(super) fn join(&self, stream: TcpStream, address: SocketAddr, accepted: Accepted) -> Result<(), HttpError> {
-        let Accepted { head, response, received, permit } = accepted;
+        let Accepted { head, response, received, wants, permit } = accepted;
         stream.set_nodelay(true)?;
         let stream = mio::net::TcpStream::from_std(stream.into_std()?);
-        let opening = Opening::WebSocket { received, wants: Box::new(Wants::plain()) };
+        let opening = Opening::WebSocket { received, wants: Box::new(wants) };
         let connection = Connection { stream, response, permit };
         self.hub.join(Joining { address, path: head.target, headers: head.headers, opening, connection });
         Ok(())
     }
+}
+
+/// Tells a client why it is refused. A browser tells its page nothing of a handshake that was refused, so what comes from
+/// a page that only has no right is accepted, and closed with a code. Returns what the log says.
+async fn refuse_request(stream: &mut TcpStream, head: &Head, mut response: Vec<u8>, refusal: Refusal) -> HttpError {
+    let (answered, error) = match refusal {
+        Refusal::Request { status, problem } => (refuse(stream, status, &problem).await, HttpError::Handshake(problem)),
+        Refusal::Denied(denial) if head.origin().is_none() => {
+            let status = match denial {
+                Denial::NotAllowed => StatusCode::FORBIDDEN,
+                Denial::NotAuthenticated | Denial::Expired => StatusCode::UNAUTHORIZED,
+            };
+            (refuse(stream, status, &denial.to_string()).await, HttpError::Denied(denial))
+        }
+        Refusal::Denied(denial) => {
+            response.extend(WebSocket::close_frame(denial.into()));
+            (stream.write_all(&response).await.map_err(HttpError::from), HttpError::Denied(denial))
+        }
+    };
+    answered.err().unwrap_or(error)
 }
 
 /// Tells a client whose handshake is valid that there is no room for it. A browser tells its page nothing of a

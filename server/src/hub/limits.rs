@@ -27,6 +27,12 @@ pub struct Limits {
     pub pong_timeout: Duration,
     /// Whether events that clients send are broadcast.
     pub relay_client_events: bool,
+    /// Channels that one client may have.
+    pub max_channels_per_client: usize,
+    /// Channels that there may be at a time.
+    pub max_channels: usize,
+    /// Subscriptions of all clients together.
+    pub max_subscriptions: usize,
 }
 
 impl Limits {

@@ -19,7 +19,7 @@ use crate::protocol::allowance::Rates;
 use crate::protocol::incoming::{ReadBuffer, Source, Turn};
 use crate::publication::Publication;
 
-pub(crate) use wants::{ClientKind, Wants};
+pub(crate) use wants::{ClientKind, NATIVE, Wants};
 pub(crate) use websocket::WebSocket;
 
 /// A way to write publications for clients. Each is encoded once for all clients that use it.

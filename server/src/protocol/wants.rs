@@ -4,6 +4,9 @@ use queue::ChannelName;
 
 use crate::rights::Identity;
 
+/// The subprotocol of clients that send commands.
+pub(crate) const NATIVE: &str = "fastapi.v1";
+
 /// What a client gets, as the gate admitted it.
 #[derive(Debug)]
 pub(crate) struct Wants {
@@ -17,6 +20,9 @@ pub(crate) struct Wants {
 pub(crate) enum ClientKind {
     /// Gets the messages of the pure-PHP server, of every event for everybody, and nothing else.
     Plain,
+    /// Gets what the application sends to it and nothing else: the application answers on its path, and it may not have
+    /// the events for everybody.
+    ApplicationOnly,
     /// Gets messages with an id, by channel.
     Channels {
         /// Whether it sends commands (subprotocol `fastapi.v1`).

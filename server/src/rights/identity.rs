@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use queue::ChannelName;
 
+use super::claims::Claims;
 use super::pattern::Pattern;
 
 /// Who a client is said to be, by its token.
@@ -17,6 +18,20 @@ pub(crate) struct Identity {
     pub(crate) allow: Vec<Pattern>,
     /// Whether the events for everybody may be read where they are not public (`everybody` in `allow`).
     pub(crate) everybody: bool,
-    /// When it ends (`exp`).
+    /// When it counts no more: `exp`, and the leeway for clocks that differ.
     pub(crate) expires_at: SystemTime,
+}
+
+impl Identity {
+    /// Whether the token names a channel or allows it.
+    pub(super) fn allows(&self, channel: &ChannelName) -> bool {
+        self.channels.contains(channel) || self.allow.iter().any(|pattern| pattern.matches(channel))
+    }
+}
+
+impl From<Claims> for Identity {
+    fn from(claims: Claims) -> Identity {
+        let Claims { user, channels, allow, everybody, expires_at, .. } = claims;
+        Identity { user, channels, allow, everybody, expires_at }
+    }
 }

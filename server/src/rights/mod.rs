@@ -1,24 +1,55 @@
 //! Who may read which channel: what is public, who a client is said to be, and what that identity may read. Knows
 //! nothing of connections.
+//!
+//! A token goes through [`token`] (its parts and signature), [`keys`] and [`claims`]; [`new_token`] makes one.
 
+mod bounds;
+mod claims;
+mod cryptography;
+mod error;
 mod identity;
+mod json_object;
+pub(crate) mod key_file;
+mod keys;
+mod new_token;
 mod pattern;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod token;
 
 use std::time::SystemTime;
 
 use queue::ChannelName;
 use thiserror::Error;
+use tracing::debug;
 
+pub(crate) use bounds::MAX_KEYS;
+pub use bounds::{
+    LEEWAY, MAX_ALLOWED, MAX_INFO_BYTES, MAX_TOKEN_BYTES, MAX_TOKEN_CHANNELS, MAX_TTL, MAX_USER_BYTES, MIN_SECRET_BYTES,
+};
+pub(crate) use claims::Expected;
+pub use claims::{Claims, EVERYBODY};
+pub use error::TokenError;
 pub(crate) use identity::Identity;
-pub(crate) use pattern::Pattern;
+pub(crate) use keys::{Key, Keys};
+pub use new_token::{NewToken, NewTokenError, create};
+pub use pattern::{InvalidPattern, Pattern};
+pub use secret::Secret;
 
 /// What is decided about rights from the settings.
 #[derive(Debug)]
 pub(crate) struct Rights {
     /// Channels that need no right.
-    public: Vec<Pattern>,
+    pub(crate) public: Vec<Pattern>,
     /// Whether a client may connect without a token.
-    anonymous: bool,
+    pub(crate) anonymous: bool,
+    /// What tokens are checked with. Without any there are no tokens.
+    pub(crate) keys: Keys,
+    /// The secrets among them. The first is the one to sign with.
+    pub(crate) secrets: Vec<Secret>,
+    /// What tokens must say.
+    pub(crate) expected: Expected,
 }
 
 /// Why something was denied. The texts reach clients: no secret is in them.
@@ -35,15 +66,58 @@ pub(crate) enum Denial {
     Expired,
 }
 
+/// What a client is told.
+impl From<TokenError> for Denial {
+    fn from(error: TokenError) -> Denial {
+        match error {
+            TokenError::Expired => Denial::Expired,
+            TokenError::OtherChannel | TokenError::OtherUser => Denial::NotAllowed,
+            _ => Denial::NotAuthenticated,
+        }
+    }
+}
+
 impl Rights {
     /// Those of a server without a key: every channel is public, except for those that always need a right.
     pub(crate) fn open() -> Rights {
-        Rights { public: vec![Pattern::all()], anonymous: true }
+        Rights {
+            public: vec![Pattern::all()],
+            anonymous: true,
+            keys: Keys::default(),
+            secrets: Vec::new(),
+            expected: Expected::default(),
+        }
+    }
+
+    /// Whether there is a key: without one nothing that could be a token is looked at.
+    pub(crate) fn takes_tokens(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// Whether a client may connect without a token.
+    pub(crate) fn takes_anonymous(&self) -> bool {
+        self.anonymous
+    }
+
+    /// What a token says that is no token for one subscription.
+    pub(crate) fn check(&self, token: &str, now: SystemTime) -> Result<Claims, TokenError> {
+        let claims = self.read(token, now)?;
+        if claims.channel.is_some() { Err(TokenError::ForOneChannel) } else { Ok(claims) }
+    }
+
+    /// What a token says, of any kind.
+    pub(crate) fn read(&self, token: &str, now: SystemTime) -> Result<Claims, TokenError> {
+        token::check(token, &self.keys, &self.expected, now)
+    }
+
+    /// The claims of a token as JSON, for people. The signature was checked.
+    pub(crate) fn payload(&self, token: &str) -> Result<Vec<u8>, TokenError> {
+        token::payload(token, &self.keys)
     }
 
     /// Who a token says that its bearer is. The token is not logged.
-    pub(crate) fn login(&self, _token: &str, _now: SystemTime) -> Result<Identity, Denial> {
-        Err(Denial::NotAuthenticated)
+    pub(crate) fn login(&self, token: &str, now: SystemTime) -> Result<Identity, Denial> {
+        self.check(token, now).map(Identity::from).map_err(denied)
     }
 
     /// Whether a client may read a channel. `token` is one for that channel alone.
@@ -51,23 +125,62 @@ impl Rights {
         &self,
         who: Option<&Identity>,
         channel: &ChannelName,
-        _token: Option<&str>,
-        _now: SystemTime,
+        token: Option<&str>,
+        now: SystemTime,
     ) -> Result<(), Denial> {
         if channel.is_for_producers() {
             return Err(Denial::NotAllowed);
         }
-        let is_public = !channel.is_restricted() && self.public.iter().any(|pattern| pattern.matches(channel));
-        match who {
-            _ if is_public => Ok(()),
-            Some(who) if who.allow.iter().any(|pattern| pattern.matches(channel)) => Ok(()),
-            Some(_) => Err(Denial::NotAllowed),
-            None => Err(Denial::NotAuthenticated),
+        if !channel.is_restricted() && self.public.iter().any(|pattern| pattern.matches(channel)) {
+            return Ok(());
+        }
+        if who.is_some_and(|who| now >= who.expires_at) {
+            return Err(Denial::Expired);
+        }
+        match (who, token) {
+            (Some(who), _) if who.allows(channel) => Ok(()),
+            (_, Some(token)) if self.takes_tokens() => self.check_for(who, channel, token, now).map_err(denied),
+            (who, _) => Err(self.lacking(who)),
+        }
+    }
+
+    /// What a client is told that has no right: whether a token could help.
+    pub(crate) fn lacking(&self, who: Option<&Identity>) -> Denial {
+        if who.is_none() && self.takes_tokens() { Denial::NotAuthenticated } else { Denial::NotAllowed }
+    }
+
+    /// Whether a token is one for this client and this channel. One that names no user is for whoever has it.
+    fn check_for(
+        &self,
+        who: Option<&Identity>,
+        channel: &ChannelName,
+        token: &str,
+        now: SystemTime,
+    ) -> Result<(), TokenError> {
+        let claims = self.read(token, now)?;
+        match claims.channel {
+            None => Err(TokenError::NotForOneChannel),
+            Some(named) if named != *channel => Err(TokenError::OtherChannel),
+            Some(_) if claims.user.is_some() && claims.user != who.and_then(|who| who.user.clone()) => {
+                Err(TokenError::OtherUser)
+            }
+            Some(_) => Ok(()),
         }
     }
 
     /// Whether a client gets events for everybody, if it asked for them or not (`None`: it did not say).
-    pub(crate) fn gets_everybody(&self, _who: Option<&Identity>, asked: Option<bool>) -> bool {
-        asked.unwrap_or(true) && self.anonymous
+    pub(crate) fn gets_everybody(&self, who: Option<&Identity>, asked: Option<bool>) -> bool {
+        let is_public = self.anonymous && self.public.contains(&Pattern::all());
+        match asked {
+            Some(false) => false,
+            Some(true) => is_public || who.is_some_and(|who| who.everybody),
+            None => is_public,
+        }
     }
+}
+
+/// What a client is told. The rule is for the log alone.
+fn denied(error: TokenError) -> Denial {
+    debug!(rule = %error, "a token is refused");
+    error.into()
 }

@@ -9,6 +9,7 @@ mod burst;
 mod handshake;
 mod plain_http;
 mod protocol;
+mod rights;
 mod shutdown;
 mod slow;
 mod threads;

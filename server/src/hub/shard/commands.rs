@@ -15,6 +15,7 @@ use crate::hub::session::Session;
 use crate::protocol::Protocol;
 use crate::publication::Seq;
 use crate::session_id::SessionId;
+use crate::target::without_token;
 
 impl<A: Application> Shard<A> {
     pub(super) fn on_command(&mut self, seq: Seq, command: Command, now: Instant) {
@@ -67,7 +68,7 @@ impl<A: Application> Shard<A> {
             self.sessions.remove(key);
             return;
         }
-        debug!(session = id.0, %address, path, "client connected");
+        debug!(session = id.0, %address, path = %without_token(&path), "client connected");
         self.application.opened(Client { session: id, address, path, headers });
         self.touched.push(key);
         if received_early {

@@ -1,0 +1,228 @@
+//! Tokens as operators make and check them, and that neither a token nor a secret is in anything that is printed.
+
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use testkit::{Broadcaster, Finish as _, HANDSHAKE, Process, QueueDir};
+
+use crate::support::{BINARY, broadcaster_command, command, exchange};
+
+const SECRET: &str = "a secret of these tests, of 42 bytes in all";
+/// What must be nowhere: the variable splits at commas.
+const PARTS: [&str; 2] = ["a-secret-of-these-tests-of-more-than-32-bytes", "another-secret-of-more-than-32-bytes"];
+
+fn binary(arguments: &[&str]) -> Command {
+    let mut binary = command(BINARY);
+    binary.args(arguments).env("FASTAPI_WS_TOKEN_SECRET", PARTS.join(","));
+    binary
+}
+
+/// Exit code, standard output, standard error.
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    let output = binary(arguments).finish();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn made(arguments: &[&str]) -> String {
+    let (code, token, error) = run(&[&["token", "create"], arguments].concat());
+    assert_eq!((code, error.as_str()), (0, ""), "{arguments:?}");
+    token.trim_end().to_owned()
+}
+
+fn assert_hides(output: &str) {
+    assert!(PARTS.iter().all(|secret| !output.contains(secret)), "{output}");
+}
+
+#[test]
+fn a_token_is_made_and_checked() {
+    let token = made(&[
+        "--user",
+        "42",
+        "--channels",
+        "news,private-user.42",
+        "--allow",
+        "team.*",
+        "--allow",
+        "everybody",
+        "--ttl",
+        "60",
+        "--info",
+        r#"{"name":"Ann"}"#,
+    ]);
+    let (code, claims, error) = run(&["token", "check", &token]);
+    assert_eq!((code, error.as_str()), (0, ""));
+    let claims: serde_json::Value = serde_json::from_str(&claims).unwrap();
+    assert_eq!(claims["sub"], "42");
+    assert_eq!(claims["channels"], serde_json::json!(["news", "private-user.42"]));
+    assert_eq!(claims["allow"], serde_json::json!(["team.*", "everybody"]));
+    assert_eq!(claims["info"], serde_json::json!({"name": "Ann"}));
+    assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 60);
+}
+
+#[test]
+fn a_token_is_checked_from_standard_input() {
+    let token = made(&["--user", "42"]);
+    let check = |text: String| {
+        let mut check = binary(&["token", "check", "-"]);
+        check.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = check.spawn().unwrap();
+        // It does not read all of a text that is too long.
+        let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(check(format!("{token}\n")), (0, String::new()));
+    let (code, error) = check("x".repeat(100_000));
+    assert_eq!((code, error.as_str()), (1, "fastapi-broadcaster: the token is refused: it has more than 8192 bytes\n"));
+}
+
+#[test]
+fn a_token_that_is_refused_is_told_with_the_rule_and_not_shown() {
+    let (token, channel) = (made(&["--user", "42"]), made(&["--channel", "private-a"]));
+    let of_another_key =
+        command(BINARY).args(["token", "create"]).env("FASTAPI_WS_TOKEN_SECRET", "x".repeat(32)).finish();
+    let of_another_key = String::from_utf8(of_another_key.stdout).unwrap();
+    assert_eq!(run(&["token", "check", &channel]).0, 0, "a token for one channel counts as such");
+    for (token, arguments, rule) in [
+        (of_another_key.trim_end(), &[][..], "no configured key has made its signature"),
+        ("x", &[], "it is no JWT"),
+        (&token, &["--token-audience", "us"], "the claim `aud` is missing"),
+        (&token, &["--token-issuer", "us"], "the claim `iss` is missing"),
+    ] {
+        let (code, out, error) = run(&[&["token", "check", token], arguments].concat());
+        assert_eq!((code, out.as_str()), (1, ""), "{rule}");
+        assert!(error.contains(rule), "{rule}: {error}");
+        assert!(token.len() < 5 || !error.contains(token), "{error}");
+    }
+    let ours = made(&["--token-audience", "us", "--token-issuer", "them"]);
+    assert_eq!(run(&["token", "check", &ours, "--token-audience", "us", "--token-issuer", "them"]).0, 0);
+}
+
+#[test]
+fn tokens_that_no_server_would_take_are_not_made() {
+    for (arguments, problem) in [
+        (&["--channels", "a b"][..], "a channel name has 1 to 200"),
+        (&["--channels", "#server-to-user-1"], "only producers"),
+        (&["--allow", "a*b"], "is no pattern"),
+        (&["--ttl", "0"], "at least 1"),
+        (&["--info", "[]"], "must be a JSON object"),
+        (&["--channel", "a", "--channels", "b"], "cannot be used with"),
+    ] {
+        let (code, out, error) = run(&[&["token", "create"], arguments].concat());
+        assert_eq!((code, out.as_str()), (64, ""), "{arguments:?}: {error}");
+        assert!(error.contains(problem), "{arguments:?}: {error}");
+    }
+    let (code, _, error) = run(&["token", "create", "--user", &"x".repeat(201)]);
+    assert!(code == 1 && error.contains("`sub` must be a string of 1 to 200 bytes"), "{error}");
+    let none = command(BINARY).args(["token", "create"]).finish();
+    let error = String::from_utf8(none.stderr).unwrap();
+    assert!(none.status.code() == Some(1) && error.contains("there is no secret to sign with"), "{error}");
+}
+
+#[test]
+fn a_secret_is_in_no_output() {
+    let queue = QueueDir::new();
+    let path = queue.path();
+    let path = path.to_str().unwrap();
+    for arguments in [
+        &["--help"][..],
+        &["token", "--help"],
+        &["token", "create", "--help"],
+        &["token", "create"],
+        &["config", "check", "--queue", path],
+        &["config", "check", "--queue", path, "--public-channels", "*"],
+        &["doctor", "--queue", path, "--public-channels", "*"],
+        &["generate", "sample"],
+        &["generate", "completion", "bash"],
+        &["--queue", path],
+        &["--queue", path, "--public-channels", "*", "--listen", "nowhere"],
+    ] {
+        let (_, out, error) = run(arguments);
+        assert_hides(&out);
+        assert_hides(&error);
+    }
+    // There is no flag that every user could read in the list of processes.
+    let (code, _, error) = run(&["--queue", path, &format!("--token-secret={}", PARTS[0])]);
+    assert_eq!(code, 64);
+    assert_hides(&error);
+    let short = command(BINARY).args(["--queue", path]).env("FASTAPI_WS_TOKEN_SECRET", "too short").finish();
+    let error = String::from_utf8(short.stderr).unwrap();
+    assert!(error.contains("has 9 bytes") && !error.contains("too short"), "{error}");
+}
+
+#[test]
+fn the_start_says_which_lines_to_choose_from() {
+    let queue = QueueDir::new();
+    let path = queue.path();
+    let (code, _, error) = run(&["--queue", path.to_str().unwrap()]);
+    assert_eq!(code, 64, "{error}");
+    for line in [r#"public_channels = ["*"]"#, r#"public_channels = ["public.*"]"#] {
+        assert!(error.contains(line), "{error}");
+    }
+}
+
+#[test]
+fn commands_that_need_no_key_do_not_read_it() {
+    let queue = QueueDir::new();
+    let (path, config) = (queue.path(), queue.root().join("config.toml"));
+    fs::write(&config, "token_secret_file = ['/no/such/file']\n").unwrap();
+    let (path, config) = (path.to_str().unwrap(), config.to_str().unwrap());
+    for arguments in [&["publish", "test", "1"][..], &["failed", "list"], &["queue", "stat"]] {
+        let output = command(BINARY).args(arguments).args(["--queue", path, "--config", config]).finish();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+    }
+    let output = command(BINARY).args(["config", "check", "--queue", path, "--config", config]).finish();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(64) && error.contains("cannot read /no/such/file"), "{error}");
+}
+
+#[test]
+fn a_token_is_in_no_line_of_the_log() {
+    let queue = QueueDir::new();
+    let file = queue.root().join("secret");
+    fs::write(&file, SECRET).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let file = file.to_str().unwrap();
+    let create = |user: &str| {
+        let arguments = ["token", "create", "--user", user, "--allow", "everybody", "--token-secret-file", file];
+        String::from_utf8(command(BINARY).args(arguments).finish().stdout).unwrap().trim_end().to_owned()
+    };
+    let mut broadcaster = broadcaster_command(&queue.path());
+    broadcaster.args(["--token-secret-file", file, "--public-channels", "*"]).env("RUST_LOG", "trace");
+    let mut broadcaster = Broadcaster::new(Process::spawn(&mut broadcaster)).listening();
+    let good = create("42");
+    let bad = format!("{}x", create("43"));
+    for token in [&good, &bad] {
+        let origin = "Origin: http://localhost\r\n";
+        for (target, lines) in [
+            (format!("/?token={token}"), ""),
+            (format!("/?a=b&%74oken={token}&c"), origin),
+            (format!("http://localhost/?token={token}"), ""),
+            (format!("/?token={token}&token={token}"), ""),
+            (format!("/?token={token}&channel=a%20b"), ""),
+            (format!("/?token={token}&everybody=1"), origin),
+            ("/".to_owned(), &*format!("Authorization: Bearer {token}\r\n")),
+            ("/".to_owned(), &*format!("{origin}Cookie: fastapi_ws_token={token}\r\n")),
+        ] {
+            let request = HANDSHAKE.replace("GET / ", &format!("GET {target} "));
+            let request = request.replace("\r\n\r\n", &format!("\r\n{lines}\r\n"));
+            // A frame that is not masked ends what was let in.
+            exchange(broadcaster.address(), &[request.as_bytes(), b"\x81\x00"].concat());
+        }
+        // No handshake, but a token all the same.
+        exchange(broadcaster.address(), format!("GET /?token={token} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+    }
+    broadcaster.await_log("client connected");
+    broadcaster.await_log("a token is refused");
+    broadcaster.stop();
+    let log = broadcaster.stderr().join("\n");
+    assert!(log.contains("token=[hidden]"), "{log}");
+    for secret in [&good, &bad, SECRET] {
+        for part in secret.split('.').filter(|part| part.len() > 20).skip(usize::from(secret.len() > 60)) {
+            assert!(!log.contains(part), "{part} in {log}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Why a request does not become a client.
+
+use http::StatusCode;
+
+use crate::rights::Denial;
+
+/// Why a request does not become a client.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It cannot be answered otherwise, whoever sends it.
+    Request { status: StatusCode, problem: String },
+    /// Who sends it has no right.
+    Denied(Denial),
+}
+
+impl Refusal {
+    /// A request that does not say clearly what is wanted.
+    pub(super) fn bad_request(problem: impl Into<String>) -> Refusal {
+        Refusal::Request { status: StatusCode::BAD_REQUEST, problem: problem.into() }
+    }
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Refusal {
+        Refusal::Denied(denial)
+    }
+}

@@ -1,0 +1,46 @@
+//! A secret: bytes that no output shows.
+
+use std::fmt;
+
+use super::bounds::MIN_SECRET_BYTES;
+
+/// What stands for a secret in every output.
+const HIDDEN: &str = "[hidden]";
+
+/// A secret that tokens are signed and checked with. It cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<[u8]>);
+
+impl Secret {
+    /// Takes the bytes as they are.
+    pub fn new(bytes: impl Into<Box<[u8]>>) -> Secret {
+        Secret(bytes.into())
+    }
+
+    /// The bytes, to sign with.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What is wrong with it, if something is.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let length = self.0.len();
+        (length < MIN_SECRET_BYTES).then(|| {
+            format!(
+                "a secret has {length} bytes, and at least {MIN_SECRET_BYTES} are needed: make one with `openssl rand -hex 32`"
+            )
+        })
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
