@@ -40,6 +40,8 @@ pub(crate) struct Manner {
     pub(crate) native: bool,
     /// Channels that are subscribed with the request. Without, every message is due.
     pub(crate) channels: Option<Channels>,
+    /// What it says who it is, in the URL.
+    pub(crate) token: Option<&'static str>,
     /// The address to connect from.
     pub(crate) from: Option<IpAddr>,
 }
@@ -171,14 +173,11 @@ impl Client {
     }
 
     fn request(&self) -> String {
-        let mut query = String::new();
         // NATS has subjects, which are subscribed after the handshake.
-        if !self.manner.nats {
-            for (index, name) in self.due.names().enumerate() {
-                query += if index == 0 { "?channel=" } else { "&channel=" };
-                query += name;
-            }
-        }
+        let channels = self.due.names().filter(|_| !self.manner.nats).map(|name| format!("channel={name}"));
+        let token = self.manner.token.map(|token| format!("token={token}"));
+        let query: Vec<_> = channels.chain(token).collect();
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
         let native = if self.manner.native { NATIVE } else { "" };
         format!("GET {PATH}{query} HTTP/1.1\r\n{HEADERS}{native}\r\n")
     }

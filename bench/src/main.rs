@@ -18,6 +18,7 @@ mod profile;
 mod publisher;
 mod report;
 mod servers;
+mod signing;
 mod sockets;
 mod stats;
 mod suites;
