@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mio::{Poll, Token, Waker};
 
+use crate::config::Settings;
 use crate::hub::inbox::{Arrivals, Inbox};
 use crate::hub::log::Log;
 use crate::hub::{Batch, Hub};
@@ -28,7 +29,8 @@ impl Appending {
     /// When the system has no more descriptors.
     pub fn new(log_bytes: usize) -> io::Result<Appending> {
         let poll = Poll::new()?;
-        let hub = Hub::new([Waker::new(poll.registry(), Token(0))?])?;
+        let limits = Settings::default().resolve().map_err(io::Error::other)?.limits;
+        let hub = Hub::new([Waker::new(poll.registry(), Token(0))?], &limits)?;
         let inbox = hub.inboxes()[0].clone();
         // It is in the middle of a turn, so that nobody has to wake it.
         inbox.awake();

@@ -21,7 +21,7 @@ use crate::hub::session::{ReadOutcome, Session, WriteOutcome};
 use crate::hub::{Connection, Limits};
 use crate::permit::Permit;
 use crate::protocol::incoming::ReadBuffer;
-use crate::protocol::{Opening, Protocol, Wants, frames, plain};
+use crate::protocol::{Protocol, frames, plain};
 use crate::publication::Publication;
 use crate::session_id::SessionId;
 
@@ -117,12 +117,8 @@ impl Play {
         let now = Instant::now();
         let settings = Settings { max_message_bytes: Some(MAX_MESSAGE_BYTES), ..Settings::default() };
         let limits = settings.resolve().ok()?.limits;
-        let protocol = Protocol::new(
-            Opening::WebSocket { received: Vec::new(), wants: Box::new(Wants::plain()) },
-            limits.max_message_bytes,
-            now,
-        );
-        let session = Session::new(SessionId(1), 0, connection, protocol, now);
+        let protocol = Protocol::websocket(Vec::new(), limits.max_message_bytes, now);
+        let session = Session::new(SessionId(1), 0, connection, protocol, None, now);
         let (log, read_buffer) = (Log::new(LOG_BYTES), ReadBuffer::new());
         let (takes_messages, broadcast, received) = (true, 0, Vec::new());
         Some(Play { client, session, log, limits, read_buffer, now, takes_messages, broadcast, received })

@@ -105,7 +105,8 @@ mod tests {
     fn hub_of(threads: usize) -> (Hub, Vec<Poll>) {
         let polls: Vec<Poll> = (0..threads).map(|_| Poll::new().expect("an epoll")).collect();
         let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), Token(0)).expect("a waker"));
-        (Hub::new(wakers).expect("a hub"), polls)
+        let limits = crate::config::Settings::default().resolve().expect("defaults").limits;
+        (Hub::new(wakers, &limits).expect("a hub"), polls)
     }
 
     #[tokio::test(start_paused = true)]

@@ -102,7 +102,7 @@ impl Server {
         make_application: impl FnMut(&Hub) -> A,
         listen: impl FnOnce(&Config) -> Result<Vec<std::net::TcpListener>, BindError>,
     ) -> Result<Server, BindError> {
-        let (shards, hub) = Shard::new(config.hub_threads, &config.limits, make_application)?;
+        let (shards, hub) = Shard::new(config.hub_threads, &config.limits, &config.rights, make_application)?;
         // The queue comes first: a server without the queue must not take the port.
         let health = Arc::new(match config.queue {
             Some(_) => Health::of_source(config.scan_interval),

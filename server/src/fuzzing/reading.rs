@@ -18,9 +18,9 @@ use crate::hub::log::Log;
 use crate::hub::session::{ReadOutcome, Session};
 use crate::hub::{Connection, Limits};
 use crate::permit::Permit;
+use crate::protocol::Protocol;
 use crate::protocol::allowance::Rates;
 use crate::protocol::incoming::ReadBuffer;
-use crate::protocol::{Opening, Protocol, Wants};
 use crate::session_id::SessionId;
 
 const MAX_MESSAGE_BYTES: usize = 4096;
@@ -79,12 +79,8 @@ impl Speaker {
         server.set_nonblocking(true).ok()?;
         let stream = mio::net::TcpStream::from_std(TcpStream::from(OwnedFd::from(server)));
         let connection = Connection { stream, response: Vec::new(), permit: Permit::for_fuzzing() };
-        let protocol = Protocol::new(
-            Opening::WebSocket { received: Vec::new(), wants: Box::new(Wants::plain()) },
-            limits.max_message_bytes,
-            now,
-        );
-        let session = Session::new(SessionId(id), 0, connection, protocol, now);
+        let protocol = Protocol::websocket(Vec::new(), limits.max_message_bytes, now);
+        let session = Session::new(SessionId(id), 0, connection, protocol, None, now);
         let (unsent, expected, open) = (VecDeque::new(), VecDeque::new(), None);
         Some(Speaker { client, session, unsent, expected, open, takes: true, said: (0, 0) })
     }

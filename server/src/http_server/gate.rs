@@ -102,7 +102,7 @@ impl Gate {
         mut channels: Vec<ChannelName>,
         now: SystemTime,
     ) -> Result<Vec<ChannelName>, Refusal> {
-        channels.iter().try_for_each(|channel| self.rights.may_read(who, channel, None, now))?;
+        channels.iter().try_for_each(|channel| self.rights.may_read(who, channel, None, now).map(drop))?;
         for channel in who.map(|who| who.channels.as_slice()).unwrap_or_default() {
             if !channels.contains(channel) {
                 channels.push(channel.clone());

@@ -1,21 +1,57 @@
-//! Publications that clients get together, encoded.
+//! Publications that go in together. What is for everybody is encoded when it is added. What is for channels is
+//! encoded when the batch goes in, for those channels that have subscribers then.
 
-use crate::protocol::Encoding;
-use crate::publication::Publication;
+use std::ops::Range;
 
-/// Publications that go into the hub at once, encoded once for all clients. Used again and again, it allocates nothing.
+use queue::ChannelName;
+
+use crate::protocol::{Encoding, client_id, native};
+use crate::publication::{Audience, Publication};
+
+/// Publications that go into the hub at once, encoded once for all clients. Used again and again, it allocates nothing
+/// for what is for everybody.
 #[derive(Debug, Default)]
 pub struct Batch {
+    /// For clients that get what is for everybody and nothing else.
     pub(super) frames: Vec<u8>,
-    /// Where the frame of each ends.
+    /// Where the frame of each ends. A publication for channels has none there.
     pub(super) ends: Vec<usize>,
+    /// The messages of publications for channels, without their ends.
+    texts: Vec<u8>,
+    channels: Vec<ChannelName>,
+    /// One for each publication.
+    pub(super) items: Vec<Item>,
+}
+
+/// What is known of a publication beside its frame.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// Its message without the last brace: in `frames` if it is for everybody, else in `texts`.
+    text: Range<usize>,
+    /// Its channels in `channels`. None: it is for everybody.
+    channels: Option<Range<usize>>,
+    /// The id of the client that does not get it.
+    pub(super) except: Option<client_id::ClientId>,
 }
 
 impl Batch {
-    /// Encodes a publication behind the others.
+    /// Adds a publication behind the others.
     pub fn push(&mut self, publication: &Publication<'_>) {
-        Encoding::Plain.encode(publication, &mut self.frames);
+        let (text, channels) = match publication.audience {
+            Audience::Everybody => {
+                let start = self.frames.len();
+                Encoding::Plain.encode(publication, &mut self.frames);
+                (native::text_of_plain(&self.frames, start), None)
+            }
+            Audience::Channels(names) => {
+                let (start, first) = (self.texts.len(), self.channels.len());
+                native::write_text(publication, &mut self.texts);
+                self.channels.extend_from_slice(names);
+                (start..self.texts.len(), Some(first..self.channels.len()))
+            }
+        };
         self.ends.push(self.frames.len());
+        self.items.push(Item { text, channels, except: publication.except.and_then(|id| id.parse().ok()) });
     }
 
     /// How many publications there are.
@@ -28,14 +64,30 @@ impl Batch {
         self.ends.is_empty()
     }
 
-    /// Bytes of all frames.
+    /// Bytes of all messages.
     pub fn bytes(&self) -> u64 {
-        self.frames.len() as u64
+        (self.frames.len() + self.texts.len()) as u64
     }
 
     /// Forgets all publications, and keeps the memory for the next ones.
     pub fn clear(&mut self) {
         self.frames.clear();
         self.ends.clear();
+        self.texts.clear();
+        self.channels.clear();
+        self.items.clear();
+    }
+
+    /// The message of a publication, without its last brace.
+    pub(super) fn text(&self, item: &Item) -> &[u8] {
+        match item.channels {
+            None => &self.frames[item.text.clone()],
+            Some(_) => &self.texts[item.text.clone()],
+        }
+    }
+
+    /// The channels of a publication. None: it is for everybody.
+    pub(super) fn channels(&self, item: &Item) -> Option<&[ChannelName]> {
+        item.channels.clone().map(|range| &self.channels[range])
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::application::Headers;
 use crate::disconnect::Disconnect;
+use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::progress::{ClientCounts, Progress, ProgressNotifier};
 use crate::permit::Permit;
 use crate::protocol::Opening;
@@ -59,6 +60,8 @@ pub(crate) struct Arrivals {
     pub(crate) frames: Vec<u8>,
     /// Where the frame of each publication ends in `frames`.
     pub(crate) ends: Vec<usize>,
+    /// What is for subscribers of this thread, of the same publications.
+    pub(super) channel_frames: ChannelFrames,
     /// Each with the last publication before it: what was broadcast before goes out before.
     pub(super) commands: Vec<(Seq, Command)>,
     /// Bytes of the frames in `commands`.
@@ -83,12 +86,13 @@ pub(crate) struct Inbox {
 
 impl Arrivals {
     pub(crate) fn is_empty(&self) -> bool {
-        self.frames.is_empty() && self.commands.is_empty()
+        self.ends.is_empty() && self.commands.is_empty()
     }
 
     fn clear(&mut self) {
         self.frames.clear();
         self.ends.clear();
+        self.channel_frames.clear();
         self.commands.clear();
         self.sent_bytes = 0;
     }
@@ -169,12 +173,13 @@ impl Inbox {
         note(&self.delivered, progress.delivered);
     }
 
-    /// Appends the frames of publications, which end at the given offsets.
-    pub(crate) fn append(&self, frames: &[u8], ends: &[usize]) {
+    /// Appends the frames of publications, which end at the given offsets, and those for subscribers of this thread.
+    pub(super) fn append(&self, frames: &[u8], ends: &[usize], channel_frames: &ChannelFrames) {
         let mut arrivals = self.lock();
         let base = arrivals.frames.len();
         arrivals.frames.extend_from_slice(frames);
         arrivals.ends.extend(ends.iter().map(|end| base + *end));
+        arrivals.channel_frames.append(channel_frames, self.index);
         arrivals.last = arrivals.last.plus(ends.len());
         drop(arrivals);
         self.wake();

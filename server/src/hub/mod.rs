@@ -3,8 +3,10 @@
 //! ([`crate::hub::shard`]).
 
 mod batch;
+mod channel_frames;
 mod feed;
 pub(crate) mod inbox;
+mod interest;
 pub(crate) mod limits;
 pub(crate) mod log;
 mod outbox;
@@ -13,19 +15,27 @@ mod pacing;
 mod progress;
 pub(crate) mod session;
 pub(crate) mod shard;
+mod subscriber;
+mod undelivered;
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mio::Waker;
+use queue::ChannelName;
 use tokio::sync::oneshot;
 
 use crate::disconnect::Disconnect;
+use crate::hub::batch::Item;
+use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::inbox::{Command, Inbox};
+use crate::hub::interest::{ChannelKey, Interest, TooManyChannels};
 use crate::hub::progress::{ClientCounts, ProgressNotifier};
 use crate::notifier::Notifier;
+use crate::protocol::client_id::ClientId;
+use crate::protocol::native::{self, Id};
 use crate::publication::{Publication, Seq};
 use crate::session_id::SessionId;
 
@@ -45,24 +55,50 @@ pub struct Hub {
 #[derive(Debug)]
 struct Shared {
     inboxes: Vec<Arc<Inbox>>,
-    /// The last publication. Held while something is appended to every inbox: the order is the same in each.
-    published: Mutex<Seq>,
+    /// Held while something is appended to every inbox: the order is the same in each.
+    published: Mutex<Published>,
+    /// Names this server in the ids of its clients, and this start of it in the ids of publications.
+    server: u64,
+    epoch: u64,
+    /// Subscriptions of all clients.
+    subscriptions: AtomicUsize,
+    max_subscriptions: usize,
     /// Clients that joined so far; each thread gets one in turn.
     joined: AtomicUsize,
     feeding: Arc<ProgressNotifier>,
 }
 
+/// What was published, and who is interested in what comes next.
+#[derive(Debug)]
+struct Published {
+    last: Seq,
+    interest: Interest,
+    /// Used again and again.
+    frames: ChannelFrames,
+}
+
 impl Hub {
     /// A hub with a thread for each waker.
-    pub(crate) fn new(wakers: impl IntoIterator<Item = Waker>) -> io::Result<Hub> {
+    pub(crate) fn new(wakers: impl IntoIterator<Item = Waker>, limits: &Limits) -> io::Result<Hub> {
         let feeding = Arc::new(ProgressNotifier::new()?);
         let inbox = |(index, waker)| Arc::new(Inbox::new(index, waker, feeding.clone()));
         let inboxes = wakers.into_iter().enumerate().map(inbox).collect();
-        let (published, joined) = (Mutex::default(), AtomicUsize::new(0));
-        Ok(Hub { shared: Arc::new(Shared { inboxes, published, joined, feeding }) })
+        let interest = Interest::new(limits.max_channels);
+        let published = Published { last: Seq::default(), interest, frames: ChannelFrames::default() };
+        let shared = Shared {
+            inboxes,
+            published: Mutex::new(published),
+            server: rand::random::<u64>() >> 1,
+            epoch: rand::random(),
+            subscriptions: AtomicUsize::new(0),
+            max_subscriptions: limits.max_subscriptions,
+            joined: AtomicUsize::new(0),
+            feeding,
+        };
+        Ok(Hub { shared: Arc::new(shared) })
     }
 
-    /// Sends an event to every client.
+    /// Sends an event to those it is for.
     pub fn publish(&self, publication: &Publication<'_>) {
         let mut batch = Batch::default();
         batch.push(publication);
@@ -104,13 +140,94 @@ impl Hub {
 
     /// Appends publications. Returns the number of the first.
     pub(crate) fn append(&self, batch: &Batch) -> Seq {
-        let mut published = self.shared.published.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = published.plus(1);
+        let mut published = self.lock();
+        let Published { last, interest, frames } = &mut *published;
+        let first = last.plus(1);
         if !batch.is_empty() {
-            self.shared.inboxes.iter().for_each(|inbox| inbox.append(&batch.frames, &batch.ends));
-            *published = published.plus(batch.len());
+            frames.clear();
+            for (index, item) in batch.items.iter().enumerate() {
+                self.encode(first.plus(index), batch, item, interest, frames);
+            }
+            self.shared.inboxes.iter().for_each(|inbox| inbox.append(&batch.frames, &batch.ends, frames));
+            *last = last.plus(batch.len());
         }
         first
+    }
+
+    /// Encodes a publication for those channels that have subscribers.
+    fn encode(&self, seq: Seq, batch: &Batch, item: &Item, interest: &Interest, frames: &mut ChannelFrames) {
+        let (text, id) = (batch.text(item), self.id(seq));
+        let except = item.except.filter(|id| id.server == self.shared.server).map(|id| id.session);
+        let Some(names) = batch.channels(item) else {
+            let threads = interest.everybody();
+            if threads != 0 {
+                let encode = |bytes: &mut Vec<u8>| native::encode_event(text, id, None, bytes);
+                frames.push(seq, ChannelKey::EVERYBODY, threads, except, encode);
+            }
+            return;
+        };
+        for (key, channel) in names.iter().filter_map(|name| interest.find(name)) {
+            let encode = |bytes: &mut Vec<u8>| native::encode_event(text, id, Some(&channel.name), bytes);
+            frames.push(seq, key, channel.threads, except, encode);
+        }
+    }
+
+    /// Notes that a thread has subscribers of channels, and perhaps of what is for everybody, and sends a session what
+    /// `answer` makes of the last publication before: it stands behind all of those. Returns the keys in the order of
+    /// the names, and that publication.
+    fn subscribe(
+        &self,
+        session: SessionId,
+        names: &[ChannelName],
+        everybody: bool,
+        answer: impl FnOnce(Seq) -> Vec<u8>,
+    ) -> Result<(Vec<ChannelKey>, Seq), TooManyChannels> {
+        let mut published = self.lock();
+        let keys = published.interest.add_all(names, session.thread())?;
+        if everybody {
+            published.interest.add_everybody(session.thread());
+        }
+        self.inbox(session).send(session, answer(published.last).into());
+        Ok((keys, published.last))
+    }
+
+    /// The key of a channel that has subscribers.
+    fn find(&self, name: &ChannelName) -> Option<ChannelKey> {
+        self.lock().interest.find(name).map(|(key, _)| key)
+    }
+
+    /// Notes that a thread has no subscribers of a channel any more.
+    fn lose_interest(&self, channel: ChannelKey, thread: usize) {
+        self.lock().interest.remove(channel, thread);
+    }
+
+    /// Takes room for subscriptions. Returns false if that would be more than there may be.
+    fn reserve_subscriptions(&self, count: usize) -> bool {
+        let before = self.shared.subscriptions.fetch_add(count, Ordering::Relaxed);
+        let has_room = before + count <= self.shared.max_subscriptions;
+        if !has_room {
+            self.release_subscriptions(count);
+        }
+        has_room
+    }
+
+    fn release_subscriptions(&self, count: usize) {
+        self.shared.subscriptions.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// A publication as clients name it.
+    fn id(&self, seq: Seq) -> Id {
+        Id { epoch: self.shared.epoch, seq }
+    }
+
+    /// A session as clients and publishers name it.
+    fn client_id(&self, session: SessionId) -> ClientId {
+        ClientId { server: self.shared.server, session }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Published> {
+        // What it protects stays consistent in every critical section, so a poisoned mutex can be used.
+        self.shared.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn join(&self, joining: Joining) {

@@ -1,9 +1,16 @@
-//! What one client alone receives: its handshake response, pongs, messages of the application, the close frame. Each
-//! part has its place in the log, so that the client's stream is one sequence of whole frames.
+//! What waits for one client alone: its handshake response, pongs, messages of the application, the close frame, and
+//! publications of its channels that its socket did not take. Each part has its place in the log, so that the client's
+//! stream is one sequence of whole frames.
 
 use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::time::Instant;
+
+use bytes::Bytes;
 
 use crate::hub::log::Position;
+use crate::hub::undelivered::Ticket;
+use crate::protocol::frames;
 
 /// Replaceable bytes that may wait. Of more, only the last are kept.
 const MAX_REPLACEABLE_BYTES: usize = 1024;
@@ -14,45 +21,81 @@ const PART_OVERHEAD_BYTES: usize = size_of::<Part>() + 32;
 pub(super) struct Outbox {
     parts: VecDeque<Part>,
     bytes: usize,
+    /// Of those, bytes that other outboxes hold as well.
+    shared_bytes: usize,
     /// Bytes of replaceable parts that have not begun to be written.
     replaceable_bytes: usize,
+}
+
+/// Publications for one client.
+#[derive(Debug)]
+pub(super) struct Publications {
+    /// Whole frames.
+    pub(super) bytes: Bytes,
+    /// So many of them were written.
+    pub(super) written: usize,
+    /// Whether other outboxes hold the same bytes.
+    pub(super) is_shared: bool,
+    /// Of the turn in which they came.
+    pub(super) ticket: Ticket,
 }
 
 #[derive(Debug)]
 struct Part {
     /// The frames of the log before this position go first.
     after: Position,
-    bytes: Box<[u8]>,
+    bytes: Bytes,
     written: usize,
+    is_shared: bool,
+    /// If it holds publications of a turn.
+    ticket: Option<Ticket>,
     /// Its frame's first bytes are out: nothing else may be written before the rest.
     begun: bool,
     /// A later part makes up for it, as pongs do.
     is_replaceable: bool,
 }
 
+impl Part {
+    fn new(after: Position, bytes: impl Into<Box<[u8]>>) -> Part {
+        let bytes = Bytes::from(bytes.into());
+        Part { after, bytes, written: 0, is_shared: false, ticket: None, begun: false, is_replaceable: false }
+    }
+}
+
 impl Outbox {
     /// Adds whole frames that go out when the log's frames before `after` have, and after all earlier parts of that
     /// place.
     pub(super) fn push(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
-        self.insert(Part { after, bytes: bytes.into(), written: 0, begun: false, is_replaceable: false });
+        self.insert(Part::new(after, bytes));
+    }
+
+    /// Adds publications behind everything else.
+    pub(super) fn push_publications(&mut self, publications: Publications) {
+        let Publications { bytes, written, is_shared, ticket } = publications;
+        let waiting = bytes.len() - written;
+        self.bytes += waiting;
+        self.shared_bytes += if is_shared { waiting } else { 0 };
+        let (after, ticket) = (self.parts.back().map_or(0, |part| part.after), Some(ticket));
+        let part = Part { after, bytes, written, is_shared, ticket, begun: written > 0, is_replaceable: false };
+        self.parts.push_back(part);
     }
 
     /// Adds frames for which later ones make up. If too many wait, those before are dropped: a client that pings and
     /// does not read needs the last pong only (RFC 6455, section 5.5.3).
     pub(super) fn push_replaceable(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
-        let bytes = bytes.into();
-        if self.replaceable_bytes + bytes.len() > MAX_REPLACEABLE_BYTES {
+        let part = Part { is_replaceable: true, ..Part::new(after, bytes) };
+        if self.replaceable_bytes + part.bytes.len() > MAX_REPLACEABLE_BYTES {
             self.parts.retain(|part| part.begun || !part.is_replaceable);
             self.count();
         }
-        self.replaceable_bytes += bytes.len();
-        self.insert(Part { after, bytes, written: 0, begun: false, is_replaceable: true });
+        self.replaceable_bytes += part.bytes.len();
+        self.insert(part);
     }
 
     /// Adds the rest of a frame of the log whose first bytes were written. Nothing else may wait.
     pub(super) fn push_rest(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
         debug_assert!(self.parts.is_empty());
-        self.insert(Part { after, bytes: bytes.into(), written: 0, begun: true, is_replaceable: false });
+        self.insert(Part { begun: true, ..Part::new(after, bytes) });
     }
 
     fn insert(&mut self, part: Part) {
@@ -66,9 +109,24 @@ impl Outbox {
         self.bytes
     }
 
-    /// Bytes of memory that it takes.
+    /// Bytes of memory that it takes, but for those that it shares with others.
     pub(super) fn held_bytes(&self) -> usize {
-        self.bytes + self.parts.len() * PART_OVERHEAD_BYTES
+        self.bytes - self.shared_bytes + self.parts.len() * PART_OVERHEAD_BYTES
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// Since when the first publications wait, if the first part holds any.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        self.parts.front()?.ticket.as_ref().map(Ticket::time)
+    }
+
+    /// The bytes that come next, whatever their place. Returns how many slices there are.
+    pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let next = self.parts.iter().zip(slices);
+        next.map(|(part, slice)| *slice = IoSlice::new(&part.bytes[part.written..])).count()
     }
 
     /// The position before which no more of the log may be written, and the bytes that come then.
@@ -77,19 +135,24 @@ impl Outbox {
     }
 
     /// Notes that so many of the next bytes were written.
-    pub(super) fn advance(&mut self, written: usize) {
-        let Some(part) = self.parts.front_mut() else { return };
-        part.written += written;
-        if part.is_replaceable && !part.begun && written > 0 {
-            self.replaceable_bytes -= part.bytes.len();
-        }
-        part.begun |= written > 0;
-        self.bytes -= written;
-        if part.written == part.bytes.len() {
-            self.parts.pop_front();
-            if self.parts.is_empty() {
-                self.parts = VecDeque::new(); // Most clients never need it again.
+    pub(super) fn advance(&mut self, mut written: usize) {
+        while let Some(part) = self.parts.front_mut() {
+            let of_part = written.min(part.bytes.len() - part.written);
+            written -= of_part;
+            part.written += of_part;
+            if part.is_replaceable && !part.begun && of_part > 0 {
+                self.replaceable_bytes -= part.bytes.len();
             }
+            part.begun |= of_part > 0;
+            self.bytes -= of_part;
+            self.shared_bytes -= if part.is_shared { of_part } else { 0 };
+            if part.written < part.bytes.len() {
+                break;
+            }
+            self.parts.pop_front();
+        }
+        if self.parts.is_empty() {
+            self.parts = VecDeque::new(); // Most clients never need it again.
         }
     }
 
@@ -112,11 +175,20 @@ impl Outbox {
     /// Drops what has not begun to be written.
     pub(super) fn truncate_unwritten(&mut self) {
         self.parts.truncate(usize::from(self.is_mid_part()));
+        if let Some(part) = self.parts.front_mut()
+            && part.ticket.is_some()
+        {
+            // Of several frames, those that have not begun.
+            part.bytes.truncate(frames::boundary(&part.bytes, part.written));
+        }
+        self.parts.retain(|part| part.written < part.bytes.len());
         self.count();
     }
 
     fn count(&mut self) {
         self.bytes = self.parts.iter().map(|part| part.bytes.len() - part.written).sum();
+        let shared = self.parts.iter().filter(|part| part.is_shared);
+        self.shared_bytes = shared.map(|part| part.bytes.len() - part.written).sum();
         let waits = |part: &&Part| part.is_replaceable && !part.begun;
         self.replaceable_bytes = self.parts.iter().filter(waits).map(|part| part.bytes.len()).sum();
     }

@@ -19,6 +19,8 @@ pub(super) struct Pace {
     since: Instant,
     position: Position,
     speed: Speed,
+    /// Bytes that were taken since it was begun, of a client that has no position in the log.
+    taken: u64,
 }
 
 /// What is known of a client's speed.
@@ -37,7 +39,17 @@ pub(super) enum Speed {
 impl Pace {
     /// Begins with a client that has just fallen far behind.
     pub(super) fn new(position: Position, now: Instant) -> Pace {
-        Pace { since: now, position, speed: Speed::Unknown }
+        Pace { since: now, position, speed: Speed::Unknown, taken: 0 }
+    }
+
+    /// Notes bytes that a client has taken that has no position in the log.
+    pub(super) fn take(&mut self, bytes: usize) {
+        self.taken += bytes as u64;
+    }
+
+    /// Bytes that such a client has taken.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Notes where the client stands.

@@ -1,8 +1,9 @@
-//! One client: its socket, its position in the log, what it sends. Driven by the hub's thread; never blocks.
+//! One client: its socket, its position in the log or its channels, what it sends. Driven by the hub's thread; never
+//! blocks.
 
 mod reading;
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::Shutdown;
 use std::time::Instant;
 
@@ -12,20 +13,29 @@ use crate::disconnect::Disconnect;
 use crate::hub::Limits;
 use crate::hub::inbox::Connection;
 use crate::hub::log::{Log, Position};
-use crate::hub::outbox::Outbox;
+use crate::hub::outbox::{Outbox, Publications};
 use crate::hub::pace::Pace;
+use crate::hub::subscriber::Subscriber;
 use crate::permit::Permit;
 use crate::protocol::Protocol;
+use crate::rights::Identity;
 use crate::session_id::SessionId;
 
 pub(crate) use reading::ReadOutcome;
+
+/// Parts of an outbox that are written at once.
+const SLICES: usize = 32;
 
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
     stream: TcpStream,
-    /// The frames of the log before this position were written to the socket.
+    /// The frames of the log before this position were written to the socket. 0 if it has a subscriber's part.
     position: Position,
+    /// If it gets publications by channel, and not from the log.
+    subscriber: Option<Box<Subscriber>>,
+    /// Who the client is said to be.
+    pub(super) identity: Option<Box<Identity>>,
     outbox: Outbox,
     protocol: Protocol,
     /// Where the close frame stands: nothing of the log goes out after it.
@@ -39,6 +49,10 @@ pub(crate) struct Session {
     pub(crate) peer_closed: bool,
     /// There may be something to read, now or when the client may send again.
     pub(super) unread: bool,
+    /// It waits for its turn to be written to.
+    pub(super) is_waiting: bool,
+    /// The client knows that its token ends soon.
+    pub(super) is_warned: bool,
     /// The client has sent more than it may, and is not read from for a while.
     pub(super) throttled: bool,
     /// When the kernel last took bytes, or had nothing to take.
@@ -92,15 +106,19 @@ impl Session {
         position: Position,
         connection: Connection,
         protocol: Protocol,
+        subscriber: Option<Box<Subscriber>>,
         now: Instant,
     ) -> Session {
         let Connection { stream, response, permit } = connection;
+        let position = if subscriber.is_some() { 0 } else { position };
         let mut outbox = Outbox::default();
         outbox.push(position, response);
         Session {
             id,
             stream,
             position,
+            subscriber,
+            identity: None,
             outbox,
             protocol,
             finish: None,
@@ -109,6 +127,8 @@ impl Session {
             blocked: false,
             peer_closed: false,
             unread: false,
+            is_waiting: false,
+            is_warned: false,
             throttled: false,
             progressed: now,
             pinged: now,
@@ -126,7 +146,52 @@ impl Session {
 
     /// The position whose frames this session still needs, if it needs any.
     pub(crate) fn needs(&self) -> Option<Position> {
-        (self.finish != Some(self.position)).then_some(self.position)
+        let is_in_log = self.subscriber.is_none() && self.finish != Some(self.position);
+        is_in_log.then_some(self.position)
+    }
+
+    /// What of it is about channels, if it gets publications by channel.
+    pub(super) fn subscriber(&self) -> Option<&Subscriber> {
+        self.subscriber.as_deref()
+    }
+
+    pub(super) fn subscriber_mut(&mut self) -> Option<&mut Subscriber> {
+        self.subscriber.as_deref_mut()
+    }
+
+    /// Whether a token allows the client something, for as long as that counts.
+    pub(super) fn has_rights_that_end(&self) -> bool {
+        self.identity.is_some() || self.subscriber().is_some_and(Subscriber::has_ends)
+    }
+
+    /// Where something for this client alone may stand that is to come behind a position.
+    fn place(&self, after: Position) -> Position {
+        if self.subscriber.is_some() { self.position } else { after.max(self.position) }
+    }
+
+    /// Where something for this client alone may stand now.
+    fn boundary(&self, log: &Log) -> Position {
+        if self.subscriber.is_some() { self.position } else { log.boundary(self.position) }
+    }
+
+    /// Since when publications of its channels wait, if any are next.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        self.outbox.waits_since()
+    }
+
+    /// Whether publications may be written to the socket, past the outbox.
+    pub(super) fn may_write_directly(&self) -> bool {
+        !self.blocked && self.outbox.is_empty()
+    }
+
+    /// Writes publications, past the outbox. Returns how many bytes the socket has taken.
+    pub(super) fn write_directly(&mut self, bytes: &[u8], now: Instant) -> io::Result<usize> {
+        self.write_once(now, bytes.len(), |stream| stream.write(bytes))
+    }
+
+    /// Puts publications behind what waits already.
+    pub(super) fn push_publications(&mut self, publications: Publications) {
+        self.outbox.push_publications(publications);
     }
 
     /// Bytes that wait for this client alone.
@@ -147,7 +212,7 @@ impl Session {
     /// Hands over a frame for this client alone, to go out when the log before `after` has.
     pub(crate) fn send(&mut self, after: Position, frame: Box<[u8]>) {
         if !self.is_closing() {
-            self.outbox.push(after.max(self.position), frame);
+            self.outbox.push(self.place(after), frame);
         }
     }
 
@@ -159,7 +224,7 @@ impl Session {
             self.unanswered.get_or_insert(now);
         }
         let ping = self.protocol.ping();
-        self.send(log.boundary(self.position), ping.into());
+        self.send(self.boundary(log), ping.into());
     }
 
     /// Puts the close frame where the log before `after` has gone out.
@@ -168,7 +233,7 @@ impl Session {
             return;
         }
         let frame = self.protocol.close(disconnect, limits.max_message_bytes);
-        self.finish_at(after.max(self.position), frame);
+        self.finish_at(self.place(after), frame);
     }
 
     /// Ends a session that the log no longer covers, or that does not read: the frame it stands in is completed, if it
@@ -194,6 +259,28 @@ impl Session {
     /// Writes what this client still has to receive of what comes before a position, until there is nothing or the
     /// socket is full.
     pub(crate) fn write(&mut self, limit: Position, log: &Log, now: Instant) -> io::Result<WriteOutcome> {
+        let is_blocked =
+            if self.subscriber.is_some() { self.write_outbox(now)? } else { self.write_up_to(limit, log, now)? };
+        if is_blocked {
+            return Ok(WriteOutcome::Blocked);
+        }
+        self.progressed = now;
+        if self.subscriber.is_none() && limit < log.head() {
+            return Ok(WriteOutcome::All);
+        }
+        match self.ending {
+            Ending::Awaited => Ok(WriteOutcome::All),
+            Ending::Dropped => Ok(WriteOutcome::Finished),
+            Ending::Lingering => {
+                // If the client is gone already there is nobody to tell that nothing more will come.
+                let _ = self.stream.shutdown(Shutdown::Write);
+                Ok(WriteOutcome::All)
+            }
+        }
+    }
+
+    /// Writes what of the log, and of the outbox, comes before a position. Returns whether the socket is full.
+    fn write_up_to(&mut self, limit: Position, log: &Log, now: Instant) -> io::Result<bool> {
         loop {
             let head = self.finish.unwrap_or(limit).min(limit);
             let next = self.outbox.next().filter(|(after, _)| *after <= limit);
@@ -208,7 +295,7 @@ impl Session {
                 Ok(written) => written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.blocked = true;
-                    return Ok(WriteOutcome::Blocked);
+                    return Ok(true);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
@@ -222,23 +309,51 @@ impl Session {
                 self.outbox.advance(written);
             }
             if self.blocked {
-                return Ok(WriteOutcome::Blocked);
+                return Ok(true);
             }
         }
         self.blocked = false;
-        self.progressed = now;
-        if limit < log.head() {
-            return Ok(WriteOutcome::All);
+        Ok(false)
+    }
+
+    /// Writes what is in the outbox, several parts at once. Returns whether the socket is full.
+    fn write_outbox(&mut self, now: Instant) -> io::Result<bool> {
+        self.blocked = false;
+        while !self.outbox.is_empty() && !self.blocked {
+            let outbox = std::mem::take(&mut self.outbox);
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = outbox.slices(&mut slices);
+            let length = slices[..count].iter().map(|slice| slice.len()).sum();
+            let taken = self.write_once(now, length, |stream| stream.write_vectored(&slices[..count]));
+            self.outbox = outbox;
+            self.outbox.advance(taken?);
         }
-        match self.ending {
-            Ending::Awaited => Ok(WriteOutcome::All),
-            Ending::Dropped => Ok(WriteOutcome::Finished),
-            Ending::Lingering => {
-                // If the client is gone already there is nobody to tell that nothing more will come.
-                let _ = self.stream.shutdown(Shutdown::Write);
-                Ok(WriteOutcome::All)
+        Ok(self.blocked)
+    }
+
+    /// Writes once. Notes whether the socket is full, and returns how many of the bytes it has taken.
+    fn write_once(
+        &mut self,
+        now: Instant,
+        length: usize,
+        write: impl Fn(&mut TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let taken = loop {
+            match write(&mut self.stream) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break 0,
+                written => break written?,
             }
+        };
+        // A stream socket that takes less than it was given is full (epoll(7), on edge-triggered use).
+        self.blocked = taken < length;
+        if taken > 0 {
+            self.progressed = now;
         }
+        if let Some(pace) = &mut self.pace {
+            pace.take(taken);
+        }
+        Ok(taken)
     }
 
     /// What the log holds for the session up to a position. Each session that is not behind stands at the head, and the

@@ -1,16 +1,20 @@
 //! A thread of the hub: who is connected to it, and the writing of the log to all of them. One epoll instance holds
 //! every socket; nothing here waits for a single client, and fan-out allocates nothing per client.
 
+mod channels;
 mod clock;
 mod close_order;
 mod closing;
 mod commands;
 mod deadlines;
+mod distributing;
 mod memory;
 mod progress;
 mod read_order;
 mod reading;
+mod subscribing;
 mod timeouts;
+mod turn;
 mod writing;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -26,13 +30,18 @@ use crate::application::Application;
 use crate::hub::inbox::{Arrivals, Inbox};
 use crate::hub::log::{Log, Position};
 use crate::hub::session::Session;
+use crate::hub::undelivered::{Ticket, Undelivered};
 use crate::hub::{Hub, Limits};
 use crate::log_limit::LogLimit;
 use crate::protocol::incoming::ReadBuffer;
+use crate::rights::Rights;
+use channels::Channels;
 use clock::{Clock, TICK};
 use close_order::CloseOrder;
 use deadlines::CLOSE_TIMEOUT;
+use distributing::Waiting;
 use read_order::ReadOrder;
+use turn::Turn;
 
 const WAKE: Token = Token(usize::MAX);
 /// What the kernel tells at once. If it tells so much, it may have more to tell.
@@ -48,6 +57,13 @@ pub(crate) struct Shard<A> {
     arrivals: Arrivals,
     log: Log,
     sessions: Slab<Session>,
+    channels: Channels,
+    /// What the inbox brought for subscribers, while it is handed over.
+    turn: Turn,
+    /// Of that turn, if some of it waits.
+    ticket: Option<Ticket>,
+    undelivered: Undelivered,
+    waiting: Waiting,
     /// Sessions that do not have all of the log, or of their outbox.
     behind: BTreeSet<usize>,
     /// Sessions whose input was not read to its end.
@@ -69,6 +85,7 @@ pub(crate) struct Shard<A> {
     clock: Clock,
     notices: Notices,
     limits: Limits,
+    rights: Arc<Rights>,
     application: A,
 }
 
@@ -85,11 +102,12 @@ impl<A: Application> Shard<A> {
     pub(crate) fn new(
         threads: usize,
         limits: &Limits,
+        rights: &Arc<Rights>,
         mut make_application: impl FnMut(&Hub) -> A,
     ) -> io::Result<(Vec<Shard<A>>, Hub)> {
         let polls = (0..threads).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
         let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), WAKE)).collect::<io::Result<Vec<_>>>()?;
-        let hub = Hub::new(wakers)?;
+        let hub = Hub::new(wakers, limits)?;
         let shard = |(poll, inbox): (Poll, &Arc<Inbox>)| Shard {
             poll,
             hub: hub.clone(),
@@ -97,6 +115,11 @@ impl<A: Application> Shard<A> {
             arrivals: Arrivals::default(),
             log: Log::new(limits.log_bytes),
             sessions: Slab::new(),
+            channels: Channels::default(),
+            turn: Turn::default(),
+            ticket: None,
+            undelivered: Undelivered::default(),
+            waiting: Waiting::default(),
             behind: BTreeSet::new(),
             reading: ReadOrder::default(),
             read_buffer: ReadBuffer::new(),
@@ -112,6 +135,7 @@ impl<A: Application> Shard<A> {
             notices: Notices::default(),
             application: make_application(&hub),
             limits: limits.clone(),
+            rights: rights.clone(),
         };
         let shards = polls.into_iter().zip(hub.inboxes()).map(shard).collect();
         Ok((shards, hub))
@@ -139,6 +163,7 @@ impl<A: Application> Shard<A> {
             }
             self.close_due(now);
             self.take_inbox(now);
+            self.write_waiting(now);
             self.bound_memory(now);
             self.application.turn_ended();
             self.publish_progress(now);
@@ -152,7 +177,7 @@ impl<A: Application> Shard<A> {
     fn sleep(&mut self, events: &mut Events, next_tick: Instant) -> io::Result<bool> {
         let now = self.clock.at(Instant::now());
         let until = |time: Instant| Some(time.saturating_duration_since(now));
-        let timeout = if self.reading.is_due() || !self.touched.is_empty() {
+        let timeout = if self.reading.is_due() || !self.touched.is_empty() || !self.waiting.is_empty() {
             Some(Duration::ZERO)
         } else if let Some(next) = self.stopping.as_ref().and_then(|stopping| stopping.next()) {
             until(next)
@@ -199,12 +224,14 @@ impl<A: Application> Shard<A> {
         }
     }
 
+    /// Takes what has come in, and writes it.
     fn take_inbox(&mut self, now: Instant) {
         let mut arrivals = std::mem::take(&mut self.arrivals);
         self.inbox.take(&mut arrivals);
-        let (appended, from) = (!arrivals.frames.is_empty(), self.log.head());
+        let (appended, from) = (!arrivals.ends.is_empty(), self.log.head());
         if appended {
             self.append(&arrivals, now);
+            self.turn.begin(&mut arrivals.channel_frames, &mut self.channels);
         }
         // Nothing is written before every command has found its place between the new frames.
         for (seq, command) in arrivals.commands.drain(..) {
@@ -212,11 +239,9 @@ impl<A: Application> Shard<A> {
         }
         self.arrivals = arrivals;
         let mut touched = std::mem::take(&mut self.touched);
-        if appended {
-            self.write_all(from, now);
-        } else {
-            touched.iter().for_each(|key| self.write(*key, now));
-        }
+        self.write_all(from, now);
+        touched.iter().for_each(|key| self.write(*key, now));
+        self.distribute(now);
         // Only now, so that a burst is no reason to disconnect a client whose socket takes it.
         touched.drain(..).for_each(|key| self.bound_outbox(key, now));
         touched.append(&mut self.touched);

@@ -2,9 +2,12 @@
 //! clients ([`Protocol`]).
 
 pub(crate) mod allowance;
+pub(crate) mod client_id;
+pub(crate) mod command;
 mod frame_meter;
 pub mod frames;
 pub(crate) mod incoming;
+pub(crate) mod native;
 pub mod plain;
 mod wants;
 mod websocket;
@@ -47,6 +50,13 @@ pub(crate) enum Opening {
 }
 
 impl Opening {
+    /// What is needed for the protocol, and what the client wants.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Wants) {
+        match self {
+            Opening::WebSocket { received, wants } => (received, *wants),
+        }
+    }
+
     /// Whether the client has sent more than its request.
     pub(crate) fn has_received(&self) -> bool {
         match self {
@@ -64,10 +74,8 @@ pub(crate) enum Protocol {
 
 impl Protocol {
     /// A client that was accepted, whose messages may have so many bytes.
-    pub(crate) fn new(opening: Opening, max_message_bytes: usize, now: Instant) -> Protocol {
-        match opening {
-            Opening::WebSocket { received, wants: _ } => Protocol::WebSocket(WebSocket::new(received, max_message_bytes, now)),
-        }
+    pub(crate) fn websocket(received: Vec<u8>, max_message_bytes: usize, now: Instant) -> Protocol {
+        Protocol::WebSocket(WebSocket::new(received, max_message_bytes, now))
     }
 
     /// Bytes of memory that it takes beside itself.

@@ -9,10 +9,15 @@ use crate::publication::Publication;
 
 /// Appends the frame of a text message.
 pub(crate) fn encode(publication: &Publication<'_>, frames: &mut Vec<u8>) {
-    let Publication { name_json, payload_json, timestamp, .. } = publication;
-    let timestamp = timestamp.to_string();
-    let parts = [r#"{"event":"#, name_json, r#","payload":"#, payload_json, r#","timestamp":"#, &timestamp, "}"];
-    encode_text_of(&parts, frames);
+    let timestamp = publication.timestamp.to_string();
+    let [event, name, payload, text, then, timestamp] = parts(publication, &timestamp);
+    encode_text_of(&[event, name, payload, text, then, timestamp, "}"], frames);
+}
+
+/// The parts of the text, but for its last brace. `timestamp` is that of the publication.
+pub(super) fn parts<'a>(publication: &Publication<'a>, timestamp: &'a str) -> [&'a str; 6] {
+    let Publication { name_json, payload_json, .. } = publication;
+    [r#"{"event":"#, name_json, r#","payload":"#, payload_json, r#","timestamp":"#, timestamp]
 }
 
 /// The event that a client wants to be relayed to all: a JSON object with an `event` key and perhaps a `payload`. None

@@ -33,10 +33,3 @@ pub(crate) enum ClientKind {
         everybody: bool,
     },
 }
-
-impl Wants {
-    /// A plain client that nobody knows.
-    pub(crate) fn plain() -> Wants {
-        Wants { kind: ClientKind::Plain, identity: None }
-    }
-}

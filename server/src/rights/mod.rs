@@ -120,26 +120,29 @@ impl Rights {
         self.check(token, now).map(Identity::from).map_err(denied)
     }
 
-    /// Whether a client may read a channel. `token` is one for that channel alone.
+    /// Whether a client may read a channel, and until when if that is by `token`, one for that channel alone. Otherwise
+    /// it may as long as its identity counts.
     pub(crate) fn may_read(
         &self,
         who: Option<&Identity>,
         channel: &ChannelName,
         token: Option<&str>,
         now: SystemTime,
-    ) -> Result<(), Denial> {
+    ) -> Result<Option<SystemTime>, Denial> {
         if channel.is_for_producers() {
             return Err(Denial::NotAllowed);
         }
         if !channel.is_restricted() && self.public.iter().any(|pattern| pattern.matches(channel)) {
-            return Ok(());
+            return Ok(None);
         }
         if who.is_some_and(|who| now >= who.expires_at) {
             return Err(Denial::Expired);
         }
         match (who, token) {
-            (Some(who), _) if who.allows(channel) => Ok(()),
-            (_, Some(token)) if self.takes_tokens() => self.check_for(who, channel, token, now).map_err(denied),
+            (Some(who), _) if who.allows(channel) => Ok(None),
+            (_, Some(token)) if self.takes_tokens() => {
+                self.check_for(who, channel, token, now).map(Some).map_err(denied)
+            }
             (who, _) => Err(self.lacking(who)),
         }
     }
@@ -149,14 +152,15 @@ impl Rights {
         if who.is_none() && self.takes_tokens() { Denial::NotAuthenticated } else { Denial::NotAllowed }
     }
 
-    /// Whether a token is one for this client and this channel. One that names no user is for whoever has it.
+    /// Until when a token counts that is one for this client and this channel. One that names no user is for whoever
+    /// has it.
     fn check_for(
         &self,
         who: Option<&Identity>,
         channel: &ChannelName,
         token: &str,
         now: SystemTime,
-    ) -> Result<(), TokenError> {
+    ) -> Result<SystemTime, TokenError> {
         let claims = self.read(token, now)?;
         match claims.channel {
             None => Err(TokenError::NotForOneChannel),
@@ -164,7 +168,7 @@ impl Rights {
             Some(_) if claims.user.is_some() && claims.user != who.and_then(|who| who.user.clone()) => {
                 Err(TokenError::OtherUser)
             }
-            Some(_) => Ok(()),
+            Some(_) => Ok(claims.expires_at),
         }
     }
 

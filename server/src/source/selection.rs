@@ -15,10 +15,6 @@ pub(super) struct Selection {
 impl Selection {
     /// Whether an event is to be published now. Its key is taken then.
     pub(super) fn admits(&mut self, event: &Event) -> bool {
-        // The hub sends every publication to all clients. What is for channels must reach nobody else.
-        if event.channels().is_some() {
-            return false;
-        }
         if event.expires_at().is_some_and(|time| time <= unix_time()) {
             debug!(uid = %event.uid(), event = event.name_json(), "event has expired, not sent");
             return false;

@@ -7,6 +7,7 @@ mod broadcast;
 mod budget;
 mod burst;
 mod handshake;
+mod isolation;
 mod plain_http;
 mod protocol;
 mod rights;

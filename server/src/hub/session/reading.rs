@@ -71,7 +71,7 @@ impl Session {
             self.unanswered = None;
         }
         // A session that is closing may stand where the log has forgotten everything; it sends nothing more either.
-        let boundary = if is_closing { self.position } else { log.boundary(self.position) };
+        let boundary = if is_closing { self.position } else { self.boundary(log) };
         match turn.end {
             TurnEnd::Closed => {
                 self.ending = Ending::Dropped;

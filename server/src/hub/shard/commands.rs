@@ -12,7 +12,8 @@ use crate::disconnect::Disconnect;
 use crate::hub::inbox::{Command, Joining};
 use crate::hub::log::Position;
 use crate::hub::session::Session;
-use crate::protocol::Protocol;
+use crate::hub::subscriber::Subscriber;
+use crate::protocol::{ClientKind, Protocol, Wants};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
 use crate::target::without_token;
@@ -24,6 +25,7 @@ impl<A: Application> Shard<A> {
             Command::Join(joining) => self.join(position, *joining, now),
             Command::Send(id, frame) => {
                 if let Some(key) = self.key(id) {
+                    self.flush_turn(key, seq, now);
                     self.sessions[key].send(position, frame);
                     // Of a burst, once.
                     if self.touched.last() != Some(&key) {
@@ -33,6 +35,7 @@ impl<A: Application> Shard<A> {
             }
             Command::Close(id, disconnect) => {
                 if let Some(key) = self.key(id) {
+                    self.flush_turn(key, seq, now);
                     self.close(key, position, disconnect, now);
                 }
             }
@@ -60,8 +63,16 @@ impl<A: Application> Shard<A> {
         let id = SessionId::new(self.generation, self.inbox.index(), key);
         let Joining { address, path, headers, opening, connection } = joining;
         let received_early = opening.has_received();
-        let protocol = Protocol::new(opening, self.limits.max_message_bytes, now);
-        let session = entry.insert(Session::new(id, position, connection, protocol, now));
+        let (received, wants) = opening.into_parts();
+        let Wants { kind, identity } = wants;
+        let subscriber = match &kind {
+            ClientKind::Plain => None,
+            ClientKind::ApplicationOnly => Some(Box::new(Subscriber::new(false, now))),
+            ClientKind::Channels { is_native, .. } => Some(Box::new(Subscriber::new(*is_native, now))),
+        };
+        let protocol = Protocol::websocket(received, self.limits.max_message_bytes, now);
+        let session = entry.insert(Session::new(id, position, connection, protocol, subscriber, now));
+        session.identity = identity.map(Box::new);
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(session.stream(), Token(key), interest) {
             warn!(%address, %error, "cannot watch a new connection");
@@ -71,12 +82,16 @@ impl<A: Application> Shard<A> {
         debug!(session = id.0, %address, path = %without_token(&path), "client connected");
         self.application.opened(Client { session: id, address, path, headers });
         self.touched.push(key);
+        if let ClientKind::Channels { channels, everybody, .. } = kind {
+            self.welcome(key, &channels, everybody);
+        }
         if received_early {
             self.mark_unread(key);
         }
     }
 
     pub(super) fn close(&mut self, key: usize, after: Position, disconnect: Disconnect, now: Instant) {
+        self.flush_turn(key, Seq(u64::MAX), now);
         let was_closing = self.sessions[key].is_closing();
         self.sessions[key].close(after, disconnect, &self.limits);
         self.closing(key, was_closing, now);
@@ -99,6 +114,9 @@ impl<A: Application> Shard<A> {
         self.held_bytes -= session.counted_bytes;
         // Dropping the socket removes it from the epoll set as well; this only fails if it never was there.
         let _ = self.poll.registry().deregister(session.stream());
+        if let Some(subscriber) = session.subscriber() {
+            self.leave_all(subscriber.subscriptions());
+        }
         debug!(session = session.id.0, "client disconnected");
         if session.is_closing() {
             self.closing_sessions -= 1;

@@ -37,7 +37,7 @@ impl<A: Application> Shard<A> {
     /// Disconnects the sessions that hold most, if all hold too much.
     pub(super) fn bound_memory(&mut self, now: Instant) {
         let limit = self.max_memory;
-        if self.held_bytes <= limit {
+        if self.held_bytes + self.undelivered.shared_bytes() <= limit {
             return;
         }
         // Those that are leaving go first: they lose nothing that they could still use.
@@ -45,14 +45,15 @@ impl<A: Application> Shard<A> {
             .sessions
             .iter()
             .filter(|(_, session)| session.counted_bytes > 0)
-            .map(|(key, session)| (session.is_closing(), session.counted_bytes, key))
+            .map(|(key, session)| (session.is_closing(), session.counted_bytes.max(session.outbox_len()), key))
             .collect();
         holders.sort_unstable_by(|one, other| other.cmp(one));
         // Some more than needed, so that this is not done again for the next byte.
         let enough = limit - limit / 8;
         let mut disconnected = 0;
         for (was_closing, _, key) in holders {
-            if self.held_bytes <= enough {
+            self.undelivered.delivered(self.log.last());
+            if self.held_bytes + self.undelivered.shared_bytes() <= enough {
                 break;
             }
             if was_closing {

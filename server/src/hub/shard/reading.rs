@@ -10,6 +10,7 @@ use super::Shard;
 use crate::application::{Application, Reception};
 use crate::disconnect::Disconnect;
 use crate::hub::session::ReadOutcome;
+use crate::protocol::command::Request;
 use crate::protocol::plain;
 use crate::publication::Publication;
 
@@ -45,18 +46,30 @@ impl<A: Application> Shard<A> {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let (id, was_closing) = (session.id, session.is_closing());
         let (application, hub, relay) = (&mut self.application, &self.hub, self.limits.relay_client_events);
-        let listens = relay || application.listens();
-        let deliver = listens.then_some(|message| match application.received(id, message) {
-            Reception::Taken => ControlFlow::Continue(()),
-            Reception::TakenAndFull => ControlFlow::Break(()),
-            Reception::Declined(message) => {
-                if relay && let Some(event) = plain::relayed_event(&message) {
-                    hub.publish(&Publication::now(event.name_json(), event.payload_json()));
+        let is_native = session.subscriber().is_some_and(|subscriber| subscriber.is_native);
+        let max_channels = self.limits.max_channels_per_client;
+        let listens = is_native || relay || application.listens();
+        let mut requests = Vec::new();
+        let deliver = listens.then_some(|message| {
+            if is_native && let Some(request) = Request::of(&message, max_channels) {
+                requests.push(request);
+                return ControlFlow::Continue(());
+            }
+            match application.received(id, message) {
+                Reception::Taken => ControlFlow::Continue(()),
+                Reception::TakenAndFull => ControlFlow::Break(()),
+                Reception::Declined(message) => {
+                    if relay && let Some(event) = plain::relayed_event(&message) {
+                        hub.publish(&Publication::now(event.name_json(), event.payload_json()));
+                    } else if is_native {
+                        requests.push(Request::unknown());
+                    }
+                    ControlFlow::Continue(())
                 }
-                ControlFlow::Continue(())
             }
         });
         let outcome = session.read(&mut self.read_buffer, &self.log, &self.limits, now, deliver);
+        requests.into_iter().for_each(|request| self.follow(key, request, now));
         match outcome {
             ReadOutcome::Ended => return self.remove(key),
             ReadOutcome::All => self.sessions[key].throttled = false,

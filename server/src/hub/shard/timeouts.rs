@@ -36,6 +36,7 @@ impl<A: Application> Shard<A> {
             self.marks.pop_front();
         }
         let (mut expired, mut slow, mut silent, mut pinged) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut with_rights = Vec::new();
         for (key, session) in &mut self.sessions {
             if let Some(deadline) = session.deadline {
                 if now >= deadline {
@@ -43,7 +44,13 @@ impl<A: Application> Shard<A> {
                 }
                 continue;
             }
-            let stuck = session.blocked && now - session.progressed >= self.limits.slow_client_timeout
+            if session.has_rights_that_end() {
+                with_rights.push(key);
+            }
+            let waits_too_long =
+                session.waits_since().is_some_and(|since| now - since >= self.limits.slow_client_timeout);
+            let stuck = waits_too_long
+                || session.blocked && now - session.progressed >= self.limits.slow_client_timeout
                 || outbox_is_too_long(session, self.limits.max_outbox_bytes, now);
             // What it has answered may be among what was not read yet.
             let unanswered = !session.unread
@@ -64,7 +71,11 @@ impl<A: Application> Shard<A> {
             let boundary = self.sessions[key].needs().map_or(self.log.head(), |position| self.log.boundary(position));
             self.close(key, boundary, Disconnect::PingTimeout, now);
         }
+        for key in &pinged {
+            self.beat(*key);
+        }
         self.touched.extend(pinged);
+        with_rights.into_iter().for_each(|key| self.end_rights(key));
         self.give_back_freed();
     }
 

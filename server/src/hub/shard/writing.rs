@@ -8,7 +8,7 @@ use super::Shard;
 use crate::application::Application;
 use crate::hub::inbox::Arrivals;
 use crate::hub::log::Position;
-use crate::hub::session::WriteOutcome;
+use crate::hub::session::{Session, WriteOutcome};
 
 /// Bytes of the log that are written to a client before it is the next one's turn. More at once fills kernel buffers
 /// that nobody empties meanwhile: without the limit 5,000 clients of 1,000-byte messages took 1.1 times the CPU, at
@@ -43,7 +43,8 @@ impl<A: Application> Shard<A> {
             limit = head.min(limit + ROUND_BYTES);
             for key in 0..self.sessions.capacity() {
                 // A session whose socket is full is written to when the kernel says that there is room.
-                if self.sessions.get(key).is_some_and(|session| !session.blocked) {
+                let is_ready = |session: &Session| !session.blocked && session.subscriber().is_none();
+                if self.sessions.get(key).is_some_and(is_ready) {
                     self.write_up_to(limit, key, now);
                 }
             }

@@ -1,0 +1,200 @@
+//! Messages of clients that name channels, by URL or by the subprotocol `fastapi.v1`: events with an id and the channel
+//! that brought them, and what the server tells beside events. A message with `event` is an event, one with `type` is
+//! not.
+
+use std::fmt;
+use std::ops::Range;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use queue::ChannelName;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::protocol::frames::{encode_text, encode_text_of, header_len};
+use crate::protocol::plain;
+use crate::publication::{Publication, Seq};
+
+/// Of these messages, as the first of them says.
+const VERSION: u32 = 1;
+
+/// A place in the order of all publications, as clients know it. Opaque for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Id {
+    /// Drawn at the start of the server.
+    pub(crate) epoch: u64,
+    pub(crate) seq: Seq,
+}
+
+/// What the server tells a client beside events.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub(crate) enum ServerMessage<'a> {
+    /// The first message.
+    Welcome {
+        client: &'a str,
+        version: u32,
+        /// In seconds.
+        ping_interval: f64,
+        channels: &'a [&'a str],
+        id: &'a str,
+    },
+    Heartbeat {
+        id: &'a str,
+    },
+    Subscribed {
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a RawValue>,
+        channels: &'a [&'a str],
+        id: &'a str,
+    },
+    Unsubscribed {
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a RawValue>,
+        channels: &'a [&'a str],
+        /// Why, if the client did not ask for it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<u16>,
+    },
+    Authenticated {
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a RawValue>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user: Option<&'a str>,
+        /// Seconds since 1970.
+        expires_at: u64,
+    },
+    Pong {
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a RawValue>,
+        id: &'a str,
+    },
+    Error {
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a RawValue>,
+        code: u16,
+        message: &'a str,
+    },
+    /// The token ends soon.
+    Expiring,
+}
+
+/// Codes of [`ServerMessage::Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ErrorCode {
+    NotAuthenticated = 101,
+    NotAllowed = 103,
+    TooManyChannels = 106,
+    BadRequest = 107,
+    TokenExpired = 109,
+}
+
+impl<'a> ServerMessage<'a> {
+    /// The first message of a connection.
+    pub(crate) fn welcome(
+        client: &'a str,
+        ping_interval: Duration,
+        channels: &'a [&'a str],
+        id: &'a str,
+    ) -> ServerMessage<'a> {
+        ServerMessage::Welcome { client, version: VERSION, ping_interval: ping_interval.as_secs_f64(), channels, id }
+    }
+
+    /// That a token counts.
+    pub(crate) fn authenticated(
+        reference: Option<&'a RawValue>,
+        user: Option<&'a str>,
+        expires_at: SystemTime,
+    ) -> ServerMessage<'a> {
+        let expires_at = expires_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        ServerMessage::Authenticated { reference, user, expires_at }
+    }
+
+    /// Its frame.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        // Only maps with keys that are no text cannot be written.
+        encode_text(&serde_json::to_string(self).expect("a message is JSON"))
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}-{}", self.epoch, self.seq)
+    }
+}
+
+/// Where the text of a plain frame is that begins at an offset and ends the frames, without its last brace.
+pub(crate) fn text_of_plain(frames: &[u8], start: usize) -> Range<usize> {
+    start + header_len(&frames[start..])..frames.len() - 1
+}
+
+/// Appends the text of a publication without its last brace.
+pub(crate) fn write_text(publication: &Publication<'_>, texts: &mut Vec<u8>) {
+    let timestamp = publication.timestamp.to_string();
+    plain::parts(publication, &timestamp).iter().for_each(|part| texts.extend_from_slice(part.as_bytes()));
+}
+
+/// Appends the frame of an event, of whose text the last brace is missing.
+pub(crate) fn encode_event(text: &[u8], id: Id, channel: Option<&ChannelName>, frames: &mut Vec<u8>) {
+    let id = id.to_string();
+    let id = id.as_bytes();
+    match channel {
+        // Names of channels have nothing that JSON escapes.
+        Some(channel) => encode_text_of(
+            &[text, b",\"id\":\"", id, b"\",\"channel\":\"", channel.as_str().as_bytes(), b"\"}"],
+            frames,
+        ),
+        None => encode_text_of(&[text, b",\"id\":\"", id, b"\"}"], frames),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: Id = Id { epoch: 0xab, seq: Seq(12) };
+
+    fn publication() -> Publication<'static> {
+        Publication::to_everybody(r#""order\/new""#, r#"{"a":1.0}"#, 7)
+    }
+
+    fn text(frame: &[u8]) -> &str {
+        str::from_utf8(&frame[header_len(frame)..]).expect("a text")
+    }
+
+    #[test]
+    fn an_event_is_the_plain_message_with_id_and_channel() {
+        let mut plain_frame = b"before".to_vec();
+        plain::encode(&publication(), &mut plain_frame);
+        let range = text_of_plain(&plain_frame, 6);
+        let mut texts = Vec::new();
+        write_text(&publication(), &mut texts);
+        assert_eq!(&plain_frame[range], &texts[..]);
+
+        let expected = r#"{"event":"order\/new","payload":{"a":1.0},"timestamp":7,"id":"00000000000000ab-12""#;
+        let (mut frame, channel) = (Vec::new(), "private-a/b".parse().expect("a name"));
+        encode_event(&texts, ID, Some(&channel), &mut frame);
+        assert_eq!(text(&frame), format!(r#"{expected},"channel":"private-a/b"}}"#));
+        frame.clear();
+        encode_event(&texts, ID, None, &mut frame);
+        assert_eq!(text(&frame), format!("{expected}}}"));
+    }
+
+    #[test]
+    fn what_is_told_beside_events_has_a_type_first() {
+        let reference = RawValue::from_string("7".to_owned()).expect("JSON");
+        let shown = |message: ServerMessage<'_>| text(&message.encode()).to_owned();
+        assert_eq!(
+            shown(ServerMessage::welcome("1.2", Duration::from_secs(25), &["a"], "x-1")),
+            r#"{"type":"welcome","client":"1.2","version":1,"ping_interval":25.0,"channels":["a"],"id":"x-1"}"#
+        );
+        assert_eq!(
+            shown(ServerMessage::Subscribed { reference: Some(&reference), channels: &["a"], id: "x-1" }),
+            r#"{"type":"subscribed","ref":7,"channels":["a"],"id":"x-1"}"#
+        );
+        assert_eq!(
+            shown(ServerMessage::Unsubscribed { reference: None, channels: &["a"], code: Some(103) }),
+            r#"{"type":"unsubscribed","channels":["a"],"code":103}"#
+        );
+        assert_eq!(shown(ServerMessage::Expiring), r#"{"type":"expiring"}"#);
+    }
+}
