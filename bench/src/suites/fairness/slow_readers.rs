@@ -12,11 +12,13 @@ use anyhow::{Context, ensure};
 use super::{Figures, INTERVAL};
 use crate::channels::Channels;
 use crate::client::Manner;
+use crate::machine::monotonic_nanos;
 use crate::publisher::Publisher;
 use crate::report::Section;
 use crate::sockets::{held_by_kernel, is_open};
 use crate::suites::Plan;
 use crate::suites::subject::{Started, Subject};
+use crate::swarm::Swarm;
 use crate::workload;
 
 const GOOD: usize = 1_000;
@@ -27,6 +29,7 @@ const QUIET: Channels = Channels { first: 1_000_000, count: 1, each: 1 };
 /// Messages for a slow subscriber, until so many bytes wait for it that the kernel does not take. That is three quarters
 /// of what may wait for one client (`max_outbox_bytes`).
 const QUIET_BYTES: usize = 16 * 1024;
+const QUIET_STEP: u64 = 8;
 const WAITING_BYTES: u64 = 768 * 1024;
 /// At most so many, for a server that makes them wait elsewhere.
 const MAX_QUIET_MESSAGES: u64 = 4_000;
@@ -52,7 +55,7 @@ pub(super) fn measure(plan: &Plan, section: &mut Section) -> anyhow::Result<Stri
             let mut publisher = started.publisher(BYTES)?.for_channels(BUSY);
             let slow = rate.map(|rate| SlowReader::connect(&started, QUIET, rate)).transpose()?;
             if let Some(slow) = &slow {
-                slow.fill(&mut publisher.beside(QUIET, QUIET_BYTES))?;
+                slow.fill(&mut publisher.beside(QUIET, QUIET_BYTES), &mut swarm)?;
             }
             let (p50, p99) = workload::steady(&mut swarm, &mut publisher, Duration::from_millis(20), messages)?;
             let flood = workload::flood(&started.server, &mut swarm, &mut publisher, WINDOW, plan.load_time())?;
@@ -97,8 +100,8 @@ impl SlowReader {
         Ok(SlowReader { server_port: started.server.address.port(), port, shared, thread })
     }
 
-    /// Publishes until enough waits for it in the server.
-    fn fill(&self, publisher: &mut Publisher) -> anyhow::Result<()> {
+    /// Publishes until enough waits for it in the server. The others answer pings meanwhile.
+    fn fill(&self, publisher: &mut Publisher, others: &mut Swarm) -> anyhow::Result<()> {
         let waiting = |publisher: &Publisher| -> anyhow::Result<u64> {
             let sent = publisher.published() * QUIET_BYTES as u64;
             let elsewhere = held_by_kernel(self.port)? + self.shared.read.load(Ordering::Relaxed);
@@ -106,11 +109,11 @@ impl SlowReader {
         };
         while waiting(publisher)? < WAITING_BYTES {
             ensure!(publisher.published() < MAX_QUIET_MESSAGES, "the kernel takes all that a client does not read");
-            publisher.publish(4)?;
+            publisher.publish(QUIET_STEP)?;
             // What the server is about to write does not wait.
             let mut before = u64::MAX;
             loop {
-                std::thread::sleep(INTERVAL);
+                workload::turn_until(others, monotonic_nanos() + INTERVAL.as_nanos() as u64)?;
                 let now = waiting(publisher)?;
                 if now >= before || now == 0 {
                     break;
