@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use queue::{NewEvent, Priority, Uid, Writer};
 use testkit::{Finish as _, QueueDir, bad_lines, make_old, until};
+use tungstenite::Message;
 
 use crate::support::{BINARY, Client, broadcaster, command};
 
@@ -42,15 +43,31 @@ fn no_line_that_is_wrong_reaches_a_client_and_no_other_line_of_its_entry() {
         make_old(&queue.write(&name(number), content), OLD);
     }
     let flags = ["--failed-max-entries", "1000", "--entry-grace-secs", "0.05"];
-    let (mut broadcaster, mut client) = broadcaster::with_first_client(&queue, &flags);
+    let (mut broadcaster, mut plain, mut subscriber) = queue.held_back(|| {
+        let broadcaster = broadcaster::with(&queue.path(), &flags);
+        let clients = (Client::of(&broadcaster), Client::at(broadcaster.address(), "/?channel=a&channel=b"));
+        (broadcaster, clients.0, clients.1)
+    });
+    assert!(text(&mut subscriber).contains(r#""type":"welcome""#));
     until("all are put aside", || queue.entries().is_empty());
-    queue.enqueue("\"good\"");
-    assert_eq!(client.payload(), "\"good\"", "it is the first event that a client gets");
+    let channel = ["a".parse().unwrap()];
+    enqueue(&queue, &[NewEvent { channels: Some(&channel), ..event("\"good\"") }, event("\"last\"")], Priority::Normal);
+    assert_eq!(plain.payload(), "\"last\"", "it is the first event that a plain client gets");
+    let first = text(&mut subscriber);
+    assert!(first.contains(r#""payload":"good""#) && first.contains(r#""channel":"a""#), "{first}");
     for (number, row) in bad.iter().enumerate() {
         let reason = fs::read_to_string(queue.path().join("failed").join(name(number) + ".reason")).unwrap();
         assert!(reason.starts_with("line 2: ") && reason.contains(row.reason), "{}: {reason}", row.why);
     }
     broadcaster.stop();
+}
+
+/// The next message.
+fn text(client: &mut Client) -> String {
+    match client.next() {
+        Ok(Message::Text(text)) => text.to_string(),
+        other => panic!("expected a text, got {other:?}"),
+    }
 }
 
 #[test]

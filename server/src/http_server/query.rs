@@ -1,6 +1,8 @@
 //! What a client asks for in the query of its URL. Names and values are decoded first and judged then, so that an encoded
 //! separator is a character like any other.
 
+use std::collections::HashSet;
+
 use queue::{ChannelName, InvalidChannel};
 use thiserror::Error;
 use url::form_urlencoded;
@@ -58,11 +60,12 @@ impl From<QueryError> for Refusal {
 impl Query {
     pub(super) fn parse(target: &str, looked: Looked) -> Result<Query, QueryError> {
         let mut query = Query::default();
+        let mut seen = HashSet::new();
         for (name, value) in form_urlencoded::parse(target::query(target).as_bytes()) {
             match &*name {
                 "channel" if looked.wants => {
-                    let channel = value.parse().map_err(|InvalidChannel| QueryError::Channel)?;
-                    if !query.channels.contains(&channel) {
+                    let channel: ChannelName = value.parse().map_err(|InvalidChannel| QueryError::Channel)?;
+                    if seen.insert(channel.clone()) {
                         query.channels.push(channel);
                     }
                     if query.channels.len() > looked.max_channels {

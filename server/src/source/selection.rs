@@ -37,10 +37,12 @@ fn unix_time() -> f64 {
 mod tests {
     use super::*;
 
-    /// The events of an entry with these keys in its lines.
+    /// The events of an entry with these keys in its lines. They are for everybody, unless the keys say for whom.
     fn events(keys: &[&str]) -> Vec<Event> {
-        let line =
-            |keys: &&str| format!(r#"{{"v":1,"uid":"{}","event":"e","channels":null,{keys}}}"#, queue::Uid::new());
+        let line = |keys: &&str| {
+            let channels = if keys.contains("channels") { "" } else { r#""channels":null,"# };
+            format!(r#"{{"v":1,"uid":"{}","event":"e",{channels}{keys}}}"#, queue::Uid::new())
+        };
         let content: String = keys.iter().map(line).map(|line| line + "\n").collect();
         let name = "019a3a5e-7f00-7000-8000-000000000000.events".parse().expect("a name");
         queue::parse_entry(&name, content.as_bytes(), None, 1 << 20).expect("events")
@@ -62,6 +64,19 @@ mod tests {
     #[test]
     fn an_expired_event_takes_no_key() {
         assert_eq!(admitted(&[r#""key":"a","expires_at":1"#, r#""key":"a""#, r#""key":"a""#]), [false, true, false]);
+    }
+
+    #[test]
+    fn a_key_counts_within_the_first_channel_of_its_event() {
+        let keys = [
+            r#""key":"k""#,
+            r#""key":"k","channels":["a","b"]"#,
+            r#""key":"k","channels":["b","a"]"#,
+            r#""key":"k","channels":["a"]"#,
+            r#""key":"k","channels":["c","a"]"#,
+            r#""key":"k""#,
+        ];
+        assert_eq!(admitted(&keys), [true, true, true, false, true, false]);
     }
 
     #[test]

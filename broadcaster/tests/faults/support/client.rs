@@ -23,8 +23,17 @@ impl Client {
     }
 
     pub(crate) fn try_connect(address: SocketAddr) -> Result<Client, Error> {
+        Client::try_connect_at(address, "/")
+    }
+
+    /// A client of a path and its parameters, such as channels.
+    pub(crate) fn at(address: SocketAddr, path: &str) -> Client {
+        Client::try_connect_at(address, path).unwrap()
+    }
+
+    fn try_connect_at(address: SocketAddr, path: &str) -> Result<Client, Error> {
         let stream = connect(address)?;
-        match tungstenite::client::client(format!("ws://{address}/"), stream) {
+        match tungstenite::client::client(format!("ws://{address}{path}"), stream) {
             Ok((socket, _)) => Ok(Client { socket }),
             Err(HandshakeError::Failure(error)) => Err(error),
             Err(HandshakeError::Interrupted(_)) => panic!("no answer to a handshake"),

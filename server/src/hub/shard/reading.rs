@@ -69,7 +69,11 @@ impl<A: Application> Shard<A> {
             }
         });
         let outcome = session.read(&mut self.read_buffer, &self.log, &self.limits, now, deliver);
-        requests.into_iter().for_each(|request| self.follow(key, request, now));
+        requests.into_iter().for_each(|request| self.follow(id, request, now));
+        // What came in meanwhile was written, and its connection may have turned out to be broken.
+        if self.key(id).is_none() {
+            return;
+        }
         match outcome {
             ReadOutcome::Ended => return self.remove(key),
             ReadOutcome::All => self.sessions[key].throttled = false,

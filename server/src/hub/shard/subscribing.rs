@@ -16,6 +16,7 @@ use crate::protocol::command::{Command, Problem, Request, Token};
 use crate::protocol::native::{ErrorCode, ServerMessage};
 use crate::publication::Seq;
 use crate::rights::{Denial, Identity};
+use crate::session_id::SessionId;
 
 /// Commands that a client may send at once, as a multiple of the channels that it may have: after a reconnect it asks
 /// for all of them, one by one.
@@ -44,8 +45,9 @@ impl<A: Application> Shard<A> {
     }
 
     /// Does what a client asks for.
-    pub(super) fn follow(&mut self, key: usize, request: Request, now: Instant) {
-        let Some(subscriber) = self.sessions.get_mut(key).and_then(|session| session.subscriber_mut()) else { return };
+    pub(super) fn follow(&mut self, id: SessionId, request: Request, now: Instant) {
+        let Some(key) = self.key(id).filter(|key| !self.sessions[*key].is_closing()) else { return };
+        let Some(subscriber) = self.sessions[key].subscriber_mut() else { return };
         let cost = match &request.command {
             Ok(Command::Subscribe { channels, .. } | Command::Unsubscribe { channels }) => channels.len(),
             _ => 1,
