@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 
 use serde_json::{Value, json};
-use testkit::Client;
+use testkit::{Client, within};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 pub(crate) struct Native {
     client: Client,
     /// What the server calls it.
     pub(crate) id: String,
-    /// Events that came before an answer.
-    events: VecDeque<Value>,
+    /// What came while something else was waited for.
+    others: VecDeque<Value>,
     commands: u32,
 }
 
@@ -24,7 +24,7 @@ impl Native {
         let welcome = client.json().await;
         assert_eq!(welcome["type"], "welcome", "{welcome}");
         let id = welcome["client"].as_str().expect("an id").to_owned();
-        let mut native = Native { client, id, events: VecDeque::new(), commands: 0 };
+        let mut native = Native { client, id, others: VecDeque::new(), commands: 0 };
         if let Some(token) = token {
             let answer = native.ask(json!({ "type": "authenticate", "token": token })).await;
             assert_eq!(answer["type"], "authenticated", "{answer}");
@@ -37,14 +37,7 @@ impl Native {
         self.commands += 1;
         command["ref"] = json!(self.commands);
         self.client.send_text(&command.to_string()).await;
-        loop {
-            let message = self.client.json().await;
-            if message.get("event").is_some() {
-                self.events.push_back(message);
-            } else if message["ref"] == command["ref"] {
-                return message;
-            }
-        }
+        self.message("an answer", |message| message["ref"] == command["ref"]).await
     }
 
     /// Subscribes, and returns the type of the answer, with its code if it is an error.
@@ -56,10 +49,7 @@ impl Native {
 
     /// The next event: its name, its channel and its payload.
     pub(crate) async fn event(&mut self) -> (String, Option<String>, Value) {
-        let mut event = match self.events.pop_front() {
-            Some(event) => event,
-            None => self.message(|message| message.get("event").is_some()).await,
-        };
+        let mut event = self.message("an event", |message| message.get("event").is_some()).await;
         let text = |value: &Value| value.as_str().map(str::to_owned);
         assert!(event["id"].is_string() && event["timestamp"].is_u64(), "{event}");
         (text(&event["event"]).expect("a name"), text(&event["channel"]), event["payload"].take())
@@ -67,7 +57,7 @@ impl Native {
 
     /// Waits for a message of a type.
     pub(crate) async fn told(&mut self, kind: &str) -> Value {
-        self.message(|message| message["type"] == kind).await
+        self.message(kind, |message| message["type"] == kind).await
     }
 
     /// Reads to the end and returns the close code.
@@ -75,16 +65,21 @@ impl Native {
         self.client.close_code().await
     }
 
-    /// Waits for such a message; events before it are kept.
-    async fn message(&mut self, is_meant: impl Fn(&Value) -> bool) -> Value {
-        loop {
-            let message = self.client.json().await;
-            if is_meant(&message) {
-                return message;
-            }
-            if message.get("event").is_some() {
-                self.events.push_back(message);
-            }
+    /// The first such message that was not returned yet. Others are kept.
+    async fn message(&mut self, what: &str, is_meant: impl Fn(&Value) -> bool) -> Value {
+        if let Some(index) = self.others.iter().position(&is_meant) {
+            return self.others.remove(index).expect("it is there");
         }
+        // Heartbeats come for ever.
+        let reading = async {
+            loop {
+                let message = self.client.json().await;
+                if is_meant(&message) {
+                    return message;
+                }
+                self.others.push_back(message);
+            }
+        };
+        within(what, reading).await
     }
 }
