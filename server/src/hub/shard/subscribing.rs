@@ -21,6 +21,8 @@ use crate::session_id::SessionId;
 /// Commands that a client may send at once, as a multiple of the channels that it may have: after a reconnect it asks
 /// for all of them, one by one.
 const BURST: usize = 2;
+/// Commands that a client may send at once although it may have few channels.
+const MIN_BURST: usize = 64;
 
 /// How long before its end a client is told that its token ends.
 const WARNING: Duration = Duration::from_secs(30);
@@ -36,7 +38,7 @@ impl<A: Application> Shard<A> {
         let shown: Vec<&str> = names.iter().map(ChannelName::as_str).collect();
         let welcome =
             |hub: &Hub, seq: Seq| ServerMessage::welcome(&client, interval, &shown, &hub.id(seq).to_string()).encode();
-        if self.enter(key, names, everybody, None, welcome).is_err() {
+        if self.enter(key, names, everybody, welcome).is_err() {
             let message = "the server has as many channels as it may have (max_channels, max_subscriptions)";
             self.answer(key, &ServerMessage::Error { reference: None, code: TOO_MANY, message });
             // Behind that message.
@@ -52,7 +54,8 @@ impl<A: Application> Shard<A> {
             Ok(Command::Subscribe { channels, .. } | Command::Unsubscribe { channels }) => channels.len(),
             _ => 1,
         };
-        if !subscriber.spend(cost, self.limits.max_channels_per_client.saturating_mul(BURST), now) {
+        let burst = self.limits.max_channels_per_client.saturating_mul(BURST).max(MIN_BURST);
+        if !subscriber.spend(cost, burst, now) {
             return self.hub.close(self.sessions[key].id, Disconnect::TooManyMessages);
         }
         let reference = request.reference.as_deref();
@@ -64,8 +67,7 @@ impl<A: Application> Shard<A> {
             }
             Ok(Command::Authenticate { token, everybody }) => self.authenticate(key, &token, everybody, reference),
             Ok(Command::Ping) => {
-                let id = self.hub.id(self.log.last()).to_string();
-                self.answer(key, &ServerMessage::Pong { reference, id: &id });
+                self.tell(key, |id| ServerMessage::Pong { reference, id }.encode());
                 Ok(())
             }
             Err(Problem::Bad(problem)) => Err((ErrorCode::BadRequest, problem.to_owned())),
@@ -85,11 +87,11 @@ impl<A: Application> Shard<A> {
     ) -> Result<(), Refused> {
         let session = &self.sessions[key];
         let now = SystemTime::now();
-        let mut until = None;
+        let mut ends = Vec::new();
         for name in names {
             let token = token.map(|Token(token)| token.as_str());
             let allowed = self.rights.may_read(session.identity.as_deref(), name, token, now);
-            until = allowed.map_err(|denial| (code_of(denial), format!("{name}: {denial}")))?.or(until);
+            ends.push(allowed.map_err(|denial| (code_of(denial), format!("{name}: {denial}")))?);
         }
         let Some(subscriber) = session.subscriber() else { return Ok(()) };
         let new: Vec<ChannelName> = names.iter().filter(|name| !self.is_subscribed(key, name)).cloned().collect();
@@ -100,10 +102,22 @@ impl<A: Application> Shard<A> {
         let subscribed = |hub: &Hub, seq: Seq| {
             ServerMessage::Subscribed { reference, channels: &shown, id: &hub.id(seq).to_string() }.encode()
         };
-        self.enter(key, &new, false, until, subscribed).map_err(|TooManyChannels| {
+        self.enter(key, &new, false, subscribed).map_err(|TooManyChannels| {
             let message = "the server has as many channels as it may have (max_channels, max_subscriptions)";
             (ErrorCode::TooManyChannels, message.to_owned())
-        })
+        })?;
+        names.iter().zip(ends).for_each(|(name, until)| self.set_end(key, name, until));
+        Ok(())
+    }
+
+    /// Notes until when a subscription is allowed. One that was asked for again lasts as long as the last answer says,
+    /// but a token that ends earlier than that of before takes nothing away.
+    fn set_end(&mut self, key: usize, name: &ChannelName, until: Option<SystemTime>) {
+        let Some(channel) = self.key_of(key, name) else { return };
+        let subscription = self.sessions[key].subscriber_mut().and_then(|subscriber| subscriber.get_mut(channel));
+        if let Some(subscription) = subscription {
+            subscription.until = until.map(|until| subscription.until.map_or(until, |before| before.max(until)));
+        }
     }
 
     fn too_many_of_client(&self) -> Refused {
@@ -141,6 +155,10 @@ impl<A: Application> Shard<A> {
         if session.identity.as_deref().is_some_and(|before| user(before) != user(&identity)) {
             return Err((ErrorCode::NotAllowed, "the token is of another user".to_owned()));
         }
+        // Who asked for them would wait for them without end.
+        if everybody == Some(true) && !self.rights.gets_everybody(Some(&identity), everybody) {
+            return Err((ErrorCode::NotAllowed, "the token does not allow events for everybody".to_owned()));
+        }
         let message = ServerMessage::authenticated(reference, identity.user.as_deref(), identity.expires_at).encode();
         let names = identity.channels.clone();
         session.identity = Some(Box::new(identity));
@@ -169,7 +187,7 @@ impl<A: Application> Shard<A> {
         let subscribed = |hub: &Hub, seq: Seq| {
             ServerMessage::Subscribed { reference: None, channels: &shown, id: &hub.id(seq).to_string() }.encode()
         };
-        self.enter(key, names, everybody, None, subscribed).map_err(|TooManyChannels| {
+        self.enter(key, names, everybody, subscribed).map_err(|TooManyChannels| {
             (ErrorCode::TooManyChannels, "the server has as many channels as it may have".to_owned())
         })
     }
@@ -191,8 +209,7 @@ impl<A: Application> Shard<A> {
     /// Tells a client how far it is: browsers do not show pings to scripts.
     pub(super) fn beat(&mut self, key: usize) {
         if self.sessions.get(key).is_some_and(|session| session.subscriber().is_some() && !session.is_closing()) {
-            let id = self.hub.id(self.log.last()).to_string();
-            self.answer(key, &ServerMessage::Heartbeat { id: &id });
+            self.tell(key, |id| ServerMessage::Heartbeat { id }.encode());
         }
     }
 
@@ -238,7 +255,6 @@ impl<A: Application> Shard<A> {
         key: usize,
         names: &[ChannelName],
         everybody: bool,
-        until: Option<SystemTime>,
         answer: impl FnOnce(&Hub, Seq) -> Vec<u8>,
     ) -> Result<(), TooManyChannels> {
         if !self.hub.reserve_subscriptions(names.len()) {
@@ -255,7 +271,7 @@ impl<A: Application> Shard<A> {
         let Some(subscriber) = self.sessions[key].subscriber_mut() else { return Ok(()) };
         for (channel, name) in keys.into_iter().zip(names.iter().map(Some)).chain(everybody) {
             let slot = self.channels.enter(channel, name, key);
-            subscriber.insert(Subscription { channel, slot, began, until });
+            subscriber.insert(Subscription { channel, slot, began, until: None });
         }
         Ok(())
     }
@@ -301,6 +317,12 @@ impl<A: Application> Shard<A> {
     /// Sends a client a message behind everything that it was sent before.
     pub(super) fn answer(&mut self, key: usize, message: &ServerMessage<'_>) {
         self.send_to(key, message.encode());
+    }
+
+    /// Sends a client what `answer` makes of the id of the last publication. It stands behind all publications, so that
+    /// no id that the client gets is less than one before.
+    fn tell(&self, key: usize, answer: impl FnOnce(&str) -> Vec<u8>) {
+        self.hub.tell(self.sessions[key].id, |seq| answer(&self.hub.id(seq).to_string()));
     }
 
     /// Sends a client a frame behind everything that was published before.
