@@ -1,25 +1,32 @@
-//! One client of the load: its handshake, and the check that every message arrives once and in order.
+//! One client of the load: its handshake, and what it sends.
 
-use std::io::{ErrorKind, Read, Write};
+mod answers;
+mod checking;
+mod reading;
+
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use mio::net::TcpStream;
 use nix::sys::socket::{setsockopt, sockopt};
 use rustix::io::Errno;
-use rustix::net::RecvFlags;
 use socket2::{Domain, Socket, Type};
 
+use crate::channels::Channels;
+use crate::due::Due;
 use crate::frames;
-use crate::machine::monotonic_nanos;
 use crate::message;
-use crate::nats::{self, Operation};
+use crate::nats;
 
-/// The key of RFC 6455's example. A bench needs no secrets.
-const REQUEST: &str = "GET /bench HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-/// An empty pong, masked with zeros.
-const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
+pub(crate) use reading::{Reading, Tally};
+
+const PATH: &str = "/bench";
+/// The headers of the request. The key is that of RFC 6455's example: a bench needs no secrets.
+const HEADERS: &str = "Host: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+/// The one that asks for commands and answers.
+const NATIVE: &str = "Sec-WebSocket-Protocol: fastapi.v1\r\n";
 
 /// What clients have to know of a server.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,8 +36,21 @@ pub(crate) struct Manner {
     pub(crate) lanes: usize,
     /// NATS inside WebSocket frames.
     pub(crate) nats: bool,
+    /// It sends commands (subprotocol `fastapi.v1`).
+    pub(crate) native: bool,
+    /// Channels that are subscribed with the request. Without, every message is due.
+    pub(crate) channels: Option<Channels>,
+    /// What it says who it is, in the URL.
+    pub(crate) token: Option<&'static str>,
     /// The address to connect from.
     pub(crate) from: Option<IpAddr>,
+}
+
+impl Manner {
+    /// Whether messages come that are no events.
+    fn has_answers(self) -> bool {
+        self.native || self.channels.is_some()
+    }
 }
 
 #[derive(Debug)]
@@ -38,8 +58,10 @@ pub(crate) struct Client {
     pub(crate) stream: TcpStream,
     manner: Manner,
     state: State,
-    /// Messages received. This is also the number that the next must have, unless there are lanes.
-    pub(crate) next: u64,
+    /// Messages received.
+    next: u64,
+    /// The number that the next must have, unless there are lanes.
+    due: Due,
     /// For each lane, the number that the next message must have.
     lanes: Vec<u64>,
     /// The beginning of an operation of NATS.
@@ -68,38 +90,14 @@ enum State {
     AwaitingResponse,
     /// Only with NATS.
     Subscribing,
+    /// Only with channels or commands.
+    AwaitingWelcome,
     Open,
 }
 
-/// What all clients share while they read.
-#[derive(Debug)]
-pub(crate) struct Reading {
-    buffer: Box<[u8]>,
-    /// Messages received.
-    pub(crate) received: u64,
-    /// Nanoseconds from sending to reading, where they are asked for.
-    pub(crate) latencies: Option<Vec<u64>>,
-    /// Bytes of every frame, if frames are only counted.
-    discards: Option<usize>,
-}
-
-impl Reading {
-    pub(crate) fn new() -> Reading {
-        Reading { buffer: vec![0; 256 * 1024].into(), received: 0, latencies: None, discards: None }
-    }
-
-    /// Lets the kernel drop what arrives from now on, and counts frames by their bytes. All have the same length. There
-    /// are no other frames, since pings are sent only to clients that were silent for longer than a load lasts.
-    pub(crate) fn discard(&mut self, frame_bytes: usize) {
-        self.discards = Some(frame_bytes);
-        // The kernel does not write into it; its size is what it drops at once.
-        self.buffer = vec![0; 4 * 1024 * 1024].into();
-    }
-}
-
 impl Client {
-    /// Begins to connect.
-    pub(crate) fn connect(address: SocketAddr, manner: Manner) -> anyhow::Result<Client> {
+    /// Begins to connect. Clients of the same manner differ by their index.
+    pub(crate) fn connect(address: SocketAddr, manner: Manner, index: usize) -> anyhow::Result<Client> {
         let stream = match manner.from {
             None => TcpStream::connect(address),
             Some(from) => connect_from(from, address),
@@ -110,6 +108,7 @@ impl Client {
             manner,
             state: State::Connecting,
             next: 0,
+            due: Due::new(manner.channels, index),
             lanes: (0..manner.lanes as u64).collect(),
             operation: Vec::new(),
             rest: Vec::new(),
@@ -121,6 +120,16 @@ impl Client {
 
     pub(crate) fn is_open(&self) -> bool {
         self.state == State::Open
+    }
+
+    /// The number of the first message that it does not have, if messages are in one order.
+    pub(crate) fn reached(&self) -> u64 {
+        if self.manner.lanes > 0 || self.due.is_all() { self.next } else { self.due.number() }
+    }
+
+    /// How many of the first messages are due to it.
+    pub(crate) fn due_among(&self, messages: u64) -> u64 {
+        self.due.among(messages)
     }
 
     /// Sends a message of so many bytes, and the next when it has come back.
@@ -146,8 +155,9 @@ impl Client {
             if let Some(error) = self.stream.take_error()? {
                 return Err(error).context("the server does not take the connection");
             }
-            match self.stream.write(REQUEST.as_bytes()) {
-                Ok(written) => ensure!(written == REQUEST.len(), "a new socket is full"),
+            let request = self.request();
+            match self.stream.write(request.as_bytes()) {
+                Ok(written) => ensure!(written == request.len(), "a new socket is full"),
                 Err(error) if error.kind() == ErrorKind::NotConnected || error.kind() == ErrorKind::WouldBlock => {
                     return Ok(());
                 }
@@ -162,55 +172,14 @@ impl Client {
         }
     }
 
-    /// Counts what has arrived without a copy.
-    fn discard(&mut self, frame_bytes: usize, reading: &mut Reading) -> anyhow::Result<()> {
-        loop {
-            match rustix::net::recv(&self.stream, &mut reading.buffer[..], RecvFlags::TRUNC) {
-                Ok((_, 0)) => bail!("the server closed a connection after message {}", self.next),
-                Ok((_, read)) => {
-                    self.discarded += read as u64;
-                    let messages = self.discarded / frame_bytes as u64;
-                    reading.received += messages - self.next;
-                    self.next = messages;
-                    if read < reading.buffer.len() {
-                        return Ok(());
-                    }
-                }
-                Err(Errno::AGAIN) => return Ok(()),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno).context("a connection broke"),
-            }
-        }
-    }
-
-    fn read(&mut self, reading: &mut Reading) -> anyhow::Result<()> {
-        loop {
-            // The rest is put before the bytes that are read next, so that every frame is in one piece.
-            let kept = self.rest.len();
-            reading.buffer[..kept].copy_from_slice(&self.rest);
-            let read = match self.stream.read(&mut reading.buffer[kept..]) {
-                Ok(0) => bail!("the server closed a connection after message {}", self.next),
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error).context("a connection broke"),
-            };
-            let filled = kept + read;
-            let drained = filled < reading.buffer.len();
-            let mut begin = 0;
-            if self.state == State::AwaitingResponse {
-                begin = self.take_response(&reading.buffer[..filled])?;
-            }
-            if self.state > State::AwaitingResponse {
-                let Reading { buffer, received, latencies, .. } = reading;
-                begin += self.take_frames(&buffer[begin..filled], received, latencies)?;
-            }
-            self.rest.clear();
-            self.rest.extend_from_slice(&reading.buffer[begin..filled]);
-            if drained {
-                return Ok(());
-            }
-        }
+    fn request(&self) -> String {
+        // NATS has subjects, which are subscribed after the handshake.
+        let channels = self.due.names().filter(|_| !self.manner.nats).map(|name| format!("channel={name}"));
+        let token = self.manner.token.map(|token| format!("token={token}"));
+        let query: Vec<_> = channels.chain(token).collect();
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        let native = if self.manner.native { NATIVE } else { "" };
+        format!("GET {PATH}{query} HTTP/1.1\r\n{HEADERS}{native}\r\n")
     }
 
     /// Returns how many bytes the response has, once it is complete.
@@ -218,94 +187,19 @@ impl Client {
         let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(0) };
         let line = bytes[..end].split(|byte| *byte == b'\r').next().unwrap_or_default();
         ensure!(line.starts_with(b"HTTP/1.1 101"), "the server answers {:?}", String::from_utf8_lossy(line));
-        self.state = State::Open;
-        if self.manner.nats {
-            self.state = State::Subscribing;
-            self.send_text(nats::SUBSCRIBE)?;
-        }
+        self.state = if self.manner.nats {
+            self.send_text(&nats::subscribe(self.due.names()))?;
+            State::Subscribing
+        } else if self.manner.has_answers() {
+            State::AwaitingWelcome
+        } else {
+            State::Open
+        };
         Ok(end + 4)
     }
 
-    /// Checks the complete frames and returns how many bytes they have.
-    fn take_frames(
-        &mut self,
-        bytes: &[u8],
-        received: &mut u64,
-        latencies: &mut Option<Vec<u64>>,
-    ) -> anyhow::Result<usize> {
-        let now = if latencies.is_some() { monotonic_nanos() } else { 0 };
-        let mut begin = 0;
-        while let Some(frame) = frames::first(&bytes[begin..]) {
-            let payload = &bytes[begin + frame.header_bytes..begin + frame.bytes()];
-            begin += frame.bytes();
-            match frame.opcode {
-                frames::TEXT | frames::BINARY if self.manner.nats => {
-                    self.take_operations(payload, now, received, latencies)?;
-                }
-                frames::TEXT => {
-                    self.take_message(payload, now, received, latencies)?;
-                    self.send_message()?;
-                }
-                frames::PING => drop(self.stream.write(&PONG)),
-                frames::CLOSE => {
-                    let code = payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]));
-                    bail!("the server disconnected a client with code {code} after message {}", self.next)
-                }
-                opcode => bail!("a frame of opcode {opcode}"),
-            }
-        }
-        Ok(begin)
-    }
-
-    /// Takes the operations that a frame completes.
-    fn take_operations(
-        &mut self,
-        payload: &[u8],
-        now: u64,
-        received: &mut u64,
-        latencies: &mut Option<Vec<u64>>,
-    ) -> anyhow::Result<()> {
-        let mut stream = std::mem::take(&mut self.operation);
-        stream.extend_from_slice(payload);
-        let mut begin = 0;
-        while let Some((operation, bytes)) = nats::first(&stream[begin..])? {
-            match operation {
-                Operation::Message(text) => self.take_message(text, now, received, latencies)?,
-                Operation::Ping => self.send_text(nats::PONG)?,
-                Operation::Pong => self.state = State::Open,
-                Operation::Info => {}
-            }
-            begin += bytes;
-        }
-        stream.drain(..begin);
-        self.operation = stream;
-        Ok(())
-    }
-
-    fn take_message(
-        &mut self,
-        text: &[u8],
-        now: u64,
-        received: &mut u64,
-        latencies: &mut Option<Vec<u64>>,
-    ) -> anyhow::Result<()> {
-        let number = message::number(text)?;
-        let lane = (number as usize).checked_rem(self.manner.lanes);
-        let due = lane.map_or(self.next, |lane| self.lanes[lane]);
-        ensure!(number == due, "message {number} came where {due} was due");
-        if let Some(lane) = lane {
-            self.lanes[lane] += self.manner.lanes as u64;
-        }
-        self.next += 1;
-        *received += 1;
-        if let Some(latencies) = latencies {
-            latencies.push(now.saturating_sub(message::sent_at(text)));
-        }
-        Ok(())
-    }
-
     /// Sends a short text.
-    fn send_text(&mut self, text: &str) -> anyhow::Result<()> {
+    pub(crate) fn send_text(&mut self, text: &str) -> anyhow::Result<()> {
         let (frame, _) = frames::encode_client_text(text.as_bytes());
         let written = self.stream.write(&frame).context("cannot send a text")?;
         ensure!(written == frame.len(), "a socket that is hardly written to is full");

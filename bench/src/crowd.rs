@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
 
+use crate::channels::Channels;
 use crate::client::Manner;
 use crate::machine;
 use crate::swarm::{CONCURRENT_HANDSHAKES, Load, Swarm};
@@ -24,6 +25,15 @@ const TURN: Duration = Duration::from_millis(10);
 pub(crate) struct Crowd {
     parts: Vec<Part>,
     clients: usize,
+}
+
+/// What differs between crowds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Habits {
+    /// All of them subscribe all channels, so that they are due the same.
+    pub(crate) channels: Option<Channels>,
+    /// Their threads give way to others on the same core.
+    pub(crate) yields: bool,
 }
 
 #[derive(Debug)]
@@ -43,17 +53,19 @@ struct Progress {
 
 impl Crowd {
     /// Connects clients and returns when every handshake is complete.
-    pub(crate) fn connect(address: SocketAddr, clients: usize) -> anyhow::Result<Crowd> {
+    pub(crate) fn connect(address: SocketAddr, clients: usize, habits: Habits) -> anyhow::Result<Crowd> {
+        let is_same = habits.channels.is_none_or(|channels| channels.each >= channels.count);
+        ensure!(is_same, "clients of a crowd have the same channels");
         let threads = clients.div_ceil(CLIENTS_PER_THREAD.min(machine::possible_connections()));
         ensure!(threads < 200, "{clients} clients need more addresses than the loopback network lends here");
         let part = |index: usize| {
             let from = IpAddr::V4(Ipv4Addr::new(127, 0, 0, index as u8 + 1));
-            let manner = Manner { from: Some(from), ..Manner::default() };
+            let manner = Manner { from: Some(from), channels: habits.channels, ..Manner::default() };
             // The first threads get one more if the division has a remainder.
             let count = clients / threads + usize::from(index < clients % threads);
             let progress = Arc::new(Progress::default());
             let attended = progress.clone();
-            let thread = std::thread::spawn(move || attend(address, manner, count, &attended));
+            let thread = std::thread::spawn(move || attend(address, manner, count, habits.yields, &attended));
             Part { progress, thread: Some(thread) }
         };
         let mut crowd = Crowd { parts: (0..threads).map(part).collect(), clients };
@@ -64,8 +76,11 @@ impl Crowd {
     }
 }
 
-fn attend(address: SocketAddr, manner: Manner, count: usize, progress: &Progress) -> anyhow::Result<()> {
+fn attend(address: SocketAddr, manner: Manner, count: usize, yields: bool, progress: &Progress) -> anyhow::Result<()> {
     machine::own_open_files()?;
+    if yields {
+        machine::yield_to_others()?;
+    }
     let mut swarm = Swarm::connect(address, manner, count, CONCURRENT_HANDSHAKES)?;
     progress.is_connected.store(true, Ordering::Relaxed);
     while !progress.ends.load(Ordering::Relaxed) {
@@ -96,8 +111,8 @@ impl Load for Crowd {
         self.parts.iter().map(|part| part.progress.slowest.load(Ordering::Relaxed)).min().unwrap_or(0)
     }
 
-    fn readers(&self) -> usize {
-        self.clients
+    fn due_among(&self, messages: u64) -> u64 {
+        self.clients as u64 * messages
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Directory {
     buffer: Vec<u8>,
 }
 
-/// What is in a file.
+/// What is in a file, or in a line of it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct PlainEvent<'a> {
     #[serde(borrow)]
@@ -26,6 +26,27 @@ pub(crate) struct PlainEvent<'a> {
     #[serde(borrow)]
     payload: &'a RawValue,
     timestamp: i64,
+    /// None: it is for all.
+    #[serde(borrow, default)]
+    pub(crate) channels: Option<Vec<&'a str>>,
+}
+
+impl PlainEvent<'_> {
+    /// The text that plain clients receive.
+    pub(crate) fn text(&self) -> String {
+        let PlainEvent { event, payload, timestamp, .. } = self;
+        format!(r#"{{"event":{event},"payload":{payload},"timestamp":{timestamp}}}"#)
+    }
+}
+
+/// Whether a file is an entry, by its name.
+pub(crate) fn is_entry(name: &CStr) -> bool {
+    name.to_bytes().ends_with(b".json") || has_lines(name)
+}
+
+/// Whether every line of an entry is an event.
+fn has_lines(name: &CStr) -> bool {
+    name.to_bytes().ends_with(b".events")
 }
 
 impl Directory {
@@ -40,7 +61,7 @@ impl Directory {
         let mut names = Vec::new();
         for file in Dir::read_from(&self.descriptor)? {
             let file = file?;
-            if file.file_name().to_bytes().ends_with(b".json") {
+            if is_entry(file.file_name()) {
                 names.push(file.file_name().to_owned());
             }
         }
@@ -49,11 +70,19 @@ impl Directory {
     }
 
     /// Reads, parses and deletes one entry.
-    pub(crate) fn take(&mut self, name: &CStr, then: impl FnOnce(PlainEvent<'_>)) -> anyhow::Result<()> {
+    pub(crate) fn take(&mut self, name: &CStr, mut then: impl FnMut(PlainEvent<'_>)) -> anyhow::Result<()> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.descriptor, name, flags, Mode::empty()).context("cannot open an entry")?;
         let read = rustix::io::read(&file, &mut self.buffer[..]).context("cannot read an entry")?;
-        then(serde_json::from_slice(&self.buffer[..read]).context("an entry is not JSON")?);
+        let content = &self.buffer[..read];
+        let parse = |json| serde_json::from_slice(json).context("an entry is not JSON");
+        if has_lines(name) {
+            for line in content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                then(parse(line)?);
+            }
+        } else {
+            then(parse(content)?);
+        }
         drop(file);
         rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty()).context("cannot delete an entry")
     }
@@ -61,7 +90,5 @@ impl Directory {
 
 /// Appends the frame that clients receive for an event.
 pub(crate) fn append_frame(event: &PlainEvent<'_>, log: &mut Vec<u8>) {
-    let PlainEvent { event, payload, timestamp } = event;
-    let text = format!(r#"{{"event":{event},"payload":{payload},"timestamp":{timestamp}}}"#);
-    frames::encode_text(text.as_bytes(), log);
+    frames::encode_text(event.text().as_bytes(), log);
 }

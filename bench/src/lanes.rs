@@ -46,15 +46,18 @@ impl Protocol {
         }
     }
 
-    fn wrap(self, text: &str, out: &mut Vec<u8>) {
+    fn wrap(self, subject: &str, text: &str, out: &mut Vec<u8>) {
         let length = text.len();
         let wrapped = match self {
             Protocol::Lines => format!("{text}\n"),
             Protocol::Http => {
                 format!("POST /publish HTTP/1.1\r\nHost: bench\r\nContent-Length: {length}\r\n\r\n{text}")
             }
-            Protocol::Nats => format!("PUB bench {length}\r\n{text}\r\n"),
-            Protocol::Redis => format!("*3\r\n$7\r\nPUBLISH\r\n$5\r\nbench\r\n${length}\r\n{text}\r\n"),
+            Protocol::Nats => format!("PUB {subject} {length}\r\n{text}\r\n"),
+            Protocol::Redis => {
+                let bytes = subject.len();
+                format!("*3\r\n$7\r\nPUBLISH\r\n${bytes}\r\n{subject}\r\n${length}\r\n{text}\r\n")
+            }
         };
         out.extend_from_slice(wrapped.as_bytes());
     }
@@ -71,14 +74,15 @@ impl Lanes {
         Ok(Lanes { protocol, lanes: (0..LANES).map(connect).collect::<anyhow::Result<_>>()? })
     }
 
-    /// Takes a message for the next connection in turn, unless that one waits for an answer.
-    pub(crate) fn take(&mut self, number: u64, text: impl FnOnce() -> String) -> anyhow::Result<bool> {
-        let lane = &mut self.lanes[number as usize % LANES];
+    /// Takes a message for one of the connections, which its number chooses in turn, unless that one waits for an answer.
+    /// Only NATS and Redis know subjects.
+    pub(crate) fn take(&mut self, lane: u64, subject: &str, text: impl FnOnce() -> String) -> anyhow::Result<bool> {
+        let lane = &mut self.lanes[lane as usize % LANES];
         if lane.unanswered && !lane.has_answer()? {
             return Ok(false);
         }
         lane.unanswered = self.protocol == Protocol::Http;
-        self.protocol.wrap(&text(), &mut lane.out);
+        self.protocol.wrap(subject, &text(), &mut lane.out);
         Ok(true)
     }
 

@@ -1,9 +1,11 @@
 //! `bench`: measures the extension and the broadcaster against references, and writes tables and a plot.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints its figures")]
 
+mod channels;
 mod client;
 mod crowd;
 mod directory;
+mod due;
 mod frames;
 mod lanes;
 mod machine;
@@ -16,6 +18,8 @@ mod profile;
 mod publisher;
 mod report;
 mod servers;
+mod signing;
+mod sockets;
 mod stats;
 mod suites;
 mod swarm;

@@ -2,9 +2,21 @@
 
 use anyhow::{Context, bail};
 
-/// What a client sends first. The server answers the ping when the subscription is made.
-pub(crate) const SUBSCRIBE: &str = "CONNECT {\"verbose\":false,\"pedantic\":false}\r\nSUB bench 1\r\nPING\r\n";
+/// The subject of messages for all.
+pub(crate) const SUBJECT: &str = "bench";
 pub(crate) const PONG: &str = "PONG\r\n";
+
+/// What a client sends first, to subscribe subjects, or that of messages for all. The server answers the ping when the
+/// subscriptions are made.
+pub(crate) fn subscribe<'a>(subjects: impl Iterator<Item = &'a str>) -> String {
+    let mut text = "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n".to_owned();
+    let mut subjects = subjects.peekable();
+    let all = subjects.peek().is_none().then_some(SUBJECT);
+    for (index, subject) in all.into_iter().chain(subjects).enumerate() {
+        text += &format!("SUB {subject} {}\r\n", index + 1);
+    }
+    text + "PING\r\n"
+}
 
 /// What the server sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

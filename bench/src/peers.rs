@@ -67,7 +67,7 @@ impl Peer {
     }
 
     pub(crate) fn manner(self) -> Manner {
-        Manner { lanes: LANES, nats: self == Peer::Nats, from: None }
+        Manner { lanes: LANES, nats: self == Peer::Nats, ..Manner::default() }
     }
 
     /// Starts it on the server's core, with its files in `home`. None if it is not installed.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use command_fds::{CommandFdExt, FdMapping};
+use rustix::process::{Pid, Signal, kill_process};
 use socket2::{Domain, Socket, Type};
 
 use crate::machine::{Cores, possible_connections};
@@ -37,6 +38,8 @@ pub(crate) struct Options<'a> {
     pub(crate) hub_threads: Option<usize>,
     /// A socket that it accepts from, which others may share.
     pub(crate) listener: Option<&'a TcpListener>,
+    /// Further flags of the broadcaster.
+    pub(crate) flags: &'a [&'a str],
 }
 
 impl Options<'_> {
@@ -148,6 +151,7 @@ impl Process {
         options.apply(&mut command)?;
         command.arg("--queue").arg(queue).args(["--listen", "127.0.0.1:0"]);
         command.args(["--max-connections", &possible_connections().to_string()]);
+        command.args(options.flags);
         command.args(["--log-format", "json"]).env("RUST_LOG", "info").stderr(Stdio::piped()).stdin(Stdio::null());
         let mut child = cores.on_server(|| {
             command.spawn().with_context(|| format!("cannot start {}: run 'make build' first", program.display()))
@@ -203,9 +207,31 @@ impl Process {
         self.children.iter().map(|child| private_bytes(child.id())).sum()
     }
 
+    /// Stops it where it is, and lets it continue when what is returned is dropped.
+    pub(crate) fn pause(&self) -> anyhow::Result<Paused<'_>> {
+        self.signal(Signal::STOP)?;
+        Ok(Paused(self))
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let signal_to = |child| kill_process(Pid::from_child(child), signal).context("the server ended");
+        self.children.iter().try_for_each(signal_to)
+    }
+
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.children[0].id()
+    }
+}
+
+/// A server that was stopped, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Paused<'a>(&'a Process);
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        // If it has ended, the next use of it says so.
+        let _ = self.0.signal(Signal::CONT);
     }
 }
 

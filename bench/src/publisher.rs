@@ -1,21 +1,28 @@
 //! The source of messages: files in a queue directory, lines to a TCP port, or several connections to a foreign server.
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use queue::Writer;
+use queue::{ChannelName, EntryName, NewEvent, Priority, Uid, Writer};
 
+use crate::channels::Channels;
 use crate::lanes::{Lanes, Protocol};
 use crate::message::{self, NAME_JSON};
+use crate::nats;
 
 /// Publishes numbered messages of one size.
 #[derive(Debug)]
 pub(crate) struct Publisher {
-    into: Into,
+    /// Other publishers may use it as well.
+    into: Rc<RefCell<Into>>,
     bytes: usize,
+    /// Without, every message is for all.
+    channels: Option<Channels>,
     next: u64,
     /// The entry of the latest message.
     entry: Option<PathBuf>,
@@ -40,10 +47,10 @@ impl Publisher {
     /// The same for several queues.
     pub(crate) fn to_queues<'a>(directories: impl IntoIterator<Item = &'a Path>, bytes: usize) -> Publisher {
         let writers = directories.into_iter().map(|directory| (Writer::new(directory), directory.to_owned())).collect();
-        Publisher { into: Into::Queues(writers), bytes, next: 0, entry: None }
+        Publisher::new(Into::Queues(writers), bytes)
     }
 
-    /// Lines of `PAYLOAD`, each an event's payload.
+    /// Lines of `PAYLOAD`, each an event's payload, or of `CHANNEL PAYLOAD`.
     pub(crate) fn to_tcp(feeds: &[SocketAddr], bytes: usize) -> anyhow::Result<Publisher> {
         let connect = |feed: &SocketAddr| -> anyhow::Result<TcpStream> {
             let stream = TcpStream::connect(feed).context("cannot reach the server's feed")?;
@@ -51,12 +58,26 @@ impl Publisher {
             Ok(stream)
         };
         let streams = feeds.iter().map(connect).collect::<anyhow::Result<_>>()?;
-        Ok(Publisher { into: Into::Tcp(Vec::new(), streams), bytes, next: 0, entry: None })
+        Ok(Publisher::new(Into::Tcp(Vec::new(), streams), bytes))
     }
 
     /// Messages over several connections to a foreign server.
     pub(crate) fn to_foreign(address: SocketAddr, protocol: Protocol, bytes: usize) -> anyhow::Result<Publisher> {
-        Ok(Publisher { into: Into::Lanes(Lanes::connect(address, protocol)?), bytes, next: 0, entry: None })
+        Ok(Publisher::new(Into::Lanes(Lanes::connect(address, protocol)?), bytes))
+    }
+
+    fn new(into: Into, bytes: usize) -> Publisher {
+        Publisher { into: Rc::new(RefCell::new(into)), bytes, channels: None, next: 0, entry: None }
+    }
+
+    /// The same with messages for channels.
+    pub(crate) fn for_channels(self, channels: Channels) -> Publisher {
+        Publisher { channels: Some(channels), ..self }
+    }
+
+    /// Another one over the same connections, whose messages for channels have numbers of their own.
+    pub(crate) fn beside(&self, channels: Channels, bytes: usize) -> Publisher {
+        Publisher { into: self.into.clone(), bytes, channels: Some(channels), next: 0, entry: None }
     }
 
     /// Messages published so far.
@@ -71,30 +92,47 @@ impl Publisher {
 
     /// Publishes so many messages, or fewer if a foreign server has to answer first.
     pub(crate) fn publish(&mut self, count: u64) -> anyhow::Result<()> {
+        let into = &mut *self.into.borrow_mut();
         for _ in 0..count {
-            let (number, bytes) = (self.next, self.bytes);
+            let number = self.next;
+            let channel = self.channels.map(|channels| channels.name(channels.place(number)));
+            let bytes = self.bytes.saturating_sub(channel.as_deref().map_or(0, message::channel_bytes));
             let payload = || message::payload_json(number, bytes);
-            match &mut self.into {
+            match into {
                 Into::Lanes(lanes) => {
-                    if !lanes.take(number, || message::text(&payload(), timestamp()))? {
+                    // Messages of a channel are in one order, if there are several channels.
+                    let place = self.channels.filter(|channels| channels.count > 1).map(|it| it.place(number));
+                    let subject = channel.as_deref().unwrap_or(nats::SUBJECT);
+                    let text = || {
+                        let mut text = message::text(&payload(), timestamp());
+                        if channel.is_some() {
+                            message::append_id(&mut text, number, channel.as_deref());
+                        }
+                        text
+                    };
+                    if !lanes.take(place.unwrap_or(number), subject, text)? {
                         break;
                     }
                 }
                 Into::Queues(writers) => {
                     let payload = payload();
                     for (writer, directory) in writers {
-                        let name = writer.enqueue(NAME_JSON.as_bytes(), payload.as_bytes());
-                        self.entry = Some(directory.join(name.context("cannot queue an event")?.as_os_str()));
+                        let name = enqueue(writer, &payload, channel.as_deref())?;
+                        self.entry = Some(directory.join(name.as_os_str()));
                     }
                 }
                 Into::Tcp(lines, _) => {
+                    if let Some(channel) = channel {
+                        lines.extend_from_slice(channel.as_bytes());
+                        lines.push(b' ');
+                    }
                     lines.extend_from_slice(payload().as_bytes());
                     lines.push(b'\n');
                 }
             }
             self.next += 1;
         }
-        match &mut self.into {
+        match into {
             Into::Queues(_) => {}
             Into::Tcp(lines, streams) => {
                 for stream in streams {
@@ -105,6 +143,31 @@ impl Publisher {
             Into::Lanes(lanes) => lanes.flush()?,
         }
         Ok(())
+    }
+}
+
+/// Writes an entry as the extension does.
+fn enqueue(writer: &Writer, payload: &str, channel: Option<&str>) -> anyhow::Result<EntryName> {
+    let (name_json, payload_json) = (NAME_JSON.as_bytes(), payload.as_bytes());
+    let channel: Option<ChannelName> = channel.map(str::parse).transpose()?;
+    let queued = match &channel {
+        None => writer.enqueue(name_json, payload_json),
+        Some(channel) => {
+            let channels = Some(std::slice::from_ref(channel));
+            let uid = Uid::new();
+            let event = NewEvent { uid, name_json, payload_json, channels, ttl: None, key: None, except: None };
+            writer.enqueue_events(&[event], Priority::Normal)
+        }
+    };
+    queued.context("cannot queue an event")
+}
+
+/// The channel and the payload of a line, as servers read it that are fed over TCP.
+pub(crate) fn split_line(line: &str) -> (Option<&str>, &str) {
+    // A payload begins with a bracket, which no name of a channel has.
+    match line.split_once(' ') {
+        Some((channel, payload)) if !channel.starts_with('{') => (Some(channel), payload),
+        _ => (None, line),
     }
 }
 

@@ -37,7 +37,7 @@ impl Section {
         Section { title: title.to_owned(), note: note.to_owned(), metrics, rows: Vec::new() }
     }
 
-    /// Adds the values of one round, one for each metric.
+    /// Adds the values of one round, one for each metric. NaN: it was not measured.
     pub(crate) fn add(&mut self, case: &str, subject: &'static str, against: Option<&'static str>, values: &[f64]) {
         assert_eq!(values.len(), self.metrics.len(), "one value for each metric");
         let found = self.rows.iter().position(|row| row.case == case && row.subject == subject);
@@ -80,7 +80,10 @@ impl Section {
                     let digits = if ratio.median < 0.1 { 4 } else { 2 };
                     format!("**{:.digits$}** ({:.digits$}..{:.digits$})", ratio.median, ratio.min, ratio.max)
                 });
-                let _ = write!(text, " {} | {ratio} |", self.spread(row, metric));
+                let spread = self.spread(row, metric);
+                // What was not measured is not a number.
+                let value = if spread.median.is_nan() { String::new() } else { spread.to_string() };
+                let _ = write!(text, " {value} | {ratio} |");
             }
             text.push('\n');
         }

@@ -40,6 +40,7 @@ impl fmt::Display for Spread {
 /// Decimals that show three digits of a value.
 pub(crate) fn decimals(value: f64) -> usize {
     match value.abs() {
+        0.0 => 0,
         value if value >= 100.0 => 0,
         value if value >= 10.0 => 1,
         value if value >= 1.0 => 2,

@@ -21,15 +21,15 @@ pub(crate) trait Load {
     /// Messages received, by all of them together.
     fn received(&self) -> u64;
 
-    /// The number of messages that every client has.
+    /// The number of messages that every client has, as far as they are due to it.
     fn slowest(&self) -> u64;
 
-    /// How many clients read what they are sent.
-    fn readers(&self) -> usize;
+    /// How many of the first messages are due to all of them together: to those that read what they are sent.
+    fn due_among(&self, messages: u64) -> u64;
 
-    /// Reads until every client has so many messages.
+    /// Reads until every client has so many messages, those of them that are due to it.
     fn until_all_have(&mut self, messages: u64) -> anyhow::Result<()> {
-        let wanted = self.readers() as u64 * messages;
+        let wanted = self.due_among(messages);
         let mut progress = (self.received(), Instant::now());
         // Every client checks that it misses none, so the sum shows that all have received all.
         while self.received() < wanted {
@@ -74,7 +74,7 @@ impl Swarm {
         let mut waited = Instant::now();
         while swarm.open < count {
             while swarm.clients.len() < count && swarm.clients.len() - swarm.open < concurrent {
-                let mut client = Client::connect(address, manner)?;
+                let mut client = Client::connect(address, manner, swarm.clients.len())?;
                 let interest = Interest::READABLE | Interest::WRITABLE;
                 swarm.poll.registry().register(&mut client.stream, Token(swarm.clients.len()), interest)?;
                 swarm.clients.push(client);
@@ -96,6 +96,29 @@ impl Swarm {
     /// Makes the last clients stop reading.
     pub(crate) fn silence(&mut self, count: usize) {
         self.clients.iter_mut().rev().take(count).for_each(|client| client.reads = false);
+    }
+
+    /// Sends a text, as one of the clients.
+    pub(crate) fn send(&mut self, client: usize, text: &str) -> anyhow::Result<()> {
+        self.clients[client].send_text(text)
+    }
+
+    /// Reads until so many commands were answered.
+    pub(crate) fn until_answered(&mut self, answers: u64) -> anyhow::Result<()> {
+        let mut progress = (self.reading.tally.answers, Instant::now());
+        while self.reading.tally.answers < answers {
+            self.turn(Duration::from_millis(100))?;
+            if self.reading.tally.answers > progress.0 {
+                progress = (self.reading.tally.answers, Instant::now());
+            }
+            ensure!(progress.1.elapsed() < TIMEOUT, "only {} of {answers} commands were answered", progress.0);
+        }
+        Ok(())
+    }
+
+    /// Reads from every client once, whether there is something or not.
+    pub(crate) fn read_in_turn(&mut self) -> anyhow::Result<()> {
+        self.clients.iter_mut().try_for_each(|client| client.on_ready(&mut self.reading))
     }
 
     /// Makes every client send a message, and the next each time it has come back.
@@ -120,14 +143,14 @@ impl Load for Swarm {
     }
 
     fn received(&self) -> u64 {
-        self.reading.received
+        self.reading.tally.received
     }
 
     fn slowest(&self) -> u64 {
-        self.clients.iter().filter(|client| client.reads).map(|client| client.next).min().unwrap_or(0)
+        self.clients.iter().filter(|client| client.reads).map(Client::reached).min().unwrap_or(0)
     }
 
-    fn readers(&self) -> usize {
-        self.clients.iter().filter(|client| client.reads).count()
+    fn due_among(&self, messages: u64) -> u64 {
+        self.clients.iter().filter(|client| client.reads).map(|client| client.due_among(messages)).sum()
     }
 }

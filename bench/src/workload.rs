@@ -52,7 +52,7 @@ pub(crate) fn flood(
     measure(server, clients, publisher, |clients, publisher| {
         let start = Instant::now();
         while start.elapsed() < duration && publisher.published() < MAX_MESSAGES {
-            let room = window.saturating_sub(publisher.published() - clients.slowest());
+            let room = window.saturating_sub(publisher.published().saturating_sub(clients.slowest()));
             publisher.publish(room.min(BURST))?;
             clients.turn(if room > BURST { Duration::ZERO } else { Duration::from_millis(10) })?;
         }
@@ -72,7 +72,7 @@ pub(crate) fn bursts(
     let mut total = Delivered { messages: 0, deliveries: 0, secs: 0.0, cpu_secs: 0.0, load_cpu_secs: 0.0 };
     while total.secs < duration.as_secs_f64() {
         let (received, cpu, load_cpu, start) =
-            (swarm.reading.received, server.cpu_secs()?, own_cpu_secs(), Instant::now());
+            (swarm.reading.tally.received, server.cpu_secs()?, own_cpu_secs(), Instant::now());
         publisher.publish(messages)?;
         while !publisher.is_acked() {
             ensure!(start.elapsed() < TIMEOUT, "the server does not write a burst of {messages} messages");
@@ -83,7 +83,7 @@ pub(crate) fn bursts(
         total.load_cpu_secs += own_cpu_secs() - load_cpu;
         swarm.until_all_have(publisher.published())?;
         total.messages += messages;
-        total.deliveries += swarm.reading.received - received;
+        total.deliveries += swarm.reading.tally.received - received;
     }
     Ok(total)
 }
@@ -112,28 +112,29 @@ pub(crate) fn steady(
     interval: Duration,
     messages: u64,
 ) -> anyhow::Result<(f64, f64)> {
-    swarm.reading.latencies = Some(Vec::with_capacity(messages as usize * swarm.len()));
+    swarm.reading.tally.latencies = Some(Vec::with_capacity(messages as usize * swarm.len()));
     let start = monotonic_nanos();
     for number in 0..messages {
-        let due = start + number * interval.as_nanos() as u64;
-        loop {
-            let now = monotonic_nanos();
-            if now >= due {
-                break;
-            }
-            // epoll counts in milliseconds and rounds up, so the last one is spent with repeated calls.
-            let left = Duration::from_nanos(due - now);
-            swarm.turn(if left > Duration::from_millis(1) {
-                Duration::from_millis(left.as_millis() as u64 - 1)
-            } else {
-                Duration::ZERO
-            })?;
-        }
+        turn_until(swarm, start + number * interval.as_nanos() as u64)?;
         publisher.publish(1)?;
     }
-    swarm.until_all_have(messages)?;
-    let mut latencies = swarm.reading.latencies.take().unwrap_or_default();
+    swarm.until_all_have(publisher.published())?;
+    let mut latencies = swarm.reading.tally.latencies.take().unwrap_or_default();
     Ok((percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)))
+}
+
+/// Reads until a moment of the monotonic clock.
+pub(crate) fn turn_until(clients: &mut impl Load, due: u64) -> anyhow::Result<()> {
+    loop {
+        let now = monotonic_nanos();
+        if now >= due {
+            return Ok(());
+        }
+        // epoll counts in milliseconds and rounds up, so the last one is spent with repeated calls.
+        let left = Duration::from_nanos(due - now);
+        let whole = Duration::from_millis((left.as_millis() as u64).saturating_sub(1));
+        clients.turn(if left > Duration::from_millis(1) { whole } else { Duration::ZERO })?;
+    }
 }
 
 /// Lets every client send a message and wait until it comes back, again and again. Returns what came back, and the
@@ -146,23 +147,24 @@ pub(crate) fn converse(
 ) -> anyhow::Result<(Delivered, f64, f64)> {
     swarm.converse(bytes)?;
     talk(swarm, WARM_UP)?;
-    swarm.reading.latencies = Some(Vec::new());
-    let (received, cpu, load_cpu, start) = (swarm.reading.received, server.cpu_secs()?, own_cpu_secs(), Instant::now());
+    swarm.reading.tally.latencies = Some(Vec::new());
+    let (received, cpu, load_cpu, start) =
+        (swarm.reading.tally.received, server.cpu_secs()?, own_cpu_secs(), Instant::now());
     talk(swarm, duration)?;
     let (secs, cpu_secs) = (start.elapsed().as_secs_f64(), server.cpu_secs()? - cpu);
     let load_cpu_secs = own_cpu_secs() - load_cpu;
-    let echoed = swarm.reading.received - received;
-    let mut latencies = swarm.reading.latencies.take().unwrap_or_default();
+    let echoed = swarm.reading.tally.received - received;
+    let mut latencies = swarm.reading.tally.latencies.take().unwrap_or_default();
     let delivered = Delivered { messages: echoed, deliveries: echoed, secs, cpu_secs, load_cpu_secs };
     Ok((delivered, percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)))
 }
 
 fn talk(swarm: &mut Swarm, duration: Duration) -> anyhow::Result<()> {
-    let (received, start) = (swarm.reading.received, Instant::now());
+    let (received, start) = (swarm.reading.tally.received, Instant::now());
     while start.elapsed() < duration {
         swarm.turn(Duration::from_millis(10))?;
     }
-    ensure!(swarm.reading.received > received, "nothing came back");
+    ensure!(swarm.reading.tally.received > received, "nothing came back");
     Ok(())
 }
 

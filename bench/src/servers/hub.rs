@@ -4,12 +4,13 @@ use std::io::Read;
 use std::net::TcpListener;
 
 use anyhow::Context;
+use queue::ChannelName;
 use server::config::Settings;
-use server::{Batch, Feed, NoApplication, Publication, Server};
+use server::{Audience, Batch, Feed, NoApplication, Publication, Server};
 
 use crate::machine::possible_connections;
 use crate::message::NAME_JSON;
-use crate::publisher::timestamp;
+use crate::publisher::{split_line, timestamp};
 
 pub(super) fn serve(threads: usize) -> anyhow::Result<()> {
     let settings = Settings {
@@ -35,7 +36,7 @@ pub(super) fn serve(threads: usize) -> anyhow::Result<()> {
     })
 }
 
-/// Publishes each line as a payload, in batches, as the source of a queue does: while the hub writes, the next batch is
+/// Publishes each line as an event, in batches, as the source of a queue does: while the hub writes, the next batch is
 /// collected.
 fn run_source(lines: &TcpListener, mut feed: Feed) -> anyhow::Result<()> {
     let (mut stream, _) = lines.accept()?;
@@ -51,8 +52,12 @@ fn run_source(lines: &TcpListener, mut feed: Feed) -> anyhow::Result<()> {
         let mut begin = 0;
         let timestamp = timestamp() as i64;
         while let Some(length) = buffer[begin..filled].iter().position(|byte| *byte == b'\n') {
-            let payload_json = std::str::from_utf8(&buffer[begin..begin + length])?;
-            batch.push(&Publication::to_everybody(NAME_JSON, payload_json, timestamp));
+            let (channel, payload_json) = split_line(std::str::from_utf8(&buffer[begin..begin + length])?);
+            let channel: Option<ChannelName> = channel.map(str::parse).transpose()?;
+            let audience = channel.as_slice();
+            let audience = if audience.is_empty() { Audience::Everybody } else { Audience::Channels(audience) };
+            let event = Publication::to_everybody(NAME_JSON, payload_json, timestamp);
+            batch.push(&Publication { audience, ..event });
             begin += length + 1;
         }
         if !batch.is_empty() {

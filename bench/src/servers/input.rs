@@ -13,10 +13,9 @@ use mio::{Interest, Registry, Token};
 use rustix::fs::inotify;
 use rustix::io::Errno;
 
-use crate::directory::{Directory, append_frame};
-use crate::frames;
+use crate::directory::{Directory, is_entry};
 use crate::message;
-use crate::publisher::timestamp;
+use crate::publisher::{split_line, timestamp};
 
 #[derive(Debug)]
 pub(super) enum Input {
@@ -54,11 +53,12 @@ impl Input {
         }
     }
 
-    /// Appends the frames of what has arrived, a limited part of it at a time.
-    pub(super) fn read(&mut self, registry: &Registry, log: &mut Vec<u8>) -> anyhow::Result<()> {
+    /// Hands over the events that have arrived, a limited part of them at a time: the text that plain clients receive,
+    /// and the channels, none if it is for all.
+    pub(super) fn read(&mut self, registry: &Registry, take: &mut impl FnMut(&str, &[&str])) -> anyhow::Result<()> {
         match self {
             Input::Queue { directory, inotify, more } => {
-                *more = read_names(directory, inotify, log)?;
+                *more = read_names(directory, inotify, take)?;
                 Ok(())
             }
             Input::Tcp { listener, token, stream, buffer, kept, more } => {
@@ -68,7 +68,7 @@ impl Input {
                     *stream = Some(accepted);
                 }
                 let Some(stream) = stream else { return Ok(()) };
-                *more = read_lines(stream, buffer, kept, log)?;
+                *more = read_lines(stream, buffer, kept, take)?;
                 Ok(())
             }
         }
@@ -76,14 +76,18 @@ impl Input {
 }
 
 /// Reads the events of one buffer of names. Returns whether there are more.
-fn read_names(directory: &mut Directory, inotify: &OwnedFd, log: &mut Vec<u8>) -> anyhow::Result<bool> {
+fn read_names(
+    directory: &mut Directory,
+    inotify: &OwnedFd,
+    take: &mut impl FnMut(&str, &[&str]),
+) -> anyhow::Result<bool> {
     let mut buffer = [MaybeUninit::<u8>::uninit(); 32 * 1024];
     let mut names = inotify::Reader::new(inotify.as_fd(), &mut buffer);
     loop {
         match names.next() {
             Ok(event) => {
-                if let Some(name) = event.file_name().filter(|name| name.to_bytes().ends_with(b".json")) {
-                    directory.take(name, |event| append_frame(&event, log))?;
+                if let Some(name) = event.file_name().filter(|name| is_entry(name)) {
+                    directory.take(name, |event| take(&event.text(), event.channels.as_deref().unwrap_or_default()))?;
                 }
             }
             Err(Errno::AGAIN) => return Ok(false),
@@ -96,7 +100,12 @@ fn read_names(directory: &mut Directory, inotify: &OwnedFd, log: &mut Vec<u8>) -
 }
 
 /// Reads one buffer of lines. Returns whether there are more.
-fn read_lines(stream: &mut TcpStream, buffer: &mut [u8], kept: &mut usize, log: &mut Vec<u8>) -> anyhow::Result<bool> {
+fn read_lines(
+    stream: &mut TcpStream,
+    buffer: &mut [u8],
+    kept: &mut usize,
+    take: &mut impl FnMut(&str, &[&str]),
+) -> anyhow::Result<bool> {
     let read = match stream.read(&mut buffer[*kept..]) {
         Ok(read) => read,
         Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
@@ -106,8 +115,8 @@ fn read_lines(stream: &mut TcpStream, buffer: &mut [u8], kept: &mut usize, log: 
     let timestamp = timestamp();
     let mut begin = 0;
     while let Some(length) = buffer[begin..filled].iter().position(|byte| *byte == b'\n') {
-        let payload = std::str::from_utf8(&buffer[begin..begin + length])?;
-        frames::encode_text(message::text(payload, timestamp).as_bytes(), log);
+        let (channel, payload) = split_line(std::str::from_utf8(&buffer[begin..begin + length])?);
+        take(&message::text(payload, timestamp), channel.as_slice());
         begin += length + 1;
     }
     buffer.copy_within(begin..filled, 0);

@@ -1,18 +1,24 @@
 //! The reference shows what the kernel allows. One thread, one epoll instance, one shared log of encoded frames, and
-//! for each client one write per wake-up. No pings, no limits, no metrics, and it trusts its clients.
+//! for each client one write per wake-up. Clients with channels get the frames of theirs, in one write as well. No pings,
+//! no limits, no metrics, and it trusts its clients.
 
-use std::io::{ErrorKind, Read, Write};
+mod channels;
+mod client;
+
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
-use tungstenite::handshake::derive_accept_key;
 
+use self::channels::Channels;
+use self::client::Client;
 use super::input::Input;
+use crate::frames;
 use crate::machine::possible_connections;
 
 const LISTENER: Token = Token(usize::MAX);
@@ -26,14 +32,7 @@ struct Reference {
     /// The frames that not all clients have. It begins at position `base`.
     log: Vec<u8>,
     base: u64,
-}
-
-#[derive(Debug)]
-struct Client {
-    stream: TcpStream,
-    position: u64,
-    open: bool,
-    blocked: bool,
+    channels: Channels,
 }
 
 pub(super) fn serve(queue: Option<PathBuf>) -> anyhow::Result<()> {
@@ -50,7 +49,8 @@ pub(super) fn serve(queue: Option<PathBuf>) -> anyhow::Result<()> {
     };
     super::announce(listener.local_addr()?, input.address());
     let max_clients = possible_connections();
-    let reference = Reference { poll, clients: Slab::new(), max_clients, log: Vec::new(), base: 0 };
+    let reference =
+        Reference { poll, clients: Slab::new(), max_clients, log: Vec::new(), base: 0, channels: Channels::new() };
     poll = reference.run(&listener, &mut input)?;
     drop(poll);
     Ok(())
@@ -76,17 +76,27 @@ impl Reference {
                             self.read(key, &mut scratch);
                         }
                         if event.is_writable()
-                            && let Some(client) = self.clients.get_mut(key).filter(|client| client.blocked)
+                            && let Some(client) = self.clients.get_mut(key)
                         {
-                            client.write(&self.log, self.base);
+                            client.flush();
+                            if client.blocked {
+                                client.write(&self.log, self.base);
+                            }
                         }
                     }
                 }
             }
             if has_input {
-                input.read(self.poll.registry(), &mut self.log)?;
+                let Reference { poll, log, channels, .. } = &mut self;
+                input.read(poll.registry(), &mut |text, names| {
+                    if names.is_empty() {
+                        frames::encode_text(text.as_bytes(), log);
+                    }
+                    channels.append(text, names);
+                })?;
             }
             self.write_all();
+            self.channels.write(&mut self.clients);
         }
     }
 
@@ -99,7 +109,7 @@ impl Reference {
                     let entry = self.clients.vacant_entry();
                     let interest = Interest::READABLE | Interest::WRITABLE;
                     self.poll.registry().register(&mut stream, Token(entry.key()), interest)?;
-                    entry.insert(Client { stream, position: 0, open: false, blocked: false });
+                    entry.insert(Client::new(stream));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error).context("cannot accept"),
@@ -110,24 +120,35 @@ impl Reference {
 
     fn read(&mut self, key: usize, scratch: &mut [u8]) {
         let Some(client) = self.clients.get_mut(key) else { return };
-        match client.stream.read(scratch) {
+        match client.read(scratch) {
             // A request arrives in one piece here. What clients send later is ignored.
             Ok(read) if read > 0 => {
-                if !client.open && client.shake_hands(&scratch[..read]).is_some() {
-                    client.open = true;
+                if !client.open {
                     client.position = self.base + self.log.len() as u64;
+                    let channels = &mut self.channels;
+                    let subscribe = |names: &[&str]| (channels.subscribe(key, names), channels.head());
+                    // What is no handshake stays without an answer.
+                    let _ = client.shake_hands(&scratch[..read], subscribe);
                 }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            _ => drop(self.clients.remove(key)),
+            _ => {
+                let mut gone = self.clients.remove(key);
+                if let Some(subscriber) = gone.subscriber() {
+                    self.channels.leave(key, &subscriber.places);
+                }
+            }
         }
     }
 
     fn write_all(&mut self) {
+        if self.log.is_empty() {
+            return;
+        }
         let head = self.base + self.log.len() as u64;
         let mut needed = head;
         for (_, client) in &mut self.clients {
-            if !client.open || client.position == head {
+            if !client.is_in_log() || client.position == head {
                 continue;
             }
             if !client.blocked {
@@ -140,26 +161,5 @@ impl Reference {
             self.log.drain(..dead);
             self.base = needed;
         }
-    }
-}
-
-impl Client {
-    fn write(&mut self, log: &[u8], base: u64) {
-        let gap = &log[(self.position - base) as usize..];
-        // A broken connection is noticed at the next read.
-        let written = self.stream.write(gap).unwrap_or(0);
-        self.position += written as u64;
-        self.blocked = written < gap.len();
-    }
-
-    fn shake_hands(&mut self, request: &[u8]) -> Option<()> {
-        let text = std::str::from_utf8(request).ok()?;
-        let key = text.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))?;
-        let accept = derive_accept_key(key.trim().as_bytes());
-        let response = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {accept}\r\n\r\n"
-        );
-        self.stream.write_all(response.as_bytes()).ok()
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn one_client(plan: &Plan) -> anyhow::Result<Section> {
         for subject in Subject::fed_by_queue(plan) {
             let started = subject.start(plan)?;
             let (mut swarm, _) = started.connect(1)?;
-            swarm.reading.latencies = Some(Vec::new());
+            swarm.reading.tally.latencies = Some(Vec::new());
             let mut php = Command::new(&plan.php)
                 .args(["-n", "-d"])
                 .arg(format!("extension={}", plan.extension.display()))
@@ -42,7 +42,7 @@ pub(super) fn one_client(plan: &Plan) -> anyhow::Result<Section> {
             let received = swarm.until_all_have(events);
             ensure!(php.wait()?.success(), "spaced.php failed");
             received?;
-            let mut latencies = swarm.reading.latencies.take().unwrap_or_default();
+            let mut latencies = swarm.reading.tally.latencies.take().unwrap_or_default();
             let values = [percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)];
             section.add("1 client", subject.name(), subject.against(), &values);
         }

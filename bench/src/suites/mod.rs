@@ -1,7 +1,10 @@
 //! What is measured, table by table. Every suite lets its subjects take turns within each round.
 
+mod channel_memory;
+mod channels;
 mod drain;
 mod echo;
+mod fairness;
 mod fan_out;
 mod fpm;
 mod http;
@@ -13,6 +16,7 @@ mod scale;
 mod slow;
 mod subject;
 mod threads;
+mod tokens;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -29,7 +33,7 @@ use crate::report::Section;
 type Suite = fn(&Plan) -> anyhow::Result<Section>;
 
 /// All tables, by the name to ask for one.
-pub(crate) const ALL: [(&str, Suite); 14] = [
+pub(crate) const ALL: [(&str, Suite); 18] = [
     ("queue-event", queue_event::measure),
     ("fpm", fpm::measure),
     ("latency", latency::one_client),
@@ -44,10 +48,15 @@ pub(crate) const ALL: [(&str, Suite); 14] = [
     ("scale", scale::measure),
     ("threads", threads::measure),
     ("peers", peers::measure),
+    ("channels", channels::measure),
+    ("fairness", fairness::measure),
+    ("channel-memory", channel_memory::measure),
+    ("tokens", tokens::measure),
 ];
 
 /// Those that a quick run makes only if they are asked for.
-pub(crate) const ONLY_FULL: [&str; 3] = ["scale", "threads", "peers"];
+pub(crate) const ONLY_FULL: [&str; 7] =
+    ["scale", "threads", "peers", "channels", "fairness", "channel-memory", "tokens"];
 /// Those that are made only if they are asked for: it takes another build.
 pub(crate) const ONLY_ASKED: [&str; 1] = ["builds"];
 

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
-
 use super::Plan;
 use super::subject::Subject;
 use crate::report::{Metric, Section};
+use crate::sockets::held_by_kernel;
 use crate::workload;
 
 const METRICS: &[Metric] = &[
@@ -46,20 +45,4 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
         }
     }
     Ok(section)
-}
-
-/// Bytes in the send and receive queues of all connections to a port of this machine.
-fn held_by_kernel(port: u16) -> anyhow::Result<u64> {
-    let mut held = 0;
-    for line in std::fs::read_to_string("/proc/net/tcp")?.lines().skip(1) {
-        let mut fields = line.split_whitespace().skip(1);
-        let (local, remote) = (fields.next().context("no address")?, fields.next().context("no peer")?);
-        let queues = fields.nth(1).context("no queues")?;
-        let port = format!(":{port:04X}");
-        if remote != "00000000:0000" && (local.ends_with(&port) || remote.ends_with(&port)) {
-            let (sending, receiving) = queues.split_once(':').context("no queues")?;
-            held += u64::from_str_radix(sending, 16)? + u64::from_str_radix(receiving, 16)?;
-        }
-    }
-    Ok(held)
 }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::Plan;
 use crate::client::Manner;
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, Habits};
 use crate::machine::{Cores, possible_connections};
 use crate::process::{self, Options, Process};
 use crate::publisher::Publisher;
@@ -71,6 +71,11 @@ impl Subject {
         self.start_with(plan, cores, options)
     }
 
+    /// The same with one thread of our hub and further flags of the broadcaster.
+    pub(super) fn start_with_flags(self, plan: &Plan, flags: &[&str]) -> anyhow::Result<Started> {
+        self.start_with(plan, plan.cores, Options { flags, ..Options::default() })
+    }
+
     /// The same in as many processes as so many clients need. They share the port, and each has a feed of its own.
     pub(super) fn start_for(self, plan: &Plan, clients: usize) -> anyhow::Result<Started> {
         let listener = process::shared_listener()?;
@@ -110,14 +115,25 @@ impl Started {
     /// Connects clients and returns them with the seconds it took.
     pub(super) fn connect(&self, clients: usize) -> anyhow::Result<(Swarm, f64)> {
         let begun = Instant::now();
-        let swarm = Swarm::connect(self.server.address, Manner::default(), clients, CONCURRENT_HANDSHAKES)?;
+        let swarm = self.connect_as(Manner::default(), clients)?;
         Ok((swarm, begun.elapsed().as_secs_f64()))
     }
 
-    /// The same for more clients than one thread can have.
+    /// The same for clients that differ from plain ones.
+    pub(super) fn connect_as(&self, manner: Manner, clients: usize) -> anyhow::Result<Swarm> {
+        Swarm::connect(self.server.address, manner, clients, CONCURRENT_HANDSHAKES)
+    }
+
+    /// Crowds of clients that differ from plain ones.
+    pub(super) fn connect_crowd_as(&self, habits: Habits, clients: usize) -> anyhow::Result<Crowd> {
+        Crowd::connect(self.server.address, clients, habits)
+    }
+
+    /// More clients than one thread can have, with the seconds it took to connect them.
     pub(super) fn connect_crowd(&self, clients: usize) -> anyhow::Result<(Crowd, f64)> {
         let begun = Instant::now();
-        Ok((Crowd::connect(self.server.address, clients)?, begun.elapsed().as_secs_f64()))
+        let crowd = self.connect_crowd_as(Habits::default(), clients)?;
+        Ok((crowd, begun.elapsed().as_secs_f64()))
     }
 
     /// A publisher of messages of so many bytes.
