@@ -52,7 +52,9 @@ impl Undelivered {
     /// Begins a turn of which something waits.
     pub(super) fn begin_turn(&mut self, before: Seq, now: Instant) -> Ticket {
         // One that waits for long at the front does not keep all that came after it.
-        while self.turns.pop_back_if(|turn| !turn.waits()).is_some() {}
+        while self.turns.back().is_some_and(|turn| !turn.waits()) {
+            self.turns.pop_back();
+        }
         let ticket = Ticket(Arc::new(now));
         self.turns.push_back(Turn { before, ticket: ticket.clone() });
         ticket
@@ -66,7 +68,9 @@ impl Undelivered {
 
     /// The last publication of which, and of all before it, nothing waits. `last` is the last of all.
     pub(super) fn delivered(&mut self, last: Seq) -> Seq {
-        while self.turns.pop_front_if(|turn| !turn.waits()).is_some() {}
+        while self.turns.front().is_some_and(|turn| !turn.waits()) {
+            self.turns.pop_front();
+        }
         self.turns.front().map_or(last, |turn| turn.before)
     }
 
