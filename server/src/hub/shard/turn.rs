@@ -85,7 +85,11 @@ impl Turn {
     /// Takes frames, and finds out which channels have any. What the frames were in is empty then.
     pub(super) fn begin(&mut self, frames: &mut ChannelFrames, channels: &mut Channels) {
         std::mem::swap(&mut self.frames, frames);
-        self.number = self.number.wrapping_add(1);
+        // No mark of before has a number that comes again.
+        self.number = self.number.checked_add(1).unwrap_or_else(|| {
+            self.marks.clear();
+            1
+        });
         for (index, frame) in self.frames.all().iter().enumerate() {
             // Its subscribers may have left since it was published.
             let Some(channel) = channels.get_mut(frame.channel) else { continue };
