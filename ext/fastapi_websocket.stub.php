@@ -5,11 +5,13 @@
  *
  * Settings (php.ini, pool configuration or ini_set(); an invalid value is refused with a warning and changes nothing):
  *
- * - `fastapi_websocket.fsync`: what of an event is on disk, and not only in the kernel's memory, when queueEvent() returns.
+ * - `fastapi_websocket.path`: the queue directory of those who name none: queueEvent(''), eventQueue(''), new EventQueue(). An
+ *   absolute path. Default empty: then a path has to be given.
+ * - `fastapi_websocket.fsync`: what of an event is on disk, and not only in the kernel's memory, when a method that queues returns.
  *   `none` (default): nothing is forced, an event survives the end of any process but not of the machine's power;
  *   `data`: the event's content; `full`: its content and its name. Each costs the time of the disk.
- * - `fastapi_websocket.max_event_bytes`: largest file of one event in bytes, envelope included; K, M and G are understood.
- *   Default 1048576 (1 MiB).
+ * - `fastapi_websocket.max_event_bytes`: largest file of one event, or of the events of one transaction, in bytes, envelope included;
+ *   K, M and G are understood. Default 1048576 (1 MiB).
  *
  * Those of start(), read when it is called; the sleep hook at each sleep:
  *
@@ -306,4 +308,165 @@ class WebSocketConnection
      * @throws \TypeError If it is not a string and PHP does not convert it to one.
      */
     public function sendBinary($message) {}
+}
+
+/**
+ * A queue of events, with channels, and with transactions.
+ *
+ * An object means one directory. Nothing is opened or created before an event is published. It cannot be cloned or serialized.
+ */
+final class EventQueue
+{
+    /** Read first from a queue in which events wait. */
+    public const HIGH = 'high';
+
+    public const NORMAL = 'normal';
+
+    /** Read last, but never left waiting for good. */
+    public const LOW = 'low';
+
+    /**
+     * Notes the directory. A relative path is one of the current directory. What is wrong with it, publish() tells.
+     *
+     * @param string|null $path As of WebSocketServer::queueEvent(). Null or empty: the directory of `fastapi_websocket.path`, as it
+     *     is set now.
+     */
+    public function __construct(?string $path = null) {}
+
+    /**
+     * Queues an event. In a transaction it only notes it, encoded as it is now.
+     *
+     * The event is in the queue when this returns, as durable as `fastapi_websocket.fsync` says. After an exception nothing of it is.
+     *
+     * @param string $event Name of the event, valid UTF-8.
+     * @param mixed $payload Any value that json_encode() takes with default flags, at most 511 levels deep.
+     * @param string|list<string>|null $channel Who gets it: null is every client, a name the subscribers of that channel, a list those
+     *     of each of its 1 to 100 channels. A name has 1 to 200 of the characters `A-Z a-z 0-9 _ - = @ , . ; : /`. A client that has
+     *     several of them gets the event once. Names that begin with `private-` or `presence-` need a token, see AccessToken.
+     *     `#server-to-user-` and a user is the channel of one user.
+     * @param int|null $ttl Seconds, at least 1, after which nobody needs it: it is not sent then. Null: no end.
+     * @param string $priority HIGH, NORMAL or LOW. Order holds among events of the same.
+     * @param string|null $key 1 to 200 bytes of UTF-8. The same key again, on the same first channel, inside of 300 seconds, is
+     *     accepted and not sent.
+     * @param string|null $except 1 to 64 bytes: the id of a client that shall not get it, from its `welcome` message.
+     *
+     * @return string The uid of the event, a UUID: it stands in logs, and in the `failed` folder.
+     *
+     * @throws QueueException With the reason that WebSocketServer::lastError() would give: the path, a name or payload that cannot be
+     *     encoded, an event that is too large, the disk, the rights. Also when the transaction would get too large.
+     * @throws \ValueError If a channel, ttl, priority, key or client id is none.
+     */
+    public function publish(
+        string $event,
+        mixed $payload = null,
+        string|array|null $channel = null,
+        ?int $ttl = null,
+        string $priority = self::NORMAL,
+        ?string $key = null,
+        ?string $except = null,
+    ): string {}
+
+    /**
+     * Queues several events, all of them or none. In a transaction it notes them, all or none.
+     *
+     * @param iterable<array{event: string, payload?: mixed, channel?: string|list<string>|null, ttl?: int|null, priority?: string,
+     *     key?: string|null, except?: string|null}> $events At most 1,000, and together at most `fastapi_websocket.max_event_bytes`.
+     *     What the iteration throws reaches the caller.
+     *
+     * @return list<string> The uids, in the same order.
+     *
+     * @throws QueueException As publish().
+     * @throws \ValueError If an event has no name, a value under an unknown name, or a wrong value. It says the index, from 0.
+     * @throws \TypeError If an event is no array, or a value has a wrong type.
+     */
+    public function publishAll(iterable $events): array {}
+
+    /**
+     * Begins a transaction: what is published until commit() is queued by it, all or none.
+     *
+     * A transaction belongs to its object. When the object or the request ends, it is rolled back with a warning. The child of a
+     * fork is not in the transaction of its parent.
+     *
+     * @throws \LogicException If one is open.
+     */
+    public function begin(): void {}
+
+    /**
+     * Queues what was published since begin(), and ends the transaction in any case.
+     *
+     * It is one file of the most urgent priority of its events. Clients get single events. Time and order of queueing are those of
+     * this call.
+     *
+     * @return list<string> The uids, in the order of publishing.
+     *
+     * @throws QueueException As publish(). Nothing was queued then.
+     * @throws \LogicException If no transaction is open, or if transaction() has begun it.
+     */
+    public function commit(): array {}
+
+    /**
+     * Forgets what was published since begin().
+     *
+     * @throws \LogicException If no transaction is open, or if transaction() has begun it.
+     */
+    public function rollback(): void {}
+
+    /**
+     * Calls a function in a transaction. Commits when it returns, rolls back when it throws.
+     *
+     * @param callable(): mixed $do Called without arguments. It cannot end the transaction itself.
+     *
+     * @return mixed What the function returned.
+     *
+     * @throws \Throwable What the function has thrown.
+     * @throws QueueException As commit().
+     * @throws \LogicException If a transaction is open.
+     */
+    public function transaction(callable $do): mixed {}
+
+    /**
+     * Names this moment, as a client may give it in `after`: it then misses nothing that is queued after this call. For a page that
+     * is made from data which is read after this call.
+     *
+     * @return string `t.` and milliseconds since 1970.
+     */
+    public static function now(): string {}
+}
+
+/**
+ * Events were not queued. The message is one line, as that of WebSocketServer::lastError().
+ */
+class QueueException extends \RuntimeException {}
+
+/**
+ * Tokens by which the broadcaster knows who a client is and which channels it may read: JWTs, signed with HS256.
+ */
+final class AccessToken
+{
+    private function __construct() {}
+
+    /**
+     * Makes a token. Who has it, has its rights until it ends: give it to its user only, by HTTPS.
+     *
+     * @param string $secret The broadcaster's `token_secret`, at least 32 bytes. It is in no message, and from PHP 8.2 on in no stack
+     *     trace.
+     * @param string|null $user Who it is (claim `sub`). Not empty.
+     * @param list<string> $channels Channels that the client is subscribed to at once; it may read them.
+     * @param list<string> $allow Channels that it may subscribe to: names, beginnings of names with a `*` at the end, or `everybody`
+     *     for the events for everybody where these are not public.
+     * @param int $ttl Seconds until it ends, at most ten years.
+     * @param array<string, mixed> $info What others on a `presence-` channel see of the user.
+     *
+     * @return string
+     *
+     * @throws \ValueError If a value is wrong, or the token would be larger than the 8 KiB that the broadcaster takes.
+     */
+    public static function create(
+        #[\SensitiveParameter] string $secret,
+        ?string $user = null,
+        array $channels = [],
+        array $allow = [],
+        int $ttl = 3600,
+        array $info = [],
+    ): string {}
 }

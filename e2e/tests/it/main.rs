@@ -10,6 +10,7 @@ mod harness;
 
 mod backlog;
 mod bad_start;
+mod channels;
 mod delivery;
 mod demo;
 mod docs;
