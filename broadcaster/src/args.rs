@@ -89,7 +89,9 @@ fn options_of(command: &str) -> &'static [&'static str] {
 /// together: one may need another.
 fn ignores(command: Option<&str>, option: &str) -> bool {
     match command {
-        Some("listen" | "generate") => true,
+        // A token is no setting: it is this command's own.
+        Some("listen") => option != "token",
+        Some("generate") => true,
         Some("publish" | "failed" | "queue") => ["listen", "host", "port"].contains(&option),
         _ => false,
     }
@@ -171,7 +173,12 @@ mod tests {
         assert!(shows("publish", "--queue") && shows("publish", "--config") && !shows("publish", "--listen"));
         assert!(shows("publish", "If it is missing it is created") && shows("failed", "It must exist"));
         assert!(!shows("doctor", "--max-connections") && !shows("config", "--max-connections"));
-        assert!(shows("listen", "--count") && !shows("listen", "--queue <") && !shows("listen", "--listen"));
+        assert!(
+            shows("listen", "--count")
+                && shows("listen", "FASTAPI_WS_TOKEN]")
+                && !shows("listen", "--queue <")
+                && !shows("listen", "--listen")
+        );
     }
 
     #[test]

@@ -14,6 +14,8 @@ mod channels;
 mod delivery;
 mod demo;
 mod docs;
+mod example_channels;
+mod example_pages;
 mod examples;
 mod failed_entries;
 mod frameworks;
