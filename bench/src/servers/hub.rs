@@ -12,11 +12,15 @@ use crate::machine::possible_connections;
 use crate::message::NAME_JSON;
 use crate::publisher::{split_line, timestamp};
 
+const MAX_SUBSCRIPTIONS: usize = 1_000_000;
+
 pub(super) fn serve(threads: usize) -> anyhow::Result<()> {
     let settings = Settings {
         listen: Some("127.0.0.1:0".to_owned()),
         max_connections: Some(possible_connections()),
         hub_threads: Some(threads),
+        // As many as clients ask for.
+        max_subscriptions: Some(MAX_SUBSCRIPTIONS),
         ..Settings::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

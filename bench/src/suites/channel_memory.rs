@@ -44,7 +44,9 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     );
     for _ in 0..plan.rounds.min(3) {
         idle(plan, &mut section, clients)?;
-        few_channels(plan, &mut section, clients)?;
+        let case = format!("{FEW} channels a client");
+        same_channels(plan, &mut section, &case, clients)?;
+        own_channels(plan, &mut section, &case, clients)?;
         made_and_left(plan, &mut section, clients)?;
         for size in [SMALL, subscribers] {
             leave_and_return(plan, &mut section, subscribers, size)?;
@@ -66,17 +68,20 @@ fn idle(plan: &Plan, section: &mut Section, clients: usize) -> anyhow::Result<()
     Ok(())
 }
 
-/// The same channels for all clients, then channels of their own.
-fn few_channels(plan: &Plan, section: &mut Section, clients: usize) -> anyhow::Result<()> {
-    let case = format!("{FEW} channels a client");
+/// The same channels for all clients.
+fn same_channels(plan: &Plan, section: &mut Section, case: &str, clients: usize) -> anyhow::Result<()> {
     let started = Subject::Broadcaster.start_with_flags(plan, &FLAGS)?;
     let mut swarm = Commanding::connect(&started, clients)?;
     // The first client makes the channels, and what a server makes only once.
     swarm.each("subscribe", 0..1, |_| 0..FEW)?;
     let meter = Meter::begin(&started)?;
     swarm.each("subscribe", 1..clients, |_| 0..FEW)?;
-    section.add(&case, "a subscription to an existing channel", None, &meter.each((clients - 1) * FEW)?);
+    section.add(case, "a subscription to an existing channel", None, &meter.each((clients - 1) * FEW)?);
+    Ok(())
+}
 
+/// Channels of their own.
+fn own_channels(plan: &Plan, section: &mut Section, case: &str, clients: usize) -> anyhow::Result<()> {
     let started = Subject::Broadcaster.start_with_flags(plan, &FLAGS)?;
     let _first = started.connect_as(NATIVE, 10)?;
     let all = Meter::begin(&started)?;
@@ -84,8 +89,8 @@ fn few_channels(plan: &Plan, section: &mut Section, clients: usize) -> anyhow::R
     let own = |client: usize| client * FEW..(client + 1) * FEW;
     let meter = Meter::begin(&started)?;
     swarm.each("subscribe", 0..clients, own)?;
-    section.add(&case, "a channel with one subscriber", None, &meter.each(clients * FEW)?);
-    section.add(&case, "a client with its 10 channels, connection included", None, &all.each(clients)?);
+    section.add(case, "a channel with one subscriber", None, &meter.each(clients * FEW)?);
+    section.add(case, "a client with its 10 channels, connection included", None, &all.each(clients)?);
     Ok(())
 }
 

@@ -49,6 +49,8 @@ const MORE_CASES: [(&str, Option<Channels>); 2] = [
 const LOADS: [&str; 2] = ["batches", ONE_AT_A_TIME];
 const ONE_AT_A_TIME: &str = "one at a time";
 
+/// More than the default.
+const FLAGS: [&str; 2] = ["--max-subscriptions", "1000000"];
 /// Channels of the node whose events are for others.
 const EXISTING: Channels = Channels { first: 0, count: 100_000, each: 100 };
 const WITHOUT_SUBSCRIBERS: Channels = Channels { first: 1_000_000, count: 1_000, each: 1 };
@@ -158,7 +160,7 @@ impl Server {
         };
         match self {
             Server::Ours(subject) => {
-                let started = subject.start(plan)?;
+                let started = subject.start_with_flags(plan, &FLAGS)?;
                 run(&started.server, Manner::default(), started.publisher(BYTES)?)
             }
             Server::Peer(peer) => {
@@ -215,7 +217,7 @@ fn dropped_by_reader(plan: &Plan, entries: u64) -> anyhow::Result<f64> {
 }
 
 fn dropped_by_broadcaster(plan: &Plan, entries: u64) -> anyhow::Result<f64> {
-    let started = Subject::Broadcaster.start_with_flags(plan, &["--max-subscriptions", "1000000"])?;
+    let started = Subject::Broadcaster.start_with_flags(plan, &FLAGS)?;
     let subscribers = (EXISTING.count / EXISTING.each) as usize;
     let _swarm = started.connect_as(Manner { channels: Some(EXISTING), ..Manner::default() }, subscribers)?;
     let mut publisher = started.publisher(BYTES)?.for_channels(WITHOUT_SUBSCRIBERS);
