@@ -263,10 +263,10 @@ impl DirectorySource {
         self.backoff.is_waiting(Instant::now())
     }
 
-    /// Logs the first failure of a series, and delays the next try.
+    /// Logs a failure unless the one before had the same reason, and delays the next try.
     fn on_failure(&mut self, what: &'static str, error: &(dyn std::error::Error + 'static)) {
         self.health.set_readable(false);
-        if self.backoff.fail(Instant::now()) {
+        if self.backoff.fail(Instant::now(), error) {
             warn!(error, "{what}, trying again");
         }
     }

@@ -47,7 +47,8 @@ impl Rejections {
             Err(error) => {
                 reader.leave_unrejectable(name);
                 self.tries = TRIES;
-                if self.backoff.fail(now) {
+                // Other entries have the same cause, most likely.
+                if self.backoff.fail(now, &error.cause) {
                     let error: &(dyn std::error::Error + 'static) = &error;
                     error!(entry = %name, %reason, error, "entry is no event and cannot be put aside, trying again");
                 }
