@@ -26,13 +26,8 @@ impl LogLimit {
 
     /// Whether to log it now: then how many were not since the last.
     pub(crate) fn allow(&mut self, now: Instant) -> Option<u64> {
-        self.allow_of(1, now)
-    }
-
-    /// The same for a line about several.
-    pub(crate) fn allow_of(&mut self, count: u64, now: Instant) -> Option<u64> {
         if self.last.is_some_and(|last| now.saturating_duration_since(last) < self.interval) {
-            self.suppressed += count;
+            self.suppressed += 1;
             return None;
         }
         self.last = Some(now);

@@ -33,7 +33,8 @@ Examples:
   fastapi-broadcaster listen ws://127.0.0.1:8081/ | jq .payload
 
 Certificates are checked against those of the system, or those in the file that SSL_CERT_FILE names.
-Exit codes: 0 as many messages as --count says have come, 64 bad arguments, 1 no connection, or its end.";
+
+Exit codes: 0 as many messages as --count says have come; 64 bad arguments; 1 no connection, or its end.";
 
 pub(crate) fn run(arguments: ListenArgs) -> anyhow::Result<()> {
     let runtime =

@@ -167,9 +167,7 @@ impl DirectorySource {
         if self.failed_folder.is_overfull() {
             self.chores_due = Instant::now();
         }
-        if let Some(other_files) = self.reader.take_other_files() {
-            self.rejections.log_other_files(&other_files);
-        }
+        self.rejections.log_other_files(self.reader.take_other_files());
         if !names.is_empty() {
             let first = self.feed.publish(&mut self.batch);
             let numbered = names.into_iter().enumerate().map(|(index, name)| (first.plus(index), name));
