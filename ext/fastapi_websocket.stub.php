@@ -21,12 +21,12 @@
  *   other handlers continue. Default on. If it is off, a sleep in one handler blocks all.
  * - `fastapi_websocket.max_connections`: clients at the same time; further ones are told that the server is full. Default 65536.
  * - `fastapi_websocket.max_message_bytes`: largest message of a client; a larger one ends its connection (1009). Default 1 MiB.
- * - `fastapi_websocket.max_outbox_bytes`: what may wait for one client, four times that while it reads; more ends its
- *   connection (4008). Default 16 MiB.
- * - `fastapi_websocket.max_memory`: memory for all clients together, for what waits for one alone and messages that are not
- *   complete. Beyond it those that hold most are disconnected (1013). Default 256 MiB.
+ * - `fastapi_websocket.max_outbox_bytes`: bytes that may wait for one client, four times as many while it reads; more ends
+ *   its connection (4008). Default 16 MiB.
+ * - `fastapi_websocket.max_memory`: memory for all clients together: for incomplete messages, and for data that waits for one
+ *   client alone. If they use more, those that use most are disconnected (1013). Default 256 MiB.
  * - `fastapi_websocket.max_messages_per_sec`, `fastapi_websocket.max_bytes_per_sec`: what a client may send in a second, fragments
- *   and pings among the messages. It is read from more slowly beyond that. Default 0: no limit.
+ *   and pings among the messages. If it sends more, the server reads from it more slowly. Default 0: no limit.
  */
 
 namespace FASTAPI\WebSocket;
@@ -113,7 +113,7 @@ class WebSocketServer
      * Serves clients until stop(). Prints `WebSocket server started on ws://HOST:PORT`. Returns at once if it runs already.
      *
      * When it is stopped all connections are closed (1001), and handlers are woken: read() is null, a sleep ends early. One
-     * that has not ended two seconds later is unwound: its `finally` blocks run.
+     * that has not ended two seconds later is ended: its `finally` blocks run, nothing else of it.
      *
      * exit() in a handler ends the script; signal handlers of pcntl_signal() run, async or not.
      *

@@ -60,7 +60,8 @@ Examples:
 Messages go to standard output, one a line; with channels each has an id, and the channel that brought it unless it is for
 everybody. What the server tells beside events goes to standard error. The token is sent in the header Authorization.
 Certificates are checked against those of the system, or those in the file that SSL_CERT_FILE names.
-Exit codes: 0 as many messages as --count says have come, 64 bad arguments, 1 no connection, or its end.";
+
+Exit codes: 0 as many messages as --count says have come; 64 bad arguments; 1 no connection, or its end.";
 
 pub(crate) fn run(arguments: ListenArgs) -> anyhow::Result<()> {
     let ListenArgs { url, channels, token, native, count } = arguments;

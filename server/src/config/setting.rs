@@ -26,7 +26,8 @@ pub struct Setting {
     pub form: Form,
     /// What it does, for `--help` and everything else. Without a full stop at its end.
     pub help: &'static str,
-    /// What else there is to know, as sentences, for the sample file and the reference page.
+    /// What else there is to know, for the sample file and the reference page: sentences, then lines of a list, each with
+    /// a dash.
     pub more: &'static str,
     /// The short flag.
     pub short: Option<char>,
