@@ -155,7 +155,7 @@ fn lines_that_find_no_place_are_counted_and_reported_when_somebody_reads_again()
     assert_serves(&mut broadcaster, &queue);
     broadcaster.stop();
     let log = log.join().unwrap();
-    let (dropped, written) = (dropped(&log), log.lines().filter(|line| line.contains("entry read")).count() as u64);
+    let (dropped, written) = (dropped(&log), log.lines().filter(|line| line.contains("event read")).count() as u64);
     // Of 1,500 entries of the flood and those that came later, some were logged, and the others counted.
     assert!(dropped.len() == 1 && dropped[0] > 500, "{dropped:?}");
     assert!(written < 1200 && dropped[0] + written >= 1500, "{written} written, {dropped:?} dropped");
