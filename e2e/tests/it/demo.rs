@@ -1,8 +1,11 @@
 //! What `make run` shows to a new user.
 
-use hyper::StatusCode;
+use std::fs;
 
-use crate::harness::{Collector, Demo, get, post_json};
+use hyper::StatusCode;
+use serde_json::json;
+
+use crate::harness::{Collector, Demo, Native, Session, get, post_json};
 
 #[tokio::test]
 async fn a_posted_event_arrives_at_the_address_that_the_page_is_given() {
@@ -20,6 +23,34 @@ async fn a_posted_event_arrives_at_the_address_that_the_page_is_given() {
     let message = client.messages(1).await.remove(0);
     assert_eq!(message.event, "order.created");
     assert_eq!(message.payload, r#"{"id":7,"empty":{},"name":"Zo\u00eb"}"#);
+}
+
+#[tokio::test]
+async fn two_users_are_logged_in_side_by_side_and_the_secret_is_in_no_argument() {
+    let demo = Demo::start().await;
+    let url = websocket_url(&demo).await;
+    let mut ann = Session::log_in(demo.address(), "/one/", "ann").await;
+    let mut ben = Session::log_in(demo.address(), "/two/", "ben").await;
+    let mut ann_s = Native::connect(&url, Some(&ann.token().await)).await;
+    let mut ben_s = Native::connect(&url, Some(&ben.token().await)).await;
+    assert_eq!(ben_s.subscribe("private-user.ann").await, "error 103");
+    assert_eq!(ben_s.subscribe("room.lobby").await, "subscribed");
+
+    ann.posted("orders", json!({ "item": "Tea" })).await;
+    ann.posted("rooms/lobby/messages", json!({ "id": "1", "text": "Hello", "client": ann_s.id })).await;
+    for (client, names) in
+        [(&mut ann_s, ["order.created", "stock.changed"]), (&mut ben_s, ["stock.changed", "chat.message"])]
+    {
+        assert_eq!([client.event().await.0, client.event().await.0], names);
+    }
+
+    let secret = demo.secret();
+    assert!(secret.len() >= 32);
+    for process in fs::read_dir("/proc").unwrap() {
+        // Those of others may be gone.
+        let arguments = fs::read(process.unwrap().path().join("cmdline")).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&arguments).contains(&secret));
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What `make run` starts, on ports of the system's choice.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::process::ExitStatus;
 
@@ -36,6 +37,12 @@ impl Demo {
     /// Where the page is.
     pub(crate) fn address(&self) -> SocketAddr {
         self.page
+    }
+
+    /// The secret that it has made.
+    pub(crate) fn secret(&self) -> String {
+        let directory = self.temporary.path().read_dir().unwrap().next().expect("its directory").unwrap();
+        fs::read_to_string(directory.path().join("secret")).unwrap()
     }
 
     /// Presses Ctrl-C. Returns how it ended and how many files it left behind.
