@@ -2,7 +2,10 @@
 //!
 //! A value that is not understood is refused, with a warning that says which values are. A wrong value in php.ini
 //! leaves the default in force, and `ini_set()` returns false.
+//! [`declared`] has those that the server library declares.
 #![allow(unsafe_code)]
+
+mod declared;
 
 use std::ffi::{CStr, c_int, c_void};
 use std::panic::catch_unwind;
@@ -13,6 +16,8 @@ use ext_php_rs::flags::{ErrorType, IniEntryPermission};
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs, ModuleEntry};
 use ext_php_rs::{info_table_end, info_table_row, info_table_start};
 use queue::Durability;
+
+pub(crate) use declared::{Declared, explain};
 
 use crate::globals::GLOBALS;
 
@@ -66,6 +71,7 @@ unsafe extern "C" {
 /// Declares the settings; PHP hands over the values of php.ini at once.
 pub(crate) fn register(module_number: i32) {
     IniEntryDef::register(ENTRIES.as_slice(), module_number);
+    IniEntryDef::register(declared::table(), module_number);
 }
 
 /// Removes the settings before the library is unloaded: they point at handlers in it.
