@@ -11,7 +11,6 @@ use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ext_php_rs::error::php_error;
@@ -85,29 +84,21 @@ impl Declared {
 /// The error as users of these settings understand it: it names a key and how the broadcaster is given it.
 pub(crate) fn explain(error: &ConfigError) -> String {
     let key = error.key();
-    let is_declared = KEYS.iter().any(|(declared, _)| *declared == key);
-    match key {
-        "token_secret" => format!("{error} (it is in the variable {})", secret_variable()),
-        _ if is_declared => format!("{error} (in PHP: {}, with commas between the items of a list)", name(key)),
-        _ => error.to_string(),
+    let declared = KEYS.iter().find(|(declared, _)| *declared == key).and_then(|(key, _)| declaration(key));
+    match declared.map(|setting| setting.form) {
+        None => error.to_string(),
+        Some(Form::Secrets) => format!("{error} (it is in the variable {})", secret_variable()),
+        Some(Form::Origins | Form::Patterns | Form::Files) => {
+            format!("{error} (in PHP: {}, with commas between several)", name(key))
+        }
+        Some(_) => format!("{error} (in PHP: {})", name(key)),
     }
 }
 
-/// The settings as PHP is told them; it keeps the table.
-pub(super) fn table() -> &'static [IniEntryDef] {
-    static TABLE: OnceLock<Table> = OnceLock::new();
-    TABLE
-        .get_or_init(|| Table(KEYS.iter().enumerate().filter_map(entry).chain([IniEntryDef::end()]).collect()))
-        .0
-        .as_slice()
+/// The settings as PHP is told them.
+pub(super) fn entries() -> impl Iterator<Item = IniEntryDef> {
+    KEYS.iter().enumerate().filter_map(entry)
 }
-
-struct Table(Vec<IniEntryDef>);
-
-// SAFETY: its pointers are those of texts that are never changed nor freed, and an index. PHP only reads it.
-unsafe impl Sync for Table {}
-// SAFETY: as above.
-unsafe impl Send for Table {}
 
 fn entry((index, (key, own_default)): (usize, &(&'static str, Option<&'static str>))) -> Option<IniEntryDef> {
     let setting = declaration(key)?;
@@ -116,7 +107,7 @@ fn entry((index, (key, own_default)): (usize, &(&'static str, Option<&'static st
     let mut entry = IniEntryDef::end();
     entry.name_length = u16::try_from(name.count_bytes()).ok()?;
     entry.value_length = u32::try_from(default.count_bytes()).ok()?;
-    // They live as long as the table.
+    // They are never freed, as the table.
     entry.name = name.into_raw();
     entry.value = default.into_raw();
     entry.modifiable = u8::try_from(IniEntryPermission::All.bits()).ok()?;
@@ -220,7 +211,7 @@ fn secret_variable() -> String {
 /// The value that a text stands for; none if nothing was given. The error goes behind the name.
 fn parse(setting: &Setting, text: &[u8]) -> Result<Option<Value>, String> {
     let wrong = |text: &str, problem: &dyn Display| format!(" = {text}: {problem}");
-    let text = str::from_utf8(text).map_err(|_| " is not UTF-8".to_owned())?;
+    let text = str::from_utf8(text).map_err(|_| " must be valid UTF-8".to_owned())?;
     let value = match setting.form {
         // PHP's ini language turns an unquoted `off` into the empty string.
         Form::Switch => parse_switch(text).map(Value::Switch).ok_or_else(|| wrong(text, &"must be on or off"))?,
@@ -239,8 +230,11 @@ fn parse(setting: &Setting, text: &[u8]) -> Result<Option<Value>, String> {
 
 /// The items of a list with commas between.
 fn list<T, E: Display>(text: &str, parse: fn(&str) -> Result<T, E>) -> Result<Vec<T>, String> {
-    let items = text.split(',').map(str::trim);
-    items.map(|item| parse(item).map_err(|error| format!(" = {item}: {error}"))).collect()
+    let item = |item: &str| match item {
+        "" if !text.is_empty() => Err(format!(" = {text}: an item is empty")),
+        item => parse(item).map_err(|error| format!(" = {item}: {error}")),
+    };
+    text.split(',').map(str::trim).map(item).collect()
 }
 
 /// A relative path would name another file in each script.
