@@ -41,11 +41,14 @@ $by_url = $server->connect("/?token=$token");
 echo '  ', receive($by_url), "\n";
 (new EventQueue($directory))->publish('paid', 7, channel: 'private-user.42');
 echo '  ', receive($native), "\n  ", receive($by_url), "\n";
+// On the path of a handler it names who the client is, and subscribes nothing.
+echo '  ', attempt($server, "/chat?token=$token", []), "\n";
 
 echo "with a token that does not count\n";
 foreach (['expired' => $expired, 'of another key' => AccessToken::create(bin2hex(random_bytes(16)), '42'), 'none' => 'x'] as $kind => $bad) {
     echo "  $kind: ", attempt($server, '/', [NATIVE, "Authorization: Bearer $bad"]), "\n";
     echo "  $kind: ", ask($native, ['type' => 'authenticate', 'token' => $bad]), "\n";
+    echo "  $kind, with a handler: ", attempt($server, "/chat?token=$bad", []), "\n";
 }
 echo '  page: ', $server->connect('/', [NATIVE, 'Origin: https://example.com', "Authorization: Bearer $expired"])->readClose(), "\n";
 // Pages of any origin may connect, so any could use the browser's cookie.
@@ -93,13 +96,17 @@ with a token
   {"type":"welcome","client":"CLIENT","version":1,"ping_interval":25,"channels":["private-user.42"],"id":"ID"}
   {"event":"paid","payload":7,"timestamp":"TIMESTAMP","id":"ID","channel":"private-user.42"}
   {"event":"paid","payload":7,"timestamp":"TIMESTAMP","id":"ID","channel":"private-user.42"}
+  hello
 with a token that does not count
   expired: handshake refused: HTTP/1.1 401 Unauthorized
   expired: {"type":"error","code":109,"message":"token expired"}
+  expired, with a handler: handshake refused: HTTP/1.1 401 Unauthorized
   of another key: handshake refused: HTTP/1.1 401 Unauthorized
   of another key: {"type":"error","code":101,"message":"not authenticated"}
+  of another key, with a handler: handshake refused: HTTP/1.1 401 Unauthorized
   none: handshake refused: HTTP/1.1 401 Unauthorized
   none: {"type":"error","code":101,"message":"not authenticated"}
+  none, with a handler: handshake refused: HTTP/1.1 401 Unauthorized
   page: 4401 token expired
   cookie: the server has closed: not authenticated
 without anonymous clients, for pages that are named
