@@ -27,6 +27,21 @@
  *   client alone. If they use more, those that use most are disconnected (1013). Default 256 MiB.
  * - `fastapi_websocket.max_messages_per_sec`, `fastapi_websocket.max_bytes_per_sec`: what a client may send in a second, fragments
  *   and pings among the messages. If it sends more, the server reads from it more slowly. Default 0: no limit.
+ *
+ * Those of start() that are keys of the broadcaster, with the same meaning; lists have commas between. A wrong value in php.ini
+ * makes start() throw:
+ *
+ * - `fastapi_websocket.allowed_origins`: pages that may connect. Default `*`: any. Cookies with a token count only for pages that
+ *   are named otherwise.
+ * - `fastapi_websocket.token_secret_file`, `fastapi_websocket.token_public_key_file`: files with the keys of tokens, absolute
+ *   paths. `fastapi_websocket.token_secret` is refused, because phpinfo() would show it; the environment variable
+ *   FASTAPI_WS_TOKEN_SECRET is read.
+ * - `fastapi_websocket.token_audience`, `fastapi_websocket.token_issuer`: what a token must say. Default empty: not looked at.
+ * - `fastapi_websocket.public_channels`: channels that every client may read, names or patterns such as `public.*`. Without a key
+ *   the default is all; with a key it must be set.
+ * - `fastapi_websocket.anonymous`: whether clients may connect without a token. Default on.
+ * - `fastapi_websocket.max_channels_per_client`, `fastapi_websocket.max_channels`, `fastapi_websocket.max_subscriptions`: how many
+ *   there may be. Default 128, 1000000 and four times max_connections.
  */
 
 namespace FASTAPI\WebSocket;
@@ -120,8 +135,8 @@ class WebSocketServer
      * @return void
      *
      * @throws \Exception "Failed to bind WebSocket to HOST:PORT" if the address cannot be had, with the cause as the previous
-     *     exception; if another server has the queue directory; if this is not a script of the command line; if it is called in
-     *     a handler after stop().
+     *     exception; if another server has the queue directory; if settings are wrong or do not go together; if this is not a
+     *     script of the command line; if it is called in a handler after stop().
      */
     public function start() {}
 
@@ -140,8 +155,8 @@ class WebSocketServer
     public function isRunning() {}
 
     /**
-     * Sends `{"event":...,"payload":...,"timestamp":...}` to every client that is connected. Warns and sends nothing if it
-     * cannot be encoded.
+     * Sends `{"event":...,"payload":...,"timestamp":...}` to every client that gets events for everybody, never to a channel.
+     * Warns and sends nothing if it cannot be encoded.
      *
      * @param string|int|float|bool|\JsonSerializable|\BackedEnum $event
      * @param mixed $payload

@@ -17,6 +17,7 @@ use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use queue::Durability;
 
 use crate::event_loop::EventLoop;
+use crate::ini::Declared;
 use crate::layers;
 use crate::process::Process;
 use crate::routes::Routes;
@@ -50,6 +51,8 @@ pub(crate) struct Globals {
     pub(crate) max_bytes_per_sec: Cell<u32>,
     /// `fastapi_websocket.max_connections`
     pub(crate) max_connections: Cell<usize>,
+    /// Settings that the server library declares.
+    pub(crate) declared: RefCell<Declared>,
     last_error: Cell<Option<String>>,
     /// Whether values of PHP may be kept: not after the end of a request.
     in_request: Cell<bool>,

@@ -96,13 +96,19 @@ impl Setting {
         (self.set)(settings, value);
     }
 
-    pub(super) fn unset(&self, settings: &mut Settings) {
+    /// Takes back what was set.
+    pub fn unset(&self, settings: &mut Settings) {
         (self.unset)(settings);
+    }
+
+    /// What is wrong with a value, if it is out of bounds.
+    pub fn problem(&self, value: &Value) -> Option<String> {
+        self.form.problem(value)
     }
 
     pub(super) fn check(&self, settings: &Settings) -> Result<(), ConfigError> {
         let Some(value) = (self.get)(settings) else { return Ok(()) };
-        self.form.problem(&value).map_or(Ok(()), |problem| Err(ConfigError::new(self.key, value, problem)))
+        self.problem(&value).map_or(Ok(()), |problem| Err(ConfigError::new(self.key, value, problem)))
     }
 }
 

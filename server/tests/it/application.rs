@@ -1,5 +1,6 @@
 //! What an application can do, and what is relayed in its place.
 
+use futures_util::StreamExt;
 use serde_json::json;
 use server::config::Settings;
 use server::frames::{encode_binary, encode_text};
@@ -207,4 +208,31 @@ async fn it_sets_the_pace_of_a_client() {
         assert!(receiver.try_recv().is_err(), "it took a second message");
         server.hub.resume(session);
     }
+}
+
+/// Greets each client.
+struct Greeting {
+    hub: Hub,
+}
+
+impl Application for Greeting {
+    fn opened(&mut self, client: Client) {
+        assert!(self.hub.send(client.session, encode_text("hello")));
+    }
+
+    fn received(&mut self, _session: SessionId, _message: ClientMessage) -> Reception {
+        Reception::Taken
+    }
+
+    fn closed(&mut self, _session: SessionId) {}
+}
+
+#[tokio::test]
+async fn the_first_message_of_a_client_of_channels_comes_before_those_of_the_application() {
+    let server = TestServer::with_application(Settings::default(), |hub| Greeting { hub: hub.clone() });
+    let url = format!("ws://{}/?channel=orders", server.address);
+    let (mut socket, _) = within("the client connects", tokio_tungstenite::connect_async(url)).await.unwrap();
+    let first = within("the first message", socket.next()).await.unwrap().unwrap().into_text().unwrap();
+    assert!(first.starts_with(r#"{"type":"welcome""#), "{first}");
+    assert_eq!(within("the second message", socket.next()).await.unwrap().unwrap(), Message::text("hello"));
 }
