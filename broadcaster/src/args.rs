@@ -11,7 +11,7 @@ use crate::commands::failed::{self, FailedCommand, QueueCommand};
 use crate::commands::generate::{self, GenerateCommand};
 use crate::commands::listen::ListenArgs;
 use crate::commands::publish::PublishArgs;
-use crate::commands::token::TokenCommand;
+use crate::commands::token::{self, TokenCommand};
 use crate::environment::{self, ForeignVariable};
 use crate::options::Options;
 
@@ -122,7 +122,7 @@ pub(crate) enum Command {
     /// Checks directory, rights, limits, port and PHP, and says how to fix what is wrong
     Doctor(DoctorArgs),
     /// Makes and checks tokens
-    #[command(subcommand)]
+    #[command(subcommand, after_help = token::EXAMPLES)]
     Token(TokenCommand),
     /// Looks at the settings
     #[command(subcommand, after_help = config::EXAMPLES)]

@@ -57,8 +57,9 @@ Examples:
   fastapi-broadcaster token create --user 42 --allow 'private-user.42' --config /etc/fastapi-broadcaster/config.toml |
       fastapi-broadcaster listen ws://127.0.0.1:8081/ --channel private-user.42 --token -
 
-Messages go to standard output, one a line; with channels each has an id, and the channel that brought it unless it is for
+Messages go to standard output, one a line. With channels each has an id, and the channel that brought it unless it is for \
 everybody. What the server tells beside events goes to standard error. The token is sent in the header Authorization.
+
 Certificates are checked against those of the system, or those in the file that SSL_CERT_FILE names.
 
 Exit codes: 0 as many messages as --count says have come; 64 bad arguments; 1 no connection, or its end.";

@@ -48,13 +48,14 @@ pub(crate) struct CreateArgs {
     info: Option<String>,
 }
 
-const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   fastapi-broadcaster token create --user 42 --allow 'private-user.42' --config /etc/fastapi-broadcaster/config.toml
   fastapi-broadcaster token create --user 42 --channels news,private-user.42 --allow everybody --ttl 600
   fastapi-broadcaster token create --user 42 | fastapi-broadcaster token check -
 
 The secret is that of the settings: the variable FASTAPI_WS_TOKEN_SECRET, or token_secret_file.
+
 Exit codes: 0 made, or the token counts; 64 bad arguments or configuration; 1 not made, or the token is refused.";
 
 pub(crate) fn run(config: &Config, command: TokenCommand) -> anyhow::Result<()> {
