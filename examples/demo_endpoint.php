@@ -1,21 +1,23 @@
 <?php
 // What `make run` serves, as the router of PHP's built-in server (see `run`): the page that users try first, the address of
-// the broadcaster for it, and the API of api_with_websocket_queue.php that its buttons call.
+// the broadcaster for it, and the APIs that its buttons call: that of api_with_websocket_queue.php, and those of
+// order_dashboard.php and chat_rooms.php below one/ and two/. These are as two browsers: each has a PHP session of its own,
+// because the cookie of a session is for one folder.
 
 declare(strict_types=1);
 
 /** The address of the broadcaster, with the host name that the browser uses for this machine. */
-function websocketUrl(): string
+function demoWebsocketUrl(): string
 {
     $host = parse_url('http://' . ($_SERVER['HTTP_HOST'] ?? '127.0.0.1'), PHP_URL_HOST) ?: '127.0.0.1';
 
     return "ws://$host:" . getenv('WEBSOCKET_PORT') . '/';
 }
 
-function servePage(): void
+function serveDemo(): void
 {
     header('Content-Type: text/html; charset=utf-8');
-    header("Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    header("Content-Security-Policy: default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; "
         . "img-src data:; connect-src 'self' ws: wss:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'");
     readfile(__DIR__ . '/websocket_client_test.html');
 }
@@ -23,17 +25,27 @@ function servePage(): void
 function serveConfig(): void
 {
     header('Content-Type: application/json');
-    echo json_encode(['websocketUrl' => websocketUrl()]), "\n";
+    echo json_encode(['websocketUrl' => demoWebsocketUrl()]), "\n";
 }
 
+function serveClient(): void
+{
+    header('Content-Type: text/javascript');
+    readfile(__DIR__ . '/channel_client.js');
+}
+
+$path = (string) parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
 $page = [
-    '/' => servePage(...),
+    '/' => serveDemo(...),
     '/config.json' => serveConfig(...),
-][parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH)] ?? null;
+    '/channel_client.js' => serveClient(...),
+][$path] ?? null;
 
 if ($page !== null && in_array($_SERVER['REQUEST_METHOD'], ['GET', 'HEAD'], true)) {
     header('Cache-Control: no-store');
     $page();
+} elseif (preg_match('#^/(one|two)/api/(rooms/)?#', $path, $match)) {
+    require __DIR__ . (isset($match[2]) ? '/chat_rooms.php' : '/order_dashboard.php');
 } else {
     // Also answers all other requests.
     require __DIR__ . '/api_with_websocket_queue.php';

@@ -135,14 +135,14 @@ foreach (['none', 'data', 'full'] as $level) {
     show("fsync = $level", sprintf('%.3f ms', (hrtime(true) - $began) / 1e6));
 }
 
-step('Producers without the extension: a JSON file with these keys, written beside and renamed');
+step('Producers without the extension: a JSON file with these keys, written under another name and renamed');
 $entry = ['event' => 'from.elsewhere', 'payload' => ['by' => 'file_put_contents'], 'timestamp' => time(), 'queued_at' => microtime(true)];
 file_put_contents("$queue/.example", json_encode($entry));
 // A file whose name begins with a dot is not an entry. The rename makes it a complete entry at once.
 rename("$queue/.example", sprintf('%s/%.6f_%s.json', $queue, microtime(true), uniqid()));
 show('queued by rename()', true);
 
-step('Tidying up');
+step('What is left');
 show('entries that wait for a broadcaster', count(waiting($queue)));
 if ($isOurs) {
     array_map('unlink', glob("$queue/*.json") ?: []);

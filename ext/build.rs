@@ -7,7 +7,8 @@ use std::process::Command;
 
 use ext_php_rs_build::{PHPInfo, find_php};
 
-const C_SOURCES: [&str; 4] = ["src/fiber.c", "src/layers.c", "src/layer_output.c", "src/layer_errors.c"];
+const C_SOURCES: [&str; 5] =
+    ["src/fiber.c", "src/layers.c", "src/layer_output.c", "src/layer_errors.c", "src/declaring.c"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rustc-check-cfg=cfg(php_zts)");

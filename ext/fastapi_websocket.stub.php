@@ -5,11 +5,13 @@
  *
  * Settings (php.ini, pool configuration or ini_set(); an invalid value is refused with a warning and changes nothing):
  *
- * - `fastapi_websocket.fsync`: what of an event is on disk, and not only in the kernel's memory, when queueEvent() returns.
+ * - `fastapi_websocket.path`: the queue directory of those who name none: queueEvent(''), eventQueue(''), new EventQueue(). An
+ *   absolute path. Default empty: then a path has to be given.
+ * - `fastapi_websocket.fsync`: what of an event is on disk, and not only in the kernel's memory, when a method that queues returns.
  *   `none` (default): nothing is forced, an event survives the end of any process but not of the machine's power;
  *   `data`: the event's content; `full`: its content and its name. Each costs the time of the disk.
- * - `fastapi_websocket.max_event_bytes`: largest file of one event in bytes, envelope included; K, M and G are understood.
- *   Default 1048576 (1 MiB).
+ * - `fastapi_websocket.max_event_bytes`: largest file of one event, or of the events of one transaction, in bytes, envelope included;
+ *   K, M and G are understood. Default 1048576 (1 MiB).
  *
  * Those of start(), read when it is called; the sleep hook at each sleep:
  *
@@ -19,12 +21,27 @@
  *   other handlers continue. Default on. If it is off, a sleep in one handler blocks all.
  * - `fastapi_websocket.max_connections`: clients at the same time; further ones are told that the server is full. Default 65536.
  * - `fastapi_websocket.max_message_bytes`: largest message of a client; a larger one ends its connection (1009). Default 1 MiB.
- * - `fastapi_websocket.max_outbox_bytes`: what may wait for one client, four times that while it reads; more ends its
- *   connection (4008). Default 16 MiB.
- * - `fastapi_websocket.max_memory`: memory for all clients together, for what waits for one alone and messages that are not
- *   complete. Beyond it those that hold most are disconnected (1013). Default 256 MiB.
+ * - `fastapi_websocket.max_outbox_bytes`: bytes that may wait for one client, four times as many while it reads; more ends
+ *   its connection (4008). Default 16 MiB.
+ * - `fastapi_websocket.max_memory`: memory for all clients together: for incomplete messages, and for data that waits for one
+ *   client alone. If they use more, those that use most are disconnected (1013). Default 256 MiB.
  * - `fastapi_websocket.max_messages_per_sec`, `fastapi_websocket.max_bytes_per_sec`: what a client may send in a second, fragments
- *   and pings among the messages. It is read from more slowly beyond that. Default 0: no limit.
+ *   and pings among the messages. If it sends more, the server reads from it more slowly. Default 0: no limit.
+ *
+ * Those of start() that are keys of the broadcaster, with the same meaning; lists have commas between. A wrong value in php.ini
+ * makes start() throw:
+ *
+ * - `fastapi_websocket.allowed_origins`: pages that may connect. Default `*`: any. Cookies with a token count only for pages that
+ *   are named otherwise.
+ * - `fastapi_websocket.token_secret_file`, `fastapi_websocket.token_public_key_file`: files with the keys of tokens, absolute
+ *   paths. `fastapi_websocket.token_secret` is refused, because phpinfo() would show it; the environment variable
+ *   FASTAPI_WS_TOKEN_SECRET is read.
+ * - `fastapi_websocket.token_audience`, `fastapi_websocket.token_issuer`: what a token must say. Default empty: not looked at.
+ * - `fastapi_websocket.public_channels`: channels that every client may read, names or patterns such as `public.*`. Without a key
+ *   the default is all; with a key it must be set.
+ * - `fastapi_websocket.anonymous`: whether clients may connect without a token. Default on.
+ * - `fastapi_websocket.max_channels_per_client`, `fastapi_websocket.max_channels`, `fastapi_websocket.max_subscriptions`: how many
+ *   there may be. Default 128, 1000000 and four times max_connections.
  */
 
 namespace FASTAPI\WebSocket;
@@ -111,15 +128,15 @@ class WebSocketServer
      * Serves clients until stop(). Prints `WebSocket server started on ws://HOST:PORT`. Returns at once if it runs already.
      *
      * When it is stopped all connections are closed (1001), and handlers are woken: read() is null, a sleep ends early. One
-     * that has not ended two seconds later is unwound: its `finally` blocks run.
+     * that has not ended two seconds later is ended: its `finally` blocks run, nothing else of it.
      *
      * exit() in a handler ends the script; signal handlers of pcntl_signal() run, async or not.
      *
      * @return void
      *
      * @throws \Exception "Failed to bind WebSocket to HOST:PORT" if the address cannot be had, with the cause as the previous
-     *     exception; if another server has the queue directory; if this is not a script of the command line; if it is called in
-     *     a handler after stop().
+     *     exception; if another server has the queue directory; if settings are wrong or do not go together; if this is not a
+     *     script of the command line; if it is called in a handler after stop().
      */
     public function start() {}
 
@@ -138,8 +155,8 @@ class WebSocketServer
     public function isRunning() {}
 
     /**
-     * Sends `{"event":...,"payload":...,"timestamp":...}` to every client that is connected. Warns and sends nothing if it
-     * cannot be encoded.
+     * Sends `{"event":...,"payload":...,"timestamp":...}` to every client that gets events for everybody, never to a channel.
+     * Warns and sends nothing if it cannot be encoded.
      *
      * @param string|int|float|bool|\JsonSerializable|\BackedEnum $event
      * @param mixed $payload
@@ -306,4 +323,165 @@ class WebSocketConnection
      * @throws \TypeError If it is not a string and PHP does not convert it to one.
      */
     public function sendBinary($message) {}
+}
+
+/**
+ * A queue of events, with channels, and with transactions.
+ *
+ * An object means one directory. Nothing is opened or created before an event is published. It cannot be cloned or serialized.
+ */
+final class EventQueue
+{
+    /** Read first from a queue in which events wait. */
+    public const HIGH = 'high';
+
+    public const NORMAL = 'normal';
+
+    /** Read last, but never left waiting for good. */
+    public const LOW = 'low';
+
+    /**
+     * Notes the directory. A relative path is one of the current directory. What is wrong with it, publish() tells.
+     *
+     * @param string|null $path As of WebSocketServer::queueEvent(). Null or empty: the directory of `fastapi_websocket.path`, as it
+     *     is set now.
+     */
+    public function __construct(?string $path = null) {}
+
+    /**
+     * Queues an event. In a transaction it only notes it, encoded as it is now.
+     *
+     * The event is in the queue when this returns, as durable as `fastapi_websocket.fsync` says. After an exception nothing of it is.
+     *
+     * @param string $event Name of the event, valid UTF-8.
+     * @param mixed $payload Any value that json_encode() takes with default flags, at most 511 levels deep.
+     * @param string|list<string>|null $channel Who gets it: null is every client, a name the subscribers of that channel, a list those
+     *     of each of its 1 to 100 channels. A name has 1 to 200 of the characters `A-Z a-z 0-9 _ - = @ , . ; : /`. A client that has
+     *     several of them gets the event once. Names that begin with `private-` or `presence-` need a token, see AccessToken.
+     *     `#server-to-user-` and a user is the channel of one user.
+     * @param int|null $ttl Seconds, at least 1, after which nobody needs it: it is not sent then. Null: no end.
+     * @param string $priority HIGH, NORMAL or LOW. Order holds among events of the same.
+     * @param string|null $key 1 to 200 bytes of UTF-8. The same key again, on the same first channel, inside of 300 seconds, is
+     *     accepted and not sent.
+     * @param string|null $except 1 to 64 bytes: the id of a client that shall not get it, from its `welcome` message.
+     *
+     * @return string The uid of the event, a UUID: it stands in logs, and in the `failed` folder.
+     *
+     * @throws QueueException With the reason that WebSocketServer::lastError() would give: the path, a name or payload that cannot be
+     *     encoded, an event that is too large, the disk, the rights. Also when the transaction would get too large.
+     * @throws \ValueError If a channel, ttl, priority, key or client id is none.
+     */
+    public function publish(
+        string $event,
+        mixed $payload = null,
+        string|array|null $channel = null,
+        ?int $ttl = null,
+        string $priority = self::NORMAL,
+        ?string $key = null,
+        ?string $except = null,
+    ): string {}
+
+    /**
+     * Queues several events, all of them or none. In a transaction it notes them, all or none.
+     *
+     * @param iterable<array{event: string, payload?: mixed, channel?: string|list<string>|null, ttl?: int|null, priority?: string,
+     *     key?: string|null, except?: string|null}> $events At most 1,000, and together at most `fastapi_websocket.max_event_bytes`.
+     *     What the iteration throws reaches the caller.
+     *
+     * @return list<string> The uids, in the same order.
+     *
+     * @throws QueueException As publish().
+     * @throws \ValueError If an event has no name, a value under an unknown name, or a wrong value. It says the index, from 0.
+     * @throws \TypeError If an event is no array, or a value has a wrong type.
+     */
+    public function publishAll(iterable $events): array {}
+
+    /**
+     * Begins a transaction: what is published until commit() is queued by it, all or none.
+     *
+     * A transaction belongs to its object. When the object or the request ends, it is rolled back with a warning. The child of a
+     * fork is not in the transaction of its parent.
+     *
+     * @throws \LogicException If one is open.
+     */
+    public function begin(): void {}
+
+    /**
+     * Queues what was published since begin(), and ends the transaction in any case.
+     *
+     * It is one file of the most urgent priority of its events. Clients get single events. Time and order of queueing are those of
+     * this call.
+     *
+     * @return list<string> The uids, in the order of publishing.
+     *
+     * @throws QueueException As publish(). Nothing was queued then.
+     * @throws \LogicException If no transaction is open, or if transaction() has begun it.
+     */
+    public function commit(): array {}
+
+    /**
+     * Forgets what was published since begin().
+     *
+     * @throws \LogicException If no transaction is open, or if transaction() has begun it.
+     */
+    public function rollback(): void {}
+
+    /**
+     * Calls a function in a transaction. Commits when it returns, rolls back when it throws.
+     *
+     * @param callable(): mixed $do Called without arguments. It cannot end the transaction itself.
+     *
+     * @return mixed What the function returned.
+     *
+     * @throws \Throwable What the function has thrown.
+     * @throws QueueException As commit().
+     * @throws \LogicException If a transaction is open.
+     */
+    public function transaction(callable $do): mixed {}
+
+    /**
+     * Names this moment, as a client may give it in `after`: it then misses nothing that is queued after this call. For a page that
+     * is made from data which is read after this call.
+     *
+     * @return string `t.` and milliseconds since 1970.
+     */
+    public static function now(): string {}
+}
+
+/**
+ * Events were not queued. The message is one line, as that of WebSocketServer::lastError().
+ */
+class QueueException extends \RuntimeException {}
+
+/**
+ * Tokens by which the broadcaster knows who a client is and which channels it may read: JWTs, signed with HS256.
+ */
+final class AccessToken
+{
+    private function __construct() {}
+
+    /**
+     * Makes a token. Who has it, has its rights until it ends: give it to its user only, by HTTPS.
+     *
+     * @param string $secret The broadcaster's `token_secret`, at least 32 bytes. It is in no message, and from PHP 8.2 on in no stack
+     *     trace.
+     * @param string|null $user Who it is (claim `sub`). Not empty.
+     * @param list<string> $channels Channels that the client is subscribed to at once; it may read them.
+     * @param list<string> $allow Channels that it may subscribe to: names, beginnings of names with a `*` at the end, or `everybody`
+     *     for the events for everybody where these are not public.
+     * @param int $ttl Seconds until it ends, at most ten years.
+     * @param array<string, mixed> $info What others on a `presence-` channel see of the user.
+     *
+     * @return string
+     *
+     * @throws \ValueError If a value is wrong, or the token would be larger than the 8 KiB that the broadcaster takes.
+     */
+    public static function create(
+        #[\SensitiveParameter] string $secret,
+        ?string $user = null,
+        array $channels = [],
+        array $allow = [],
+        int $ttl = 3600,
+        array $info = [],
+    ): string {}
 }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::commands::config::ConfigCommand;
+use crate::commands::config::{self, ConfigCommand};
 use crate::commands::doctor::DoctorArgs;
-use crate::commands::failed::{FailedCommand, QueueCommand};
-use crate::commands::generate::GenerateCommand;
+use crate::commands::failed::{self, FailedCommand, QueueCommand};
+use crate::commands::generate::{self, GenerateCommand};
 use crate::commands::listen::ListenArgs;
 use crate::commands::publish::PublishArgs;
 use crate::commands::token::TokenCommand;
@@ -89,7 +89,9 @@ fn options_of(command: &str) -> &'static [&'static str] {
 /// together: one may need another.
 fn ignores(command: Option<&str>, option: &str) -> bool {
     match command {
-        Some("listen" | "generate") => true,
+        // A token is no setting: it is this command's own.
+        Some("listen") => option != "token",
+        Some("generate") => true,
         Some("publish" | "failed" | "queue") => ["listen", "host", "port"].contains(&option),
         _ => false,
     }
@@ -108,10 +110,10 @@ fn with_negative_numbers(command: clap::Command) -> clap::Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Lists, shows, retries or deletes failed entries
-    #[command(subcommand)]
+    #[command(subcommand, after_help = failed::EXAMPLES)]
     Failed(FailedCommand),
     /// Looks at the queue directory
-    #[command(subcommand)]
+    #[command(subcommand, after_help = failed::QUEUE_EXAMPLES)]
     Queue(QueueCommand),
     /// Queues an event
     Publish(PublishArgs),
@@ -123,10 +125,11 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Token(TokenCommand),
     /// Looks at the settings
-    #[command(subcommand)]
+    #[command(subcommand, after_help = config::EXAMPLES)]
     Config(ConfigCommand),
-    /// Prints a shell completion, the sample file or the reference page, or writes the man pages, for packagers
-    #[command(subcommand, hide = true)]
+    /// Prints a shell completion, the sample file or the reference page, or writes the man pages: for packages and
+    /// installations by hand
+    #[command(subcommand, hide = true, after_help = generate::EXAMPLES)]
     Generate(GenerateCommand),
 }
 
@@ -136,24 +139,32 @@ const VERSION: &str = match option_env!("FASTAPI_VERSION") {
     None => env!("CARGO_PKG_VERSION"),
 };
 
+/// A paragraph is one line: the help wraps it at the width of the terminal, the man page at its own.
 const EXAMPLES: &str = "\
 Examples:
   fastapi-broadcaster --queue /var/lib/fastapi-broadcaster/queue
-  fastapi-broadcaster --queue /var/lib/fastapi-broadcaster/queue --listen 0.0.0.0:8081 --log-format json
-  WS_PORT=8090 fastapi-broadcaster --config /etc/fastapi-broadcaster.toml
-  fastapi-broadcaster publish order.created '{\"id\":7}' --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster -q /srv/queue --listen 0.0.0.0:8081 --log-format json
+  WS_PORT=8090 fastapi-broadcaster --config /etc/fastapi-broadcaster/config.toml
+  fastapi-broadcaster publish order.created '{\"id\":7}' -q /srv/queue
   fastapi-broadcaster listen ws://127.0.0.1:8081/
   fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue
-  fastapi-broadcaster config check --config /etc/fastapi-broadcaster.toml
+  fastapi-broadcaster config check --config /etc/fastapi-broadcaster/config.toml
   fastapi-broadcaster failed list --queue /var/lib/fastapi-broadcaster/queue
 
 A flag wins over its environment variable, that over the file, that over the default. An empty variable is not set.
-RUST_LOG sets the log level: error, warn, info (default), debug, trace.
-SIGTERM, SIGINT or SIGQUIT stops: clients receive what was read and close code 1001. A second one exits at once. SIGHUP,
-SIGUSR1 and SIGUSR2 do nothing.
+
+RUST_LOG sets the log level: off, error, warn, info (default), debug or trace.
+
+SIGTERM, SIGINT or SIGQUIT stops: clients receive what was read and close code 1001. A second one exits at once. \
+SIGHUP, SIGUSR1 and SIGUSR2 do nothing.
+
 A queue directory that is missing or cannot be used yet is waited for.
-Exit codes: 0 stopped, 64 bad arguments or configuration, or a queue that is no directory, that every user can write to, or
-that nobody consumed before and that holds other files, 1 any other failure.";
+
+Exit codes: 0 stopped; 64 bad arguments or configuration, or a queue that is no directory, that every user can write \
+to, or that nobody consumed before and that holds other files; 1 any other failure.
+
+fastapi-broadcaster generate makes man pages, shell completions and a sample of the configuration file; its --help \
+says how.";
 
 #[cfg(test)]
 mod tests {
@@ -171,7 +182,28 @@ mod tests {
         assert!(shows("publish", "--queue") && shows("publish", "--config") && !shows("publish", "--listen"));
         assert!(shows("publish", "If it is missing it is created") && shows("failed", "It must exist"));
         assert!(!shows("doctor", "--max-connections") && !shows("config", "--max-connections"));
-        assert!(shows("listen", "--count") && !shows("listen", "--queue <") && !shows("listen", "--listen"));
+        assert!(
+            shows("listen", "--count")
+                && shows("listen", "FASTAPI_WS_TOKEN]")
+                && !shows("listen", "--queue <")
+                && !shows("listen", "--listen")
+        );
+    }
+
+    #[test]
+    fn the_help_of_every_command_has_examples_of_it_in_paragraphs_without_ends_of_lines() {
+        fn check(command: &clap::Command, name: &str) {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let (examples, paragraphs) = text.split_once("\n\n").unwrap_or((&text, ""));
+            let examples = examples.strip_prefix("Examples:\n").unwrap_or_else(|| panic!("{name} has no examples"));
+            assert!(examples.lines().all(|line| line.starts_with("  ")), "{examples}");
+            assert!(examples.lines().any(|line| line.contains(name)), "{name}: {examples}");
+            assert!(paragraphs.split("\n\n").all(|paragraph| !paragraph.contains('\n')), "{paragraphs}");
+            for subcommand in command.get_subcommands() {
+                check(subcommand, &format!("{name} {}", subcommand.get_name()));
+            }
+        }
+        check(&Args::documented(), "fastapi-broadcaster");
     }
 
     #[test]

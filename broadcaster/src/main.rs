@@ -26,6 +26,7 @@ use server::server::BindError;
 
 use crate::args::{Args, Command};
 use crate::commands::config::ConfigCommand;
+use crate::commands::publish::BadPayload;
 use crate::commands::{config, doctor, failed, generate, listen, publish, token};
 use crate::errors::{in_one_line, is_broken_pipe};
 
@@ -54,6 +55,9 @@ fn main() -> ExitCode {
         Err(Failure::Usage(error)) => fail(EX_USAGE, &in_one_line(&error)),
         Err(Failure::Other(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(Failure::Other(error)) if matches!(error.downcast_ref(), Some(BindError::Queue(cause)) if !cause.is_passing()) => {
+            fail(EX_USAGE, &in_one_line(&error))
+        }
+        Err(Failure::Other(error)) if error.downcast_ref::<BadPayload>().is_some() => {
             fail(EX_USAGE, &in_one_line(&error))
         }
         Err(Failure::Other(error)) => fail(1, &in_one_line(&error)),

@@ -100,27 +100,12 @@ fn list<T: Clone + Send + Sync + 'static>(setting: &Setting, matches: &ArgMatche
 /// The value of a setting without a flag. clap would show it in its help and in its errors.
 fn of_variable(setting: &Setting) -> Option<Value> {
     let text = std::env::var_os(&*setting.variable())?;
-    secrets(text.as_bytes()).map(Value::Secrets)
-}
-
-/// Those of a variable, with commas between. None if it is empty, as if it were not set.
-fn secrets(text: &[u8]) -> Option<Vec<Secret>> {
-    let is_given = !text.trim_ascii().is_empty();
-    is_given.then(|| text.split(|byte| *byte == b',').map(|secret| Secret::new(secret.trim_ascii())).collect())
+    Secret::all_of(text.as_bytes()).map(Value::Secrets)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_variable_holds_secrets_with_commas_between() {
-        let given = |text: &str| secrets(text.as_bytes());
-        assert_eq!((given(""), given(" ")), (None, None));
-        assert_eq!(given("new , old"), Some(vec![Secret::new(*b"new"), Secret::new(*b"old")]));
-        // An empty one among others is a mistake: it is kept, and refused as too short.
-        assert_eq!(given("new,"), Some(vec![Secret::new(*b"new"), Secret::new(*b"")]));
-    }
 
     #[test]
     fn a_secret_is_no_option_of_the_command_line() {

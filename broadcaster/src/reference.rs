@@ -8,21 +8,18 @@ const WIDTH: usize = 120;
 /// `broadcaster/config.example.toml`.
 pub(crate) fn sample() -> String {
     let mut sample = comment(
-        "Configuration of fastapi-broadcaster, given with --config FILE. Every key with its default, except `queue`, which has \
-         none. Flags and environment variables of the same names win over this file. Unknown keys are errors.",
+        "Configuration of fastapi-broadcaster, given with --config FILE. Every key with its default. A key whose default is named \
+         in the text above it has an example instead. Flags and environment variables of the same names win over this file. \
+         Unknown keys are errors.",
     );
     for setting in SECTIONS.iter().flat_map(|section| section.settings) {
         let Setting { key, .. } = setting;
         let mut about = sentences(setting) + &narrow_bounds(&setting.form);
-        let line = match (setting.example, setting.default()) {
-            (Some(example), _) => in_file(setting, &Value::Text(example.to_owned())),
-            (None, Some(default)) => in_file(setting, &default),
-            (None, None) => {
-                sample += &format!("\n{}# {key}: no default\n", comment(&about));
-                continue;
-            }
-        };
-        if let Some(default) = setting.shown_default().filter(|_| setting.default().is_none()) {
+        let example = setting.example.map(|example| Value::Text(example.to_owned()));
+        let Some(value) = setting.default().or(example) else { continue };
+        let line = in_file(setting, &value);
+        if setting.default().is_none() {
+            let default = setting.shown_default().unwrap_or_else(|| "none".to_owned());
             about += &format!(" Default: {default}.");
         }
         sample += &format!("\n{}#{key} = {line}\n", comment(&about));
@@ -58,7 +55,7 @@ const INTRODUCTION: [&str; 3] = [
      check` says so without a start. [The sample file](../broadcaster/config.example.toml) has every key.",
     "There is one exception: a `WS_PORT` that is not a number and a `WS_HOST` that is a URL are ignored, with a warning in the log. \
      Kubernetes sets such variables for a service named `ws`.",
-    "`RUST_LOG` sets the log level: error, warn, info (default), debug or trace. The settings of PHP are in [PHP \
+    "`RUST_LOG` sets the log level: off, error, warn, info (default), debug or trace. The settings of PHP are in [PHP \
      API](php-api.md#settings).",
 ];
 
@@ -76,7 +73,7 @@ fn entry(setting: &Setting) -> String {
     format!(
         "\n### `{}`\n\n{}\n\n{flag} · `{}` · default: {default}{}{bounds}\n",
         setting.key,
-        wrapped(&sentences(setting).replace('*', "\\*"), WIDTH),
+        wrapped(&sentences(setting).replace('*', "\\*").replacen("\n- ", "\n\n- ", 1), WIDTH),
         setting.variable(),
         if bounds.is_empty() { "" } else { " · " },
     )
@@ -125,22 +122,27 @@ fn comment(text: &str) -> String {
     wrapped(text, WIDTH - 2).lines().map(|line| format!("# {line}\n")).collect()
 }
 
-/// The text in lines of at most this width.
+/// The text in lines of at most this width. Lines that belong to a list are indented.
 fn wrapped(text: &str, width: usize) -> String {
+    text.split('\n').map(|line| wrapped_line(line, width)).collect::<Vec<_>>().join("\n")
+}
+
+fn wrapped_line(text: &str, width: usize) -> String {
+    let indent = if text.starts_with("- ") { "  " } else { "" };
+    let mut words = text.split(' ');
+    let mut line = words.next().unwrap_or_default().to_owned();
     let mut lines = String::new();
-    let mut column = 0;
-    for word in text.split(' ') {
-        if column > 0 && column + 1 + word.len() > width {
+    for word in words {
+        if line.len() + 1 + word.len() > width {
+            lines += &line;
             lines.push('\n');
-            column = 0;
-        } else if column > 0 {
-            lines.push(' ');
-            column += 1;
+            line = format!("{indent}{word}");
+        } else {
+            line.push(' ');
+            line += word;
         }
-        lines += word;
-        column += word.len();
     }
-    lines
+    lines + &line
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use ext_php_rs::ffi::{
     zend_object, zend_throw_exception,
 };
 use ext_php_rs::types::Zval;
+use ext_php_rs::zend::{ClassEntry, ce};
 
 /// The script is ending. A function that gets this returns to the engine at once.
 #[derive(Debug)]
@@ -48,10 +49,34 @@ pub(crate) fn throw_argument_type_error(number: u32, expected: &str, got: &str) 
     unsafe { zend_argument_type_error(number, c"%s".as_ptr(), text.as_ptr()) };
 }
 
-fn throw_of(class: *mut zend_class_entry, message: &str) {
+/// Throws PHP's own `ValueError` for an argument of the running method: `rule` is what it must be.
+pub(crate) fn throw_argument_value_error(number: u32, rule: &str) {
+    let text = CString::new(rule).unwrap_or_default();
+    // SAFETY: the format takes one string, which lives during the call.
+    unsafe { zend_argument_value_error(number, c"%s".as_ptr(), text.as_ptr()) };
+}
+
+/// Throws a `TypeError`.
+pub(crate) fn throw_type_error(message: &str) {
+    throw_of(ce::type_error(), message);
+}
+
+/// Throws a `ValueError`.
+pub(crate) fn throw_value_error(message: &str) {
+    throw_of(ce::value_error(), message);
+}
+
+/// Throws a `LogicException`: the script calls something at the wrong time.
+pub(crate) fn throw_logic_exception(message: &str) {
+    // SAFETY: the class is one of PHP's own, which is there before any extension.
+    throw_of(unsafe { spl_ce_LogicException }, message);
+}
+
+/// Throws an exception of a class.
+pub(crate) fn throw_of(class: *const ClassEntry, message: &str) {
     let message = CString::new(message.replace('\0', "\\0")).unwrap_or_default();
-    // SAFETY: PHP copies the message.
-    unsafe { zend_throw_exception(class, message.as_ptr(), 0) };
+    // SAFETY: PHP copies the message, and changes nothing of the class.
+    unsafe { zend_throw_exception(class.cast_mut(), message.as_ptr(), 0) };
 }
 
 /// Reports the pending exception, if there is one, as PHP reports an uncaught one.
@@ -176,7 +201,9 @@ fn is_undefined(value: &Zval) -> bool {
 }
 
 unsafe extern "C" {
+    static spl_ce_LogicException: *mut zend_class_entry;
     fn zend_argument_type_error(number: u32, format: *const std::ffi::c_char, ...);
+    fn zend_argument_value_error(number: u32, format: *const std::ffi::c_char, ...);
     fn zend_is_unwind_exit(exception: *const zend_object) -> bool;
     fn zend_is_graceful_exit(exception: *const zend_object) -> bool;
     fn zend_exception_error(exception: *mut zend_object, severity: c_int) -> c_int;

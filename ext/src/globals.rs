@@ -17,9 +17,11 @@ use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use queue::Durability;
 
 use crate::event_loop::EventLoop;
+use crate::ini::Declared;
 use crate::layers;
 use crate::process::Process;
 use crate::routes::Routes;
+use crate::warning;
 
 /// The globals of the calling thread.
 pub(crate) static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();
@@ -49,11 +51,15 @@ pub(crate) struct Globals {
     pub(crate) max_bytes_per_sec: Cell<u32>,
     /// `fastapi_websocket.max_connections`
     pub(crate) max_connections: Cell<usize>,
+    /// Settings that the server library declares.
+    pub(crate) declared: RefCell<Declared>,
     last_error: Cell<Option<String>>,
     /// Whether values of PHP may be kept: not after the end of a request.
     in_request: Cell<bool>,
     /// The process in which the names of entries got their random bits.
     drawn_in: Cell<Option<Process>>,
+    /// How many transactions of `EventQueue` are open, and in which process they were begun.
+    transactions: Cell<(Option<Process>, usize)>,
     /// What the script has set on the server.
     pub(crate) server: RefCell<ServerSettings>,
     routes: Rc<Routes>,
@@ -110,6 +116,24 @@ impl Globals {
         Ok(())
     }
 
+    /// A transaction begins.
+    pub(crate) fn transaction_begins(&self) {
+        let open = self.open_transactions();
+        self.transactions.set((Some(Process::this()), open + 1));
+    }
+
+    /// A transaction has ended, or was rolled back with a warning.
+    pub(crate) fn transaction_ended(&self) {
+        let open = self.open_transactions();
+        self.transactions.set((Some(Process::this()), open.saturating_sub(1)));
+    }
+
+    /// How many transactions are open. Those that a fork has copied are not.
+    fn open_transactions(&self) -> usize {
+        let (begun_in, open) = self.transactions.get();
+        if begun_in.is_some_and(Process::was_forked) { 0 } else { open }
+    }
+
     /// Registers a handler. What is returned is to be dropped when nothing is borrowed, since that may run PHP code:
     /// the one that it replaces, or the one given if the request has ended.
     pub(crate) fn set_handler(&self, path: String, callable: Zval) -> Option<Zval> {
@@ -140,6 +164,7 @@ pub(crate) extern "C" fn begin_request(_type: i32, _module_number: i32) -> i32 {
     forget_request();
     let globals = GLOBALS.get();
     globals.set_last_error(None);
+    globals.transactions.take();
     globals.server.take();
     globals.in_request.set(true);
     0
@@ -158,6 +183,13 @@ pub(crate) extern "C" fn end_request(_type: i32, _module_number: i32) -> i32 {
     layers::reset();
     globals.routes.release();
     globals.server.take();
+    if globals.open_transactions() > 0 {
+        // A fatal error came before the end of its object.
+        warning::warn_at_end(
+            "FASTAPI\\WebSocket\\EventQueue: a transaction was still open when the request ended, it is rolled back: \
+             its events were not queued",
+        );
+    }
     0
 }
 

@@ -2,17 +2,23 @@
 //!
 //! A value that is not understood is refused, with a warning that says which values are. A wrong value in php.ini
 //! leaves the default in force, and `ini_set()` returns false.
+//! [`declared`] has those that the server library declares.
 #![allow(unsafe_code)]
+
+mod declared;
 
 use std::ffi::{CStr, c_int, c_void};
 use std::panic::catch_unwind;
+use std::sync::OnceLock;
 
 use ext_php_rs::error::php_error;
 use ext_php_rs::ffi::{zend_ini_entry, zend_string};
 use ext_php_rs::flags::{ErrorType, IniEntryPermission};
-use ext_php_rs::zend::{IniEntryDef, IniEntryDefs, ModuleEntry};
+use ext_php_rs::zend::{IniEntryDef, ModuleEntry};
 use ext_php_rs::{info_table_end, info_table_row, info_table_start};
 use queue::Durability;
+
+pub(crate) use declared::{Declared, explain};
 
 use crate::globals::GLOBALS;
 
@@ -34,7 +40,8 @@ const MAX_CONNECTIONS: &str = "fastapi_websocket.max_connections";
 const SUCCESS: c_int = 0;
 const FAILURE: c_int = -1;
 
-static ENTRIES: IniEntryDefs<12> = IniEntryDefs::new([
+/// Those that only the extension has, or that are parsed for each event.
+const ENTRIES: [IniEntryDef; 11] = [
     entry(c"fastapi_websocket.client_relay", c"1", change_client_relay),
     entry(c"fastapi_websocket.fsync", c"none", change_fsync),
     entry(c"fastapi_websocket.max_bytes_per_sec", c"0", change_max_bytes_per_sec),
@@ -46,8 +53,27 @@ static ENTRIES: IniEntryDefs<12> = IniEntryDefs::new([
     entry(c"fastapi_websocket.max_outbox_bytes", c"16777216", change_max_outbox_bytes),
     entry(c"fastapi_websocket.path", c"", change_path),
     entry(c"fastapi_websocket.sleep_hook", c"1", change_sleep_hook),
-    IniEntryDef::end(),
-]);
+];
+
+/// All settings by name, as PHP is told them: it keeps the table.
+struct Table(Vec<IniEntryDef>);
+
+static TABLE: OnceLock<Table> = OnceLock::new();
+
+// SAFETY: its pointers are those of texts that are never changed nor freed, and of functions. PHP only reads it.
+unsafe impl Sync for Table {}
+// SAFETY: as above.
+unsafe impl Send for Table {}
+
+impl Table {
+    fn new() -> Table {
+        let mut entries: Vec<IniEntryDef> = ENTRIES.into_iter().chain(declared::entries()).collect();
+        // SAFETY: each has a name.
+        entries.sort_by_key(|entry| unsafe { CStr::from_ptr(entry.name) });
+        entries.push(IniEntryDef::end());
+        Table(entries)
+    }
+}
 
 type OnModify =
     unsafe extern "C" fn(*mut zend_ini_entry, *mut zend_string, *mut c_void, *mut c_void, *mut c_void, c_int) -> c_int;
@@ -65,7 +91,7 @@ unsafe extern "C" {
 
 /// Declares the settings; PHP hands over the values of php.ini at once.
 pub(crate) fn register(module_number: i32) {
-    IniEntryDef::register(ENTRIES.as_slice(), module_number);
+    IniEntryDef::register(&TABLE.get_or_init(Table::new).0, module_number);
 }
 
 /// Removes the settings before the library is unloaded: they point at handlers in it.

@@ -7,14 +7,15 @@ use std::fmt;
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::types::{ZendStr, Zval};
 
+use crate::arguments::Thrown;
 use crate::zend::{self, EncodeError};
 
 /// `json_encode()` allows 512 levels. The payload is one level deep in the entry and in the client's message, and a
 /// decoder with the same limit must be able to read both.
 const PAYLOAD_DEPTH: i32 = 511;
 
-/// PHP's default. A name must be a single value, so that the depth does not matter.
-const NAME_DEPTH: i32 = 512;
+/// PHP's default.
+pub(crate) const DEFAULT_DEPTH: i32 = 512;
 
 /// Why there is no JSON text.
 pub(crate) enum Refusal {
@@ -24,12 +25,18 @@ pub(crate) enum Refusal {
     Reason(String),
 }
 
+impl From<Thrown> for Refusal {
+    fn from(_: Thrown) -> Refusal {
+        Refusal::Thrown
+    }
+}
+
 /// Encodes an event name: any value that PHP encodes as a string, a number or a bool.
 pub(crate) fn encode_name(value: &Zval) -> Result<ZBox<ZendStr>, Refusal> {
     if value.is_null() || value.is_array() || value.is_resource() {
         return Err(not_a_name(value));
     }
-    let text = encode("the event name", value, NAME_DEPTH)?;
+    let text = encode("the event name", value, DEFAULT_DEPTH)?;
     match text.as_bytes().first() {
         Some(b'"' | b'-' | b'0'..=b'9' | b't' | b'f') => Ok(text),
         _ => Err(not_a_name(value)),
@@ -41,7 +48,8 @@ pub(crate) fn encode_payload(value: &Zval) -> Result<ZBox<ZendStr>, Refusal> {
     encode("the payload", value, PAYLOAD_DEPTH)
 }
 
-fn encode(what: &str, value: &Zval, depth: i32) -> Result<ZBox<ZendStr>, Refusal> {
+/// Encodes a value as `json_encode()` does; `what` is its name in a refusal.
+pub(crate) fn encode(what: &str, value: &Zval, depth: i32) -> Result<ZBox<ZendStr>, Refusal> {
     zend::json_encode(value, depth).map_err(|error| match error {
         EncodeError::Thrown => Refusal::Thrown,
         EncodeError::Code(code) => Refusal::Reason(format!("{what} cannot be encoded as JSON: {}", JsonError(code))),

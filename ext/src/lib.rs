@@ -8,8 +8,25 @@
 //! queue_path               the first argument  -> a directory
 //! json                     the other arguments -> JSON texts of PHP's own encoder
 //! ini                      the settings of this moment
+//! producer                 a writer with the settings of this moment
 //! queue::Writer            one complete entry in the directory, or none
 //! ```
+//!
+//! `EventQueue` queues with more to say, and several events as one entry:
+//!
+//! ```text
+//! event_queue              the class as PHP sees it: its members
+//!   publishing             publish() and publishAll()
+//!   transactions           begin(), commit(), rollback(), transaction()
+//!   given                  the values of publish()'s parameters: converted, checked, encoded
+//!   batch                  events that were gathered and not written yet
+//!   object                 what an object holds: its directory, its transaction
+//! arguments                values by PHP's rules for parameters with types, and the errors about them
+//! iteration                what foreach would go through
+//! queue_exception          the class of what is thrown
+//! ```
+//!
+//! `AccessToken` (access_token) makes tokens.
 //!
 //! `WebSocketServer::start()` is the server library on threads of its own, and PHP's handlers on PHP's thread:
 //!
@@ -50,11 +67,18 @@
 //! descriptors              the numbers of descriptors that scripts rely on
 //! descriptor_limit         how many may be open, for the server and for processes that the script starts
 //! hook                     functions of PHP's that run our code
+//! native_object            objects of PHP that hold a value of ours
+//! warning                  warnings when no method of ours runs
+//! declaring                what ext-php-rs cannot declare about parameters
+//! channel_names            names of channels in arguments
 //! zend                     the engine calls that need `unsafe`
 //! ```
 
 #![cfg_attr(debug_assertions, allow(missing_docs, reason = "#[php_module] adds a function of its own to debug builds"))]
 
+mod access_token;
+mod event_queue;
+mod queue_exception;
 mod websocket_connection;
 mod websocket_server;
 
@@ -74,13 +98,20 @@ mod sleep;
 mod stack_size;
 mod waiters;
 
+mod arguments;
+mod channel_names;
 mod connection_object;
+mod declaring;
 mod exception;
 mod globals;
 mod hook;
 mod ini;
+mod iteration;
 mod json;
+mod native_object;
+mod producer;
 mod queue_path;
+mod warning;
 mod zend;
 
 mod descriptor_limit;
@@ -115,6 +146,9 @@ pub fn module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
 extern "C" fn startup(kind: i32, module_number: i32) -> i32 {
     startup_guard(|| {
         ini::register(module_number);
+        queue_exception::register()?;
+        event_queue::register()?;
+        access_token::register()?;
         websocket_connection::register()?;
         websocket_server::register()?;
         sleep::install();

@@ -1,10 +1,10 @@
-//! The first argument of `queueEvent` as an absolute directory name, by PHP's own rules for paths.
+//! The path of a queue as an absolute directory name, by PHP's own rules for paths.
 //!
 //! Does not check whether the directory exists: writing the entry shows it.
 
 use std::ffi::{CString, OsString};
-use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::types::{ZendStr, Zval};
@@ -28,12 +28,20 @@ pub(crate) fn to_string(value: &Zval) -> Result<ZBox<ZendStr>, Refusal> {
 
 /// Resolves the string to a directory this script may write to. An empty one is the directory of the settings.
 pub(crate) fn resolve(path: &ZendStr) -> Result<PathBuf, String> {
+    let path = locate(path.as_bytes())?;
+    check_open_basedir(&path)?;
+    Ok(path)
+}
+
+/// The directory that the text names now, whether this script may write to it or not. An empty one is the directory of
+/// the settings.
+pub(crate) fn locate(path: &[u8]) -> Result<PathBuf, String> {
     let set;
     let given = if path.is_empty() {
         set = GLOBALS.get().path.borrow().clone();
         set.as_bytes()
     } else {
-        path.as_bytes()
+        path
     };
     let path = trim(given);
     if path.is_empty() {
@@ -49,10 +57,18 @@ pub(crate) fn resolve(path: &ZendStr) -> Result<PathBuf, String> {
         path = zend::absolute_path(&path)
             .ok_or_else(|| format!("cannot resolve the queue path {}", path.to_string_lossy()))?;
     }
-    if !zend::is_allowed_by_open_basedir(&path) {
-        return Err(format!("the queue path {} is outside of open_basedir", path.to_string_lossy()));
-    }
     Ok(PathBuf::from(OsString::from_vec(path.into_bytes())))
+}
+
+/// Refuses a directory outside of `open_basedir`.
+pub(crate) fn check_open_basedir(path: &Path) -> Result<(), String> {
+    let path =
+        CString::new(path.as_os_str().as_bytes()).map_err(|_| "the queue path contains a NUL byte".to_owned())?;
+    if zend::is_allowed_by_open_basedir(&path) {
+        Ok(())
+    } else {
+        Err(format!("the queue path {} is outside of open_basedir", path.to_string_lossy()))
+    }
 }
 
 /// Trims trailing slashes and backslashes as `eventQueue()` does, but leaves the root its slash.

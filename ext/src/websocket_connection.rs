@@ -14,6 +14,7 @@ use server::{ClientMessage, Disconnect, frames};
 
 use crate::client::{Client, Next};
 use crate::connection_object::{self, Connection, MAX_ANSWERS_AFTER_END, WebSocketConnection};
+use crate::declaring;
 use crate::exception::{self, guard};
 use crate::globals::GLOBALS;
 use crate::limits;
@@ -40,7 +41,7 @@ pub(crate) fn register() -> Result<(), ext_php_rs::error::Error> {
         .method(method("isBinary", is_binary), public)
         .method(method("sendBinary", send_binary).arg(untyped("message")), public)
         .registration(|class, parameters| {
-            zend::untype_parameters(class);
+            declaring::untype_parameters(class);
             connection_object::install(class);
             WebSocketConnection::get_metadata().set_ce(class);
             WebSocketConnection::get_metadata().set_arg_info(parameters);

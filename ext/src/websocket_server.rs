@@ -13,7 +13,7 @@ use ext_php_rs::builders::{ClassBuilder, ClassProperty, FunctionBuilder};
 use ext_php_rs::class::RegisteredClass;
 use ext_php_rs::flags::{DataType, MethodFlags, PropertyFlags};
 
-use crate::zend;
+use crate::declaring;
 use queue_event::{last_error, queue_event};
 use singleton::WebSocketServer;
 use start::start;
@@ -71,7 +71,7 @@ pub(crate) fn register() -> Result<(), ext_php_rs::error::Error> {
         )
         .method(method("lastError", last_error).returns(DataType::String, false, true), public_static)
         .registration(|class, parameters| {
-            zend::untype_parameters(class);
+            declaring::untype_parameters(class);
             WebSocketServer::get_metadata().set_ce(class);
             WebSocketServer::get_metadata().set_arg_info(parameters);
         })

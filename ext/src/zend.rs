@@ -11,8 +11,8 @@ use std::ptr;
 
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::ffi::{
-    _efree, _emalloc, IS_UNDEF, ext_php_rs_process_globals, ext_php_rs_sapi_module, php_output_write, zend_class_entry,
-    zend_function, zend_long, zend_read_static_property, zend_string, zend_update_static_property,
+    _call_user_function_impl, _efree, _emalloc, ext_php_rs_process_globals, ext_php_rs_sapi_module, php_output_write,
+    zend_class_entry, zend_long, zend_read_static_property, zend_string, zend_update_static_property,
     zend_wrong_parameters_count_error,
 };
 use ext_php_rs::flags::DataType;
@@ -68,11 +68,15 @@ pub(crate) fn to_string(value: &Zval) -> Option<ZBox<ZendStr>> {
     }
 }
 
+/// How many arguments the running call got.
+pub(crate) fn argument_count(call: &ExecuteData) -> u32 {
+    // SAFETY: in a running call this union holds the number of arguments.
+    unsafe { call.This.u2.num_args }
+}
+
 /// Returns the argument at `index` (from 0) of the running call, if the caller passed it.
 pub(crate) fn argument(call: &ExecuteData, index: u32) -> Option<&Zval> {
-    // SAFETY: in a running call this union holds the number of arguments.
-    let count = unsafe { call.This.u2.num_args };
-    if index >= count {
+    if index >= argument_count(call) {
         return None;
     }
     // SAFETY: `index` is below the number of arguments, which lie behind the frame and live as long as the call.
@@ -103,23 +107,27 @@ pub(crate) fn is_allowed_by_open_basedir(path: &CStr) -> bool {
     unsafe { php_check_open_basedir_ex(path.as_ptr(), 0) == 0 }
 }
 
-/// Takes the types off the parameters that were declared as `DataType::Undef`.
-///
-/// ext-php-rs has no parameter without a type. It declares these as of the type "undefined", which no PHP function has
-/// and which Reflection does not survive. Call it once, when the class is registered.
-pub(crate) fn untype_parameters(class: &ClassEntry) {
-    for method in class.function_table.values() {
-        // SAFETY: the table of a class holds pointers to its functions.
-        let Some(method) = (unsafe { method.ptr::<zend_function>() }) else { continue };
-        // SAFETY: the function lives as long as the class, and no other code uses it while the class is registered.
-        let method = unsafe { &mut (*method).common };
-        for index in 0..method.num_args as usize {
-            // SAFETY: `arg_info` points at `num_args` entries of this process, writable, and never freed while PHP
-            // runs.
-            let parameter = unsafe { &mut *method.arg_info.add(index) };
-            parameter.type_.type_mask &= !TYPE_UNDEFINED;
-        }
+/// Calls a value that is callable, without arguments. An exception may be pending afterwards.
+pub(crate) fn call(callable: &Zval) -> Zval {
+    let mut returned = Zval::new();
+    // SAFETY: values that live during the call. The engine does not change the callable.
+    unsafe {
+        _call_user_function_impl(
+            ptr::null_mut(),
+            ptr::from_ref(callable).cast_mut(),
+            &raw mut returned,
+            0,
+            ptr::null_mut(),
+            ptr::null_mut(),
+        );
     }
+    returned
+}
+
+/// Goes on with a jump of the engine out of everything that runs, after it was caught.
+pub(crate) fn continue_bailout() -> ! {
+    // SAFETY: the frames up to the handler of the engine hold nothing but memory that the engine frees.
+    unsafe { ext_php_rs::zend::bailout() }
 }
 
 /// Reads a static property of a class, also a private one.
@@ -213,9 +221,6 @@ pub(crate) fn type_name(value: &Zval) -> String {
             .to_owned(),
     }
 }
-
-/// The bit of `DataType::Undef` in a type mask.
-const TYPE_UNDEFINED: u32 = 1 << IS_UNDEF;
 
 #[repr(C)]
 struct SmartStr {

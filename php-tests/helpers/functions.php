@@ -76,3 +76,36 @@ function run_php(string $arguments, string $environment = ''): string
 
     return shell_exec("$environment " . escapeshellarg($php) . ' ' . getenv('TEST_PHP_EXTRA_ARGS') . " $arguments 2>&1") ?? '';
 }
+
+/** Reads the events of the entry `*.events` that is the only file of the directory, deletes it, and returns [name, lines as JSON]. */
+function take_events(string $directory): array
+{
+    $entries = entries($directory);
+    if (count($entries) !== 1) {
+        throw new Exception('expected one entry, found ' . count($entries));
+    }
+    [$name, $content] = [key($entries), current($entries)];
+    unlink("$directory/$name");
+    if (!str_ends_with($content, "}\n")) {
+        throw new Exception("not complete: $content");
+    }
+
+    return [$name, array_map(fn ($line) => json_decode($line, true, flags: JSON_THROW_ON_ERROR), explode("\n", rtrim($content)))];
+}
+
+/** Calls a function and prints what it throws, with the directory's name taken out. */
+function print_thrown(string $label, callable $do, ?string $directory = null): void
+{
+    try {
+        $answer = var_export($do(), true);
+    } catch (Throwable $thrown) {
+        $answer = get_class($thrown) . ': ' . $thrown->getMessage();
+    }
+    echo $label, ': ', $directory === null ? $answer : str_replace($directory, 'DIRECTORY', $answer), "\n";
+}
+
+/** Whether a text is a UUIDv7. */
+function is_uid(mixed $text): bool
+{
+    return is_string($text) && preg_match('/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/', $text) === 1;
+}

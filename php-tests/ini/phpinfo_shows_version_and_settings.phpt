@@ -15,7 +15,7 @@ echo run_php('--ri fastapi_websocket');
 ini_set('fastapi_websocket.fsync', 'data');
 ob_start();
 phpinfo(INFO_MODULES);
-preg_match('/^fastapi_websocket\n.*?sleep_hook[^\n]*\n/ms', ob_get_clean(), $section);
+preg_match('/^fastapi_websocket\n.*?token_secret_file[^\n]*\n/ms', ob_get_clean(), $section);
 echo $section[0];
 var_dump(ini_get_all('fastapi_websocket')['fastapi_websocket.max_event_bytes']['access'] === INI_ALL);
 ?>
@@ -29,32 +29,54 @@ fastapi_websocket => enabled
 Version => %d.%d.%d%S
 
 Directive => Local Value => Master Value
+fastapi_websocket.allowed_origins => * => *
+fastapi_websocket.anonymous => 1 => 1
 fastapi_websocket.client_relay => 1 => 1
 fastapi_websocket.fsync => none => none
 fastapi_websocket.max_bytes_per_sec => 0 => 0
+fastapi_websocket.max_channels => 1000000 => 1000000
+fastapi_websocket.max_channels_per_client => 128 => 128
 fastapi_websocket.max_connections => 65536 => 65536
 fastapi_websocket.max_event_bytes => 1048576 => 1048576
 fastapi_websocket.max_memory => 268435456 => 268435456
 fastapi_websocket.max_message_bytes => 1048576 => 1048576
 fastapi_websocket.max_messages_per_sec => 0 => 0
 fastapi_websocket.max_outbox_bytes => 16777216 => 16777216
+fastapi_websocket.max_subscriptions => no value => no value
 fastapi_websocket.path => no value => no value
+fastapi_websocket.public_channels => no value => no value
 fastapi_websocket.sleep_hook => 1 => 1
+fastapi_websocket.token_audience => no value => no value
+fastapi_websocket.token_issuer => no value => no value
+fastapi_websocket.token_public_key_file => no value => no value
+fastapi_websocket.token_secret => no value => no value
+fastapi_websocket.token_secret_file => no value => no value
 fastapi_websocket
 
 fastapi_websocket => enabled
 Version => %d.%d.%d%S
 
 Directive => Local Value => Master Value
+fastapi_websocket.allowed_origins => * => *
+fastapi_websocket.anonymous => 1 => 1
 fastapi_websocket.client_relay => 1 => 1
 fastapi_websocket.fsync => data => none
 fastapi_websocket.max_bytes_per_sec => 0 => 0
+fastapi_websocket.max_channels => 1000000 => 1000000
+fastapi_websocket.max_channels_per_client => 128 => 128
 fastapi_websocket.max_connections => 65536 => 65536
 fastapi_websocket.max_event_bytes => 1048576 => 1048576
 fastapi_websocket.max_memory => 268435456 => 268435456
 fastapi_websocket.max_message_bytes => 1048576 => 1048576
 fastapi_websocket.max_messages_per_sec => 0 => 0
 fastapi_websocket.max_outbox_bytes => 16777216 => 16777216
+fastapi_websocket.max_subscriptions => no value => no value
 fastapi_websocket.path => no value => no value
+fastapi_websocket.public_channels => no value => no value
 fastapi_websocket.sleep_hook => 1 => 1
+fastapi_websocket.token_audience => no value => no value
+fastapi_websocket.token_issuer => no value => no value
+fastapi_websocket.token_public_key_file => no value => no value
+fastapi_websocket.token_secret => no value => no value
+fastapi_websocket.token_secret_file => no value => no value
 bool(true)

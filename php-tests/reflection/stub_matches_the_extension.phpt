@@ -13,7 +13,8 @@ echo $namespaces > 0 ? "read the stub\n" : "the stub has no namespace\n";
 function describe(string $class): array
 {
     $reflection = new ReflectionClass($class);
-    $description = ['class' => implode(' ', Reflection::getModifierNames($reflection->getModifiers()))];
+    $parent = $reflection->getParentClass();
+    $description = ['class' => implode(' ', Reflection::getModifierNames($reflection->getModifiers())) . ($parent ? ' extends ' . $parent->getName() : '')];
     foreach ($reflection->getConstants() as $name => $value) {
         $description["const $name"] = var_export($value, true);
     }
@@ -25,7 +26,8 @@ function describe(string $class): array
         foreach ($method->getParameters() as $parameter) {
             $default = $parameter->isDefaultValueAvailable() ? ' = ' . var_export($parameter->getDefaultValue(), true) : '';
             $type = str_replace('Stub\\', 'FASTAPI\\', (string) $parameter->getType());
-            $parameters[] = trim($type . ' $' . $parameter->getName() . $default);
+            $attributes = implode(array_map(fn ($attribute) => '#[' . $attribute->getName() . '] ', $parameter->getAttributes()));
+            $parameters[] = trim($attributes . $type . ' $' . $parameter->getName() . $default);
         }
         $description[$method->getName()] = implode(' ', Reflection::getModifierNames($method->getModifiers()))
             . ' (' . implode(', ', $parameters) . '): ' . str_replace('Stub\\', 'FASTAPI\\', (string) $method->getReturnType());
@@ -53,7 +55,7 @@ foreach ($native as $class) {
     }
     echo "$class: ", $differences ? implode("\n", $differences) : 'same', "\n";
     foreach ((new ReflectionClass('Stub' . substr($class, 7)))->getMethods(ReflectionMethod::IS_PUBLIC) as $method) {
-        if ($method->getDocComment() === false) {
+        if ($method->isUserDefined() && $method->getDocComment() === false) {
             echo $method->getName(), " has no documentation\n";
         }
     }
@@ -62,5 +64,8 @@ foreach ($native as $class) {
 --EXPECT--
 read the stub
 same classes
+FASTAPI\WebSocket\AccessToken: same
+FASTAPI\WebSocket\EventQueue: same
+FASTAPI\WebSocket\QueueException: same
 FASTAPI\WebSocket\WebSocketConnection: same
 FASTAPI\WebSocket\WebSocketServer: same

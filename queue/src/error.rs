@@ -125,7 +125,10 @@ impl EnqueueError {
 #[non_exhaustive]
 pub enum OpenError {
     /// There is no such directory.
-    #[error("the queue directory {} does not exist (create it, see Permissions in docs/operations.md)", shown(.0))]
+    #[error(
+        "the queue directory {path} does not exist (create it, for example: install -d -o www-data -g www-data -m 2770 \
+         {path})", path = shown(.0)
+    )]
     Missing(PathBuf),
     /// The path names something else.
     #[error("{} is not a directory (name the directory of the events)", shown(.0))]

@@ -1,4 +1,4 @@
-//! Why we end a session: the close code and reason that the client receives, and whether it should come back.
+//! Why we end a session: the close code and reason that the client receives, and whether it should connect again.
 
 use crate::rights::Denial;
 
@@ -123,7 +123,7 @@ mod tests {
     fn the_documented_table_is_that_of_the_code() {
         let documented: Vec<&str> = include_str!("../../docs/protocol.md")
             .lines()
-            .skip_while(|line| *line != "| code | reason | come back |")
+            .skip_while(|line| *line != "| code | reason | connect again |")
             .skip(2)
             .take_while(|line| line.starts_with('|'))
             // What browsers report when there was no close frame.

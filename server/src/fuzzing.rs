@@ -1,6 +1,7 @@
 //! Access for the fuzz targets in `fuzz/`: what a client's bytes reach, without a port and without threads. Only there
 //! with the feature `fuzzing` and in tests, which keep what was found; no part of the server's interface.
 
+mod command;
 mod reading;
 mod token;
 
@@ -25,6 +26,7 @@ use crate::protocol::{Protocol, frames, plain};
 use crate::publication::Publication;
 use crate::session_id::SessionId;
 
+pub use command::command;
 pub use reading::reading;
 pub use token::token;
 

@@ -27,6 +27,7 @@ mod hub;
 pub mod log_level;
 mod log_limit;
 pub mod log_lines;
+mod logged_reason;
 mod notifier;
 mod permit;
 mod protocol;

@@ -6,6 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -14,6 +15,9 @@ use crate::wait::within;
 /// A handshake with the key of RFC 6455, section 1.3.
 pub const HANDSHAKE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// The subprotocol of clients that send commands.
+const NATIVE: &str = "fastapi.v1";
 
 /// A WebSocket client.
 pub struct Client {
@@ -32,9 +36,36 @@ impl Client {
         Client { socket: within("a client connects", opening).await.expect("a WebSocket").0 }
     }
 
+    /// Connects as one that sends commands. The server must have chosen the subprotocol.
+    pub async fn native(address: SocketAddr, path: &str) -> Client {
+        Client::open(native_request(address, path)).await
+    }
+
+    /// The same over a connection of the test's own.
+    pub async fn native_over(stream: TcpStream, address: SocketAddr, path: &str) -> Client {
+        let opening = tokio_tungstenite::client_async(native_request(address, path), MaybeTlsStream::Plain(stream));
+        Client { socket: within("a client connects", opening).await.expect("a WebSocket").0 }
+    }
+
     /// Sends a message.
     pub async fn send(&mut self, message: Message) {
         within("a message is sent", self.socket.send(message)).await.unwrap();
+    }
+
+    /// Sends text messages in one piece, so that they are read together.
+    pub async fn send_together(&mut self, texts: &[&str]) {
+        for text in texts {
+            within("a message is encoded", self.socket.feed(Message::text(*text))).await.unwrap();
+        }
+        within("messages are sent", self.socket.flush()).await.unwrap();
+    }
+
+    /// Sends a text message where the server may have closed the connection.
+    ///
+    /// # Errors
+    /// When it has.
+    pub async fn try_send_text(&mut self, text: &str) -> Result<(), Error> {
+        within("a message is sent", self.socket.send(Message::text(text))).await
     }
 
     /// Sends a text message.
@@ -64,6 +95,12 @@ impl Client {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
     }
 
+    /// Sends a command, and returns what comes next.
+    pub async fn ask(&mut self, command: Value) -> Value {
+        self.send_text(&command.to_string()).await;
+        self.json().await
+    }
+
     /// The payload of the next event, as text.
     pub async fn payload(&mut self) -> String {
         payload_of(&self.text().await).to_owned()
@@ -81,6 +118,12 @@ impl Client {
             }
         }
     }
+}
+
+fn native_request(address: SocketAddr, path: &str) -> Request {
+    let mut request = format!("ws://{address}{path}").into_client_request().expect("a URL");
+    request.headers_mut().insert("Sec-WebSocket-Protocol", NATIVE.parse().expect("a header"));
+    request
 }
 
 /// The payload in the text of an event that is named `test`.

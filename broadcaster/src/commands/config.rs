@@ -15,12 +15,13 @@ pub(crate) enum ConfigCommand {
     Check,
 }
 
-const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
-  fastapi-broadcaster config check --config /etc/fastapi-broadcaster/config.toml && systemctl restart fastapi-broadcaster
+  fastapi-broadcaster config check --config /etc/fastapi-broadcaster/config.toml
   fastapi-broadcaster config check --queue /srv/queue --allowed-origins https://example.com
 
-It takes every flag of the server, before or behind its name.
+It takes every flag of the server, before or behind its name: see fastapi-broadcaster --help.
+
 It looks neither at the queue directory nor at the port: doctor does.";
 
 /// Called with settings that were decided, so there is nothing wrong with them.

@@ -42,7 +42,8 @@ Examples:
   sudo -u www-data PHP=php8.3 fastapi-broadcaster doctor --config /etc/fastapi-broadcaster/config.toml
 
 The variable PHP names the PHP whose extension is looked at: a program, without arguments.
-Exit codes: 0 nothing is bad, 64 bad arguments or configuration, 1 something is bad.";
+
+Exit codes: 0 nothing is bad; 64 bad arguments or configuration; 1 something is bad.";
 
 /// A backlog older than this is not being read.
 const OLD_BACKLOG: Duration = Duration::from_secs(60);
@@ -55,11 +56,15 @@ pub(crate) fn run(config: &Config, queue: &Path, arguments: DoctorArgs) -> anyho
         findings.extend([producers::entries(queue, config.max_event_bytes), failed(queue), watch(queue)]);
     }
     findings.extend(producers::unread_queues(queue));
-    findings.extend([descriptors(config), address::port(config)]);
-    findings.extend(php_extension(queue));
-    if let Some(url) = &arguments.url {
-        findings.push(address::round_trip(queue, url));
+    let port = address::port(config);
+    let round_trip = arguments.url.as_ref().map(|url| address::round_trip(queue, url));
+    findings.push(descriptors(config));
+    // A broadcaster that sends events to the URL listens somewhere: only not where --listen says.
+    if !matches!((&port, &round_trip), (Note(..), Some(Good(_)))) {
+        findings.push(port);
     }
+    findings.extend(php_extension(queue));
+    findings.extend(round_trip);
     let mut out = io::stdout().lock();
     let colours = io::stdout().is_terminal();
     for finding in &findings {
@@ -99,7 +104,7 @@ fn directory(queue: &Path, max_event_bytes: u64) -> Finding {
     }
     if fs::read_dir(queue).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
         return Bad(
-            format!("{described}: this user may not look into it"),
+            format!("{described}: this user has no right to list it"),
             format!(
                 "run the doctor as the broadcaster's user, as in sudo -u '#{}' fastapi-broadcaster doctor --queue {shown}; if this \
                  is that user, let it join the directory's group",
@@ -196,8 +201,7 @@ fn php_extension(queue: &Path) -> Vec<Finding> {
                 let ini = text.lines().find(|line| line.starts_with("Loaded Configuration File")).unwrap_or("php.ini");
                 return vec![Bad(
                     format!("{shown} has not loaded the extension fastapi_websocket ({ini})"),
-                    "extension=/path/to/libfastapi_websocket.so in php.ini, for cli and fpm each, then restart php-fpm"
-                        .into(),
+                    "extension=fastapi_websocket.so in php.ini, for cli and fpm each, then restart php-fpm".into(),
                 )];
             }
             let loaded = Good(format!("{shown} (cli) has loaded the extension: {}", settings.join(", ")));

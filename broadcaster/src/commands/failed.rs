@@ -12,8 +12,10 @@ use queue::{Backlog, EntryName, Failed, FailedEntry, FailedError, shown, shown_b
 #[derive(Debug, Subcommand)]
 pub(crate) enum FailedCommand {
     /// Lists the failed entries with their reasons, oldest first: name, size, age and reason, with tabs between
+    #[command(after_help = LIST_EXAMPLES)]
     List,
     /// Prints the content of a failed entry
+    #[command(after_help = SHOW_EXAMPLES)]
     Show {
         /// Name as listed
         name: EntryName,
@@ -22,8 +24,10 @@ pub(crate) enum FailedCommand {
         raw: bool,
     },
     /// Puts entries back into the queue; they are broadcast if they are events now
+    #[command(after_help = RETRY_EXAMPLES)]
     Retry(Selection),
     /// Deletes entries
+    #[command(after_help = DROP_EXAMPLES)]
     Drop(Selection),
 }
 
@@ -31,8 +35,43 @@ pub(crate) enum FailedCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueueCommand {
     /// Prints how many entries wait, how many events they hold, and how long the oldest has waited
+    #[command(after_help = QUEUE_EXAMPLES)]
     Stat,
 }
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  fastapi-broadcaster failed list --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster failed show 7.json --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster failed retry --all --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster failed drop 7.json 8.json --queue /var/lib/fastapi-broadcaster/queue
+
+A failed entry is a file that was no event. It is kept in failed/ of the queue directory, with the reason beside it.";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  fastapi-broadcaster failed list --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster failed list --config /etc/fastapi-broadcaster/config.toml | cut -f 1";
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  fastapi-broadcaster failed show 7.json --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster failed show 7.json --raw --queue /var/lib/fastapi-broadcaster/queue >7.json";
+
+const RETRY_EXAMPLES: &str = "\
+Examples:
+  fastapi-broadcaster failed retry 7.json 8.json --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster failed retry --all --queue /var/lib/fastapi-broadcaster/queue";
+
+const DROP_EXAMPLES: &str = "\
+Examples:
+  fastapi-broadcaster failed drop 7.json 8.json --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster failed drop --all --queue /var/lib/fastapi-broadcaster/queue";
+
+pub(crate) const QUEUE_EXAMPLES: &str = "\
+Examples:
+  fastapi-broadcaster queue stat --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster queue stat --config /etc/fastapi-broadcaster/config.toml | grep waiting";
 
 /// Which failed entries are meant.
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! `fastapi-broadcaster publish`: queues an event from the shell, as `queueEvent()` does from PHP, and with the options
 //! of `EventQueue::publish()`.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -68,7 +69,17 @@ Examples:
       --queue /var/lib/fastapi-broadcaster/queue
   jq . report.json | fastapi-broadcaster publish report - --queue /var/lib/fastapi-broadcaster/queue
 
-Exit codes: 0 queued, 64 bad arguments or configuration, 1 not queued.";
+Exit codes: 0 queued; 64 bad arguments or configuration, or a payload that is no JSON; 1 not queued.";
+
+/// The payload cannot be one, whatever the state of the queue is.
+#[derive(Debug)]
+pub(crate) struct BadPayload(&'static str);
+
+impl fmt::Display for BadPayload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
 
 pub(crate) fn run(queue: &Path, max_event_bytes: u64, arguments: PublishArgs) -> anyhow::Result<()> {
     let mut payload = arguments.payload;
@@ -76,7 +87,7 @@ pub(crate) fn run(queue: &Path, max_event_bytes: u64, arguments: PublishArgs) ->
         payload = read_from(io::stdin().lock(), max_event_bytes)?;
     }
     let payload: &RawValue = serde_json::from_str(&payload)
-        .context("the payload is not valid JSON; a text needs quotes of its own, as in '\"text\"'")?;
+        .context(BadPayload("the payload is not valid JSON; a text needs quotes of its own, as in '\"text\"'"))?;
     let name = serde_json::to_string(&arguments.event)?;
     let was_there = queue.exists();
     let writer = Writer::new(queue).max_event_bytes(usize::try_from(max_event_bytes).unwrap_or(usize::MAX));
@@ -141,5 +152,5 @@ fn read_from(input: impl Read, max_event_bytes: u64) -> anyhow::Result<String> {
     if payload.len() as u64 > max_event_bytes {
         bail!("the payload from standard input has more than {max_event_bytes} bytes (max_event_bytes)");
     }
-    String::from_utf8(payload).context("the payload from standard input is not valid UTF-8")
+    String::from_utf8(payload).context(BadPayload("the payload from standard input is not valid UTF-8"))
 }

@@ -84,7 +84,7 @@ fn check(config: &Config, token: &str) -> anyhow::Result<()> {
 }
 
 /// Reads no more than one byte beyond the limit and the end of the line: the input may have no end.
-fn read_from(input: impl Read) -> anyhow::Result<String> {
+pub(super) fn read_from(input: impl Read) -> anyhow::Result<String> {
     let mut token = String::new();
     input
         .take(MAX_TOKEN_BYTES as u64 + 3)
@@ -94,7 +94,8 @@ fn read_from(input: impl Read) -> anyhow::Result<String> {
     Ok(token)
 }
 
-fn channel(text: &str) -> Result<String, String> {
+/// Takes the name of a channel that a client may subscribe.
+pub(super) fn channel(text: &str) -> Result<String, String> {
     match text.parse::<ChannelName>() {
         Ok(name) if name.is_for_producers() => Err("only producers may use this name".to_owned()),
         Ok(name) => Ok(name.to_string()),

@@ -20,9 +20,7 @@ pub(super) fn value(form: &Form, given: &Spanned<DeValue<'_>>) -> Result<Value, 
         Form::Switch => {
             value.as_bool().map(Value::Switch).ok_or_else(|| refuse("must be true or false, without quotes"))
         }
-        Form::Whole(whole) => {
-            whole_number(whole, value).map(Value::Whole).ok_or_else(|| refuse(whole_problem(whole.unit)))
-        }
+        Form::Whole(whole) => whole_number(whole, value).map(Value::Whole).map_err(|problem| (place, problem)),
         Form::Seconds => {
             let problem = "must be a number of seconds, such as 0.5, without quotes";
             seconds(value).map(Value::Seconds).ok_or_else(|| refuse(problem))
@@ -65,11 +63,18 @@ fn parsed<T: FromStr<Err: Display>>(given: &Spanned<DeValue<'_>>) -> Result<T, (
     text(given)?.parse().map_err(|problem: T::Err| (given.span().start, problem.to_string()))
 }
 
-/// A number that has a range of its type, as that of ports, is of that type or none.
-fn whole_number(whole: &Whole, value: &DeValue<'_>) -> Option<u64> {
-    let number = value.as_integer()?;
-    let number = u64::from_str_radix(number.as_str(), number.radix()).ok()?;
-    (whole.least > 0 || number <= whole.most).then_some(number)
+/// The settings check the bounds once more, when it is known whether a flag wins over the file. Here a number is refused
+/// that does not fit the type of its setting: that of settings which may be 0, as ports, has no other values.
+fn whole_number(whole: &Whole, value: &DeValue<'_>) -> Result<u64, String> {
+    let number = value.as_integer().ok_or_else(|| whole_problem(whole.unit).to_owned())?;
+    // Only a number that is far out of every range has too many digits.
+    let too_many = if number.as_str().starts_with('-') { i128::MIN } else { i128::MAX };
+    let number = i128::from_str_radix(number.as_str(), number.radix()).unwrap_or(too_many);
+    match (u64::try_from(number), whole.problem(number)) {
+        (Ok(number), None) => Ok(number),
+        (Ok(number), Some(_)) if whole.least > 0 => Ok(number),
+        (_, problem) => Err(problem.unwrap_or_else(|| whole_problem(whole.unit).to_owned())),
+    }
 }
 
 fn seconds(value: &DeValue<'_>) -> Option<f64> {

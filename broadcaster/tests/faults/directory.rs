@@ -1,10 +1,11 @@
 //! What may happen to the directory itself, and to single files in it.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::process::Signal;
 use testkit::{Broadcaster, QueueDir, has_root, make_old, skipped, until};
 use tungstenite::Message;
@@ -26,6 +27,49 @@ fn a_deleted_directory_is_logged_once_and_read_again_when_it_is_back() {
         until("it says that it is back", || broadcaster.log_lines("reading the new one").len() == round);
     }
     assert_eq!(broadcaster.log_lines("queue directory is gone").len(), 3);
+    broadcaster.stop();
+}
+
+#[test]
+fn each_new_reason_for_which_the_directory_is_not_read_is_logged_once() {
+    let queue = QueueDir::new();
+    let path = queue.path();
+    let mut broadcaster = broadcaster::start(&path);
+    let mut client = Client::of(&broadcaster);
+    let lines = || -> Vec<String> {
+        let lines = broadcaster.log_lines("queue directory ").into_iter();
+        lines.filter(|line| line.contains("trying again")).collect()
+    };
+    let mut awaited = Vec::new();
+    let mut await_reason = |reason: &'static str| {
+        awaited.push(reason);
+        until(reason, || lines().len() >= awaited.len());
+        broadcaster.assert_idle();
+        let lines = lines();
+        assert_eq!(lines.len(), awaited.len(), "{lines:#?}");
+        for (line, reason) in lines.iter().zip(&awaited) {
+            assert!(line.contains(reason), "{reason}: {lines:#?}");
+        }
+    };
+    fs::remove_dir_all(&path).unwrap();
+    await_reason("does not exist");
+    // Nothing may be read before the mode is set, so it gets its name then.
+    let new = queue.root().join("new");
+    fs::create_dir(&new).unwrap();
+    fs::set_permissions(&new, Permissions::from_mode(0o2777)).unwrap();
+    fs::rename(&new, &path).unwrap();
+    await_reason("is writable by every user");
+    fs::write(&new, "").unwrap();
+    renameat_with(CWD, &new, CWD, &path, RenameFlags::EXCHANGE).unwrap();
+    await_reason("is not a directory");
+    fs::remove_dir(&new).unwrap();
+    symlink(queue.root().join("nowhere"), &new).unwrap();
+    fs::rename(&new, &path).unwrap();
+    await_reason("does not exist");
+    fs::remove_file(&path).unwrap();
+    queue.enqueue(1);
+    assert_eq!(client.payload(), "1");
+    broadcaster.await_log("queue works again");
     broadcaster.stop();
 }
 

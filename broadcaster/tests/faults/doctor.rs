@@ -193,3 +193,22 @@ fn publish_refuses_a_url_as_queue() {
     assert!(report.contains("phar://a/queue is a URL of phar://"), "{report}");
     assert!(!queue.root().join("phar:").exists());
 }
+
+#[test]
+fn the_doctor_reports_no_idle_port_when_an_event_came_through_another_address() {
+    let queue = QueueDir::new();
+    let mut broadcaster = broadcaster::start(&queue.path());
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let report = |url: &str| {
+        let mut doctor: Command = command(BINARY);
+        doctor.args(["doctor", "--listen", &unused.to_string(), "--url", url, "--queue"]).arg(queue.path());
+        String::from_utf8(doctor.env("PHP", "/nowhere/php").finish().stdout).unwrap()
+    };
+    let nothing = format!("nothing listens on {unused}");
+    let through = report(&format!("ws://{}/", broadcaster.address()));
+    assert!(through.contains("ok   an event went from the directory to ws://"), "{through}");
+    assert!(!through.contains(&nothing), "{through}");
+    let none = report(&format!("ws://{unused}/"));
+    assert!(none.contains(&nothing) && none.contains("BAD  no round trip"), "{none}");
+    broadcaster.stop();
+}

@@ -119,9 +119,9 @@ fn the_service_manager_is_notified_what_is_waited_for_and_given_more_time() {
         let report = reports.next();
         assert!(report.starts_with("STATUS=waiting for the queue directory: "), "{report}");
         assert!(
-            report.contains(
-                "does not exist (create it, see Permissions in docs/operations.md)\nEXTEND_TIMEOUT_USEC=30000000\n"
-            ) && !report.contains("READY"),
+            report.contains("does not exist (create it, for example: install -d ")
+                && report.contains(")\nEXTEND_TIMEOUT_USEC=30000000\n")
+                && !report.contains("READY"),
             "{report}"
         );
     }

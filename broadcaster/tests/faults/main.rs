@@ -24,6 +24,7 @@ mod health;
 mod inotify;
 mod kill;
 mod late;
+mod listening;
 mod log;
 mod looking;
 mod names;

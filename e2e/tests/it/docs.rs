@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 use testkit::{Broadcaster, Process, QueueDir, temporary_directory};
 
-use crate::harness::{Browser, broadcaster, built, extension_setting, queue_dir};
+use crate::harness::{Browser, broadcaster, built, extension_setting, queue_dir, secret};
 
 #[tokio::test]
 async fn php_blocks_have_no_syntax_error() {
@@ -56,7 +56,10 @@ async fn json_and_toml_blocks_can_be_parsed() {
     let directory = temporary_directory();
     for block in blocks("toml") {
         let file = directory.path().join("config.toml");
-        fs::write(&file, &block.text).unwrap();
+        let secret_file = directory.path().join("secret");
+        secret::write(&secret_file);
+        let text = block.text.replace("/etc/fastapi-broadcaster/token-secret", secret_file.to_str().unwrap());
+        fs::write(&file, text).unwrap();
         // A block may show a single setting, and a configuration must have a queue.
         let mut check =
             Process::spawn(broadcaster::command(["config", "check", "--queue", "/nowhere", "--config"]).arg(&file));

@@ -14,13 +14,21 @@ namespace Symfony\\Component\\HttpKernel\\Exception { class AccessDeniedHttpExce
 ";
 
 #[tokio::test]
-async fn laravels_broadcaster_queues_what_the_event_says_and_no_socket() {
+async fn laravels_broadcaster_queues_for_the_channels_and_leaves_out_the_socket() {
     let queue = queue_dir();
     let documented =
         docs::code("php").into_iter().find(|code| code.contains("class QueueDirectoryBroadcaster")).unwrap();
     let (_, class) = documented.split_once("namespace App\\Broadcasting;").unwrap();
-    // Laravel adds the socket of the page that caused the event, or null.
-    let call = "(new QueueDirectoryBroadcaster($argv[1]))->broadcast(['orders'], 'order.created', ['id' => 8, 'socket' => null]);";
+    // Laravel adds the socket of the page that caused the event, or null. Its channels are objects that are texts as well.
+    let call = "$channel = new class { public function __toString() { return 'private-user.42'; } };
+        $broadcaster = new QueueDirectoryBroadcaster($argv[1]);
+        $broadcaster->broadcast(['orders', $channel], 'order.created', ['id' => 8, 'socket' => null]);
+        $broadcaster->broadcast([$channel], 'order.created', ['id' => 9, 'socket' => '12.3']);
+        try {
+            $broadcaster->broadcast(['a b'], 'order.created');
+        } catch (\\Illuminate\\Broadcasting\\BroadcastException $exception) {
+            echo $exception->getMessage();
+        }";
     let script = format!("<?php\n{LARAVEL}namespace App\\Broadcasting {{ {class} {call} }}\n");
     let directory = temporary_directory();
     let path = directory.path().join("laravel.php");
@@ -29,8 +37,15 @@ async fn laravels_broadcaster_queues_what_the_event_says_and_no_socket() {
     command.args(["-n", "-d", &extension_setting(), "-d", "display_errors=stderr"]).arg(&path).arg(queue.path());
     let mut php = Process::spawn(&mut command);
     assert!(php.exit().await.success(), "{:?}", php.stderr());
-    let entries = queue.entries();
-    assert_eq!(entries.len(), 1);
-    let entry = fs::read_to_string(queue.path().join(&entries[0])).unwrap();
-    assert!(entry.contains(r#""payload":{"id":8}"#), "{entry}");
+    let lines: Vec<serde_json::Value> = queue
+        .entries()
+        .iter()
+        .map(|name| serde_json::from_slice(&fs::read(queue.path().join(name)).unwrap()).unwrap())
+        .collect();
+    let of = |key: &str| lines.iter().map(|line| line[key].to_string()).collect::<Vec<String>>();
+    assert_eq!(of("payload"), [r#"{"id":8}"#, r#"{"id":9}"#]);
+    assert_eq!(of("channels"), [r#"["orders","private-user.42"]"#, r#"["private-user.42"]"#]);
+    assert_eq!(of("except"), ["null", r#""12.3""#]);
+    let refused = php.stdout().join("");
+    assert!(refused.contains("1 to 200"), "{refused}");
 }

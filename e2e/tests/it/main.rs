@@ -10,9 +10,12 @@ mod harness;
 
 mod backlog;
 mod bad_start;
+mod channels;
 mod delivery;
 mod demo;
 mod docs;
+mod example_channels;
+mod example_pages;
 mod examples;
 mod failed_entries;
 mod frameworks;

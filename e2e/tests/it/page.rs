@@ -4,10 +4,16 @@ use std::path::Path;
 
 use testkit::{Broadcaster, QueueDir, Signal};
 
+use crate::harness::secret::token_that_ends;
 use crate::harness::{Browser, Page, PhpServer, broadcaster, queue_dir};
 
 const DESKTOP: (u32, u32) = (1280, 880);
 const PHONE: (u32, u32) = (320, 700);
+/// All people of the view of channels are connected, and subscribed to what they may read at once.
+const CONNECTED: &str = "[...document.querySelectorAll('#people section')].map((card) => card.innerText)
+    .filter((text) => text.includes('connected') && text.includes('reads room.lobby')).length === 3
+    && document.querySelector('#people').innerText.includes('reads private-user.ann')
+    && document.querySelector('#people').innerText.includes('reads private-user.ben')";
 
 #[tokio::test]
 async fn a_click_calls_the_api_and_its_event_arrives() {
@@ -62,9 +68,12 @@ async fn everything_works_by_keyboard() {
     let shown = Shown::start(DESKTOP).await;
     let mut page = shown.page;
 
-    // The first stop is the first button.
-    page.press("Tab").await;
-    assert_eq!(page.evaluate("document.activeElement.id").await, "create");
+    // The first stops are the two views and the first button.
+    for stop in ["#everybody", "#channels", "create"] {
+        page.press("Tab").await;
+        let focused = page.evaluate("document.activeElement.hash ?? document.activeElement.id").await;
+        assert_eq!(focused, stop);
+    }
     page.press("Enter").await;
     page.wait_for("document.querySelector('#events li .name')?.innerText === 'order.created'").await;
 
@@ -198,11 +207,159 @@ async fn it_downloads_nothing_and_fits_a_phone() {
     }
 }
 
+/// What a person of the second view has received: event and channel of each, newest first.
+fn arrivals(person: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('#person-{person}')].map((title) => title.closest('section'))
+            .flatMap((card) => [...card.querySelectorAll('.arrivals .name')])
+            .map((name) => `${{name.innerText}} ${{name.nextElementSibling.innerText}}`).join(', ')"
+    )
+}
+
+/// A button of a person.
+fn button(person: &str, name: &str) -> String {
+    format!("section:has(#person-{person}) .{name}")
+}
+
+#[tokio::test]
+async fn each_user_sees_his_own_orders_beside_the_room_and_what_is_for_everybody() {
+    let mut shown = Shown::start(DESKTOP).await;
+    shown.show_channels().await;
+    let page = &mut shown.page;
+
+    page.click(&button("ann", "order")).await;
+    page.wait_for(&format!("{} === 'stock.changed everybody, order.created private-user.ann'", arrivals("ann"))).await;
+    page.click(&button("ben", "order")).await;
+    let of_ben = "stock.changed everybody, order.created private-user.ben, stock.changed everybody";
+    page.wait_for(&format!("{} === '{of_ben}'", arrivals("ben"))).await;
+    page.wait_for(&format!("{} === 'stock.changed everybody, stock.changed everybody'", arrivals("visitor"))).await;
+
+    // Who greets is left out.
+    page.click(&button("ann", "hello")).await;
+    for person in ["ben", "visitor"] {
+        page.wait_for(&format!("{}.startsWith('chat.message room.lobby, ')", arrivals(person))).await;
+    }
+    page.click("#everyone").await;
+    for person in ["ann", "ben", "visitor"] {
+        page.wait_for(&format!("{}.startsWith('notification everybody, ')", arrivals(person))).await;
+    }
+    let of_ann =
+        "notification everybody, stock.changed everybody, stock.changed everybody, order.created private-user.ann";
+    assert_eq!(page.evaluate(&arrivals("ann")).await, of_ann);
+
+    for (person, code) in [("ann", 103), ("ben", 103), ("visitor", 101)] {
+        page.click(&button(person, "peek")).await;
+        let refused = format!("document.querySelector('section:has(#person-{person}) .refused')?.innerText");
+        page.wait_for(&format!("{refused}?.startsWith('error {code}: ')")).await;
+    }
+    assert_eq!(page.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn who_logs_out_receives_nothing_until_he_logs_in_again() {
+    let mut shown = Shown::start(DESKTOP).await;
+    shown.show_channels().await;
+    let page = &mut shown.page;
+    let state = "document.querySelector('section:has(#person-ann) .state').innerText";
+    page.click(&button("ann", "session")).await;
+    page.wait_for(&format!("{state} === 'logged out'")).await;
+    assert_eq!(page.evaluate("fetch('one/api/token').then(({ status }) => status)").await, 401);
+    page.click(&button("ben", "order")).await;
+    page.wait_for(&format!("{}.includes('private-user.ben')", arrivals("ben"))).await;
+    assert_eq!(page.evaluate(&arrivals("ann")).await, "");
+
+    page.click(&button("ann", "session")).await;
+    page.wait_for(&format!("{state} === 'connected'")).await;
+    page.click(&button("ann", "order")).await;
+    page.wait_for(&format!("{}.includes('order.created private-user.ann')", arrivals("ann"))).await;
+    assert_eq!(page.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_client_of_the_examples_renews_its_token_and_comes_back_with_a_new_one() {
+    let mut shown = Shown::start(DESKTOP).await;
+    shown.show_channels().await;
+    let page = &mut shown.page;
+    for can_renew in [true, false] {
+        // Clocks may differ by 30 seconds: it counts for eight more, and the server says at once that it ends.
+        let ends = token_that_ends(-22, "ann", "private-user.ann").await;
+        page.evaluate(&format!(
+            "window.asked = 0, window.states = [], window.came = [], window.client = new ChannelClient({{
+                 url: websocketUrl,
+                 token: async () => {{
+                     asked += 1;
+                     if (asked === 1) return '{ends}';
+                     if (asked === 2 && !{can_renew}) throw new Error('PHP does not answer');
+                     return (await (await fetch('one/api/token')).json()).token;
+                 }},
+                 onEvent: ({{ channel }}) => came.push(channel),
+                 onState: (state, why) => states.push(`${{state}} ${{why}}`.trim()),
+             }}), client.connect()"
+        ))
+        .await;
+        page.wait_for("asked > 1").await;
+        if can_renew {
+            // One that cannot renew ends after it: then the time of the first token is over.
+            let other = token_that_ends(-22, "ann", "private-user.ann").await;
+            let closed = "new Promise((closed) => { const socket = new WebSocket(document.querySelector('#address').value + '?token=TOKEN');
+                socket.onclose = ({ code }) => closed(code); })";
+            assert_eq!(page.evaluate(&closed.replace("TOKEN", &other)).await, 4401);
+            assert_eq!(page.evaluate("states.join()").await, "connecting,open");
+        } else {
+            page.wait_for(
+                "states.join() === 'connecting,open,waiting closed with 4401: token expired,connecting,open'",
+            )
+            .await;
+        }
+        page.click(&button("ann", "order")).await;
+        page.wait_for("came.includes('private-user.ann')").await;
+        page.evaluate("client.disconnect()").await;
+    }
+    assert_eq!(page.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_view_of_channels_is_for_keyboards_screen_readers_and_phones_too() {
+    let mut shown = Shown::start(PHONE).await;
+    let page = &mut shown.page;
+    page.press("Tab").await;
+    page.press("Tab").await;
+    page.press("Enter").await;
+    page.wait_for(CONNECTED).await;
+    let mut stops = Vec::new();
+    for _ in 0..10 {
+        page.press("Tab").await;
+        stops.push(page.evaluate("document.activeElement.innerText").await);
+    }
+    let of_a_user = ["Order tea", "Greet room", "Log out"];
+    let expected =
+        [&["Tell everybody"][..], &of_a_user, &["Ask for Ben's orders"], &of_a_user, &["Ask for Ann's orders"]];
+    assert_eq!(stops[..9], expected.concat());
+    page.evaluate("document.querySelector('section:has(#person-ann) .order').focus()").await;
+    page.press("Enter").await;
+    page.wait_for(&format!("{}.includes('private-user.ann')", arrivals("ann"))).await;
+    page.click(&button("visitor", "peek")).await;
+    page.wait_for("document.querySelector('.refused')").await;
+
+    assert_eq!(page.evaluate("document.documentElement.scrollWidth").await, PHONE.0);
+    for scheme in ["light", "dark"] {
+        page.prefer(scheme).await;
+        assert_eq!(page.evaluate(LOW_CONTRAST).await, serde_json::json!([]), "{scheme}");
+    }
+    let accessible = page.accessible().await;
+    for (role, name) in
+        [("region", "Ann"), ("region", "A visitor"), ("log", "What Ben received"), ("navigation", "Views")]
+    {
+        let is_found = accessible.iter().any(|(its_role, its_name)| its_role == role && its_name == name);
+        assert!(is_found, "no {role} is called {name}: {accessible:?}");
+    }
+}
+
 /// Pictures for the documentation, kept in `target/tmp/pictures`; `make pictures` copies them to `docs/images`.
 #[tokio::test]
 async fn pictures_are_taken() {
-    let shown = Shown::start(DESKTOP).await;
-    let mut page = shown.page;
+    let mut shown = Shown::start(DESKTOP).await;
+    let page = &mut shown.page;
     page.evaluate("Math.random = () => 0.345").await;
     for (count, button) in
         ["#create", "#update", "#notify", "#create", "#delete", "#create", "#broadcast", "#notify", "#create"]
@@ -218,10 +375,38 @@ async fn pictures_are_taken() {
         page.resize(size).await;
         page.prefer(scheme).await;
         page.evaluate("document.activeElement.blur(), scrollTo(0, 0)").await;
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures").join(format!("{name}.png"));
-        page.picture(&path).await;
-        assert!(path.metadata().unwrap().len() > 10_000, "{} shows something", path.display());
+        take(page, name).await;
     }
+
+    page.resize(DESKTOP).await;
+    page.prefer("light").await;
+    shown.show_channels().await;
+    let page = &mut shown.page;
+    for (person, name, event) in
+        [("ann", "order", "order.created"), ("ben", "order", "order.created"), ("ben", "hello", "")]
+    {
+        page.click(&button(person, name)).await;
+        page.wait_for(&format!("{}.includes('{event}')", arrivals(person))).await;
+    }
+    page.wait_for(&format!("{}.includes('chat.message')", arrivals("visitor"))).await;
+    page.click(&button("ben", "peek")).await;
+    page.wait_for("document.querySelector('section:has(#person-ben) .refused')").await;
+    for (name, scheme, size) in [
+        ("page-channels-light", "light", DESKTOP),
+        ("page-channels-dark", "dark", DESKTOP),
+        ("page-channels-phone", "light", (390, 844)),
+    ] {
+        page.resize(size).await;
+        page.prefer(scheme).await;
+        page.evaluate("document.activeElement.blur(), scrollTo(0, 0)").await;
+        take(page, name).await;
+    }
+}
+
+async fn take(page: &mut Page, name: &str) {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures").join(format!("{name}.png"));
+    page.picture(&path).await;
+    assert!(path.metadata().unwrap().len() > 10_000, "{} shows something", path.display());
 }
 
 /// Texts whose contrast to what they stand on is lower than 4.5:1 (WCAG 2, level AA).
@@ -263,12 +448,18 @@ impl Shown {
     /// Starts it all, and returns when the page is connected.
     async fn start(size: (u32, u32)) -> Shown {
         let queue = queue_dir();
-        let broadcaster = broadcaster::start(&queue).await;
+        let broadcaster = broadcaster::start_with_tokens(&queue, "*").await;
         let server = PhpServer::start("demo_endpoint.php", &queue, broadcaster.address().port()).await;
         let browser = Browser::start().await;
         let mut page = browser.open(&format!("http://{}/", server.address()), size).await;
         page.prefer("light").await;
         page.wait_for("document.querySelector('#state').innerText === 'connected'").await;
         Shown { page, broadcaster, queue, _server: server, _browser: browser }
+    }
+
+    /// Goes to the view of channels, and returns when all of its people are connected.
+    async fn show_channels(&mut self) {
+        self.page.click("nav a[href='#channels']").await;
+        self.page.wait_for(CONNECTED).await;
     }
 }

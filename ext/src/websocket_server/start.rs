@@ -8,15 +8,15 @@ use std::sync::Arc;
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::ExecuteData;
 use server::config::Settings;
-use server::origin::Rule;
 use server::server::BindError;
-use server::{Config, Limits};
+use server::{AnsweredPaths, Config, Limits};
 
 use crate::descriptors::{self, FD_SETSIZE};
 use crate::event_loop::EventLoop;
 use crate::exception::{self, guard};
 use crate::fiber;
 use crate::globals::{GLOBALS, Globals};
+use crate::ini;
 use crate::server_thread::ServerThread;
 use crate::shared::Shared;
 use crate::stack_size::LargeStacks;
@@ -98,8 +98,10 @@ fn build(globals: &Globals) -> Option<EventLoop> {
     };
     // Before anything of the server is opened.
     descriptors::fill_standard();
-    let started = configure(globals, to_bind(&host).to_owned(), number).and_then(|config| {
+    let started = configure(globals, to_bind(&host).to_owned(), number).and_then(|mut config| {
         let shared = Arc::new(Shared::new(globals.routes().paths()).map_err(BindError::from)?);
+        let answering = shared.clone();
+        config.admission.answered = AnsweredPaths::new(move |target| answering.has_handler(target));
         Ok((ServerThread::start(config, &shared)?, shared))
     });
     match started {
@@ -118,8 +120,8 @@ fn build(globals: &Globals) -> Option<EventLoop> {
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
-    #[error(transparent)]
-    Config(#[from] server::config::ConfigError),
+    #[error("{0}")]
+    Setting(String),
     #[error(transparent)]
     Bind(#[from] BindError),
 }
@@ -132,8 +134,6 @@ fn configure(globals: &Globals, host: String, port: u16) -> Result<Config, Start
         queue: globals.server.borrow().queue.clone(),
         host: Some(host),
         port: Some(port),
-        // As the pure-PHP server: pages of any origin, on any path.
-        allowed_origins: Some(vec![Rule::Any]),
         max_event_bytes: Some(max_event_bytes as u64),
         log_bytes: Some(log_bytes as usize),
         max_connections: Some(globals.max_connections.get()),
@@ -149,7 +149,8 @@ fn configure(globals: &Globals, host: String, port: u16) -> Result<Config, Start
         shutdown_grace_secs: Some(SHUTDOWN_GRACE_SECS),
         ..Settings::default()
     };
-    let mut config = settings.resolve()?;
+    let declared = globals.declared.borrow().settings().map_err(StartError::Setting)?;
+    let mut config = settings.or(declared).resolve().map_err(|error| StartError::Setting(ini::explain(&error)))?;
     config.admission.first_descriptor = FD_SETSIZE;
     Ok(config)
 }

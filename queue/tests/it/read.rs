@@ -260,9 +260,13 @@ fn the_owner_sees_whether_another_process_waits_for_the_directory() {
 fn unsafe_or_missing_directories_are_refused() {
     let queue = Queue::new();
     let refused = |path| Reader::open(path, ReaderOptions::default()).unwrap_err().to_string();
-    assert!(
-        refused(queue.path().join("absent"))
-            .ends_with("absent does not exist (create it, see Permissions in docs/operations.md)")
+    let absent = queue.path().join("absent").display().to_string();
+    assert_eq!(
+        refused(absent.clone().into()),
+        format!(
+            "the queue directory {absent} does not exist (create it, for example: install -d -o www-data -g www-data -m 2770 \
+             {absent})"
+        )
     );
     assert!(refused(queue.write("file", "")).ends_with("file is not a directory (name the directory of the events)"));
     std::fs::set_permissions(queue.path(), std::fs::Permissions::from_mode(0o777)).unwrap();

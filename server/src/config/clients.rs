@@ -20,24 +20,38 @@ section! { "The port and who may connect";
         short: Some('l'),
         value_name: Some("ADDRESS:PORT");
     host: String, Form::Text,
-        "Address alone, as the pure-PHP server's scripts set it; --listen wins",
+        "Address alone, as the pure-PHP server's scripts set it. --listen wins if both are given in the same way (as flags, as \
+         variables or in the file)",
+        more: "Otherwise the one that is given with higher precedence wins. A `listen` that loses does not count at all.",
         variable: Some("WS_HOST"),
-        value_name: Some("ADDRESS");
+        value_name: Some("ADDRESS"),
+        default_in_words: Some("127.0.0.1"),
+        example: Some("127.0.0.1");
     port: u16, Form::port(),
-        "Port alone, as the pure-PHP server's scripts set it; --listen wins",
-        variable: Some("WS_PORT");
+        "Port alone, as the pure-PHP server's scripts set it. --listen wins if both are given in the same way (as flags, as \
+         variables or in the file)",
+        more: "Otherwise the one that is given with higher precedence wins. A `listen` that loses does not count at all. With 0 the \
+               system chooses a port.",
+        variable: Some("WS_PORT"),
+        default_in_words: Some("8081"),
+        example: Some("8081");
     max_connections: usize = 10_000, Form::at_least_one(Unit::Count),
         "Clients at the same time; further ones are told that the server is full",
         more: "That is status 503, or close code 1013 if a page asks.";
     max_connections_per_address: usize, Form::at_least_one(Unit::Count),
         "Clients of one address at the same time. Leave it off behind a proxy: all clients have its address",
-        default_in_words: Some("none");
+        default_in_words: Some("none"),
+        example: Some("100");
     allowed_origins: Vec<Rule> = vec![Rule::SameHost], Form::Origins,
         "Pages that may connect: same-host, *, or origins such as https://example.com or https://*.example.com. Several with \
          commas between, or the flag several times",
-        more: "In the file it is a list. same-host: pages of the host that the request names, on any port; localhost and loopback \
-               addresses are the same if the server listens on one. *: any page. https://*.example.com: all subdomains. null: what \
-               files and sandboxed frames send, of any site. Programs that are no browsers send no origin and may always connect.";
+        more: "In the file it is a list. Programs that are no browsers send no origin and may always connect.\n\
+               - same-host: pages of the host that the request names, on any port. If the server listens on a loopback address, \
+               localhost and all loopback addresses are the same host.\n\
+               - *: any page.\n\
+               - https://example.com: pages of this scheme, host and port.\n\
+               - https://*.example.com: pages of all subdomains, but not of example.com itself.\n\
+               - null: files and sandboxed frames, of any site.";
     handshake_timeout_secs: f64 = 10.0, Form::Seconds,
         "How long a client may take for its request";
     max_header_bytes: usize = DEFAULT_MAX_HEADER_BYTES,

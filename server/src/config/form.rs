@@ -64,7 +64,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    const fn most(self) -> u64 {
+    pub(super) const fn most(self) -> u64 {
         match self {
             Unit::Bytes => MAX_BYTES,
             Unit::Count => MAX_COUNT,
@@ -98,7 +98,7 @@ impl Form {
     /// What is wrong with a value, if something is.
     pub(super) fn problem(&self, value: &Value) -> Option<String> {
         match (self, value) {
-            (Form::Whole(whole), Value::Whole(number)) => whole.problem(*number),
+            (Form::Whole(whole), Value::Whole(number)) => whole.problem(i128::from(*number)),
             (Form::Seconds, Value::Seconds(seconds)) if !(*seconds > 0.0 && *seconds <= MAX_SECONDS) => {
                 Some("must be a number of seconds above 0, at most a day".to_owned())
             }
@@ -108,19 +108,21 @@ impl Form {
 }
 
 impl Whole {
-    /// Whether the bounds are those of the unit, that no real value reaches.
+    /// Whether the bounds are about those of the unit, that no real value reaches.
     pub fn is_wide(&self) -> bool {
-        self.least <= 1 && self.most >= self.unit.most()
+        self.least <= 1 && self.most >= self.unit.most() / 2
     }
 
-    fn problem(&self, number: u64) -> Option<String> {
+    /// What is wrong with a number, if something is.
+    pub fn problem(&self, number: i128) -> Option<String> {
         let Whole { least, most, why, .. } = self;
-        if (*least..=*most).contains(&number) {
+        let is_less = number < i128::from(*least);
+        if !is_less && number <= i128::from(*most) {
             None
-        } else if !self.is_wide() {
+        } else if *least == 0 || !self.is_wide() {
             let separator = if why.is_empty() { "" } else { ": " };
             Some(format!("must be {least} to {most}{separator}{why}"))
-        } else if number < *least {
+        } else if is_less {
             Some(format!("must be at least {least}"))
         } else {
             Some(format!("must be at most {most}"))

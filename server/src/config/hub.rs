@@ -14,23 +14,25 @@ use crate::session_id::MAX_HUB_THREADS;
 
 section! { "What clients may cost";
     log_bytes: usize = Limits::DEFAULT_LOG_BYTES as usize, Form::at_least_one(Unit::Bytes),
-        "Encoded messages that are kept for clients that are behind; who falls further behind is disconnected as slow",
+        "Bytes of encoded messages that are kept for clients that are behind. A client that is further behind is disconnected as \
+         slow",
         more: "At least twice `max_event_bytes`. Each of `hub_threads` keeps its own.";
     slow_client_timeout_secs: f64 = 10.0, Form::Seconds,
         "How long a message may wait for one client before that client is disconnected as slow";
     max_outbox_bytes: usize = 1024 * 1024, Form::at_least_one(Unit::Bytes),
-        "Bytes that may wait for one client alone: pongs and answers; four times that while it reads";
+        "Bytes of pongs and answers that may wait for one client. While the client reads, four times as many may wait";
     max_message_bytes: usize = 65_536, Form::at_least_one(Unit::Bytes),
         "Largest message of a client";
     max_messages_per_sec: u32 = 100, Form::or_any(Unit::Count),
-        "Messages that a client may send in a second, fragments and pings among them; it is read from more slowly beyond that; 0 \
-         for any number";
+        "Messages that a client may send in a second, fragments and pings among them. If it sends more, the server reads from it \
+         more slowly. 0: no limit";
     max_bytes_per_sec: u32 = 1024 * 1024, Form::or_any(Unit::Bytes),
-        "Bytes that a client may send in a second; it is read from more slowly beyond that; 0 for any number";
+        "Bytes that a client may send in a second. If it sends more, the server reads from it more slowly. 0: no limit";
     max_memory: usize = 256 * 1024 * 1024, Form::at_least_one(Unit::Bytes),
-        "Memory for all clients together, for what waits for one alone and messages that are not complete, a part for each of \
-         hub_threads; beyond it those that hold most are disconnected",
-        more: "At least `max_message_bytes` and `max_outbox_bytes` for each of `hub_threads`; the default grows with them.";
+        "Memory for all clients together: for incomplete messages, and for data that waits for one client alone. If they use more, \
+         those that use most are disconnected",
+        more: "At least `hub_threads` times the larger one of `max_message_bytes` and `max_outbox_bytes`; the default is \
+               that product where it is larger. Each thread has an equal part.";
     ping_interval_secs: f64 = 25.0, Form::Seconds,
         "How often each client is pinged";
     pong_timeout_secs: f64 = 20.0, Form::Seconds,
@@ -66,7 +68,7 @@ pub(super) fn limits(
         // A user who raises what one client may take does not expect to have to raise this as well.
         None => values.max_memory.max(least_memory),
         Some(given) if given < least_memory => {
-            let problem = "must be at least max_message_bytes and max_outbox_bytes for each of hub_threads";
+            let problem = "must be at least hub_threads times the larger one of max_message_bytes and max_outbox_bytes";
             return Err(ConfigError::new("max_memory", Value::Whole(given as u64), problem));
         }
         Some(given) => given,

@@ -14,9 +14,11 @@ section! { "The queue directory";
                made again.",
         short: Some('q'),
         example: Some("/var/lib/fastapi-broadcaster/queue");
-    max_event_bytes: u64 = DEFAULT_MAX_EVENT_BYTES as u64, Form::at_least_one(Unit::Bytes),
+    max_event_bytes: u64 = DEFAULT_MAX_EVENT_BYTES as u64,
+        // Half of the largest `log_bytes`.
+        Form::between(Unit::Bytes, 1, Unit::Bytes.most() / 2, ""),
         "Largest event in bytes, as a file; a larger one is put aside in failed/",
-        more: "PHP has its own limit: `fastapi_websocket.max_event_bytes` in php.ini.";
+        more: "`log_bytes` must be at least twice as much. PHP has its own limit: `fastapi_websocket.max_event_bytes` in php.ini.";
     entry_grace_secs: f64 = DEFAULT_GRACE.as_secs_f64(), Form::Seconds,
         "How long a file that is no complete event may still be growing before it is put aside";
     failed_max_entries: usize = 10_000, Form::at_least_one(Unit::Count),

@@ -26,7 +26,8 @@ pub struct Setting {
     pub form: Form,
     /// What it does, for `--help` and everything else. Without a full stop at its end.
     pub help: &'static str,
-    /// What else there is to know, as sentences, for the sample file and the reference page.
+    /// What else there is to know, for the sample file and the reference page: sentences, then lines of a list, each with
+    /// a dash.
     pub more: &'static str,
     /// The short flag.
     pub short: Option<char>,
@@ -95,13 +96,19 @@ impl Setting {
         (self.set)(settings, value);
     }
 
-    pub(super) fn unset(&self, settings: &mut Settings) {
+    /// Takes back what was set.
+    pub fn unset(&self, settings: &mut Settings) {
         (self.unset)(settings);
+    }
+
+    /// What is wrong with a value, if it is out of bounds.
+    pub fn problem(&self, value: &Value) -> Option<String> {
+        self.form.problem(value)
     }
 
     pub(super) fn check(&self, settings: &Settings) -> Result<(), ConfigError> {
         let Some(value) = (self.get)(settings) else { return Ok(()) };
-        self.form.problem(&value).map_or(Ok(()), |problem| Err(ConfigError::new(self.key, value, problem)))
+        self.problem(&value).map_or(Ok(()), |problem| Err(ConfigError::new(self.key, value, problem)))
     }
 }
 

@@ -7,7 +7,7 @@ use tungstenite::handshake::server::write_response;
 
 use crate::http_server::error::HttpError;
 
-/// When a client that found no room may come again, in seconds.
+/// When a client that found no room may connect again, in seconds.
 const RETRY_AFTER: &str = "5";
 
 /// The bytes of a response without its body.

@@ -61,7 +61,7 @@ impl Routes {
             _ if is_health => (StatusCode::METHOD_NOT_ALLOWED, "use GET /healthz\n".to_owned()),
             _ => (
                 StatusCode::UPGRADE_REQUIRED,
-                "this address speaks WebSocket: connect with new WebSocket(\"ws://...\")\n".to_owned(),
+                "this address is for WebSocket connections: connect with new WebSocket(\"ws://...\")\n".to_owned(),
             ),
         };
         let mut response = Response::new(Full::new(Bytes::from(text)));

@@ -112,7 +112,7 @@ async fn refuse_full(
             refuse(stream, StatusCode::TOO_MANY_REQUESTS, problem).await
         }
         TooMany::Altogether if head.origin().is_none() => {
-            let problem = "server is full (max_connections), come again later";
+            let problem = "server is full (max_connections), connect again later";
             refuse(stream, StatusCode::SERVICE_UNAVAILABLE, problem).await
         }
         TooMany::Altogether => {

@@ -191,6 +191,12 @@ impl Hub {
         Ok((keys, published.last))
     }
 
+    /// Sends a session what `answer` makes of the last publication: it stands behind all of them.
+    fn tell(&self, session: SessionId, answer: impl FnOnce(Seq) -> Vec<u8>) {
+        let published = self.lock();
+        self.inbox(session).send(session, answer(published.last).into());
+    }
+
     /// The key of a channel that has subscribers.
     fn find(&self, name: &ChannelName) -> Option<ChannelKey> {
         self.lock().interest.find(name).map(|(key, _)| key)

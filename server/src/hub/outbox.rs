@@ -178,8 +178,11 @@ impl Outbox {
         if let Some(part) = self.parts.front_mut()
             && part.ticket.is_some()
         {
-            // Of several frames, those that have not begun.
-            part.bytes.truncate(frames::boundary(&part.bytes, part.written));
+            // Of several frames, the rest of the one that has begun. It is a copy, so that neither the memory of the
+            // others nor the delivery of their publications waits for a client that may never read it.
+            let end = frames::boundary(&part.bytes, part.written);
+            part.bytes = Bytes::copy_from_slice(&part.bytes[part.written..end]);
+            (part.written, part.is_shared, part.ticket) = (0, false, None);
         }
         self.parts.retain(|part| part.written < part.bytes.len());
         self.count();
@@ -197,6 +200,8 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::undelivered::Undelivered;
+    use crate::publication::Seq;
 
     #[test]
     fn parts_go_out_by_place_then_by_age() {
@@ -239,5 +244,29 @@ mod tests {
         outbox.push(7, *b"waiting");
         outbox.truncate_unwritten();
         assert_eq!(outbox.next(), Some((7, b"of the log's frame".as_slice())));
+    }
+
+    #[test]
+    fn of_publications_the_rest_of_the_frame_that_has_begun_stays_and_nothing_waits_for_it() {
+        let frames = [frames::encode_text("begun"), frames::encode_text("waiting")].concat();
+        let mut undelivered = Undelivered::default();
+        let ticket = undelivered.begin_turn(Seq(3), Instant::now());
+        let bytes = undelivered.share(&frames);
+        let mut outbox = Outbox::default();
+        outbox.push_publications(Publications { bytes, written: 4, is_shared: true, ticket });
+        outbox.truncate_unwritten();
+        assert_eq!(outbox.next(), Some((0, b"gun".as_slice())));
+        assert_eq!((outbox.len(), outbox.held_bytes()), (3, 3 + PART_OVERHEAD_BYTES));
+        assert_eq!((undelivered.delivered(Seq(9)), undelivered.shared_bytes()), (Seq(9), 0));
+        outbox.truncate_unwritten();
+        assert_eq!(outbox.next(), Some((0, b"gun".as_slice())), "it has begun");
+        // Nothing is left where a frame ends.
+        let ticket = undelivered.begin_turn(Seq(9), Instant::now());
+        let bytes = frames::encode_text("begun").into();
+        let mut outbox = Outbox::default();
+        outbox.push_publications(Publications { bytes, written: 0, is_shared: false, ticket });
+        outbox.truncate_unwritten();
+        assert!(outbox.is_empty() && outbox.held_bytes() == 0);
+        assert_eq!(undelivered.delivered(Seq(9)), Seq(9));
     }
 }

@@ -8,6 +8,7 @@ mod closing;
 mod commands;
 mod deadlines;
 mod distributing;
+mod logins;
 mod memory;
 mod progress;
 mod read_order;

@@ -1,4 +1,4 @@
-//! How much a client may send in a second. Who sends more is read from more slowly: nothing is lost, TCP holds the
+//! How much a client may send in a second. If it sends more, the server reads from it more slowly: nothing is lost, TCP holds the
 //! client back.
 
 use std::time::{Duration, Instant};

@@ -83,13 +83,14 @@ impl Request {
             Ok(fields) => fields,
             // It may be a message of the application, which has keys of the same name.
             Err(_) => {
-                let kind = serde_json::from_str::<Kind>(text).ok()?.kind?;
-                let problem = Problem::Bad(if kind.get().starts_with('"') {
-                    "a key has a value of the wrong type"
+                let Kind { kind, reference } = serde_json::from_str(text).ok()?;
+                let problem = Problem::Bad(if kind?.get().starts_with('"') {
+                    "a key has a value of the wrong type, or there are too many names"
                 } else {
                     "type must be a string"
                 });
-                return Some(Request { reference: None, command: Err(problem) });
+                let reference = reference.filter(|reference| is_reference(reference));
+                return Some(Request { reference, command: Err(problem) });
             }
         };
         let kind = fields.kind?;
@@ -118,10 +119,13 @@ impl Request {
     }
 }
 
+/// What of a command is looked at if its keys are not what they should be.
 #[derive(serde::Deserialize)]
 struct Kind {
     #[serde(rename = "type")]
     kind: Option<Box<RawValue>>,
+    #[serde(rename = "ref")]
+    reference: Option<Box<RawValue>>,
 }
 
 fn is_reference(reference: &RawValue) -> bool {

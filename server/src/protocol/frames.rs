@@ -32,7 +32,7 @@ pub(super) fn encode_text_of(parts: &[impl AsRef<[u8]>], frames: &mut Vec<u8>) {
 }
 
 /// Bytes of the header of a frame that a server has encoded (RFC 6455, section 5.2).
-pub(super) fn header_len(frame: &[u8]) -> usize {
+pub(crate) fn header_len(frame: &[u8]) -> usize {
     match frame[1] {
         126 => 4,
         127 => 10,

@@ -116,6 +116,17 @@ impl<'a> ServerMessage<'a> {
     }
 }
 
+impl Id {
+    /// The part before the number, with the sign between.
+    fn epoch_text(self) -> [u8; 17] {
+        let mut text = [b'-'; 17];
+        for (index, digit) in text[..16].iter_mut().enumerate() {
+            *digit = b"0123456789abcdef"[(self.epoch >> (60 - 4 * index)) as usize & 0xf];
+        }
+        text
+    }
+}
+
 impl fmt::Display for Id {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:016x}-{}", self.epoch, self.seq)
@@ -135,15 +146,15 @@ pub(crate) fn write_text(publication: &Publication<'_>, texts: &mut Vec<u8>) {
 
 /// Appends the frame of an event, of whose text the last brace is missing.
 pub(crate) fn encode_event(text: &[u8], id: Id, channel: Option<&ChannelName>, frames: &mut Vec<u8>) {
-    let id = id.to_string();
-    let id = id.as_bytes();
+    let (epoch, mut digits) = (id.epoch_text(), itoa::Buffer::new());
+    let (epoch, seq) = (&epoch[..], digits.format(id.seq.0).as_bytes());
     match channel {
         // Names of channels have nothing that JSON escapes.
         Some(channel) => encode_text_of(
-            &[text, b",\"id\":\"", id, b"\",\"channel\":\"", channel.as_str().as_bytes(), b"\"}"],
+            &[text, b",\"id\":\"", epoch, seq, b"\",\"channel\":\"", channel.as_str().as_bytes(), b"\"}"],
             frames,
         ),
-        None => encode_text_of(&[text, b",\"id\":\"", id, b"\"}"], frames),
+        None => encode_text_of(&[text, b",\"id\":\"", epoch, seq, b"\"}"], frames),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Pauses between tries of what the file system refuses.
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
+
+use crate::logged_reason::LoggedReason;
 
 /// Pause after a failure, doubled up to `MAX_PAUSE`.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
@@ -10,6 +13,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     series: Option<Series>,
+    reason: LoggedReason,
 }
 
 #[derive(Debug)]
@@ -19,12 +23,12 @@ struct Series {
 }
 
 impl Backoff {
-    /// Notes a failure: the next try is after a pause. Returns whether it is the first of a series.
-    pub(super) fn fail(&mut self, now: Instant) -> bool {
-        let is_first = self.series.is_none();
+    /// Notes a failure: the next try is after a pause. Returns whether it is to be logged: it is the first of a series,
+    /// or has another reason than the one before.
+    pub(super) fn fail(&mut self, now: Instant, reason: impl Display) -> bool {
         let pause = self.series.as_ref().map_or(MIN_PAUSE, |series| (series.pause * 2).clamp(MIN_PAUSE, MAX_PAUSE));
         self.series = Some(Series { pause, until: now + pause });
-        is_first
+        self.reason.is_new(reason)
     }
 
     /// Notes that a part succeeded: the next try is at once, and pauses begin again at the shortest.
@@ -36,6 +40,7 @@ impl Backoff {
 
     /// Notes a success. Returns whether it ends a series of failures.
     pub(super) fn succeed(&mut self) -> bool {
+        self.reason.clear();
         self.series.take().is_some()
     }
 
@@ -63,17 +68,23 @@ mod tests {
     fn pauses_double_up_to_a_limit_and_begin_again_after_a_success() {
         let (mut backoff, now) = (Backoff::default(), Instant::now());
         assert!(!backoff.succeed() && !backoff.is_waiting(now));
-        assert!(backoff.fail(now));
+        assert!(backoff.fail(now, "full"));
         assert!(backoff.is_waiting(now) && !backoff.is_waiting(now + MIN_PAUSE));
-        assert!(!backoff.fail(now));
+        assert!(!backoff.fail(now, "full"));
         assert_eq!(backoff.until(), Some(now + 2 * MIN_PAUSE));
-        assert!((0..20).all(|_| !backoff.fail(now)));
+        assert!((0..20).all(|_| !backoff.fail(now, "full")));
         assert_eq!(backoff.until(), Some(now + MAX_PAUSE));
         backoff.progress(now);
-        assert!(backoff.is_due(now) && !backoff.fail(now), "the series goes on");
+        assert!(backoff.is_due(now) && !backoff.fail(now, "full"), "the series goes on");
         assert_eq!(backoff.until(), Some(now + MIN_PAUSE));
         assert!(!backoff.is_due(now));
-        assert!(backoff.succeed() && backoff.fail(now));
+        assert!(backoff.succeed() && backoff.fail(now, "full"));
         assert_eq!(backoff.until(), Some(now + MIN_PAUSE));
+    }
+    #[test]
+    fn another_reason_is_logged_and_does_not_begin_another_series() {
+        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        assert!(backoff.fail(now, "missing") && !backoff.fail(now, "missing") && backoff.fail(now, "a file"));
+        assert_eq!(backoff.until(), Some(now + 4 * MIN_PAUSE));
     }
 }

@@ -178,9 +178,7 @@ impl DirectorySource {
         if self.failed_folder.is_overfull() {
             self.chores_due = Instant::now();
         }
-        if let Some(other_files) = self.reader.take_other_files() {
-            self.rejections.log_other_files(&other_files);
-        }
+        self.rejections.log_other_files(self.reader.take_other_files());
         if let Some(newer_entries) = self.reader.take_newer_entries() {
             self.rejections.log_newer_entries(&newer_entries);
         }
@@ -275,10 +273,10 @@ impl DirectorySource {
         self.backoff.is_waiting(Instant::now())
     }
 
-    /// Logs the first failure of a series, and delays the next try.
+    /// Logs a failure unless the one before had the same reason, and delays the next try.
     fn on_failure(&mut self, what: &'static str, error: &(dyn std::error::Error + 'static)) {
         self.health.set_readable(false);
-        if self.backoff.fail(Instant::now()) {
+        if self.backoff.fail(Instant::now(), error) {
             warn!(error, "{what}, trying again");
         }
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use queue::Failed;
 use tracing::warn;
 
+use crate::logged_reason::LoggedReason;
+
 /// The limits of the folder, and what was put into it.
 #[derive(Debug)]
 pub(super) struct FailedFolder {
@@ -13,12 +15,12 @@ pub(super) struct FailedFolder {
     max_age: Duration,
     /// Entries that were put aside since the folder was last trimmed.
     added: usize,
-    is_failure_logged: bool,
+    failure: LoggedReason,
 }
 
 impl FailedFolder {
     pub(super) fn new(max_entries: usize, max_age: Duration) -> FailedFolder {
-        FailedFolder { max_entries, max_age, added: 0, is_failure_logged: false }
+        FailedFolder { max_entries, max_age, added: 0, failure: LoggedReason::default() }
     }
 
     /// Notes that an entry was put aside.
@@ -38,17 +40,18 @@ impl FailedFolder {
             Some(failed) => failed.trim(self.max_entries, self.max_age),
             None => Ok(0),
         });
-        let is_failure = trimmed.is_err();
-        match trimmed {
-            Ok(0) => {}
-            Ok(entries) => {
-                warn!(entries, "deleted the oldest entries of failed/ (failed_max_entries, failed_max_age_secs)")
+        let entries = match trimmed {
+            Ok(entries) => entries,
+            Err(error) => {
+                if self.failure.is_new(&error) {
+                    warn!(%error, "cannot delete old entries of failed/, trying again");
+                }
+                return;
             }
-            Err(error) if !self.is_failure_logged => {
-                warn!(%error, "cannot delete old entries of failed/, trying again")
-            }
-            Err(_) => {}
+        };
+        self.failure.clear();
+        if entries > 0 {
+            warn!(entries, "deleted the oldest entries of failed/ (failed_max_entries, failed_max_age_secs)");
         }
-        self.is_failure_logged = is_failure;
     }
 }

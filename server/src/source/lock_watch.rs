@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use queue::{OpenError, Reader};
 use tracing::warn;
 
+use crate::logged_reason::LoggedReason;
+
 /// How long it may be gone before it is made again. If it were made at once, `rm -r` on the directory would fail: it
 /// deletes the directory when it has deleted all files. The lock on the directory keeps others out meanwhile, all but
 /// older versions.
@@ -20,13 +22,13 @@ pub(super) struct LockWatch {
     due: Instant,
     /// When it was first seen to be gone.
     gone_since: Option<Instant>,
-    /// That it cannot be made again was logged.
-    is_failure_logged: bool,
+    /// Why it cannot be made again.
+    failure: LoggedReason,
 }
 
 impl LockWatch {
     pub(super) fn new() -> LockWatch {
-        LockWatch { due: Instant::now(), gone_since: None, is_failure_logged: false }
+        LockWatch { due: Instant::now(), gone_since: None, failure: LoggedReason::default() }
     }
 
     pub(super) fn is_due(&self) -> bool {
@@ -73,12 +75,13 @@ impl LockWatch {
                         lock = %lock.display(),
                         "the lock file was deleted or replaced, created again; exclude it from the program that cleans up this directory"
                     );
-                    (self.gone_since, self.is_failure_logged) = (None, false);
+                    self.gone_since = None;
+                    self.failure.clear();
                     return Ok(true);
                 }
                 Err(OpenError::Locked(_)) => std::thread::sleep(PAUSE),
                 Err(error) => {
-                    if !std::mem::replace(&mut self.is_failure_logged, true) {
+                    if self.failure.is_new(&error) {
                         warn!(%error, "the lock file was deleted and cannot be made again, trying again");
                     }
                     return Ok(false);

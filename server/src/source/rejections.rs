@@ -27,6 +27,8 @@ pub(super) struct Rejections {
     lines: HashMap<Discriminant<EntryError>, LogLimit>,
     other_files: LogLimit,
     newer_entries: LogLimit,
+    /// Those that no line was about yet.
+    unlogged: Option<OtherFiles>,
 }
 
 impl Rejections {
@@ -48,7 +50,8 @@ impl Rejections {
             Err(error) => {
                 reader.leave_unrejectable(name);
                 self.tries = TRIES;
-                if self.backoff.fail(now) {
+                // Other entries have the same cause, most likely.
+                if self.backoff.fail(now, &error.cause) {
                     let error: &(dyn std::error::Error + 'static) = &error;
                     error!(entry = %name, %reason, error, "entry is no event and cannot be put aside, trying again");
                 }
@@ -75,12 +78,11 @@ impl Rejections {
         }
     }
 
-    /// Logs once in a while that there are files that are not ours.
-    pub(super) fn log_other_files(&mut self, other_files: &OtherFiles) {
-        if let Some(before) = self.other_files.allow_of(other_files.files as u64, Instant::now()) {
-            let file = &other_files.name;
-            let files = other_files.files as u64 + before;
-            match &other_files.problem {
+    /// Logs that there are files that are not ours: those that were found now, or those before them that came too soon
+    /// after the last line.
+    pub(super) fn log_other_files(&mut self, found: Option<OtherFiles>) {
+        if let Some(OtherFiles { name: file, files, problem }) = self.other_files_to_log(found, Instant::now()) {
+            match problem {
                 Some(problem) => {
                     warn!(%file, files, problem, "the queue directory holds a file that cannot be read, trying again")
                 }
@@ -100,11 +102,45 @@ impl Rejections {
         }
     }
 
+    fn other_files_to_log(&mut self, found: Option<OtherFiles>, now: Instant) -> Option<OtherFiles> {
+        if let Some(found) = found {
+            match &mut self.unlogged {
+                Some(before) => before.files += found.files,
+                None => self.unlogged = Some(found),
+            }
+        }
+        self.unlogged.as_ref()?;
+        self.other_files.allow(now)?;
+        self.unlogged.take()
+    }
+
     fn log_rejection(&mut self, name: &EntryName, reason: &EntryError, now: Instant) {
         let line = self.lines.entry(std::mem::discriminant(reason));
         if let Some(others) = line.or_insert_with(|| LogLimit::every(LINE_INTERVAL)).allow(now) {
             let others = (others > 0).then_some(others);
             error!(entry = %name, %reason, others, "entry is no event, kept in failed/");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_files_that_come_soon_after_a_line_are_in_the_next_one_although_none_follows() {
+        let mut rejections = Rejections::default();
+        let now = Instant::now();
+        let mut to_log = |name: Option<&str>, files, seconds| {
+            let found = name.map(|name| OtherFiles { name: name.parse().expect("a name"), files, problem: None });
+            let logged = rejections.other_files_to_log(found, now + Duration::from_secs(seconds));
+            logged.map(|it| (it.name.to_string(), it.files))
+        };
+        assert_eq!(to_log(None, 0, 0), None);
+        assert_eq!(to_log(Some("composer.json"), 1, 0), Some(("composer.json".to_owned(), 1)));
+        assert_eq!(to_log(Some("package.json"), 2, 1), None);
+        assert_eq!(to_log(Some("tsconfig.json"), 3, 2), None);
+        assert_eq!(to_log(None, 0, 61), Some(("package.json".to_owned(), 5)));
+        assert_eq!(to_log(None, 0, 200), None);
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use queue::{EntryName, Reader};
+use queue::{AckError, EntryName, Reader};
 use tracing::{error, info, warn};
 
 use crate::source::backoff::Backoff;
@@ -32,10 +32,8 @@ impl RefusedAcks {
     /// Acks an entry for the first time.
     pub(super) fn ack(&mut self, reader: &mut Reader, name: EntryName) {
         if let Err(error) = reader.ack(&name) {
-            // The others of the row have the same cause, most likely.
-            if self.acks.is_empty() && self.backoff.fail(Instant::now()) {
-                let error: &(dyn std::error::Error + 'static) = &error;
-                warn!(error, "cannot delete a delivered entry, trying again");
+            if self.acks.is_empty() {
+                self.fail(&error);
             }
             self.acks.push_back(name);
         }
@@ -45,10 +43,12 @@ impl RefusedAcks {
     pub(super) fn retry(&mut self, reader: &mut Reader) {
         if self.backoff.is_due(Instant::now()) {
             let before = self.acks.len();
+            let mut refused = None;
             for _ in 0..before.min(TRIES) {
                 let Some(name) = self.acks.pop_front() else { break };
-                if reader.ack(&name).is_err() {
+                if let Err(error) = reader.ack(&name) {
                     self.acks.push_back(name);
+                    refused.get_or_insert(error);
                 }
             }
             if self.acks.is_empty() {
@@ -56,9 +56,17 @@ impl RefusedAcks {
                 *self = RefusedAcks::default();
             } else if self.acks.len() < before {
                 self.backoff.progress(Instant::now());
-            } else {
-                self.backoff.fail(Instant::now());
+            } else if let Some(error) = refused {
+                self.fail(&error);
             }
+        }
+    }
+
+    /// Delays the next try, and logs a reason that is another than before. Others have the same cause, most likely.
+    fn fail(&mut self, error: &AckError) {
+        if self.backoff.fail(Instant::now(), &error.cause) {
+            let error: &(dyn std::error::Error + 'static) = error;
+            warn!(error, "cannot delete a delivered entry, trying again");
         }
     }
 

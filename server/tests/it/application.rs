@@ -1,5 +1,7 @@
 //! What an application can do, and what is relayed in its place.
 
+use futures_util::StreamExt;
+use serde_json::json;
 use server::config::Settings;
 use server::frames::{encode_binary, encode_text};
 use server::{Application, Client, ClientMessage, Disconnect, Hub, Publication, Reception, SessionId};
@@ -118,6 +120,61 @@ async fn what_it_does_not_want_is_relayed_if_so_configured() {
     }
 }
 
+#[tokio::test]
+async fn it_gets_what_a_native_client_sends_that_is_no_command() {
+    let (server, mut receiver) = start(Settings::default());
+    let (mut client, _) = server.native("Chat?channel=a&everybody=0").await;
+    assert_eq!(
+        within("the application is called", receiver.recv()).await.unwrap(),
+        "opened /Chat?channel=a&everybody=0 None"
+    );
+    client.send(Message::text("hello")).await;
+    assert_eq!(client.text().await, "hello");
+    client.send(Message::binary(vec![0, 255])).await;
+    assert_eq!(client.next().await.unwrap().unwrap(), Message::binary(vec![0, 255]));
+    // An object with a type is the server's, also if it means nothing to it.
+    assert_eq!(client.ask(json!({ "type": "subscribe", "channel": "b", "ref": 1 })).await["type"], "subscribed");
+    assert_eq!(client.ask(json!({ "type": "chat", "text": "hello", "ref": 2 })).await["code"], 107);
+    // One without is the application's, and this one declines it.
+    assert_eq!(client.ask(json!({ "text": "hello" })).await["code"], 107);
+    server.publish(&["b"], 1);
+    assert_eq!(client.payload().await, "1");
+    client.send(Message::text("bye")).await;
+    assert_eq!(client.close_code().await, 1000);
+    assert_eq!(within("the application is called", receiver.recv()).await.unwrap(), "closed");
+}
+
+#[tokio::test]
+async fn it_gets_all_that_a_client_by_url_sends() {
+    let (server, _receiver) = start(Settings::default());
+    let (mut client, _) = server.by_url("?channel=a").await;
+    client.send(Message::text("[\"subscribe\"]")).await;
+    assert_eq!(client.text().await, "[\"subscribe\"]");
+    client.send(Message::text(r#"{"type":"subscribe","channel":"b"}"#)).await;
+    client.send(Message::text("hello")).await;
+    assert_eq!(client.text().await, "hello");
+    server.publish(&["b"], 1);
+    server.publish(&["a"], 2);
+    assert_eq!(client.payload().await, "2");
+}
+
+#[tokio::test]
+async fn its_answers_keep_their_order_with_events_of_channels() {
+    let (server, _receiver) = start(Settings::default());
+    let (mut client, _) = server.native("?channel=a").await;
+    for round in 0..100 {
+        server.publish(&["a"], round);
+        client.send(Message::text("all")).await;
+        let mut texts = Vec::new();
+        for _ in 0..5 {
+            texts.push(client.text().await);
+        }
+        let starts = ["{\"event\":\"test\"", "{\"event\":\"first\"", "second", "{\"event\":\"third\"", "fourth"];
+        assert!(texts.iter().zip(starts).all(|(text, start)| text.starts_with(start)), "{texts:?}");
+        assert!(texts[1].contains(r#","id":"#) && !texts[1].contains("channel"), "{texts:?}");
+    }
+}
+
 /// Takes one message, then none until it is resumed.
 struct OneAtATime {
     sender: mpsc::UnboundedSender<(SessionId, ClientMessage)>,
@@ -151,4 +208,31 @@ async fn it_sets_the_pace_of_a_client() {
         assert!(receiver.try_recv().is_err(), "it took a second message");
         server.hub.resume(session);
     }
+}
+
+/// Greets each client.
+struct Greeting {
+    hub: Hub,
+}
+
+impl Application for Greeting {
+    fn opened(&mut self, client: Client) {
+        assert!(self.hub.send(client.session, encode_text("hello")));
+    }
+
+    fn received(&mut self, _session: SessionId, _message: ClientMessage) -> Reception {
+        Reception::Taken
+    }
+
+    fn closed(&mut self, _session: SessionId) {}
+}
+
+#[tokio::test]
+async fn the_first_message_of_a_client_of_channels_comes_before_those_of_the_application() {
+    let server = TestServer::with_application(Settings::default(), |hub| Greeting { hub: hub.clone() });
+    let url = format!("ws://{}/?channel=orders", server.address);
+    let (mut socket, _) = within("the client connects", tokio_tungstenite::connect_async(url)).await.unwrap();
+    let first = within("the first message", socket.next()).await.unwrap().unwrap().into_text().unwrap();
+    assert!(first.starts_with(r#"{"type":"welcome""#), "{first}");
+    assert_eq!(within("the second message", socket.next()).await.unwrap().unwrap(), Message::text("hello"));
 }

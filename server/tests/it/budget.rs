@@ -1,4 +1,4 @@
-//! What a client may send in a second: who sends more is read from more slowly, loses nothing and stays.
+//! What a client may send in a second: if it sends more, the server reads from it more slowly. It loses nothing and stays.
 
 use std::time::{Duration, Instant};
 

@@ -3,15 +3,20 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod application;
+mod bounds;
 mod broadcast;
 mod budget;
 mod burst;
+mod channels;
+mod commands;
 mod handshake;
 mod isolation;
+mod logins;
 mod plain_http;
 mod protocol;
 mod rights;
 mod shutdown;
 mod slow;
+mod slow_subscribers;
 mod threads;
 mod util;

@@ -17,7 +17,7 @@ use crate::util::TestServer;
 
 #[allow(dead_code, reason = "the tests of the rights alone use the others")]
 #[path = "../signing/mod.rs"]
-mod signing;
+pub(crate) mod signing;
 
 use signing::{ED25519, P256, RSA, SECRET, defects, hs256};
 

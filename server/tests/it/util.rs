@@ -3,8 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 
+use queue::ChannelName;
+use serde_json::Value;
 use server::config::Settings;
-use server::{Application, Hub, NoApplication, Server};
+use server::{Application, Audience, Hub, NoApplication, Publication, Server};
 use testkit::{Client, QueueDir, within};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -65,6 +67,29 @@ impl TestServer {
         Client::connect(self.address, "/").await
     }
 
+    /// Connects a client that sends commands, and returns it with its first message. `query` is that of its URL.
+    pub(crate) async fn native(&self, query: &str) -> (Client, Value) {
+        welcomed(Client::native(self.address, &format!("/{query}")).await).await
+    }
+
+    /// The same for a client that says in its URL what it wants, and sends no commands.
+    pub(crate) async fn by_url(&self, query: &str) -> (Client, Value) {
+        welcomed(Client::connect(self.address, &format!("/{query}")).await).await
+    }
+
+    /// Publishes an event with the name `test` to channels, or to everybody if there are none.
+    pub(crate) fn publish(&self, channels: &[&str], payload: impl ToString) {
+        self.publish_except(None, channels, payload);
+    }
+
+    /// The same, not to the client with this id.
+    pub(crate) fn publish_except(&self, except: Option<&str>, channels: &[&str], payload: impl ToString) {
+        let names = names(channels);
+        let audience = if names.is_empty() { Audience::Everybody } else { Audience::Channels(&names) };
+        let payload = payload.to_string();
+        self.hub.publish(&Publication { audience, except, ..Publication::to_everybody("\"test\"", &payload, 7) });
+    }
+
     /// Tells the server to stop, without waiting.
     pub(crate) fn request_stop(&mut self) {
         drop(self.stop.take());
@@ -76,4 +101,15 @@ impl TestServer {
         within("the server stops", self.running).await.unwrap().unwrap();
         self.queue
     }
+}
+
+/// Names of channels.
+pub(crate) fn names(names: &[&str]) -> Vec<ChannelName> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+async fn welcomed(mut client: Client) -> (Client, Value) {
+    let welcome = client.json().await;
+    assert_eq!(welcome["type"], "welcome", "{welcome}");
+    (client, welcome)
 }

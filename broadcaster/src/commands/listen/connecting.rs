@@ -4,10 +4,17 @@ use anyhow::{Context, anyhow};
 use rustls::{CertificateError, Error as TlsError, InvalidMessage};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
 use tokio_tungstenite::tungstenite::http::header::LOCATION;
 use tokio_tungstenite::tungstenite::http::{Response, StatusCode};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-use url::Url;
+use url::{Url, form_urlencoded};
+
+use super::request::Request;
+
+/// A connection to a server.
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Characters of an answer that are shown.
 const MAX_SHOWN: usize = 300;
@@ -27,13 +34,23 @@ pub(crate) fn address(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-pub(crate) async fn connect(url: &str) -> anyhow::Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
+/// Connects as a plain client.
+pub(crate) async fn connect(url: &str) -> anyhow::Result<Socket> {
+    shake_hands(url, url).await
+}
+
+/// Connects with what is asked for.
+pub(super) async fn open(request: &Request) -> anyhow::Result<Socket> {
+    shake_hands(request.handshake()?, &request.url).await
+}
+
+async fn shake_hands(handshake: impl IntoClientRequest + Unpin, url: &str) -> anyhow::Result<Socket> {
     // It fails only if a provider is set already, and then there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match tokio_tungstenite::connect_async(url).await {
+    match tokio_tungstenite::connect_async(handshake).await {
         Ok((socket, _)) => Ok(socket),
         Err(error) => {
-            let problem = format!("cannot connect to {url}");
+            let problem = format!("cannot connect to {}", without_token(url));
             match explain(&error) {
                 Some(explanation) => Err(anyhow!("{problem}: {explanation}")),
                 None => Err(error).context(problem),
@@ -42,12 +59,25 @@ pub(crate) async fn connect(url: &str) -> anyhow::Result<WebSocketStream<MaybeTl
     }
 }
 
+/// An address as it may be shown: error texts get into logs.
+fn without_token(url: &str) -> String {
+    let Some((address, query)) = url.split_once('?') else { return url.to_owned() };
+    let shown = query.split('&').map(|pair| {
+        let is_token = form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| name == "token");
+        if is_token { "token=[hidden]" } else { pair }
+    });
+    format!("{address}?{}", shown.collect::<Vec<&str>>().join("&"))
+}
+
 /// What to add to a failure or to say instead; nothing if the error says all there is.
 fn explain(error: &Error) -> Option<String> {
     match error {
         Error::Http(answer) => Some(refusal(answer)),
         Error::Io(error) => error.get_ref()?.downcast_ref().and_then(tls),
         Error::Tls(tokio_tungstenite::tungstenite::error::TlsError::Rustls(error)) => tls(error),
+        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol)) => {
+            Some("the server does not know the subprotocol fastapi.v1: it is older than channels, or a proxy removes the header Sec-WebSocket-Protocol".to_owned())
+        }
         Error::Protocol(problem) => {
             Some(format!("no WebSocket server answers there, or one with TLS (wss://): {problem}"))
         }
@@ -94,12 +124,42 @@ fn refusal(answer: &Response<Option<Vec<u8>>>) -> String {
     if !shown.is_empty() && !is_page {
         text += &format!(": {shown}");
     }
+    if let Some(advice) = advice(status, &shown) {
+        text += &format!("; {advice}");
+    }
     text
+}
+
+/// What to do about a refusal of our server, by what it says.
+fn advice(status: StatusCode, said: &str) -> Option<&'static str> {
+    match (status, said) {
+        (StatusCode::UNAUTHORIZED, "token expired") => Some("get a new token"),
+        (StatusCode::UNAUTHORIZED, _) => Some(
+            "give a token with --token or FASTAPI_WS_TOKEN; `fastapi-broadcaster token check` says what is wrong with one",
+        ),
+        (StatusCode::FORBIDDEN, "not allowed") => Some(
+            "neither the token nor public_channels of the server allows it: `fastapi-broadcaster token check` shows what a \
+             token says",
+        ),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_of_the_address_is_not_shown() {
+        for (url, shown) in [
+            ("ws://x/", "ws://x/"),
+            ("ws://x/?a=b", "ws://x/?a=b"),
+            ("ws://x/?a=b&token=a.b.c", "ws://x/?a=b&token=[hidden]"),
+            ("ws://x/?tok%65n=a.b.c&token", "ws://x/?token=[hidden]&token=[hidden]"),
+        ] {
+            assert_eq!(without_token(url), shown);
+        }
+    }
 
     #[test]
     fn addresses_that_are_none_of_a_socket_are_refused_with_what_to_write() {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use testkit::{Broadcaster, Process, QueueDir, public_copy, without_settings};
 
-use super::built;
+use super::{built, secret};
 
 /// Starts one, and returns when it listens.
 pub(crate) async fn start(queue: &QueueDir) -> Broadcaster {
@@ -16,6 +16,12 @@ pub(crate) async fn start(queue: &QueueDir) -> Broadcaster {
 /// The same with further arguments.
 pub(crate) async fn start_with(queue: &QueueDir, args: &[&str]) -> Broadcaster {
     spawn(on(queue).args(args)).await
+}
+
+/// Starts one that takes tokens, with channels that need none: the value of `public_channels`.
+pub(crate) async fn start_with_tokens(queue: &QueueDir, public: &str) -> Broadcaster {
+    let secret = secret::file(queue);
+    spawn(on(queue).arg("--token-secret-file").arg(secret).args(["--public-channels", public])).await
 }
 
 /// Starts a command of [`command`], and returns when it listens.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use testkit::{Process, QueueDir, is_root, temporary_directory};
 
-use super::{NOBODY, built, php};
+use super::{NOBODY, built, php, secret};
 
 pub(crate) struct Fpm {
     _master: Process,
@@ -31,10 +31,17 @@ impl Fpm {
         let directory = temporary_directory();
         // The workers' user may not be able to enter the source tree.
         fs::copy(php::script_path(script), directory.path().join("script.php")).unwrap();
+        let support = "example_support.php";
+        fs::copy(built::repository().join("examples").join(support), directory.path().join(support)).unwrap();
         // What the script keeps beside the queue.
         let data = directory.path().join("data");
         fs::create_dir(&data).unwrap();
         fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).unwrap();
+        let secret = data.join("secret");
+        secret::write(&secret);
+        if is_root() {
+            std::os::unix::fs::chown(&secret, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
         let user = if is_root() { format!("user = {NOBODY}\ngroup = {NOBODY}") } else { String::new() };
         // Its parser refuses indented lines.
         let configuration = format!(
@@ -48,7 +55,8 @@ impl Fpm {
              pm = static\n\
              pm.max_children = {workers}\n\
              pm.max_requests = {max_requests}\n\
-             catch_workers_output = yes\n",
+             catch_workers_output = yes\n\
+             php_value[session.save_path] = {path}/data\n",
             path = directory.path().display(),
         );
         let configuration_path = directory.path().join("php-fpm.conf");
@@ -73,6 +81,8 @@ impl Fpm {
              fastcgi_param SCRIPT_FILENAME {path}/script.php;
              fastcgi_param QUEUE {queue};
              fastcgi_param EVENT_QUEUE_PATH {queue};
+             fastcgi_param TOKEN_SECRET_FILE {path}/data/secret;
+             fastcgi_param EXAMPLE_DATA {path}/data;
              fastcgi_param ORDERS_FILE {path}/data/orders.json;",
             path = self.directory.path().display(),
             queue = self.queue.display(),

@@ -7,20 +7,25 @@ mod collector;
 mod demo;
 mod fpm;
 mod http;
+mod native;
 mod nginx;
 mod php;
 mod php_server;
 mod proxy;
+pub(crate) mod secret;
+mod session;
 
 pub(crate) use browser::{Browser, Page};
 pub(crate) use collector::{Collector, Message};
 pub(crate) use demo::Demo;
 pub(crate) use fpm::Fpm;
 pub(crate) use http::{get, post_json, request};
+pub(crate) use native::Native;
 pub(crate) use nginx::Nginx;
 pub(crate) use php::{Php, example, extension_setting, websocket_address};
 pub(crate) use php_server::PhpServer;
 pub(crate) use proxy::Proxy;
+pub(crate) use session::Session;
 
 use testkit::{QueueDir, is_root};
 

@@ -152,7 +152,7 @@ impl LeftFiles {
             left.listing = self.listing;
             return std::mem::replace(&mut left.reason, reason) != reason;
         }
-        // Files that are not ours stay for good, so they may fill only half of the places. A file without a place is
+        // Files that are not ours are never deleted here, so they may fill only half of the places. A file without a place is
         // read again.
         let places = if matches!(reason, LeaveReason::NotOurs | LeaveReason::Unreadable | LeaveReason::Newer) {
             self.max_files / 2

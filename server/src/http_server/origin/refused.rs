@@ -59,11 +59,11 @@ fn remedy(origin: &str) -> &'static str {
         }
         "file://" => "it is a file in a web view: add \"file://\" to allowed_origins (--allowed-origins)",
         _ if origin.parse::<Rule>().is_err() => {
-            "that is no origin of a browser (scheme://host[:port]), so nothing can be added to allowed_origins for it; another \
-             program had better send no Origin"
+            "that is no origin of a browser (scheme://host[:port]), so nothing can be added to allowed_origins for it; a \
+             program that is no browser should send no Origin"
         }
         _ => {
-            "its origin is not among allowed_origins (--allowed-origins). If it is yours, add it there as it stands here; if it is \
+            "its origin is not among allowed_origins (--allowed-origins). If it is yours, add it there exactly as it is written here; if it is \
              of the same host, let the proxy pass Host on"
         }
     }

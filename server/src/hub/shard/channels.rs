@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use queue::ChannelName;
 
 use crate::hub::interest::ChannelKey;
@@ -10,7 +11,8 @@ use crate::hub::interest::ChannelKey;
 /// The channels that have subscribers on this thread.
 #[derive(Debug, Default)]
 pub(super) struct Channels {
-    channels: HashMap<ChannelKey, Channel>,
+    /// The hub chooses the keys, so their hash need not withstand an attack.
+    channels: HashMap<ChannelKey, Channel, RandomState>,
 }
 
 /// One of them.

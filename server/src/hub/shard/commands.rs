@@ -80,11 +80,12 @@ impl<A: Application> Shard<A> {
             return;
         }
         debug!(session = id.0, %address, path = %without_token(&path), "client connected");
-        self.application.opened(Client { session: id, address, path, headers });
         self.touched.push(key);
+        // Before what the application sends.
         if let ClientKind::Channels { channels, everybody, .. } = kind {
             self.welcome(key, &channels, everybody);
         }
+        self.application.opened(Client { session: id, address, path, headers });
         if received_early {
             self.mark_unread(key);
         }

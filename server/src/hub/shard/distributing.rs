@@ -129,9 +129,7 @@ impl<A: Application> Shard<A> {
     fn keep_for(&mut self, key: usize, due: Due, written: usize, now: Instant) {
         let Some(first) = self.turn.first() else { return };
         let ticket = self.ticket.get_or_insert_with(|| self.undelivered.begin_turn(Seq(first.0 - 1), now)).clone();
-        let (bytes, shared) = self.turn.keep(due);
-        self.undelivered.share(shared.unwrap_or(0));
-        let is_shared = shared.is_some();
+        let (bytes, is_shared) = self.turn.keep(due, &self.undelivered);
         self.sessions[key].push_publications(Publications { bytes, written, is_shared, ticket });
     }
 

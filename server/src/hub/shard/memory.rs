@@ -52,7 +52,6 @@ impl<A: Application> Shard<A> {
         let enough = limit - limit / 8;
         let mut disconnected = 0;
         for (was_closing, _, key) in holders {
-            self.undelivered.delivered(self.log.last());
             if self.held_bytes + self.undelivered.shared_bytes() <= enough {
                 break;
             }

@@ -101,12 +101,12 @@ impl<A: Application> Shard<A> {
         self.set_deadline_if_peer_closed(key, now);
         let session = &mut self.sessions[key];
         if let Some(suppressed) = self.notices.throttled.allow(now) {
-            let address = session.stream().peer_addr().ok();
+            let address = session.stream().peer_addr().ok().map(tracing::field::display);
             info!(
                 session = session.id.0,
-                ?address,
+                address,
                 suppressed,
-                "client sends more than max_messages_per_sec or max_bytes_per_sec, it is read from more slowly"
+                "client sends more than max_messages_per_sec or max_bytes_per_sec, so the server reads from it more slowly"
             );
         }
     }
@@ -116,12 +116,10 @@ impl<A: Application> Shard<A> {
             && let Some(suppressed) = self.notices.frames.allow(now)
         {
             let session = &mut self.sessions[key];
-            let address = session.stream().peer_addr().ok();
+            let address = session.stream().peer_addr().ok().map(tracing::field::display);
             warn!(
                 session = session.id.0,
-                ?address,
-                suppressed,
-                "client sent a message in too many frames, disconnected"
+                address, suppressed, "client sent a message in too many frames, disconnected"
             );
         }
     }

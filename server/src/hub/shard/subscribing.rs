@@ -1,6 +1,6 @@
-//! Subscribing and leaving: what clients ask for by URL and by commands, and what their rights end.
+//! Subscribing and leaving: what clients ask for by URL and by commands.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use queue::ChannelName;
 use serde_json::value::RawValue;
@@ -15,18 +15,17 @@ use crate::hub::subscriber::Subscription;
 use crate::protocol::command::{Command, Problem, Request, Token};
 use crate::protocol::native::{ErrorCode, ServerMessage};
 use crate::publication::Seq;
-use crate::rights::{Denial, Identity};
+use crate::rights::Denial;
 use crate::session_id::SessionId;
 
 /// Commands that a client may send at once, as a multiple of the channels that it may have: after a reconnect it asks
 /// for all of them, one by one.
 const BURST: usize = 2;
-
-/// How long before its end a client is told that its token ends.
-const WARNING: Duration = Duration::from_secs(30);
+/// Commands that a client may send at once although it may have few channels.
+const MIN_BURST: usize = 64;
 
 /// What a command is answered with if it cannot be followed.
-type Refused = (ErrorCode, String);
+pub(super) type Refused = (ErrorCode, String);
 
 impl<A: Application> Shard<A> {
     /// Subscribes a client that has just come to what it has asked for, and sends its first message.
@@ -36,7 +35,7 @@ impl<A: Application> Shard<A> {
         let shown: Vec<&str> = names.iter().map(ChannelName::as_str).collect();
         let welcome =
             |hub: &Hub, seq: Seq| ServerMessage::welcome(&client, interval, &shown, &hub.id(seq).to_string()).encode();
-        if self.enter(key, names, everybody, None, welcome).is_err() {
+        if self.enter(key, names, everybody, welcome).is_err() {
             let message = "the server has as many channels as it may have (max_channels, max_subscriptions)";
             self.answer(key, &ServerMessage::Error { reference: None, code: TOO_MANY, message });
             // Behind that message.
@@ -52,7 +51,8 @@ impl<A: Application> Shard<A> {
             Ok(Command::Subscribe { channels, .. } | Command::Unsubscribe { channels }) => channels.len(),
             _ => 1,
         };
-        if !subscriber.spend(cost, self.limits.max_channels_per_client.saturating_mul(BURST), now) {
+        let burst = self.limits.max_channels_per_client.saturating_mul(BURST).max(MIN_BURST);
+        if !subscriber.spend(cost, burst, now) {
             return self.hub.close(self.sessions[key].id, Disconnect::TooManyMessages);
         }
         let reference = request.reference.as_deref();
@@ -64,8 +64,7 @@ impl<A: Application> Shard<A> {
             }
             Ok(Command::Authenticate { token, everybody }) => self.authenticate(key, &token, everybody, reference),
             Ok(Command::Ping) => {
-                let id = self.hub.id(self.log.last()).to_string();
-                self.answer(key, &ServerMessage::Pong { reference, id: &id });
+                self.tell(key, |id| ServerMessage::Pong { reference, id }.encode());
                 Ok(())
             }
             Err(Problem::Bad(problem)) => Err((ErrorCode::BadRequest, problem.to_owned())),
@@ -85,11 +84,11 @@ impl<A: Application> Shard<A> {
     ) -> Result<(), Refused> {
         let session = &self.sessions[key];
         let now = SystemTime::now();
-        let mut until = None;
+        let mut ends = Vec::new();
         for name in names {
             let token = token.map(|Token(token)| token.as_str());
             let allowed = self.rights.may_read(session.identity.as_deref(), name, token, now);
-            until = allowed.map_err(|denial| (code_of(denial), format!("{name}: {denial}")))?.or(until);
+            ends.push(allowed.map_err(|denial| (code_of(denial), format!("{name}: {denial}")))?);
         }
         let Some(subscriber) = session.subscriber() else { return Ok(()) };
         let new: Vec<ChannelName> = names.iter().filter(|name| !self.is_subscribed(key, name)).cloned().collect();
@@ -100,13 +99,25 @@ impl<A: Application> Shard<A> {
         let subscribed = |hub: &Hub, seq: Seq| {
             ServerMessage::Subscribed { reference, channels: &shown, id: &hub.id(seq).to_string() }.encode()
         };
-        self.enter(key, &new, false, until, subscribed).map_err(|TooManyChannels| {
+        self.enter(key, &new, false, subscribed).map_err(|TooManyChannels| {
             let message = "the server has as many channels as it may have (max_channels, max_subscriptions)";
             (ErrorCode::TooManyChannels, message.to_owned())
-        })
+        })?;
+        names.iter().zip(ends).for_each(|(name, until)| self.set_end(key, name, until));
+        Ok(())
     }
 
-    fn too_many_of_client(&self) -> Refused {
+    /// Notes until when a subscription is allowed. One that was asked for again lasts as long as the last answer says,
+    /// but a token that ends earlier than that of before takes nothing away.
+    fn set_end(&mut self, key: usize, name: &ChannelName, until: Option<SystemTime>) {
+        let Some(channel) = self.key_of(key, name) else { return };
+        let subscription = self.sessions[key].subscriber_mut().and_then(|subscriber| subscriber.get_mut(channel));
+        if let Some(subscription) = subscription {
+            subscription.until = until.map(|until| subscription.until.map_or(until, |before| before.max(until)));
+        }
+    }
+
+    pub(super) fn too_many_of_client(&self) -> Refused {
         let most = self.limits.max_channels_per_client;
         (ErrorCode::TooManyChannels, format!("a client has at most {most} channels (max_channels_per_client)"))
     }
@@ -127,118 +138,20 @@ impl<A: Application> Shard<A> {
         self.answer(key, &ServerMessage::Unsubscribed { reference, channels: &shown, code: None });
     }
 
-    fn authenticate(
-        &mut self,
-        key: usize,
-        Token(token): &Token,
-        everybody: Option<bool>,
-        reference: Option<&RawValue>,
-    ) -> Result<(), Refused> {
-        let identity = self.rights.login(token, SystemTime::now());
-        let identity = identity.map_err(|denial| (code_of(denial), denial.to_string()))?;
-        let session = &mut self.sessions[key];
-        let user = |identity: &Identity| identity.user.clone();
-        if session.identity.as_deref().is_some_and(|before| user(before) != user(&identity)) {
-            return Err((ErrorCode::NotAllowed, "the token is of another user".to_owned()));
-        }
-        let message = ServerMessage::authenticated(reference, identity.user.as_deref(), identity.expires_at).encode();
-        let names = identity.channels.clone();
-        session.identity = Some(Box::new(identity));
-        session.is_warned = false;
-        self.end_uncovered(key);
-        self.send_to(key, message);
-        let had = self.sessions[key].subscriber().is_some_and(|subscriber| subscriber.has(ChannelKey::EVERYBODY));
-        let gets = self.rights.gets_everybody(self.sessions[key].identity.as_deref(), everybody.or(Some(had)));
-        if had && !gets {
-            self.leave(key, ChannelKey::EVERYBODY);
-        }
-        let new: Vec<ChannelName> = names.into_iter().filter(|name| !self.is_subscribed(key, name)).collect();
-        if !new.is_empty() || gets && !had {
-            self.subscribe_by_token(key, &new, gets && !had)?;
-        }
-        Ok(())
-    }
-
-    /// Subscribes what a new token brings.
-    fn subscribe_by_token(&mut self, key: usize, names: &[ChannelName], everybody: bool) -> Result<(), Refused> {
-        let channels = self.sessions[key].subscriber().map_or(0, |subscriber| subscriber.channels());
-        if channels + names.len() > self.limits.max_channels_per_client {
-            return Err(self.too_many_of_client());
-        }
-        let shown: Vec<&str> = names.iter().map(ChannelName::as_str).collect();
-        let subscribed = |hub: &Hub, seq: Seq| {
-            ServerMessage::Subscribed { reference: None, channels: &shown, id: &hub.id(seq).to_string() }.encode()
-        };
-        self.enter(key, names, everybody, None, subscribed).map_err(|TooManyChannels| {
-            (ErrorCode::TooManyChannels, "the server has as many channels as it may have".to_owned())
-        })
-    }
-
-    /// Ends the subscriptions that the client's rights do not cover any more.
-    fn end_uncovered(&mut self, key: usize) {
-        let session = &self.sessions[key];
-        let Some(subscriber) = session.subscriber() else { return };
-        let now = SystemTime::now();
-        let is_uncovered = |subscription: &&Subscription| {
-            let name = self.channels.get(subscription.channel).and_then(|channel| channel.name.as_ref());
-            subscription.until.is_none()
-                && name.is_some_and(|name| self.rights.may_read(session.identity.as_deref(), name, None, now).is_err())
-        };
-        let ended = subscriber.subscriptions().iter().filter(is_uncovered).map(|ended| ended.channel).collect();
-        self.end_subscriptions(key, ended, ErrorCode::NotAllowed);
-    }
-
     /// Tells a client how far it is: browsers do not show pings to scripts.
     pub(super) fn beat(&mut self, key: usize) {
         if self.sessions.get(key).is_some_and(|session| session.subscriber().is_some() && !session.is_closing()) {
-            let id = self.hub.id(self.log.last()).to_string();
-            self.answer(key, &ServerMessage::Heartbeat { id: &id });
+            self.tell(key, |id| ServerMessage::Heartbeat { id }.encode());
         }
-    }
-
-    /// Ends what a client's tokens do not allow any more, and warns it before.
-    pub(super) fn end_rights(&mut self, key: usize) {
-        let time = SystemTime::now();
-        self.end_expired(key, time);
-        let Some(session) = self.sessions.get_mut(key) else { return };
-        let Some(expires_at) = session.identity.as_ref().map(|identity| identity.expires_at) else { return };
-        if expires_at <= time {
-            let id = session.id;
-            self.hub.close(id, Disconnect::TokenExpired);
-        } else if !session.is_warned && expires_at <= time + WARNING {
-            session.is_warned = true;
-            if session.subscriber().is_some() {
-                self.answer(key, &ServerMessage::Expiring);
-            }
-        }
-    }
-
-    fn end_expired(&mut self, key: usize, time: SystemTime) {
-        let Some(subscriber) = self.sessions[key].subscriber() else { return };
-        let is_over = |subscription: &&Subscription| subscription.until.is_some_and(|until| until <= time);
-        let ended = subscriber.subscriptions().iter().filter(is_over).map(|ended| ended.channel).collect();
-        self.end_subscriptions(key, ended, ErrorCode::TokenExpired);
-    }
-
-    fn end_subscriptions(&mut self, key: usize, channels: Vec<ChannelKey>, code: ErrorCode) {
-        if channels.is_empty() {
-            return;
-        }
-        let name = |channel: &ChannelKey| self.channels.get(*channel).and_then(|channel| channel.name.clone());
-        let names: Vec<ChannelName> = channels.iter().filter_map(name).collect();
-        channels.into_iter().for_each(|channel| self.leave(key, channel));
-        let shown: Vec<&str> = names.iter().map(ChannelName::as_str).collect();
-        self.answer(key, &ServerMessage::Unsubscribed { reference: None, channels: &shown, code: Some(code as u16) });
     }
 
     /// Subscribes a session to channels that it does not have, and sends it an answer, which stands behind everything
     /// that was published before.
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         key: usize,
         names: &[ChannelName],
         everybody: bool,
-        until: Option<SystemTime>,
         answer: impl FnOnce(&Hub, Seq) -> Vec<u8>,
     ) -> Result<(), TooManyChannels> {
         if !self.hub.reserve_subscriptions(names.len()) {
@@ -255,13 +168,13 @@ impl<A: Application> Shard<A> {
         let Some(subscriber) = self.sessions[key].subscriber_mut() else { return Ok(()) };
         for (channel, name) in keys.into_iter().zip(names.iter().map(Some)).chain(everybody) {
             let slot = self.channels.enter(channel, name, key);
-            subscriber.insert(Subscription { channel, slot, began, until });
+            subscriber.insert(Subscription { channel, slot, began, until: None });
         }
         Ok(())
     }
 
     /// Takes a session out of a channel.
-    fn leave(&mut self, key: usize, channel: ChannelKey) {
+    pub(super) fn leave(&mut self, key: usize, channel: ChannelKey) {
         let subscriber = self.sessions[key].subscriber_mut();
         let Some(subscription) = subscriber.and_then(|subscriber| subscriber.remove(channel)) else { return };
         self.give_up_place(channel, subscription.slot);
@@ -288,7 +201,7 @@ impl<A: Application> Shard<A> {
         }
     }
 
-    fn is_subscribed(&self, key: usize, name: &ChannelName) -> bool {
+    pub(super) fn is_subscribed(&self, key: usize, name: &ChannelName) -> bool {
         self.key_of(key, name).is_some()
     }
 
@@ -303,15 +216,21 @@ impl<A: Application> Shard<A> {
         self.send_to(key, message.encode());
     }
 
+    /// Sends a client what `answer` makes of the id of the last publication. It stands behind all publications, so that
+    /// no id that the client gets is less than one before.
+    fn tell(&self, key: usize, answer: impl FnOnce(&str) -> Vec<u8>) {
+        self.hub.tell(self.sessions[key].id, |seq| answer(&self.hub.id(seq).to_string()));
+    }
+
     /// Sends a client a frame behind everything that was published before.
-    fn send_to(&mut self, key: usize, frame: Vec<u8>) {
+    pub(super) fn send_to(&mut self, key: usize, frame: Vec<u8>) {
         self.inbox.send(self.sessions[key].id, frame.into());
     }
 }
 
 const TOO_MANY: u16 = ErrorCode::TooManyChannels as u16;
 
-fn code_of(denial: Denial) -> ErrorCode {
+pub(super) fn code_of(denial: Denial) -> ErrorCode {
     match denial {
         Denial::NotAuthenticated => ErrorCode::NotAuthenticated,
         Denial::NotAllowed => ErrorCode::NotAllowed,

@@ -10,6 +10,7 @@ use super::channels::Channels;
 use crate::hub::channel_frames::{ChannelFrame, ChannelFrames};
 use crate::hub::interest::ChannelKey;
 use crate::hub::subscriber::Subscriber;
+use crate::hub::undelivered::Undelivered;
 use crate::publication::Seq;
 use crate::session_id::SessionId;
 
@@ -84,7 +85,11 @@ impl Turn {
     /// Takes frames, and finds out which channels have any. What the frames were in is empty then.
     pub(super) fn begin(&mut self, frames: &mut ChannelFrames, channels: &mut Channels) {
         std::mem::swap(&mut self.frames, frames);
-        self.number = self.number.wrapping_add(1);
+        // No mark of before has a number that comes again.
+        self.number = self.number.checked_add(1).unwrap_or_else(|| {
+            self.marks.clear();
+            1
+        });
         for (index, frame) in self.frames.all().iter().enumerate() {
             // Its subscribers may have left since it was published.
             let Some(channel) = channels.get_mut(frame.channel) else { continue };
@@ -191,25 +196,23 @@ impl Turn {
         }
     }
 
-    /// The bytes that are due, to be kept by outboxes. The second is how many bytes they share that were not shared
-    /// before, or `None` if nobody else gets them.
-    pub(super) fn keep(&mut self, due: Due) -> (Bytes, Option<usize>) {
+    /// The bytes that are due, to be kept by outboxes, and whether others get the same bytes.
+    pub(super) fn keep(&mut self, due: Due, undelivered: &Undelivered) -> (Bytes, bool) {
         let kept = match due {
-            Due::Nothing | Due::Own => None,
-            Due::Channel(index) => self.touched[index].shared.clone(),
-            Due::Channels(index) => self.merged.parts[index].1.clone(),
+            Due::Nothing | Due::Own => return (Bytes::copy_from_slice(self.bytes(due)), false),
+            Due::Channel(index) => &self.touched[index].shared,
+            Due::Channels(index) => &self.merged.parts[index].1,
         };
         if let Some(bytes) = kept {
-            return (bytes, Some(0));
+            return (bytes.clone(), true);
         }
-        let bytes = Bytes::copy_from_slice(self.bytes(due));
+        let bytes = undelivered.share(self.bytes(due));
         match due {
-            Due::Nothing | Due::Own => return (bytes, None),
+            Due::Nothing | Due::Own => {}
             Due::Channel(index) => self.touched[index].shared = Some(bytes.clone()),
             Due::Channels(index) => self.merged.parts[index].1 = Some(bytes.clone()),
         }
-        let length = bytes.len();
-        (bytes, Some(length))
+        (bytes, true)
     }
 
     /// Forgets everything, and keeps some of the memory for the next turn.

@@ -29,7 +29,8 @@ impl DirectorySource {
             }
             // A standby was faster. Our clients would never receive anything again: they have to connect to it.
             Err(error @ OpenError::Locked(_)) => return Err(io::Error::other(error)),
-            Err(error) => self.on_failure("queue directory is gone", &error),
+            Err(error @ OpenError::Missing(_)) => self.on_failure("queue directory is gone", &error),
+            Err(error) => self.on_failure("queue directory can no longer be used", &error),
         }
         Ok(())
     }

@@ -1,0 +1,132 @@
+//! What is asked of a server: an address, channels and a token, by the URL or by commands.
+
+use std::fmt;
+use std::io;
+
+use anyhow::{Context, bail};
+use clap::builder::{StringValueParser, TypedValueParser};
+use serde_json::json;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request as Handshake;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use url::Url;
+
+use crate::commands::token::read_from;
+
+/// The subprotocol of clients that send commands.
+const NATIVE: &str = "fastapi.v1";
+
+/// What is asked of a server.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) url: String,
+    pub(super) channels: Vec<String>,
+    pub(super) token: Option<Token>,
+    /// Whether the channels are asked for by a command.
+    pub(super) is_native: bool,
+}
+
+/// A token. No debug output shows it.
+#[derive(Clone)]
+pub(super) struct Token(String);
+
+impl Token {
+    pub(super) fn parser() -> impl TypedValueParser<Value = Token> {
+        StringValueParser::new().map(Token)
+    }
+
+    /// What is meant: `-` is what comes from standard input.
+    pub(super) fn read(self) -> anyhow::Result<Token> {
+        let token = if self.0 == "-" { read_from(io::stdin().lock())? } else { self.0 };
+        if token.is_empty() {
+            bail!("the token is empty");
+        }
+        Ok(Token(token))
+    }
+
+    fn header(&self) -> anyhow::Result<HeaderValue> {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.0))
+            .ok()
+            .context("the token has characters that no token has")?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[hidden]")
+    }
+}
+
+impl Request {
+    /// Whether the server is to greet, as it does for clients that name channels.
+    pub(super) fn names_channels(&self) -> bool {
+        self.is_native || !self.channels.is_empty()
+    }
+
+    /// The first request on the wire.
+    pub(super) fn handshake(&self) -> anyhow::Result<Handshake> {
+        let mut url = Url::parse(&self.url)?;
+        if !self.is_native && !self.channels.is_empty() {
+            let mut query = url.query_pairs_mut();
+            self.channels.iter().for_each(|channel| _ = query.append_pair("channel", channel));
+        }
+        let mut handshake = url.as_str().into_client_request()?;
+        let headers = handshake.headers_mut();
+        if let Some(token) = &self.token {
+            headers.insert(AUTHORIZATION, token.header()?);
+        }
+        if self.is_native {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(NATIVE));
+        }
+        Ok(handshake)
+    }
+
+    /// The command behind the handshake, if there is one.
+    pub(super) fn command(&self) -> Option<String> {
+        let is_needed = self.is_native && !self.channels.is_empty();
+        is_needed.then(|| json!({ "type": "subscribe", "channels": self.channels }).to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(url: &str, channels: &[&str], is_native: bool) -> Request {
+        let channels = channels.iter().map(|channel| (*channel).to_owned()).collect();
+        Request { url: url.to_owned(), channels, token: Some(Token("a.b.c".to_owned())), is_native }
+    }
+
+    #[test]
+    fn channels_are_added_to_the_url_or_asked_for_by_a_command() {
+        let by_url = request("ws://x/ws?everybody=0", &["a", "b/c=d,e"], false);
+        let handshake = by_url.handshake().expect("a request");
+        assert_eq!(handshake.uri().to_string(), "ws://x/ws?everybody=0&channel=a&channel=b%2Fc%3Dd%2Ce");
+        assert_eq!(handshake.headers()[AUTHORIZATION], "Bearer a.b.c");
+        assert_eq!((by_url.command(), by_url.names_channels()), (None, true));
+
+        let native = request("ws://x/ws", &["a"], true);
+        let handshake = native.handshake().expect("a request");
+        assert_eq!(
+            (handshake.uri().query(), &handshake.headers()[SEC_WEBSOCKET_PROTOCOL]),
+            (None, &NATIVE.parse().expect("a value"))
+        );
+        assert_eq!(native.command().as_deref(), Some(r#"{"channels":["a"],"type":"subscribe"}"#));
+
+        let plain = request("ws://x/ws?a=b%20c", &[], false);
+        assert_eq!(plain.handshake().expect("a request").uri().to_string(), "ws://x/ws?a=b%20c");
+        assert!(!plain.names_channels());
+    }
+
+    #[test]
+    fn a_token_is_in_no_debug_text_and_may_not_have_an_end_of_line() {
+        let mut request = request("ws://x/", &[], false);
+        assert!(!format!("{request:?}{:?}", request.handshake().expect("a request")).contains("a.b.c"));
+        request.token = Some(Token("a\nb".to_owned()));
+        let error = request.handshake().expect_err("a token").to_string();
+        assert_eq!(error, "the token has characters that no token has");
+    }
+}

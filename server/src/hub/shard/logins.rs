@@ -1,0 +1,124 @@
+//! What the tokens of connections that are open lead to: logging in again, and what ends with a token.
+
+use std::time::{Duration, SystemTime};
+
+use queue::ChannelName;
+use serde_json::value::RawValue;
+
+use super::Shard;
+use super::subscribing::{Refused, code_of};
+use crate::application::Application;
+use crate::disconnect::Disconnect;
+use crate::hub::Hub;
+use crate::hub::interest::{ChannelKey, TooManyChannels};
+use crate::hub::subscriber::Subscription;
+use crate::protocol::command::Token;
+use crate::protocol::native::{ErrorCode, ServerMessage};
+use crate::publication::Seq;
+use crate::rights::Identity;
+
+/// How long before its end a client is told that its token ends.
+const WARNING: Duration = Duration::from_secs(30);
+
+impl<A: Application> Shard<A> {
+    /// Logs a client in again, by a token of the same user.
+    pub(super) fn authenticate(
+        &mut self,
+        key: usize,
+        Token(token): &Token,
+        everybody: Option<bool>,
+        reference: Option<&RawValue>,
+    ) -> Result<(), Refused> {
+        let identity = self.rights.login(token, SystemTime::now());
+        let identity = identity.map_err(|denial| (code_of(denial), denial.to_string()))?;
+        let session = &mut self.sessions[key];
+        let user = |identity: &Identity| identity.user.clone();
+        if session.identity.as_deref().is_some_and(|before| user(before) != user(&identity)) {
+            return Err((ErrorCode::NotAllowed, "the token is of another user".to_owned()));
+        }
+        // Who asked for them would wait for them without end.
+        if everybody == Some(true) && !self.rights.gets_everybody(Some(&identity), everybody) {
+            return Err((ErrorCode::NotAllowed, "the token does not allow events for everybody".to_owned()));
+        }
+        let message = ServerMessage::authenticated(reference, identity.user.as_deref(), identity.expires_at).encode();
+        let names = identity.channels.clone();
+        session.identity = Some(Box::new(identity));
+        session.is_warned = false;
+        self.end_uncovered(key);
+        self.send_to(key, message);
+        let had = self.sessions[key].subscriber().is_some_and(|subscriber| subscriber.has(ChannelKey::EVERYBODY));
+        let gets = self.rights.gets_everybody(self.sessions[key].identity.as_deref(), everybody.or(Some(had)));
+        if had && !gets {
+            self.leave(key, ChannelKey::EVERYBODY);
+        }
+        let new: Vec<ChannelName> = names.into_iter().filter(|name| !self.is_subscribed(key, name)).collect();
+        if !new.is_empty() || gets && !had {
+            self.subscribe_by_token(key, &new, gets && !had)?;
+        }
+        Ok(())
+    }
+
+    /// Subscribes what a new token brings.
+    fn subscribe_by_token(&mut self, key: usize, names: &[ChannelName], everybody: bool) -> Result<(), Refused> {
+        let channels = self.sessions[key].subscriber().map_or(0, |subscriber| subscriber.channels());
+        if channels + names.len() > self.limits.max_channels_per_client {
+            return Err(self.too_many_of_client());
+        }
+        let shown: Vec<&str> = names.iter().map(ChannelName::as_str).collect();
+        let subscribed = |hub: &Hub, seq: Seq| {
+            ServerMessage::Subscribed { reference: None, channels: &shown, id: &hub.id(seq).to_string() }.encode()
+        };
+        self.enter(key, names, everybody, subscribed).map_err(|TooManyChannels| {
+            (ErrorCode::TooManyChannels, "the server has as many channels as it may have".to_owned())
+        })
+    }
+
+    /// Ends the subscriptions that the client's rights do not cover any more.
+    fn end_uncovered(&mut self, key: usize) {
+        let session = &self.sessions[key];
+        let Some(subscriber) = session.subscriber() else { return };
+        let now = SystemTime::now();
+        let is_uncovered = |subscription: &&Subscription| {
+            let name = self.channels.get(subscription.channel).and_then(|channel| channel.name.as_ref());
+            subscription.until.is_none()
+                && name.is_some_and(|name| self.rights.may_read(session.identity.as_deref(), name, None, now).is_err())
+        };
+        let ended = subscriber.subscriptions().iter().filter(is_uncovered).map(|ended| ended.channel).collect();
+        self.end_subscriptions(key, ended, ErrorCode::NotAllowed);
+    }
+
+    /// Ends what a client's tokens do not allow any more, and warns it before.
+    pub(super) fn end_rights(&mut self, key: usize) {
+        let time = SystemTime::now();
+        self.end_expired(key, time);
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(expires_at) = session.identity.as_ref().map(|identity| identity.expires_at) else { return };
+        if expires_at <= time {
+            let id = session.id;
+            self.hub.close(id, Disconnect::TokenExpired);
+        } else if !session.is_warned && expires_at <= time + WARNING {
+            session.is_warned = true;
+            if session.subscriber().is_some() {
+                self.answer(key, &ServerMessage::Expiring);
+            }
+        }
+    }
+
+    fn end_expired(&mut self, key: usize, time: SystemTime) {
+        let Some(subscriber) = self.sessions[key].subscriber() else { return };
+        let is_over = |subscription: &&Subscription| subscription.until.is_some_and(|until| until <= time);
+        let ended = subscriber.subscriptions().iter().filter(is_over).map(|ended| ended.channel).collect();
+        self.end_subscriptions(key, ended, ErrorCode::TokenExpired);
+    }
+
+    fn end_subscriptions(&mut self, key: usize, channels: Vec<ChannelKey>, code: ErrorCode) {
+        if channels.is_empty() {
+            return;
+        }
+        let name = |channel: &ChannelKey| self.channels.get(*channel).and_then(|channel| channel.name.clone());
+        let names: Vec<ChannelName> = channels.iter().filter_map(name).collect();
+        channels.into_iter().for_each(|channel| self.leave(key, channel));
+        let shown: Vec<&str> = names.iter().map(ChannelName::as_str).collect();
+        self.answer(key, &ServerMessage::Unsubscribed { reference: None, channels: &shown, code: Some(code as u16) });
+    }
+}
