@@ -4,14 +4,14 @@ use std::path::Path;
 
 use anyhow::Context;
 use nix::sched::{CloneFlags, unshare};
-use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 use rustix::thread::CpuSet;
 use rustix::time::ClockId;
 
 /// Descriptors that a process needs in addition to its connections.
 const SPARE_DESCRIPTORS: u64 = 100;
-/// Of the nice values, from -20 to 19.
-const LOW_PRIORITY: i32 = 10;
+/// Steps of the nice value.
+const LOWER_PRIORITY: i32 = 10;
 
 /// The cores of a run: the measured server has one, and everything that loads it has another.
 #[derive(Debug, Clone, Copy)]
@@ -70,10 +70,11 @@ pub(crate) fn own_open_files() -> anyhow::Result<()> {
     unshare(CloneFlags::CLONE_FILES).context("cannot have a table of open files for a thread")
 }
 
-/// Lets other threads on the same core run before this one.
+/// Lets other threads of this process run before this one, if they share a core.
 pub(crate) fn yield_to_others() -> anyhow::Result<()> {
     // On Linux that is the thread alone.
-    setpriority_process(None, LOW_PRIORITY).context("cannot lower the priority of a thread")
+    nice(LOWER_PRIORITY).context("cannot lower the priority of a thread")?;
+    Ok(())
 }
 
 /// Nanoseconds of the monotonic clock, the same in all processes and in PHP's `hrtime()`.

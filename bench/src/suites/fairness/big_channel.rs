@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
+
 use super::Figures;
 use crate::channels::Channels;
 use crate::client::Manner;
@@ -39,9 +41,9 @@ pub(super) fn measure(plan: &Plan, section: &mut Section) -> anyhow::Result<Stri
     for subject in SUBJECTS {
         let case = format!("{}, {many} clients of one channel", subject.name());
         for _ in 0..plan.rounds {
-            let alone = run(plan, subject, duration, 0, small)?;
-            let crowd = run(plan, subject, duration, many, 0)?;
-            let both = run(plan, subject, duration, many, small)?;
+            let alone = run(plan, subject, duration, 0, small).with_context(|| format!("{case}: {SMALL_ALONE}"))?;
+            let crowd = run(plan, subject, duration, many, 0).with_context(|| format!("{case}: {BIG_ALONE}"))?;
+            let both = run(plan, subject, duration, many, small).with_context(|| format!("{case}: {BIG_BESIDE}"))?;
             let of_small = |both: Figures| Figures { per_sec: f64::NAN, ..both };
             of_small(alone).add_to(section, &case, SMALL_ALONE, None);
             of_small(both).add_to(section, &case, SMALL_BESIDE, Some(SMALL_ALONE));
