@@ -17,10 +17,10 @@ use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use queue::Durability;
 
 use crate::event_loop::EventLoop;
-use crate::ini::Declared;
 use crate::layers;
 use crate::process::Process;
 use crate::routes::Routes;
+use crate::start_settings::StartSettings;
 use crate::warning;
 
 /// The globals of the calling thread.
@@ -51,8 +51,8 @@ pub(crate) struct Globals {
     pub(crate) max_bytes_per_sec: Cell<u32>,
     /// `fastapi_websocket.max_connections`
     pub(crate) max_connections: Cell<usize>,
-    /// Settings that the server library declares.
-    pub(crate) declared: RefCell<Declared>,
+    /// Settings of `start()` that the server library declares.
+    pub(crate) start_settings: RefCell<StartSettings>,
     last_error: Cell<Option<String>>,
     /// Whether values of PHP may be kept: not after the end of a request.
     in_request: Cell<bool>,

@@ -18,7 +18,7 @@ use ext_php_rs::zend::{IniEntryDef, ModuleEntry};
 use ext_php_rs::{info_table_end, info_table_row, info_table_start};
 use queue::Durability;
 
-pub(crate) use declared::{Declared, explain};
+pub(crate) use declared::{explain, given_for_start};
 
 use crate::globals::GLOBALS;
 

@@ -60,6 +60,7 @@
 //! limits                   how many handlers and values the system and memory_limit allow
 //! exception                exceptions that we throw, and those that handlers leave
 //! logging                  log lines on standard error
+//! start_settings           the settings of start() that the server library declares
 //! globals                  what one request (or thread) keeps: settings, the reason of the last false, the event loop
 //! process                  in which process something was made
 //! fork                     what happens in a child when this process is forked
@@ -111,6 +112,7 @@ mod json;
 mod native_object;
 mod producer;
 mod queue_path;
+mod start_settings;
 mod warning;
 mod zend;
 

@@ -5,7 +5,6 @@
 //! Secrets are no values of these settings: `ini_get()`, `ini_get_all()` and `phpinfo()` would show them.
 #![allow(unsafe_code)]
 
-use std::collections::BTreeMap;
 use std::ffi::{CString, c_int, c_void};
 use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
@@ -49,36 +48,19 @@ const KEYS: [(&str, Option<&str>); 11] = [
 /// Whether php.ini has a secret, which was refused.
 static HAS_SECRET: AtomicBool = AtomicBool::new(false);
 
-/// What was given.
-#[derive(Debug, Default)]
-pub(crate) struct Declared {
-    settings: Settings,
-    /// What is wrong with values of php.ini, by key.
-    problems: BTreeMap<&'static str, String>,
-}
-
-impl Declared {
-    /// What was given, with the secrets of the environment.
-    ///
-    /// # Errors
-    /// What is wrong with a value of php.ini.
-    pub(crate) fn settings(&self) -> Result<Settings, String> {
-        if HAS_SECRET.load(Ordering::Relaxed) {
-            return Err(secret_problem());
-        }
-        if let Some(problem) = self.problems.values().next() {
-            return Err(problem.clone());
-        }
-        let mut settings = self.settings.clone();
-        for (key, files) in [
-            ("token_secret_file", &settings.token_secret_file),
-            ("token_public_key_file", &settings.token_public_key_file),
-        ] {
-            check_open_basedir(key, files.iter().flatten())?;
-        }
-        settings.token_secret = std::env::var_os(secret_variable()).and_then(|text| Secret::all_of(text.as_bytes()));
-        Ok(settings)
+/// What was given, with the secrets of the environment.
+///
+/// # Errors
+/// What is wrong with a value of php.ini, or a file that the script may not read.
+pub(crate) fn given_for_start() -> Result<Settings, String> {
+    if HAS_SECRET.load(Ordering::Relaxed) {
+        return Err(secret_problem());
     }
+    let mut settings = GLOBALS.get().start_settings.borrow().given()?;
+    check_open_basedir("token_secret_file", settings.token_secret_file.iter().flatten())?;
+    check_open_basedir("token_public_key_file", settings.token_public_key_file.iter().flatten())?;
+    settings.token_secret = std::env::var_os(secret_variable()).and_then(|text| Secret::all_of(text.as_bytes()));
+    Ok(settings)
 }
 
 /// The error as users of these settings understand it: it names a key and how the broadcaster is given it.
@@ -156,27 +138,18 @@ fn take(setting: &'static Setting, value: &[u8], stage: c_int) -> c_int {
     if setting.is_secret() {
         return refuse_secret(value, stage);
     }
-    let parsed = match parse(setting, value) {
-        Ok(parsed) => Ok(parsed),
+    match parse(setting, value) {
+        Ok(value) => GLOBALS.get().start_settings.borrow_mut().set(setting, value),
         Err(problem) => {
             let problem = queue::printable(&format!("{}{problem}", name(setting.key))).into_owned();
-            if stage & (STAGE_STARTUP | STAGE_RUNTIME | STAGE_HTACCESS) != 0 {
+            let is_of_script = stage & (STAGE_RUNTIME | STAGE_HTACCESS) != 0;
+            if is_of_script || stage & STAGE_STARTUP != 0 {
                 php_error(&ErrorType::Warning, &problem);
             }
-            if stage & (STAGE_RUNTIME | STAGE_HTACCESS) != 0 {
+            if is_of_script {
                 return FAILURE;
             }
-            Err(problem)
-        }
-    };
-    let mut declared = GLOBALS.get().declared.borrow_mut();
-    declared.problems.remove(setting.key);
-    match parsed {
-        Ok(Some(value)) => setting.set(&mut declared.settings, value),
-        Ok(None) => setting.unset(&mut declared.settings),
-        Err(problem) => {
-            setting.unset(&mut declared.settings);
-            declared.problems.insert(setting.key, problem);
+            GLOBALS.get().start_settings.borrow_mut().set_wrong(setting, problem);
         }
     }
     SUCCESS

@@ -149,8 +149,8 @@ fn configure(globals: &Globals, host: String, port: u16) -> Result<Config, Start
         shutdown_grace_secs: Some(SHUTDOWN_GRACE_SECS),
         ..Settings::default()
     };
-    let declared = globals.declared.borrow().settings().map_err(StartError::Setting)?;
-    let mut config = settings.or(declared).resolve().map_err(|error| StartError::Setting(ini::explain(&error)))?;
+    let given = ini::given_for_start().map_err(StartError::Setting)?;
+    let mut config = settings.or(given).resolve().map_err(|error| StartError::Setting(ini::explain(&error)))?;
     config.admission.first_descriptor = FD_SETSIZE;
     Ok(config)
 }
