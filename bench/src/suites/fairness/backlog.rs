@@ -35,7 +35,8 @@ pub(super) fn measure(plan: &Plan, section: &mut Section) -> anyhow::Result<Stri
     Ok(format!(
         "A backlog: {events} entries of {BYTES} B, queued while the broadcaster is stopped (SIGSTOP), for 28 subscribers, of \
          whom 20 read as fast as they can, 4 at 4 MB/s and 4 at 1.5 MB/s; one more reads 2.5 kB/s and one nothing. \
-         Deliveries until the last good reader has all."
+         Deliveries until the last good reader has all or was disconnected. A slow one counts as disconnected when the server \
+         has closed its connection by then."
     ))
 }
 
