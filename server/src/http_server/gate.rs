@@ -79,7 +79,7 @@ impl Gate {
             // It would never receive anything.
             return Err(self.rights.lacking(who).into());
         };
-        Ok(Wants { kind, identity })
+        Ok(Wants { kind, identity: identity.map(Box::new) })
     }
 
     /// Who the request is from by its token, if it has one. One that does not count is refused, also where none is

@@ -71,7 +71,7 @@ impl Handshakes {
         let Accepted { head, response, received, wants, permit } = accepted;
         stream.set_nodelay(true)?;
         let stream = mio::net::TcpStream::from_std(stream.into_std()?);
-        let opening = Opening::WebSocket { received, wants: Box::new(wants) };
+        let opening = Opening::WebSocket { received, wants };
         let connection = Connection { stream, response, permit };
         self.hub.join(Joining { address, path: head.target, headers: head.headers, opening, connection });
         Ok(())

@@ -46,14 +46,14 @@ impl Encoding {
 #[derive(Debug)]
 pub(crate) enum Opening {
     /// A WebSocket connection, on which something was received already.
-    WebSocket { received: Vec<u8>, wants: Box<Wants> },
+    WebSocket { received: Vec<u8>, wants: Wants },
 }
 
 impl Opening {
     /// What is needed for the protocol, and what the client wants.
     pub(crate) fn into_parts(self) -> (Vec<u8>, Wants) {
         match self {
-            Opening::WebSocket { received, wants } => (received, *wants),
+            Opening::WebSocket { received, wants } => (received, wants),
         }
     }
 

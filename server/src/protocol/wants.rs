@@ -12,7 +12,7 @@ pub(crate) const NATIVE: &str = "fastapi.v1";
 pub(crate) struct Wants {
     pub(crate) kind: ClientKind,
     /// Who it is said to be, by the token of its request.
-    pub(crate) identity: Option<Identity>,
+    pub(crate) identity: Option<Box<Identity>>,
 }
 
 /// Kinds of clients of WebSocket.

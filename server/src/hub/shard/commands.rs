@@ -72,7 +72,7 @@ impl<A: Application> Shard<A> {
         };
         let protocol = Protocol::websocket(received, self.limits.max_message_bytes, now);
         let session = entry.insert(Session::new(id, position, connection, protocol, subscriber, now));
-        session.identity = identity.map(Box::new);
+        session.identity = identity;
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(session.stream(), Token(key), interest) {
             warn!(%address, %error, "cannot watch a new connection");
