@@ -33,11 +33,10 @@ const WINDOW_OF_CHANNEL: u64 = 10;
 const WARM_UP: Duration = Duration::from_millis(200);
 
 const EVERYBODY: &str = "everybody";
-const ONE_CHANNEL: &str = "one channel of 1,000";
 /// What the clients have, and the name in the table.
 const CASES: [(&str, Option<Channels>); 4] = [
     (EVERYBODY, None),
-    (ONE_CHANNEL, Some(Channels { first: 0, count: 1, each: 1 })),
+    ("one channel of 1,000", Some(Channels { first: 0, count: 1, each: 1 })),
     ("100 channels of 10", Some(Channels { first: 0, count: 100, each: 1 })),
     ("1,000 channels of one", Some(Channels { first: 0, count: 1_000, each: 1 })),
 ];
@@ -90,7 +89,6 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
         ),
         METRICS,
     );
-    let mut beside_everybody = Vec::new();
     let mut missing = Vec::new();
     for (case, channels) in CASES.into_iter().chain(MORE_CASES.into_iter().filter(|_| plan.full)) {
         for load in LOADS {
@@ -102,22 +100,13 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
                         }
                         continue;
                     };
-                    let values = values(&delivered);
-                    section.add(&format!("{case}, {load}"), server.name(), server.against(), &values);
-                    if case == EVERYBODY || case == ONE_CHANNEL {
-                        let against = (case == ONE_CHANNEL).then_some(EVERYBODY);
-                        beside_everybody.push((format!("{}, {load}", server.name()), case, against, values));
-                    }
+                    let case = format!("{case}, {load}");
+                    section.add(&case, server.name(), server.against(), &values(&delivered));
                 }
             }
         }
     }
-    for (case, subject, against, values) in beside_everybody {
-        section.add(&case, subject, against, &values);
-    }
-    // The rows of a case stand together, in the order in which the cases came.
-    let cases: Vec<String> = section.rows.iter().map(|row| row.case.clone()).collect();
-    section.rows.sort_by_key(|row| cases.iter().position(|case| *case == row.case));
+    add_beside_everybody(plan, &mut section)?;
     add_without_subscribers(plan, &mut section)?;
     if !missing.is_empty() {
         section.note += &format!(" Not installed (`make setup-bench`): {}.", missing.join(", "));
@@ -178,6 +167,24 @@ impl Server {
 fn values(delivered: &Delivered) -> [f64; 3] {
     let per_message = delivered.cpu_secs / delivered.messages as f64;
     [delivered.per_sec(), delivered.cpu_per_million(), per_message]
+}
+
+/// One channel of all clients beside what is for everybody: one directly after the other, in each round the other first.
+fn add_beside_everybody(plan: &Plan, section: &mut Section) -> anyhow::Result<()> {
+    for server in [Server::Ours(Subject::Hub), Server::Ours(Subject::Broadcaster)] {
+        for load in LOADS {
+            let mut pair = [CASES[0], CASES[1]];
+            for _ in 0..plan.rounds {
+                for (name, channels) in pair {
+                    let delivered = server.measure(plan, channels, load)?.context("our own server is not there")?;
+                    let against = (name != EVERYBODY).then_some(EVERYBODY);
+                    section.add(&format!("{}, {load}", server.name()), name, against, &values(&delivered));
+                }
+                pair.reverse();
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What an entry costs that nobody gets, beside a loop that reads entries and drops them.
