@@ -53,6 +53,11 @@ impl Feed {
         self.hub.progress()
     }
 
+    /// Notes whether a backlog is read, as after a start: then clients that read are waited for from its first event on.
+    pub fn set_catching_up(&mut self, is_catching_up: bool) {
+        self.pacing.set_catching_up(is_catching_up);
+    }
+
     /// Whether the next batch may be published, given how far the clients are.
     pub fn room(&mut self, progress: Progress) -> Room {
         while let Some((_, bytes)) = self.unoffered.front().copied().filter(|(last, _)| *last <= progress.offered) {

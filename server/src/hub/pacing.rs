@@ -20,6 +20,8 @@ pub(super) struct Pacing {
     /// Bytes that may wait in the hub before every client was offered them.
     window: u64,
     guaranteed: GuaranteedRate,
+    /// Whether a backlog is read: nothing of it is so new that it could not wait for clients that read.
+    is_catching_up: bool,
     /// For a minority that reads at a moderate rate.
     for_moderate: WaitBudget,
     /// For a minority that reads fast, but not as fast as the others, or whose speed is not known yet.
@@ -74,10 +76,16 @@ impl Pacing {
         Pacing {
             window,
             guaranteed: GuaranteedRate { window, appended: 0, full_at: now },
+            is_catching_up: false,
             for_moderate: WaitBudget::new(Duration::from_millis(250), 200, now),
             for_fast: WaitBudget::new(Duration::from_secs(30), 10, now),
             offered_since: None,
         }
+    }
+
+    /// Notes whether a backlog is read.
+    pub(super) fn set_catching_up(&mut self, is_catching_up: bool) {
+        self.is_catching_up = is_catching_up;
     }
 
     /// Whether there is room for more. `appended` and `offered` are bytes of frames: those that the hub was given, and
@@ -129,7 +137,7 @@ impl Pacing {
             WaitedFor::Nobody
         } else if nobody_is_held_up {
             WaitedFor::Most
-        } else if self.guaranteed.is_left(now) {
+        } else if self.guaranteed.is_left(now) && !self.is_catching_up {
             WaitedFor::Nobody
         } else if most_read {
             WaitedFor::Most
@@ -260,6 +268,15 @@ mod tests {
         let (read, held_up) = Run::new().read(3 * moderate, interval, most);
         assert!((10 * WINDOW..12 * WINDOW).contains(&read), "{read}");
         assert!(held_up <= interval * 4, "each waits for its share of the second only: {held_up:?}");
+    }
+
+    #[test]
+    fn a_backlog_has_no_rate_that_is_read_in_any_case() {
+        let few = ClientCounts { reading: 1, moving: 1, near_log_tail: 1, fast_near_log_tail: 1, ..far_behind(10, 1) };
+        let mut run = Run::new();
+        assert_eq!(run.pacing.room(10, 10, few, run.now), Room::Now);
+        run.pacing.set_catching_up(true);
+        assert_ne!(run.pacing.room(10, 10, few, run.now), Room::Now);
     }
 
     #[test]

@@ -100,6 +100,8 @@ impl DirectorySource {
             lock_watch: LockWatch::new(),
             failed_folder,
         };
+        // What waits already was queued while nobody read.
+        source.feed.set_catching_up(true);
         source.start_watch();
         Ok(source)
     }
@@ -150,6 +152,9 @@ impl DirectorySource {
         };
         self.on_success();
         let found = !entries.is_empty();
+        if !found {
+            self.feed.set_catching_up(false);
+        }
         let mut published = Vec::with_capacity(entries.len());
         for Entry { name, events } in entries {
             match events {

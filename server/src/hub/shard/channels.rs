@@ -8,11 +8,16 @@ use queue::ChannelName;
 
 use crate::hub::interest::ChannelKey;
 
+/// Channels that take some 16 MiB with their subscribers.
+const WORTH_GIVING_BACK: usize = 65_536;
+
 /// The channels that have subscribers on this thread.
 #[derive(Debug, Default)]
 pub(super) struct Channels {
     /// The hub chooses the keys, so their hash need not withstand an attack.
     channels: HashMap<ChannelKey, Channel, RandomState>,
+    /// Channels that have gone since memory was given back to the system.
+    gone: usize,
 }
 
 /// One of them.
@@ -57,6 +62,7 @@ impl Channels {
         channel.subscribers.swap_remove(slot as usize);
         if channel.subscribers.is_empty() {
             self.channels.remove(&key);
+            self.gone += 1;
             self.shrink();
             return Left::Last;
         }
@@ -73,6 +79,15 @@ impl Channels {
 
     pub(super) fn get_mut(&mut self, key: ChannelKey) -> Option<&mut Channel> {
         self.channels.get_mut(&key)
+    }
+
+    /// Whether so many channels have gone that their memory is worth giving back.
+    pub(super) fn take_gone(&mut self) -> bool {
+        let are_many = self.gone >= WORTH_GIVING_BACK;
+        if are_many {
+            self.gone = 0;
+        }
+        are_many
     }
 
     fn shrink(&mut self) {

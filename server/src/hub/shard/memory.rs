@@ -28,7 +28,9 @@ impl<A: Application> Shard<A> {
 
     /// Gives memory back to the system when clients hold much less than before.
     pub(super) fn give_back_freed(&mut self) {
-        if self.most_held_bytes - self.held_bytes >= WORTH_GIVING_BACK.max(self.most_held_bytes / 2) {
+        let are_channels_gone = self.channels.take_gone();
+        let is_much_free = self.most_held_bytes - self.held_bytes >= WORTH_GIVING_BACK.max(self.most_held_bytes / 2);
+        if is_much_free || are_channels_gone {
             self.most_held_bytes = self.held_bytes;
             give_back_memory();
         }
