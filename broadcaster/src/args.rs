@@ -15,7 +15,7 @@ use crate::commands::token::{self, TokenCommand};
 use crate::environment::{self, ForeignVariable};
 use crate::options::Options;
 
-/// Drains a queue directory that PHP writes events to, and broadcasts them to every WebSocket client.
+/// Drains a queue directory that PHP writes events to, and sends each to all WebSocket clients, or to those of its channels.
 #[derive(Debug, Parser)]
 #[command(name = "fastapi-broadcaster", version = VERSION, after_help = EXAMPLES)]
 pub(crate) struct Args {
