@@ -16,7 +16,7 @@ class ChannelClient {
     #commands = new Map();      // ref => what was asked and is not answered yet
     #lastRef = 0;
     #socket = null;
-    #attempt = null;            // the current one: a token that arrives late for another one counts no more
+    #attempt = null;            // the current one: a token that arrives late for another one is not used
     #timer = null;              // for the next attempt
     #watch = null;              // for a connection on which nothing comes
     #pause = ChannelClient.#FIRST_PAUSE;
@@ -33,7 +33,8 @@ class ChannelClient {
      */
     constructor(options) {
         const nothing = () => {};
-        this.#options = { token: null, onEvent: nothing, onSubscribed: nothing, onRefused: nothing, onState: nothing, ...options };
+        this.#options = { onEvent: nothing, onSubscribed: nothing, onRefused: nothing, onState: nothing, ...options };
+        this.#options.token ??= null;   // also where it is given as undefined
     }
 
     connect() {
@@ -123,7 +124,7 @@ class ChannelClient {
 
     #failed(command, { ref, code, message }) {
         this.#commands.delete(ref);
-        // The token does not count, or no longer: another one may. As after 4401.
+        // The token is not valid, or no longer: another one may. As after 4401.
         if (command.type === "authenticate" && [101, 109].includes(code)) return this.#connectLater(message);
         this.#refused(command.channels ?? [], code, message);
     }

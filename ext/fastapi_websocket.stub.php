@@ -358,18 +358,18 @@ final class EventQueue
      * @param string|list<string>|null $channel Who gets it: null is every client, a name the subscribers of that channel, a list those
      *     of each of its 1 to 100 channels. A name has 1 to 200 of the characters `A-Z a-z 0-9 _ - = @ , . ; : /`. A client that has
      *     several of them gets the event once. Names that begin with `private-` or `presence-` need a token, see AccessToken.
-     *     `#server-to-user-` and a user is the channel of one user.
+     *     Names that begin with `#server-to-user-` are reserved: nobody receives it yet. For one user use `private-user.ID`.
      * @param int|null $ttl Seconds, at least 1, after which nobody needs it: it is not sent then. Null: no end.
      * @param string $priority HIGH, NORMAL or LOW. Order holds among events of the same.
      * @param string|null $key 1 to 200 bytes of UTF-8. The same key again, on the same first channel, inside of 300 seconds, is
      *     accepted and not sent.
-     * @param string|null $except 1 to 64 bytes: the id of a client that shall not get it, from its `welcome` message.
+     * @param string|null $except 1 to 64 bytes: the id of a client that must not receive it, from its `welcome` message.
      *
      * @return string The uid of the event, a UUID: it stands in logs, and in the `failed` folder.
      *
      * @throws QueueException With the reason that WebSocketServer::lastError() would give: the path, a name or payload that cannot be
      *     encoded, an event that is too large, the disk, the rights. Also when the transaction would get too large.
-     * @throws \ValueError If a channel, ttl, priority, key or client id is none.
+     * @throws \ValueError If a channel, ttl, priority, key or client id is not valid.
      */
     public function publish(
         string $event,
@@ -440,8 +440,8 @@ final class EventQueue
     public function transaction(callable $do): mixed {}
 
     /**
-     * Names this moment, as a client may give it in `after`: it then misses nothing that is queued after this call. For a page that
-     * is made from data which is read after this call.
+     * Names this moment, for the URL parameter `after`. That is reserved: there is no history yet, and a client that gives it
+     * receives nothing of what was queued before it connected.
      *
      * @return string `t.` and milliseconds since 1970.
      */
@@ -463,14 +463,14 @@ final class AccessToken
     /**
      * Makes a token. Who has it, has its rights until it ends: give it to its user only, by HTTPS.
      *
-     * @param string $secret The broadcaster's `token_secret`, at least 32 bytes. It is in no message, and from PHP 8.2 on in no stack
+     * @param string $secret The broadcaster's secret, at least 32 bytes. A file without the end of its line. It is in no message, and from PHP 8.2 on in no stack
      *     trace.
      * @param string|null $user Who it is (claim `sub`). Not empty.
      * @param list<string> $channels Channels that the client is subscribed to at once; it may read them.
      * @param list<string> $allow Channels that it may subscribe to: names, beginnings of names with a `*` at the end, or `everybody`
      *     for the events for everybody where these are not public.
      * @param int $ttl Seconds until it ends, at most ten years.
-     * @param array<string, mixed> $info What others on a `presence-` channel see of the user.
+     * @param array<string, mixed> $info Reserved for `presence-` channels: nobody receives it yet.
      *
      * @return string
      *

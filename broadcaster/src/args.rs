@@ -15,7 +15,7 @@ use crate::commands::token::{self, TokenCommand};
 use crate::environment::{self, ForeignVariable};
 use crate::options::Options;
 
-/// Drains a queue directory that PHP writes events to, and broadcasts them to every WebSocket client.
+/// Drains a queue directory that PHP writes events to, and sends each to all WebSocket clients, or to those of its channels.
 #[derive(Debug, Parser)]
 #[command(name = "fastapi-broadcaster", version = VERSION, after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -146,7 +146,10 @@ Examples:
   fastapi-broadcaster -q /srv/queue --listen 0.0.0.0:8081 --log-format json
   WS_PORT=8090 fastapi-broadcaster --config /etc/fastapi-broadcaster/config.toml
   fastapi-broadcaster publish order.created '{\"id\":7}' -q /srv/queue
+  fastapi-broadcaster publish order.paid '{\"id\":7}' --channel private-user.42 -q /srv/queue
+  fastapi-broadcaster token create --user 42 --allow private-user.42 --config /etc/fastapi-broadcaster/config.toml >token
   fastapi-broadcaster listen ws://127.0.0.1:8081/
+  fastapi-broadcaster listen ws://127.0.0.1:8081/ --channel private-user.42 --token - <token
   fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue
   fastapi-broadcaster config check --config /etc/fastapi-broadcaster/config.toml
   fastapi-broadcaster failed list --queue /var/lib/fastapi-broadcaster/queue

@@ -49,8 +49,8 @@ const TITLE: &str = "\
 ";
 
 const INTRODUCTION: [&str; 3] = [
-    "Every setting of `fastapi-broadcaster` is a flag, an environment variable and a key of a TOML file, which `--config` or \
-     `FASTAPI_WS_CONFIG` names. A flag wins over its variable, that over the file, that over the default. An empty variable is not \
+    "Every setting of `fastapi-broadcaster` is an environment variable, a key of a TOML file, which `--config` or \
+     `FASTAPI_WS_CONFIG` names, and a flag (all but [`token_secret`](#token_secret)). A flag wins over its variable, that over the file, that over the default. An empty variable is not \
      set. Unknown keys and values out of range are errors: exit code 64, with the line of the file. `fastapi-broadcaster config \
      check` says so without a start. [The sample file](../broadcaster/config.example.toml) has every key.",
     "There is one exception: a `WS_PORT` that is not a number and a `WS_HOST` that is a URL are ignored, with a warning in the log. \
@@ -111,7 +111,7 @@ fn sentences(setting: &Setting) -> String {
 fn in_file(setting: &Setting, value: &Value) -> String {
     match (setting.form, value) {
         (Form::Path | Form::Text | Form::Choice(_), value) => format!("{:?}", value.to_string()),
-        (Form::Patterns, value @ Value::Text(_)) => value.to_string(),
+        (Form::Patterns | Form::Files | Form::Secrets, value @ Value::Text(_)) => value.to_string(),
         (_, Value::Origins(rules)) => format!("{:?}", rules.iter().map(ToString::to_string).collect::<Vec<_>>()),
         (_, Value::Seconds(seconds)) => format!("{seconds:?}"),
         (_, value) => value.to_string(),

@@ -30,7 +30,7 @@ use crate::serve::DESCRIPTORS_BESIDE_CLIENTS;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DoctorArgs {
     /// Also queue an event named doctor.ping and wait for it at this address, such as wss://example.com/ws. Every
-    /// client receives that event
+    /// client receives that event. Where events for everybody need a token, add ?everybody=1&token=...
     #[arg(long, value_parser = listen::address)]
     url: Option<String>,
 }
@@ -39,6 +39,7 @@ const EXAMPLES: &str = "\
 Examples:
   fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue
   fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue --url wss://example.com/ws
+  fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue --url \"ws://127.0.0.1:8081/?everybody=1&token=$(cat token)\"
   sudo -u www-data PHP=php8.3 fastapi-broadcaster doctor --config /etc/fastapi-broadcaster/config.toml
 
 The variable PHP names the PHP whose extension is looked at: a program, without arguments.

@@ -40,10 +40,10 @@ pub(crate) struct CreateArgs {
     /// Makes a token for a subscription of this channel alone, which is no login
     #[arg(long, value_parser = channel, conflicts_with_all = ["channels", "allow"])]
     channel: Option<String>,
-    /// How long it counts
+    /// How long it is valid
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = whole)]
     ttl: u64,
-    /// What others on a presence channel see of the user
+    /// An object that is reserved for presence channels: nobody receives it yet
     #[arg(long, value_name = "JSON", value_parser = object)]
     info: Option<String>,
 }
@@ -56,7 +56,7 @@ Examples:
 
 The secret is that of the settings: the variable FASTAPI_WS_TOKEN_SECRET, or token_secret_file.
 
-Exit codes: 0 made, or the token counts; 64 bad arguments or configuration; 1 not made, or the token is refused.";
+Exit codes: 0 made, or the token is valid; 64 bad arguments or configuration; 1 not made, or the token is refused.";
 
 pub(crate) fn run(config: &Config, command: TokenCommand) -> anyhow::Result<()> {
     match command {

@@ -106,7 +106,7 @@ fn a_refusal_is_explained_with_what_to_do() {
             &["--channel", USER][..],
             None,
             1,
-            "401 Unauthorized: not authenticated; give a token with --token or FASTAPI_WS_TOKEN",
+            "401 Unauthorized: not authenticated; give a token: ?token= in the address, or --token or FASTAPI_WS_TOKEN of `listen`",
         ),
         (&["--channel", USER], Some(&other), 1, "403 Forbidden: not allowed; neither the token nor public_channels"),
         (&["--channel", USER], Some(&past), 1, "401 Unauthorized: token expired; get a new token"),

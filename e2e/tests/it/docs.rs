@@ -189,6 +189,7 @@ impl Place {
         let wrapper = format!("#!/bin/sh\nexec {:?} -n -d {:?} \"$@\"\n", real_php(), extension_setting());
         fs::write(&php, wrapper).unwrap();
         fs::set_permissions(&php, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        secret::write(&directory.path().join("secret"));
         let queue = queue_dir();
         let broadcaster = broadcaster::start(&queue).await;
         Place { directory, queue, broadcaster }
@@ -197,6 +198,7 @@ impl Place {
     fn substitute(&self, text: &str) -> String {
         text.replace("/var/lib/fastapi-broadcaster/queue", self.queue.path().to_str().unwrap())
             .replace("127.0.0.1:8081", &self.broadcaster.address().to_string())
+            .replace("/etc/fastapi-broadcaster/token-secret", self.directory.path().join("secret").to_str().unwrap())
     }
 }
 

@@ -82,18 +82,21 @@ fn read_answer(mut stream: TcpStream) -> io::Result<String> {
 
 /// Sends an event and waits for it at this address.
 pub(super) fn round_trip(queue: &Path, url: &str) -> Finding {
+    let shown = listen::without_token(url);
     // To queue an event would make the directory, as the doctor's user.
     if !queue.is_dir() {
         return Bad(
-            format!("no round trip through {url}: there is no queue directory {}", queue.display()),
+            format!("no round trip through {shown}: there is no queue directory {}", queue.display()),
             "see above".into(),
         );
     }
     match try_round_trip(queue, url) {
-        Ok(took) => Good(format!("an event went from the directory to {url} in {:.1} ms", took.as_secs_f64() * 1e3)),
+        Ok(took) => Good(format!("an event went from the directory to {shown} in {:.1} ms", took.as_secs_f64() * 1e3)),
         Err(error) => Bad(
-            format!("no round trip through {url}: {}", in_one_line(&error)),
-            "check the address, the proxy's upgrade headers, and that a broadcaster reads this directory".into(),
+            format!("no round trip through {shown}: {}", in_one_line(&error)),
+            "check the address, the proxy's upgrade headers, and that a broadcaster reads this directory. Where events for everybody \
+             need a token, the address needs ?everybody=1&token=..."
+                .into(),
         ),
     }
 }

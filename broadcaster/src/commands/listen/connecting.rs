@@ -60,7 +60,7 @@ async fn shake_hands(handshake: impl IntoClientRequest + Unpin, url: &str) -> an
 }
 
 /// An address as it may be shown: error texts get into logs.
-fn without_token(url: &str) -> String {
+pub(crate) fn without_token(url: &str) -> String {
     let Some((address, query)) = url.split_once('?') else { return url.to_owned() };
     let shown = query.split('&').map(|pair| {
         let is_token = form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| name == "token");
@@ -135,7 +135,8 @@ fn advice(status: StatusCode, said: &str) -> Option<&'static str> {
     match (status, said) {
         (StatusCode::UNAUTHORIZED, "token expired") => Some("get a new token"),
         (StatusCode::UNAUTHORIZED, _) => Some(
-            "give a token with --token or FASTAPI_WS_TOKEN; `fastapi-broadcaster token check` says what is wrong with one",
+            "give a token: ?token= in the address, or --token or FASTAPI_WS_TOKEN of `listen`; `fastapi-broadcaster token check` \
+             says what is wrong with one",
         ),
         (StatusCode::FORBIDDEN, "not allowed") => Some(
             "neither the token nor public_channels of the server allows it: `fastapi-broadcaster token check` shows what a \
