@@ -212,6 +212,12 @@ fn a_token_is_in_no_line_of_the_log() {
             // A frame that is not masked ends what was let in.
             exchange(broadcaster.address(), &[request.as_bytes(), b"\x81\x00"].concat());
         }
+        // In a command, whose mask is zero.
+        let command = format!(r#"{{"type":"authenticate","token":"{token}"}}"#);
+        let length = u16::try_from(command.len()).unwrap().to_be_bytes();
+        let frame = [&[0x81, 0xfe], &length[..], &[0; 4], command.as_bytes(), &[0x81, 0x00]].concat();
+        let native = HANDSHAKE.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: fastapi.v1\r\n\r\n");
+        exchange(broadcaster.address(), &[native.as_bytes(), &frame].concat());
         // No handshake, but a token all the same.
         exchange(broadcaster.address(), format!("GET /?token={token} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
     }

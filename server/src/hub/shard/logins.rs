@@ -31,7 +31,7 @@ impl<A: Application> Shard<A> {
     ) -> Result<(), Refused> {
         let identity = self.rights.login(token, SystemTime::now());
         let identity = identity.map_err(|denial| (code_of(denial), denial.to_string()))?;
-        let session = &mut self.sessions[key];
+        let session = &self.sessions[key];
         let user = |identity: &Identity| identity.user.clone();
         if session.identity.as_deref().is_some_and(|before| user(before) != user(&identity)) {
             return Err((ErrorCode::NotAllowed, "the token is of another user".to_owned()));
@@ -40,6 +40,11 @@ impl<A: Application> Shard<A> {
         if everybody == Some(true) && !self.rights.gets_everybody(Some(&identity), everybody) {
             return Err((ErrorCode::NotAllowed, "the token does not allow events for everybody".to_owned()));
         }
+        // A command that cannot be followed changes nothing.
+        if self.channels_with(key, &identity) > self.limits.max_channels_per_client {
+            return Err(self.too_many_of_client());
+        }
+        let session = &mut self.sessions[key];
         let message = ServerMessage::authenticated(reference, identity.user.as_deref(), identity.expires_at).encode();
         let names = identity.channels.clone();
         session.identity = Some(Box::new(identity));
@@ -53,38 +58,48 @@ impl<A: Application> Shard<A> {
         }
         let new: Vec<ChannelName> = names.into_iter().filter(|name| !self.is_subscribed(key, name)).collect();
         if !new.is_empty() || gets && !had {
-            self.subscribe_by_token(key, &new, gets && !had)?;
+            self.subscribe_by_token(key, &new, gets && !had);
         }
         Ok(())
     }
 
-    /// Subscribes what a new token brings.
-    fn subscribe_by_token(&mut self, key: usize, names: &[ChannelName], everybody: bool) -> Result<(), Refused> {
+    /// How many channels a client would have with a new token.
+    fn channels_with(&self, key: usize, identity: &Identity) -> usize {
         let channels = self.sessions[key].subscriber().map_or(0, |subscriber| subscriber.channels());
-        if channels + names.len() > self.limits.max_channels_per_client {
-            return Err(self.too_many_of_client());
-        }
+        let new = identity.channels.iter().filter(|name| !self.is_subscribed(key, name)).count();
+        (channels + new).saturating_sub(self.uncovered(key, Some(identity)).len())
+    }
+
+    /// Subscribes what a new token brings. That the server has no room for it does not undo the login.
+    fn subscribe_by_token(&mut self, key: usize, names: &[ChannelName], everybody: bool) {
         let shown: Vec<&str> = names.iter().map(ChannelName::as_str).collect();
         let subscribed = |hub: &Hub, seq: Seq| {
             ServerMessage::Subscribed { reference: None, channels: &shown, id: &hub.id(seq).to_string() }.encode()
         };
-        self.enter(key, names, everybody, subscribed).map_err(|TooManyChannels| {
-            (ErrorCode::TooManyChannels, "the server has as many channels as it may have".to_owned())
-        })
+        if let Err(TooManyChannels) = self.enter(key, names, everybody, subscribed) {
+            let message = "the server has as many channels as it may have (max_channels, max_subscriptions)";
+            self.answer(
+                key,
+                &ServerMessage::Error { reference: None, code: ErrorCode::TooManyChannels as u16, message },
+            );
+        }
     }
 
     /// Ends the subscriptions that the client's rights do not cover any more.
     fn end_uncovered(&mut self, key: usize) {
-        let session = &self.sessions[key];
-        let Some(subscriber) = session.subscriber() else { return };
+        let ended = self.uncovered(key, self.sessions[key].identity.as_deref());
+        self.end_subscriptions(key, ended, ErrorCode::NotAllowed);
+    }
+
+    /// The subscriptions of a client that an identity does not cover.
+    fn uncovered(&self, key: usize, who: Option<&Identity>) -> Vec<ChannelKey> {
+        let Some(subscriber) = self.sessions[key].subscriber() else { return Vec::new() };
         let now = SystemTime::now();
         let is_uncovered = |subscription: &&Subscription| {
             let name = self.channels.get(subscription.channel).and_then(|channel| channel.name.as_ref());
-            subscription.until.is_none()
-                && name.is_some_and(|name| self.rights.may_read(session.identity.as_deref(), name, None, now).is_err())
+            subscription.until.is_none() && name.is_some_and(|name| self.rights.may_read(who, name, None, now).is_err())
         };
-        let ended = subscriber.subscriptions().iter().filter(is_uncovered).map(|ended| ended.channel).collect();
-        self.end_subscriptions(key, ended, ErrorCode::NotAllowed);
+        subscriber.subscriptions().iter().filter(is_uncovered).map(|ended| ended.channel).collect()
     }
 
     /// Ends what a client's tokens do not allow any more, and warns it before.
