@@ -4,25 +4,14 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use queue::{NewEvent, Priority, Uid, Writer};
+use queue::{NewEvent, Priority, Writer};
 use testkit::{Finish as _, QueueDir, bad_lines, make_old, until};
 use tungstenite::Message;
 
+use crate::support::producer::new_event;
 use crate::support::{BINARY, Client, broadcaster, command};
 
 const OLD: Duration = Duration::from_secs(3600);
-
-fn event(payload: &str) -> NewEvent<'_> {
-    NewEvent {
-        uid: Uid::new(),
-        name_json: br#""test""#,
-        payload_json: payload.as_bytes(),
-        channels: None,
-        ttl: None,
-        key: None,
-        except: None,
-    }
-}
 
 fn enqueue(queue: &QueueDir, events: &[NewEvent<'_>], priority: Priority) {
     Writer::new(queue.path()).enqueue_events(events, priority).unwrap();
@@ -51,7 +40,11 @@ fn no_line_that_is_wrong_reaches_a_client_and_no_other_line_of_its_entry() {
     assert!(text(&mut subscriber).contains(r#""type":"welcome""#));
     until("all are put aside", || queue.entries().is_empty());
     let channel = ["a".parse().unwrap()];
-    enqueue(&queue, &[NewEvent { channels: Some(&channel), ..event("\"good\"") }, event("\"last\"")], Priority::Normal);
+    enqueue(
+        &queue,
+        &[NewEvent { channels: Some(&channel), ..new_event("\"good\"") }, new_event("\"last\"")],
+        Priority::Normal,
+    );
     assert_eq!(plain.payload(), "\"last\"", "it is the first event that a plain client gets");
     let first = text(&mut subscriber);
     assert!(first.contains(r#""payload":"good""#) && first.contains(r#""channel":"a""#), "{first}");
@@ -74,7 +67,7 @@ fn text(client: &mut Client) -> String {
 fn all_events_of_an_entry_are_delivered_in_order_and_then_it_is_deleted() {
     let queue = QueueDir::new();
     let payloads: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
-    let events: Vec<NewEvent<'_>> = payloads.iter().map(|payload| event(payload)).collect();
+    let events: Vec<NewEvent<'_>> = payloads.iter().map(|payload| new_event(payload)).collect();
     enqueue(&queue, &events, Priority::Normal);
     queue.enqueue("\"behind\"");
     let (mut broadcaster, mut client) = broadcaster::with_first_client(&queue, &[]);
@@ -91,7 +84,7 @@ fn urgent_events_overtake_others_that_wait() {
     let queue = QueueDir::new();
     for priority in [Priority::Low, Priority::Normal, Priority::High] {
         let payload = format!("\"{priority:?}\"");
-        (0..13).for_each(|_| enqueue(&queue, &[event(&payload)], priority));
+        (0..13).for_each(|_| enqueue(&queue, &[new_event(&payload)], priority));
     }
     let (mut broadcaster, mut client) = broadcaster::with_first_client(&queue, &[]);
     let received: String = (0..39).filter_map(|_| client.payload().chars().nth(1)).collect();
@@ -107,8 +100,8 @@ fn what_has_expired_or_repeats_a_key_is_not_sent_and_holds_up_nothing() {
         r#"{"v":1,"uid":"019a3a5e-7f00-7000-8000-000000000001","event":"test","channels":null,"expires_at":1}"#;
     queue.write(&name(1), format!("{expired}\n{expired}\n"));
     let (mut broadcaster, mut client) = broadcaster::with_first_client(&queue, &[]);
-    let keyed = |payload, key| NewEvent { key: Some(key), ttl: Some(60), ..event(payload) };
-    enqueue(&queue, &[keyed("1", "a"), keyed("2", "a"), event("3"), keyed("4", "b")], Priority::Normal);
+    let keyed = |payload, key| NewEvent { key: Some(key), ttl: Some(60), ..new_event(payload) };
+    enqueue(&queue, &[keyed("1", "a"), keyed("2", "a"), new_event("3"), keyed("4", "b")], Priority::Normal);
     enqueue(&queue, &[keyed("5", "b")], Priority::Normal);
     let again = keyed("6", "c");
     enqueue(&queue, &[again], Priority::Normal);
@@ -231,7 +224,7 @@ fn publish_refuses_options_that_no_event_can_have() {
 fn queue_stat_failed_and_doctor_know_such_entries() {
     let queue = QueueDir::new();
     queue.enqueue(1);
-    enqueue(&queue, &[event("2"), event("3")], Priority::Low);
+    enqueue(&queue, &[new_event("2"), new_event("3")], Priority::Low);
     let (_, stat, _) = run(&queue, &["queue", "stat"]);
     assert!(stat.starts_with("waiting\t2\nevents\t3\noldest\t"), "{stat}");
     let (_, report, _) = run(&queue, &["doctor"]);

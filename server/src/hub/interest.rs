@@ -1,18 +1,19 @@
-//! Which channels have subscribers, and on which threads of the hub: what has none is not encoded and wakes nobody.
-//! Read and changed under the lock of the hub's order, so that a subscription begins exactly behind a publication.
+//! Which channels have subscribers, and on which threads of the hub: what has none is not encoded. Read and changed under the lock of the hub's order, so that a subscription begins exactly behind a publication.
 
 use std::collections::HashMap;
 
 use queue::ChannelName;
 use slab::Slab;
+use thiserror::Error;
 
 /// The hub's number of a channel that has subscribers, or of what is for everybody. It is used again for another
 /// channel once there are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct ChannelKey(pub(super) u32);
 
-/// The hub has as many channels as it may have (`max_channels`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// There is no room for another channel or subscription. The text is for clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the server has as many channels as it may have (max_channels, max_subscriptions)")]
 pub(super) struct TooManyChannels;
 
 /// The channels that have subscribers.

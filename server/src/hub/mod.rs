@@ -173,28 +173,29 @@ impl Hub {
     }
 
     /// Notes that a thread has subscribers of channels, and perhaps of what is for everybody, and sends a session what
-    /// `answer` makes of the last publication before: it stands behind all of those. Returns the keys in the order of
-    /// the names, and that publication.
+    /// `answer` makes of the id of the last publication before: it stands behind all of those. Returns the keys in the
+    /// order of the names, and that publication.
     fn subscribe(
         &self,
         session: SessionId,
         names: &[ChannelName],
         everybody: bool,
-        answer: impl FnOnce(Seq) -> Vec<u8>,
+        answer: impl FnOnce(&str) -> Vec<u8>,
     ) -> Result<(Vec<ChannelKey>, Seq), TooManyChannels> {
         let mut published = self.lock();
         let keys = published.interest.add_all(names, session.thread())?;
         if everybody {
             published.interest.add_everybody(session.thread());
         }
-        self.inbox(session).send(session, answer(published.last).into());
+        self.inbox(session).send(session, answer(&self.id(published.last).to_string()).into());
         Ok((keys, published.last))
     }
 
-    /// Sends a session what `answer` makes of the last publication: it stands behind all of them.
-    fn tell(&self, session: SessionId, answer: impl FnOnce(Seq) -> Vec<u8>) {
+    /// Sends a session what `answer` makes of the id of the last publication. It stands behind all publications, so that
+    /// no id that a client gets is less than one before.
+    fn tell(&self, session: SessionId, answer: impl FnOnce(&str) -> Vec<u8>) {
         let published = self.lock();
-        self.inbox(session).send(session, answer(published.last).into());
+        self.inbox(session).send(session, answer(&self.id(published.last).to_string()).into());
     }
 
     /// The key of a channel that has subscribers.

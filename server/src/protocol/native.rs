@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use queue::ChannelName;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::protocol::frames::{encode_text, encode_text_of, header_len};
@@ -35,7 +35,8 @@ pub(crate) enum ServerMessage<'a> {
         version: u32,
         /// In seconds.
         ping_interval: f64,
-        channels: &'a [&'a str],
+        #[serde(serialize_with = "as_texts")]
+        channels: &'a [ChannelName],
         id: &'a str,
     },
     Heartbeat {
@@ -44,13 +45,15 @@ pub(crate) enum ServerMessage<'a> {
     Subscribed {
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         reference: Option<&'a RawValue>,
-        channels: &'a [&'a str],
+        #[serde(serialize_with = "as_texts")]
+        channels: &'a [ChannelName],
         id: &'a str,
     },
     Unsubscribed {
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         reference: Option<&'a RawValue>,
-        channels: &'a [&'a str],
+        #[serde(serialize_with = "as_texts")]
+        channels: &'a [ChannelName],
         /// Why, if the client did not ask for it.
         #[serde(skip_serializing_if = "Option::is_none")]
         code: Option<u16>,
@@ -93,13 +96,13 @@ impl<'a> ServerMessage<'a> {
     pub(crate) fn welcome(
         client: &'a str,
         ping_interval: Duration,
-        channels: &'a [&'a str],
+        channels: &'a [ChannelName],
         id: &'a str,
     ) -> ServerMessage<'a> {
         ServerMessage::Welcome { client, version: VERSION, ping_interval: ping_interval.as_secs_f64(), channels, id }
     }
 
-    /// That a token counts.
+    /// That a token is valid.
     pub(crate) fn authenticated(
         reference: Option<&'a RawValue>,
         user: Option<&'a str>,
@@ -114,6 +117,11 @@ impl<'a> ServerMessage<'a> {
         // Only maps with keys that are no text cannot be written.
         encode_text(&serde_json::to_string(self).expect("a message is JSON"))
     }
+}
+
+/// Writes names of channels as a list of texts.
+fn as_texts<S: Serializer>(names: &[ChannelName], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(names.iter().map(ChannelName::as_str))
 }
 
 impl Id {
@@ -192,18 +200,19 @@ mod tests {
 
     #[test]
     fn what_is_told_beside_events_has_a_type_first() {
+        let names = ["a".parse::<ChannelName>().expect("a name")];
         let reference = RawValue::from_string("7".to_owned()).expect("JSON");
         let shown = |message: ServerMessage<'_>| text(&message.encode()).to_owned();
         assert_eq!(
-            shown(ServerMessage::welcome("1.2", Duration::from_secs(25), &["a"], "x-1")),
+            shown(ServerMessage::welcome("1.2", Duration::from_secs(25), &names, "x-1")),
             r#"{"type":"welcome","client":"1.2","version":1,"ping_interval":25.0,"channels":["a"],"id":"x-1"}"#
         );
         assert_eq!(
-            shown(ServerMessage::Subscribed { reference: Some(&reference), channels: &["a"], id: "x-1" }),
+            shown(ServerMessage::Subscribed { reference: Some(&reference), channels: &names, id: "x-1" }),
             r#"{"type":"subscribed","ref":7,"channels":["a"],"id":"x-1"}"#
         );
         assert_eq!(
-            shown(ServerMessage::Unsubscribed { reference: None, channels: &["a"], code: Some(103) }),
+            shown(ServerMessage::Unsubscribed { reference: None, channels: &names, code: Some(103) }),
             r#"{"type":"unsubscribed","channels":["a"],"code":103}"#
         );
         assert_eq!(shown(ServerMessage::Expiring), r#"{"type":"expiring"}"#);

@@ -143,7 +143,8 @@ fn payload(id: usize, event: usize) -> String {
     }
 }
 
-fn new_event(payload: &str) -> NewEvent<'_> {
+/// An event for everybody that has this payload.
+pub(crate) fn new_event(payload: &str) -> NewEvent<'_> {
     NewEvent {
         uid: Uid::new(),
         name_json: br#""test""#,

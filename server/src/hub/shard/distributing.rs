@@ -1,5 +1,5 @@
-//! Writing to subscribers what their channels have. What a socket does not take waits in the outbox of its session, in
-//! bytes that all share who are due the same.
+//! Writing to subscribers what their channels have. What a socket does not take waits in the outbox of its session, as a
+//! reference to bytes that all sessions share to which the same is due.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -6,15 +6,13 @@ use queue::ChannelName;
 use serde_json::value::RawValue;
 
 use super::Shard;
-use super::subscribing::{Refused, code_of};
+use super::subscribing::{Refused, code_of, refused};
 use crate::application::Application;
 use crate::disconnect::Disconnect;
-use crate::hub::Hub;
-use crate::hub::interest::{ChannelKey, TooManyChannels};
+use crate::hub::interest::ChannelKey;
 use crate::hub::subscriber::Subscription;
 use crate::protocol::command::Token;
 use crate::protocol::native::{ErrorCode, ServerMessage};
-use crate::publication::Seq;
 use crate::rights::Identity;
 
 /// How long before its end a client is told that its token ends.
@@ -32,8 +30,7 @@ impl<A: Application> Shard<A> {
         let identity = self.rights.login(token, SystemTime::now());
         let identity = identity.map_err(|denial| (code_of(denial), denial.to_string()))?;
         let session = &self.sessions[key];
-        let user = |identity: &Identity| identity.user.clone();
-        if session.identity.as_deref().is_some_and(|before| user(before) != user(&identity)) {
+        if session.identity.as_deref().is_some_and(|before| before.user != identity.user) {
             return Err((ErrorCode::NotAllowed, "the token is of another user".to_owned()));
         }
         // Who asked for them would wait for them without end.
@@ -72,16 +69,9 @@ impl<A: Application> Shard<A> {
 
     /// Subscribes what a new token brings. That the server has no room for it does not undo the login.
     fn subscribe_by_token(&mut self, key: usize, names: &[ChannelName], everybody: bool) {
-        let shown: Vec<&str> = names.iter().map(ChannelName::as_str).collect();
-        let subscribed = |hub: &Hub, seq: Seq| {
-            ServerMessage::Subscribed { reference: None, channels: &shown, id: &hub.id(seq).to_string() }.encode()
-        };
-        if let Err(TooManyChannels) = self.enter(key, names, everybody, subscribed) {
-            let message = "the server has as many channels as it may have (max_channels, max_subscriptions)";
-            self.answer(
-                key,
-                &ServerMessage::Error { reference: None, code: ErrorCode::TooManyChannels as u16, message },
-            );
+        let subscribed = |id: &str| ServerMessage::Subscribed { reference: None, channels: names, id }.encode();
+        if let Err(too_many) = self.enter(key, names, everybody, subscribed) {
+            self.refuse(key, None, refused(too_many));
         }
     }
 
@@ -133,7 +123,6 @@ impl<A: Application> Shard<A> {
         let name = |channel: &ChannelKey| self.channels.get(*channel).and_then(|channel| channel.name.clone());
         let names: Vec<ChannelName> = channels.iter().filter_map(name).collect();
         channels.into_iter().for_each(|channel| self.leave(key, channel));
-        let shown: Vec<&str> = names.iter().map(ChannelName::as_str).collect();
-        self.answer(key, &ServerMessage::Unsubscribed { reference: None, channels: &shown, code: Some(code as u16) });
+        self.answer(key, &ServerMessage::Unsubscribed { reference: None, channels: &names, code: Some(code as u16) });
     }
 }

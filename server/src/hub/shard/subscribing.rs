@@ -9,12 +9,10 @@ use super::Shard;
 use super::channels::Left;
 use crate::application::Application;
 use crate::disconnect::Disconnect;
-use crate::hub::Hub;
 use crate::hub::interest::{ChannelKey, TooManyChannels};
 use crate::hub::subscriber::Subscription;
 use crate::protocol::command::{Command, Problem, Request, Token};
 use crate::protocol::native::{ErrorCode, ServerMessage};
-use crate::publication::Seq;
 use crate::rights::Denial;
 use crate::session_id::SessionId;
 
@@ -32,12 +30,9 @@ impl<A: Application> Shard<A> {
     pub(super) fn welcome(&mut self, key: usize, names: &[ChannelName], everybody: bool) {
         let id = self.sessions[key].id;
         let (client, interval) = (self.hub.client_id(id).to_string(), self.limits.ping_interval);
-        let shown: Vec<&str> = names.iter().map(ChannelName::as_str).collect();
-        let welcome =
-            |hub: &Hub, seq: Seq| ServerMessage::welcome(&client, interval, &shown, &hub.id(seq).to_string()).encode();
-        if self.enter(key, names, everybody, welcome).is_err() {
-            let message = "the server has as many channels as it may have (max_channels, max_subscriptions)";
-            self.answer(key, &ServerMessage::Error { reference: None, code: TOO_MANY, message });
+        let welcome = |last: &str| ServerMessage::welcome(&client, interval, names, last).encode();
+        if let Err(too_many) = self.enter(key, names, everybody, welcome) {
+            self.refuse(key, None, refused(too_many));
             // Behind that message.
             self.hub.close(id, Disconnect::Overloaded);
         }
@@ -53,7 +48,7 @@ impl<A: Application> Shard<A> {
         };
         let burst = self.limits.max_channels_per_client.saturating_mul(BURST).max(MIN_BURST);
         if !subscriber.spend(cost, burst, now) {
-            return self.hub.close(self.sessions[key].id, Disconnect::TooManyMessages);
+            return self.hub.close(id, Disconnect::TooManyMessages);
         }
         let reference = request.reference.as_deref();
         let outcome = match request.command {
@@ -64,14 +59,14 @@ impl<A: Application> Shard<A> {
             }
             Ok(Command::Authenticate { token, everybody }) => self.authenticate(key, &token, everybody, reference),
             Ok(Command::Ping) => {
-                self.tell(key, |id| ServerMessage::Pong { reference, id }.encode());
+                self.hub.tell(id, |id| ServerMessage::Pong { reference, id }.encode());
                 Ok(())
             }
             Err(Problem::Bad(problem)) => Err((ErrorCode::BadRequest, problem.to_owned())),
             Err(Problem::TooManyChannels) => Err(self.too_many_of_client()),
         };
-        if let Err((code, message)) = outcome {
-            self.answer(key, &ServerMessage::Error { reference, code: code as u16, message: &message });
+        if let Err(problem) = outcome {
+            self.refuse(key, reference, problem);
         }
     }
 
@@ -95,14 +90,8 @@ impl<A: Application> Shard<A> {
         if subscriber.channels() + new.len() > self.limits.max_channels_per_client {
             return Err(self.too_many_of_client());
         }
-        let shown: Vec<&str> = names.iter().map(ChannelName::as_str).collect();
-        let subscribed = |hub: &Hub, seq: Seq| {
-            ServerMessage::Subscribed { reference, channels: &shown, id: &hub.id(seq).to_string() }.encode()
-        };
-        self.enter(key, &new, false, subscribed).map_err(|TooManyChannels| {
-            let message = "the server has as many channels as it may have (max_channels, max_subscriptions)";
-            (ErrorCode::TooManyChannels, message.to_owned())
-        })?;
+        let subscribed = |id: &str| ServerMessage::Subscribed { reference, channels: names, id }.encode();
+        self.enter(key, &new, false, subscribed).map_err(refused)?;
         names.iter().zip(ends).for_each(|(name, until)| self.set_end(key, name, until));
         Ok(())
     }
@@ -134,14 +123,14 @@ impl<A: Application> Shard<A> {
                 self.leave(key, channel);
             }
         }
-        let shown: Vec<&str> = names.iter().map(ChannelName::as_str).collect();
-        self.answer(key, &ServerMessage::Unsubscribed { reference, channels: &shown, code: None });
+        self.answer(key, &ServerMessage::Unsubscribed { reference, channels: names, code: None });
     }
 
     /// Tells a client how far it is: browsers do not show pings to scripts.
     pub(super) fn beat(&mut self, key: usize) {
-        if self.sessions.get(key).is_some_and(|session| session.subscriber().is_some() && !session.is_closing()) {
-            self.tell(key, |id| ServerMessage::Heartbeat { id }.encode());
+        let Some(session) = self.sessions.get(key).filter(|session| !session.is_closing()) else { return };
+        if session.subscriber().is_some() {
+            self.hub.tell(session.id, |id| ServerMessage::Heartbeat { id }.encode());
         }
     }
 
@@ -152,15 +141,13 @@ impl<A: Application> Shard<A> {
         key: usize,
         names: &[ChannelName],
         everybody: bool,
-        answer: impl FnOnce(&Hub, Seq) -> Vec<u8>,
+        answer: impl FnOnce(&str) -> Vec<u8>,
     ) -> Result<(), TooManyChannels> {
         if !self.hub.reserve_subscriptions(names.len()) {
             return Err(TooManyChannels);
         }
         let id = self.sessions[key].id;
-        let hub = self.hub.clone();
-        let entered = hub.subscribe(id, names, everybody, |seq| answer(&hub, seq));
-        let Ok((keys, began)) = entered else {
+        let Ok((keys, began)) = self.hub.subscribe(id, names, everybody, answer) else {
             self.hub.release_subscriptions(names.len());
             return Err(TooManyChannels);
         };
@@ -216,10 +203,9 @@ impl<A: Application> Shard<A> {
         self.send_to(key, message.encode());
     }
 
-    /// Sends a client what `answer` makes of the id of the last publication. It stands behind all publications, so that
-    /// no id that the client gets is less than one before.
-    fn tell(&self, key: usize, answer: impl FnOnce(&str) -> Vec<u8>) {
-        self.hub.tell(self.sessions[key].id, |seq| answer(&self.hub.id(seq).to_string()));
+    /// Tells a client why something that it has asked for is not done.
+    pub(super) fn refuse(&mut self, key: usize, reference: Option<&RawValue>, (code, message): Refused) {
+        self.answer(key, &ServerMessage::Error { reference, code: code as u16, message: &message });
     }
 
     /// Sends a client a frame behind everything that was published before.
@@ -228,7 +214,10 @@ impl<A: Application> Shard<A> {
     }
 }
 
-const TOO_MANY: u16 = ErrorCode::TooManyChannels as u16;
+/// What a client is told when the server has no room for its channels.
+pub(super) fn refused(problem: TooManyChannels) -> Refused {
+    (ErrorCode::TooManyChannels, problem.to_string())
+}
 
 pub(super) fn code_of(denial: Denial) -> ErrorCode {
     match denial {

@@ -33,7 +33,7 @@ pub(super) struct Turn {
     marks: Vec<Mark>,
     /// Sessions to which something is due, those of channels with few subscribers first.
     sessions: Vec<u32>,
-    /// Sessions that do not get all that their channels bring.
+    /// Sessions that do not get all that their channels bring, sorted.
     excepted: Vec<SessionId>,
     merged: Merged,
     /// What is due to one session alone.
@@ -101,6 +101,7 @@ impl Turn {
             self.excepted.extend(frame.except);
         }
         self.entries.sort_unstable();
+        self.excepted.sort_unstable();
         let mut from = 0;
         for part in self.entries.chunk_by(|one, other| one.0 == other.0) {
             self.touched[part[0].0 as usize].entries = from..from + part.len();
@@ -153,7 +154,7 @@ impl Turn {
     /// What is due to a session.
     pub(super) fn due(&mut self, key: usize, id: SessionId, subscriber: &Subscriber, channels: &Channels) -> Due {
         let Some(first) = self.first() else { return Due::Nothing };
-        if first <= subscriber.had.max(subscriber.latest_began) || self.excepted.contains(&id) {
+        if first <= subscriber.had.max(subscriber.latest_began) || self.excepted.binary_search(&id).is_ok() {
             self.collect(id, subscriber, channels, Seq(u64::MAX));
             return if self.own.is_empty() { Due::Nothing } else { Due::Own };
         }
