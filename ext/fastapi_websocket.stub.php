@@ -337,7 +337,7 @@ final class EventQueue
 
     public const NORMAL = 'normal';
 
-    /** Read last, but never left waiting for good. */
+    /** Read last, but never left waiting without end. */
     public const LOW = 'low';
 
     /**

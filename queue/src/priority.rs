@@ -8,6 +8,6 @@ pub enum Priority {
     /// That of all entries of one event (`*.json`).
     #[default]
     Normal,
-    /// Taken last, and never left waiting for good.
+    /// Taken last, and never left waiting without end.
     Low,
 }

@@ -26,7 +26,7 @@ pub enum Disconnect {
     Slow,
     /// The client did not answer a ping. Reconnect.
     PingTimeout,
-    /// The client has no token, or one that does not count. Reconnect with another.
+    /// The client has no token, or one that is not valid. Reconnect with another.
     NotAuthenticated,
     /// The client's token has ended. Reconnect with a new one.
     TokenExpired,

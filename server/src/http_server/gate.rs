@@ -82,7 +82,7 @@ impl Gate {
         Ok(Wants { kind, identity: identity.map(Box::new) })
     }
 
-    /// Who the request is from by its token, if it has one. One that does not count is refused, also where none is
+    /// Who the request is from by its token, if it has one. One that is not valid is refused, also where none is
     /// needed: its client expects to be somebody.
     fn identity(&self, head: &Head, query: &Query, now: SystemTime) -> Result<Option<Identity>, Refusal> {
         if !self.rights.takes_tokens() {

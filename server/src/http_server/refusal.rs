@@ -7,9 +7,9 @@ use crate::rights::Denial;
 /// Why a request does not become a client.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// It cannot be answered otherwise, whoever sends it.
+    /// The request is not valid, and no right would change that.
     Request { status: StatusCode, problem: String },
-    /// Who sends it has no right.
+    /// The sender has no right.
     Denied(Denial),
 }
 

@@ -146,7 +146,7 @@ impl Session {
         self.subscriber.as_deref_mut()
     }
 
-    /// Whether a token allows the client something, for as long as that counts.
+    /// Whether a token allows the client something, for as long as that is valid.
     pub(super) fn has_rights_that_end(&self) -> bool {
         self.identity.is_some() || self.subscriber().is_some_and(Subscriber::has_ends)
     }

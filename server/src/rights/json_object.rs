@@ -1,5 +1,5 @@
-//! A JSON object of which every name may stand once: readers differ about which of two counts, and a token must mean the
-//! same to whoever made it and to us.
+//! A JSON object in which every name may stand once: readers differ about which of two they use, and a token must mean
+//! the same to its maker and to us.
 
 use std::fmt;
 

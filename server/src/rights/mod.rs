@@ -55,7 +55,7 @@ pub(crate) struct Rights {
 /// Why something was denied. The texts reach clients: no secret is in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum Denial {
-    /// It needs a token, and there is none that counts.
+    /// It needs a token, and there is no valid one.
     #[error("not authenticated")]
     NotAuthenticated,
     /// The token is there and does not allow it.
@@ -152,8 +152,8 @@ impl Rights {
         if who.is_none() && self.takes_tokens() { Denial::NotAuthenticated } else { Denial::NotAllowed }
     }
 
-    /// Until when a token counts that is one for this client and this channel. One that names no user is for whoever
-    /// has it.
+    /// Until when a token is valid, if it is one for this client and this channel. A token that names no user is for
+    /// every client that has it.
     fn check_for(
         &self,
         who: Option<&Identity>,

@@ -14,7 +14,7 @@ use crate::directory::entry::EntryName;
 use crate::priority::Priority;
 use crate::queued_at::{Now, QueuedAt};
 
-/// Most entries that are taken of each lane in a round. Each lane has a turn in each round, so none waits for good.
+/// Most entries that are taken of each lane in a round. Each lane has a turn in each round, so none waits without end.
 const WEIGHTS: [usize; LANES] = [8, 4, 1];
 const LANES: usize = 3;
 /// How long entries of a lane are taken after a listing, in times of what the listing took, before the next one may
