@@ -141,6 +141,10 @@ impl DirectorySource {
 
     /// Scans a batch and publishes it: all events of an entry go in together. Returns whether there may be more.
     fn take_batch(&mut self) -> bool {
+        // One that was deleted looks empty. It is waited for.
+        if self.backoff.is_due(Instant::now()) && !self.reader.is_current() {
+            return false;
+        }
         self.follow();
         self.rejections.retry(&mut self.reader);
         let entries = match self.reader.scan_followed(BATCH_ENTRIES, self.max_batch_bytes) {

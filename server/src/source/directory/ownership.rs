@@ -52,3 +52,44 @@ impl DirectorySource {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::iter;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use queue::ReaderOptions;
+    use testkit::QueueDir;
+
+    use crate::config::Settings;
+    use crate::health::Health;
+    use crate::hub::{Feed, Hub};
+    use crate::source::directory::{DirectoryOptions, DirectorySource};
+    use crate::source::stop::Stop;
+
+    #[test]
+    fn a_deleted_directory_is_not_taken_for_an_empty_one_when_the_next_try_is_due() {
+        let queue = QueueDir::new();
+        let limits = Settings::default().resolve().expect("defaults").limits;
+        let options = DirectoryOptions {
+            reader: ReaderOptions::default(),
+            scan_interval: Duration::from_secs(1),
+            failed_max_entries: 10,
+            failed_max_age: Duration::from_secs(60),
+        };
+        let feed = Feed::new(Hub::new(iter::empty(), &limits).expect("a hub"), &limits);
+        let health = Arc::new(Health::of_source(Duration::ZERO));
+        let stop = Stop::new().expect("a notifier");
+        let mut source = DirectorySource::open(queue.path(), options, feed, stop, health).expect("a directory");
+        fs::remove_dir_all(queue.path()).expect("deleted");
+        source.reopen().expect("it waits for the directory");
+        // A thread that gets no processor time for so long.
+        while source.backoff.until().is_some_and(|until| Instant::now() < until) {
+            std::thread::yield_now();
+        }
+        assert!(!source.take_batch());
+        assert!(source.backoff.until().is_some(), "the directory is still gone");
+    }
+}
