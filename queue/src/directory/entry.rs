@@ -44,8 +44,16 @@ impl FromStr for EntryName {
     type Err = InvalidName;
 
     fn from_str(name: &str) -> Result<EntryName, InvalidName> {
-        let is_plain = layout::is_entry(name.as_ref()) && !name.contains('/');
-        is_plain.then(|| EntryName::new(name)).ok_or(InvalidName)
+        EntryName::try_from(OsString::from(name))
+    }
+}
+
+impl TryFrom<OsString> for EntryName {
+    type Error = InvalidName;
+
+    fn try_from(name: OsString) -> Result<EntryName, InvalidName> {
+        let is_plain = layout::is_entry(&name) && !name.as_encoded_bytes().contains(&b'/');
+        is_plain.then_some(EntryName(name)).ok_or(InvalidName)
     }
 }
 

@@ -16,6 +16,16 @@ pub(super) const LOCK: &str = ".lock";
 /// An entry that is being deleted and whose name may be used again. It can turn out to be another one, written
 /// meanwhile.
 pub(super) const ACKED: &str = ".tmp-acked";
+/// What the consumer says of itself, for producers and for its own next start.
+pub(super) const READER: &str = ".reader";
+/// The same while it is being written.
+pub(super) const NEW_READER: &str = ".reader.new";
+/// Folder of the history log, unless another directory is configured for it.
+pub const HISTORY: &str = "history";
+/// The history log, in its directory.
+pub const HISTORY_LOG: &str = "log";
+/// The same while it is being written as a whole.
+pub const NEW_HISTORY_LOG: &str = "log.new";
 /// Mode of a queue directory that we create: only owner and group have access, and new files inherit the group.
 pub(super) const DIRECTORY_MODE: u32 = 0o2770;
 /// Mode of an entry: the broadcaster may be another user of the same group.

@@ -4,6 +4,7 @@
 //! directory, finds it, reads it, and deletes it or moves it to the folder of [`failed`](Failed) entries. The remaining
 //! parts only look.
 
+mod announcement;
 mod create;
 mod entry;
 mod failed;
@@ -15,10 +16,12 @@ mod naming;
 mod reader;
 mod writer;
 
+pub use announcement::Announcement;
 pub use create::create_directory;
 pub use entry::{Entry, EntryName, InvalidName, parse_entry};
 pub use failed::{Failed, FailedEntry, FailedError, Rejected};
 pub use inspect::{Backlog, entry_files, is_unread_queue, unread_queues};
+pub use layout::{HISTORY, HISTORY_LOG, NEW_HISTORY_LOG};
 pub use lock::{Standby, holds_directory, lock_file};
 pub use reader::{DEFAULT_GRACE, OtherFiles, Reader, ReaderOptions};
 pub use writer::{DEFAULT_MAX_EVENT_BYTES, Durability, Writer};

@@ -8,7 +8,8 @@ mod open;
 mod scan;
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -123,6 +124,19 @@ impl Reader {
     /// The directory's path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The directory itself.
+    pub fn directory(&self) -> BorrowedFd<'_> {
+        self.ownership.directory()
+    }
+
+    /// Waits until what was acked and put aside so far stays so, also when the power fails.
+    ///
+    /// # Errors
+    /// The error of the system.
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(rustix::fs::fsync(self.ownership.directory())?)
     }
 
     /// Deletes an entry that was delivered. One that is gone already counts as deleted. What was written meanwhile
