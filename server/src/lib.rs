@@ -22,6 +22,9 @@ pub mod disconnect;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
+// The source uses it once it numbers what it publishes.
+#[allow(dead_code, unused_imports, reason = "not wired yet")]
+mod history;
 mod http_server;
 mod hub;
 pub mod log_level;
