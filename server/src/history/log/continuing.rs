@@ -60,9 +60,8 @@ impl fmt::Display for Anew {
             Anew::NewerVersion => formatter.write_str("the history log was written by a newer version"),
             Anew::AnotherEpoch => formatter.write_str("events were sent since that are not in the history log"),
             Anew::Copied => formatter.write_str("the history log is a copy, and may lack what was sent since"),
-            Anew::NotClosed => {
-                formatter.write_str("the system ended before the history log was closed, and may have lost a part of it")
-            }
+            Anew::NotClosed => formatter
+                .write_str("the system ended before the history log was closed, and may have lost a part of it"),
             Anew::Damaged { offset } => write!(formatter, "the history log is damaged at byte {offset}"),
             Anew::Failed(error) => write!(formatter, "the history log cannot be used: {error}"),
         }

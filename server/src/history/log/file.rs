@@ -58,12 +58,7 @@ pub(crate) struct Bounds {
 
 impl LogFile {
     /// Makes the file of a new log, which does not have its name yet.
-    pub(super) fn create(
-        directory: &LogDirectory,
-        epoch: u64,
-        boot_id: &str,
-        trimmed: Trimmed,
-    ) -> io::Result<LogFile> {
+    pub(super) fn create(directory: &LogDirectory, epoch: u64, boot_id: &str, trimmed: Trimmed) -> io::Result<LogFile> {
         let file = directory.create()?;
         let inode = rustix::fs::fstat(&file)?.st_ino;
         let file = LogFile {

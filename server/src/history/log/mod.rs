@@ -103,10 +103,7 @@ impl HistoryLog {
     ///
     /// # Errors
     /// When that log cannot be deleted either. The batch must not be handed over, and is appended again later.
-    pub(crate) fn append<'a>(
-        &mut self,
-        events: impl IntoIterator<Item = Logged<'a>>,
-    ) -> Result<LogTime, CannotGiveUp> {
+    pub(crate) fn append<'a>(&mut self, events: impl IntoIterator<Item = Logged<'a>>) -> Result<LogTime, CannotGiveUp> {
         let at = self.clock.read();
         match &mut self.state {
             State::Missing(..) => {}

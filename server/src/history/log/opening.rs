@@ -136,6 +136,8 @@ impl Begun {
 
 /// Continues the log, or begins a new one.
 fn begin(reader: &Reader, directory: LogDirectory, boot_id: &str) -> Begun {
+    // A process that was killed while it wrote a new log left it.
+    directory.discard();
     let epoch = Announcement::read(reader.directory()).map(|announcement| announcement.epoch);
     let resumed = continuing::find(&directory, epoch, boot_id).and_then(|found| {
         let (epoch, trimmed) = (found.header.epoch, found.header.trimmed());

@@ -1,0 +1,172 @@
+//! Files that are not as they were written.
+
+use queue::record;
+
+use super::*;
+use crate::history::log::header::{HEADER_BYTES, SLOT_BYTES};
+
+/// Where each record begins.
+fn records(content: &[u8]) -> Vec<usize> {
+    (HEADER_BYTES..content.len()).filter(|offset| content[*offset] == 0x1e).collect()
+}
+
+#[test]
+fn a_last_record_that_was_not_written_whole_is_cut_off_and_its_number_is_given_again() {
+    let queue = Queue::new();
+    let kept = killed_after(&queue, 2);
+    let saved = Saved::of(&queue);
+    let last = records(&saved.content)[1];
+    for cut in last..saved.content.len() {
+        saved.restore_as(&queue, &saved.content[..cut]);
+        let mut opened = queue.open();
+        assert_eq!((&opened.anew, opened.next), (&None, Seq(2)), "{cut}");
+        assert_eq!(opened.kept, kept[..1], "{cut}");
+        assert_eq!(fs::metadata(queue.log()).expect("there").len(), last as u64, "{cut}");
+        let again = append(&mut opened.log, &[event(2)]);
+        drop(opened.log);
+        let opened = queue.open();
+        assert_eq!((opened.anew, &opened.kept[1..]), (None, &again[..]), "{cut}");
+    }
+}
+
+#[test]
+fn a_damaged_record_begins_a_new_epoch() {
+    let queue = Queue::new();
+    killed_after(&queue, 3);
+    let saved = Saved::of(&queue);
+    let starts = records(&saved.content);
+    let before = queue.open().epoch;
+    for offset in starts[0]..saved.content.len() {
+        let record = *starts.iter().rfind(|start| **start <= offset).expect("a record");
+        for bit in [0, 3, 6] {
+            let mut content = saved.content.clone();
+            content[offset] ^= 1 << bit;
+            let tail = &content[starts[2]..];
+            saved.restore_as(&queue, &content);
+            let opened = queue.open();
+            if record == starts[2] && record::is_torn(tail) {
+                // A length beyond the end of the file: as if its writer had been killed.
+                assert!((9..17).contains(&(offset - record)), "{offset}");
+                assert_eq!((opened.anew, opened.kept.len()), (None, 2), "{offset}");
+                continue;
+            }
+            assert_eq!(opened.anew, Some(Anew::Damaged { offset: record as u64 }), "{offset}");
+            assert_ne!(opened.epoch, before);
+            assert_eq!((opened.next, opened.kept.len(), opened.trimmed.seq), (Seq(1), 0, Seq(0)));
+        }
+    }
+}
+
+#[test]
+fn a_record_that_lacks_bytes_in_the_middle_of_the_log_begins_a_new_epoch() {
+    let queue = Queue::new();
+    killed_after(&queue, 3);
+    let saved = Saved::of(&queue);
+    let starts = records(&saved.content);
+    for cut in 1..starts[2] - starts[1] {
+        let content = [&saved.content[..starts[1] + cut], &saved.content[starts[2]..]].concat();
+        saved.restore_as(&queue, &content);
+        assert_eq!(queue.open().anew, Some(Anew::Damaged { offset: starts[1] as u64 }), "{cut}");
+    }
+    // A whole one that is missing, at the front and in the middle.
+    for missing in 0..2 {
+        let content = [&saved.content[..starts[missing]], &saved.content[starts[missing + 1]..]].concat();
+        saved.restore_as(&queue, &content);
+        assert_eq!(queue.open().anew, Some(Anew::Damaged { offset: starts[missing] as u64 }), "{missing}");
+    }
+}
+
+#[test]
+fn whatever_follows_the_last_record_begins_a_new_epoch_unless_it_is_the_beginning_of_one() {
+    let queue = Queue::new();
+    killed_after(&queue, 1);
+    let saved = Saved::of(&queue);
+    for rest in [&b"\0"[..], b"\n", b"{}", &[0; 100], b"\x1exx", b"\x1e\x1e", &[0xff; 34]] {
+        saved.restore_as(&queue, &[&saved.content, rest].concat());
+        let offset = saved.content.len() as u64;
+        assert_eq!(queue.open().anew, Some(Anew::Damaged { offset }), "{rest:?}");
+    }
+    saved.restore_as(&queue, &[&saved.content[..], b"\x1e01"].concat());
+    assert_eq!(queue.open().anew, None);
+}
+
+#[test]
+fn a_closed_log_has_no_record_that_was_not_written_whole() {
+    let queue = Queue::new();
+    let mut log = queue.open().log;
+    append(&mut log, &[event(1)]);
+    log.close(&queue.reader).expect("closed");
+    let saved = Saved::of(&queue);
+    let (start, end) = (records(&saved.content)[0], saved.content.len());
+    for cut in start + 1..end {
+        saved.restore_as(&queue, &saved.content[..cut]);
+        assert_eq!(queue.open_in(NEXT_BOOT).anew, Some(Anew::Damaged { offset: start as u64 }), "{cut}");
+    }
+}
+
+#[test]
+fn one_of_the_two_copies_of_the_header_is_enough() {
+    let queue = Queue::new();
+    killed_after(&queue, 2);
+    let saved = Saved::of(&queue);
+    for (damaged, expected) in [(&[0, SLOT_BYTES][..], Some(Anew::NotALog)), (&[0], None), (&[SLOT_BYTES], None)] {
+        let mut content = saved.content.clone();
+        damaged.iter().for_each(|slot| content[slot + 50] ^= 1);
+        saved.restore_as(&queue, &content);
+        assert_eq!(queue.open().anew, expected, "{damaged:?}");
+    }
+    for length in [0, 1, HEADER_BYTES - 1] {
+        saved.restore_as(&queue, &saved.content[..length]);
+        assert_eq!(queue.open().anew, Some(Anew::NotALog), "{length}");
+    }
+}
+
+#[test]
+fn the_older_copy_of_the_header_counts_while_the_newer_one_is_not_whole() {
+    let queue = Queue::new();
+    let mut log = queue.open().log;
+    (1..=3).for_each(|seq| drop(append(&mut log, &[event(seq)])));
+    log.trim(&Bounds { keep_from: Seq(2), acked: Seq(3), max_bytes: u64::MAX });
+    log.trim(&Bounds { keep_from: Seq(3), acked: Seq(3), max_bytes: u64::MAX });
+    drop(log);
+    let saved = Saved::of(&queue);
+    // The third generation is in the first copy.
+    for (damaged, first) in [(SLOT_BYTES, 3), (0, 2)] {
+        let mut content = saved.content.clone();
+        content[damaged + 50] ^= 1;
+        saved.restore_as(&queue, &content);
+        let opened = queue.open();
+        let numbers: Vec<u64> = opened.kept.iter().map(|event| event.seq.0).collect();
+        assert_eq!((opened.anew, numbers, opened.trimmed.seq), (None, (first..=3).collect(), Seq(first - 1)));
+    }
+}
+
+#[test]
+fn numbers_with_a_hole_begin_a_new_epoch() {
+    for numbers in [[2, 3], [1, 3], [1, 1], [2, 1]] {
+        let queue = Queue::new();
+        let mut log = queue.open().log;
+        numbers.iter().for_each(|seq| drop(append(&mut log, &[event(*seq)])));
+        drop(log);
+        assert!(matches!(queue.open().anew, Some(Anew::Damaged { .. })), "{numbers:?}");
+    }
+}
+
+#[test]
+fn the_log_of_a_newer_version_is_not_read() {
+    let queue = Queue::new();
+    killed_after(&queue, 1);
+    let saved = Saved::of(&queue);
+    let mut content = saved.content.clone();
+    for slot in [0, SLOT_BYTES] {
+        let bytes = &content[slot + record::HEAD_BYTES..slot + SLOT_BYTES];
+        let body = str::from_utf8(bytes).expect("text").trim_end().replace("{\"v\":1,", "{\"v\":2,");
+        let mut newer = Vec::new();
+        record::begin(&mut newer);
+        newer.extend_from_slice(body.as_bytes());
+        record::finish(&mut newer, 0).expect("a record");
+        content[slot..slot + newer.len()].copy_from_slice(&newer);
+    }
+    saved.restore_as(&queue, &content);
+    assert_eq!(queue.open().anew, Some(Anew::NewerVersion));
+}
