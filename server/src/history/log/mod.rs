@@ -14,13 +14,14 @@ mod event;
 mod file;
 mod header;
 mod opening;
+mod renewing;
 mod time;
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use queue::{Announcement, EntryName, Reader};
-use tracing::{debug, info, warn};
+use queue::{EntryName, Reader};
+use tracing::{debug, warn};
 
 use batch_record::BatchRecord;
 use directory::{Location, LogDirectory};
@@ -38,8 +39,6 @@ pub(crate) use time::{LogTime, Trimmed};
 
 /// How often it is tried to write a new log after one was given up.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
-/// Most bytes of a record when the log is written as a whole.
-const RENEWED_RECORD_BYTES: usize = 256 * 1024;
 /// So many times the bytes of its records may a file have before them, where these take no space.
 const MAX_GIVEN_BACK: u64 = 8;
 /// Bytes that may be there in any case.
@@ -156,87 +155,6 @@ impl HistoryLog {
                 self.compaction_due = Some(Instant::now() + RENEWAL_INTERVAL);
                 debug!(%error, "cannot copy the history log to a shorter file");
             }
-        }
-    }
-
-    /// Whether there is no log, and the time has come to write a new one.
-    pub(crate) fn needs_renewal(&self, now: Instant) -> bool {
-        matches!(self.state, State::Missing(_, due) if due <= now)
-    }
-
-    /// Writes a new log as a whole, where there is none: all events that are kept after `trimmed`, without a hole up to
-    /// the last number that was given, and before them those that are not acked. In the order of their numbers.
-    ///
-    /// Returns whether there is a log now. If not, the next try is a minute later.
-    pub(crate) fn renew<'a>(
-        &mut self,
-        trimmed: Trimmed,
-        events: impl IntoIterator<Item = (LogTime, Logged<'a>)>,
-    ) -> bool {
-        let State::Missing(directory, due) = &mut self.state else { return true };
-        *due = Instant::now() + RENEWAL_INTERVAL;
-        let directory = directory.take();
-        match self.try_renew(directory, trimmed, events) {
-            Ok((directory, file)) => {
-                info!(path = %self.location.log().display(), "the history log is written again");
-                self.state = State::Written(directory, file);
-                true
-            }
-            Err(error) => {
-                debug!(%error, "the history log can still not be written");
-                false
-            }
-        }
-    }
-
-    fn try_renew<'a>(
-        &mut self,
-        directory: Option<LogDirectory>,
-        trimmed: Trimmed,
-        events: impl IntoIterator<Item = (LogTime, Logged<'a>)>,
-    ) -> io::Result<(LogDirectory, LogFile)> {
-        let directory = directory.map_or_else(|| self.location.open(), Ok).map_err(io::Error::other)?;
-        let written = LogFile::create(&directory, self.epoch, &self.boot_id, trimmed).and_then(|mut file| {
-            self.write_all(&mut file, events)?;
-            file.sync()?;
-            directory.commit()?;
-            Ok(file)
-        });
-        let file = written.inspect_err(|_| directory.discard())?;
-        // Behind it: a log that is there from before must not be taken for this one.
-        if !self.is_announced {
-            Announcement::new(self.epoch).write(self.location.queue())?;
-            self.is_announced = true;
-        }
-        Ok((directory, file))
-    }
-
-    /// Writes events, those of one time as one record, unless they are many.
-    fn write_all<'a>(
-        &mut self,
-        file: &mut LogFile,
-        events: impl IntoIterator<Item = (LogTime, Logged<'a>)>,
-    ) -> io::Result<()> {
-        let record = &mut self.record;
-        let mut time = None;
-        record.begin();
-        for (at, event) in events {
-            if let Some(time) = time
-                && (time != at || record.len() >= RENEWED_RECORD_BYTES)
-            {
-                let last = record.last();
-                file.append(record.finish(time)?, last, time)?;
-                record.begin();
-            }
-            record.push(&event);
-            time = Some(at);
-        }
-        match time {
-            Some(time) => {
-                let last = record.last();
-                file.append(record.finish(time)?, last, time)
-            }
-            None => Ok(()),
         }
     }
 

@@ -56,9 +56,7 @@ impl HistoryLog {
                 "history begins anew: clients that come back are told that they may have missed events"
             ),
         }
-        let cannot_announce =
-            |cause| HistoryError::Io { doing: "write the epoch to", path: reader.path().to_owned(), cause };
-        let is_announced = announce(reader, begun.epoch).map_err(cannot_announce)?;
+        let is_announced = announce(reader, begun.epoch).map_err(|cause| cannot_announce(reader, cause))?;
         let last = begun.kept.last();
         let mut log = HistoryLog {
             clock: Clock::after(last.map_or(begun.trimmed.at, |event| event.at.max(begun.trimmed.at))),
@@ -92,9 +90,7 @@ impl HistoryLog {
     pub(crate) fn move_to(&mut self, reader: &Reader) -> Result<(), HistoryError> {
         let configured = self.location.configured().map(Path::to_owned);
         let location = Location::new(reader, configured.as_deref())?;
-        let cannot_announce =
-            |cause| HistoryError::Io { doing: "write the epoch to", path: reader.path().to_owned(), cause };
-        self.is_announced = announce(reader, self.epoch).map_err(cannot_announce)?;
+        self.is_announced = announce(reader, self.epoch).map_err(|cause| cannot_announce(reader, cause))?;
         if !self.is_announced || configured.is_none() {
             self.state = std::mem::replace(&mut self.state, State::Missing(None, Instant::now())).given_up();
         }
@@ -184,4 +180,8 @@ fn announce(reader: &Reader, epoch: u64) -> io::Result<bool> {
             Ok(false)
         }
     }
+}
+
+fn cannot_announce(reader: &Reader, cause: io::Error) -> HistoryError {
+    HistoryError::Io { doing: "write the epoch to", path: reader.path().to_owned(), cause }
 }

@@ -10,7 +10,7 @@ const CALLS: [(&str, &[libc::c_long]); 8] = [
     ("mkdir", &[libc::SYS_mkdirat]),
     ("open", &[libc::SYS_openat]),
     ("write", &[libc::SYS_pwrite64]),
-    ("read", &[libc::SYS_pread64]),
+    ("read", &[libc::SYS_pread64, libc::SYS_read]),
     ("truncate", &[libc::SYS_ftruncate]),
     ("sync", &[libc::SYS_fsync]),
     ("rename", &[libc::SYS_renameat, libc::SYS_renameat2]),

@@ -40,7 +40,7 @@ fn the_run_goes_on_without_a_log_when_the_disk_is_full_and_with_one_when_there_i
     assert!(queue.files().is_empty());
     queue.fill(0);
     let with_times = |sent: &[Kept]| sent.iter().map(|event| (event.at, event.clone())).collect::<Vec<_>>();
-    let mut renew = |log: &mut HistoryLog, sent: &[Kept]| {
+    let renew = |log: &mut HistoryLog, sent: &[Kept]| {
         log.renew(opened.trimmed, with_times(sent).iter().map(|(at, event)| (*at, event.logged())))
     };
     assert!(!renew(&mut opened.log, &sent));

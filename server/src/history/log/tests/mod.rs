@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use queue::{Reader, ReaderOptions};
+use queue::{Announcement, Reader, ReaderOptions};
 use testkit::QueueDir;
 
 use super::*;

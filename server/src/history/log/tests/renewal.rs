@@ -4,6 +4,7 @@ use rustix::io::Errno;
 use testkit::sandbox;
 
 use super::*;
+use crate::history::log::renewing::RENEWED_RECORD_BYTES;
 
 /// Causes a failed append.
 fn fail(log: &mut HistoryLog, events: &[Kept]) -> Vec<Kept> {
@@ -113,4 +114,25 @@ fn a_log_in_a_queue_directory_that_was_replaced_is_written_in_the_new_one() {
     drop(opened.log);
     let next = HistoryLog::open_in_boot(&reader, None, BOOT.to_owned()).expect("a log");
     assert_eq!((next.anew, next.epoch, next.kept), (None, opened.epoch, kept));
+}
+
+#[test]
+fn there_is_no_log_while_the_queue_directory_does_not_name_its_epoch() {
+    let queue = Queue::new();
+    drop(queue.open());
+    // What is in the way cannot be deleted as a file.
+    let obstacle = queue.directory.path().join(".reader.new");
+    fs::create_dir(&obstacle).expect("created");
+    let Opened { mut log, epoch, trimmed, .. } = queue.open();
+    assert_eq!(Announcement::read(queue.reader.directory()), None);
+    let kept = append(&mut log, &[event(1)]);
+    for _ in 0..2 {
+        assert!(!log.is_written() && queue.files().is_empty());
+        assert!(!log.renew(trimmed, with_times(&kept)));
+    }
+    fs::remove_dir(obstacle).expect("removed");
+    assert!(log.renew(trimmed, with_times(&kept)));
+    drop(log);
+    let next = queue.open();
+    assert_eq!((next.anew, next.epoch, next.kept), (None, epoch, kept));
 }
