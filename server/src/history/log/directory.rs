@@ -82,7 +82,7 @@ impl Location {
 /// The directory, open and locked.
 #[derive(Debug)]
 pub(super) struct LogDirectory {
-    directory: OwnedFd,
+    pub(super) directory: OwnedFd,
 }
 
 impl LogDirectory {

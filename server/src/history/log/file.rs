@@ -22,7 +22,7 @@ const BLOCK_BYTES: u64 = 4096;
 /// A log that is open for writing.
 #[derive(Debug)]
 pub(super) struct LogFile {
-    file: File,
+    pub(super) file: File,
     /// As it was last written.
     header: Header,
     /// The records, oldest first.

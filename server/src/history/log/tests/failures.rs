@@ -1,6 +1,8 @@
 //! Each system call that fails, in each operation: what a later start continues is never less than what was sent.
 
-use rustix::io::Errno;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use testkit::sandbox;
 
 use super::*;
@@ -152,5 +154,32 @@ fn a_log_is_closed_only_if_all_was_synced() {
         let is_marked = String::from_utf8_lossy(&fs::read(queue.log()).expect("read")).contains("\"closed\":true");
         assert_eq!(is_marked, !fails, "{what}");
         check(&queue, epoch, sent, NEXT_BOOT, &what);
+    }
+}
+
+fn moved(descriptor: BorrowedFd<'_>, number: u64) -> OwnedFd {
+    fcntl_dupfd_cloexec(descriptor, number as i32).expect("a descriptor")
+}
+
+#[test]
+fn the_mark_is_written_last() {
+    // The descriptors get numbers that have no bit in common, so that one of them can be refused alone.
+    const DIRECTORY: u64 = 256;
+    const LOG: u64 = 512;
+    let queue = Queue::new();
+    let of_queue = queue.reader.directory().as_raw_fd() as u64;
+    assert!(of_queue > 0 && of_queue < DIRECTORY, "{of_queue}");
+    for (refused, is_closed) in [(of_queue, false), (DIRECTORY, false), (LOG, false), (4096, true)] {
+        let mut log = queue.open().log;
+        append(&mut log, &[event(1)]);
+        let State::Written(directory, file) = &mut log.state else { panic!("there is no log") };
+        directory.directory = moved(directory.directory.as_fd(), DIRECTORY);
+        file.file = moved(file.file.as_fd(), LOG).into();
+        assert_eq!((directory.directory.as_raw_fd() as u64, file.file.as_raw_fd() as u64), (DIRECTORY, LOG));
+        let forbidden = sandbox::filter(&[(libc::SYS_fsync, 0, refused)], Errno::IO);
+        assert_eq!(sandbox::run_under(forbidden, || log.close(&queue.reader)).is_ok(), is_closed, "{refused}");
+        let is_marked = String::from_utf8_lossy(&fs::read(queue.log()).expect("read")).contains("\"closed\":true");
+        assert_eq!(is_marked, is_closed, "{refused}");
+        fs::remove_file(queue.log()).expect("removed");
     }
 }
