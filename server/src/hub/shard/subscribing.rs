@@ -177,7 +177,7 @@ impl<A: Application> Shard<A> {
             self.hub.release_subscriptions(1);
         }
         match self.channels.leave(channel, slot) {
-            Left::Last => self.hub.lose_interest(channel, self.inbox.index()),
+            Left::Last(name) => self.hub.lose_interest(name.as_ref(), self.inbox.index()),
             Left::TakenBy(moved) => {
                 let moved = self.sessions.get_mut(moved as usize).and_then(|session| session.subscriber_mut());
                 if let Some(subscription) = moved.and_then(|subscriber| subscriber.get_mut(channel)) {
