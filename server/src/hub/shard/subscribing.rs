@@ -57,7 +57,7 @@ impl<A: Application> Shard<A> {
                 self.unsubscribe(key, &channels, reference, now);
                 Ok(())
             }
-            Ok(Command::Authenticate { token, everybody }) => self.authenticate(key, &token, everybody, reference),
+            Ok(Command::Authenticate { token, everybody }) => self.authenticate(key, &token, everybody, reference, now),
             Ok(Command::Ping) => {
                 self.hub.tell(id, |id| ServerMessage::Pong { reference, id }.encode());
                 Ok(())
