@@ -5,6 +5,8 @@ use std::net::TcpListener;
 
 use anyhow::Context;
 use queue::ChannelName;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use server::config::Settings;
 use server::{Audience, Batch, Feed, NoApplication, Publication, Server};
 
@@ -45,14 +47,21 @@ pub(super) fn serve(threads: usize) -> anyhow::Result<()> {
 fn run_source(lines: &TcpListener, mut feed: Feed) -> anyhow::Result<()> {
     let (mut stream, _) = lines.accept()?;
     let mut buffer = vec![0; 256 * 1024];
-    let mut kept = 0;
+    let mut filled = 0;
     let mut batch = Batch::default();
     loop {
-        let read = stream.read(&mut buffer[kept..])?;
+        let read = stream.read(&mut buffer[filled..])?;
         if read == 0 {
             return Ok(());
         }
-        let filled = kept + read;
+        filled += read;
+        if feed.wait_for_room()? && filled < buffer.len() {
+            match recv(&stream, &mut buffer[filled..], RecvFlags::DONTWAIT) {
+                Ok((read, _)) => filled += read,
+                Err(Errno::AGAIN) => {}
+                Err(errno) => return Err(errno).context("the connection of the publisher broke"),
+            }
+        }
         let mut begin = 0;
         let timestamp = timestamp() as i64;
         while let Some(length) = buffer[begin..filled].iter().position(|byte| *byte == b'\n') {
@@ -66,9 +75,8 @@ fn run_source(lines: &TcpListener, mut feed: Feed) -> anyhow::Result<()> {
         }
         if !batch.is_empty() {
             feed.publish(&mut batch);
-            feed.wait_for_room()?;
         }
         buffer.copy_within(begin..filled, 0);
-        kept = filled - begin;
+        filled -= begin;
     }
 }

@@ -64,7 +64,13 @@ impl Feed {
             self.unoffered.pop_front();
             self.offered_bytes = bytes;
         }
-        self.pacing.room(self.published_bytes, self.offered_bytes, self.hub.client_counts(), Instant::now())
+        let offered_bytes = match self.unoffered.back() {
+            // Events that come one at a time would each wait for the thread of the hub to tell that the one before was
+            // offered.
+            Some((last, bytes)) if last.0 - progress.offered.0 <= 1 => *bytes,
+            _ => self.offered_bytes,
+        };
+        self.pacing.room(self.published_bytes, offered_bytes, self.hub.client_counts(), Instant::now())
     }
 
     /// Bytes of frames that one batch may have at most, so that no client falls out of the log by one batch alone.
@@ -99,14 +105,16 @@ impl Feed {
         self.hub.notifier().clear();
     }
 
-    /// Waits until the next batch may be published.
+    /// Waits until the next batch may be published. Returns whether it had to wait, so that more may have come for it.
     ///
     /// # Errors
     /// When the system call fails.
-    pub fn wait_for_room(&mut self) -> io::Result<()> {
+    pub fn wait_for_room(&mut self) -> io::Result<bool> {
+        let mut has_waited = false;
         loop {
             let progress = self.progress();
-            let Room::Later(time) = self.room(progress) else { return Ok(()) };
+            let Room::Later(time) = self.room(progress) else { return Ok(has_waited) };
+            has_waited = true;
             if self.await_progress(progress) {
                 wait(&[self.as_fd()], time)?;
                 self.clear_notification();

@@ -13,6 +13,7 @@ mod outbox;
 mod pace;
 mod pacing;
 mod progress;
+mod run;
 pub(crate) mod session;
 pub(crate) mod shard;
 mod subscriber;
@@ -31,7 +32,7 @@ use crate::disconnect::Disconnect;
 use crate::hub::batch::Item;
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::inbox::{Command, Inbox};
-use crate::hub::interest::{ChannelKey, Interest, TooManyChannels};
+use crate::hub::interest::{ChannelKey, Interest, Interested, TooManyChannels};
 use crate::hub::progress::{ClientCounts, ProgressNotifier};
 use crate::notifier::Notifier;
 use crate::protocol::client_id::ClientId;
@@ -166,9 +167,11 @@ impl Hub {
             }
             return;
         };
-        for (key, channel) in names.iter().filter_map(|name| interest.find(name)) {
-            let encode = |bytes: &mut Vec<u8>| native::encode_event(text, id, Some(&channel.name), bytes);
-            frames.push(seq, key, channel.threads, except, encode);
+        for name in names {
+            if let Some(Interested { key, threads }) = interest.find(name) {
+                let encode = |bytes: &mut Vec<u8>| native::encode_event(text, id, Some(name), bytes);
+                frames.push(seq, key, threads, except, encode);
+            }
         }
     }
 
@@ -200,11 +203,11 @@ impl Hub {
 
     /// The key of a channel that has subscribers.
     fn find(&self, name: &ChannelName) -> Option<ChannelKey> {
-        self.lock().interest.find(name).map(|(key, _)| key)
+        self.lock().interest.find(name).map(|channel| channel.key)
     }
 
-    /// Notes that a thread has no subscribers of a channel any more.
-    fn lose_interest(&self, channel: ChannelKey, thread: usize) {
+    /// Notes that a thread has no subscribers of a channel any more, or nobody who gets what is for everybody with an id.
+    fn lose_interest(&self, channel: Option<&ChannelName>, thread: usize) {
         self.lock().interest.remove(channel, thread);
     }
 

@@ -4,12 +4,12 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use crate::hub::log::Position;
-use crate::hub::undelivered::Ticket;
+use crate::hub::run::{Piece, Run};
 use crate::protocol::frames;
 
 /// Replaceable bytes that may wait. Of more, only the last are kept.
@@ -27,38 +27,74 @@ pub(super) struct Outbox {
     replaceable_bytes: usize,
 }
 
-/// Publications for one client.
-#[derive(Debug)]
-pub(super) struct Publications {
-    /// Whole frames.
-    pub(super) bytes: Bytes,
-    /// So many of them were written.
-    pub(super) written: usize,
-    /// Whether other outboxes hold the same bytes.
-    pub(super) is_shared: bool,
-    /// Of the turn in which they came.
-    pub(super) ticket: Ticket,
-}
-
 #[derive(Debug)]
 struct Part {
     /// The frames of the log before this position go first.
     after: Position,
-    bytes: Bytes,
-    written: usize,
-    is_shared: bool,
-    /// If it holds publications of a turn.
-    ticket: Option<Ticket>,
-    /// Its frame's first bytes are out: nothing else may be written before the rest.
-    begun: bool,
-    /// A later part makes up for it, as pongs do.
-    is_replaceable: bool,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// Frames for this client alone.
+    Own {
+        bytes: Box<[u8]>,
+        written: usize,
+        /// Its frame's first bytes are out: nothing else may be written before the rest.
+        begun: bool,
+        /// A later part makes up for it, as pongs do.
+        is_replaceable: bool,
+    },
+    /// Publications.
+    Publications(Run),
 }
 
 impl Part {
     fn new(after: Position, bytes: impl Into<Box<[u8]>>) -> Part {
-        let bytes = Bytes::from(bytes.into());
-        Part { after, bytes, written: 0, is_shared: false, ticket: None, begun: false, is_replaceable: false }
+        Part { after, content: Content::Own { bytes: bytes.into(), written: 0, begun: false, is_replaceable: false } }
+    }
+
+    /// Whether its first bytes are out.
+    fn has_begun(&self) -> bool {
+        match &self.content {
+            Content::Own { begun, .. } => *begun,
+            Content::Publications(run) => run.has_begun(),
+        }
+    }
+
+    /// Bytes that wait, if it is replaceable and has not begun to be written.
+    fn replaceable_bytes(&self) -> usize {
+        match &self.content {
+            Content::Own { bytes, begun: false, is_replaceable: true, .. } => bytes.len(),
+            _ => 0,
+        }
+    }
+
+    /// Bytes that wait.
+    fn len(&self) -> usize {
+        match &self.content {
+            Content::Own { bytes, written, .. } => bytes.len() - written,
+            Content::Publications(run) => run.len(),
+        }
+    }
+
+    /// Bytes that wait and that other outboxes hold as well.
+    fn shared_bytes(&self) -> usize {
+        match &self.content {
+            Content::Publications(run) if run.is_shared() => run.len(),
+            _ => 0,
+        }
+    }
+
+    /// The bytes that come next.
+    fn front(&self) -> &[u8] {
+        match &self.content {
+            Content::Own { bytes, written, .. } => &bytes[*written..],
+            Content::Publications(run) => {
+                let (bytes, written) = run.front();
+                &bytes[written..]
+            }
+        }
     }
 }
 
@@ -69,37 +105,43 @@ impl Outbox {
         self.insert(Part::new(after, bytes));
     }
 
-    /// Adds publications behind everything else.
-    pub(super) fn push_publications(&mut self, publications: Publications) {
-        let Publications { bytes, written, is_shared, ticket } = publications;
-        let waiting = bytes.len() - written;
+    /// Adds publications behind everything else. So many bytes of them were written.
+    pub(super) fn push_publications(&mut self, piece: Arc<Piece>, written: usize) {
+        let waiting = piece.len() - written;
         self.bytes += waiting;
-        self.shared_bytes += if is_shared { waiting } else { 0 };
-        let (after, ticket) = (self.parts.back().map_or(0, |part| part.after), Some(ticket));
-        let part = Part { after, bytes, written, is_shared, ticket, begun: written > 0, is_replaceable: false };
-        self.parts.push_back(part);
+        self.shared_bytes += if piece.is_shared() { waiting } else { 0 };
+        if let Some(Part { content: Content::Publications(run), .. }) = self.parts.back_mut()
+            && run.extend(&piece)
+        {
+            debug_assert_eq!(written, 0, "what waits goes first");
+            return;
+        }
+        let after = self.parts.back().map_or(0, |part| part.after);
+        self.parts.push_back(Part { after, content: Content::Publications(Run::new(piece, written)) });
     }
 
     /// Adds frames for which later ones make up. If too many wait, those before are dropped: a client that pings and
     /// does not read needs the last pong only (RFC 6455, section 5.5.3).
     pub(super) fn push_replaceable(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
-        let part = Part { is_replaceable: true, ..Part::new(after, bytes) };
-        if self.replaceable_bytes + part.bytes.len() > MAX_REPLACEABLE_BYTES {
-            self.parts.retain(|part| part.begun || !part.is_replaceable);
+        let bytes = bytes.into();
+        if self.replaceable_bytes + bytes.len() > MAX_REPLACEABLE_BYTES {
+            self.parts.retain(|part| part.replaceable_bytes() == 0);
             self.count();
         }
-        self.replaceable_bytes += part.bytes.len();
-        self.insert(part);
+        self.replaceable_bytes += bytes.len();
+        let content = Content::Own { bytes, written: 0, begun: false, is_replaceable: true };
+        self.insert(Part { after, content });
     }
 
     /// Adds the rest of a frame of the log whose first bytes were written. Nothing else may wait.
     pub(super) fn push_rest(&mut self, after: Position, bytes: impl Into<Box<[u8]>>) {
         debug_assert!(self.parts.is_empty());
-        self.insert(Part { begun: true, ..Part::new(after, bytes) });
+        let content = Content::Own { bytes: bytes.into(), written: 0, begun: true, is_replaceable: false };
+        self.insert(Part { after, content });
     }
 
     fn insert(&mut self, part: Part) {
-        self.bytes += part.bytes.len();
+        self.bytes += part.len();
         let index = self.parts.partition_point(|earlier| earlier.after <= part.after);
         self.parts.insert(index, part);
     }
@@ -120,33 +162,57 @@ impl Outbox {
 
     /// Since when the first publications wait, if the first part holds any.
     pub(super) fn waits_since(&self) -> Option<Instant> {
-        self.parts.front()?.ticket.as_ref().map(Ticket::time)
+        match &self.parts.front()?.content {
+            Content::Publications(run) => Some(run.time()),
+            Content::Own { .. } => None,
+        }
     }
 
     /// The bytes that come next, whatever their place. Returns how many slices there are.
     pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let next = self.parts.iter().zip(slices);
-        next.map(|(part, slice)| *slice = IoSlice::new(&part.bytes[part.written..])).count()
+        let (mut count, most) = (0, slices.len());
+        let mut add = |bytes: &'a [u8]| match slices.get_mut(count) {
+            Some(slice) => {
+                (*slice, count) = (IoSlice::new(bytes), count + 1);
+                ControlFlow::Continue(())
+            }
+            None => ControlFlow::Break(()),
+        };
+        for part in self.parts.iter().take(most) {
+            match &part.content {
+                Content::Own { bytes, written, .. } => _ = add(&bytes[*written..]),
+                Content::Publications(run) => run.visit(&mut add),
+            }
+        }
+        count
     }
 
     /// The position before which no more of the log may be written, and the bytes that come then.
     pub(super) fn next(&self) -> Option<(Position, &[u8])> {
-        self.parts.front().map(|part| (part.after, &part.bytes[part.written..]))
+        self.parts.front().map(|part| (part.after, part.front()))
     }
 
     /// Notes that so many of the next bytes were written.
-    pub(super) fn advance(&mut self, mut written: usize) {
+    pub(super) fn advance(&mut self, mut left: usize) {
         while let Some(part) = self.parts.front_mut() {
-            let of_part = written.min(part.bytes.len() - part.written);
-            written -= of_part;
-            part.written += of_part;
-            if part.is_replaceable && !part.begun && of_part > 0 {
-                self.replaceable_bytes -= part.bytes.len();
-            }
-            part.begun |= of_part > 0;
+            let replaceable_bytes = part.replaceable_bytes();
+            let (of_part, is_all) = match &mut part.content {
+                Content::Own { bytes, written, begun, .. } => {
+                    let of_part = left.min(bytes.len() - *written);
+                    *written += of_part;
+                    *begun |= of_part > 0;
+                    (of_part, *written == bytes.len())
+                }
+                Content::Publications(run) => {
+                    let (of_part, is_all) = run.advance(left);
+                    self.shared_bytes -= if run.is_shared() { of_part } else { 0 };
+                    (of_part, is_all)
+                }
+            };
+            self.replaceable_bytes -= if of_part > 0 { replaceable_bytes } else { 0 };
             self.bytes -= of_part;
-            self.shared_bytes -= if part.is_shared { of_part } else { 0 };
-            if part.written < part.bytes.len() {
+            left -= of_part;
+            if !is_all {
                 break;
             }
             self.parts.pop_front();
@@ -158,7 +224,7 @@ impl Outbox {
 
     /// Tells whether a part has begun to be written: nothing else may be written before its rest.
     fn is_mid_part(&self) -> bool {
-        self.parts.front().is_some_and(|part| part.begun)
+        self.parts.front().is_some_and(Part::has_begun)
     }
 
     /// Tells whether one part is left at most.
@@ -176,30 +242,29 @@ impl Outbox {
     pub(super) fn truncate_unwritten(&mut self) {
         self.parts.truncate(usize::from(self.is_mid_part()));
         if let Some(part) = self.parts.front_mut()
-            && part.ticket.is_some()
+            && let Content::Publications(run) = &part.content
         {
             // Of several frames, the rest of the one that has begun. It is a copy, so that neither the memory of the
             // others nor the delivery of their publications waits for a client that may never read it.
-            let end = frames::boundary(&part.bytes, part.written);
-            part.bytes = Bytes::copy_from_slice(&part.bytes[part.written..end]);
-            (part.written, part.is_shared, part.ticket) = (0, false, None);
+            let (bytes, written) = run.front();
+            let bytes = bytes[written..frames::boundary(bytes, written)].into();
+            part.content = Content::Own { bytes, written: 0, begun: true, is_replaceable: false };
         }
-        self.parts.retain(|part| part.written < part.bytes.len());
+        self.parts.retain(|part| part.len() > 0);
         self.count();
     }
 
     fn count(&mut self) {
-        self.bytes = self.parts.iter().map(|part| part.bytes.len() - part.written).sum();
-        let shared = self.parts.iter().filter(|part| part.is_shared);
-        self.shared_bytes = shared.map(|part| part.bytes.len() - part.written).sum();
-        let waits = |part: &&Part| part.is_replaceable && !part.begun;
-        self.replaceable_bytes = self.parts.iter().filter(waits).map(|part| part.bytes.len()).sum();
+        self.bytes = self.parts.iter().map(Part::len).sum();
+        self.shared_bytes = self.parts.iter().map(Part::shared_bytes).sum();
+        self.replaceable_bytes = self.parts.iter().map(Part::replaceable_bytes).sum();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::interest::ChannelKey;
     use crate::hub::undelivered::Undelivered;
     use crate::publication::Seq;
 
@@ -251,9 +316,8 @@ mod tests {
         let frames = [frames::encode_text("begun"), frames::encode_text("waiting")].concat();
         let mut undelivered = Undelivered::default();
         let ticket = undelivered.begin_turn(Seq(3), Instant::now());
-        let bytes = undelivered.share(&frames);
         let mut outbox = Outbox::default();
-        outbox.push_publications(Publications { bytes, written: 4, is_shared: true, ticket });
+        outbox.push_publications(undelivered.share(&frames, ticket), 4);
         outbox.truncate_unwritten();
         assert_eq!(outbox.next(), Some((0, b"gun".as_slice())));
         assert_eq!((outbox.len(), outbox.held_bytes()), (3, 3 + PART_OVERHEAD_BYTES));
@@ -262,11 +326,32 @@ mod tests {
         assert_eq!(outbox.next(), Some((0, b"gun".as_slice())), "it has begun");
         // Nothing is left where a frame ends.
         let ticket = undelivered.begin_turn(Seq(9), Instant::now());
-        let bytes = frames::encode_text("begun").into();
         let mut outbox = Outbox::default();
-        outbox.push_publications(Publications { bytes, written: 0, is_shared: false, ticket });
+        outbox.push_publications(Arc::new(Piece::own(&frames::encode_text("begun"), ticket)), 0);
         outbox.truncate_unwritten();
         assert!(outbox.is_empty() && outbox.held_bytes() == 0);
         assert_eq!(undelivered.delivered(Seq(9)), Seq(9));
+    }
+
+    #[test]
+    fn what_waits_in_one_channel_takes_the_memory_of_one_part_and_goes_out_in_order() {
+        let mut undelivered = Undelivered::default();
+        let mut outbox = Outbox::default();
+        for seq in 0..1000 {
+            let ticket = undelivered.begin_turn(Seq(seq), Instant::now());
+            outbox.push_publications(undelivered.share_in_channel(ChannelKey(1), b"0123456789", ticket), 0);
+        }
+        outbox.push(0, *b"end");
+        assert_eq!((outbox.len(), outbox.held_bytes()), (10_003, 3 + 2 * PART_OVERHEAD_BYTES));
+        assert_eq!((undelivered.delivered(Seq(1000)), undelivered.shared_bytes()), (Seq(0), 10_000));
+        let mut slices = [IoSlice::new(&[]); 8];
+        assert_eq!((outbox.slices(&mut slices), &*slices[7]), (8, b"0123456789".as_slice()));
+        outbox.advance(9_985);
+        assert_eq!((undelivered.delivered(Seq(1000)), undelivered.shared_bytes()), (Seq(998), 20));
+        let mut slices = [IoSlice::new(&[]); 8];
+        assert_eq!(outbox.slices(&mut slices), 3);
+        assert_eq!((&*slices[0], &*slices[2]), (b"56789".as_slice(), b"end".as_slice()));
+        outbox.advance(18);
+        assert!(outbox.is_empty() && outbox.held_bytes() == 0);
     }
 }

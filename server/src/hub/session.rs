@@ -5,6 +5,7 @@ mod reading;
 mod writing;
 
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::Instant;
 
 use mio::net::TcpStream;
@@ -13,8 +14,9 @@ use crate::disconnect::Disconnect;
 use crate::hub::Limits;
 use crate::hub::inbox::Connection;
 use crate::hub::log::{Log, Position};
-use crate::hub::outbox::{Outbox, Publications};
+use crate::hub::outbox::Outbox;
 use crate::hub::pace::Pace;
+use crate::hub::run::Piece;
 use crate::hub::subscriber::Subscriber;
 use crate::permit::Permit;
 use crate::protocol::Protocol;
@@ -166,9 +168,9 @@ impl Session {
         self.outbox.waits_since()
     }
 
-    /// Puts publications behind what waits already.
-    pub(super) fn push_publications(&mut self, publications: Publications) {
-        self.outbox.push_publications(publications);
+    /// Puts publications behind what waits already. So many bytes of them were written.
+    pub(super) fn push_publications(&mut self, piece: Arc<Piece>, written: usize) {
+        self.outbox.push_publications(piece, written);
     }
 
     /// Bytes that wait for this client alone.

@@ -81,7 +81,11 @@ impl Subscriber {
     }
 
     pub(super) fn remove(&mut self, channel: ChannelKey) -> Option<Subscription> {
-        self.find(channel).ok().map(|index| self.subscriptions.remove(index))
+        let subscription = self.find(channel).ok().map(|index| self.subscriptions.remove(index));
+        if self.subscriptions.len() <= self.subscriptions.capacity() / 2 {
+            self.subscriptions.shrink_to_fit();
+        }
+        subscription
     }
 
     /// Takes what a command costs, in channels. `burst` is what may be asked for at once. Returns false if that is more
@@ -120,12 +124,12 @@ mod tests {
     #[test]
     fn subscriptions_are_found_by_their_channel() {
         let mut subscriber = Subscriber::new(true, Instant::now());
-        for key in [7, 3, 9, u32::MAX] {
-            let (channel, began) = (ChannelKey(key), Seq(u64::from(key)));
-            subscriber.insert(Subscription { channel, slot: key, began, until: None });
+        for (slot, key) in [7, 3, 9, u64::MAX].into_iter().enumerate() {
+            let (channel, began) = (ChannelKey(key), Seq(key));
+            subscriber.insert(Subscription { channel, slot: slot as u32, began, until: None });
         }
         assert_eq!(subscriber.channels(), 3);
-        assert_eq!(subscriber.remove(ChannelKey(7)).map(|subscription| subscription.slot), Some(7));
+        assert_eq!(subscriber.remove(ChannelKey(7)).map(|subscription| subscription.slot), Some(0));
         assert!(!subscriber.has(ChannelKey(7)) && subscriber.has(ChannelKey(9)));
     }
 }

@@ -1,24 +1,26 @@
 //! Which publications for channels may still wait in outboxes, and what memory those share.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use bytes::Bytes;
+use foldhash::fast::RandomState;
 
+use crate::hub::interest::ChannelKey;
+use crate::hub::run::{Piece, Ticket};
 use crate::publication::Seq;
 
-/// Kept by each part of an outbox that holds publications of one turn of the hub's thread.
-#[derive(Debug, Clone)]
-pub(super) struct Ticket(Arc<Instant>);
-
-/// The turns of which parts wait in outboxes, the oldest first.
+/// The turns of which pieces wait in outboxes, the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Undelivered {
     turns: VecDeque<Turn>,
     /// Bytes that outboxes share, each once.
     shared_bytes: Arc<AtomicUsize>,
+    /// The last piece of each channel, if that waits for somebody.
+    latest: HashMap<ChannelKey, Weak<Piece>, RandomState>,
+    /// How many of `latest` there may be until those are looked for that nobody waits for.
+    latest_bound: usize,
 }
 
 #[derive(Debug)]
@@ -28,23 +30,13 @@ struct Turn {
     ticket: Ticket,
 }
 
-/// Bytes that several outboxes share. They are in the sum as long as one of those has them.
-struct Shared {
-    bytes: Box<[u8]>,
-    sum: Arc<AtomicUsize>,
-}
-
-impl Ticket {
-    /// When the turn was.
-    pub(super) fn time(&self) -> Instant {
-        *self.0
-    }
-}
+/// Of so many channels it is not looked which have a piece that nobody waits for.
+const MIN_LATEST: usize = 256;
 
 impl Turn {
     /// Whether something of it waits.
     fn waits(&self) -> bool {
-        Arc::strong_count(&self.ticket.0) > 1
+        self.ticket.is_kept()
     }
 }
 
@@ -55,15 +47,28 @@ impl Undelivered {
         while self.turns.back().is_some_and(|turn| !turn.waits()) {
             self.turns.pop_back();
         }
-        let ticket = Ticket(Arc::new(now));
+        let ticket = Ticket::new(now);
         self.turns.push_back(Turn { before, ticket: ticket.clone() });
         ticket
     }
 
     /// Copies bytes that outboxes are going to share.
-    pub(super) fn share(&self, bytes: &[u8]) -> Bytes {
-        self.shared_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
-        Bytes::from_owner(Shared { bytes: bytes.into(), sum: self.shared_bytes.clone() })
+    pub(super) fn share(&self, bytes: &[u8], ticket: Ticket) -> Arc<Piece> {
+        Arc::new(Piece::shared(bytes, ticket, &self.shared_bytes))
+    }
+
+    /// Copies what a turn has for the subscribers of one channel. The piece of the turn before leads to it.
+    pub(super) fn share_in_channel(&mut self, channel: ChannelKey, bytes: &[u8], ticket: Ticket) -> Arc<Piece> {
+        let piece = self.share(bytes, ticket);
+        if let Some(before) = self.latest.insert(channel, Arc::downgrade(&piece)).and_then(|piece| piece.upgrade()) {
+            before.lead_to(piece.clone());
+        }
+        if self.latest.len() > self.latest_bound.max(MIN_LATEST) {
+            self.latest.retain(|_, piece| piece.strong_count() > 0);
+            self.latest.shrink_to_fit();
+            self.latest_bound = self.latest.len() * 2;
+        }
+        piece
     }
 
     /// The last publication of which, and of all before it, nothing waits. `last` is the last of all.
@@ -80,21 +85,10 @@ impl Undelivered {
     }
 }
 
-impl AsRef<[u8]> for Shared {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.sum.fetch_sub(self.bytes.len(), Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::run::Run;
 
     #[test]
     fn what_waits_longest_counts() {
@@ -123,15 +117,26 @@ mod tests {
     }
 
     #[test]
-    fn shared_bytes_count_once_and_as_long_as_somebody_has_them() {
-        let undelivered = Undelivered::default();
-        let shared = undelivered.share(b"0123456789");
-        let (mut again, other) = (shared.clone(), undelivered.share(b"abc"));
-        again.truncate(1);
-        assert_eq!(undelivered.shared_bytes(), 13);
-        drop(shared);
-        assert_eq!((undelivered.shared_bytes(), &again[..]), (13, b"0".as_slice()));
-        drop(again);
-        assert_eq!((undelivered.shared_bytes(), &other[..]), (3, b"abc".as_slice()));
+    fn a_piece_leads_to_the_next_of_its_channel_only() {
+        let mut undelivered = Undelivered::default();
+        let ticket = undelivered.begin_turn(Seq(0), Instant::now());
+        let mut share =
+            |key, text: &str| undelivered.share_in_channel(ChannelKey(key), text.as_bytes(), ticket.clone());
+        let (first, other, second) = (share(1, "a"), share(2, "b"), share(1, "c"));
+        let mut run = Run::new(first, 0);
+        assert!(!run.extend(&other) && run.extend(&second));
+        assert_eq!(undelivered.shared_bytes(), 3);
+        drop((run, other, second));
+        assert_eq!(undelivered.shared_bytes(), 0);
+    }
+
+    #[test]
+    fn channels_for_which_nothing_waits_are_forgotten() {
+        let mut undelivered = Undelivered::default();
+        let ticket = undelivered.begin_turn(Seq(0), Instant::now());
+        for key in 0..10_000 {
+            undelivered.share_in_channel(ChannelKey(key), b"a", ticket.clone());
+        }
+        assert!(undelivered.latest.len() <= MIN_LATEST);
     }
 }

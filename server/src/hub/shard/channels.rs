@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 use queue::ChannelName;
+use smallvec::SmallVec;
 
 use crate::hub::interest::ChannelKey;
 
@@ -14,8 +15,9 @@ const WORTH_GIVING_BACK: usize = 65_536;
 /// The channels that have subscribers on this thread.
 #[derive(Debug, Default)]
 pub(super) struct Channels {
-    /// The hub chooses the keys, so their hash need not withstand an attack.
-    channels: HashMap<ChannelKey, Channel, RandomState>,
+    /// The hub chooses the keys, so their hash need not withstand an attack. Boxed, because a table has up to two places
+    /// for each.
+    channels: HashMap<ChannelKey, Box<Channel>, RandomState>,
     /// Channels that have gone since memory was given back to the system.
     gone: usize,
 }
@@ -25,8 +27,8 @@ pub(super) struct Channels {
 pub(super) struct Channel {
     /// None: what is for everybody.
     pub(super) name: Option<ChannelName>,
-    /// Keys of sessions.
-    pub(super) subscribers: Vec<u32>,
+    /// Keys of sessions. Most channels of many have one subscriber.
+    pub(super) subscribers: SmallVec<[u32; 4]>,
     /// Its index among the channels of the turn that goes on.
     pub(super) touched: Option<u32>,
 }
@@ -34,8 +36,8 @@ pub(super) struct Channel {
 /// What leaving a channel led to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Left {
-    /// It was the last subscriber.
-    Last,
+    /// It was the last subscriber of this channel, or of what is for everybody.
+    Last(Option<ChannelName>),
     /// A session has its place now.
     TakenBy(u32),
     /// Nobody else has moved.
@@ -45,13 +47,9 @@ pub(super) enum Left {
 impl Channels {
     /// Adds a session to a channel. Returns its place there.
     pub(super) fn enter(&mut self, key: ChannelKey, name: Option<&ChannelName>, session: usize) -> u32 {
-        let new = || Channel { name: name.cloned(), subscribers: Vec::new(), touched: None };
+        let new = || Box::new(Channel { name: name.cloned(), subscribers: SmallVec::new(), touched: None });
         let channel = self.channels.entry(key).or_insert_with(new);
         let slot = channel.subscribers.len();
-        if slot == 0 {
-            // Most channels of many have one subscriber.
-            channel.subscribers.reserve_exact(1);
-        }
         channel.subscribers.push(session as u32);
         slot as u32
     }
@@ -61,24 +59,24 @@ impl Channels {
         let Some(channel) = self.channels.get_mut(&key) else { return Left::Free };
         channel.subscribers.swap_remove(slot as usize);
         if channel.subscribers.is_empty() {
-            self.channels.remove(&key);
+            let name = self.channels.remove(&key).and_then(|channel| channel.name);
             self.gone += 1;
             self.shrink();
-            return Left::Last;
+            return Left::Last(name);
         }
         let subscribers = &mut channel.subscribers;
-        if subscribers.capacity() > 64 && subscribers.len() < subscribers.capacity() / 4 {
-            subscribers.shrink_to(subscribers.len() * 2);
+        if subscribers.spilled() && subscribers.len() < subscribers.capacity() / 4 {
+            subscribers.shrink_to_fit();
         }
         subscribers.get(slot as usize).map_or(Left::Free, |moved| Left::TakenBy(*moved))
     }
 
     pub(super) fn get(&self, key: ChannelKey) -> Option<&Channel> {
-        self.channels.get(&key)
+        self.channels.get(&key).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, key: ChannelKey) -> Option<&mut Channel> {
-        self.channels.get_mut(&key)
+        self.channels.get_mut(&key).map(Box::as_mut)
     }
 
     /// Whether so many channels have gone that their memory is worth giving back.
@@ -111,7 +109,7 @@ mod tests {
         assert_eq!(channels.leave(KEY, 1), Left::TakenBy(13));
         assert_eq!(channels.leave(KEY, 2), Left::Free);
         assert_eq!(channels.leave(KEY, 0), Left::TakenBy(13));
-        assert_eq!(channels.leave(KEY, 0), Left::Last);
+        assert_eq!(channels.leave(KEY, 0), Left::Last(None));
         assert!(channels.get(KEY).is_none());
     }
 }

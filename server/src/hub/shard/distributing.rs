@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use super::Shard;
 use super::turn::Due;
 use crate::application::Application;
-use crate::hub::outbox::Publications;
 use crate::publication::Seq;
 
 /// How long subscribers are written to before the inbox is looked at again: an event for many must not hold up one for
@@ -129,8 +128,8 @@ impl<A: Application> Shard<A> {
     fn keep_for(&mut self, key: usize, due: Due, written: usize, now: Instant) {
         let Some(first) = self.turn.first() else { return };
         let ticket = self.ticket.get_or_insert_with(|| self.undelivered.begin_turn(Seq(first.0 - 1), now)).clone();
-        let (bytes, is_shared) = self.turn.keep(due, &self.undelivered);
-        self.sessions[key].push_publications(Publications { bytes, written, is_shared, ticket });
+        let piece = self.turn.keep(due, &mut self.undelivered, ticket);
+        self.sessions[key].push_publications(piece, written);
     }
 
     /// Moves what the turn has for a session up to a publication into its outbox, so that what is put there next stands

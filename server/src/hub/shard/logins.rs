@@ -1,6 +1,6 @@
 //! What the tokens of connections that are open lead to: logging in again, and what ends with a token.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use queue::ChannelName;
 use serde_json::value::RawValue;
@@ -26,6 +26,7 @@ impl<A: Application> Shard<A> {
         Token(token): &Token,
         everybody: Option<bool>,
         reference: Option<&RawValue>,
+        now: Instant,
     ) -> Result<(), Refused> {
         let identity = self.rights.login(token, SystemTime::now());
         let identity = identity.map_err(|denial| (code_of(denial), denial.to_string()))?;
@@ -40,6 +41,12 @@ impl<A: Application> Shard<A> {
         // A command that cannot be followed changes nothing.
         if self.channels_with(key, &identity) > self.limits.max_channels_per_client {
             return Err(self.too_many_of_client());
+        }
+        let id = session.id;
+        // What was published before is delivered before.
+        self.take_inbox(now);
+        if self.key(id).is_none() {
+            return Ok(());
         }
         let session = &mut self.sessions[key];
         let message = ServerMessage::authenticated(reference, identity.user.as_deref(), identity.expires_at).encode();
@@ -92,9 +99,18 @@ impl<A: Application> Shard<A> {
         subscriber.subscriptions().iter().filter(is_uncovered).map(|ended| ended.channel).collect()
     }
 
-    /// Ends what a client's tokens do not allow any more, and warns it before.
-    pub(super) fn end_rights(&mut self, key: usize) {
+    /// Ends what the tokens of clients do not allow any more, and warns them before.
+    pub(super) fn end_rights_of(&mut self, keys: Vec<usize>, now: Instant) {
+        if keys.is_empty() {
+            return;
+        }
         let time = SystemTime::now();
+        // What was published before is delivered before.
+        self.take_inbox(now);
+        keys.into_iter().for_each(|key| self.end_rights(key, time));
+    }
+
+    fn end_rights(&mut self, key: usize, time: SystemTime) {
         self.end_expired(key, time);
         let Some(session) = self.sessions.get_mut(key) else { return };
         let Some(expires_at) = session.identity.as_ref().map(|identity| identity.expires_at) else { return };
@@ -110,7 +126,7 @@ impl<A: Application> Shard<A> {
     }
 
     fn end_expired(&mut self, key: usize, time: SystemTime) {
-        let Some(subscriber) = self.sessions[key].subscriber() else { return };
+        let Some(subscriber) = self.sessions.get(key).and_then(|session| session.subscriber()) else { return };
         let is_over = |subscription: &&Subscription| subscription.until.is_some_and(|until| until <= time);
         let ended = subscriber.subscriptions().iter().filter(is_over).map(|ended| ended.channel).collect();
         self.end_subscriptions(key, ended, ErrorCode::TokenExpired);

@@ -57,7 +57,7 @@ impl<A: Application> Shard<A> {
                 self.unsubscribe(key, &channels, reference, now);
                 Ok(())
             }
-            Ok(Command::Authenticate { token, everybody }) => self.authenticate(key, &token, everybody, reference),
+            Ok(Command::Authenticate { token, everybody }) => self.authenticate(key, &token, everybody, reference, now),
             Ok(Command::Ping) => {
                 self.hub.tell(id, |id| ServerMessage::Pong { reference, id }.encode());
                 Ok(())
@@ -177,7 +177,7 @@ impl<A: Application> Shard<A> {
             self.hub.release_subscriptions(1);
         }
         match self.channels.leave(channel, slot) {
-            Left::Last => self.hub.lose_interest(channel, self.inbox.index()),
+            Left::Last(name) => self.hub.lose_interest(name.as_ref(), self.inbox.index()),
             Left::TakenBy(moved) => {
                 let moved = self.sessions.get_mut(moved as usize).and_then(|session| session.subscriber_mut());
                 if let Some(subscription) = moved.and_then(|subscriber| subscriber.get_mut(channel)) {

@@ -75,7 +75,7 @@ impl<A: Application> Shard<A> {
             self.beat(*key);
         }
         self.touched.extend(pinged);
-        with_rights.into_iter().for_each(|key| self.end_rights(key));
+        self.end_rights_of(with_rights, now);
         self.give_back_freed();
     }
 

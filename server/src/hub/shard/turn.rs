@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-
-use bytes::Bytes;
+use std::sync::Arc;
 
 use super::channels::Channels;
 use crate::hub::channel_frames::{ChannelFrame, ChannelFrames};
 use crate::hub::interest::ChannelKey;
+use crate::hub::run::{Piece, Ticket};
 use crate::hub::subscriber::Subscriber;
 use crate::hub::undelivered::Undelivered;
 use crate::publication::Seq;
@@ -49,7 +49,8 @@ struct Touched {
     entries: Range<usize>,
     /// Its frames in `joined`, once they are there.
     joined: Option<Range<usize>>,
-    shared: Option<Bytes>,
+    /// Its frames as outboxes hold them, if any do.
+    kept: Option<Arc<Piece>>,
 }
 
 /// What is due to a session, if the turn's number is that of the mark.
@@ -64,7 +65,7 @@ struct Mark {
 #[derive(Debug, Default)]
 struct Merged {
     sets: HashMap<Vec<u32>, usize>,
-    parts: Vec<(Range<usize>, Option<Bytes>)>,
+    parts: Vec<(Range<usize>, Option<Arc<Piece>>)>,
     bytes: Vec<u8>,
     set: Vec<u32>,
 }
@@ -94,7 +95,7 @@ impl Turn {
             // Its subscribers may have left since it was published.
             let Some(channel) = channels.get_mut(frame.channel) else { continue };
             let touched = *channel.touched.get_or_insert_with(|| {
-                self.touched.push(Touched { key: frame.channel, entries: 0..0, joined: None, shared: None });
+                self.touched.push(Touched { key: frame.channel, entries: 0..0, joined: None, kept: None });
                 (self.touched.len() - 1) as u32
             });
             self.entries.push((touched, index as u32));
@@ -197,23 +198,26 @@ impl Turn {
         }
     }
 
-    /// The bytes that are due, to be kept by outboxes, and whether others get the same bytes.
-    pub(super) fn keep(&mut self, due: Due, undelivered: &Undelivered) -> (Bytes, bool) {
+    /// The bytes that are due, to be kept by outboxes.
+    pub(super) fn keep(&mut self, due: Due, undelivered: &mut Undelivered, ticket: Ticket) -> Arc<Piece> {
         let kept = match due {
-            Due::Nothing | Due::Own => return (Bytes::copy_from_slice(self.bytes(due)), false),
-            Due::Channel(index) => &self.touched[index].shared,
+            Due::Nothing | Due::Own => return Arc::new(Piece::own(self.bytes(due), ticket)),
+            Due::Channel(index) => &self.touched[index].kept,
             Due::Channels(index) => &self.merged.parts[index].1,
         };
-        if let Some(bytes) = kept {
-            return (bytes.clone(), true);
+        if let Some(piece) = kept {
+            return piece.clone();
         }
-        let bytes = undelivered.share(self.bytes(due));
+        let piece = match due {
+            Due::Channel(index) => undelivered.share_in_channel(self.touched[index].key, self.bytes(due), ticket),
+            _ => undelivered.share(self.bytes(due), ticket),
+        };
         match due {
             Due::Nothing | Due::Own => {}
-            Due::Channel(index) => self.touched[index].shared = Some(bytes.clone()),
-            Due::Channels(index) => self.merged.parts[index].1 = Some(bytes.clone()),
+            Due::Channel(index) => self.touched[index].kept = Some(piece.clone()),
+            Due::Channels(index) => self.merged.parts[index].1 = Some(piece.clone()),
         }
-        (bytes, true)
+        piece
     }
 
     /// Forgets everything, and keeps some of the memory for the next turn.
