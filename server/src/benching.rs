@@ -39,7 +39,7 @@ impl Appending {
 
     /// Takes publications through the inbox into the log, and what no client needs out of it.
     pub fn append(&mut self, batch: &Batch) {
-        self.hub.append(batch);
+        let _ = self.hub.append(batch, |_| []);
         self.inbox.take(&mut self.arrivals);
         self.log.append(&self.arrivals.frames, &self.arrivals.ends);
         self.log.release(self.log.head());

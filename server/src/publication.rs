@@ -18,6 +18,8 @@ pub struct Publication<'a> {
     pub audience: Audience<'a>,
     /// The client that shall not get it, by its id.
     pub except: Option<&'a str>,
+    /// From when on nobody needs it, in seconds since 1970: then it is not sent again.
+    pub expires_at: Option<f64>,
 }
 
 /// Who gets a publication.
@@ -38,12 +40,13 @@ impl<'a> Publication<'a> {
             timestamp: event.timestamp(),
             audience: event.channels().map_or(Audience::Everybody, Audience::Channels),
             except: event.except(),
+            expires_at: event.expires_at(),
         }
     }
 
     /// An event for everybody. Both texts are complete JSON.
     pub fn to_everybody(name_json: &'a str, payload_json: &'a str, timestamp: i64) -> Publication<'a> {
-        Publication { name_json, payload_json, timestamp, audience: Audience::Everybody, except: None }
+        Publication { name_json, payload_json, timestamp, audience: Audience::Everybody, except: None, expires_at: None }
     }
 
     /// An event for everybody that did not come through the queue, of this moment. Both texts are complete JSON.

@@ -41,7 +41,7 @@ fn check(command: Command, said: &Value) {
     };
     assert_eq!(said["type"], kind);
     match command {
-        Command::Subscribe { channels, token } => {
+        Command::Subscribe { channels, token, .. } => {
             check_channels(&channels, said);
             assert_eq!(token.as_ref().map(|token| token.0.as_str()), said.get("token").and_then(Value::as_str));
         }

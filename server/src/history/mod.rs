@@ -1,3 +1,13 @@
-//! What was published and is kept for clients that come back.
+//! What was published a short time ago: on disk, so that numbers go on after a restart ([`log`]), and in memory, to be
+//! sent again to those who come back ([`History`]).
 
+mod list;
 pub(crate) mod log;
+mod memory;
+mod past;
+mod rules;
+mod times;
+
+pub(crate) use memory::{History, HistorySize};
+pub(crate) use past::PastPublication;
+pub(crate) use rules::{HistoryRules, Rule};

@@ -79,7 +79,7 @@ impl Gate {
             // It would never receive anything.
             return Err(self.rights.lacking(who).into());
         };
-        Ok(Wants { kind, identity: identity.map(Box::new) })
+        Ok(Wants { kind, identity: identity.map(Box::new), after: query.after })
     }
 
     /// Who the request is from by its token, if it has one. One that is not valid is refused, also where none is

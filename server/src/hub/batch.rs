@@ -32,6 +32,8 @@ pub(super) struct Item {
     channels: Option<Range<usize>>,
     /// The id of the client that does not get it.
     pub(super) except: Option<client_id::ClientId>,
+    /// From when on nobody needs it, in seconds since 1970.
+    pub(super) expires_at: Option<f64>,
 }
 
 impl Batch {
@@ -51,7 +53,8 @@ impl Batch {
             }
         };
         self.ends.push(self.frames.len());
-        self.items.push(Item { text, channels, except: publication.except.and_then(|id| id.parse().ok()) });
+        let except = publication.except.and_then(|id| id.parse().ok());
+        self.items.push(Item { text, channels, except, expires_at: publication.expires_at });
     }
 
     /// How many publications there are.

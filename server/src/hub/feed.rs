@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
+use crate::history::log::{CannotGiveUp, Logged};
 use crate::hub::batch::Batch;
 use crate::hub::pacing::Pacing;
 use crate::hub::progress::Progress;
@@ -83,16 +84,45 @@ impl Feed {
         self.max_undelivered
     }
 
-    /// Publishes a batch, which is empty then. Returns the number of its first publication, or that of the next if
-    /// there is none.
+    /// Publishes a batch that did not come through a queue. It is empty then. Returns where its first publication is in
+    /// the order of this process, or where the next will be if there is none.
     pub fn publish(&mut self, batch: &mut Batch) -> Seq {
-        let first = self.hub.append(batch);
+        // Who has no queue has no log that could refuse.
+        self.publish_logged(batch, |_| []).unwrap_or_default()
+    }
+
+    /// The same for a batch of which the history log gets what `logged` makes of the number of the first publication.
+    ///
+    /// # Errors
+    /// When the history log can neither be written nor deleted. The batch is as it was.
+    pub(crate) fn publish_logged<'a, L: IntoIterator<Item = Logged<'a>>>(
+        &mut self,
+        batch: &mut Batch,
+        logged: impl FnOnce(Seq) -> L,
+    ) -> Result<Seq, CannotGiveUp> {
+        let first = self.hub.append(batch, logged)?;
+        self.published(first, batch);
+        Ok(first)
+    }
+
+    /// Publishes again what the process before had numbered, for those clients that get no ids.
+    pub(crate) fn publish_again(&mut self, batch: &mut Batch) -> Seq {
+        let first = self.hub.append_again(batch);
+        self.published(first, batch);
+        first
+    }
+
+    fn published(&mut self, first: Seq, batch: &mut Batch) {
         if let Some(others) = batch.len().checked_sub(1) {
             self.published_bytes += batch.bytes();
             self.unoffered.push_back((first.plus(others), self.published_bytes));
             batch.clear();
         }
-        first
+    }
+
+    /// The hub.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
     }
 
     /// Asks to be notified when the clients are further than given. Returns false if they are already.

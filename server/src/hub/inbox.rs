@@ -200,6 +200,11 @@ impl Inbox {
         fits
     }
 
+    /// The same with what the thread itself has made for a client. It bounds how much that is.
+    pub(super) fn answer(&self, session: SessionId, frames: Box<[u8]>) {
+        self.command(Command::Send(session, frames));
+    }
+
     pub(super) fn command(&self, command: Command) {
         let mut arrivals = self.lock();
         let last = arrivals.last;

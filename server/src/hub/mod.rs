@@ -13,6 +13,8 @@ mod outbox;
 mod pace;
 mod pacing;
 mod progress;
+mod published;
+mod resuming;
 mod run;
 pub(crate) mod session;
 pub(crate) mod shard;
@@ -29,14 +31,17 @@ use queue::ChannelName;
 use tokio::sync::oneshot;
 
 use crate::disconnect::Disconnect;
+use crate::history::log::{CannotGiveUp, HistoryLog, LogTime, Logged};
 use crate::hub::batch::Item;
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::inbox::{Command, Inbox};
-use crate::hub::interest::{ChannelKey, Interest, Interested, TooManyChannels};
+use crate::hub::interest::{ChannelKey, Interested, TooManyChannels};
 use crate::hub::progress::{ClientCounts, ProgressNotifier};
+use crate::hub::published::Published;
+use crate::hub::resuming::{Asked, Outcome, Resumed, Subscribed};
 use crate::notifier::Notifier;
 use crate::protocol::client_id::ClientId;
-use crate::protocol::native::{self, Id};
+use crate::protocol::native;
 use crate::publication::{Publication, Seq};
 use crate::session_id::SessionId;
 
@@ -46,6 +51,7 @@ pub use limits::Limits;
 pub use progress::Progress;
 
 pub(crate) use inbox::{Connection, Joining};
+pub(crate) use published::Beginning;
 
 /// A handle to the hub. Cheap to clone, usable from every thread, never blocks for longer than a copy takes.
 #[derive(Debug, Clone)]
@@ -58,9 +64,11 @@ struct Shared {
     inboxes: Vec<Arc<Inbox>>,
     /// Held while something is appended to every inbox: the order is the same in each.
     published: Mutex<Published>,
-    /// Names this server in the ids of its clients, and this start of it in the ids of publications.
+    /// Held by who appends, from the number of the first publication on until all threads have them. The log on disk
+    /// is not written under the lock that the threads of the hub need.
+    history_log: Mutex<Option<HistoryLog>>,
+    /// Names this server in the ids of its clients.
     server: u64,
-    epoch: u64,
     /// Subscriptions of all clients.
     subscriptions: AtomicUsize,
     max_subscriptions: usize,
@@ -69,28 +77,18 @@ struct Shared {
     feeding: Arc<ProgressNotifier>,
 }
 
-/// What was published, and who is interested in what comes next.
-#[derive(Debug)]
-struct Published {
-    last: Seq,
-    interest: Interest,
-    /// Used again and again.
-    frames: ChannelFrames,
-}
-
 impl Hub {
     /// A hub with a thread for each waker.
     pub(crate) fn new(wakers: impl IntoIterator<Item = Waker>, limits: &Limits) -> io::Result<Hub> {
         let feeding = Arc::new(ProgressNotifier::new()?);
         let inbox = |(index, waker)| Arc::new(Inbox::new(index, waker, feeding.clone()));
         let inboxes = wakers.into_iter().enumerate().map(inbox).collect();
-        let interest = Interest::new(limits.max_channels);
-        let published = Published { last: Seq::default(), interest, frames: ChannelFrames::default() };
+        let published = Published::new(limits.max_channels);
         let shared = Shared {
             inboxes,
             published: Mutex::new(published),
+            history_log: Mutex::new(None),
             server: rand::random::<u64>() >> 1,
-            epoch: rand::random(),
             subscriptions: AtomicUsize::new(0),
             max_subscriptions: limits.max_subscriptions,
             joined: AtomicUsize::new(0),
@@ -99,11 +97,22 @@ impl Hub {
         Ok(Hub { shared: Arc::new(shared) })
     }
 
-    /// Sends an event to those it is for.
+    /// Goes on after what an earlier process has published. To be called before anything is published and before
+    /// clients come.
+    pub(crate) fn begin(&self, begin: Beginning) {
+        let Beginning { epoch, last, history, log } = begin;
+        self.lock().begin(epoch, last, history);
+        *self.lock_log() = log;
+    }
+
+    /// Sends an event to those it is for. It does not come through the queue.
     pub fn publish(&self, publication: &Publication<'_>) {
         let mut batch = Batch::default();
         batch.push(publication);
-        self.append(&batch);
+        let logged = |seq| [Logged { seq, origin: None, uid: None, publication: *publication, key: None }];
+        if let Err(error) = self.append(&batch, logged) {
+            tracing::error!(%error, "an event is not sent, because clients could not get it again after a restart");
+        }
     }
 
     /// Sends a frame ([`crate::protocol::frames::encode_text`]) to one client, after everything that was broadcast
@@ -139,25 +148,70 @@ impl Hub {
         true
     }
 
-    /// Appends publications. Returns the number of the first.
-    pub(crate) fn append(&self, batch: &Batch) -> Seq {
+    /// Appends publications. `logged` makes what the history log gets of them of the number of the first. Returns where
+    /// the first is in the order of this process.
+    ///
+    /// # Errors
+    /// When the history log can neither be written nor deleted. Nothing is published then.
+    pub(crate) fn append<'a, L: IntoIterator<Item = Logged<'a>>>(
+        &self,
+        batch: &Batch,
+        logged: impl FnOnce(Seq) -> L,
+    ) -> Result<Seq, CannotGiveUp> {
+        let mut log = self.lock_log();
+        if batch.is_empty() {
+            return Ok(self.lock().last.plus(1));
+        }
+        let at = match log.as_mut() {
+            Some(log) => log.append(logged(self.lock().head().plus(1)))?,
+            None => LogTime::now(),
+        };
         let mut published = self.lock();
-        let Published { last, interest, frames } = &mut *published;
-        let first = last.plus(1);
+        let at = published.time(at);
+        let first = published.last.plus(1);
+        let mut frames = std::mem::take(&mut published.frames);
+        frames.clear();
+        for (index, item) in batch.items.iter().enumerate() {
+            let seq = first.plus(index);
+            self.encode(seq, batch, item, &published, &mut frames);
+            published.keep(seq, at, batch, item);
+        }
+        self.shared.inboxes.iter().for_each(|inbox| inbox.append(&batch.frames, &batch.ends, &frames));
+        published.frames = frames;
+        published.last = published.last.plus(batch.len());
+        Ok(first)
+    }
+
+    /// Appends publications that the process before had numbered already, for those clients that get no ids: others ask
+    /// for what they do not have. Returns where the first is in the order of this process.
+    pub(crate) fn append_again(&self, batch: &Batch) -> Seq {
+        let _log = self.lock_log();
+        let mut published = self.lock();
+        let first = published.last.plus(1);
         if !batch.is_empty() {
-            frames.clear();
-            for (index, item) in batch.items.iter().enumerate() {
-                self.encode(first.plus(index), batch, item, interest, frames);
-            }
-            self.shared.inboxes.iter().for_each(|inbox| inbox.append(&batch.frames, &batch.ends, frames));
-            *last = last.plus(batch.len());
+            let none = ChannelFrames::default();
+            self.shared.inboxes.iter().for_each(|inbox| inbox.append(&batch.frames, &batch.ends, &none));
+            published.last = published.last.plus(batch.len());
+            published.again += batch.len() as u64;
         }
         first
     }
 
+    /// The log on disk, if there is one.
+    pub(crate) fn with_history_log<T>(&self, act: impl FnOnce(&mut HistoryLog, Option<Seq>) -> T) -> Option<T> {
+        let mut log = self.lock_log();
+        let oldest = self.lock().oldest_kept();
+        log.as_mut().map(|log| act(log, oldest))
+    }
+
+    /// Takes the log, to close it. What is published then is in no log.
+    pub(crate) fn take_history_log(&self) -> Option<HistoryLog> {
+        self.lock_log().take()
+    }
+
     /// Encodes a publication for those channels that have subscribers.
-    fn encode(&self, seq: Seq, batch: &Batch, item: &Item, interest: &Interest, frames: &mut ChannelFrames) {
-        let (text, id) = (batch.text(item), self.id(seq));
+    fn encode(&self, seq: Seq, batch: &Batch, item: &Item, published: &Published, frames: &mut ChannelFrames) {
+        let (text, id, interest) = (batch.text(item), published.id(seq), &published.interest);
         let except = item.except.filter(|id| id.server == self.shared.server).map(|id| id.session);
         let Some(names) = batch.channels(item) else {
             let threads = interest.everybody();
@@ -176,29 +230,33 @@ impl Hub {
     }
 
     /// Notes that a thread has subscribers of channels, and perhaps of what is for everybody, and sends a session what
-    /// `answer` makes of the id of the last publication before: it stands behind all of those. Returns the keys in the
-    /// order of the names, and that publication.
+    /// `answer` makes of the outcome: it stands behind all publications of before. Returns the keys of the new channels.
     fn subscribe(
         &self,
         session: SessionId,
-        names: &[ChannelName],
-        everybody: bool,
-        answer: impl FnOnce(&str) -> Vec<u8>,
-    ) -> Result<(Vec<ChannelKey>, Seq), TooManyChannels> {
+        asked: &Asked<'_>,
+        answer: impl FnOnce(&Outcome<'_>) -> Vec<u8>,
+    ) -> Result<Subscribed, TooManyChannels> {
         let mut published = self.lock();
-        let keys = published.interest.add_all(names, session.thread())?;
-        if everybody {
+        let keys = published.interest.add_all(asked.new, session.thread())?;
+        if asked.everybody {
             published.interest.add_everybody(session.thread());
         }
-        self.inbox(session).send(session, answer(&self.id(published.last).to_string()).into());
-        Ok((keys, published.last))
+        let resumed = asked.after.map(|after| published.resume(after, asked));
+        let head = published.id(published.last);
+        self.inbox(session).answer(session, answer(&Outcome { head, resumed: resumed.as_ref() }).into());
+        let has_after = match resumed {
+            Some(Resumed::Recovered { from, .. }) => from,
+            Some(Resumed::Gap) | None => published.head(),
+        };
+        Ok(Subscribed { keys, began: published.last, has_after })
     }
 
     /// Sends a session what `answer` makes of the id of the last publication. It stands behind all publications, so that
     /// no id that a client gets is less than one before.
     fn tell(&self, session: SessionId, answer: impl FnOnce(&str) -> Vec<u8>) {
         let published = self.lock();
-        self.inbox(session).send(session, answer(&self.id(published.last).to_string()).into());
+        self.inbox(session).send(session, answer(&published.id(published.last).to_string()).into());
     }
 
     /// The key of a channel that has subscribers.
@@ -225,11 +283,6 @@ impl Hub {
         self.shared.subscriptions.fetch_sub(count, Ordering::Relaxed);
     }
 
-    /// A publication as clients name it.
-    fn id(&self, seq: Seq) -> Id {
-        Id { epoch: self.shared.epoch, seq }
-    }
-
     /// A session as clients and publishers name it.
     fn client_id(&self, session: SessionId) -> ClientId {
         ClientId { server: self.shared.server, session }
@@ -238,6 +291,10 @@ impl Hub {
     fn lock(&self) -> MutexGuard<'_, Published> {
         // What it protects stays consistent in every critical section, so a poisoned mutex can be used.
         self.shared.published.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_log(&self) -> MutexGuard<'_, Option<HistoryLog>> {
+        self.shared.history_log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn join(&self, joining: Joining) {

@@ -71,6 +71,8 @@ pub(crate) struct Shard<A> {
     /// Sessions whose input was not read to its end.
     reading: ReadOrder,
     read_buffer: ReadBuffer,
+    /// Clients that were sent again what they have missed, since the inbox was looked at.
+    resumed: usize,
     /// Sessions that were given something of their own and are written to before the hub sleeps.
     touched: Vec<usize>,
     /// Where the head of the log was at recent ticks: what was older than the timeout must have been read by now.
@@ -125,6 +127,7 @@ impl<A: Application> Shard<A> {
             behind: BTreeSet::new(),
             reading: ReadOrder::default(),
             read_buffer: ReadBuffer::new(),
+            resumed: 0,
             touched: Vec::new(),
             marks: VecDeque::new(),
             closing_sessions: 0,
@@ -229,6 +232,7 @@ impl<A: Application> Shard<A> {
     /// Takes what has come in, and writes it.
     fn take_inbox(&mut self, now: Instant) {
         let mut arrivals = std::mem::take(&mut self.arrivals);
+        self.resumed = 0;
         self.inbox.take(&mut arrivals);
         let (appended, from) = (!arrivals.ends.is_empty(), self.log.head());
         if appended {

@@ -1,6 +1,7 @@
 //! What of a session is about its channels: which it has, since when, and what it may still ask for.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::hub::interest::ChannelKey;
 use crate::publication::Seq;
@@ -28,12 +29,31 @@ pub(crate) struct Subscriber {
 #[derive(Debug)]
 pub(super) struct Subscription {
     pub(super) channel: ChannelKey,
+    /// It gets what comes behind this place.
+    pub(super) began: Seq,
+    /// The client has got everything after this number on this connection, live or again.
+    pub(super) has_after: Seq,
     /// Where the session stands in the channel's list.
     pub(super) slot: u32,
-    /// It gets what comes after this.
-    pub(super) began: Seq,
-    /// When it ends, if a token for this channel alone allowed it.
-    pub(super) until: Option<SystemTime>,
+    /// When it ends, if a token for this channel alone allowed it: in seconds since 1970.
+    until: Option<NonZeroU32>,
+}
+
+impl Subscription {
+    pub(super) fn new(channel: ChannelKey, slot: u32, began: Seq, has_after: Seq) -> Subscription {
+        Subscription { channel, began, has_after, slot, until: None }
+    }
+
+    /// When it ends by itself.
+    pub(super) fn until(&self) -> Option<SystemTime> {
+        self.until.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds.get().into()))
+    }
+
+    /// Notes when it ends by itself, to the next second.
+    pub(super) fn set_until(&mut self, until: Option<SystemTime>) {
+        let seconds = |until: SystemTime| until.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64().ceil() as u32;
+        self.until = until.map(|until| NonZeroU32::new(seconds(until)).unwrap_or(NonZeroU32::MIN));
+    }
 }
 
 impl Subscriber {
@@ -126,7 +146,7 @@ mod tests {
         let mut subscriber = Subscriber::new(true, Instant::now());
         for (slot, key) in [7, 3, 9, u64::MAX].into_iter().enumerate() {
             let (channel, began) = (ChannelKey(key), Seq(key));
-            subscriber.insert(Subscription { channel, slot: slot as u32, began, until: None });
+            subscriber.insert(Subscription::new(channel, slot as u32, began, began));
         }
         assert_eq!(subscriber.channels(), 3);
         assert_eq!(subscriber.remove(ChannelKey(7)).map(|subscription| subscription.slot), Some(0));

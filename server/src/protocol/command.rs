@@ -7,6 +7,7 @@ use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::client_message::ClientMessage;
+use crate::protocol::after::After;
 
 /// Longest `ref`, in bytes of its JSON text.
 const MAX_REFERENCE_BYTES: usize = 64;
@@ -22,7 +23,7 @@ pub(crate) struct Request {
 /// What a client asks for.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Subscribe { channels: Vec<ChannelName>, token: Option<Token> },
+    Subscribe { channels: Vec<ChannelName>, token: Option<Token>, after: Option<After> },
     Unsubscribe { channels: Vec<ChannelName> },
     Authenticate { token: Token, everybody: Option<bool> },
     Ping,
@@ -52,6 +53,7 @@ struct Fields {
     channel: Option<String>,
     channels: Option<Names>,
     token: Option<Token>,
+    after: Option<String>,
     everybody: Option<bool>,
 }
 
@@ -103,8 +105,13 @@ impl Request {
         };
         let channels = |channel: Option<String>, channels: Option<Names>| names(channel, channels, max_channels);
         let command = match kind.as_str() {
-            "subscribe" => channels(fields.channel, fields.channels)
-                .map(|channels| Command::Subscribe { channels, token: fields.token }),
+            "subscribe" => channels(fields.channel, fields.channels).and_then(|channels| {
+                let after = fields.after.as_deref().map(After::parse);
+                if after == Some(None) {
+                    return Err(Problem::Bad("after is no id: at most 64 of the characters A-Z a-z 0-9 - _ ."));
+                }
+                Ok(Command::Subscribe { channels, token: fields.token, after: after.flatten() })
+            }),
             "unsubscribe" => {
                 channels(fields.channel, fields.channels).map(|channels| Command::Unsubscribe { channels })
             }
@@ -209,7 +216,7 @@ mod tests {
         let subscribe = r#"{"type":"subscribe","channels":["a","b","a"],"ref":"x","later":[1]}"#;
         let request = Request::parse(subscribe, 3).expect("a command");
         assert_eq!(request.reference.map(|reference| reference.get().to_owned()).as_deref(), Some(r#""x""#));
-        let Ok(Command::Subscribe { channels, token: None }) = request.command else { panic!("{subscribe}") };
+        let Ok(Command::Subscribe { channels, token: None, after: None }) = request.command else { panic!("{subscribe}") };
         assert_eq!(channels.iter().map(ChannelName::as_str).collect::<Vec<_>>(), ["a", "b"]);
         assert!(matches!(command(r#" {"type":"ping","ref":-1.5}"#), Ok(Command::Ping)));
         assert!(matches!(command(r#"{"type":"unsubscribe","channel":"a"}"#), Ok(Command::Unsubscribe { .. })));
@@ -236,6 +243,8 @@ mod tests {
             (r#"{"type":"subscribe","channels":"a"}"#, "wrong type"),
             (r#"{"type":"subscribe","channel":["a"]}"#, "wrong type"),
             (r#"{"type":"subscribe","channels":["a","b","c","d"]}"#, "TooManyChannels"),
+            (r#"{"type":"subscribe","channel":"a","after":"a b"}"#, "after is no id"),
+            (r#"{"type":"subscribe","channel":"a","after":7}"#, "wrong type"),
             (r#"{"type":"authenticate"}"#, "needs a token"),
             (r#"{"type":"authenticate","token":7}"#, "wrong type"),
             (r#"{"type":"Subscribe","channel":"a"}"#, "type must be"),

@@ -1,6 +1,7 @@
 //! What clients receive and send, as bytes: how publications are written ([`Encoding`]), and what differs between
 //! clients ([`Protocol`]).
 
+pub(crate) mod after;
 pub(crate) mod allowance;
 pub(crate) mod client_id;
 pub(crate) mod command;
@@ -54,6 +55,13 @@ impl Opening {
     pub(crate) fn into_parts(self) -> (Vec<u8>, Wants) {
         match self {
             Opening::WebSocket { received, wants } => (received, wants),
+        }
+    }
+
+    /// Whether the client may have to be sent again what it has missed.
+    pub(crate) fn resumes(&self) -> bool {
+        match self {
+            Opening::WebSocket { wants, .. } => wants.after.is_some(),
         }
     }
 

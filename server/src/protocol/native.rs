@@ -37,6 +37,9 @@ pub(crate) enum ServerMessage<'a> {
         ping_interval: f64,
         #[serde(serialize_with = "as_texts")]
         channels: &'a [ChannelName],
+        /// Whether it gets all that it has missed, if it has said where it was.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recovered: Option<bool>,
         id: &'a str,
     },
     Heartbeat {
@@ -48,6 +51,9 @@ pub(crate) enum ServerMessage<'a> {
         #[serde(serialize_with = "as_texts")]
         channels: &'a [ChannelName],
         id: &'a str,
+        /// Whether it gets all that it has missed, if it has said where it was.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recovered: Option<bool>,
     },
     Unsubscribed {
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
@@ -97,9 +103,11 @@ impl<'a> ServerMessage<'a> {
         client: &'a str,
         ping_interval: Duration,
         channels: &'a [ChannelName],
+        recovered: Option<bool>,
         id: &'a str,
     ) -> ServerMessage<'a> {
-        ServerMessage::Welcome { client, version: VERSION, ping_interval: ping_interval.as_secs_f64(), channels, id }
+        let ping_interval = ping_interval.as_secs_f64();
+        ServerMessage::Welcome { client, version: VERSION, ping_interval, channels, recovered, id }
     }
 
     /// That a token is valid.
@@ -114,8 +122,30 @@ impl<'a> ServerMessage<'a> {
 
     /// Its frame.
     pub(crate) fn encode(&self) -> Vec<u8> {
+        encode_text(&self.text())
+    }
+
+    /// Its frame, with events at the end, which are written as JSON one after the other.
+    pub(crate) fn encode_with_events(&self, mut events: impl Iterator<Item = impl FnOnce(&mut Vec<u8>)>) -> Vec<u8> {
+        let mut text = self.text().into_bytes();
+        text.pop();
+        text.extend_from_slice(b",\"events\":[");
+        if let Some(first) = events.next() {
+            first(&mut text);
+        }
+        for event in events {
+            text.push(b',');
+            event(&mut text);
+        }
+        text.extend_from_slice(b"]}");
+        let mut frame = Vec::new();
+        encode_text_of(&[&text], &mut frame);
+        frame
+    }
+
+    fn text(&self) -> String {
         // Only maps with keys that are no text cannot be written.
-        encode_text(&serde_json::to_string(self).expect("a message is JSON"))
+        serde_json::to_string(self).expect("a message is JSON")
     }
 }
 
@@ -154,15 +184,23 @@ pub(crate) fn write_text(publication: &Publication<'_>, texts: &mut Vec<u8>) {
 
 /// Appends the frame of an event, of whose text the last brace is missing.
 pub(crate) fn encode_event(text: &[u8], id: Id, channel: Option<&ChannelName>, frames: &mut Vec<u8>) {
+    with_parts(text, id, channel, |parts| encode_text_of(parts, frames));
+}
+
+/// Appends the same message as JSON.
+pub(crate) fn write_event(text: &[u8], id: Id, channel: Option<&ChannelName>, json: &mut Vec<u8>) {
+    with_parts(text, id, channel, |parts| parts.iter().for_each(|part| json.extend_from_slice(part)));
+}
+
+fn with_parts(text: &[u8], id: Id, channel: Option<&ChannelName>, write: impl FnOnce(&[&[u8]])) {
     let (epoch, mut digits) = (id.epoch_text(), itoa::Buffer::new());
     let (epoch, seq) = (&epoch[..], digits.format(id.seq.0).as_bytes());
     match channel {
         // Names of channels have nothing that JSON escapes.
-        Some(channel) => encode_text_of(
-            &[text, b",\"id\":\"", epoch, seq, b"\",\"channel\":\"", channel.as_str().as_bytes(), b"\"}"],
-            frames,
-        ),
-        None => encode_text_of(&[text, b",\"id\":\"", epoch, seq, b"\"}"], frames),
+        Some(channel) => {
+            write(&[text, b",\"id\":\"", epoch, seq, b"\",\"channel\":\"", channel.as_str().as_bytes(), b"\"}"]);
+        }
+        None => write(&[text, b",\"id\":\"", epoch, seq, b"\"}"]),
     }
 }
 
@@ -204,11 +242,11 @@ mod tests {
         let reference = RawValue::from_string("7".to_owned()).expect("JSON");
         let shown = |message: ServerMessage<'_>| text(&message.encode()).to_owned();
         assert_eq!(
-            shown(ServerMessage::welcome("1.2", Duration::from_secs(25), &names, "x-1")),
+            shown(ServerMessage::welcome("1.2", Duration::from_secs(25), &names, None, "x-1")),
             r#"{"type":"welcome","client":"1.2","version":1,"ping_interval":25.0,"channels":["a"],"id":"x-1"}"#
         );
         assert_eq!(
-            shown(ServerMessage::Subscribed { reference: Some(&reference), channels: &names, id: "x-1" }),
+            shown(ServerMessage::Subscribed { reference: Some(&reference), channels: &names, id: "x-1", recovered: None }),
             r#"{"type":"subscribed","ref":7,"channels":["a"],"id":"x-1"}"#
         );
         assert_eq!(

@@ -13,6 +13,8 @@ pub(crate) struct Wants {
     pub(crate) kind: ClientKind,
     /// Who it is said to be, by the token of its request.
     pub(crate) identity: Option<Box<Identity>>,
+    /// The position to go on after.
+    pub(crate) after: Option<String>,
 }
 
 /// Kinds of clients of WebSocket.

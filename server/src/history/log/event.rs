@@ -27,8 +27,6 @@ pub(crate) struct Logged<'a> {
     pub(crate) uid: Option<Uid>,
     /// What is sent.
     pub(crate) publication: Publication<'a>,
-    /// From when on nobody needs it, in seconds since 1970.
-    pub(crate) expires_at: Option<f64>,
     /// Another event with this key is a repeat.
     pub(crate) key: Option<&'a str>,
 }
@@ -41,7 +39,6 @@ impl<'a> Logged<'a> {
             origin: Some((entry, line)),
             uid: Some(event.uid()),
             publication: Publication::of(event),
-            expires_at: event.expires_at(),
             key: event.key(),
         }
     }
@@ -88,7 +85,7 @@ impl<'a> Logged<'a> {
                 out.push(b']');
             }
         }
-        if let Some(time) = self.expires_at {
+        if let Some(time) = publication.expires_at {
             write!(out, ",\"expires_at\":{time:?}")?;
         }
         if let Some(key) = self.key {
@@ -138,8 +135,8 @@ impl Kept {
                 timestamp: self.timestamp,
                 audience: self.channels.as_deref().map_or(Audience::Everybody, Audience::Channels),
                 except: None,
+                expires_at: self.expires_at,
             },
-            expires_at: self.expires_at,
             key: self.key.as_deref(),
         }
     }

@@ -7,12 +7,14 @@ use tracing::{debug, warn};
 
 use super::Shard;
 use super::deadlines::CLOSE_TIMEOUT;
+use super::subscribing::RESUMES_AT_ONCE;
 use crate::application::{Application, Client};
 use crate::disconnect::Disconnect;
 use crate::hub::inbox::{Command, Joining};
 use crate::hub::log::Position;
 use crate::hub::session::Session;
 use crate::hub::subscriber::Subscriber;
+use crate::protocol::after::After;
 use crate::protocol::{ClientKind, Protocol, Wants};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
@@ -22,7 +24,7 @@ impl<A: Application> Shard<A> {
     pub(super) fn on_command(&mut self, seq: Seq, command: Command, now: Instant) {
         let position = self.log.end_of(seq);
         match command {
-            Command::Join(joining) => self.join(position, *joining, now),
+            Command::Join(joining) => self.join_or_wait(position, joining, now),
             Command::Send(id, frame) => {
                 if let Some(key) = self.key(id) {
                     self.flush_turn(key, seq, now);
@@ -53,6 +55,17 @@ impl<A: Application> Shard<A> {
         }
     }
 
+    /// Lets a client join, unless many were sent again what they have missed: then it has its turn when that went out.
+    fn join_or_wait(&mut self, position: Position, joining: Box<Joining>, now: Instant) {
+        if joining.opening.resumes() {
+            if self.resumed >= RESUMES_AT_ONCE {
+                return self.inbox.command(Command::Join(joining));
+            }
+            self.resumed += 1;
+        }
+        self.join(position, *joining, now);
+    }
+
     pub(super) fn join(&mut self, position: Position, joining: Joining, now: Instant) {
         if self.stopping.is_some() {
             return;
@@ -64,7 +77,7 @@ impl<A: Application> Shard<A> {
         let Joining { address, path, headers, opening, connection } = joining;
         let received_early = opening.has_received();
         let (received, wants) = opening.into_parts();
-        let Wants { kind, identity } = wants;
+        let Wants { kind, identity, after } = wants;
         let subscriber = match &kind {
             ClientKind::Plain => None,
             ClientKind::ApplicationOnly => Some(Box::new(Subscriber::new(false, now))),
@@ -83,7 +96,7 @@ impl<A: Application> Shard<A> {
         self.touched.push(key);
         // Before what the application sends.
         if let ClientKind::Channels { channels, everybody, .. } = kind {
-            self.welcome(key, &channels, everybody);
+            self.welcome(key, &channels, everybody, after.as_deref().and_then(After::parse));
         }
         self.application.opened(Client { session: id, address, path, headers });
         if received_early {

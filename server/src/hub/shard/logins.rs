@@ -10,6 +10,7 @@ use super::subscribing::{Refused, code_of, refused};
 use crate::application::Application;
 use crate::disconnect::Disconnect;
 use crate::hub::interest::ChannelKey;
+use crate::hub::resuming::Asked;
 use crate::hub::subscriber::Subscription;
 use crate::protocol::command::Token;
 use crate::protocol::native::{ErrorCode, ServerMessage};
@@ -76,8 +77,8 @@ impl<A: Application> Shard<A> {
 
     /// Subscribes what a new token brings. That the server has no room for it does not undo the login.
     fn subscribe_by_token(&mut self, key: usize, names: &[ChannelName], everybody: bool) {
-        let subscribed = |id: &str| ServerMessage::Subscribed { reference: None, channels: names, id }.encode();
-        if let Err(too_many) = self.enter(key, names, everybody, subscribed) {
+        let asked = Asked { new: names, channels: names, everybody, after: None, had: &[] };
+        if let Err(too_many) = self.enter(key, &asked, |outcome| outcome.subscribed(None, names)) {
             self.refuse(key, None, refused(too_many));
         }
     }
@@ -94,7 +95,7 @@ impl<A: Application> Shard<A> {
         let now = SystemTime::now();
         let is_uncovered = |subscription: &&Subscription| {
             let name = self.channels.get(subscription.channel).and_then(|channel| channel.name.as_ref());
-            subscription.until.is_none() && name.is_some_and(|name| self.rights.may_read(who, name, None, now).is_err())
+            subscription.until().is_none() && name.is_some_and(|name| self.rights.may_read(who, name, None, now).is_err())
         };
         subscriber.subscriptions().iter().filter(is_uncovered).map(|ended| ended.channel).collect()
     }
@@ -127,7 +128,7 @@ impl<A: Application> Shard<A> {
 
     fn end_expired(&mut self, key: usize, time: SystemTime) {
         let Some(subscriber) = self.sessions.get(key).and_then(|session| session.subscriber()) else { return };
-        let is_over = |subscription: &&Subscription| subscription.until.is_some_and(|until| until <= time);
+        let is_over = |subscription: &&Subscription| subscription.until().is_some_and(|until| until <= time);
         let ended = subscriber.subscriptions().iter().filter(is_over).map(|ended| ended.channel).collect();
         self.end_subscriptions(key, ended, ErrorCode::TokenExpired);
     }

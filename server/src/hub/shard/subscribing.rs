@@ -10,9 +10,12 @@ use super::channels::Left;
 use crate::application::Application;
 use crate::disconnect::Disconnect;
 use crate::hub::interest::{ChannelKey, TooManyChannels};
+use crate::hub::resuming::{Asked, Outcome, Subscribed};
 use crate::hub::subscriber::Subscription;
+use crate::protocol::after::After;
 use crate::protocol::command::{Command, Problem, Request, Token};
 use crate::protocol::native::{ErrorCode, ServerMessage};
+use crate::publication::Seq;
 use crate::rights::Denial;
 use crate::session_id::SessionId;
 
@@ -22,16 +25,19 @@ const BURST: usize = 2;
 /// Commands that a client may send at once although it may have few channels.
 const MIN_BURST: usize = 64;
 
+/// Clients that are sent again what they have missed, until what that is goes out.
+pub(super) const RESUMES_AT_ONCE: usize = 32;
+
 /// What a command is answered with if it cannot be followed.
 pub(super) type Refused = (ErrorCode, String);
 
 impl<A: Application> Shard<A> {
     /// Subscribes a client that has just come to what it has asked for, and sends its first message.
-    pub(super) fn welcome(&mut self, key: usize, names: &[ChannelName], everybody: bool) {
+    pub(super) fn welcome(&mut self, key: usize, names: &[ChannelName], everybody: bool, after: Option<After>) {
         let id = self.sessions[key].id;
         let (client, interval) = (self.hub.client_id(id).to_string(), self.limits.ping_interval);
-        let welcome = |last: &str| ServerMessage::welcome(&client, interval, names, last).encode();
-        if let Err(too_many) = self.enter(key, names, everybody, welcome) {
+        let asked = Asked { new: names, channels: names, everybody, after, had: &[] };
+        if let Err(too_many) = self.enter(key, &asked, |outcome| outcome.welcome(&client, interval, names)) {
             self.refuse(key, None, refused(too_many));
             // Behind that message.
             self.hub.close(id, Disconnect::Overloaded);
@@ -52,7 +58,12 @@ impl<A: Application> Shard<A> {
         }
         let reference = request.reference.as_deref();
         let outcome = match request.command {
-            Ok(Command::Subscribe { channels, token }) => self.subscribe(key, &channels, token.as_ref(), reference),
+            Ok(Command::Subscribe { channels, token, after }) => {
+                if after.is_some() && !self.may_resume(id, now) {
+                    return;
+                }
+                self.subscribe(key, &channels, token.as_ref(), after, reference)
+            }
             Ok(Command::Unsubscribe { channels }) => {
                 self.unsubscribe(key, &channels, reference, now);
                 Ok(())
@@ -75,6 +86,7 @@ impl<A: Application> Shard<A> {
         key: usize,
         names: &[ChannelName],
         token: Option<&Token>,
+        after: Option<After>,
         reference: Option<&RawValue>,
     ) -> Result<(), Refused> {
         let session = &self.sessions[key];
@@ -90,19 +102,45 @@ impl<A: Application> Shard<A> {
         if subscriber.channels() + new.len() > self.limits.max_channels_per_client {
             return Err(self.too_many_of_client());
         }
-        let subscribed = |id: &str| ServerMessage::Subscribed { reference, channels: names, id }.encode();
-        self.enter(key, &new, false, subscribed).map_err(refused)?;
-        names.iter().zip(ends).for_each(|(name, until)| self.set_end(key, name, until));
+        let had = if after.is_some() { self.had(key) } else { Vec::new() };
+        let asked = Asked { new: &new, channels: names, everybody: false, after, had: &had };
+        let has_after = self.enter(key, &asked, |outcome| outcome.subscribed(reference, names)).map_err(refused)?;
+        for (name, until) in names.iter().zip(ends) {
+            self.note_again(key, name, until, has_after);
+        }
         Ok(())
     }
 
-    /// Notes until when a subscription is allowed. One that was asked for again lasts as long as the last answer says,
-    /// but a token that ends earlier than that of before takes nothing away.
-    fn set_end(&mut self, key: usize, name: &ChannelName, until: Option<SystemTime>) {
+    /// Counts a client that is sent again what it has missed. If there were many in this turn of the thread, what they
+    /// get goes out first, so that it is not in memory for all at the same time. Returns whether the client is still
+    /// there.
+    fn may_resume(&mut self, id: SessionId, now: Instant) -> bool {
+        if self.resumed >= RESUMES_AT_ONCE {
+            self.take_inbox(now);
+        }
+        self.resumed += 1;
+        self.key(id).is_some()
+    }
+
+    /// What a client has got on this connection: everything after a number, by channel.
+    fn had(&self, key: usize) -> Vec<(Option<ChannelName>, Seq)> {
+        let subscriptions = self.sessions[key].subscriber().map_or(&[][..], |subscriber| subscriber.subscriptions());
+        let had = subscriptions.iter().filter_map(|subscription| {
+            let channel = self.channels.get(subscription.channel)?;
+            Some((channel.name.clone(), subscription.has_after))
+        });
+        had.collect()
+    }
+
+    /// Notes until when a subscription is allowed, and from where on the client has everything. One that was asked for
+    /// again lasts as long as the last answer says, but a token that ends earlier than that of before takes nothing away.
+    fn note_again(&mut self, key: usize, name: &ChannelName, until: Option<SystemTime>, has_after: Seq) {
         let Some(channel) = self.key_of(key, name) else { return };
         let subscription = self.sessions[key].subscriber_mut().and_then(|subscriber| subscriber.get_mut(channel));
         if let Some(subscription) = subscription {
-            subscription.until = until.map(|until| subscription.until.map_or(until, |before| before.max(until)));
+            let before = subscription.until();
+            subscription.set_until(until.map(|until| before.map_or(until, |before| before.max(until))));
+            subscription.has_after = subscription.has_after.min(has_after);
         }
     }
 
@@ -135,29 +173,29 @@ impl<A: Application> Shard<A> {
     }
 
     /// Subscribes a session to channels that it does not have, and sends it an answer, which stands behind everything
-    /// that was published before.
+    /// that was published before. Returns the number after which the client has everything.
     pub(super) fn enter(
         &mut self,
         key: usize,
-        names: &[ChannelName],
-        everybody: bool,
-        answer: impl FnOnce(&str) -> Vec<u8>,
-    ) -> Result<(), TooManyChannels> {
-        if !self.hub.reserve_subscriptions(names.len()) {
+        asked: &Asked<'_>,
+        answer: impl FnOnce(&Outcome<'_>) -> Vec<u8>,
+    ) -> Result<Seq, TooManyChannels> {
+        let count = asked.new.len();
+        if !self.hub.reserve_subscriptions(count) {
             return Err(TooManyChannels);
         }
         let id = self.sessions[key].id;
-        let Ok((keys, began)) = self.hub.subscribe(id, names, everybody, answer) else {
-            self.hub.release_subscriptions(names.len());
+        let Ok(Subscribed { keys, began, has_after }) = self.hub.subscribe(id, asked, answer) else {
+            self.hub.release_subscriptions(count);
             return Err(TooManyChannels);
         };
-        let everybody = everybody.then_some((ChannelKey::EVERYBODY, None));
-        let Some(subscriber) = self.sessions[key].subscriber_mut() else { return Ok(()) };
-        for (channel, name) in keys.into_iter().zip(names.iter().map(Some)).chain(everybody) {
+        let everybody = asked.everybody.then_some((ChannelKey::EVERYBODY, None));
+        let Some(subscriber) = self.sessions[key].subscriber_mut() else { return Ok(has_after) };
+        for (channel, name) in keys.into_iter().zip(asked.new.iter().map(Some)).chain(everybody) {
             let slot = self.channels.enter(channel, name, key);
-            subscriber.insert(Subscription { channel, slot, began, until: None });
+            subscriber.insert(Subscription::new(channel, slot, began, has_after));
         }
-        Ok(())
+        Ok(has_after)
     }
 
     /// Takes a session out of a channel.

@@ -1,0 +1,93 @@
+//! What is kept of one channel.
+
+use std::collections::VecDeque;
+use std::ops::AddAssign;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::history::log::LogTime;
+use crate::history::past::PastPublication;
+use crate::history::rules::Rule;
+use crate::publication::Seq;
+
+/// What was dropped and no list has any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Freed {
+    pub(super) events: usize,
+    pub(super) bytes: usize,
+}
+
+/// The events of one channel that are kept, in the order of their numbers.
+#[derive(Debug)]
+pub(super) struct List {
+    rule: Rule,
+    events: VecDeque<Arc<PastPublication>>,
+    /// The number of the last event that was dropped.
+    dropped: Seq,
+    /// When the last event was dropped, if there is none.
+    pub(super) empty_since: LogTime,
+}
+
+impl List {
+    pub(super) fn new(rule: Rule) -> List {
+        List { rule, events: VecDeque::new(), dropped: Seq(0), empty_since: LogTime(0) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    pub(super) fn dropped(&self) -> Seq {
+        self.dropped
+    }
+
+    /// Adds an event. Returns what is dropped for it.
+    pub(super) fn push(&mut self, event: Arc<PastPublication>) -> Freed {
+        let now = event.at;
+        event.enter();
+        self.events.push_back(event);
+        let mut freed = Freed::default();
+        while let Some(first) = self.events.front()
+            && (self.events.len() > self.rule.events || self.is_too_old(first, now))
+        {
+            freed += self.drop_first();
+        }
+        freed
+    }
+
+    /// Drops an event if it is the first.
+    pub(super) fn drop_if_first(&mut self, seq: Seq) -> Freed {
+        match self.events.front() {
+            Some(first) if first.seq == seq => self.drop_first(),
+            _ => Freed::default(),
+        }
+    }
+
+    fn drop_first(&mut self) -> Freed {
+        let Some(first) = self.events.pop_front() else { return Freed::default() };
+        self.dropped = first.seq;
+        if self.events.is_empty() {
+            self.empty_since = first.at;
+            self.events = VecDeque::new();
+        }
+        if first.leave() { Freed { events: 1, bytes: first.bytes() } } else { Freed::default() }
+    }
+
+    /// The events after a number. `None`: one of them is not kept any more.
+    pub(super) fn after(&self, seq: Seq, now: LogTime) -> Option<impl Iterator<Item = &Arc<PastPublication>>> {
+        let first = self.events.partition_point(|event| event.seq <= seq);
+        let is_gone = seq < self.dropped || self.events.get(first).is_some_and(|event| self.is_too_old(event, now));
+        (!is_gone).then(|| self.events.range(first..))
+    }
+
+    fn is_too_old(&self, event: &PastPublication, now: LogTime) -> bool {
+        Duration::from_nanos(now.0.saturating_sub(event.at.0)) >= self.rule.age
+    }
+}
+
+impl AddAssign for Freed {
+    fn add_assign(&mut self, other: Freed) {
+        self.events += other.events;
+        self.bytes += other.bytes;
+    }
+}

@@ -1,0 +1,237 @@
+//! What was published a short time ago: kept by channel, within bounds, for those who come back.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Weak};
+
+use queue::ChannelName;
+
+use crate::history::list::{Freed, List};
+use crate::history::log::{Kept, LogTime, Trimmed};
+use crate::history::past::PastPublication;
+use crate::history::rules::HistoryRules;
+use crate::history::times::Times;
+use crate::protocol::native;
+use crate::publication::Seq;
+
+/// Channels without events of which the last number is known. Of more, the oldest are forgotten.
+const MAX_EMPTY: usize = 1_000_000;
+/// A moment may be so far ahead of the clock.
+const MAX_AHEAD_MILLIS: u64 = 2_000;
+
+/// Publications that are kept. Read and changed under the lock of the hub's order, so that what is sent again and what
+/// follows live neither overlap nor leave a hole.
+#[derive(Debug)]
+pub(crate) struct History {
+    rules: HistoryRules,
+    everybody: List,
+    channels: HashMap<ChannelName, List>,
+    /// All that is kept, the oldest first, and some that is not any more.
+    order: VecDeque<Weak<PastPublication>>,
+    size: HistorySize,
+    /// Channels that had no events at some time, with that time, the oldest first.
+    empty: VecDeque<(LogTime, ChannelName)>,
+    /// The highest number of those channels of which nothing is known any more.
+    forgotten: Seq,
+    /// What is before is not known.
+    begin: Seq,
+    times: Times,
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct HistorySize {
+    pub(crate) events: usize,
+    pub(crate) bytes: usize,
+}
+
+impl History {
+    /// Without events. `begin`: what is not known.
+    pub(crate) fn new(rules: HistoryRules, begin: Trimmed) -> History {
+        History {
+            everybody: List::new(rules.everybody),
+            channels: HashMap::new(),
+            order: VecDeque::new(),
+            size: HistorySize::default(),
+            empty: VecDeque::new(),
+            forgotten: Seq(0),
+            begin: begin.seq,
+            times: Times::new((begin.at, begin.seq)),
+            rules,
+        }
+    }
+
+    /// With what the log of the process before holds.
+    pub(crate) fn of_log(rules: HistoryRules, begin: Trimmed, events: &[Kept]) -> History {
+        let mut history = History::new(rules, begin);
+        let mut text = Vec::new();
+        for event in events {
+            text.clear();
+            native::write_text(&event.logged().publication, &mut text);
+            // Those before the beginning are there because their entries still wait. There are holes between them.
+            if event.seq > begin.seq {
+                history.add(event.seq, event.at, &text, event.channels.as_deref(), event.expires_at);
+            }
+        }
+        history
+    }
+
+    /// Keeps a publication. Numbers and times rise.
+    pub(crate) fn add(
+        &mut self,
+        seq: Seq,
+        at: LogTime,
+        text: &[u8],
+        channels: Option<&[ChannelName]>,
+        expires_at: Option<f64>,
+    ) {
+        self.times.add(seq, at);
+        let event = Arc::new(PastPublication::new(seq, at, text, channels, expires_at));
+        let mut freed = Freed::default();
+        match channels {
+            None if self.rules.everybody.events > 0 => freed += self.everybody.push(event.clone()),
+            None => {}
+            Some(names) => {
+                for name in names {
+                    let rule = self.rules.of(Some(name));
+                    if rule.events > 0 {
+                        let list = self.channels.entry(name.clone()).or_insert_with(|| List::new(rule));
+                        freed += list.push(event.clone());
+                    }
+                }
+            }
+        }
+        if Arc::strong_count(&event) > 1 {
+            self.size.bytes += event.bytes();
+            self.size.events += 1;
+            self.order.push_back(Arc::downgrade(&event));
+        }
+        self.free(freed);
+        self.bound(at);
+    }
+
+    /// Drops what is beyond the bounds: what is too old for every channel, and the oldest if all is too much.
+    fn bound(&mut self, now: LogTime) {
+        let max_age = self.rules.max_age().as_nanos() as u64;
+        while let Some(first) = self.order.front() {
+            let Some(first) = first.upgrade() else {
+                self.order.pop_front();
+                continue;
+            };
+            if self.size.bytes <= self.rules.max_bytes && now.0.saturating_sub(first.at.0) < max_age {
+                break;
+            }
+            self.order.pop_front();
+            self.drop_everywhere(&first);
+        }
+        self.times.forget_before(LogTime(now.0.saturating_sub(max_age)));
+        // Places of events that their channels have dropped.
+        if self.order.len() > 1024 + 2 * self.size.events {
+            self.order.retain(|event| event.strong_count() > 0);
+        }
+        self.forget_empty(now);
+    }
+
+    fn drop_everywhere(&mut self, event: &PastPublication) {
+        let mut freed = Freed::default();
+        match event.channels() {
+            None => freed += self.everybody.drop_if_first(event.seq),
+            Some(names) => {
+                for name in names {
+                    let Some(list) = self.channels.get_mut(name) else { continue };
+                    freed += list.drop_if_first(event.seq);
+                    if list.is_empty() {
+                        self.empty.push_back((list.empty_since, name.clone()));
+                    }
+                }
+            }
+        }
+        self.free(freed);
+    }
+
+    fn free(&mut self, freed: Freed) {
+        self.size.events -= freed.events;
+        self.size.bytes -= freed.bytes;
+    }
+
+    /// Forgets channels that have had no events for long, or if there are too many of them. Of those, the highest number
+    /// is kept for all.
+    fn forget_empty(&mut self, now: LogTime) {
+        let age = self.rules.meta_age.as_nanos() as u64;
+        while let Some((since, name)) = self.empty.front() {
+            if self.empty.len() <= MAX_EMPTY && now.0.saturating_sub(since.0) < age {
+                break;
+            }
+            if let Some(list) = self.channels.get(name).filter(|list| list.is_empty() && list.empty_since == *since) {
+                self.forgotten = self.forgotten.max(list.dropped());
+                self.channels.remove(name);
+            }
+            self.empty.pop_front();
+        }
+    }
+
+    /// What came after a number for channels, in order, each once. `None`: something of it is not kept any more, or is
+    /// too much to be sent again. `head` is the last number. `now` in seconds since 1970.
+    pub(crate) fn after<'a>(
+        &self,
+        seq: Seq,
+        head: Seq,
+        channels: impl IntoIterator<Item = Option<&'a ChannelName>>,
+        now: f64,
+    ) -> Option<Vec<Arc<PastPublication>>> {
+        if seq > head || seq < self.begin {
+            return None;
+        }
+        let time = LogTime((now * 1e9) as u64);
+        let mut found: Vec<Arc<PastPublication>> = Vec::new();
+        for channel in channels {
+            let list = match channel {
+                None => Some(&self.everybody),
+                Some(name) => self.channels.get(name),
+            };
+            if self.rules.of(channel).events == 0 && seq < head {
+                return None;
+            }
+            match list {
+                Some(list) => found.extend(list.after(seq, time)?.cloned()),
+                None if seq < self.forgotten => return None,
+                None => {}
+            }
+            if found.len() > self.rules.recover_limit.saturating_mul(2) {
+                found = self.in_order(found);
+                if found.len() > self.rules.recover_limit {
+                    return None;
+                }
+            }
+        }
+        let mut found = self.in_order(found);
+        found.retain(|event| !event.has_expired(now));
+        let bytes: usize = found.iter().map(|event| event.text().len()).sum();
+        let is_too_much = found.len() > self.rules.recover_limit || bytes > self.rules.recover_bytes;
+        (!is_too_much).then_some(found)
+    }
+
+    fn in_order(&self, mut events: Vec<Arc<PastPublication>>) -> Vec<Arc<PastPublication>> {
+        events.sort_unstable_by_key(|event| event.seq);
+        events.dedup_by_key(|event| event.seq);
+        events
+    }
+
+    /// A number after which everything comes that was numbered at a moment or later. `None`: it is not known. Both in
+    /// milliseconds since 1970.
+    pub(crate) fn last_before(&self, moment: u64, now: u64) -> Option<Seq> {
+        if moment > now.saturating_add(MAX_AHEAD_MILLIS) {
+            return None;
+        }
+        self.times.last_before(moment)
+    }
+
+    /// The oldest number that is kept.
+    pub(crate) fn oldest(&self) -> Option<Seq> {
+        self.order.iter().find_map(|event| event.upgrade()).map(|event| event.seq)
+    }
+
+    /// How much is kept.
+    pub(crate) fn size(&self) -> HistorySize {
+        self.size
+    }
+}

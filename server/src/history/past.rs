@@ -1,0 +1,75 @@
+//! A publication that can be sent again.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use queue::ChannelName;
+
+use crate::history::log::LogTime;
+use crate::publication::Seq;
+
+/// What a publication takes beside its text and channels, about: itself, its place in the order, and its place in the
+/// list of one channel, with what the allocator needs.
+const OVERHEAD_BYTES: usize = size_of::<PastPublication>() + 64;
+/// What each of its channels takes.
+const CHANNEL_BYTES: usize = size_of::<ChannelName>() + 16;
+
+/// A publication that is kept. An event for several channels is kept once.
+#[derive(Debug)]
+pub(crate) struct PastPublication {
+    /// Its number.
+    pub(crate) seq: Seq,
+    /// When that was given.
+    pub(crate) at: LogTime,
+    /// Its message without the last brace.
+    text: Box<[u8]>,
+    /// Its channels. `None`: it is for everybody.
+    channels: Option<Box<[ChannelName]>>,
+    /// From when on nobody needs it, in seconds since 1970.
+    pub(crate) expires_at: Option<f64>,
+    /// How many lists have it.
+    lists: AtomicU32,
+}
+
+impl PastPublication {
+    pub(super) fn new(
+        seq: Seq,
+        at: LogTime,
+        text: &[u8],
+        channels: Option<&[ChannelName]>,
+        expires_at: Option<f64>,
+    ) -> PastPublication {
+        let lists = AtomicU32::new(0);
+        PastPublication { seq, at, text: text.into(), channels: channels.map(Box::from), expires_at, lists }
+    }
+
+    /// Its message without the last brace.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Its channels. `None`: it is for everybody.
+    pub(crate) fn channels(&self) -> Option<&[ChannelName]> {
+        self.channels.as_deref()
+    }
+
+    /// Whether nobody needs it any more. `now` in seconds since 1970.
+    pub(crate) fn has_expired(&self, now: f64) -> bool {
+        self.expires_at.is_some_and(|time| time <= now)
+    }
+
+    /// Bytes of memory that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let channels = self.channels.as_ref().map_or(1, |channels| channels.len());
+        OVERHEAD_BYTES + self.text.len() + channels * CHANNEL_BYTES
+    }
+
+    /// Notes that a list has it.
+    pub(super) fn enter(&self) {
+        self.lists.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that a list has it no longer. Returns whether that was the last.
+    pub(super) fn leave(&self) -> bool {
+        self.lists.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+}

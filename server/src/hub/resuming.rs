@@ -1,0 +1,157 @@
+//! What a client that comes back is sent again: decided under the lock of the hub's order, so that it ends exactly where
+//! what comes live begins.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use queue::ChannelName;
+use serde_json::value::RawValue;
+
+use crate::history::PastPublication;
+use crate::hub::interest::ChannelKey;
+use crate::hub::published::Published;
+use crate::protocol::after::After;
+use crate::protocol::native::{self, Id, ServerMessage};
+use crate::publication::Seq;
+
+/// What a client asks for.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    /// Channels that it does not have yet.
+    pub(super) new: &'a [ChannelName],
+    /// All that the answer is about.
+    pub(super) channels: &'a [ChannelName],
+    /// Whether it is to get what is for everybody, from now on.
+    pub(super) everybody: bool,
+    /// Where it was.
+    pub(super) after: Option<After>,
+    /// What it had on this connection: everything after a number, by channel.
+    pub(super) had: &'a [(Option<ChannelName>, Seq)],
+}
+
+/// What it gets.
+#[derive(Debug)]
+pub(super) struct Outcome<'a> {
+    /// The last publication before.
+    pub(super) head: Id,
+    /// If it has said where it was.
+    pub(super) resumed: Option<&'a Resumed>,
+}
+
+/// Whether a client gets all that it has missed.
+#[derive(Debug)]
+pub(super) enum Resumed {
+    /// It does.
+    Recovered {
+        /// Where it was.
+        from: Seq,
+        /// The same as an id.
+        id: Id,
+        /// What it has missed, in order.
+        events: Vec<Missed>,
+    },
+    /// Something is not kept any more, or nobody knows.
+    Gap,
+}
+
+/// A publication that a client has missed, and the channel that brings it.
+#[derive(Debug)]
+pub(super) struct Missed {
+    publication: Arc<PastPublication>,
+    id: Id,
+    channel: Option<ChannelName>,
+}
+
+/// What a thread notes of new subscriptions.
+#[derive(Debug)]
+pub(super) struct Subscribed {
+    /// In the order of the new names.
+    pub(super) keys: Vec<ChannelKey>,
+    /// The place behind which they begin.
+    pub(super) began: Seq,
+    /// The client has everything after this number.
+    pub(super) has_after: Seq,
+}
+
+impl Published {
+    /// Decides what a client gets again.
+    pub(super) fn resume(&self, after: After, asked: &Asked<'_>) -> Resumed {
+        self.try_resume(after, asked).unwrap_or(Resumed::Gap)
+    }
+
+    fn try_resume(&self, after: After, asked: &Asked<'_>) -> Option<Resumed> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let from = self.position(after, now)?;
+        let channels = || asked.channels.iter().map(Some).chain(asked.everybody.then_some(None));
+        let missed = match self.history() {
+            Some(history) => history.after(from, self.head(), channels(), now.as_secs_f64())?,
+            // Nothing is kept, but it may have missed nothing.
+            None => (from == self.head()).then(Vec::new)?,
+        };
+        let events = missed.into_iter().filter_map(|publication| {
+            let has_had = |name: Option<&ChannelName>| {
+                asked.had.iter().any(|(channel, after)| channel.as_ref() == name && publication.seq > *after)
+            };
+            let channel = match publication.channels() {
+                None if has_had(None) => return None,
+                None => None,
+                Some(names) if names.iter().any(|name| has_had(Some(name))) => return None,
+                // The first of them that it has, as with those that come live.
+                Some(names) => names.iter().find(|name| asked.channels.contains(name)).cloned(),
+            };
+            Some(Missed { id: self.id_of(publication.seq), publication, channel })
+        });
+        Some(Resumed::Recovered { from, id: self.id_of(from), events: events.collect() })
+    }
+
+    /// The number that a position means.
+    fn position(&self, after: After, now: Duration) -> Option<Seq> {
+        match after {
+            After::Id(id) => (self.is_ours(id) && id.seq <= self.head()).then_some(id.seq),
+            After::Moment(millis) => self.history()?.last_before(millis, now.as_millis() as u64),
+            After::Unknown => None,
+        }
+    }
+}
+
+impl Missed {
+    /// Appends its frame.
+    pub(super) fn encode(&self, frames: &mut Vec<u8>) {
+        native::encode_event(self.publication.text(), self.id, self.channel.as_ref(), frames);
+    }
+
+    /// Appends its message as JSON.
+    pub(super) fn write(&self, json: &mut Vec<u8>) {
+        native::write_event(self.publication.text(), self.id, self.channel.as_ref(), json);
+    }
+}
+
+impl Outcome<'_> {
+    /// The first message of a connection, with the messages behind it that the client has missed.
+    pub(super) fn welcome(&self, client: &str, ping_interval: Duration, channels: &[ChannelName]) -> Vec<u8> {
+        let (position, events) = match self.resumed {
+            Some(Resumed::Recovered { id, events, .. }) => (*id, events.as_slice()),
+            Some(Resumed::Gap) | None => (self.head, &[][..]),
+        };
+        let id = position.to_string();
+        let mut frames = ServerMessage::welcome(client, ping_interval, channels, self.recovered(), &id).encode();
+        events.iter().for_each(|event| event.encode(&mut frames));
+        frames
+    }
+
+    /// The answer to a command, with the messages in it that the client has missed: it has all of them or none.
+    pub(super) fn subscribed(&self, reference: Option<&RawValue>, channels: &[ChannelName]) -> Vec<u8> {
+        let id = self.head.to_string();
+        let message = ServerMessage::Subscribed { reference, channels, id: &id, recovered: self.recovered() };
+        match self.resumed {
+            Some(Resumed::Recovered { events, .. }) => {
+                message.encode_with_events(events.iter().map(|event| |json: &mut Vec<u8>| event.write(json)))
+            }
+            Some(Resumed::Gap) | None => message.encode(),
+        }
+    }
+
+    fn recovered(&self) -> Option<bool> {
+        self.resumed.map(|resumed| matches!(resumed, Resumed::Recovered { .. }))
+    }
+}
