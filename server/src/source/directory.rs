@@ -23,7 +23,7 @@ use crate::source::rejections::Rejections;
 use crate::source::retry::RefusedAcks;
 use crate::source::selection::Selection;
 use crate::source::stop::Stop;
-use crate::source::watch::Watch;
+use crate::source::watch::{Report, Watch};
 
 /// Entries that are read before clients get them: few enough for the first to be on its way soon, so many that writing
 /// to a thousand clients is worth it.
@@ -203,12 +203,15 @@ impl DirectorySource {
 
     /// Tells the reader what appeared. That the file system reports everything is believed for a while only.
     fn follow(&mut self) {
-        let reader = &mut self.reader;
-        let reported = self.watch.as_ref().map(|watch| watch.read(|name| reader.follow(name)));
-        if reported.is_some_and(|reported| reported.itself) {
-            self.lock_watch.look_now();
+        let (reader, lock_watch) = (&mut self.reader, &mut self.lock_watch);
+        if let Some(watch) = &self.watch {
+            watch.read(|report| match report {
+                Report::Appeared(name) => reader.follow(name),
+                Report::Dropped => reader.lose_track(),
+                Report::Itself => lock_watch.look_now(),
+            });
         }
-        if !reported.is_some_and(|reported| reported.all) || Instant::now() >= self.listing_due {
+        if self.watch.is_none() || Instant::now() >= self.listing_due {
             self.reader.lose_track();
             self.listing_due = Instant::now() + self.options.scan_interval;
         }
