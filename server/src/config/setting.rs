@@ -92,6 +92,11 @@ impl Setting {
         }
     }
 
+    /// What it is set to.
+    pub fn value(&self, settings: &Settings) -> Option<Value> {
+        (self.get)(settings)
+    }
+
     /// Sets it. A value of another form unsets it.
     pub fn set(&self, settings: &mut Settings, value: Value) {
         (self.set)(settings, value);
