@@ -72,6 +72,9 @@ mod tests {
     #[test]
     fn a_url_is_refused_without_its_password() {
         let error = check_path(b"redis://user:word@host/0?token=word").expect_err("a URL").to_string();
-        assert!(error.contains("redis://[hidden]@host/0?token=[hidden] is a URL") && !error.contains("word"), "{error}");
+        assert!(
+            error.contains("redis://[hidden]@host/0?token=[hidden] is a URL") && !error.contains("word"),
+            "{error}"
+        );
     }
 }

@@ -167,7 +167,10 @@ mod tests {
     #[test]
     fn urls_are_found_in_a_text() {
         for (text, shown) in [
-            ("invalid value 'ws://x/?token=s' for '<URL>': write it", "invalid value 'ws://x/?token=[hidden]' for '<URL>': write it"),
+            (
+                "invalid value 'ws://x/?token=s' for '<URL>': write it",
+                "invalid value 'ws://x/?token=[hidden]' for '<URL>': write it",
+            ),
             ("a \"http://u:s@x\" (http://v@y)\nend", "a \"http://[hidden]@x\" (http://[hidden]@y)\nend"),
             ("unexpected argument 'eyJh.eyJz.c2ln' found", "unexpected argument '[hidden]' found"),
             ("channel a:b@c, /srv/queue", "channel a:b@c, /srv/queue"),

@@ -139,10 +139,8 @@ unsafe extern "C" fn change(
     // SAFETY: PHP hands over null or a string that lives during the call.
     let value = unsafe { value.as_ref() }.map_or(&b""[..], |value| value.as_bytes());
     let index = index.addr();
-    catch_unwind(|| {
-        settings().nth(index).map_or(FAILURE, |setting| take(setting, value.trim_ascii(), stage))
-    })
-    .unwrap_or(FAILURE)
+    catch_unwind(|| settings().nth(index).map_or(FAILURE, |setting| take(setting, value.trim_ascii(), stage)))
+        .unwrap_or(FAILURE)
 }
 
 fn take(setting: &'static Setting, value: &[u8], stage: c_int) -> c_int {

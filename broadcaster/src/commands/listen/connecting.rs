@@ -163,7 +163,8 @@ mod tests {
     #[test]
     fn a_refusal_shows_the_beginning_of_what_was_answered_and_no_page() {
         let told = |status: u16, body: &str| {
-            let answer = Response::builder().status(status).header(LOCATION, "/login?token=secret").body(Some(body.into()));
+            let answer =
+                Response::builder().status(status).header(LOCATION, "/login?token=secret").body(Some(body.into()));
             refusal(&answer.expect("an answer"))
         };
         assert_eq!(told(503, "full\n"), "the server answered 503 Service Unavailable: full");
