@@ -142,10 +142,10 @@ token_secret_file
   "/run/a, /run/b"
   ""
   "secret"
-    ini_set(): fastapi_websocket.token_secret_file = secret: must be an absolute path
+    ini_set(): fastapi_websocket.token_secret_file must be an absolute path, or several with commas between
     refused
   "/run/a,,/run/b"
-    ini_set(): fastapi_websocket.token_secret_file = /run/a,,/run/b: an item is empty
+    ini_set(): fastapi_websocket.token_secret_file must be an absolute path, or several with commas between
     refused
 token_public_key_file
   "/run/a"

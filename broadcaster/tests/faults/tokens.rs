@@ -200,6 +200,31 @@ fn no_error_repeats_the_secret_of_a_url() {
 }
 
 #[test]
+fn no_error_shows_the_secret_of_a_file_that_is_wrong() {
+    let queue = QueueDir::new();
+    let config = queue.root().join("config.toml");
+    let secret = "4b5d11f0c8a4e2d9f6b7a3c1e5d8f092";
+    for (line, told) in [
+        (format!("token_secrett = \"{secret}\""), "line 2, column 1: unknown field `token_secrett`"),
+        (format!("token_secret = \"{secret}\""), "line 2, column 16: token_secret must be a list"),
+        (format!("token_secret_file = [\"{secret}\"]"), "token_secret_file: cannot read the file: "),
+        (format!("port = \"{secret}\""), "line 2, column 8: port must be a whole number"),
+        (format!("listen = \"{secret}\""), "listen: must be ADDRESS:PORT"),
+        (format!("allowed_origins = [\"{secret}\"]"), "line 2, column 20: allowed_origins is no origin"),
+        (format!("queue = \"{secret}"), "line 2, column "),
+    ] {
+        fs::write(&config, format!("# settings\n{line}\n")).unwrap();
+        for arguments in [&["config", "check"][..], &[]] {
+            let mut binary = command(BINARY);
+            let output = binary.args(arguments).arg("--queue").arg(queue.path()).arg("--config").arg(&config).finish();
+            let error = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(64), "{line}: {error}");
+            assert!(error.contains(told) && !error.contains(&secret[..8]), "{line}: {error}");
+        }
+    }
+}
+
+#[test]
 fn the_start_says_which_lines_to_choose_from() {
     let queue = QueueDir::new();
     let path = queue.path();

@@ -196,7 +196,7 @@ fn parse(setting: &Setting, text: &[u8]) -> Result<Option<Value>, String> {
         Form::Origins => Value::Origins(list(text, str::parse::<Rule>)?),
         _ if text.is_empty() => return Ok(None),
         Form::Patterns => Value::Patterns(list(text, str::parse::<Pattern>)?),
-        Form::Files => Value::Files(list(text, absolute_path)?),
+        Form::Files => Value::Files(files(text)?),
         Form::Whole(_) => {
             let number = parse_size(text).ok_or_else(|| wrong(text, &"must be a whole number of at least 1"))?;
             Value::Whole(number as u64)
@@ -215,10 +215,14 @@ fn list<T, E: Display>(text: &str, parse: fn(&str) -> Result<T, E>) -> Result<Ve
     text.split(',').map(str::trim).map(item).collect()
 }
 
-/// A relative path would name another file in each script.
-fn absolute_path(text: &str) -> Result<PathBuf, &'static str> {
-    let path = Path::new(text);
-    if path.is_absolute() && !text.contains('\0') { Ok(path.to_owned()) } else { Err("must be an absolute path") }
+/// Paths with commas between. A relative path would name another file in each script. It is not shown: it may be the
+/// secret itself.
+fn files(text: &str) -> Result<Vec<PathBuf>, &'static str> {
+    let path = |path: &str| {
+        let is_path = Path::new(path).is_absolute() && !path.contains('\0');
+        is_path.then(|| path.into()).ok_or(" must be an absolute path, or several with commas between")
+    };
+    text.split(',').map(str::trim).map(path).collect()
 }
 
 fn check_open_basedir(setting: &Setting, files: &[PathBuf]) -> Result<(), String> {
