@@ -15,6 +15,7 @@ mod priority;
 mod queue_path;
 mod queued_at;
 mod uid;
+mod url_secrets;
 
 pub use channel::{ChannelName, InvalidChannel, MAX_CHANNEL_BYTES, MAX_CHANNELS_OF_EVENT};
 pub use descriptor::{FIRST_DESCRIPTOR, clear_of_standard};
@@ -33,3 +34,4 @@ pub use printable::{Shown, printable, shown, shown_bytes};
 pub use priority::Priority;
 pub use queue_path::{check_path, local_path};
 pub use uid::{InvalidUid, Uid, reseed};
+pub use url_secrets::{text_without_secrets, url_without_secrets};

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use queue::{OpenError, ReaderOptions};
+use queue::{OpenError, ReaderOptions, url_without_secrets};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -42,7 +42,7 @@ pub struct Server {
 #[non_exhaustive]
 pub enum BindError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {host}:{port}: {cause}{}", hint(.cause))]
+    #[error("cannot listen on {}:{port}: {cause}{}", url_without_secrets(.host), hint(.cause))]
     Listen {
         /// The address as configured.
         host: String,

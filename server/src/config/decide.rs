@@ -6,8 +6,10 @@ use std::time::Duration;
 use super::setting::{Section, Setting};
 use super::{Config, ConfigError, Settings, clients, hub, process, queue, rights};
 
+/// The section of channels and tokens.
+pub const RIGHTS: Section = rights::SECTION;
 /// Every section.
-pub const SECTIONS: [Section; 5] = [queue::SECTION, clients::SECTION, rights::SECTION, hub::SECTION, process::SECTION];
+pub const SECTIONS: [Section; 5] = [queue::SECTION, clients::SECTION, RIGHTS, hub::SECTION, process::SECTION];
 
 /// Every setting, by section.
 pub fn all_settings() -> impl Iterator<Item = &'static Setting> {
@@ -35,7 +37,7 @@ impl Settings {
     /// Forgets all about rights: for what needs no keys, and runs as a user who may not read them.
     #[must_use]
     pub fn without_rights(mut self) -> Settings {
-        for setting in rights::SECTION.settings {
+        for setting in RIGHTS.settings {
             setting.unset(&mut self);
         }
         self

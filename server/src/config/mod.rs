@@ -12,6 +12,7 @@ mod decide;
 mod error;
 mod form;
 mod hub;
+mod naming;
 mod process;
 mod queue;
 mod rights;
@@ -29,9 +30,10 @@ use crate::rights::Rights;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use clients::DEFAULT_MAX_HEADER_BYTES;
-pub use decide::{SECTIONS, all_settings};
+pub use decide::{RIGHTS, SECTIONS, all_settings};
 pub use error::ConfigError;
 pub use form::{Form, Unit, Whole};
+pub use naming::{BroadcasterKeys, Naming};
 pub use setting::{Section, Setting};
 pub use settings::Settings;
 pub use value::{LogFormat, Value};

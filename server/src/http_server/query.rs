@@ -111,7 +111,7 @@ pub(crate) fn try_query(target: &str) {
     assert!(query.channels.len() <= 8);
     assert!(query.channels.iter().all(|name| name.as_str().parse() == Ok(name.clone())));
     assert!(query.after.is_none_or(|id| (1..=MAX_ID_BYTES).contains(&id.len())));
-    assert!(query.token.is_none() || target::without_token(target).contains("token=[hidden]"));
+    assert!(query.token.is_none() || queue::url_without_secrets(target).contains("token=[hidden]"));
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use mio::{Interest, Token};
+use queue::url_without_secrets;
 use tracing::{debug, warn};
 
 use super::Shard;
@@ -16,7 +17,6 @@ use crate::hub::subscriber::Subscriber;
 use crate::protocol::{ClientKind, Protocol, Wants};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
-use crate::target::without_token;
 
 impl<A: Application> Shard<A> {
     pub(super) fn on_command(&mut self, seq: Seq, command: Command, now: Instant) {
@@ -79,7 +79,7 @@ impl<A: Application> Shard<A> {
             self.sessions.remove(key);
             return;
         }
-        debug!(session = id.0, %address, path = %without_token(&path), "client connected");
+        debug!(session = id.0, %address, path = %url_without_secrets(&path), "client connected");
         self.touched.push(key);
         // Before what the application sends.
         if let ClientKind::Channels { channels, everybody, .. } = kind {
