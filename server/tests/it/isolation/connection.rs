@@ -38,7 +38,7 @@ pub(super) struct Visit {
 
 /// The connection of a client.
 pub(super) enum Connection {
-    Socket(WebSocketStream<MaybeTlsStream<TcpStream>>),
+    Socket(Box<WebSocketStream<MaybeTlsStream<TcpStream>>>),
     Stream(EventStream),
 }
 
@@ -80,7 +80,7 @@ impl Connection {
             request.headers_mut().insert("Sec-WebSocket-Protocol", "fastapi.v1".parse().expect("a header"));
         }
         match within("a client connects", tokio_tungstenite::connect_async(request)).await {
-            Ok((socket, _)) => Ok(Connection::Socket(socket)),
+            Ok((socket, _)) => Ok(Connection::Socket(Box::new(socket))),
             Err(Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),
         }
