@@ -101,19 +101,14 @@ async fn more_streams_than_connections_arrive_through_nginx_with_http_2() {
              const source = new EventSource(`/events?channel=${index}`);
              source.onmessage = ({ data }) => window.received.push(JSON.parse(data).payload);
              return source;
-         }).length",
+         }); 20",
     )
     .await;
-    // Those that wait for a connection would get it after all others have the event.
-    let protocols = "performance.getEntriesByType('navigation').map((entry) => entry.nextHopProtocol).join()";
-    assert_eq!(page.evaluate(protocols).await, "h2");
-    loop {
-        Php::run("queue_backlog.php", &queue, ["1"]).await;
-        let received = page.evaluate("window.received.length").await.as_u64().unwrap();
-        if received >= 20 {
-            break;
-        }
-    }
+    page.wait_for("window.sources.every(({ readyState }) => readyState === EventSource.OPEN)").await;
+    let protocol = "performance.getEntriesByType('navigation')[0].nextHopProtocol";
+    assert_eq!(page.evaluate(protocol).await, "h2");
+    queue.enqueue(7);
+    page.wait_for("window.received.length === 20 && window.received.every((payload) => payload === 7)").await;
 }
 
 #[tokio::test]
