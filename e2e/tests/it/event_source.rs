@@ -1,5 +1,5 @@
-//! Server-sent events in a browser and behind proxies, by the configurations of `docs/operations.md`: only addresses are
-//! others.
+//! Server-sent events in a browser and behind proxies, by the configurations of `docs/operations.md`: only addresses
+//! are others.
 
 use std::net::SocketAddr;
 
@@ -17,7 +17,10 @@ const PAGE: &str = "<script>
     function follow(url, options) {
         const source = new EventSource(url, options);
         const kept = { source, payloads: [], ids: [], gaps: 0, errors: 0 };
-        const keep = ({ data, lastEventId }) => { kept.payloads.push(JSON.parse(data).payload); kept.ids.push(lastEventId); };
+        const keep = ({ data, lastEventId }) => {
+            kept.payloads.push(JSON.parse(data).payload);
+            kept.ids.push(lastEventId);
+        };
         source.onmessage = keep;
         source.addEventListener('test', keep);
         source.addEventListener('gap', ({ data }) => { kept.gaps += JSON.parse(data).recovered === false ? 1 : 100; });

@@ -1,5 +1,5 @@
-//! From a request for server-sent events to a client of the hub. A browser that is answered anything but 200 never comes
-//! back, and tells its page nothing: so only what will not pass is refused.
+//! From a request for server-sent events to a client of the hub. A browser that is answered anything but 200 never
+//! comes back, and tells its page nothing: so only what will not pass is refused.
 
 use std::sync::Arc;
 

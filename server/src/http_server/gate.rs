@@ -85,9 +85,9 @@ impl Gate {
         Ok(Wants { kind, identity: identity.map(Box::new), after: query.after })
     }
 
-    /// Lets a request for server-sent events in, or refuses it. Also on paths on which the application answers: who asks
-    /// for them is no client that it could answer. Returns whether types are to be the names of events, and what the
-    /// client gets.
+    /// Lets a request for server-sent events in, or refuses it. Also on paths on which the application answers: who
+    /// asks for them is no client that it could answer. Returns whether types are to be the names of events, and what
+    /// the client gets.
     pub(super) async fn admit_stream(&self, head: &Head) -> Result<(bool, Wants), Refusal> {
         let now = SystemTime::now();
         let query = Query::parse(&head.target, self.looked(true, true))?;

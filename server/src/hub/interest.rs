@@ -1,5 +1,6 @@
-//! Which channels have subscribers, in which encodings, and on which threads of the hub: what nobody uses is not encoded.
-//! Read and changed under the lock of the hub's order, so that a subscription begins exactly behind a publication.
+//! Which channels have subscribers, in which encodings, and on which threads of the hub: what nobody uses is not
+//! encoded. Read and changed under the lock of the hub's order, so that a subscription begins exactly behind a
+//! publication.
 
 use std::collections::HashMap;
 
@@ -28,8 +29,8 @@ pub(super) struct TooManyChannels;
 #[derive(Debug)]
 pub(super) struct Interest {
     channels: HashMap<ChannelName, Interested>,
-    /// The threads of encodings other than the first, of channels where some clients use them. The hub chooses the keys,
-    /// so their hash need not withstand an attack.
+    /// The threads of encodings other than the first, of channels where some clients use them. The hub chooses the
+    /// keys, so their hash need not withstand an attack.
     others: HashMap<ChannelKey, u64, RandomState>,
     next: u64,
     /// Threads with clients that get what is for everybody with an id, for each encoding.

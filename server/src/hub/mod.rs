@@ -173,8 +173,8 @@ impl Hub {
         }
     }
 
-    /// Notes that a thread has subscribers of channels, and perhaps of what is for everybody, who use an encoding. Sends
-    /// the session what `answer` makes of the id of the last publication before: it stands behind all of those. Returns
+    /// Notes that a thread has subscribers of channels, and perhaps of what is for everybody, who use an encoding.
+    /// Sends the session what `answer` makes of the id of the last publication before: it stands behind all of those. Returns
     /// the keys in the order of the names, and that publication.
     fn subscribe(
         &self,

@@ -1,5 +1,5 @@
-//! What clients are connected by: WebSocket, natively or by URL, or server-sent events. What they receive is told in the
-//! messages of WebSocket, so that all are held against the same model.
+//! What clients are connected by: WebSocket, natively or by URL, or server-sent events. What they receive is told in
+//! the messages of WebSocket, so that all are held against the same model.
 
 use futures_util::{SinkExt, StreamExt};
 use rand::RngExt;
