@@ -10,6 +10,7 @@ use testkit::{EventStream, eventually, within};
 use tokio::net::TcpSocket;
 
 use crate::rights::signing::{SECRET, hs256};
+use crate::shutdown::copies_of_sockets;
 use crate::sse::stream;
 use crate::util::TestServer;
 
@@ -142,4 +143,25 @@ async fn a_stream_ends_with_its_token() {
     let refused = EventStream::open(server.address, &format!("/?channel=a&token={ends_soon}"), "").await;
     assert_eq!(refused.status(), 401);
     assert_eq!(staying.payload().await, json!([0]));
+}
+
+#[tokio::test]
+async fn the_kernel_ends_a_client_that_confirms_nothing() {
+    let timeouts = Settings {
+        pong_timeout_secs: Some(7.0),
+        slow_client_timeout_secs: Some(3.0),
+        hub_threads: Some(1),
+        ..Settings::default()
+    };
+    let server = TestServer::with(timeouts);
+    let limits = || {
+        let sockets = copies_of_sockets(server.address);
+        let limits = sockets.iter().filter_map(|socket| socket.tcp_user_timeout().unwrap());
+        limits.filter(|limit| !limit.is_zero()).collect::<Vec<Duration>>()
+    };
+    // Clients of WebSocket answer pings.
+    let _socket = server.native("").await;
+    assert!(limits().is_empty());
+    let _stream = stream(&server, "/").await;
+    assert_eq!(limits(), [Duration::from_secs(7)]);
 }
