@@ -32,11 +32,12 @@ use crate::disconnect::Disconnect;
 use crate::hub::batch::Item;
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::inbox::{Command, Inbox};
-use crate::hub::interest::{ChannelKey, Interest, Interested, TooManyChannels};
+use crate::hub::interest::{ChannelKey, Interest, TooManyChannels};
 use crate::hub::progress::{ClientCounts, ProgressNotifier};
 use crate::notifier::Notifier;
+use crate::protocol::Encoding;
 use crate::protocol::client_id::ClientId;
-use crate::protocol::native::{self, Id};
+use crate::protocol::native::Id;
 use crate::publication::{Publication, Seq};
 use crate::session_id::SessionId;
 
@@ -155,40 +156,38 @@ impl Hub {
         first
     }
 
-    /// Encodes a publication for those channels that have subscribers.
+    /// Encodes a publication for those channels that have subscribers, once for each encoding that these use.
     fn encode(&self, seq: Seq, batch: &Batch, item: &Item, interest: &Interest, frames: &mut ChannelFrames) {
-        let (text, id) = (batch.text(item), self.id(seq));
+        let (written, id) = (batch.written(item), self.id(seq));
         let except = item.except.filter(|id| id.server == self.shared.server).map(|id| id.session);
         let Some(names) = batch.channels(item) else {
-            let threads = interest.everybody();
-            if threads != 0 {
-                let encode = |bytes: &mut Vec<u8>| native::encode_event(text, id, None, bytes);
-                frames.push(seq, ChannelKey::EVERYBODY, threads, except, encode);
+            for (encoding, key, threads) in interest.everybody() {
+                frames.push(seq, key, threads, except, |bytes| encoding.encode(written, id, None, bytes));
             }
             return;
         };
         for name in names {
-            if let Some(Interested { key, threads }) = interest.find(name) {
-                let encode = |bytes: &mut Vec<u8>| native::encode_event(text, id, Some(name), bytes);
-                frames.push(seq, key, threads, except, encode);
+            for (encoding, key, threads) in interest.of(name) {
+                frames.push(seq, key, threads, except, |bytes| encoding.encode(written, id, Some(name), bytes));
             }
         }
     }
 
-    /// Notes that a thread has subscribers of channels, and perhaps of what is for everybody, and sends a session what
-    /// `answer` makes of the id of the last publication before: it stands behind all of those. Returns the keys in the
-    /// order of the names, and that publication.
+    /// Notes that a thread has subscribers of channels, and perhaps of what is for everybody, who use an encoding.
+    /// Sends the session what `answer` makes of the id of the last publication before: it stands behind all of those. Returns
+    /// the keys in the order of the names, and that publication.
     fn subscribe(
         &self,
         session: SessionId,
+        encoding: Encoding,
         names: &[ChannelName],
         everybody: bool,
         answer: impl FnOnce(&str) -> Vec<u8>,
     ) -> Result<(Vec<ChannelKey>, Seq), TooManyChannels> {
         let mut published = self.lock();
-        let keys = published.interest.add_all(names, session.thread())?;
+        let keys = published.interest.add_all(names, encoding, session.thread())?;
         if everybody {
-            published.interest.add_everybody(session.thread());
+            published.interest.add_everybody(encoding, session.thread());
         }
         self.inbox(session).send(session, answer(&self.id(published.last).to_string()).into());
         Ok((keys, published.last))
@@ -201,14 +200,15 @@ impl Hub {
         self.inbox(session).send(session, answer(&self.id(published.last).to_string()).into());
     }
 
-    /// The key of a channel that has subscribers.
-    fn find(&self, name: &ChannelName) -> Option<ChannelKey> {
-        self.lock().interest.find(name).map(|channel| channel.key)
+    /// The key of a channel that has subscribers, in an encoding.
+    fn find(&self, name: &ChannelName, encoding: Encoding) -> Option<ChannelKey> {
+        self.lock().interest.find(name, encoding)
     }
 
-    /// Notes that a thread has no subscribers of a channel any more, or nobody who gets what is for everybody with an id.
-    fn lose_interest(&self, channel: Option<&ChannelName>, thread: usize) {
-        self.lock().interest.remove(channel, thread);
+    /// Notes that a thread has no subscribers any more who use the encoding of a key: of the channel, or of what is for
+    /// everybody.
+    fn lose_interest(&self, channel: Option<&ChannelName>, key: ChannelKey, thread: usize) {
+        self.lock().interest.remove(channel, key.encoding(), thread);
     }
 
     /// Takes room for subscriptions. Returns false if that would be more than there may be.

@@ -59,7 +59,13 @@ impl Subscriber {
 
     /// How many channels it has.
     pub(super) fn channels(&self) -> usize {
-        self.subscriptions.len() - usize::from(self.has(ChannelKey::EVERYBODY))
+        self.subscriptions.len() - usize::from(self.has_everybody())
+    }
+
+    /// Whether it gets what is for everybody.
+    pub(super) fn has_everybody(&self) -> bool {
+        // Those keys are behind all others.
+        self.subscriptions.last().is_some_and(|last| last.channel.is_everybody())
     }
 
     pub(super) fn has(&self, channel: ChannelKey) -> bool {

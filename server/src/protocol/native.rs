@@ -126,7 +126,7 @@ fn as_texts<S: Serializer>(names: &[ChannelName], serializer: S) -> Result<S::Ok
 
 impl Id {
     /// The part before the number, with the sign between.
-    fn epoch_text(self) -> [u8; 17] {
+    pub(super) fn epoch_text(self) -> [u8; 17] {
         let mut text = [b'-'; 17];
         for (index, digit) in text[..16].iter_mut().enumerate() {
             *digit = b"0123456789abcdef"[(self.epoch >> (60 - 4 * index)) as usize & 0xf];

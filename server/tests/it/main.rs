@@ -18,5 +18,8 @@ mod rights;
 mod shutdown;
 mod slow;
 mod slow_subscribers;
+mod sse;
+mod sse_ends;
+mod sse_requests;
 mod threads;
 mod util;

@@ -55,10 +55,10 @@ impl<A: Application> Shard<A> {
         session.is_warned = false;
         self.end_uncovered(key);
         self.send_to(key, message);
-        let had = self.sessions[key].subscriber().is_some_and(|subscriber| subscriber.has(ChannelKey::EVERYBODY));
+        let had = self.sessions[key].subscriber().is_some_and(|subscriber| subscriber.has_everybody());
         let gets = self.rights.gets_everybody(self.sessions[key].identity.as_deref(), everybody.or(Some(had)));
         if had && !gets {
-            self.leave(key, ChannelKey::EVERYBODY);
+            self.leave(key, ChannelKey::everybody(self.encoding_of(key)));
         }
         let new: Vec<ChannelName> = names.into_iter().filter(|name| !self.is_subscribed(key, name)).collect();
         if !new.is_empty() || gets && !had {

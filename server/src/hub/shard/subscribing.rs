@@ -13,6 +13,7 @@ use crate::hub::interest::{ChannelKey, TooManyChannels};
 use crate::hub::subscriber::Subscription;
 use crate::protocol::command::{Command, Problem, Request, Token};
 use crate::protocol::native::{ErrorCode, ServerMessage};
+use crate::protocol::{Encoding, sse};
 use crate::rights::Denial;
 use crate::session_id::SessionId;
 
@@ -27,12 +28,21 @@ pub(super) type Refused = (ErrorCode, String);
 
 impl<A: Application> Shard<A> {
     /// Subscribes a client that has just come to what it has asked for, and sends its first message.
-    pub(super) fn welcome(&mut self, key: usize, names: &[ChannelName], everybody: bool) {
+    /// One of server-sent events that asked to go on after a position is told that something may be lost: nothing is
+    /// kept to be sent again.
+    pub(super) fn welcome(&mut self, key: usize, names: &[ChannelName], everybody: bool, after: Option<&str>) {
         let id = self.sessions[key].id;
+        let encoding = self.encoding_of(key);
         let (client, interval) = (self.hub.client_id(id).to_string(), self.limits.ping_interval);
-        let welcome = |last: &str| ServerMessage::welcome(&client, interval, names, last).encode();
+        let welcome = |last: &str| match encoding {
+            Encoding::WebSocket => ServerMessage::welcome(&client, interval, names, last).encode(),
+            Encoding::Sse | Encoding::SseNamed => sse::welcome(last, after.map(|_| false)),
+        };
         if let Err(too_many) = self.enter(key, names, everybody, welcome) {
-            self.refuse(key, None, refused(too_many));
+            match encoding {
+                Encoding::WebSocket => self.refuse(key, None, refused(too_many)),
+                Encoding::Sse | Encoding::SseNamed => self.send_to(key, sse::come_back_later()),
+            }
             // Behind that message.
             self.hub.close(id, Disconnect::Overloaded);
         }
@@ -130,7 +140,8 @@ impl<A: Application> Shard<A> {
     pub(super) fn beat(&mut self, key: usize) {
         let Some(session) = self.sessions.get(key).filter(|session| !session.is_closing()) else { return };
         if session.subscriber().is_some() {
-            self.hub.tell(session.id, |id| ServerMessage::Heartbeat { id }.encode());
+            let heartbeat = |id: &str| session.protocol().message(&ServerMessage::Heartbeat { id }).unwrap_or_default();
+            self.hub.tell(session.id, heartbeat);
         }
     }
 
@@ -147,11 +158,12 @@ impl<A: Application> Shard<A> {
             return Err(TooManyChannels);
         }
         let id = self.sessions[key].id;
-        let Ok((keys, began)) = self.hub.subscribe(id, names, everybody, answer) else {
+        let encoding = self.encoding_of(key);
+        let Ok((keys, began)) = self.hub.subscribe(id, encoding, names, everybody, answer) else {
             self.hub.release_subscriptions(names.len());
             return Err(TooManyChannels);
         };
-        let everybody = everybody.then_some((ChannelKey::EVERYBODY, None));
+        let everybody = everybody.then_some((ChannelKey::everybody(encoding), None));
         let Some(subscriber) = self.sessions[key].subscriber_mut() else { return Ok(()) };
         for (channel, name) in keys.into_iter().zip(names.iter().map(Some)).chain(everybody) {
             let slot = self.channels.enter(channel, name, key);
@@ -173,11 +185,11 @@ impl<A: Application> Shard<A> {
     }
 
     fn give_up_place(&mut self, channel: ChannelKey, slot: u32) {
-        if channel != ChannelKey::EVERYBODY {
+        if !channel.is_everybody() {
             self.hub.release_subscriptions(1);
         }
         match self.channels.leave(channel, slot) {
-            Left::Last(name) => self.hub.lose_interest(name.as_ref(), self.inbox.index()),
+            Left::Last(name) => self.hub.lose_interest(name.as_ref(), channel, self.inbox.index()),
             Left::TakenBy(moved) => {
                 let moved = self.sessions.get_mut(moved as usize).and_then(|session| session.subscriber_mut());
                 if let Some(subscription) = moved.and_then(|subscriber| subscriber.get_mut(channel)) {
@@ -188,6 +200,11 @@ impl<A: Application> Shard<A> {
         }
     }
 
+    /// How publications are written for a session.
+    pub(super) fn encoding_of(&self, key: usize) -> Encoding {
+        self.sessions[key].protocol().encoding()
+    }
+
     pub(super) fn is_subscribed(&self, key: usize, name: &ChannelName) -> bool {
         self.key_of(key, name).is_some()
     }
@@ -195,12 +212,14 @@ impl<A: Application> Shard<A> {
     /// The key of a channel, if the session has it.
     fn key_of(&self, key: usize, name: &ChannelName) -> Option<ChannelKey> {
         let subscriber = self.sessions[key].subscriber()?;
-        self.hub.find(name).filter(|channel| subscriber.has(*channel))
+        self.hub.find(name, self.encoding_of(key)).filter(|channel| subscriber.has(*channel))
     }
 
-    /// Sends a client a message behind everything that it was sent before.
+    /// Sends a client a message behind everything that it was sent before, if its protocol has such a message.
     pub(super) fn answer(&mut self, key: usize, message: &ServerMessage<'_>) {
-        self.send_to(key, message.encode());
+        if let Some(bytes) = self.sessions[key].protocol().message(message) {
+            self.send_to(key, bytes);
+        }
     }
 
     /// Tells a client why something that it has asked for is not done.
