@@ -32,13 +32,6 @@ function login(): array
     return [200, ['user' => $user]];
 }
 
-function logout(): array
-{
-    endSession();
-
-    return [200, ['user' => null]];
-}
-
 /** Says which rooms the user of this session may read. Short: who leaves a room can read it as long as the token counts. */
 function token(): array
 {

@@ -47,11 +47,14 @@ function beginSession(string $user): void
     $_SESSION['user'] = $user;
 }
 
-function endSession(): void
+/** The operation "POST logout" of the examples with users. */
+function logout(): array
 {
     startSession();
     $_SESSION = [];
     session_destroy();
+
+    return [200, ['user' => null]];
 }
 
 function startSession(array $options = []): void
@@ -193,6 +196,7 @@ function servePage(string $page): bool
     $files = [
         '' => ['text/html; charset=utf-8', $page],
         'channel_client.js' => ['text/javascript', 'channel_client.js'],
+        'example_pages.js' => ['text/javascript', 'example_pages.js'],
         'example_pages.css' => ['text/css', 'example_pages.css'],
     ];
     $name = str_ends_with(requestPath(), '/') ? '' : basename(requestPath());

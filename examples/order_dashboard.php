@@ -38,13 +38,6 @@ function login(): array
     return [200, ['user' => $user]];
 }
 
-function logout(): array
-{
-    endSession();
-
-    return [200, ['user' => null]];
-}
-
 /** Says what the user of this session may read. The page asks for it when it connects, and again when a token ends. */
 function token(): array
 {

@@ -6,6 +6,7 @@ use std::fmt;
 
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue};
+use queue::url_without_secrets;
 
 /// A variable that was set for another program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +97,7 @@ fn judge(name: &OsStr, value: &OsStr) -> Owner {
 impl fmt::Display for ForeignVariable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ForeignVariable { name, value } = self;
+        let value = url_without_secrets(value);
         write!(
             f,
             "{name}={value:?} (environment variable) is ignored because it is not an address or a port: Kubernetes sets such \

@@ -2,6 +2,9 @@
 
 use std::io;
 
+use clap::error::{ContextKind, ContextValue};
+use queue::url_without_secrets;
+
 /// An error and its causes. Many errors contain the text of their cause, which is then not repeated.
 pub(crate) fn in_one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
@@ -12,6 +15,25 @@ pub(crate) fn in_one_line(error: &anyhow::Error) -> String {
         }
     }
     line
+}
+
+/// An error of the command line that shows no secret of a URL. clap repeats what was given.
+pub(crate) fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let hidden: Vec<(ContextKind, ContextValue)> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, ContextValue::String(url_without_secrets(text).into_owned()))),
+            ContextValue::Strings(texts) => {
+                let texts = texts.iter().map(|text| url_without_secrets(text).into_owned());
+                Some((kind, ContextValue::Strings(texts.collect())))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in hidden {
+        error.insert(kind, value);
+    }
+    error
 }
 
 /// The reader of our output has closed it: it has seen enough.

@@ -20,6 +20,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use queue::{printable, text_without_secrets};
 use server::config::Settings;
 use server::log_lines::write_exit_message;
 use server::server::BindError;
@@ -28,7 +29,7 @@ use crate::args::{Args, Command};
 use crate::commands::config::ConfigCommand;
 use crate::commands::publish::BadPayload;
 use crate::commands::{config, doctor, failed, generate, listen, publish, token};
-use crate::errors::{in_one_line, is_broken_pipe};
+use crate::errors::{in_one_line, is_broken_pipe, without_secrets};
 
 /// Bad arguments or configuration, or a queue directory that must not be used, as in sysexits.h: only a person can
 /// correct it.
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     let args = match Args::from_process() {
         Ok(args) => args,
         Err(error) if error.use_stderr() => {
-            let text = error.to_string();
+            let text = without_secrets(error).to_string();
             let first = text.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
             return fail(EX_USAGE, &format!("{} (see --help)", first.trim_start_matches("error: ")));
         }
@@ -114,6 +115,7 @@ fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn fail(code: u8, problem: &str) -> ExitCode {
-    write_exit_message(&format!("fastapi-broadcaster: {}\n", queue::printable(problem)), logging::FLUSH_TIMEOUT);
+    let problem = text_without_secrets(problem);
+    write_exit_message(&format!("fastapi-broadcaster: {}\n", printable(&problem)), logging::FLUSH_TIMEOUT);
     ExitCode::from(code)
 }

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use clap::builder::{BoolValueParser, PathBufValueParser, PossibleValue, PossibleValuesParser, RangedI64ValueParser};
 use clap::builder::{StringValueParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, ValueHint};
+use server::ChannelRule;
 use server::config::{Form, Setting, Settings, Value, Whole, all_settings};
 use server::origin::Rule;
 use server::token::{Pattern, Secret};
@@ -57,6 +58,7 @@ fn option(setting: &'static Setting) -> Arg {
         .help(format!("{}{default}", setting.help));
     match setting.form {
         Form::Origins | Form::Patterns => option.action(ArgAction::Append).value_delimiter(','),
+        Form::ChannelRules => option.action(ArgAction::Append),
         Form::Files => option.action(ArgAction::Append).value_delimiter(',').value_hint(ValueHint::FilePath),
         Form::Path => option.value_hint(ValueHint::AnyPath),
         _ => option,
@@ -76,6 +78,7 @@ fn parser(form: &Form) -> ValueParser {
         Form::Switch => BoolValueParser::new().map(Value::Switch).into(),
         Form::Origins => ValueParser::new(|text: &str| text.parse::<Rule>()),
         Form::Patterns => ValueParser::new(|text: &str| text.parse::<Pattern>()),
+        Form::ChannelRules => ValueParser::new(|text: &str| ChannelRule::parse_all(text)),
         Form::Files | Form::Secrets => PathBufValueParser::new().into(),
         Form::Choice(words) => {
             let words = words.iter().map(|(word, help)| PossibleValue::new(*word).help(*help));
@@ -88,6 +91,9 @@ fn given(setting: &Setting, matches: &ArgMatches) -> Option<Value> {
     match setting.form {
         Form::Origins => list(setting, matches).map(Value::Origins),
         Form::Patterns => list(setting, matches).map(Value::Patterns),
+        Form::ChannelRules => {
+            list::<Vec<ChannelRule>>(setting, matches).map(|lists| Value::ChannelRules(lists.concat()))
+        }
         Form::Files => list(setting, matches).map(Value::Files),
         _ => matches.get_one::<Value>(setting.key).cloned(),
     }

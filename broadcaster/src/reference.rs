@@ -86,7 +86,9 @@ fn bounds(form: &Form) -> String {
         Form::Switch => "`true` or `false`".to_owned(),
         Form::Whole(Whole { least, most, .. }) => format!("{least} to {most}"),
         Form::Choice(words) => words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or "),
-        Form::Path | Form::Text | Form::Origins | Form::Patterns | Form::Files | Form::Secrets => String::new(),
+        Form::Path | Form::Text | Form::Origins | Form::Patterns | Form::ChannelRules | Form::Files | Form::Secrets => {
+            String::new()
+        }
     }
 }
 
@@ -111,7 +113,9 @@ fn sentences(setting: &Setting) -> String {
 fn in_file(setting: &Setting, value: &Value) -> String {
     match (setting.form, value) {
         (Form::Path | Form::Text | Form::Choice(_), value) => format!("{:?}", value.to_string()),
-        (Form::Patterns | Form::Files | Form::Secrets, value @ Value::Text(_)) => value.to_string(),
+        (Form::Patterns | Form::ChannelRules | Form::Files | Form::Secrets, value @ Value::Text(_)) => {
+            value.to_string()
+        }
         (_, Value::Origins(rules)) => format!("{:?}", rules.iter().map(ToString::to_string).collect::<Vec<_>>()),
         (_, Value::Seconds(seconds)) => format!("{seconds:?}"),
         (_, value) => value.to_string(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use queue::{OpenError, Reader, Standby};
 use server::server::{BindError, STANDBY_INTERVAL, Server};
 use server::signal::Signals;
-use server::{Config, NoApplication};
+use server::{Config, HistoryError, NoApplication};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
@@ -90,6 +90,7 @@ impl Start<'_> {
         match error {
             BindError::Queue(OpenError::Locked(_)) => Some(self.stand_by()),
             BindError::Queue(error) if error.is_passing() => Some(self.wait_for_the_directory(error)),
+            BindError::History(error) if error.is_passing() => Some(self.wait_for_the_history(error)),
             error if is_address_in_use(error) => self.wait_for_the_address(error),
             _ => None,
         }
@@ -117,6 +118,13 @@ impl Start<'_> {
         let remedy = remedy(error, self.queue);
         self.log_once(error, &format!("the queue directory cannot be used yet, waiting until it can ({remedy})"));
         systemd::waiting(&format!("waiting for the queue directory: {error}"));
+        Wait::Time(RETRY_INTERVAL)
+    }
+
+    fn wait_for_the_history(&mut self, error: &HistoryError) -> Wait {
+        (self.standby, self.address_until) = (None, None);
+        self.log_once(error, "the history log cannot be used yet, waiting until it can");
+        systemd::waiting(&format!("waiting for the history directory: {error}"));
         Wait::Time(RETRY_INTERVAL)
     }
 

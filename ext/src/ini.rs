@@ -16,7 +16,7 @@ use ext_php_rs::ffi::{zend_ini_entry, zend_string};
 use ext_php_rs::flags::{ErrorType, IniEntryPermission};
 use ext_php_rs::zend::{IniEntryDef, ModuleEntry};
 use ext_php_rs::{info_table_end, info_table_row, info_table_start};
-use queue::Durability;
+use queue::{Durability, url_without_secrets};
 
 pub(crate) use declared::{explain, given_for_start};
 
@@ -73,6 +73,12 @@ impl Table {
         entries.push(IniEntryDef::end());
         Table(entries)
     }
+}
+
+/// Whether [`ENTRIES`] has a setting of this name.
+fn is_own_entry(name: &str) -> bool {
+    // SAFETY: each has a name.
+    ENTRIES.iter().any(|entry| unsafe { CStr::from_ptr(entry.name) }.to_bytes() == name.as_bytes())
 }
 
 type OnModify =
@@ -155,6 +161,7 @@ fn change<T>(name: &str, value: &[u8], expected: &str, parse: fn(&str) -> Option
         }
         None => {
             let value = String::from_utf8_lossy(value).replace('\0', "\\0");
+            let value = url_without_secrets(&value);
             php_error(&ErrorType::Warning, &format!("{name} must be {expected}, \"{value}\" is ignored"));
             FAILURE
         }

@@ -41,6 +41,6 @@ not shown
 not shown
 Warning: PHP Startup: fastapi_websocket.token_secret is refused, because scripts and phpinfo() could show it: name a file with the secret in fastapi_websocket.token_secret_file, or set the variable FASTAPI_WS_TOKEN_SECRET in %s on line %d
 start(): Failed to start the WebSocket server: fastapi_websocket.token_secret is refused, because scripts and phpinfo() could show it: name a file with the secret in fastapi_websocket.token_secret_file, or set the variable FASTAPI_WS_TOKEN_SECRET
-taken: Exception: Failed to start the WebSocket server: public_channels is not set: there is a key for tokens, so say which channels need none: public_channels = ["*"] for all but private-... and presence-..., or public_channels = ["public.*"] for those alone that begin so (as a variable: FASTAPI_WS_PUBLIC_CHANNELS='public.*') (in PHP: fastapi_websocket.public_channels, with commas between several)
-short: Exception: Failed to start the WebSocket server: token_secret = [hidden],[hidden]: a secret has 6 bytes, and at least 32 are needed: make one with `openssl rand -hex 32` (it is in the variable FASTAPI_WS_TOKEN_SECRET)
+taken: Exception: Failed to start the WebSocket server: fastapi_websocket.public_channels is not set: there is a key for tokens, so say which channels need none: fastapi_websocket.public_channels = "*" for all but private-... and presence-..., or fastapi_websocket.public_channels = "public.*" for those alone that begin so
+short: Exception: Failed to start the WebSocket server: FASTAPI_WS_TOKEN_SECRET = [hidden],[hidden]: a secret has 6 bytes, and at least 32 are needed: make one with `openssl rand -hex 32`
 not shown

@@ -11,7 +11,7 @@ set_error_handler(function ($level, $text) { echo "    $text\n"; return true; })
 foreach ([
     'anonymous' => ['off', '', 'On', 'nobody'],
     'public_channels' => ['*', 'news, public.*', '', 'public.*,', 'pub*lic', '#server-to-user-1'],
-    'allowed_origins' => ['same-host,https://example.com', '', 'example.com'],
+    'allowed_origins' => ['same-host,https://example.com', '', 'example.com', 'https://user:word@example.com/?token=word'],
     'max_channels' => ['5', '10K', '', '0', 'many', '99999999999'],
     'max_channels_per_client' => ['1', '-1'],
     'max_subscriptions' => ['7', '0.5'],
@@ -36,8 +36,11 @@ mkdir($directory);
 $short = "$directory/short";
 $secret = "$directory/secret";
 file_put_contents($short, 'hidden');
+$pem = "$directory/pem";
+file_put_contents($pem, "-----BEGIN PUBLIC KEY-----\n");
 file_put_contents($secret, str_repeat('hidden', 6));
 chmod($short, 0600);
+chmod($pem, 0600);
 chmod($secret, 0644);
 $start = fn () => WebSocketServer::getInstance()->host('127.0.0.1')->port(0)->start();
 foreach ([
@@ -46,6 +49,8 @@ foreach ([
     'file for all to read' => ['token_secret_file' => $secret],
     'short' => ['token_secret_file' => $short],
     'no public key' => ['token_public_key_file' => $short],
+    'key in PEM' => ['token_secret_file' => $pem],
+    'out of bounds' => ['max_connections' => '99999999999'],
 ] as $label => $settings) {
     foreach ($settings as $name => $value) {
         ini_set("fastapi_websocket.$name", $value);
@@ -99,7 +104,10 @@ allowed_origins
     ini_set(): fastapi_websocket.allowed_origins = : "" is no origin: use same-host, *, scheme://host[:port] such as https://example.com, or https://*.example.com
     refused
   "example.com"
-    ini_set(): fastapi_websocket.allowed_origins = example.com: "example.com" is no origin, it has no scheme: write https://example.com
+    ini_set(): fastapi_websocket.allowed_origins = example.com: "example.com" is no origin, it has no scheme: write https:// before it
+    refused
+  "https://user:word@example.com/?token=word"
+    ini_set(): fastapi_websocket.allowed_origins = https://[hidden]@example.com/?token=[hidden]: "https://[hidden]@example.com/?token=[hidden]" ends with "/?token=[hidden]", which is no part of an origin: write https://example.com
     refused
 max_channels
   "5"
@@ -134,10 +142,10 @@ token_secret_file
   "/run/a, /run/b"
   ""
   "secret"
-    ini_set(): fastapi_websocket.token_secret_file = secret: must be an absolute path
+    ini_set(): fastapi_websocket.token_secret_file must be an absolute path, or several with commas between
     refused
   "/run/a,,/run/b"
-    ini_set(): fastapi_websocket.token_secret_file = /run/a,,/run/b: an item is empty
+    ini_set(): fastapi_websocket.token_secret_file must be an absolute path, or several with commas between
     refused
 token_public_key_file
   "/run/a"
@@ -145,12 +153,14 @@ token_public_key_file
   "/run/\ufffd"
     ini_set(): fastapi_websocket.token_public_key_file must be valid UTF-8
     refused
-closed for all: Exception: Failed to start the WebSocket server: anonymous = false: without a key for tokens nobody could connect: set token_secret_file or token_public_key_file (in PHP: fastapi_websocket.anonymous)
-no file: Exception: Failed to start the WebSocket server: token_secret_file = DIRECTORY/none: cannot read DIRECTORY/none: No such file or directory (os error 2) (in PHP: fastapi_websocket.token_secret_file, with commas between several)
-file for all to read: Exception: Failed to start the WebSocket server: token_secret_file = DIRECTORY/secret: every user of the machine can use DIRECTORY/secret (mode 0644), and with it make tokens: chmod o= DIRECTORY/secret (in a container: `mode` of the secret in Compose, `defaultMode` in Kubernetes, 0440) (in PHP: fastapi_websocket.token_secret_file, with commas between several)
-short: Exception: Failed to start the WebSocket server: token_secret_file = DIRECTORY/short: DIRECTORY/short is refused: a secret has 6 bytes, and at least 32 are needed: make one with `openssl rand -hex 32` (in PHP: fastapi_websocket.token_secret_file, with commas between several)
-no public key: Exception: Failed to start the WebSocket server: token_public_key_file = DIRECTORY/short: DIRECTORY/short holds no public key in PEM: it begins with -----BEGIN PUBLIC KEY----- (in PHP: fastapi_websocket.token_public_key_file, with commas between several)
-public channels are missing: Exception: Failed to start the WebSocket server: public_channels is not set: there is a key for tokens, so say which channels need none: public_channels = ["*"] for all but private-... and presence-..., or public_channels = ["public.*"] for those alone that begin so (as a variable: FASTAPI_WS_PUBLIC_CHANNELS='public.*') (in PHP: fastapi_websocket.public_channels, with commas between several)
+closed for all: Exception: Failed to start the WebSocket server: fastapi_websocket.anonymous = false: without a key for tokens nobody could connect: set fastapi_websocket.token_secret_file or fastapi_websocket.token_public_key_file
+no file: Exception: Failed to start the WebSocket server: fastapi_websocket.token_secret_file = DIRECTORY/none: cannot read DIRECTORY/none: No such file or directory (os error 2)
+file for all to read: Exception: Failed to start the WebSocket server: fastapi_websocket.token_secret_file = DIRECTORY/secret: every user of the machine can use DIRECTORY/secret (mode 0644), and with it make tokens: chmod o= DIRECTORY/secret (in a container: `mode` of the secret in Compose, `defaultMode` in Kubernetes, 0440)
+short: Exception: Failed to start the WebSocket server: fastapi_websocket.token_secret_file = DIRECTORY/short: DIRECTORY/short is refused: a secret has 6 bytes, and at least 32 are needed: make one with `openssl rand -hex 32`
+no public key: Exception: Failed to start the WebSocket server: fastapi_websocket.token_public_key_file = DIRECTORY/short: DIRECTORY/short holds no public key in PEM: it begins with -----BEGIN PUBLIC KEY-----
+key in PEM: Exception: Failed to start the WebSocket server: fastapi_websocket.token_secret_file = DIRECTORY/pem: DIRECTORY/pem holds a key in PEM and no secret: a public key goes into fastapi_websocket.token_public_key_file
+out of bounds: Exception: Failed to start the WebSocket server: fastapi_websocket.max_connections = 99999999999: must be at most 1073741824
+public channels are missing: Exception: Failed to start the WebSocket server: fastapi_websocket.public_channels is not set: there is a key for tokens, so say which channels need none: fastapi_websocket.public_channels = "*" for all but private-... and presence-..., or fastapi_websocket.public_channels = "public.*" for those alone that begin so
 outside of open_basedir: Exception: Failed to start the WebSocket server: fastapi_websocket.token_secret_file = DIRECTORY/secret: is outside of open_basedir
 wrong in php.ini
 

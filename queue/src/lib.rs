@@ -16,6 +16,7 @@ mod queue_path;
 mod queued_at;
 pub mod record;
 mod uid;
+mod url_secrets;
 
 pub use channel::{ChannelName, InvalidChannel, MAX_CHANNEL_BYTES, MAX_CHANNELS_OF_EVENT};
 pub use descriptor::{FIRST_DESCRIPTOR, clear_of_standard};
@@ -35,3 +36,4 @@ pub use printable::{Shown, printable, shown, shown_bytes};
 pub use priority::Priority;
 pub use queue_path::{check_path, local_path};
 pub use uid::{InvalidUid, Uid, reseed};
+pub use url_secrets::{text_without_secrets, url_without_secrets};

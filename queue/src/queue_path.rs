@@ -1,6 +1,7 @@
 //! Which queue paths are accepted: only the path of a directory. PHP's own functions for files accept URLs as well.
 
 use crate::error::EnqueueError;
+use crate::url_secrets::url_without_secrets;
 
 /// Refuses what cannot be the path of a directory. Does not check that the directory exists.
 ///
@@ -34,7 +35,8 @@ fn scheme(path: &[u8]) -> Option<&[u8]> {
 }
 
 fn refuse(path: &[u8], scheme: &[u8]) -> EnqueueError {
-    EnqueueError::Url(String::from_utf8_lossy(path).into_owned(), String::from_utf8_lossy(scheme).into_owned())
+    let url = String::from_utf8_lossy(path);
+    EnqueueError::Url(url_without_secrets(&url).into_owned(), String::from_utf8_lossy(scheme).into_owned())
 }
 
 #[cfg(test)]
@@ -65,5 +67,14 @@ mod tests {
             assert!(local_path(url.as_bytes()).is_err(), "{url}");
             assert!(check_path(url.as_bytes()).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn a_url_is_refused_without_its_password() {
+        let error = check_path(b"redis://user:word@host/0?token=word").expect_err("a URL").to_string();
+        assert!(
+            error.contains("redis://[hidden]@host/0?token=[hidden] is a URL") && !error.contains("word"),
+            "{error}"
+        );
     }
 }

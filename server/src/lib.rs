@@ -22,8 +22,6 @@ pub mod disconnect;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
-// The source uses it once it numbers what it publishes.
-#[allow(dead_code, unused_imports, reason = "not wired yet")]
 mod history;
 mod http_server;
 mod hub;
@@ -49,6 +47,7 @@ pub use application::{Application, Client, HeaderText, Headers, NoApplication, R
 pub use client_message::ClientMessage;
 pub use config::Config;
 pub use disconnect::Disconnect;
+pub use history::{ChannelRule, HistoryError, InvalidChannelRule};
 pub use http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS, origin};
 pub use hub::{Batch, Feed, Hub, Limits, Progress, Room};
 pub use protocol::allowance::Rates;

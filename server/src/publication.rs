@@ -46,7 +46,14 @@ impl<'a> Publication<'a> {
 
     /// An event for everybody. Both texts are complete JSON.
     pub fn to_everybody(name_json: &'a str, payload_json: &'a str, timestamp: i64) -> Publication<'a> {
-        Publication { name_json, payload_json, timestamp, audience: Audience::Everybody, except: None, expires_at: None }
+        Publication {
+            name_json,
+            payload_json,
+            timestamp,
+            audience: Audience::Everybody,
+            except: None,
+            expires_at: None,
+        }
     }
 
     /// An event for everybody that did not come through the queue, of this moment. Both texts are complete JSON.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use queue::{OpenError, ReaderOptions};
+use queue::{OpenError, ReaderOptions, url_without_secrets};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -15,10 +15,13 @@ use tokio_util::sync::CancellationToken;
 use crate::application::Application;
 use crate::config::Config;
 use crate::health::Health;
+use crate::history::log::{LogTime, Trimmed};
+use crate::history::{History, HistoryError};
 use crate::http_server::{Listener, listen};
 use crate::hub::shard::Shard;
-use crate::hub::{Feed, Hub};
-use crate::source::{DirectoryOptions, DirectorySource, Stop, hand_over, has_successor};
+use crate::hub::{Beginning, Feed, Hub};
+use crate::publication::Seq;
+use crate::source::{DirectoryOptions, DirectorySource, HistoryOptions, SourceError, Stop, hand_over, has_successor};
 
 use crate::threads::{Threads, Worker};
 
@@ -42,7 +45,7 @@ pub struct Server {
 #[non_exhaustive]
 pub enum BindError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {host}:{port}: {cause}{}", hint(.cause))]
+    #[error("cannot listen on {}:{port}: {cause}{}", url_without_secrets(.host), hint(.cause))]
     Listen {
         /// The address as configured.
         host: String,
@@ -54,6 +57,9 @@ pub enum BindError {
     /// The queue directory cannot be consumed.
     #[error(transparent)]
     Queue(#[from] OpenError),
+    /// The history log cannot be used.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// The system has no descriptor or thread left.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -110,7 +116,10 @@ impl Server {
         });
         let source = match config.queue.clone() {
             Some(queue) => Some(open_source(queue, &config, hub.clone(), health.clone())?),
-            None => None,
+            None => {
+                begin_without_queue(&config, &hub);
+                None
+            }
         };
         let listeners = listen(&config)?;
         let addresses = listeners.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<_>>()?;
@@ -195,6 +204,22 @@ impl Server {
     }
 }
 
+impl From<SourceError> for BindError {
+    fn from(error: SourceError) -> BindError {
+        match error {
+            SourceError::Queue(error) => error.into(),
+            SourceError::History(error) => error.into(),
+        }
+    }
+}
+
+/// What is published without a queue is kept while the server runs.
+fn begin_without_queue(config: &Config, hub: &Hub) {
+    let begin = Trimmed { seq: Seq::default(), at: LogTime::now() };
+    let history = config.history.keep_anything().then(|| History::new(config.history.clone(), begin));
+    hub.begin(Beginning { epoch: rand::random(), last: begin.seq, history, log: None });
+}
+
 fn open_source(
     queue: PathBuf,
     config: &Config,
@@ -210,6 +235,7 @@ fn open_source(
         scan_interval: config.scan_interval,
         failed_max_entries: config.failed_max_entries,
         failed_max_age: config.failed_max_age,
+        history: HistoryOptions { rules: config.history.clone(), directory: config.history_dir.clone() },
     };
     let (feed, stop) = (Feed::new(hub, &config.limits), Stop::new()?);
     Ok((DirectorySource::open(queue, options, feed, stop.clone(), health)?, stop))

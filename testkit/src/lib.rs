@@ -12,6 +12,7 @@
 mod bad_lines;
 mod broadcaster;
 mod client;
+mod event_stream;
 mod proc;
 mod process;
 mod queue_dir;
@@ -22,6 +23,7 @@ mod wait;
 pub use bad_lines::{BadLine, bad_lines};
 pub use broadcaster::{Broadcaster, without_settings};
 pub use client::{Client, HANDSHAKE, free_address, payload_of};
+pub use event_stream::{Block, EventStream};
 pub use process::{Finish, Process};
 pub use queue_dir::{QueueDir, enqueue, make_old, public_copy, temporary_directory};
 pub use rustix::process::Signal;

@@ -23,7 +23,7 @@ use self::told::{Told, channels_of};
 use super::token::channel;
 use crate::numbers::whole;
 
-pub(crate) use connecting::{address, connect, without_token};
+pub(crate) use connecting::{address, connect};
 
 /// How long a server has to greet a client that names channels. It does so at once.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);

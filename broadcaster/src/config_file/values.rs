@@ -1,11 +1,12 @@
-//! A value of the file as that of a setting. What it must be is said in words of people who write such files. The line
-//! of the file stands before it, so the value is not told again.
+//! A value of the file as that of a setting. What it must be is said in words of people who write such files. The value
+//! is never told: it may be a secret that was meant for another key.
 
-use std::fmt::Display;
 use std::str::FromStr;
 
 use server::config::{Form, Unit, Value, Whole};
-use server::token::Secret;
+use server::origin::Rule;
+use server::token::{InvalidPattern, Pattern, Secret};
+use server::{ChannelRule, InvalidChannelRule};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -26,19 +27,24 @@ pub(super) fn value(form: &Form, given: &Spanned<DeValue<'_>>) -> Result<Value, 
             seconds(value).map(Value::Seconds).ok_or_else(|| refuse(problem))
         }
         Form::Origins => {
-            let list = value.as_array().ok_or_else(|| (place, list_problem(value, "same-host")))?;
-            list.iter().map(parsed).collect::<Result<_, _>>().map(Value::Origins)
+            let list = value.as_array().ok_or_else(|| (place, list_problem("same-host")))?;
+            let rule = |item| parsed::<Rule>(item, |error| error.reason().to_owned());
+            list.iter().map(rule).collect::<Result<_, _>>().map(Value::Origins)
         }
         Form::Patterns => {
-            let list = value.as_array().ok_or_else(|| (place, list_problem(value, "public.*")))?;
-            list.iter().map(parsed).collect::<Result<_, _>>().map(Value::Patterns)
+            let list = value.as_array().ok_or_else(|| (place, list_problem("public.*")))?;
+            let pattern = |item| parsed::<Pattern>(item, InvalidPattern::to_string);
+            list.iter().map(pattern).collect::<Result<_, _>>().map(Value::Patterns)
+        }
+        Form::ChannelRules => {
+            let list = value.as_array().ok_or_else(|| refuse("must be tables: write [[channel]] above each"))?;
+            list.iter().map(channel_rule).collect::<Result<_, _>>().map(Value::ChannelRules)
         }
         Form::Files => {
-            let list = value.as_array().ok_or_else(|| (place, list_problem(value, "/path/of/the/file")))?;
+            let list = value.as_array().ok_or_else(|| (place, list_problem("/path/of/the/file")))?;
             list.iter().map(|item| text(item).map(Into::into)).collect::<Result<_, _>>().map(Value::Files)
         }
         Form::Secrets => {
-            // What was given is not told again.
             let list =
                 value.as_array().ok_or_else(|| refuse("must be a list, with the secret in quotes: [\"...\"]"))?;
             let secret = |item| text(item).map(|text| Secret::new(text.as_bytes()));
@@ -50,17 +56,54 @@ pub(super) fn value(form: &Form, given: &Spanned<DeValue<'_>>) -> Result<Value, 
                 return Ok(Value::Text(given.to_owned()));
             }
             let words: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-            Err((place, format!("unknown variant `{given}`, expected {}", words.join(" or "))))
+            Err((place, format!("must be {}", words.join(" or "))))
         }
     }
+}
+
+fn channel_rule(given: &Spanned<DeValue<'_>>) -> Result<ChannelRule, (usize, String)> {
+    let place = given.span().start;
+    let refuse = |problem: &str| (place, problem.to_owned());
+    let table = given.get_ref().as_table().ok_or_else(|| refuse("must be tables: write [[channel]] above each"))?;
+    let (mut pattern, mut events, mut seconds) = (None, None, None);
+    for (key, value) in table {
+        let number = || match value.get_ref() {
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        };
+        let number = || {
+            number().ok_or_else(|| (value.span().start, format!("{key}: must be a whole number", key = key.get_ref())))
+        };
+        match &**key.get_ref() {
+            "pattern" => pattern = Some(parsed::<Pattern>(value, InvalidPattern::to_string)?),
+            ChannelRule::EVENTS => events = Some(number()?),
+            ChannelRule::SECONDS => seconds = Some(number()?),
+            _ => {
+                let problem = format!(
+                    "has an unknown key, expected pattern, {} or {}",
+                    ChannelRule::EVENTS,
+                    ChannelRule::SECONDS
+                );
+                return Err((key.span().start, problem));
+            }
+        }
+    }
+    let pattern = pattern.ok_or_else(|| refuse("needs a pattern, such as pattern = \"cursor.*\""))?;
+    ChannelRule::new(pattern, events, seconds).map_err(|error| match error {
+        InvalidChannelRule::Form => {
+            refuse(&format!("needs {} or {} or both", ChannelRule::EVENTS, ChannelRule::SECONDS))
+        }
+        error => (place, error.to_string()),
+    })
 }
 
 fn text<'a>(given: &'a Spanned<DeValue<'_>>) -> Result<&'a str, (usize, String)> {
     given.get_ref().as_str().ok_or_else(|| (given.span().start, "must be a text in quotes".to_owned()))
 }
 
-fn parsed<T: FromStr<Err: Display>>(given: &Spanned<DeValue<'_>>) -> Result<T, (usize, String)> {
-    text(given)?.parse().map_err(|problem: T::Err| (given.span().start, problem.to_string()))
+/// `reason` says what is wrong without the text.
+fn parsed<T: FromStr>(given: &Spanned<DeValue<'_>>, reason: fn(&T::Err) -> String) -> Result<T, (usize, String)> {
+    text(given)?.parse().map_err(|error| (given.span().start, reason(&error)))
 }
 
 /// The settings check the bounds once more, when it is known whether a flag wins over the file. Here a number is refused
@@ -94,9 +137,6 @@ fn whole_problem(unit: Unit) -> &'static str {
     }
 }
 
-/// The list that was meant, or else one with an example.
-fn list_problem(value: &DeValue<'_>, example: &str) -> String {
-    let given = value.as_str().unwrap_or(example);
-    let items: Vec<String> = given.split(',').map(|item| format!("{:?}", item.trim())).collect();
-    format!("must be a list: [{}]", items.join(", "))
+fn list_problem(example: &str) -> String {
+    format!("must be a list of texts in quotes, such as [{example:?}]")
 }

@@ -154,6 +154,77 @@ fn a_secret_is_in_no_output() {
 }
 
 #[test]
+fn no_error_repeats_the_secret_of_a_url() {
+    let queue = QueueDir::new();
+    let path = queue.path();
+    let path = path.to_str().unwrap();
+    let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2VjcmV0LXNlY3JldA";
+    for (arguments, shown) in [
+        (&["listen", "http://host/?token=Hidden"][..], "write ws://host/?token=[hidden]"),
+        (&["listen", "host/?token=Hidden"], "write ws://host/?token=[hidden]"),
+        (&["listen", "host/?token=Hid Hidden"], "write ws://host/?token=[hidden]"),
+        (&["listen", "ftp://host/?tok%65n=Hidden"], "ftp://host/?token=[hidden]"),
+        (&["listen", "ws://user:Hidden@host:99999/"], "ws://[hidden]@host:99999/"),
+        (&["listen", "ws://user:Hid/Hidden@host/"], "ws://[hidden]@host/"),
+        (&["listen", "user:Hidden@host/"], "write ws://[hidden]@host/"),
+        (&["listen", "ws://user:Hidden@127.0.0.1:1/?token=Hidden"], "ws://[hidden]@127.0.0.1:1/?token=[hidden]"),
+        (&["listen", "ws://host/", "ws://host/?token=Hidden"], "ws://host/?token=[hidden]"),
+        (&["listen", "ws://host/", jwt], "'[hidden]'"),
+        (&["token", "check", "a.b.c", jwt], "'[hidden]'"),
+        (&["ws://host/?token=Hidden"], "ws://host/?token=[hidden]"),
+        (&["publish", "test", "1", "ws://host/?token=Hidden"], "ws://host/?token=[hidden]"),
+        (&["publish", "test", "1", "--queue", "redis://:Hidden@host/0"], "redis://[hidden]@host/0 is a URL"),
+        (&["doctor", "--queue", path, "--url", "http://host/?token=Hidden"], "write ws://host/?token=[hidden]"),
+        (&["--queue", "http://host/?token=Hidden"], "http://host/?token=[hidden] is a URL"),
+        (&["--queue", path, "--listen", "ws://user:Hidden@host:80"], "listen = ws://[hidden]@host:80"),
+        (&["--queue", path, "--host", "ws://user:Hidden@host"], "cannot listen on ws://[hidden]@host:"),
+        (&["--queue", path, "--allowed-origins", "https://user:Hidden@host"], "https://[hidden]@host"),
+        (&["--queue", path, "--allowed-origins", "https://host/?token=Hidden"], "https://host/?token=[hidden]"),
+        (&["--queue", path, "--public-channels", "ws://host/?token=Hidden"], "ws://host/?token=[hidden]"),
+        (&["--queue", path, "--log-format", "ws://host/?token=Hidden"], "ws://host/?token=[hidden]"),
+    ] {
+        let output = command(BINARY).args(arguments).finish();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && error.contains(shown), "{arguments:?}: {error}");
+        let is_shown = ["Hid", "c2VjcmV0"].iter().any(|secret| error.contains(secret));
+        assert!(!is_shown, "{arguments:?}: {error}");
+    }
+    // What is no error: a warning in the log, and what the doctor has found.
+    let foreign = ("WS_PORT", "tcp://user:Hidden@10.0.0.1:80");
+    let check = command(BINARY).args(["config", "check", "--queue", path]).env(foreign.0, foreign.1).finish();
+    let warning = String::from_utf8(check.stderr).unwrap();
+    assert!(warning.contains("WS_PORT=\"tcp://[hidden]@10.0.0.1:80\""), "{warning}");
+    let doctor = command(BINARY).args(["doctor", "--queue", path, "--host", "ws://user:Hidden@host"]).finish();
+    let found = String::from_utf8(doctor.stdout).unwrap();
+    assert!(found.contains("ws://[hidden]@host:8081: ") && !found.contains("Hidden"), "{found}");
+}
+
+#[test]
+fn no_error_shows_the_secret_of_a_file_that_is_wrong() {
+    let queue = QueueDir::new();
+    let config = queue.root().join("config.toml");
+    let secret = "4b5d11f0c8a4e2d9f6b7a3c1e5d8f092";
+    for (line, told) in [
+        (format!("token_secrett = \"{secret}\""), "line 2, column 1: unknown field `token_secrett`"),
+        (format!("token_secret = \"{secret}\""), "line 2, column 16: token_secret must be a list"),
+        (format!("token_secret_file = [\"{secret}\"]"), "token_secret_file: cannot read the file: "),
+        (format!("port = \"{secret}\""), "line 2, column 8: port must be a whole number"),
+        (format!("listen = \"{secret}\""), "listen: must be ADDRESS:PORT"),
+        (format!("allowed_origins = [\"{secret}\"]"), "line 2, column 20: allowed_origins is no origin"),
+        (format!("queue = \"{secret}"), "line 2, column "),
+    ] {
+        fs::write(&config, format!("# settings\n{line}\n")).unwrap();
+        for arguments in [&["config", "check"][..], &[]] {
+            let mut binary = command(BINARY);
+            let output = binary.args(arguments).arg("--queue").arg(queue.path()).arg("--config").arg(&config).finish();
+            let error = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(64), "{line}: {error}");
+            assert!(error.contains(told) && !error.contains(&secret[..8]), "{line}: {error}");
+        }
+    }
+}
+
+#[test]
 fn the_start_says_which_lines_to_choose_from() {
     let queue = QueueDir::new();
     let path = queue.path();

@@ -14,6 +14,7 @@ mod channels;
 mod delivery;
 mod demo;
 mod docs;
+mod event_source;
 mod example_channels;
 mod example_pages;
 mod examples;

@@ -75,6 +75,42 @@ async fn pages_connect_through_tls_by_their_origin() {
     }
 }
 
+/// A browser opens six connections to a host for HTTP/1.1, and one for all streams of HTTP/2.
+#[tokio::test]
+async fn more_streams_than_connections_arrive_through_nginx_with_http_2() {
+    let queue = queue_dir();
+    let broadcaster = broadcaster::start(&queue).await;
+    let certificate = Certificate::new();
+    let documented = docs::code("nginx").into_iter().find(|code| code.contains("@events_later")).unwrap();
+    let (cert, key) = (certificate.path("cert.pem"), certificate.path("key.pem"));
+    let nginx = Nginx::start_with(|address| {
+        let tls = format!(
+            "server {{ listen {address} ssl http2; ssl_certificate {}; ssl_certificate_key {};
+                 location = /page {{ default_type text/html; return 200 ''; }}",
+            cert.display(),
+            key.display()
+        );
+        documented.replace("server {", &tls).replace("127.0.0.1:8081", &broadcaster.address().to_string())
+    })
+    .await;
+    let browser = Browser::trusting_all().await;
+    let mut page = browser.open(&format!("https://localhost:{}/page", nginx.address().port()), (800, 600)).await;
+    page.evaluate(
+        "window.received = [];
+         window.sources = Array.from({ length: 20 }, (_, index) => {
+             const source = new EventSource(`/events?channel=${index}`);
+             source.onmessage = ({ data }) => window.received.push(JSON.parse(data).payload);
+             return source;
+         }); 20",
+    )
+    .await;
+    page.wait_for("window.sources.every(({ readyState }) => readyState === EventSource.OPEN)").await;
+    let protocol = "performance.getEntriesByType('navigation')[0].nextHopProtocol";
+    assert_eq!(page.evaluate(protocol).await, "h2");
+    queue.enqueue(7);
+    page.wait_for("window.received.length === 20 && window.received.every((payload) => payload === 7)").await;
+}
+
 #[tokio::test]
 async fn nginx_accepts_the_documented_question_to_the_application() {
     let queue = queue_dir();

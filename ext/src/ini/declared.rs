@@ -5,6 +5,7 @@
 //! Secrets are no values of these settings: `ini_get()`, `ini_get_all()` and `phpinfo()` would show them.
 #![allow(unsafe_code)]
 
+use std::borrow::Cow;
 use std::ffi::{CString, c_int, c_void};
 use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
@@ -16,7 +17,8 @@ use ext_php_rs::error::php_error;
 use ext_php_rs::ffi::{zend_ini_entry, zend_string};
 use ext_php_rs::flags::{ErrorType, IniEntryPermission};
 use ext_php_rs::zend::IniEntryDef;
-use server::config::{ConfigError, Form, Setting, Settings, Value, all_settings};
+use queue::url_without_secrets;
+use server::config::{ConfigError, Form, Naming, RIGHTS, Setting, Settings, Value, all_settings};
 use server::origin::Rule;
 use server::token::{Pattern, Secret};
 
@@ -29,21 +31,10 @@ const STAGE_STARTUP: c_int = 1 << 0;
 const STAGE_RUNTIME: c_int = 1 << 4;
 const STAGE_HTACCESS: c_int = 1 << 5;
 
-/// The keys, each with the default that `start()` has of its own.
-const KEYS: [(&str, Option<&str>); 11] = [
-    // As the pure-PHP server: pages of any origin.
-    ("allowed_origins", Some("*")),
-    ("anonymous", None),
-    ("max_channels", None),
-    ("max_channels_per_client", None),
-    ("max_subscriptions", None),
-    ("public_channels", None),
-    ("token_audience", None),
-    ("token_issuer", None),
-    ("token_public_key_file", None),
-    ("token_secret", None),
-    ("token_secret_file", None),
-];
+/// The one setting that is none of channels and tokens. `start()` has a default of its own for it, that of the pure-PHP
+/// server: pages of any origin.
+const ALLOWED_ORIGINS: &str = "allowed_origins";
+const DEFAULT_ORIGINS: &str = "*";
 
 /// Whether php.ini has a secret, which was refused.
 static HAS_SECRET: AtomicBool = AtomicBool::new(false);
@@ -56,36 +47,60 @@ pub(crate) fn given_for_start() -> Result<Settings, String> {
     if HAS_SECRET.load(Ordering::Relaxed) {
         return Err(secret_problem());
     }
-    let mut settings = GLOBALS.get().start_settings.borrow().given()?;
-    check_open_basedir("token_secret_file", settings.token_secret_file.iter().flatten())?;
-    check_open_basedir("token_public_key_file", settings.token_public_key_file.iter().flatten())?;
-    settings.token_secret = std::env::var_os(secret_variable()).and_then(|text| Secret::all_of(text.as_bytes()));
-    Ok(settings)
+    let mut given = GLOBALS.get().start_settings.borrow().given()?;
+    for setting in settings() {
+        if let Some(Value::Files(files)) = setting.value(&given) {
+            check_open_basedir(setting, &files)?;
+        }
+        if setting.is_secret()
+            && let Some(text) = std::env::var_os(&*setting.variable())
+            && let Some(secrets) = Secret::all_of(text.as_bytes())
+        {
+            setting.set(&mut given, Value::Secrets(secrets));
+        }
+    }
+    Ok(given)
 }
 
-/// The error as users of these settings understand it: it names a key and how the broadcaster is given it.
+/// The error for those who write php.ini.
 pub(crate) fn explain(error: &ConfigError) -> String {
-    let key = error.key();
-    let declared = KEYS.iter().find(|(declared, _)| *declared == key).and_then(|(key, _)| declaration(key));
-    match declared.map(|setting| setting.form) {
-        None => error.to_string(),
-        Some(Form::Secrets) => format!("{error} (it is in the variable {})", secret_variable()),
-        Some(Form::Origins | Form::Patterns | Form::Files) => {
-            format!("{error} (in PHP: {}, with commas between several)", name(key))
+    error.told(&IniNames)
+}
+
+/// The names of settings as PHP knows them. A secret is given by its variable. What is no ini setting keeps its name.
+struct IniNames;
+
+impl Naming for IniNames {
+    fn key(&self, key: &'static str) -> Cow<'static, str> {
+        match settings().find(|setting| setting.key == key) {
+            Some(setting) if setting.is_secret() => setting.variable(),
+            Some(_) => name(key).into(),
+            None if super::is_own_entry(&name(key)) => name(key).into(),
+            None => key.into(),
         }
-        Some(_) => format!("{error} (in PHP: {})", name(key)),
     }
+
+    fn line(&self, key: &'static str, item: &'static str) -> String {
+        format!("{} = \"{item}\"", self.key(key))
+    }
+
+    fn shows(&self, _: &Value) -> bool {
+        true
+    }
+}
+
+/// The settings that are declared here.
+fn settings() -> impl Iterator<Item = &'static Setting> {
+    all_settings().filter(|setting| setting.key == ALLOWED_ORIGINS).chain(RIGHTS.settings)
 }
 
 /// The settings as PHP is told them.
 pub(super) fn entries() -> impl Iterator<Item = IniEntryDef> {
-    KEYS.iter().enumerate().filter_map(entry)
+    settings().enumerate().filter_map(entry)
 }
 
-fn entry((index, (key, own_default)): (usize, &(&'static str, Option<&'static str>))) -> Option<IniEntryDef> {
-    let setting = declaration(key)?;
-    let default = own_default.map_or_else(|| default_text(setting), str::to_owned);
-    let (name, default) = (CString::new(name(key)).ok()?, CString::new(default).ok()?);
+fn entry((index, setting): (usize, &'static Setting)) -> Option<IniEntryDef> {
+    let (name, default) = (CString::new(name(setting.key)).ok()?, CString::new(default_text(setting)).ok()?);
     let mut entry = IniEntryDef::end();
     entry.name_length = u16::try_from(name.count_bytes()).ok()?;
     entry.value_length = u32::try_from(default.count_bytes()).ok()?;
@@ -98,13 +113,10 @@ fn entry((index, (key, own_default)): (usize, &(&'static str, Option<&'static st
     Some(entry)
 }
 
-fn declaration(key: &str) -> Option<&'static Setting> {
-    all_settings().find(|setting| setting.key == key)
-}
-
 /// The default as it is written in php.ini.
 fn default_text(setting: &Setting) -> String {
     match setting.default() {
+        _ if setting.key == ALLOWED_ORIGINS => DEFAULT_ORIGINS.to_owned(),
         Some(Value::Switch(is_on)) => u8::from(is_on).to_string(),
         Some(value) => value.to_string(),
         None => String::new(),
@@ -127,11 +139,8 @@ unsafe extern "C" fn change(
     // SAFETY: PHP hands over null or a string that lives during the call.
     let value = unsafe { value.as_ref() }.map_or(&b""[..], |value| value.as_bytes());
     let index = index.addr();
-    catch_unwind(|| {
-        let setting = KEYS.get(index).and_then(|(key, _)| declaration(key));
-        setting.map_or(FAILURE, |setting| take(setting, value.trim_ascii(), stage))
-    })
-    .unwrap_or(FAILURE)
+    catch_unwind(|| settings().nth(index).map_or(FAILURE, |setting| take(setting, value.trim_ascii(), stage)))
+        .unwrap_or(FAILURE)
 }
 
 fn take(setting: &'static Setting, value: &[u8], stage: c_int) -> c_int {
@@ -168,22 +177,18 @@ fn refuse_secret(value: &[u8], stage: c_int) -> c_int {
 }
 
 fn secret_problem() -> String {
+    let secret = settings().find(|setting| setting.is_secret());
+    let (key, variable) = secret.map_or(("", "".into()), |setting| (setting.key, setting.variable()));
+    let name = name(key);
     format!(
-        "{} is refused, because scripts and phpinfo() could show it: name a file with the secret in {}, or set the \
-         variable {}",
-        name("token_secret"),
-        name("token_secret_file"),
-        secret_variable()
+        "{name} is refused, because scripts and phpinfo() could show it: name a file with the secret in {name}_file, or \
+         set the variable {variable}"
     )
-}
-
-fn secret_variable() -> String {
-    declaration("token_secret").map(|setting| setting.variable().into_owned()).unwrap_or_default()
 }
 
 /// The value that a text stands for; none if nothing was given. The error goes behind the name.
 fn parse(setting: &Setting, text: &[u8]) -> Result<Option<Value>, String> {
-    let wrong = |text: &str, problem: &dyn Display| format!(" = {text}: {problem}");
+    let wrong = |text: &str, problem: &dyn Display| format!(" = {}: {problem}", url_without_secrets(text));
     let text = str::from_utf8(text).map_err(|_| " must be valid UTF-8".to_owned())?;
     let value = match setting.form {
         // PHP's ini language turns an unquoted `off` into the empty string.
@@ -191,7 +196,7 @@ fn parse(setting: &Setting, text: &[u8]) -> Result<Option<Value>, String> {
         Form::Origins => Value::Origins(list(text, str::parse::<Rule>)?),
         _ if text.is_empty() => return Ok(None),
         Form::Patterns => Value::Patterns(list(text, str::parse::<Pattern>)?),
-        Form::Files => Value::Files(list(text, absolute_path)?),
+        Form::Files => Value::Files(files(text)?),
         Form::Whole(_) => {
             let number = parse_size(text).ok_or_else(|| wrong(text, &"must be a whole number of at least 1"))?;
             Value::Whole(number as u64)
@@ -204,24 +209,28 @@ fn parse(setting: &Setting, text: &[u8]) -> Result<Option<Value>, String> {
 /// The items of a list with commas between.
 fn list<T, E: Display>(text: &str, parse: fn(&str) -> Result<T, E>) -> Result<Vec<T>, String> {
     let item = |item: &str| match item {
-        "" if !text.is_empty() => Err(format!(" = {text}: an item is empty")),
-        item => parse(item).map_err(|error| format!(" = {item}: {error}")),
+        "" if !text.is_empty() => Err(format!(" = {}: an item is empty", url_without_secrets(text))),
+        item => parse(item).map_err(|error| format!(" = {}: {error}", url_without_secrets(item))),
     };
     text.split(',').map(str::trim).map(item).collect()
 }
 
-/// A relative path would name another file in each script.
-fn absolute_path(text: &str) -> Result<PathBuf, &'static str> {
-    let path = Path::new(text);
-    if path.is_absolute() && !text.contains('\0') { Ok(path.to_owned()) } else { Err("must be an absolute path") }
+/// Paths with commas between. A relative path would name another file in each script. It is not shown: it may be the
+/// secret itself.
+fn files(text: &str) -> Result<Vec<PathBuf>, &'static str> {
+    let path = |path: &str| {
+        let is_path = Path::new(path).is_absolute() && !path.contains('\0');
+        is_path.then(|| path.into()).ok_or(" must be an absolute path, or several with commas between")
+    };
+    text.split(',').map(str::trim).map(path).collect()
 }
 
-fn check_open_basedir<'a>(key: &str, mut files: impl Iterator<Item = &'a PathBuf>) -> Result<(), String> {
-    let is_allowed = |path: &PathBuf| {
+fn check_open_basedir(setting: &Setting, files: &[PathBuf]) -> Result<(), String> {
+    let is_allowed = |path: &&PathBuf| {
         CString::new(path.as_os_str().as_bytes()).is_ok_and(|path| zend::is_allowed_by_open_basedir(&path))
     };
-    match files.find(|path| !is_allowed(path)) {
-        Some(path) => Err(format!("{} = {}: is outside of open_basedir", name(key), path.display())),
+    match files.iter().find(|path| !is_allowed(path)) {
+        Some(path) => Err(format!("{} = {}: is outside of open_basedir", name(setting.key), path.display())),
         None => Ok(()),
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::ExecuteData;
+use queue::url_without_secrets;
 use server::config::Settings;
 use server::server::BindError;
 use server::{AnsweredPaths, Config, Limits};
@@ -89,6 +90,7 @@ fn build(globals: &Globals) -> Option<EventLoop> {
         (settings.host.clone(), settings.port.clone())
     };
     let refuse = |cause: &str| {
+        let host = url_without_secrets(&host);
         let url_host = in_url(&host);
         exception::throw_with_cause(&format!("Failed to bind WebSocket to {url_host}:{port}"), cause);
     };

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::setting::{Section, Setting};
-use super::{Config, ConfigError, Settings, clients, hub, process, queue, rights};
+use super::{Config, ConfigError, Settings, clients, history, hub, process, queue, rights};
 
+/// The section of channels and tokens.
+pub const RIGHTS: Section = rights::SECTION;
 /// Every section.
-pub const SECTIONS: [Section; 5] = [queue::SECTION, clients::SECTION, rights::SECTION, hub::SECTION, process::SECTION];
+pub const SECTIONS: [Section; 6] =
+    [queue::SECTION, clients::SECTION, RIGHTS, history::SECTION, hub::SECTION, process::SECTION];
 
 /// Every setting, by section.
 pub fn all_settings() -> impl Iterator<Item = &'static Setting> {
@@ -35,7 +38,7 @@ impl Settings {
     /// Forgets all about rights: for what needs no keys, and runs as a user who may not read them.
     #[must_use]
     pub fn without_rights(mut self) -> Settings {
-        for setting in rights::SECTION.settings {
+        for setting in RIGHTS.settings {
             setting.unset(&mut self);
         }
         self
@@ -49,7 +52,7 @@ impl Settings {
         all_settings().try_for_each(|setting| setting.check(&self))?;
         let (queue, clients) = (queue::Values::of(&self), clients::Values::of(&self));
         let (hub, process) = (hub::Values::of(&self), process::Values::of(&self));
-        let rights = rights::Values::of(&self);
+        let (rights, history) = (rights::Values::of(&self), history::Values::of(&self));
         let (host, port) = clients::address(&self, &clients)?;
         let hub_threads = hub::threads(&hub);
         Ok(Config {
@@ -64,6 +67,8 @@ impl Settings {
             failed_max_age: Duration::from_secs(queue.failed_max_age_secs),
             limits: hub::limits(&self, &hub, hub_threads, queue.max_event_bytes, rights::limits(&rights, &clients))?,
             admission: clients::admission(clients),
+            history: history::rules(&self, &history, hub.max_outbox_bytes)?,
+            history_dir: history.history_dir,
             hub_threads,
             rights: Arc::new(rights::rights(rights)?),
             shutdown_grace: Duration::from_secs_f64(process.shutdown_grace_secs),
@@ -170,6 +175,9 @@ mod tests {
             token_issuer: Some("us".to_owned()),
             public_channels: Some(Vec::new()),
             max_subscriptions: Some(1),
+            history_events_everybody: Some(1),
+            channel: Some(Vec::new()),
+            history_dir: Some("/history".into()),
             hub_threads: Some(1),
             ..settings()
         }

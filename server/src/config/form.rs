@@ -28,6 +28,8 @@ pub enum Form {
     Origins,
     /// A list of channel names and patterns, written as that of pages.
     Patterns,
+    /// Rules for single channels: several flags, semicolons between in the variable, or tables of the file.
+    ChannelRules,
     /// A list of files, written as that of pages.
     Files,
     /// A list of secrets: of the variable, commas between, or of the file. No flag, which every user of the machine

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::error::ConfigError;
+use super::error::{ConfigError, Part};
 use super::form::{Form, Unit};
 use super::rights::ChannelLimits;
 use super::setting::section;
@@ -60,7 +60,11 @@ pub(super) fn limits(
     channels: ChannelLimits,
 ) -> Result<Limits, ConfigError> {
     if (values.log_bytes as u64) < Limits::min_log_bytes(max_event_bytes) {
-        let problem = "must be at least twice max_event_bytes, or one event could disconnect every client";
+        let problem = [
+            "must be at least twice ".into(),
+            Part::Key("max_event_bytes"),
+            ", or one event could disconnect every client".into(),
+        ];
         return Err(ConfigError::new("log_bytes", Value::Whole(values.log_bytes as u64), problem));
     }
     let least_memory = values.max_message_bytes.max(values.max_outbox_bytes).saturating_mul(threads);
@@ -68,7 +72,14 @@ pub(super) fn limits(
         // A user who raises what one client may take does not expect to have to raise this as well.
         None => values.max_memory.max(least_memory),
         Some(given) if given < least_memory => {
-            let problem = "must be at least hub_threads times the larger one of max_message_bytes and max_outbox_bytes";
+            let problem = [
+                "must be at least ".into(),
+                Part::Key("hub_threads"),
+                " times the larger one of ".into(),
+                Part::Key("max_message_bytes"),
+                " and ".into(),
+                Part::Key("max_outbox_bytes"),
+            ];
             return Err(ConfigError::new("max_memory", Value::Whole(given as u64), problem));
         }
         Some(given) => given,

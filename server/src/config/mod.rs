@@ -1,7 +1,7 @@
 //! The configuration: settings as users give them ([`settings`]: flags, environment, file, everything optional) and
 //! what was decided from them ([`decide`]): everything is set and checked once.
 //!
-//! A setting is declared in the file of its section: [`queue`], [`clients`], [`rights`], [`hub`],
+//! A setting is declared in the file of its section: [`queue`], [`clients`], [`rights`], [`history`], [`hub`],
 //! [`process`]. There stand its key,
 //! type, default, bounds and help; its flag, its variable, the sample file and the reference page follow from that.
 //! Only its field in [`Settings`] is named again. This library reads neither configuration files nor command
@@ -11,7 +11,9 @@ mod clients;
 mod decide;
 mod error;
 mod form;
+mod history;
 mod hub;
+mod naming;
 mod process;
 mod queue;
 mod rights;
@@ -23,15 +25,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::history::HistoryRules;
 use crate::http_server::Admission;
 use crate::hub::limits::Limits;
 use crate::rights::Rights;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use clients::DEFAULT_MAX_HEADER_BYTES;
-pub use decide::{SECTIONS, all_settings};
+pub use decide::{RIGHTS, SECTIONS, all_settings};
 pub use error::ConfigError;
 pub use form::{Form, Unit, Whole};
+pub use naming::{BroadcasterKeys, Naming};
 pub use setting::{Section, Setting};
 pub use settings::Settings;
 pub use value::{LogFormat, Value};
@@ -69,4 +73,8 @@ pub struct Config {
     pub hub_threads: usize,
     /// What clients may cost the hub.
     pub limits: Limits,
+    /// What is kept for clients that come back.
+    pub(crate) history: HistoryRules,
+    /// The directory of the history log, unless it is in the queue directory.
+    pub(crate) history_dir: Option<PathBuf>,
 }

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use queue::shown;
+
 use super::clients;
-use super::error::ConfigError;
+use super::error::{ConfigError, Part};
 use super::form::{Form, Unit};
 use super::setting::section;
 use super::value::Value;
@@ -84,22 +86,34 @@ pub(super) fn rights(values: Values) -> Result<Rights, ConfigError> {
         return Err(ConfigError::new("token_secret", Value::Secrets(secrets), problem));
     }
     if is_open && !anonymous {
-        let problem = "without a key for tokens nobody could connect: set token_secret_file or token_public_key_file";
+        let problem = [
+            "without a key for tokens nobody could connect: set ".into(),
+            Part::Key("token_secret_file"),
+            " or ".into(),
+            Part::Key("token_public_key_file"),
+        ];
         return Err(ConfigError::new("anonymous", Value::Switch(anonymous), problem));
     }
     let public = match public_channels {
         Some(patterns) => patterns,
         None if is_open => Rights::open().public,
-        None => return Err(ConfigError::missing("public_channels", CHOICE)),
+        None => return Err(choose()),
     };
     let expected = Expected { audience: values.token_audience, issuer: values.token_issuer };
     Ok(Rights { public, anonymous, keys: Keys::new(keys), secrets, expected })
 }
 
-/// The two lines to choose from.
-const CHOICE: &str = "there is a key for tokens, so say which channels need none: public_channels = [\"*\"] for all but \
-                      private-... and presence-..., or public_channels = [\"public.*\"] for those alone that begin so (as a \
-                      variable: FASTAPI_WS_PUBLIC_CHANNELS='public.*')";
+/// With the two lines to choose from.
+fn choose() -> ConfigError {
+    let problem = [
+        "there is a key for tokens, so say which channels need none: ".into(),
+        Part::Line("public_channels", "*"),
+        " for all but private-... and presence-..., or ".into(),
+        Part::Line("public_channels", "public.*"),
+        " for those alone that begin so".into(),
+    ];
+    ConfigError::missing("public_channels", problem)
+}
 
 /// What is in each of the files. The first that is refused counts.
 fn all<T>(
@@ -107,8 +121,19 @@ fn all<T>(
     paths: Option<Vec<PathBuf>>,
     read: fn(&std::path::Path) -> Result<T, KeyFileError>,
 ) -> Result<Vec<T>, ConfigError> {
-    let refuse = |path: &PathBuf, error: KeyFileError| {
-        ConfigError::new(key, Value::Files(vec![path.clone()]), error.to_string())
+    let refuse = |path: &PathBuf, error: KeyFileError| match error {
+        KeyFileError::Unreadable(path, cause) if path.is_relative() => {
+            let problem = format!(
+                "cannot read the file: {cause} (give its absolute path: another is not shown, it may be the secret itself)"
+            );
+            ConfigError::without_value(key, problem)
+        }
+        KeyFileError::Pem(path) => {
+            let problem = format!("{} holds a key in PEM and no secret: a public key goes into ", shown(&path));
+            let problem = [Part::Text(problem.into()), Part::Key("token_public_key_file")];
+            ConfigError::new(key, Value::Files(vec![path]), problem)
+        }
+        error => ConfigError::new(key, Value::Files(vec![path.clone()]), error.to_string()),
     };
     let paths = paths.unwrap_or_default();
     paths.iter().map(|path| read(path).map_err(|error| refuse(path, error))).collect()
@@ -183,6 +208,9 @@ mod tests {
         assert_eq!(error.key(), "token_secret_file");
         assert!(error.to_string().contains(&format!("chmod o= {}", path.display())), "{error}");
         assert_eq!(resolve(0o640).unwrap().rights.secrets, [Secret::new(SECRET)]);
+        let settings_of = |path: &str| Settings { token_secret_file: Some(vec![path.into()]), ..settings.clone() };
+        let error = settings_of("4b5d11f0c8a4e2d9/f6b7a3c1e5d8f092").resolve().unwrap_err().to_string();
+        assert!(error.starts_with("token_secret_file: cannot read the file: ") && !error.contains("4b5d"), "{error}");
         // A command that needs no key needs no right to read it.
         fs::remove_file(&path).unwrap();
         assert!(!settings.without_rights().resolve().unwrap().rights.takes_tokens());

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::error::ConfigError;
 use super::form::{Form, Unit, Whole};
+use super::naming::variable_of;
 use super::settings::Settings;
 use super::value::Value;
 
@@ -45,7 +46,7 @@ pub struct Setting {
 impl Setting {
     /// The variable of the environment.
     pub fn variable(&self) -> Cow<'static, str> {
-        self.variable.map_or_else(|| format!("FASTAPI_WS_{}", self.key.to_uppercase()).into(), Cow::Borrowed)
+        self.variable.map_or_else(|| variable_of(self.key).into(), Cow::Borrowed)
     }
 
     /// Whether it is given on the command line. Secrets are not: every user of the machine sees the arguments of all
@@ -71,6 +72,7 @@ impl Setting {
             Form::Switch => "BOOL",
             Form::Origins => "ORIGIN",
             Form::Patterns => "CHANNEL",
+            Form::ChannelRules => "RULE",
             Form::Files => "FILE",
             Form::Secrets => "SECRET",
             Form::Choice(_) => "FORMAT",
@@ -89,6 +91,11 @@ impl Setting {
             (Some(value), None) => Some(value.to_string()),
             (None, words) => words.map(str::to_owned),
         }
+    }
+
+    /// What it is set to.
+    pub fn value(&self, settings: &Settings) -> Option<Value> {
+        (self.get)(settings)
     }
 
     /// Sets it. A value of another form unsets it.

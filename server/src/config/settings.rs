@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::value::LogFormat;
+use crate::history::ChannelRule;
 use crate::http_server::origin::Rule;
 use crate::rights::{Pattern, Secret};
 
@@ -37,6 +38,16 @@ pub struct Settings {
     pub max_channels_per_client: Option<usize>,
     pub max_channels: Option<usize>,
     pub max_subscriptions: Option<usize>,
+
+    pub history_events: Option<usize>,
+    pub history_events_everybody: Option<usize>,
+    pub history_ttl_secs: Option<u64>,
+    pub history_bytes: Option<usize>,
+    pub history_meta_secs: Option<u64>,
+    pub channel: Option<Vec<ChannelRule>>,
+    pub recover_limit: Option<usize>,
+    pub recover_bytes: Option<usize>,
+    pub history_dir: Option<PathBuf>,
 
     pub log_bytes: Option<usize>,
     pub slow_client_timeout_secs: Option<f64>,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::history::ChannelRule;
 use crate::http_server::origin::Rule;
 use crate::rights::{Pattern, Secret};
 
@@ -23,6 +24,8 @@ pub enum Value {
     Origins(Vec<Rule>),
     /// Channels.
     Patterns(Vec<Pattern>),
+    /// What is kept of single channels.
+    ChannelRules(Vec<ChannelRule>),
     /// Files.
     Files(Vec<PathBuf>),
     /// Secrets, which are shown nowhere.
@@ -87,6 +90,7 @@ kept!(f64, Seconds);
 kept!(bool, Switch);
 kept!(Vec<Rule>, Origins);
 kept!(Vec<Pattern>, Patterns);
+kept!(Vec<ChannelRule>, ChannelRules);
 kept!(Vec<PathBuf>, Files);
 kept!(Vec<Secret>, Secrets);
 kept_number!(u16, u32, u64, usize);
@@ -120,6 +124,10 @@ impl fmt::Display for Value {
             Value::Switch(is_on) => is_on.fmt(f),
             Value::Origins(rules) => list(f, rules),
             Value::Patterns(patterns) => list(f, patterns),
+            Value::ChannelRules(rules) => {
+                let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
+                f.write_str(&rules.join("; "))
+            }
             Value::Files(paths) => list(f, &paths.iter().map(|path| path.display()).collect::<Vec<_>>()),
             Value::Secrets(secrets) => list(f, secrets),
         }

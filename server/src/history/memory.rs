@@ -10,8 +10,9 @@ use crate::history::log::{Kept, LogTime, Trimmed};
 use crate::history::past::PastPublication;
 use crate::history::rules::HistoryRules;
 use crate::history::times::Times;
-use crate::protocol::native;
+use crate::protocol::{Written, native};
 use crate::publication::Seq;
+use crate::session_id::SessionId;
 
 /// Channels without events of which the last number is known. Of more, the oldest are forgotten.
 const MAX_EMPTY: usize = 1_000_000;
@@ -65,11 +66,13 @@ impl History {
         let mut history = History::new(rules, begin);
         let mut text = Vec::new();
         for event in events {
-            text.clear();
-            native::write_text(&event.logged().publication, &mut text);
             // Those before the beginning are there because their entries still wait. There are holes between them.
             if event.seq > begin.seq {
-                history.add(event.seq, event.at, &text, event.channels.as_deref(), event.expires_at);
+                let publication = event.logged().publication;
+                text.clear();
+                native::write_text(&publication, &mut text);
+                let written = Written { text: &text, name_len: publication.name_json.len() };
+                history.add(event.seq, event.at, written, event.channels.as_deref(), None, event.expires_at);
             }
         }
         history
@@ -80,12 +83,13 @@ impl History {
         &mut self,
         seq: Seq,
         at: LogTime,
-        text: &[u8],
+        written: Written<'_>,
         channels: Option<&[ChannelName]>,
+        except: Option<SessionId>,
         expires_at: Option<f64>,
     ) {
         self.times.add(seq, at);
-        let event = Arc::new(PastPublication::new(seq, at, text, channels, expires_at));
+        let event = Arc::new(PastPublication::new(seq, at, written, channels, except, expires_at));
         let mut freed = Freed::default();
         match channels {
             None if self.rules.everybody.events > 0 => freed += self.everybody.push(event.clone()),
@@ -107,6 +111,11 @@ impl History {
         }
         self.free(freed);
         self.bound(at);
+    }
+
+    /// Drops what is too old.
+    pub(crate) fn forget_old(&mut self, now: LogTime) {
+        self.bound(now);
     }
 
     /// Drops what is beyond the bounds: what is too old for every channel, and the oldest if all is too much.
@@ -205,7 +214,7 @@ impl History {
         }
         let mut found = self.in_order(found);
         found.retain(|event| !event.has_expired(now));
-        let bytes: usize = found.iter().map(|event| event.text().len()).sum();
+        let bytes: usize = found.iter().map(|event| event.written().text.len()).sum();
         let is_too_much = found.len() > self.rules.recover_limit || bytes > self.rules.recover_bytes;
         (!is_too_much).then_some(found)
     }
@@ -235,3 +244,6 @@ impl History {
         self.size
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! What was published a short time ago: on disk, so that numbers go on after a restart ([`log`]), and in memory, to be
 //! sent again to those who come back ([`History`]).
 
+mod channel_rule;
 mod list;
 pub(crate) mod log;
 mod memory;
@@ -8,6 +9,9 @@ mod past;
 mod rules;
 mod times;
 
-pub(crate) use memory::{History, HistorySize};
+pub use channel_rule::{ChannelRule, InvalidChannelRule};
+pub use log::HistoryError;
+
+pub(crate) use memory::History;
 pub(crate) use past::PastPublication;
 pub(crate) use rules::{HistoryRules, Rule};

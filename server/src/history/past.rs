@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use queue::ChannelName;
 
 use crate::history::log::LogTime;
+use crate::protocol::Written;
 use crate::publication::Seq;
+use crate::session_id::SessionId;
 
 /// What a publication takes beside its text and channels, about: itself, its place in the order, and its place in the
 /// list of one channel, with what the allocator needs.
@@ -22,8 +24,12 @@ pub(crate) struct PastPublication {
     pub(crate) at: LogTime,
     /// Its message without the last brace.
     text: Box<[u8]>,
+    /// Bytes of its name there.
+    name_len: usize,
     /// Its channels. `None`: it is for everybody.
     channels: Option<Box<[ChannelName]>>,
+    /// The client of this process that does not get it.
+    pub(crate) except: Option<SessionId>,
     /// From when on nobody needs it, in seconds since 1970.
     pub(crate) expires_at: Option<f64>,
     /// How many lists have it.
@@ -34,17 +40,19 @@ impl PastPublication {
     pub(super) fn new(
         seq: Seq,
         at: LogTime,
-        text: &[u8],
+        written: Written<'_>,
         channels: Option<&[ChannelName]>,
+        except: Option<SessionId>,
         expires_at: Option<f64>,
     ) -> PastPublication {
-        let lists = AtomicU32::new(0);
-        PastPublication { seq, at, text: text.into(), channels: channels.map(Box::from), expires_at, lists }
+        let (text, name_len) = (written.text.into(), written.name_len);
+        let (channels, lists) = (channels.map(Box::from), AtomicU32::new(0));
+        PastPublication { seq, at, text, name_len, channels, except, expires_at, lists }
     }
 
-    /// Its message without the last brace.
-    pub(crate) fn text(&self) -> &[u8] {
-        &self.text
+    /// What it says.
+    pub(crate) fn written(&self) -> Written<'_> {
+        Written { text: &self.text, name_len: self.name_len }
     }
 
     /// Its channels. `None`: it is for everybody.

@@ -8,7 +8,7 @@ use crate::rights::Pattern;
 
 /// How much history there is.
 #[derive(Debug, Clone, PartialEq)]
-pub struct HistoryRules {
+pub(crate) struct HistoryRules {
     /// Of events for everybody.
     pub(crate) everybody: Rule,
     /// Of a channel that no pattern names.

@@ -81,8 +81,18 @@ mod tests {
         for (millis, seq) in [(200, 1), (205, 2), (219, 5), (220, 6), (400, 7)] {
             times.add(Seq(seq), at(millis));
         }
-        let cases = [(100, None), (101, Some(0)), (200, Some(0)), (201, Some(0)), (219, Some(0)), (220, Some(5)),
-            (221, Some(6)), (400, Some(6)), (401, Some(7)), (9_999, Some(7))];
+        let cases = [
+            (100, None),
+            (101, Some(0)),
+            (200, Some(0)),
+            (201, Some(0)),
+            (219, Some(0)),
+            (220, Some(5)),
+            (221, Some(6)),
+            (400, Some(6)),
+            (401, Some(7)),
+            (9_999, Some(7)),
+        ];
         for (moment, expected) in cases {
             assert_eq!(times.last_before(moment), expected.map(Seq), "{moment}");
         }

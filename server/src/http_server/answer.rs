@@ -1,6 +1,6 @@
 //! Responses that are written without a server for plain HTTP: those that accept a handshake or refuse a request.
 
-use http::{Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tungstenite::handshake::server::write_response;
@@ -19,6 +19,13 @@ pub(super) fn encode(response: &Response<()>) -> Result<Vec<u8>, HttpError> {
 
 /// Answers a request that is refused.
 pub(super) async fn refuse(stream: &mut TcpStream, status: StatusCode, problem: &str) -> Result<(), HttpError> {
+    let (mut answer, body) = refusal(status, problem, HeaderMap::new())?;
+    answer.extend_from_slice(body.as_bytes());
+    Ok(stream.write_all(&answer).await?)
+}
+
+/// The head and the body of the answer to a request that is refused, with headers of the caller's.
+pub(super) fn refusal(status: StatusCode, problem: &str, headers: HeaderMap) -> Result<(Vec<u8>, String), HttpError> {
     let body = format!("{problem}\n");
     let mut response = Response::builder()
         .status(status)
@@ -32,8 +39,7 @@ pub(super) async fn refuse(stream: &mut TcpStream, status: StatusCode, problem: 
     if status == StatusCode::UNAUTHORIZED {
         response = response.header(header::WWW_AUTHENTICATE, "Bearer");
     }
-    let response = response.body(()).map_err(|error| HttpError::Handshake(error.to_string()))?;
-    let mut bytes = encode(&response)?;
-    bytes.extend_from_slice(body.as_bytes());
-    Ok(stream.write_all(&bytes).await?)
+    let mut response = response.body(()).map_err(|error| HttpError::Handshake(error.to_string()))?;
+    response.headers_mut().extend(headers);
+    Ok((encode(&response)?, body))
 }

@@ -11,17 +11,27 @@ const COOKIE: &str = "fastapi_ws_token";
 /// What stands for a token that cannot be one, such as that of two cookies that differ.
 const NO_TOKEN: &str = "";
 
+/// Whether a request may have cookies that says of no page that it comes from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WithoutOrigin {
+    /// A handshake: browsers always name the page.
+    NoCookies,
+    /// Server-sent events: browsers name the page only to servers of another origin, and nobody else can read them.
+    Cookies,
+}
+
 /// The token of a request; `in_url` is that of its query. Of `Authorization` and the query there may be one (RFC 6750,
 /// section 2). Both win over a cookie, which browsers send by themselves.
 pub(super) fn token<'a>(
     head: &'a Head,
     in_url: Option<&'a str>,
     origins: &AllowedOrigins,
+    without_origin: WithoutOrigin,
 ) -> Result<Option<&'a str>, Refusal> {
     match (bearer(head)?, in_url) {
         (Some(_), Some(_)) => Err(Refusal::bad_request("a token in the URL and another in Authorization: send one")),
         (Some(token), None) | (None, Some(token)) => Ok(Some(token)),
-        (None, None) => Ok(cookie(head, origins)),
+        (None, None) => Ok(cookie(head, origins, without_origin)),
     }
 }
 
@@ -42,8 +52,9 @@ fn bearer(head: &Head) -> Result<Option<&str>, Refusal> {
 /// Any page can make a browser send cookies, so they count only for pages that are named (RFC 6455, section 10.2).
 /// Cookies of that name that differ may come from another host of the domain: none of them counts, and the client is
 /// refused.
-fn cookie<'a>(head: &'a Head, origins: &AllowedOrigins) -> Option<&'a str> {
-    if !origins.name(head.origin(), head.host()) {
+fn cookie<'a>(head: &'a Head, origins: &AllowedOrigins, without_origin: WithoutOrigin) -> Option<&'a str> {
+    let is_of_page = head.origin().is_some() || without_origin == WithoutOrigin::NoCookies;
+    if is_of_page && !origins.name(head.origin(), head.host()) {
         return None;
     }
     let mut tokens = head.values(&header::COOKIE).flat_map(|line| line.split(';')).filter_map(|pair| {

@@ -20,6 +20,8 @@ pub(super) enum HttpError {
     Head(#[from] HeadError),
     #[error("the handshake is not valid: {0}")]
     Handshake(String),
+    #[error("the request is not valid: {0}")]
+    Request(String),
     #[error("the client has no right: {0}")]
     Denied(Denial),
     #[error("too many connections")]

@@ -4,17 +4,22 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::StatusCode;
+use http::{HeaderMap, HeaderName, StatusCode};
 use queue::ChannelName;
 
 use crate::http_server::admission::AnsweredPaths;
-use crate::http_server::credentials;
+use crate::http_server::cors::{self, Asking};
+use crate::http_server::credentials::{self, WithoutOrigin};
 use crate::http_server::head::Head;
 use crate::http_server::origin::{AllowedOrigins, RefusedOrigins};
 use crate::http_server::query::{Looked, Query, QueryError};
 use crate::http_server::refusal::Refusal;
+use crate::protocol::after::is_id;
 use crate::protocol::{ClientKind, NATIVE, Wants};
 use crate::rights::{Denial, Identity, Rights};
+
+/// An id that no event has.
+const UNKNOWN_ID: &str = "unknown";
 
 /// Decides about requests that want to become clients.
 #[derive(Debug)]
@@ -59,9 +64,8 @@ impl Gate {
         let now = SystemTime::now();
         let is_native = head.offers(NATIVE);
         let is_answered = !is_native && self.answered.contain(&head.target);
-        let looked = Looked { wants: !is_answered, token: self.rights.takes_tokens(), max_channels: self.max_channels };
-        let query = Query::parse(&head.target, looked)?;
-        let identity = self.identity(head, &query, now)?;
+        let query = Query::parse(&head.target, self.looked(!is_answered, false))?;
+        let identity = self.identity(head, &query, WithoutOrigin::NoCookies, now)?;
         let who = identity.as_ref();
         let everybody = self.rights.gets_everybody(who, query.everybody);
         let names_channels = query.is_by_url() || who.is_some_and(|who| !who.channels.is_empty());
@@ -82,13 +86,55 @@ impl Gate {
         Ok(Wants { kind, identity: identity.map(Box::new), after: query.after })
     }
 
+    /// Lets a request for server-sent events in, or refuses it. Also on paths on which the application answers: who
+    /// asks for them is no client that it could answer. Returns whether types are to be the names of events, and what
+    /// the client gets.
+    pub(super) async fn admit_stream(&self, head: &Head) -> Result<(bool, Wants), Refusal> {
+        let now = SystemTime::now();
+        let query = Query::parse(&head.target, self.looked(true, true))?;
+        let identity = self.identity(head, &query, WithoutOrigin::Cookies, now)?;
+        let who = identity.as_ref();
+        let everybody = self.rights.gets_everybody(who, query.everybody);
+        // Who asked for them, or can get nothing else, would wait for them without end.
+        if query.everybody == Some(true) && !everybody {
+            return Err(self.rights.lacking(who).into());
+        }
+        let channels = self.channels(who, query.channels, now)?;
+        if query.everybody.is_none() && !everybody && channels.is_empty() {
+            return Err(self.rights.lacking(who).into());
+        }
+        let kind = ClientKind::Channels { is_native: false, channels, everybody };
+        let after = last_event_id(head).or(query.last_event_id).or(query.after);
+        Ok((query.named == Some(true), Wants { kind, identity: identity.map(Box::new), after }))
+    }
+
+    /// Adds what lets a page read the answer to a request with this `Origin` and host.
+    pub(super) fn let_read(&self, headers: &mut HeaderMap, origin: Option<&str>, host: Option<&str>) {
+        cors::allow(headers, Asking { origin, host }, &self.origins);
+    }
+
+    /// The same for a question that comes before the request.
+    pub(super) fn let_read_beforehand(&self, headers: &mut HeaderMap, origin: Option<&str>, host: Option<&str>) {
+        cors::allow_beforehand(headers, Asking { origin, host }, &self.origins);
+    }
+
+    fn looked(&self, wants: bool, stream: bool) -> Looked {
+        Looked { wants, stream, token: self.rights.takes_tokens(), max_channels: self.max_channels }
+    }
+
     /// Who the request is from by its token, if it has one. One that is not valid is refused, also where none is
     /// needed: its client expects to be somebody.
-    fn identity(&self, head: &Head, query: &Query, now: SystemTime) -> Result<Option<Identity>, Refusal> {
+    fn identity(
+        &self,
+        head: &Head,
+        query: &Query,
+        without_origin: WithoutOrigin,
+        now: SystemTime,
+    ) -> Result<Option<Identity>, Refusal> {
         if !self.rights.takes_tokens() {
             return Ok(None);
         }
-        match credentials::token(head, query.token.as_deref(), &self.origins)? {
+        match credentials::token(head, query.token.as_deref(), &self.origins, without_origin)? {
             Some(token) => Ok(Some(self.rights.login(token, now)?)),
             None if self.rights.takes_anonymous() => Ok(None),
             None => Err(Denial::NotAuthenticated.into()),
@@ -113,6 +159,15 @@ impl Gate {
         }
         Ok(channels)
     }
+}
+
+/// The id of the last event that a browser got before it came back. One that cannot be ours, such as that of the server
+/// that was here before, is an id that nobody knows: its client has missed something, and must not be refused for good.
+fn last_event_id(head: &Head) -> Option<String> {
+    let name = HeaderName::from_static("last-event-id");
+    let mut ids = head.values(&name).map(str::trim_ascii).filter(|id| !id.is_empty());
+    let first = ids.next()?;
+    Some(if is_id(first) && ids.all(|id| id == first) { first } else { UNKNOWN_ID }.to_owned())
 }
 
 #[cfg(test)]
@@ -227,5 +282,43 @@ mod tests {
             assert_eq!(ask(&gate, target, "", Some((&[], &["*"]))).await, "not allowed", "{target}");
         }
         assert_eq!(ask(&gate, "/?channel=public.a&token=x", "", None).await, "url [public.a]");
+    }
+
+    #[tokio::test]
+    async fn a_stream_gets_what_is_for_everybody_or_its_channels_and_goes_on_after_the_latest_id() {
+        let gate = gate("*", true);
+        let ask = async |target: &str, lines: &str| {
+            let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\n{lines}\r\n");
+            let head = Head::parse(head.as_bytes(), 32 * 1024).unwrap().unwrap();
+            match gate.admit_stream(&head).await {
+                Ok((is_named, Wants { kind: ClientKind::Channels { channels, everybody, .. }, after, .. })) => {
+                    let names: Vec<&str> = channels.iter().map(ChannelName::as_str).collect();
+                    let after = after.unwrap_or_default();
+                    format!("{is_named} [{}] {everybody} {after}", names.join(" ")).trim_end().to_owned()
+                }
+                Ok(other) => panic!("{other:?}"),
+                Err(Refusal::Denied(denial)) => denial.to_string(),
+                Err(Refusal::Request { status, .. }) => status.as_u16().to_string(),
+            }
+        };
+        let long = "y".repeat(65);
+        for (target, lines, expected) in [
+            ("/", "", "false [] true"),
+            // The application answers no stream, so the parameters of its paths are read.
+            ("/chat?channel=a&named=1&everybody=0", "", "true [a] false"),
+            ("/?everybody=0", "", "false [] false"),
+            ("/?channel=private-a", "", "not authenticated"),
+            ("/?channel=a&channel=b&channel=c&channel=d", "", "400"),
+            ("/?after=a", "", "false [] true a"),
+            ("/?after=a&last_event_id=b", "", "false [] true b"),
+            ("/?after=a&last_event_id=b", "Last-Event-ID: c\r\n", "false [] true c"),
+            ("/?after=a", "Last-Event-ID:\r\n", "false [] true a"),
+            ("/?after=a", "Last-Event-ID: b/c\r\n", "false [] true unknown"),
+            ("/", &format!("Last-Event-ID: {long}\r\n"), "false [] true unknown"),
+            ("/", "Last-Event-ID: b\r\nLast-Event-ID: b\r\n", "false [] true b"),
+            ("/", "Last-Event-ID: b\r\nLast-Event-ID: c\r\n", "false [] true unknown"),
+        ] {
+            assert_eq!(ask(target, lines).await, expected, "{target} {lines}");
+        }
     }
 }

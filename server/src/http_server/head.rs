@@ -127,6 +127,26 @@ impl Head {
         self.lists(&header::UPGRADE, "websocket")
     }
 
+    /// Tells whether the client wants server-sent events: it lists their type. One that takes anything is no such
+    /// client.
+    pub(super) fn is_event_stream(&self) -> bool {
+        let is_wanted = |item: &str| {
+            let mut parts = item.split(';').map(str::trim_ascii);
+            parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream"))
+                && !parts.filter_map(|part| part.split_once('=')).any(|(name, value)| {
+                    // A weight of 0 says what is not wanted (RFC 9110, section 12.4.2).
+                    name.eq_ignore_ascii_case("q") && value.parse() == Ok(0.0)
+                })
+        };
+        matches!(self.method.as_str(), "GET" | "HEAD")
+            && self.values(&header::ACCEPT).flat_map(|value| value.split(',')).any(is_wanted)
+    }
+
+    /// Tells whether only the head of the answer is wanted.
+    pub(super) fn is_head(&self) -> bool {
+        self.method == "HEAD"
+    }
+
     /// The answer that accepts the handshake, or why it is none.
     pub(super) fn accept(&self) -> Result<Response<()>, String> {
         // What follows would be a body to a proxy, and frames to us.

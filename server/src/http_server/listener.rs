@@ -18,6 +18,7 @@ use tracing::{debug, info, warn};
 use crate::descriptors;
 use crate::health::Health;
 use crate::http_server::Admission;
+use crate::http_server::event_stream::EventStreams;
 use crate::http_server::gate::Gate;
 use crate::http_server::responder::Responder;
 use crate::http_server::routes::Routes;
@@ -64,9 +65,11 @@ impl Listener {
         // All of one name: either all are of this machine alone, or none is.
         let address = self.listeners.first().and_then(|listener| listener.local_addr().ok());
         let address = address.map(|address| address.ip());
-        let gate = Gate::new(allowed_origins, address, self.rights, answered, self.max_channels);
-        let routes = Routes { hub: self.hub.clone(), health: self.health };
-        let responder = Responder { handshakes: Handshakes { hub: self.hub, gate }, routes, max_header_bytes };
+        let gate = Arc::new(Gate::new(allowed_origins, address, self.rights, answered, self.max_channels));
+        let routes = Routes { hub: self.hub.clone(), health: self.health, gate: gate.clone() };
+        let event_streams = EventStreams { gate: gate.clone() };
+        let handshakes = Handshakes { hub: self.hub, gate };
+        let responder = Responder { handshakes, event_streams, routes, max_header_bytes };
         let responder = Arc::new(responder);
         let permits = Permits::new(max_connections, max_connections_per_address);
         let mut spare_slots = SpareSlots::new(spare_slots);

@@ -3,8 +3,10 @@
 mod admission;
 mod answer;
 mod bind;
+mod cors;
 mod credentials;
 mod error;
+mod event_stream;
 mod gate;
 pub(crate) mod head;
 mod head_reader;

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 pub use page::Origin;
 pub(super) use page::host_of;
 pub(super) use refused::RefusedOrigins;
-pub use rule::Rule;
+pub use rule::{InvalidRule, Rule};
 
 /// The pages that may connect.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,10 +8,8 @@ use thiserror::Error;
 use url::form_urlencoded;
 
 use crate::http_server::refusal::Refusal;
+use crate::protocol::after::{MAX_ID_BYTES, is_id};
 use crate::target::{self, TOKEN};
-
-/// Longest id (`after`).
-const MAX_ID_BYTES: usize = 64;
 
 /// The parameters that mean something. Others are those of the page.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -23,6 +21,10 @@ pub(super) struct Query {
     /// The id to go on after.
     pub(super) after: Option<String>,
     pub(super) token: Option<String>,
+    /// Whether the types of events are to be their names.
+    pub(super) named: Option<bool>,
+    /// An id that wins over `after`.
+    pub(super) last_event_id: Option<String>,
 }
 
 /// Which parameters are looked at.
@@ -30,6 +32,8 @@ pub(super) struct Query {
 pub(super) struct Looked {
     /// Those that say what is wanted. An application that answers on a path has parameters of its own.
     pub(super) wants: bool,
+    /// Those that server-sent events have beside them.
+    pub(super) stream: bool,
     /// The token. Without a key there is none.
     pub(super) token: bool,
     /// Channels that a client may have.
@@ -45,10 +49,10 @@ pub(super) enum QueryError {
     Channel,
     #[error("too many channels: at most {0} (max_channels_per_client)")]
     TooManyChannels(usize),
-    #[error("the parameter everybody of the URL must be 0 or 1")]
-    Everybody,
-    #[error("the parameter after of the URL is no id: at most {MAX_ID_BYTES} of the characters A-Z a-z 0-9 - _ .")]
-    After,
+    #[error("the parameter {0} of the URL must be 0 or 1")]
+    NoSwitch(&'static str),
+    #[error("the parameter {0} of the URL is no id: at most {MAX_ID_BYTES} of the characters A-Z a-z 0-9 - _ .")]
+    NoId(&'static str),
 }
 
 impl From<QueryError> for Refusal {
@@ -73,19 +77,12 @@ impl Query {
                     }
                 }
                 "everybody" if looked.wants => {
-                    let everybody = match &*value {
-                        "0" => false,
-                        "1" => true,
-                        _ => return Err(QueryError::Everybody),
-                    };
-                    once(&mut query.everybody, everybody, "everybody")?;
+                    once(&mut query.everybody, switch(&value, "everybody")?, "everybody")?;
                 }
-                "after" if looked.wants => {
-                    let is_id = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-                    if value.is_empty() || value.len() > MAX_ID_BYTES || !value.bytes().all(is_id) {
-                        return Err(QueryError::After);
-                    }
-                    once(&mut query.after, value.into_owned(), "after")?;
+                "after" if looked.wants => once(&mut query.after, id(&value, "after")?, "after")?,
+                "named" if looked.stream => once(&mut query.named, switch(&value, "named")?, "named")?,
+                "last_event_id" if looked.stream => {
+                    once(&mut query.last_event_id, id(&value, "last_event_id")?, "last_event_id")?;
                 }
                 TOKEN if looked.token => once(&mut query.token, value.into_owned(), TOKEN)?,
                 _ => {}
@@ -100,6 +97,18 @@ impl Query {
     }
 }
 
+fn id(value: &str, name: &'static str) -> Result<String, QueryError> {
+    if is_id(value) { Ok(value.to_owned()) } else { Err(QueryError::NoId(name)) }
+}
+
+fn switch(value: &str, name: &'static str) -> Result<bool, QueryError> {
+    match value {
+        "0" => Ok(false),
+        "1" => Ok(true),
+        _ => Err(QueryError::NoSwitch(name)),
+    }
+}
+
 fn once<T>(kept: &mut Option<T>, value: T, name: &'static str) -> Result<(), QueryError> {
     if kept.replace(value).is_some() { Err(QueryError::Repeated(name)) } else { Ok(()) }
 }
@@ -107,18 +116,21 @@ fn once<T>(kept: &mut Option<T>, value: T, name: &'static str) -> Result<(), Que
 /// Does with the target of a request what the gate does.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn try_query(target: &str) {
-    let Ok(query) = Query::parse(target, Looked { wants: true, token: true, max_channels: 8 }) else { return };
+    let Ok(query) = Query::parse(target, Looked { wants: true, stream: true, token: true, max_channels: 8 }) else {
+        return;
+    };
     assert!(query.channels.len() <= 8);
     assert!(query.channels.iter().all(|name| name.as_str().parse() == Ok(name.clone())));
-    assert!(query.after.is_none_or(|id| (1..=MAX_ID_BYTES).contains(&id.len())));
-    assert!(query.token.is_none() || target::without_token(target).contains("token=[hidden]"));
+    let ids = query.after.iter().chain(&query.last_event_id);
+    assert!(ids.into_iter().all(|id| (1..=MAX_ID_BYTES).contains(&id.len())));
+    assert!(query.token.is_none() || queue::url_without_secrets(target).contains("token=[hidden]"));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALL: Looked = Looked { wants: true, token: true, max_channels: 3 };
+    const ALL: Looked = Looked { wants: true, stream: true, token: true, max_channels: 3 };
 
     fn names(query: &Query) -> Vec<&str> {
         query.channels.iter().map(ChannelName::as_str).collect()
@@ -174,9 +186,12 @@ mod tests {
             ("/?everybody=0&everybody=0", QueryError::Repeated("everybody")),
             ("/?after=a&after=a", QueryError::Repeated("after")),
             ("/?token=a&tok%65n=a", QueryError::Repeated("token")),
-            ("/?everybody=yes", QueryError::Everybody),
-            ("/?after=", QueryError::After),
-            ("/?after=a%0A", QueryError::After),
+            ("/?everybody=yes", QueryError::NoSwitch("everybody")),
+            ("/?after=", QueryError::NoId("after")),
+            ("/?after=a%0A", QueryError::NoId("after")),
+            ("/?named=yes", QueryError::NoSwitch("named")),
+            ("/?named=1&named=1", QueryError::Repeated("named")),
+            ("/?last_event_id=a/b", QueryError::NoId("last_event_id")),
         ] {
             assert_eq!(Query::parse(target, ALL), Err(error), "{target}");
         }
@@ -184,8 +199,8 @@ mod tests {
 
     #[test]
     fn only_what_is_looked_at_can_be_wrong() {
-        let none = Looked { wants: false, token: false, max_channels: 3 };
-        let query = Query::parse("/?channel=*&everybody=x&after=&token=a&token=b", none);
+        let none = Looked { wants: false, stream: false, token: false, max_channels: 3 };
+        let query = Query::parse("/?channel=*&everybody=x&after=&token=a&token=b&named=x&last_event_id=", none);
         assert_eq!(query, Ok(Query::default()));
     }
 }

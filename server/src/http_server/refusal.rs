@@ -20,6 +20,16 @@ impl Refusal {
     }
 }
 
+/// What a program is answered that has no right.
+impl From<Denial> for StatusCode {
+    fn from(denial: Denial) -> StatusCode {
+        match denial {
+            Denial::NotAllowed => StatusCode::FORBIDDEN,
+            Denial::NotAuthenticated | Denial::Expired => StatusCode::UNAUTHORIZED,
+        }
+    }
+}
+
 impl From<Denial> for Refusal {
     fn from(denial: Denial) -> Refusal {
         Refusal::Denied(denial)

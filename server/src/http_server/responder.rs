@@ -1,5 +1,5 @@
-//! What comes in on the one port: a request's head is read, a WebSocket handshake goes to the hub on any path,
-//! everything else is answered as plain HTTP.
+//! What comes in on the one port: a request's head is read, a WebSocket handshake or a request for server-sent events
+//! goes to the hub on any path, everything else is answered as plain HTTP.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use crate::http_server::answer::refuse;
 use crate::http_server::error::HttpError;
+use crate::http_server::event_stream::EventStreams;
 use crate::http_server::head_reader::HeadReader;
 use crate::http_server::linger::linger;
 use crate::http_server::routes::Routes;
@@ -23,6 +24,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Responder {
     pub(super) handshakes: Handshakes,
+    pub(super) event_streams: EventStreams,
     pub(super) routes: Routes,
     pub(super) max_header_bytes: usize,
 }
@@ -67,6 +69,7 @@ impl Responder {
                     let received = received.split_off(head.length);
                     self.handshakes.accept(stream, head, received, pending).await.map(Some)
                 }
+                Ok(Some(head)) if head.is_event_stream() => self.event_streams.accept(stream, head, pending).await,
                 Ok(Some(_)) => {
                     spare.inspect(|spare| spare.keep());
                     self.routes.serve(stream, received, self.max_header_bytes).await.map(|()| None)

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io::Cursor;
 use std::sync::Arc;
 
+use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -14,6 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::health::Health;
 use crate::http_server::error::HttpError;
+use crate::http_server::gate::Gate;
 use crate::http_server::head::MAX_HEADERS;
 use crate::hub::Hub;
 
@@ -22,6 +24,7 @@ use crate::hub::Hub;
 pub(super) struct Routes {
     pub(super) hub: Hub,
     pub(super) health: Arc<Health>,
+    pub(super) gate: Arc<Gate>,
 }
 
 impl Routes {
@@ -61,7 +64,9 @@ impl Routes {
             _ if is_health => (StatusCode::METHOD_NOT_ALLOWED, "use GET /healthz\n".to_owned()),
             _ => (
                 StatusCode::UPGRADE_REQUIRED,
-                "this address is for WebSocket connections: connect with new WebSocket(\"ws://...\")\n".to_owned(),
+                "this address is for WebSocket connections: connect with new WebSocket(\"ws://...\"), or with new \
+                 EventSource(\"http://...\")\n"
+                    .to_owned(),
             ),
         };
         let mut response = Response::new(Full::new(Bytes::from(text)));
@@ -80,6 +85,12 @@ impl Routes {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
             }
             _ => {}
+        }
+        if *request.method() == Method::OPTIONS {
+            let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+            // The host of a target that names it counts, as for all other requests.
+            let host = request.uri().authority().map(Authority::as_str).or(text(header::HOST));
+            self.gate.let_read_beforehand(headers, text(header::ORIGIN), host);
         }
         response
     }

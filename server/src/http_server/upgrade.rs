@@ -1,6 +1,7 @@
 //! From a WebSocket handshake to a client of the hub.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http::StatusCode;
 use tokio::io::AsyncWriteExt;
@@ -14,24 +15,21 @@ use crate::http_server::head::Head;
 use crate::http_server::refusal::Refusal;
 use crate::hub::{Connection, Hub, Joining};
 use crate::permit::{PendingPermit, Permit, TooMany};
-use crate::protocol::{Opening, Wants, WebSocket};
-use crate::rights::Denial;
+use crate::protocol::{Opening, WebSocket};
 
-/// A handshake that is accepted, not yet answered.
+/// A request of a client that is accepted, not yet answered.
 pub(super) struct Accepted {
-    head: Head,
-    response: Vec<u8>,
-    /// What came behind the head.
-    received: Vec<u8>,
-    wants: Wants,
-    permit: Permit,
+    pub(super) head: Head,
+    pub(super) response: Vec<u8>,
+    pub(super) opening: Opening,
+    pub(super) permit: Permit,
 }
 
 /// Makes clients of requests.
 #[derive(Debug)]
 pub(super) struct Handshakes {
     pub(super) hub: Hub,
-    pub(super) gate: Gate,
+    pub(super) gate: Arc<Gate>,
 }
 
 impl Handshakes {
@@ -58,7 +56,10 @@ impl Handshakes {
             Err(refusal) => return Err(refuse_request(stream, &head, response, refusal).await),
         };
         match pending.complete() {
-            Ok(permit) => Ok(Accepted { head, response, received, wants, permit }),
+            Ok(permit) => {
+                let opening = Opening::WebSocket { received, wants };
+                Ok(Accepted { head, response, opening, permit })
+            }
             Err(too_many) => {
                 refuse_full(stream, &head, response, too_many).await?;
                 Err(HttpError::TooMany)
@@ -68,10 +69,9 @@ impl Handshakes {
 
     /// Hands the connection over to the hub.
     pub(super) fn join(&self, stream: TcpStream, address: SocketAddr, accepted: Accepted) -> Result<(), HttpError> {
-        let Accepted { head, response, received, wants, permit } = accepted;
+        let Accepted { head, response, opening, permit } = accepted;
         stream.set_nodelay(true)?;
         let stream = mio::net::TcpStream::from_std(stream.into_std()?);
-        let opening = Opening::WebSocket { received, wants };
         let connection = Connection { stream, response, permit };
         self.hub.join(Joining { address, path: head.target, headers: head.headers, opening, connection });
         Ok(())
@@ -84,11 +84,7 @@ async fn refuse_request(stream: &mut TcpStream, head: &Head, mut response: Vec<u
     let (answered, error) = match refusal {
         Refusal::Request { status, problem } => (refuse(stream, status, &problem).await, HttpError::Handshake(problem)),
         Refusal::Denied(denial) if head.origin().is_none() => {
-            let status = match denial {
-                Denial::NotAllowed => StatusCode::FORBIDDEN,
-                Denial::NotAuthenticated | Denial::Expired => StatusCode::UNAUTHORIZED,
-            };
-            (refuse(stream, status, &denial.to_string()).await, HttpError::Denied(denial))
+            (refuse(stream, denial.into(), &denial.to_string()).await, HttpError::Denied(denial))
         }
         Refusal::Denied(denial) => {
             response.extend(WebSocket::close_frame(denial.into()));

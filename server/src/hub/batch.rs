@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use queue::ChannelName;
 
-use crate::protocol::{Encoding, client_id, native};
+use crate::protocol::{Written, client_id, native, plain};
 use crate::publication::{Audience, Publication};
 
 /// Publications that go into the hub at once, encoded once for all clients. Used again and again, it allocates nothing
@@ -28,6 +28,8 @@ pub struct Batch {
 pub(super) struct Item {
     /// Its message without the last brace: in `frames` if it is for everybody, else in `texts`.
     text: Range<usize>,
+    /// Bytes of its name there.
+    name_len: usize,
     /// Its channels in `channels`. None: it is for everybody.
     channels: Option<Range<usize>>,
     /// The id of the client that does not get it.
@@ -42,7 +44,7 @@ impl Batch {
         let (text, channels) = match publication.audience {
             Audience::Everybody => {
                 let start = self.frames.len();
-                Encoding::Plain.encode(publication, &mut self.frames);
+                plain::encode(publication, &mut self.frames);
                 (native::text_of_plain(&self.frames, start), None)
             }
             Audience::Channels(names) => {
@@ -54,7 +56,8 @@ impl Batch {
         };
         self.ends.push(self.frames.len());
         let except = publication.except.and_then(|id| id.parse().ok());
-        self.items.push(Item { text, channels, except, expires_at: publication.expires_at });
+        let name_len = publication.name_json.len();
+        self.items.push(Item { text, name_len, channels, except, expires_at: publication.expires_at });
     }
 
     /// How many publications there are.
@@ -81,12 +84,10 @@ impl Batch {
         self.items.clear();
     }
 
-    /// The message of a publication, without its last brace.
-    pub(super) fn text(&self, item: &Item) -> &[u8] {
-        match item.channels {
-            None => &self.frames[item.text.clone()],
-            Some(_) => &self.texts[item.text.clone()],
-        }
+    /// What a publication says.
+    pub(super) fn written(&self, item: &Item) -> Written<'_> {
+        let texts = if item.channels.is_none() { &self.frames } else { &self.texts };
+        Written { text: &texts[item.text.clone()], name_len: item.name_len }
     }
 
     /// The channels of a publication. None: it is for everybody.

@@ -9,6 +9,7 @@ use crate::history::log::{CannotGiveUp, Logged};
 use crate::hub::batch::Batch;
 use crate::hub::pacing::Pacing;
 use crate::hub::progress::Progress;
+use crate::hub::publishing::Appended;
 use crate::hub::{Hub, Limits};
 use crate::notifier::wait;
 use crate::publication::Seq;
@@ -88,7 +89,7 @@ impl Feed {
     /// the order of this process, or where the next will be if there is none.
     pub fn publish(&mut self, batch: &mut Batch) -> Seq {
         // Who has no queue has no log that could refuse.
-        self.publish_logged(batch, |_| []).unwrap_or_default()
+        self.publish_logged(batch, |_| []).map_or_else(|_| Seq::default(), |appended| appended.first)
     }
 
     /// The same for a batch of which the history log gets what `logged` makes of the number of the first publication.
@@ -99,10 +100,10 @@ impl Feed {
         &mut self,
         batch: &mut Batch,
         logged: impl FnOnce(Seq) -> L,
-    ) -> Result<Seq, CannotGiveUp> {
-        let first = self.hub.append(batch, logged)?;
-        self.published(first, batch);
-        Ok(first)
+    ) -> Result<Appended, CannotGiveUp> {
+        let appended = self.hub.append(batch, logged)?;
+        self.published(appended.first, batch);
+        Ok(appended)
     }
 
     /// Publishes again what the process before had numbered, for those clients that get no ids.

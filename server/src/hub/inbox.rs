@@ -1,5 +1,6 @@
 //! What a thread of the hub shares with the others: an inbox from which it takes, and how far it has come.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,6 +31,16 @@ pub(crate) struct Joining {
     pub(crate) headers: Headers,
     pub(crate) opening: Opening,
     pub(crate) connection: Connection,
+}
+
+impl Joining {
+    /// Answers a client that comes to a server that stops, if its protocol has an answer for that.
+    pub(super) fn send_away(self) {
+        let Some(last) = self.opening.come_back_later() else { return };
+        let Connection { mut stream, response, .. } = self.connection;
+        // The socket is new, so it takes this; if the client has gone, nobody misses it.
+        let _ = stream.write_all(&[response, last].concat());
+    }
 }
 
 /// The connection of a client whose handshake was accepted.

@@ -14,6 +14,7 @@ mod pace;
 mod pacing;
 mod progress;
 mod published;
+mod publishing;
 mod resuming;
 mod run;
 pub(crate) mod session;
@@ -31,18 +32,15 @@ use queue::ChannelName;
 use tokio::sync::oneshot;
 
 use crate::disconnect::Disconnect;
-use crate::history::log::{CannotGiveUp, HistoryLog, LogTime, Logged};
-use crate::hub::batch::Item;
-use crate::hub::channel_frames::ChannelFrames;
+use crate::history::log::HistoryLog;
 use crate::hub::inbox::{Command, Inbox};
-use crate::hub::interest::{ChannelKey, Interested, TooManyChannels};
+use crate::hub::interest::{ChannelKey, TooManyChannels};
 use crate::hub::progress::{ClientCounts, ProgressNotifier};
 use crate::hub::published::Published;
 use crate::hub::resuming::{Asked, Outcome, Resumed, Subscribed};
 use crate::notifier::Notifier;
+use crate::protocol::Encoding;
 use crate::protocol::client_id::ClientId;
-use crate::protocol::native;
-use crate::publication::{Publication, Seq};
 use crate::session_id::SessionId;
 
 pub use batch::Batch;
@@ -97,24 +95,6 @@ impl Hub {
         Ok(Hub { shared: Arc::new(shared) })
     }
 
-    /// Goes on after what an earlier process has published. To be called before anything is published and before
-    /// clients come.
-    pub(crate) fn begin(&self, begin: Beginning) {
-        let Beginning { epoch, last, history, log } = begin;
-        self.lock().begin(epoch, last, history);
-        *self.lock_log() = log;
-    }
-
-    /// Sends an event to those it is for. It does not come through the queue.
-    pub fn publish(&self, publication: &Publication<'_>) {
-        let mut batch = Batch::default();
-        batch.push(publication);
-        let logged = |seq| [Logged { seq, origin: None, uid: None, publication: *publication, key: None }];
-        if let Err(error) = self.append(&batch, logged) {
-            tracing::error!(%error, "an event is not sent, because clients could not get it again after a restart");
-        }
-    }
-
     /// Sends a frame ([`crate::protocol::frames::encode_text`]) to one client, after everything that was broadcast
     /// before. Nothing happens if the session has ended. Returns false if more waits already than the hub can take: the
     /// client is disconnected as slow then.
@@ -148,89 +128,8 @@ impl Hub {
         true
     }
 
-    /// Appends publications. `logged` makes what the history log gets of them of the number of the first. Returns where
-    /// the first is in the order of this process.
-    ///
-    /// # Errors
-    /// When the history log can neither be written nor deleted. Nothing is published then.
-    pub(crate) fn append<'a, L: IntoIterator<Item = Logged<'a>>>(
-        &self,
-        batch: &Batch,
-        logged: impl FnOnce(Seq) -> L,
-    ) -> Result<Seq, CannotGiveUp> {
-        let mut log = self.lock_log();
-        if batch.is_empty() {
-            return Ok(self.lock().last.plus(1));
-        }
-        let at = match log.as_mut() {
-            Some(log) => log.append(logged(self.lock().head().plus(1)))?,
-            None => LogTime::now(),
-        };
-        let mut published = self.lock();
-        let at = published.time(at);
-        let first = published.last.plus(1);
-        let mut frames = std::mem::take(&mut published.frames);
-        frames.clear();
-        for (index, item) in batch.items.iter().enumerate() {
-            let seq = first.plus(index);
-            self.encode(seq, batch, item, &published, &mut frames);
-            published.keep(seq, at, batch, item);
-        }
-        self.shared.inboxes.iter().for_each(|inbox| inbox.append(&batch.frames, &batch.ends, &frames));
-        published.frames = frames;
-        published.last = published.last.plus(batch.len());
-        Ok(first)
-    }
-
-    /// Appends publications that the process before had numbered already, for those clients that get no ids: others ask
-    /// for what they do not have. Returns where the first is in the order of this process.
-    pub(crate) fn append_again(&self, batch: &Batch) -> Seq {
-        let _log = self.lock_log();
-        let mut published = self.lock();
-        let first = published.last.plus(1);
-        if !batch.is_empty() {
-            let none = ChannelFrames::default();
-            self.shared.inboxes.iter().for_each(|inbox| inbox.append(&batch.frames, &batch.ends, &none));
-            published.last = published.last.plus(batch.len());
-            published.again += batch.len() as u64;
-        }
-        first
-    }
-
-    /// The log on disk, if there is one.
-    pub(crate) fn with_history_log<T>(&self, act: impl FnOnce(&mut HistoryLog, Option<Seq>) -> T) -> Option<T> {
-        let mut log = self.lock_log();
-        let oldest = self.lock().oldest_kept();
-        log.as_mut().map(|log| act(log, oldest))
-    }
-
-    /// Takes the log, to close it. What is published then is in no log.
-    pub(crate) fn take_history_log(&self) -> Option<HistoryLog> {
-        self.lock_log().take()
-    }
-
-    /// Encodes a publication for those channels that have subscribers.
-    fn encode(&self, seq: Seq, batch: &Batch, item: &Item, published: &Published, frames: &mut ChannelFrames) {
-        let (text, id, interest) = (batch.text(item), published.id(seq), &published.interest);
-        let except = item.except.filter(|id| id.server == self.shared.server).map(|id| id.session);
-        let Some(names) = batch.channels(item) else {
-            let threads = interest.everybody();
-            if threads != 0 {
-                let encode = |bytes: &mut Vec<u8>| native::encode_event(text, id, None, bytes);
-                frames.push(seq, ChannelKey::EVERYBODY, threads, except, encode);
-            }
-            return;
-        };
-        for name in names {
-            if let Some(Interested { key, threads }) = interest.find(name) {
-                let encode = |bytes: &mut Vec<u8>| native::encode_event(text, id, Some(name), bytes);
-                frames.push(seq, key, threads, except, encode);
-            }
-        }
-    }
-
     /// Notes that a thread has subscribers of channels, and perhaps of what is for everybody, and sends a session what
-    /// `answer` makes of the outcome: it stands behind all publications of before. Returns the keys of the new channels.
+    /// `answer` makes of the outcome: it stands behind all publications of before.
     fn subscribe(
         &self,
         session: SessionId,
@@ -238,11 +137,11 @@ impl Hub {
         answer: impl FnOnce(&Outcome<'_>) -> Vec<u8>,
     ) -> Result<Subscribed, TooManyChannels> {
         let mut published = self.lock();
-        let keys = published.interest.add_all(asked.new, session.thread())?;
+        let keys = published.interest.add_all(asked.new, asked.encoding, session.thread())?;
         if asked.everybody {
-            published.interest.add_everybody(session.thread());
+            published.interest.add_everybody(asked.encoding, session.thread());
         }
-        let resumed = asked.after.map(|after| published.resume(after, asked));
+        let resumed = asked.after.map(|after| published.resume(after, session, asked));
         let head = published.id(published.last);
         self.inbox(session).answer(session, answer(&Outcome { head, resumed: resumed.as_ref() }).into());
         let has_after = match resumed {
@@ -259,14 +158,15 @@ impl Hub {
         self.inbox(session).send(session, answer(&published.id(published.last).to_string()).into());
     }
 
-    /// The key of a channel that has subscribers.
-    fn find(&self, name: &ChannelName) -> Option<ChannelKey> {
-        self.lock().interest.find(name).map(|channel| channel.key)
+    /// The key of a channel that has subscribers, in an encoding.
+    fn find(&self, name: &ChannelName, encoding: Encoding) -> Option<ChannelKey> {
+        self.lock().interest.find(name, encoding)
     }
 
-    /// Notes that a thread has no subscribers of a channel any more, or nobody who gets what is for everybody with an id.
-    fn lose_interest(&self, channel: Option<&ChannelName>, thread: usize) {
-        self.lock().interest.remove(channel, thread);
+    /// Notes that a thread has no subscribers any more who use the encoding of a key: of the channel, or of what is for
+    /// everybody.
+    fn lose_interest(&self, channel: Option<&ChannelName>, key: ChannelKey, thread: usize) {
+        self.lock().interest.remove(channel, key.encoding(), thread);
     }
 
     /// Takes room for subscriptions. Returns false if that would be more than there may be.

@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use crate::hub::log::Position;
 use crate::hub::run::{Piece, Run};
-use crate::protocol::frames;
 
 /// Replaceable bytes that may wait. Of more, only the last are kept.
 const MAX_REPLACEABLE_BYTES: usize = 1024;
@@ -238,8 +237,8 @@ impl Outbox {
         self.count();
     }
 
-    /// Drops what has not begun to be written.
-    pub(super) fn truncate_unwritten(&mut self) {
+    /// Drops what has not begun to be written. `boundary` tells where the first frame ends at or after an offset.
+    pub(super) fn truncate_unwritten(&mut self, boundary: impl Fn(&[u8], usize) -> usize) {
         self.parts.truncate(usize::from(self.is_mid_part()));
         if let Some(part) = self.parts.front_mut()
             && let Content::Publications(run) = &part.content
@@ -247,7 +246,7 @@ impl Outbox {
             // Of several frames, the rest of the one that has begun. It is a copy, so that neither the memory of the
             // others nor the delivery of their publications waits for a client that may never read it.
             let (bytes, written) = run.front();
-            let bytes = bytes[written..frames::boundary(bytes, written)].into();
+            let bytes = bytes[written..boundary(bytes, written)].into();
             part.content = Content::Own { bytes, written: 0, begun: true, is_replaceable: false };
         }
         self.parts.retain(|part| part.len() > 0);
@@ -266,6 +265,7 @@ mod tests {
     use super::*;
     use crate::hub::interest::ChannelKey;
     use crate::hub::undelivered::Undelivered;
+    use crate::protocol::{frames, sse};
     use crate::publication::Seq;
 
     #[test]
@@ -300,14 +300,14 @@ mod tests {
         outbox.push(0, *b"begun");
         outbox.push(0, *b"waiting");
         outbox.advance(2);
-        outbox.truncate_unwritten();
+        outbox.truncate_unwritten(frames::boundary);
         assert_eq!(outbox.next(), Some((0, b"gun".as_slice())));
         assert_eq!(outbox.len(), 3);
 
         let mut outbox = Outbox::default();
         outbox.push_rest(7, *b"of the log's frame");
         outbox.push(7, *b"waiting");
-        outbox.truncate_unwritten();
+        outbox.truncate_unwritten(frames::boundary);
         assert_eq!(outbox.next(), Some((7, b"of the log's frame".as_slice())));
     }
 
@@ -318,19 +318,38 @@ mod tests {
         let ticket = undelivered.begin_turn(Seq(3), Instant::now());
         let mut outbox = Outbox::default();
         outbox.push_publications(undelivered.share(&frames, ticket), 4);
-        outbox.truncate_unwritten();
+        outbox.truncate_unwritten(frames::boundary);
         assert_eq!(outbox.next(), Some((0, b"gun".as_slice())));
         assert_eq!((outbox.len(), outbox.held_bytes()), (3, 3 + PART_OVERHEAD_BYTES));
         assert_eq!((undelivered.delivered(Seq(9)), undelivered.shared_bytes()), (Seq(9), 0));
-        outbox.truncate_unwritten();
+        outbox.truncate_unwritten(frames::boundary);
         assert_eq!(outbox.next(), Some((0, b"gun".as_slice())), "it has begun");
         // Nothing is left where a frame ends.
         let ticket = undelivered.begin_turn(Seq(9), Instant::now());
         let mut outbox = Outbox::default();
         outbox.push_publications(Arc::new(Piece::own(&frames::encode_text("begun"), ticket)), 0);
-        outbox.truncate_unwritten();
+        outbox.truncate_unwritten(frames::boundary);
         assert!(outbox.is_empty() && outbox.held_bytes() == 0);
         assert_eq!(undelivered.delivered(Seq(9)), Seq(9));
+    }
+
+    #[test]
+    fn of_server_sent_events_the_rest_of_the_block_that_has_begun_stays() {
+        let blocks = b"id: 1\ndata: a\ndata: b\n\nid: 2\ndata: c\n\n";
+        for (written, rest) in [(1, &blocks[1..23]), (21, &blocks[21..23]), (22, &blocks[22..23]), (24, &blocks[24..])]
+        {
+            let mut undelivered = Undelivered::default();
+            let ticket = undelivered.begin_turn(Seq(3), Instant::now());
+            let mut outbox = Outbox::default();
+            outbox.push_publications(undelivered.share(blocks, ticket), written);
+            outbox.truncate_unwritten(sse::boundary);
+            assert_eq!(outbox.next(), Some((0, rest)), "{written}");
+        }
+        let ticket = Undelivered::default().begin_turn(Seq(3), Instant::now());
+        let mut outbox = Outbox::default();
+        outbox.push_publications(Arc::new(Piece::own(blocks, ticket)), 23);
+        outbox.truncate_unwritten(sse::boundary);
+        assert!(outbox.is_empty(), "a block ends there");
     }
 
     #[test]

@@ -1,26 +1,30 @@
 //! What was published, and who is interested in what comes next: the state that is protected by the lock of the hub's
 //! order.
 
-use crate::history::log::{HistoryLog, LogTime};
 use crate::history::History;
+use crate::history::log::{HistoryLog, LogTime};
 use crate::hub::batch::{Batch, Item};
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::interest::Interest;
 use crate::protocol::native::Id;
 use crate::publication::Seq;
+use crate::session_id::SessionId;
 
 /// The order of all publications.
 ///
 /// A publication has two numbers: its place in the order of this process, which progress is told in, and its number in
-/// the ids of clients. They differ by those that were published again at the start: these had their number before.
+/// the ids of clients. They differ by those that were published again at the start: these had their number before. Only
+/// the number of a place that was just given, or is about to be, can be computed.
 #[derive(Debug)]
 pub(super) struct Published {
     /// The last place.
     pub(super) last: Seq,
     /// The number of the last publication of the processes before.
     before: Seq,
-    /// How many were published again.
-    pub(super) again: u64,
+    /// How many have a place and no number of their own.
+    pub(super) without_number: u64,
+    /// No more numbers are given.
+    pub(super) is_over: bool,
     /// When the last number was given.
     at: LogTime,
     /// Names the series of numbers in the ids.
@@ -49,7 +53,8 @@ impl Published {
         Published {
             last: Seq(0),
             before: Seq(0),
-            again: 0,
+            without_number: 0,
+            is_over: false,
             at: LogTime::default(),
             epoch: rand::random(),
             interest: Interest::new(max_channels),
@@ -64,7 +69,7 @@ impl Published {
 
     /// The number of the publication at a place.
     fn number(&self, place: Seq) -> Seq {
-        Seq(self.before.0 + place.0 - self.again)
+        Seq(self.before.0 + place.0 - self.without_number)
     }
 
     /// The last number that was given.
@@ -94,10 +99,17 @@ impl Published {
     }
 
     /// Keeps a publication that was just given a place.
-    pub(super) fn keep(&mut self, place: Seq, at: LogTime, batch: &Batch, item: &Item) {
+    pub(super) fn keep(&mut self, place: Seq, at: LogTime, batch: &Batch, item: &Item, except: Option<SessionId>) {
         let number = self.number(place);
         if let Some(history) = &mut self.history {
-            history.add(number, at, batch.text(item), batch.channels(item), item.expires_at);
+            history.add(number, at, batch.written(item), batch.channels(item), except, item.expires_at);
+        }
+    }
+
+    /// Forgets what is too old to be sent again.
+    pub(super) fn forget_old(&mut self) {
+        if let Some(history) = &mut self.history {
+            history.forget_old(self.at.max(LogTime::now()));
         }
     }
 

@@ -12,11 +12,15 @@ use crate::hub::interest::ChannelKey;
 use crate::hub::published::Published;
 use crate::protocol::after::After;
 use crate::protocol::native::{self, Id, ServerMessage};
+use crate::protocol::{Encoding, sse};
 use crate::publication::Seq;
+use crate::session_id::SessionId;
 
 /// What a client asks for.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
+    /// How its messages are written.
+    pub(super) encoding: Encoding,
     /// Channels that it does not have yet.
     pub(super) new: &'a [ChannelName],
     /// All that the answer is about.
@@ -75,11 +79,11 @@ pub(super) struct Subscribed {
 
 impl Published {
     /// Decides what a client gets again.
-    pub(super) fn resume(&self, after: After, asked: &Asked<'_>) -> Resumed {
-        self.try_resume(after, asked).unwrap_or(Resumed::Gap)
+    pub(super) fn resume(&self, after: After, session: SessionId, asked: &Asked<'_>) -> Resumed {
+        self.try_resume(after, session, asked).unwrap_or(Resumed::Gap)
     }
 
-    fn try_resume(&self, after: After, asked: &Asked<'_>) -> Option<Resumed> {
+    fn try_resume(&self, after: After, session: SessionId, asked: &Asked<'_>) -> Option<Resumed> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let from = self.position(after, now)?;
         let channels = || asked.channels.iter().map(Some).chain(asked.everybody.then_some(None));
@@ -88,7 +92,8 @@ impl Published {
             // Nothing is kept, but it may have missed nothing.
             None => (from == self.head()).then(Vec::new)?,
         };
-        let events = missed.into_iter().filter_map(|publication| {
+        let missed = missed.into_iter().filter(|publication| publication.except != Some(session));
+        let events = missed.filter_map(|publication| {
             let has_had = |name: Option<&ChannelName>| {
                 asked.had.iter().any(|(channel, after)| channel.as_ref() == name && publication.seq > *after)
             };
@@ -115,27 +120,38 @@ impl Published {
 }
 
 impl Missed {
-    /// Appends its frame.
-    pub(super) fn encode(&self, frames: &mut Vec<u8>) {
-        native::encode_event(self.publication.text(), self.id, self.channel.as_ref(), frames);
+    /// Appends its message.
+    fn encode(&self, encoding: Encoding, frames: &mut Vec<u8>) {
+        encoding.encode(self.publication.written(), self.id, self.channel.as_ref(), frames);
     }
 
     /// Appends its message as JSON.
-    pub(super) fn write(&self, json: &mut Vec<u8>) {
-        native::write_event(self.publication.text(), self.id, self.channel.as_ref(), json);
+    fn write(&self, json: &mut Vec<u8>) {
+        native::write_event(self.publication.written().text, self.id, self.channel.as_ref(), json);
     }
 }
 
 impl Outcome<'_> {
     /// The first message of a connection, with the messages behind it that the client has missed.
-    pub(super) fn welcome(&self, client: &str, ping_interval: Duration, channels: &[ChannelName]) -> Vec<u8> {
+    pub(super) fn welcome(
+        &self,
+        encoding: Encoding,
+        client: &str,
+        ping_interval: Duration,
+        channels: &[ChannelName],
+    ) -> Vec<u8> {
         let (position, events) = match self.resumed {
             Some(Resumed::Recovered { id, events, .. }) => (*id, events.as_slice()),
             Some(Resumed::Gap) | None => (self.head, &[][..]),
         };
         let id = position.to_string();
-        let mut frames = ServerMessage::welcome(client, ping_interval, channels, self.recovered(), &id).encode();
-        events.iter().for_each(|event| event.encode(&mut frames));
+        let mut frames = match encoding {
+            Encoding::WebSocket => {
+                ServerMessage::welcome(client, ping_interval, channels, self.recovered(), &id).encode()
+            }
+            Encoding::Sse | Encoding::SseNamed => sse::welcome(&id, self.recovered()),
+        };
+        events.iter().for_each(|event| event.encode(encoding, &mut frames));
         frames
     }
 

@@ -77,8 +77,8 @@ enum Ending {
     Awaited,
     /// Both close frames have passed: the server drops the connection first (RFC 6455, section 7.1.1).
     Dropped,
-    /// The client broke the protocol: input is thrown away until it goes, since unread input would turn our close frame
-    /// into a reset.
+    /// The client broke the protocol, or cannot answer: input is thrown away until it goes, since unread input would
+    /// turn our last bytes into a reset.
     Lingering,
 }
 
@@ -137,6 +137,11 @@ impl Session {
     pub(crate) fn needs(&self) -> Option<Position> {
         let is_in_log = self.subscriber.is_none() && self.finish != Some(self.position);
         is_in_log.then_some(self.position)
+    }
+
+    /// What the client speaks.
+    pub(super) fn protocol(&self) -> &Protocol {
+        &self.protocol
     }
 
     /// What of it is about channels, if it gets publications by channel.
@@ -199,10 +204,10 @@ impl Session {
     /// sees that the connection is used.
     pub(crate) fn ping(&mut self, log: &Log, now: Instant) {
         self.pinged = now;
+        let Some(ping) = self.protocol.ping() else { return };
         if !self.paused {
             self.unanswered.get_or_insert(now);
         }
-        let ping = self.protocol.ping();
         self.send(self.boundary(log), ping.into());
     }
 
@@ -213,6 +218,9 @@ impl Session {
         }
         let frame = self.protocol.close(disconnect, limits.max_message_bytes);
         self.finish_at(self.place(after), frame);
+        if !self.protocol.answers_close() {
+            self.ending = Ending::Lingering;
+        }
     }
 
     /// Ends a session that the log no longer covers, or that does not read: the frame it stands in is completed, if it
@@ -224,7 +232,7 @@ impl Session {
         // One that is closing and needs nothing of the log may stand where that has forgotten everything.
         let boundary = self.needs().map_or(self.position, |position| log.boundary(position));
         let rest = self.needs().and_then(|position| log.between(position, boundary)).map_or(Vec::new(), <[u8]>::to_vec);
-        self.outbox.truncate_unwritten();
+        self.outbox.truncate_unwritten(|messages, offset| self.protocol.boundary(messages, offset));
         self.position = boundary;
         if !rest.is_empty() {
             self.outbox.push_rest(boundary, rest);

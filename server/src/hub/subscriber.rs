@@ -51,7 +51,8 @@ impl Subscription {
 
     /// Notes when it ends by itself, to the next second.
     pub(super) fn set_until(&mut self, until: Option<SystemTime>) {
-        let seconds = |until: SystemTime| until.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64().ceil() as u32;
+        let seconds =
+            |until: SystemTime| until.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64().ceil() as u32;
         self.until = until.map(|until| NonZeroU32::new(seconds(until)).unwrap_or(NonZeroU32::MIN));
     }
 }
@@ -79,7 +80,13 @@ impl Subscriber {
 
     /// How many channels it has.
     pub(super) fn channels(&self) -> usize {
-        self.subscriptions.len() - usize::from(self.has(ChannelKey::EVERYBODY))
+        self.subscriptions.len() - usize::from(self.has_everybody())
+    }
+
+    /// Whether it gets what is for everybody.
+    pub(super) fn has_everybody(&self) -> bool {
+        // Those keys are behind all others.
+        self.subscriptions.last().is_some_and(|last| last.channel.is_everybody())
     }
 
     pub(super) fn has(&self, channel: ChannelKey) -> bool {

@@ -3,8 +3,8 @@
 use crate::protocol::native::Id;
 use crate::publication::Seq;
 
-/// Longest position that a client may name, in bytes.
-pub(crate) const MAX_AFTER_BYTES: usize = 64;
+/// Longest id, in bytes.
+pub(crate) const MAX_ID_BYTES: usize = 64;
 
 /// What a client names to get what came after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,13 +20,18 @@ pub(crate) enum After {
 impl After {
     /// Reads a position. `None`: no position is written like that.
     pub(crate) fn parse(text: &str) -> Option<After> {
-        let is_id = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-        if text.is_empty() || text.len() > MAX_AFTER_BYTES || !text.as_bytes().iter().all(is_id) {
+        if !is_id(text) {
             return None;
         }
         let moment = text.strip_prefix("t.").and_then(number);
         Some(moment.map(After::Moment).or_else(|| id(text).map(After::Id)).unwrap_or(After::Unknown))
     }
+}
+
+/// Tells whether a text can be an id, of whatever server.
+pub(crate) fn is_id(text: &str) -> bool {
+    let is_of_id = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=MAX_ID_BYTES).contains(&text.len()) && text.bytes().all(is_of_id)
 }
 
 fn id(text: &str) -> Option<Id> {
@@ -55,10 +60,19 @@ mod tests {
 
     #[test]
     fn what_others_have_made_is_unknown_and_what_nobody_makes_is_refused() {
-        for text in ["1700000000123-0-0a1b2c3d", "x", "t.", "t.-1", "t.01", "00000000000000AB-1", "ab-1", "t.99999999999999999999"] {
+        for text in [
+            "1700000000123-0-0a1b2c3d",
+            "x",
+            "t.",
+            "t.-1",
+            "t.01",
+            "00000000000000AB-1",
+            "ab-1",
+            "t.99999999999999999999",
+        ] {
             assert_eq!(After::parse(text), Some(After::Unknown), "{text}");
         }
-        for text in ["", "a b", "a/b", "ä", &"a".repeat(MAX_AFTER_BYTES + 1)] {
+        for text in ["", "a b", "a/b", "ä", &"a".repeat(MAX_ID_BYTES + 1)] {
             assert_eq!(After::parse(text), None, "{text}");
         }
     }

@@ -216,7 +216,9 @@ mod tests {
         let subscribe = r#"{"type":"subscribe","channels":["a","b","a"],"ref":"x","later":[1]}"#;
         let request = Request::parse(subscribe, 3).expect("a command");
         assert_eq!(request.reference.map(|reference| reference.get().to_owned()).as_deref(), Some(r#""x""#));
-        let Ok(Command::Subscribe { channels, token: None, after: None }) = request.command else { panic!("{subscribe}") };
+        let Ok(Command::Subscribe { channels, token: None, after: None }) = request.command else {
+            panic!("{subscribe}")
+        };
         assert_eq!(channels.iter().map(ChannelName::as_str).collect::<Vec<_>>(), ["a", "b"]);
         assert!(matches!(command(r#" {"type":"ping","ref":-1.5}"#), Ok(Command::Ping)));
         assert!(matches!(command(r#"{"type":"unsubscribe","channel":"a"}"#), Ok(Command::Unsubscribe { .. })));

@@ -51,6 +51,13 @@ pub(crate) struct Turn {
     pub(crate) answer: Vec<u8>,
 }
 
+impl Turn {
+    /// Nothing was read: the client has sent all that it may until then.
+    pub(super) fn throttled(again: Instant) -> Turn {
+        Turn { end: TurnEnd::Throttled(again), received: false, answer: Vec::new() }
+    }
+}
+
 /// Why a turn of reading ended.
 #[derive(Debug)]
 pub(crate) enum TurnEnd {
@@ -78,6 +85,17 @@ impl ReadBuffer {
     /// One to begin a stream with.
     pub(super) fn begin(&mut self, max_message_bytes: usize) -> Box<Incoming> {
         self.idle.take().unwrap_or_else(|| Box::new(Incoming::new(Vec::new(), max_message_bytes)))
+    }
+
+    /// Reads so many bytes at most, and forgets them. Returns what came of it, and how many there were.
+    pub(super) fn discard(&mut self, source: Source<'_>, most: usize) -> (Turn, usize) {
+        let (received, left) = source.receive(&mut self.bytes[..most.min(TURN_BYTES)]);
+        let end = match left {
+            Left::More => TurnEnd::More,
+            Left::Later => TurnEnd::Drained,
+            Left::Nothing => TurnEnd::Ended,
+        };
+        (Turn { end, received: !received.is_empty(), answer: Vec::new() }, received.len())
     }
 
     /// Takes back what is in the middle of nothing. Most clients need memory of their own only while they speak.

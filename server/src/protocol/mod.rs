@@ -1,15 +1,17 @@
-//! What clients receive and send, as bytes: how publications are written ([`Encoding`]), and what differs between
-//! clients ([`Protocol`]).
+//! What clients receive and send, as bytes: how publications are written ([`plain`], [`Encoding`]), and what differs
+//! between clients ([`Protocol`]).
 
 pub(crate) mod after;
 pub(crate) mod allowance;
 pub(crate) mod client_id;
 pub(crate) mod command;
+mod encoding;
 mod frame_meter;
 pub mod frames;
 pub(crate) mod incoming;
 pub(crate) mod native;
 pub mod plain;
+pub(crate) mod sse;
 mod wants;
 mod websocket;
 mod wire;
@@ -21,26 +23,12 @@ use crate::client_message::ClientMessage;
 use crate::disconnect::Disconnect;
 use crate::protocol::allowance::Rates;
 use crate::protocol::incoming::{ReadBuffer, Source, Turn};
-use crate::publication::Publication;
+use crate::protocol::native::ServerMessage;
+use crate::protocol::sse::Sse;
 
+pub(crate) use encoding::{Encoding, Written};
 pub(crate) use wants::{ClientKind, NATIVE, Wants};
 pub(crate) use websocket::WebSocket;
-
-/// A way to write publications for clients. Each is encoded once for all clients that use it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encoding {
-    /// Text messages of WebSocket, in the format of the pure-PHP server.
-    Plain,
-}
-
-impl Encoding {
-    /// Appends the frame of a publication.
-    pub(crate) fn encode(self, publication: &Publication<'_>, frames: &mut Vec<u8>) {
-        match self {
-            Encoding::Plain => plain::encode(publication, frames),
-        }
-    }
-}
 
 /// What a request has asked for, with what came behind it. The thread that gets the client makes its [`Protocol`] of
 /// it.
@@ -48,20 +36,31 @@ impl Encoding {
 pub(crate) enum Opening {
     /// A WebSocket connection, on which something was received already.
     WebSocket { received: Vec<u8>, wants: Wants },
+    /// A stream of server-sent events, whose types are the names of the events or not.
+    Sse { is_named: bool, wants: Wants },
 }
 
 impl Opening {
-    /// What is needed for the protocol, and what the client wants.
-    pub(crate) fn into_parts(self) -> (Vec<u8>, Wants) {
+    /// What the client speaks, and what it wants. Its messages may have so many bytes.
+    pub(crate) fn into_parts(self, max_message_bytes: usize, now: Instant) -> (Protocol, Wants) {
         match self {
-            Opening::WebSocket { received, wants } => (received, wants),
+            Opening::WebSocket { received, wants } => (Protocol::websocket(received, max_message_bytes, now), wants),
+            Opening::Sse { is_named, wants } => (Protocol::Sse(Box::new(Sse::new(is_named, now))), wants),
+        }
+    }
+
+    /// What follows the response to a client that is to come back later. None: the end of the connection says that.
+    pub(crate) fn come_back_later(&self) -> Option<Vec<u8>> {
+        match self {
+            Opening::WebSocket { .. } => None,
+            Opening::Sse { .. } => Some(sse::come_back_later()),
         }
     }
 
     /// Whether the client may have to be sent again what it has missed.
     pub(crate) fn resumes(&self) -> bool {
         match self {
-            Opening::WebSocket { wants, .. } => wants.after.is_some(),
+            Opening::WebSocket { wants, .. } | Opening::Sse { wants, .. } => wants.after.is_some(),
         }
     }
 
@@ -69,6 +68,7 @@ impl Opening {
     pub(crate) fn has_received(&self) -> bool {
         match self {
             Opening::WebSocket { received, .. } => !received.is_empty(),
+            Opening::Sse { .. } => false,
         }
     }
 }
@@ -78,6 +78,8 @@ impl Opening {
 pub(crate) enum Protocol {
     /// WebSocket (RFC 6455).
     WebSocket(WebSocket),
+    /// Server-sent events. Boxed, so that it takes no memory of the others.
+    Sse(Box<Sse>),
 }
 
 impl Protocol {
@@ -86,25 +88,58 @@ impl Protocol {
         Protocol::WebSocket(WebSocket::new(received, max_message_bytes, now))
     }
 
+    /// How publications are written for it that it gets by channel.
+    pub(crate) fn encoding(&self) -> Encoding {
+        match self {
+            Protocol::WebSocket(_) => Encoding::WebSocket,
+            Protocol::Sse(sse) if sse.is_named => Encoding::SseNamed,
+            Protocol::Sse(_) => Encoding::Sse,
+        }
+    }
+
+    /// Whether an application can answer it: it sends and receives messages.
+    pub(crate) fn is_for_applications(&self) -> bool {
+        matches!(self, Protocol::WebSocket(_))
+    }
+
     /// Bytes of memory that it takes beside itself.
     pub(crate) fn held_bytes(&self) -> usize {
         match self {
             Protocol::WebSocket(websocket) => websocket.held_bytes(),
+            Protocol::Sse(_) => 0,
         }
     }
 
-    /// What asks the client whether it is there.
-    pub(crate) fn ping(&self) -> Vec<u8> {
+    /// What the client is told beside events, if there is a way to say it.
+    pub(crate) fn message(&self, message: &ServerMessage<'_>) -> Option<Vec<u8>> {
         match self {
-            Protocol::WebSocket(_) => WebSocket::ping(),
+            Protocol::WebSocket(_) => Some(message.encode()),
+            Protocol::Sse(_) => match message {
+                ServerMessage::Heartbeat { id } => Some(sse::heartbeat(id)),
+                _ => None,
+            },
         }
     }
 
-    /// What ends a session: the client is to answer it.
+    /// What asks the client whether it is there. None: it cannot answer, and the kernel finds out.
+    pub(crate) fn ping(&self) -> Option<Vec<u8>> {
+        match self {
+            Protocol::WebSocket(_) => Some(WebSocket::ping()),
+            Protocol::Sse(_) => None,
+        }
+    }
+
+    /// What ends a session.
     pub(crate) fn close(&mut self, disconnect: Disconnect, max_message_bytes: usize) -> Vec<u8> {
         match self {
             Protocol::WebSocket(websocket) => websocket.close(disconnect, max_message_bytes),
+            Protocol::Sse(_) => sse::close(disconnect),
         }
+    }
+
+    /// Whether the client answers what ends a session.
+    pub(crate) fn answers_close(&self) -> bool {
+        matches!(self, Protocol::WebSocket(_))
     }
 
     /// What ends a session whose client is not listened to any more: what it had begun to send is forgotten.
@@ -114,6 +149,7 @@ impl Protocol {
                 websocket.forget();
                 WebSocket::close_frame(disconnect)
             }
+            Protocol::Sse(_) => sse::close(disconnect),
         }
     }
 
@@ -121,6 +157,15 @@ impl Protocol {
     pub(crate) fn forget(&mut self) {
         match self {
             Protocol::WebSocket(websocket) => websocket.forget(),
+            Protocol::Sse(_) => {}
+        }
+    }
+
+    /// Where the first message ends at or after an offset, of messages that the server has encoded for it.
+    pub(crate) fn boundary(&self, messages: &[u8], offset: usize) -> usize {
+        match self {
+            Protocol::WebSocket(_) => frames::boundary(messages, offset),
+            Protocol::Sse(_) => sse::boundary(messages, offset),
         }
     }
 
@@ -137,6 +182,17 @@ impl Protocol {
     ) -> Turn {
         match self {
             Protocol::WebSocket(websocket) => websocket.read(source, buffer, max_message_bytes, rates, now, deliver),
+            Protocol::Sse(sse) => sse.read(source, buffer, rates, now),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_of_websocket_take_no_more_memory_because_there_are_others() {
+        assert_eq!(size_of::<Protocol>(), size_of::<WebSocket>());
     }
 }

@@ -156,7 +156,7 @@ fn as_texts<S: Serializer>(names: &[ChannelName], serializer: S) -> Result<S::Ok
 
 impl Id {
     /// The part before the number, with the sign between.
-    fn epoch_text(self) -> [u8; 17] {
+    pub(super) fn epoch_text(self) -> [u8; 17] {
         let mut text = [b'-'; 17];
         for (index, digit) in text[..16].iter_mut().enumerate() {
             *digit = b"0123456789abcdef"[(self.epoch >> (60 - 4 * index)) as usize & 0xf];
@@ -246,7 +246,12 @@ mod tests {
             r#"{"type":"welcome","client":"1.2","version":1,"ping_interval":25.0,"channels":["a"],"id":"x-1"}"#
         );
         assert_eq!(
-            shown(ServerMessage::Subscribed { reference: Some(&reference), channels: &names, id: "x-1", recovered: None }),
+            shown(ServerMessage::Subscribed {
+                reference: Some(&reference),
+                channels: &names,
+                id: "x-1",
+                recovered: None
+            }),
             r#"{"type":"subscribed","ref":7,"channels":["a"],"id":"x-1"}"#
         );
         assert_eq!(

@@ -14,10 +14,18 @@ pub(crate) fn encode(publication: &Publication<'_>, frames: &mut Vec<u8>) {
     encode_text_of(&[event, name, payload, text, then, timestamp, "}"], frames);
 }
 
+/// What a text begins with, before the event's name.
+const BEGINNING: &str = r#"{"event":"#;
+
+/// The JSON text of the event's name, which has so many bytes, in a text.
+pub(super) fn name_of(text: &[u8], name_len: usize) -> &[u8] {
+    &text[BEGINNING.len()..BEGINNING.len() + name_len]
+}
+
 /// The parts of the text, but for its last brace. `timestamp` is that of the publication.
 pub(super) fn parts<'a>(publication: &Publication<'a>, timestamp: &'a str) -> [&'a str; 6] {
     let Publication { name_json, payload_json, .. } = publication;
-    [r#"{"event":"#, name_json, r#","payload":"#, payload_json, r#","timestamp":"#, timestamp]
+    [BEGINNING, name_json, r#","payload":"#, payload_json, r#","timestamp":"#, timestamp]
 }
 
 /// The event that a client wants to be relayed to all: a JSON object with an `event` key and perhaps a `payload`. None

@@ -13,11 +13,11 @@ pub(crate) struct Wants {
     pub(crate) kind: ClientKind,
     /// Who it is said to be, by the token of its request.
     pub(crate) identity: Option<Box<Identity>>,
-    /// The position to go on after.
+    /// The id, or moment, after which it wants to go on.
     pub(crate) after: Option<String>,
 }
 
-/// Kinds of clients of WebSocket.
+/// Kinds of clients. Those of server-sent events get messages by channel.
 #[derive(Debug)]
 pub(crate) enum ClientKind {
     /// Gets the messages of the pure-PHP server, of every event for everybody, and nothing else.

@@ -67,7 +67,7 @@ impl WebSocket {
     ) -> Turn {
         let may_send = self.allowance.bytes(rates, now).and_then(|_| self.allowance.messages(rates, now));
         if let Err(again) = may_send {
-            return Turn { end: TurnEnd::Throttled(again), received: false, answer: Vec::new() };
+            return Turn::throttled(again);
         }
         let mut incoming = self.incoming.take().unwrap_or_else(|| buffer.begin(max_message_bytes));
         let turn = incoming.read(source, buffer, &mut self.allowance, rates, now, deliver);

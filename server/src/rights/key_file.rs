@@ -34,6 +34,8 @@ pub(crate) enum KeyFileError {
     Writable { path: PathBuf, mode: u32 },
     #[error("{path} has more than {MAX_BYTES} bytes", path = shown(.0))]
     TooLarge(PathBuf),
+    #[error("{path} holds a key in PEM and no secret", path = shown(.0))]
+    Pem(PathBuf),
     #[error("{path} {problem}", path = shown(.0), problem = .1)]
     Useless(PathBuf, String),
 }
@@ -45,7 +47,7 @@ pub(crate) fn secret(path: &Path) -> Result<Secret, KeyFileError> {
     let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.starts_with(b"-----BEGIN ") {
-        return useless("holds a key in PEM and no secret: a public key goes into token_public_key_file");
+        return Err(KeyFileError::Pem(path.to_owned()));
     }
     let secret = Secret::new(line);
     match secret.problem() {
@@ -132,7 +134,7 @@ mod tests {
         let error = refused(secret(&path));
         assert!(error.contains("has 5 bytes, and at least 32") && !error.contains("short"), "{error}");
         let (_directory, path) = file("-----BEGIN PUBLIC KEY-----\nx\n", 0o600);
-        assert!(refused(secret(&path)).contains("token_public_key_file"));
+        assert!(refused(secret(&path)).contains("holds a key in PEM"));
         let (directory, _) = file("", 0o600);
         assert!(refused(secret(directory.path())).contains("is no file"));
         assert!(refused(secret(&directory.path().join("missing"))).starts_with("cannot read "));

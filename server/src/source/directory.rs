@@ -1,6 +1,7 @@
 //! The source that empties a queue directory: waits, scans, publishes, and acks what was delivered.
 
 mod ownership;
+mod publishing;
 
 use std::io;
 use std::os::fd::AsFd;
@@ -9,21 +10,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use queue::{Entry, OpenError, Reader, ReaderOptions};
+use thiserror::Error;
 use tracing::{info, trace, warn};
 
 use crate::health::Health;
+use crate::history::HistoryError;
 use crate::hub::{Batch, Feed, Progress, Room};
 use crate::notifier::wait;
 use crate::publication::{Publication, Seq};
 use crate::source::backoff::Backoff;
 use crate::source::failed_folder::FailedFolder;
+use crate::source::history::{HistoryOptions, SourceHistory};
 use crate::source::lock_watch::LockWatch;
 use crate::source::outstanding::Outstanding;
 use crate::source::rejections::Rejections;
 use crate::source::retry::RefusedAcks;
 use crate::source::selection::Selection;
 use crate::source::stop::Stop;
-use crate::source::watch::Watch;
+use crate::source::taken::Taken;
+use crate::source::watch::{Report, Watch};
 
 /// Entries that are read before clients get them: few enough for the first to be on its way soon, so many that writing
 /// to a thousand clients is worth it.
@@ -52,6 +57,9 @@ pub(crate) struct DirectorySource {
     /// Bytes of entries that one scan may return.
     max_batch_bytes: u64,
     batch: Batch,
+    /// What `batch` was made of. It stays if the history log does not take it.
+    taken: Taken,
+    history: SourceHistory,
     stop: Stop,
     backoff: Backoff,
     /// When the directory is listed although the file system reports every change.
@@ -68,6 +76,18 @@ pub(crate) struct DirectoryOptions {
     pub(crate) scan_interval: Duration,
     pub(crate) failed_max_entries: usize,
     pub(crate) failed_max_age: Duration,
+    pub(crate) history: HistoryOptions,
+}
+
+/// Why a source cannot begin.
+#[derive(Debug, Error)]
+pub(crate) enum SourceError {
+    /// The directory cannot be consumed.
+    #[error(transparent)]
+    Queue(#[from] OpenError),
+    /// The history log cannot be used.
+    #[error(transparent)]
+    History(#[from] HistoryError),
 }
 
 impl DirectorySource {
@@ -78,8 +98,10 @@ impl DirectorySource {
         feed: Feed,
         stop: Stop,
         health: Arc<Health>,
-    ) -> Result<DirectorySource, OpenError> {
+    ) -> Result<DirectorySource, SourceError> {
         let reader = Reader::open(path, options.reader.clone())?;
+        let mut selection = Selection::default();
+        let history = SourceHistory::begin(&reader, &options.history, feed.hub(), &mut selection)?;
         let failed_folder = FailedFolder::new(options.failed_max_entries, options.failed_max_age);
         let mut source = DirectorySource {
             reader,
@@ -88,11 +110,13 @@ impl DirectorySource {
             feed,
             health,
             outstanding: Outstanding::default(),
-            selection: Selection::default(),
+            selection,
             refused_acks: RefusedAcks::default(),
             rejections: Rejections::default(),
             options,
             batch: Batch::default(),
+            taken: Taken::default(),
+            history,
             stop,
             backoff: Backoff::default(),
             listing_due: Instant::now(),
@@ -117,9 +141,10 @@ impl DirectorySource {
             self.refused_acks.retry(&mut self.reader);
             let stopping = self.stop.is_requested();
             if stopping && self.outstanding.is_empty() || is_last_turn && !more_to_ack {
-                self.refused_acks.give_up(&mut self.reader);
+                std::mem::take(&mut self.refused_acks).give_up(&mut self.reader);
                 return Ok(());
             }
+            self.history.trim(self.outstanding.first_number(), self.refused_acks.len() > 0);
             if Instant::now() >= self.chores_due {
                 self.do_chores();
             }
@@ -139,11 +164,18 @@ impl DirectorySource {
         }
     }
 
-    /// Scans a batch and publishes it: all events of an entry go in together. Returns whether there may be more.
+    /// Takes a batch and publishes it: all events of an entry go in together. What the process before has numbered comes
+    /// first. Returns whether there may be more.
     fn take_batch(&mut self) -> bool {
         // One that was deleted looks empty. It is waited for.
         if self.backoff.is_due(Instant::now()) && !self.reader.is_current() {
             return false;
+        }
+        if !self.taken.is_empty() {
+            return self.publish_taken();
+        }
+        if self.history.has_again() {
+            return self.publish_again();
         }
         self.follow();
         self.rejections.retry(&mut self.reader);
@@ -159,21 +191,22 @@ impl DirectorySource {
         if !found {
             self.feed.set_catching_up(false);
         }
-        let mut published = Vec::with_capacity(entries.len());
         for Entry { name, events } in entries {
             match events {
                 Ok(events) => {
-                    let before = self.batch.len();
-                    for event in &events {
+                    let mut lines = Vec::with_capacity(events.len());
+                    for (event, line) in events.iter().zip(0..) {
                         trace!(entry = %name, uid = %event.uid(), event = event.name_json(), "event read");
                         if self.selection.admits(event) {
                             self.batch.push(&Publication::of(event));
+                            lines.push(line);
                         }
                     }
-                    match self.batch.len() - before {
+                    if lines.is_empty() {
                         // There is nothing to wait for.
-                        0 => self.refused_acks.ack(&mut self.reader, name),
-                        publications => published.push((name, publications)),
+                        self.refused_acks.ack(&mut self.reader, name);
+                    } else {
+                        self.taken.push(name, events, lines);
                     }
                 }
                 Err(reason) => {
@@ -191,24 +224,20 @@ impl DirectorySource {
         if let Some(newer_entries) = self.reader.take_newer_entries() {
             self.rejections.log_newer_entries(&newer_entries);
         }
-        if !published.is_empty() {
-            let mut next = self.feed.publish(&mut self.batch);
-            for (name, publications) in published {
-                self.outstanding.push(name, publications, next.plus(publications - 1));
-                next = next.plus(publications);
-            }
-        }
-        found
+        found && (self.taken.is_empty() || self.publish_taken())
     }
 
     /// Tells the reader what appeared. That the file system reports everything is believed for a while only.
     fn follow(&mut self) {
-        let reader = &mut self.reader;
-        let reported = self.watch.as_ref().map(|watch| watch.read(|name| reader.follow(name)));
-        if reported.is_some_and(|reported| reported.itself) {
-            self.lock_watch.look_now();
+        let (reader, lock_watch) = (&mut self.reader, &mut self.lock_watch);
+        if let Some(watch) = &self.watch {
+            watch.read(|report| match report {
+                Report::Appeared(name) => reader.follow(name),
+                Report::Dropped => reader.lose_track(),
+                Report::Itself => lock_watch.look_now(),
+            });
         }
-        if !reported.is_some_and(|reported| reported.all) || Instant::now() >= self.listing_due {
+        if self.watch.is_none() || Instant::now() >= self.listing_due {
             self.reader.lose_track();
             self.listing_due = Instant::now() + self.options.scan_interval;
         }
@@ -244,7 +273,7 @@ impl DirectorySource {
             Room::Later(time) => timeout.min(time),
             Room::Now => timeout,
         };
-        let timeout = timeout.min(self.lock_watch.pause());
+        let timeout = timeout.min(self.lock_watch.pause()).min(self.history.pause());
         wait(&descriptors, self.refused_acks.due().map_or(timeout, |due| timeout.min(until(due))))?;
         self.feed.clear_notification();
         self.stop.clear_notification();
@@ -295,5 +324,12 @@ impl DirectorySource {
         if self.backoff.succeed() {
             info!("queue works again");
         }
+    }
+}
+
+impl Drop for DirectorySource {
+    fn drop(&mut self) {
+        // While the lock of the queue is held: the next process opens the log when it has that.
+        self.history.close(&self.reader);
     }
 }

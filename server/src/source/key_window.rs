@@ -17,7 +17,7 @@ pub(super) struct KeyWindow {
     /// Whose each key is.
     owners: HashMap<Hash, Uid>,
     /// When each was taken, oldest first.
-    taken: VecDeque<(Instant, Hash)>,
+    taken: VecDeque<(Instant, Hash, Uid)>,
     hashers: [RandomState; 2],
     max_keys: usize,
 }
@@ -41,7 +41,7 @@ impl KeyWindow {
     /// Takes a key for an event. It counts within the first channel of the event, or within those for everybody.
     /// Returns whether the event may be sent: the key was free, or this very event has it, which came again.
     pub(super) fn take(&mut self, channel: Option<&ChannelName>, key: &str, uid: Uid, now: Instant) -> bool {
-        while self.taken.front().is_some_and(|(taken, _)| now.saturating_duration_since(*taken) >= MAX_AGE) {
+        while self.taken.front().is_some_and(|(taken, ..)| now.saturating_duration_since(*taken) >= MAX_AGE) {
             self.forget_oldest();
         }
         let hash = self.hash(channel, key);
@@ -52,12 +52,23 @@ impl KeyWindow {
             self.forget_oldest();
         }
         self.owners.insert(hash, uid);
-        self.taken.push_back((now, hash));
+        self.taken.push_back((now, hash, uid));
         true
     }
 
+    /// Frees a key whose event is not sent after all.
+    pub(super) fn give_back(&mut self, channel: Option<&ChannelName>, key: &str, uid: Uid) {
+        self.free(self.hash(channel, key), uid);
+    }
+
     fn forget_oldest(&mut self) {
-        if let Some((_, hash)) = self.taken.pop_front() {
+        if let Some((_, hash, uid)) = self.taken.pop_front() {
+            self.free(hash, uid);
+        }
+    }
+
+    fn free(&mut self, hash: Hash, uid: Uid) {
+        if self.owners.get(&hash) == Some(&uid) {
             self.owners.remove(&hash);
         }
     }
@@ -91,6 +102,18 @@ mod tests {
         assert!(window.take(None, "k", uid, now) && window.take(None, "k", uid, now));
         assert!(!window.take(None, "k", Uid::new(), now));
         assert!(window.take(None, "k", uid, now), "a repeat does not take the key over");
+    }
+
+    #[test]
+    fn a_key_that_was_given_back_can_be_taken_by_another_event() {
+        let (mut window, now) = (KeyWindow::default(), Instant::now());
+        let [first, second] = [Uid::new(), Uid::new()];
+        assert!(window.take(None, "k", first, now));
+        window.give_back(None, "k", second);
+        assert!(!window.take(None, "k", second, now), "it was not its own");
+        window.give_back(None, "k", first);
+        assert!(window.take(None, "k", second, now + MAX_AGE / 2));
+        assert!(!window.take(None, "k", first, now + MAX_AGE), "the time of the second counts");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod backoff;
 mod directory;
 mod failed_folder;
+mod history;
 mod key_window;
 mod lock_watch;
 mod outstanding;
@@ -10,10 +11,12 @@ mod rejections;
 mod retry;
 mod selection;
 mod stop;
+mod taken;
 mod takeover;
 mod watch;
 
-pub(crate) use directory::{DirectoryOptions, DirectorySource};
+pub(crate) use directory::{DirectoryOptions, DirectorySource, SourceError};
+pub(crate) use history::HistoryOptions;
 pub(crate) use stop::Stop;
 pub use takeover::STANDBY_INTERVAL;
 pub(crate) use takeover::{hand_over, has_successor};

@@ -18,6 +18,7 @@ struct Entry {
     name: EntryName,
     publications: usize,
     last: Seq,
+    number: Seq,
 }
 
 impl Outstanding {
@@ -30,10 +31,16 @@ impl Outstanding {
         self.publications
     }
 
-    /// Adds an entry that is published, behind the others. `last` is the number of the last of its publications.
-    pub(super) fn push(&mut self, name: EntryName, publications: usize, last: Seq) {
+    /// Adds an entry that is published, behind the others. `last` is where the last of its publications is in the order
+    /// of this process, `number` that of the first in the ids of clients.
+    pub(super) fn push(&mut self, name: EntryName, publications: usize, last: Seq, number: Seq) {
         self.publications += publications;
-        self.entries.push_back(Entry { name, publications, last });
+        self.entries.push_back(Entry { name, publications, last, number });
+    }
+
+    /// The number of the first publication that is not delivered.
+    pub(super) fn first_number(&self) -> Option<Seq> {
+        self.entries.front().map(|entry| entry.number)
     }
 
     /// Takes out the next entry if all of its publications are delivered.
@@ -60,12 +67,14 @@ mod tests {
     fn an_entry_is_delivered_with_its_last_publication() {
         let name = |name: &str| name.parse::<EntryName>().expect("a name");
         let mut outstanding = Outstanding::default();
-        outstanding.push(name("1.events"), 3, Seq(3));
-        outstanding.push(name("2.json"), 1, Seq(4));
+        outstanding.push(name("1.events"), 3, Seq(3), Seq(13));
+        outstanding.push(name("2.json"), 1, Seq(4), Seq(16));
+        assert_eq!(outstanding.first_number(), Some(Seq(13)));
         assert_eq!(outstanding.take_delivered(Seq(2)), None);
         assert_eq!(outstanding.publications(), 4);
         assert_eq!(outstanding.take_delivered(Seq(3)), Some(name("1.events")));
         assert_eq!((outstanding.take_delivered(Seq(3)), outstanding.publications()), (None, 1));
+        assert_eq!(outstanding.first_number(), Some(Seq(16)));
         assert_eq!(outstanding.take_delivered(Seq(9)), Some(name("2.json")));
         assert!(outstanding.is_empty() && outstanding.publications() == 0);
     }

@@ -1,10 +1,11 @@
 //! Which events of the queue are published: not those that nobody needs any more, and not those that were sent already.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use queue::Event;
 use tracing::debug;
 
+use crate::history::log::{Kept, LogTime};
 use crate::source::key_window::KeyWindow;
 
 #[derive(Debug, Default)]
@@ -15,7 +16,7 @@ pub(super) struct Selection {
 impl Selection {
     /// Whether an event is to be published now. Its key is taken then.
     pub(super) fn admits(&mut self, event: &Event) -> bool {
-        if event.expires_at().is_some_and(|time| time <= unix_time()) {
+        if has_expired(event) {
             debug!(uid = %event.uid(), event = event.name_json(), "event has expired, not sent");
             return false;
         }
@@ -26,6 +27,32 @@ impl Selection {
         }
         true
     }
+
+    /// Frees the key of an event that was admitted and is not published.
+    pub(super) fn give_back(&mut self, event: &Event) {
+        let channel = event.channels().and_then(<[_]>::first);
+        if let Some(key) = event.key() {
+            self.keys.give_back(channel, key, event.uid());
+        }
+    }
+
+    /// Takes the keys of events that the process before has published.
+    pub(super) fn remember(&mut self, events: &[Kept]) {
+        let (now, time) = (Instant::now(), LogTime::now());
+        for Kept { at, uid, key, channels, .. } in events {
+            let age = Duration::from_nanos(time.0.saturating_sub(at.0));
+            // A system that runs for a shorter time cannot say when that was. The key is known for a while longer then.
+            let taken = now.checked_sub(age).unwrap_or(now);
+            if let (Some(key), Some(uid)) = (key, uid) {
+                self.keys.take(channels.as_deref().and_then(<[_]>::first), key, *uid, taken);
+            }
+        }
+    }
+}
+
+/// Tells whether nobody needs an event any more.
+pub(super) fn has_expired(event: &Event) -> bool {
+    event.expires_at().is_some_and(|time| time <= unix_time())
 }
 
 /// Seconds since the Unix epoch, by the system clock: the producer's clock may be that of another machine.

@@ -19,13 +19,16 @@ pub(super) struct Watch {
     inotify: OwnedFd,
 }
 
-/// What was reported beside the files that appeared.
+/// What was reported, in the order in which it happened.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reported {
-    /// Nothing is missing; the kernel drops what finds no place (fs.inotify.max_queued_events).
-    pub(super) all: bool,
+pub(super) enum Report<'a> {
+    /// A file has appeared.
+    Appeared(&'a OsStr),
+    /// Files have appeared here that were not reported: the kernel drops what finds no place
+    /// (fs.inotify.max_queued_events). Those that are reported after this are newer.
+    Dropped,
     /// Something happened to the directory itself or to its lock file.
-    pub(super) itself: bool,
+    Itself,
 }
 
 impl Watch {
@@ -58,23 +61,21 @@ impl Watch {
         let _ = inotify::add_watch(&self.inotify, queue::lock_file(directory), reports);
     }
 
-    /// Reads a portion of what was reported: names in the order in which the files appeared.
-    pub(super) fn read(&self, mut appeared: impl FnMut(&OsStr)) -> Reported {
+    /// Reads a portion of what was reported.
+    pub(super) fn read(&self, mut take: impl FnMut(Report<'_>)) {
         let mut buffer = [MaybeUninit::<u8>::uninit(); REPORTS];
         let mut reports = inotify::Reader::new(&self.inotify, &mut buffer);
-        let mut reported = Reported { all: true, itself: false };
         // The only failure is that there is nothing to read.
         while let Ok(report) = reports.next() {
-            reported.all &= !report.events().contains(inotify::ReadFlags::QUEUE_OVERFLOW);
-            match report.file_name() {
-                Some(name) => appeared(OsStr::from_bytes(name.to_bytes())),
-                None => reported.itself = true,
-            }
+            take(match report.file_name() {
+                _ if report.events().contains(inotify::ReadFlags::QUEUE_OVERFLOW) => Report::Dropped,
+                Some(name) => Report::Appeared(OsStr::from_bytes(name.to_bytes())),
+                None => Report::Itself,
+            });
             if reports.is_buffer_empty() {
                 break;
             }
         }
-        reported
     }
 }
 

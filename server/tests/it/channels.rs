@@ -33,7 +33,7 @@ async fn the_first_message_tells_who_the_client_is_and_what_it_has() {
         server.by_url(query).await,
         server.native(query).await,
         server.native("").await,
-        server.by_url("?after=x").await,
+        server.by_url("?everybody=1").await,
     ] {
         let channels = if clients.len() < 2 { json!(["orders", "a.b"]) } else { json!([]) };
         assert_eq!(welcome["version"], 1);

@@ -3,6 +3,7 @@
 
 mod asked;
 mod client;
+mod connection;
 mod expected;
 mod messages;
 mod rights;

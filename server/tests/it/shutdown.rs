@@ -167,7 +167,7 @@ async fn unresponsive_client(address: SocketAddr) -> TcpStream {
 }
 
 /// Copies of the sockets of this process that have the address, as a forked process has them.
-fn copies_of_sockets(address: SocketAddr) -> Vec<Socket> {
+pub(crate) fn copies_of_sockets(address: SocketAddr) -> Vec<Socket> {
     let this = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
     let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
     let numbers: Vec<i32> =

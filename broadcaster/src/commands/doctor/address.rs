@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
-use queue::Writer;
+use queue::{Writer, url_without_secrets};
 use server::Config;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -82,7 +82,7 @@ fn read_answer(mut stream: TcpStream) -> io::Result<String> {
 
 /// Sends an event and waits for it at this address.
 pub(super) fn round_trip(queue: &Path, url: &str) -> Finding {
-    let shown = listen::without_token(url);
+    let shown = url_without_secrets(url);
     // To queue an event would make the directory, as the doctor's user.
     if !queue.is_dir() {
         return Bad(

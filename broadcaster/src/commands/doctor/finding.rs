@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use queue::printable;
+use queue::{printable, text_without_secrets};
 
 use Finding::{Bad, Good, Note};
 
@@ -19,8 +19,9 @@ pub(super) fn print(out: &mut impl Write, finding: &Finding, colours: bool) -> i
         Note(text, remedy) => ("note", 33, text, Some(remedy)),
         Bad(text, remedy) => ("BAD ", 31, text, Some(remedy)),
     };
-    // What others have chosen stands in both: names, reasons, answers.
-    let (text, remedy) = (printable(text), remedy.map(|remedy| printable(remedy)));
+    // What others have chosen stands in both: names, reasons, answers, and addresses that were given.
+    let shown = |text: &str| printable(&text_without_secrets(text)).into_owned();
+    let (text, remedy) = (shown(text), remedy.map(|remedy| shown(remedy)));
     if colours {
         writeln!(out, "\x1b[{colour}m{label}\x1b[0m {text}")?;
     } else {

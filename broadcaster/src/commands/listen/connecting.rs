@@ -1,6 +1,7 @@
 //! Connecting to a server by the address that a page would use, and what to do when that fails.
 
 use anyhow::{Context, anyhow};
+use queue::{text_without_secrets, url_without_secrets};
 use rustls::{CertificateError, Error as TlsError, InvalidMessage};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Error;
@@ -9,7 +10,7 @@ use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
 use tokio_tungstenite::tungstenite::http::header::LOCATION;
 use tokio_tungstenite::tungstenite::http::{Response, StatusCode};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use super::request::Request;
 
@@ -21,8 +22,9 @@ const MAX_SHOWN: usize = 300;
 
 /// Takes the address of a socket on the command line.
 pub(crate) fn address(text: &str) -> Result<String, String> {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return Err(format!("has no scheme: write ws://{text} or, with TLS, wss://{text}"));
+    let shown = url_without_secrets(text);
+    let Some((scheme, rest)) = shown.split_once("://") else {
+        return Err(format!("has no scheme: write ws://{shown} or, with TLS, wss://{shown}"));
     };
     match scheme.to_ascii_lowercase().as_str() {
         "ws" | "wss" => {}
@@ -50,23 +52,13 @@ async fn shake_hands(handshake: impl IntoClientRequest + Unpin, url: &str) -> an
     match tokio_tungstenite::connect_async(handshake).await {
         Ok((socket, _)) => Ok(socket),
         Err(error) => {
-            let problem = format!("cannot connect to {}", without_token(url));
+            let problem = format!("cannot connect to {}", url_without_secrets(url));
             match explain(&error) {
                 Some(explanation) => Err(anyhow!("{problem}: {explanation}")),
                 None => Err(error).context(problem),
             }
         }
     }
-}
-
-/// An address as it may be shown: error texts get into logs.
-pub(crate) fn without_token(url: &str) -> String {
-    let Some((address, query)) = url.split_once('?') else { return url.to_owned() };
-    let shown = query.split('&').map(|pair| {
-        let is_token = form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| name == "token");
-        if is_token { "token=[hidden]" } else { pair }
-    });
-    format!("{address}?{}", shown.collect::<Vec<&str>>().join("&"))
 }
 
 /// What to add to a failure or to say instead; nothing if the error says all there is.
@@ -112,7 +104,7 @@ fn refusal(answer: &Response<Option<Vec<u8>>>) -> String {
     let mut text = format!("the server answered {status}");
     let location = answer.headers().get(LOCATION).map(|location| String::from_utf8_lossy(location.as_bytes()));
     match location {
-        Some(location) if status.is_redirection() => text += &format!(" to {location}"),
+        Some(location) if status.is_redirection() => text += &format!(" to {}", url_without_secrets(&location)),
         _ if status.is_success() || status == StatusCode::NOT_FOUND => {
             text += ", there is no WebSocket at this path: does the proxy pass it on?";
         }
@@ -122,7 +114,7 @@ fn refusal(answer: &Response<Option<Vec<u8>>>) -> String {
     let is_page = body.trim_start().starts_with('<');
     let shown: String = body.trim().chars().take(MAX_SHOWN).collect();
     if !shown.is_empty() && !is_page {
-        text += &format!(": {shown}");
+        text += &format!(": {}", text_without_secrets(&shown));
     }
     if let Some(advice) = advice(status, &shown) {
         text += &format!("; {advice}");
@@ -151,18 +143,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_of_the_address_is_not_shown() {
-        for (url, shown) in [
-            ("ws://x/", "ws://x/"),
-            ("ws://x/?a=b", "ws://x/?a=b"),
-            ("ws://x/?a=b&token=a.b.c", "ws://x/?a=b&token=[hidden]"),
-            ("ws://x/?tok%65n=a.b.c&token", "ws://x/?token=[hidden]&token=[hidden]"),
-        ] {
-            assert_eq!(without_token(url), shown);
-        }
-    }
-
-    #[test]
     fn addresses_that_are_none_of_a_socket_are_refused_with_what_to_write() {
         for (text, told) in [
             ("localhost:18081", "write ws://localhost:18081"),
@@ -171,9 +151,11 @@ mod tests {
             ("ftp://x", "must begin with ws:// or wss://"),
             ("ws://", "is no address: empty host"),
             ("ws://x:99999", "is no address: invalid port number"),
+            ("http://u:secret@x/?token=secret", "write ws://[hidden]@x/?token=[hidden]"),
+            ("u:secret@x/?token=secret", "write ws://[hidden]@x/?token=[hidden]"),
         ] {
             let error = address(text).expect_err(text);
-            assert!(error.contains(told), "{text}: {error}");
+            assert!(error.contains(told) && !error.contains("secret"), "{text}: {error}");
         }
         assert_eq!(address("WSS://example.com/ws").as_deref(), Ok("WSS://example.com/ws"));
     }
@@ -181,11 +163,12 @@ mod tests {
     #[test]
     fn a_refusal_shows_the_beginning_of_what_was_answered_and_no_page() {
         let told = |status: u16, body: &str| {
-            let answer = Response::builder().status(status).header(LOCATION, "/login").body(Some(body.into()));
+            let answer =
+                Response::builder().status(status).header(LOCATION, "/login?token=secret").body(Some(body.into()));
             refusal(&answer.expect("an answer"))
         };
         assert_eq!(told(503, "full\n"), "the server answered 503 Service Unavailable: full");
-        assert_eq!(told(302, "<html>"), "the server answered 302 Found to /login");
+        assert_eq!(told(302, "<html>"), "the server answered 302 Found to /login?token=[hidden]");
         assert!(told(200, "<html>").ends_with("no WebSocket at this path: does the proxy pass it on?"));
         assert!(told(400, &"x".repeat(1000)).len() < 400);
     }

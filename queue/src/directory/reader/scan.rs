@@ -78,6 +78,32 @@ impl Reader {
         self.index.lose_track();
     }
 
+    /// Reads an entry by its name. It is outstanding then, as one that a scan has returned. `None`: there is no such
+    /// entry, or it is not complete, or no event, or another one than was read under this name before.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn look_up(&mut self, name: &EntryName) -> Result<Option<Vec<Event>>, ScanError> {
+        let (directory, limit) = (self.ownership.directory(), self.options.max_event_bytes);
+        match file::read(directory, name, limit, &mut self.buffer) {
+            Ok(Some(Found { stamp, events: Ok(events) })) => {
+                let is_the_same = self.outstanding.get(name).is_none_or(|before| *before == stamp);
+                if is_the_same {
+                    self.outstanding.insert(name.clone(), stamp);
+                }
+                Ok(is_the_same.then_some(events))
+            }
+            Ok(Some(Found { events: Err(_), .. }) | None) => Ok(None),
+            Err(errno) => Err(ScanError { path: self.path.join(name.as_os_str()), cause: errno.into() }),
+        }
+    }
+
+    /// Lets an entry that was [looked up](Self::look_up) be found by the next listing, as if it had never been read.
+    pub fn put_back(&mut self, name: &EntryName) {
+        self.outstanding.remove(name);
+        self.lose_track();
+    }
+
     /// Adds an entry to those that are to be read.
     pub(super) fn index(&mut self, name: EntryName) {
         let queued_at = file::queued_at(self.ownership.directory(), &name, self.options.max_event_bytes);

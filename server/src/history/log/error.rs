@@ -8,7 +8,8 @@ use thiserror::Error;
 
 /// Why a start cannot go on. Where only space is missing, it goes on without the log.
 #[derive(Debug, Error)]
-pub(crate) enum HistoryError {
+#[non_exhaustive]
+pub enum HistoryError {
     /// The path names a link, or something else.
     #[error(
         "the history directory {path} is a link or no directory: move it away (the broadcaster creates a directory), or \
@@ -59,7 +60,7 @@ pub(crate) enum HistoryError {
 
 impl HistoryError {
     /// Whether the same settings may work later.
-    pub(crate) fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         match self {
             HistoryError::InUse(_) | HistoryError::NoParent(_) | HistoryError::Io { .. } => true,
             HistoryError::NotADirectory(_) | HistoryError::NotOurs { .. } | HistoryError::OpenToOthers { .. } => false,

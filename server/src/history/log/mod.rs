@@ -30,8 +30,10 @@ use time::Clock;
 
 use crate::publication::Seq;
 
+pub use error::HistoryError;
+
 pub(crate) use continuing::Anew;
-pub(crate) use error::{CannotGiveUp, HistoryError};
+pub(crate) use error::CannotGiveUp;
 pub(crate) use event::{Kept, Logged};
 pub(crate) use file::Bounds;
 pub(crate) use opening::begin_without_log;

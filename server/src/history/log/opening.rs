@@ -22,9 +22,9 @@ use crate::publication::Seq;
 ///
 /// # Errors
 /// When the queue directory cannot be written: an older log would be taken for complete later.
-pub(crate) fn begin_without_log(reader: &Reader) -> io::Result<u64> {
+pub(crate) fn begin_without_log(reader: &Reader) -> Result<u64, HistoryError> {
     let epoch = rand::random();
-    announce(reader, epoch).map(|_| epoch)
+    announce(reader, epoch).map(|_| epoch).map_err(|cause| cannot_announce(reader, cause))
 }
 
 impl HistoryLog {

@@ -9,7 +9,8 @@ use crate::publication::Seq;
 pub(crate) struct LogTime(pub(crate) u64);
 
 impl LogTime {
-    pub(super) fn now() -> LogTime {
+    /// The system's clock.
+    pub(crate) fn now() -> LogTime {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         LogTime(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
     }

@@ -55,15 +55,15 @@ fn remedy(origin: &str) -> &'static str {
     match origin {
         "null" => {
             "files, sandboxed frames and some redirects have the origin null. Serve the page by HTTP, or add \"null\" to \
-             allowed_origins (--allowed-origins), which lets all such pages of any site connect"
+             allowed_origins, which lets all such pages of any site connect"
         }
-        "file://" => "it is a file in a web view: add \"file://\" to allowed_origins (--allowed-origins)",
+        "file://" => "it is a file in a web view: add \"file://\" to allowed_origins",
         _ if origin.parse::<Rule>().is_err() => {
             "that is no origin of a browser (scheme://host[:port]), so nothing can be added to allowed_origins for it; a \
              program that is no browser should send no Origin"
         }
         _ => {
-            "its origin is not among allowed_origins (--allowed-origins). If it is yours, add it there exactly as it is written here; if it is \
+            "its origin is not among allowed_origins. If it is yours, add it there exactly as it is written here; if it is \
              of the same host, let the proxy pass Host on"
         }
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use queue::url_without_secrets;
+use thiserror::Error;
 use url::{Host, Url};
 
 use super::page::{Origin, host_of};
@@ -26,16 +28,36 @@ pub enum Rule {
 
 const FORMS: &str = "use same-host, *, scheme://host[:port] such as https://example.com, or https://*.example.com";
 
-impl FromStr for Rule {
-    type Err = String;
+/// No page has such an origin.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{given:?} {reason}")]
+pub struct InvalidRule {
+    /// Without secrets.
+    given: String,
+    reason: String,
+}
 
-    fn from_str(text: &str) -> Result<Rule, String> {
+impl InvalidRule {
+    /// Why, and what to write instead. Of what was given it shows the host of a URL and what stands behind that.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+impl FromStr for Rule {
+    type Err = InvalidRule;
+
+    fn from_str(text: &str) -> Result<Rule, InvalidRule> {
         match text.trim() {
             "*" => Ok(Rule::Any),
             "same-host" => Ok(Rule::SameHost),
             "null" => Ok(Rule::Null),
             "file://" => Ok(Rule::File),
-            origin => parse(origin).map_err(|reason| format!("{origin:?} {reason}")),
+            origin => {
+                // An origin has no place for a secret: what has one is refused in any case.
+                let origin = url_without_secrets(origin);
+                parse(&origin).map_err(|reason| InvalidRule { given: origin.into_owned(), reason })
+            }
         }
     }
 }
@@ -69,7 +91,7 @@ fn parse(text: &str) -> Result<Rule, String> {
     let Some((scheme, rest)) = text.split_once("://") else {
         let with_scheme = format!("https://{text}");
         return Err(match parse(&with_scheme) {
-            Ok(_) => format!("is no origin, it has no scheme: write {with_scheme}"),
+            Ok(_) => "is no origin, it has no scheme: write https:// before it".to_owned(),
             Err(_) => format!("is no origin: {FORMS}"),
         });
     };
@@ -163,8 +185,8 @@ mod tests {
     #[test]
     fn what_no_page_has_is_refused_with_what_to_write_instead() {
         for (text, expected) in [
-            ("example.com", "it has no scheme: write https://example.com"),
-            ("*.example.com", "it has no scheme: write https://*.example.com"),
+            ("example.com", "\"example.com\" is no origin, it has no scheme: write https:// before it"),
+            ("*.example.com", "it has no scheme: write https:// before it"),
             ("https://example.com/", "ends with \"/\", which is no part of an origin: write https://example.com"),
             ("https://example.com/app?x", "ends with \"/app?x\""),
             ("https://example.com?", "ends with \"?\""),
@@ -173,7 +195,9 @@ mod tests {
                 "https://me@example.com",
                 "has a user before its host, which is no part of an origin: write https://example.com",
             ),
-            ("https://me:secret@example.com:8443", "write https://example.com:8443"),
+            ("https://me:secret@example.com:8443", "\"https://[hidden]@example.com:8443\" has a user"),
+            ("https://me:sec/secret@example.com", "\"https://[hidden]@example.com\" has a user before its host"),
+            ("https://example.com/?token=secret", "ends with \"/?token=[hidden]\""),
             (
                 "wss://example.com",
                 "is the address of a socket, and an origin is that of a page: write https://example.com",
@@ -199,14 +223,16 @@ mod tests {
             ("NULL", "write null for pages without an origin"),
             ("none", "write null for pages"),
             ("any", "write * for any page"),
-            ("none.example", "it has no scheme: write https://none.example"),
+            ("none.example", "it has no scheme: write https:// before it"),
             ("https://exa\tmple.com", "is no origin, it has a space"),
             ("https://[::1", "is no origin, invalid IPv6 address"),
             ("1http://x", "is no origin"),
             ("", "is no origin: use same-host"),
         ] {
             let error = text.parse::<Rule>().expect_err(text);
-            assert!(error.contains(expected) && error.contains(&format!("{text:?}")), "{text}: {error}");
+            let error = error.to_string();
+            assert!(error.contains(expected) && !error.contains("secret"), "{text}: {error}");
+            assert!(error.starts_with(&format!("{:?} ", url_without_secrets(text))), "{text}: {error}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Shard;
 use super::close_order::CloseOrder;
+use super::commands::tell_closed;
 use crate::application::Application;
 use crate::disconnect::Disconnect;
 
@@ -35,7 +36,7 @@ impl<A: Application> Shard<A> {
             return false;
         }
         for (_, session) in self.sessions.iter().filter(|(_, session)| !session.is_closing()) {
-            self.application.closed(session.id);
+            tell_closed(&mut self.application, session);
         }
         self.sessions.clear();
         self.behind.clear();

@@ -3,6 +3,8 @@
 use std::time::Instant;
 
 use mio::{Interest, Token};
+use queue::url_without_secrets;
+use socket2::SockRef;
 use tracing::{debug, warn};
 
 use super::Shard;
@@ -14,11 +16,9 @@ use crate::hub::inbox::{Command, Joining};
 use crate::hub::log::Position;
 use crate::hub::session::Session;
 use crate::hub::subscriber::Subscriber;
-use crate::protocol::after::After;
-use crate::protocol::{ClientKind, Protocol, Wants};
+use crate::protocol::{ClientKind, Wants};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
-use crate::target::without_token;
 
 impl<A: Application> Shard<A> {
     pub(super) fn on_command(&mut self, seq: Seq, command: Command, now: Instant) {
@@ -68,7 +68,7 @@ impl<A: Application> Shard<A> {
 
     pub(super) fn join(&mut self, position: Position, joining: Joining, now: Instant) {
         if self.stopping.is_some() {
-            return;
+            return joining.send_away();
         }
         self.generation = self.generation.wrapping_add(1);
         let entry = self.sessions.vacant_entry();
@@ -76,14 +76,18 @@ impl<A: Application> Shard<A> {
         let id = SessionId::new(self.generation, self.inbox.index(), key);
         let Joining { address, path, headers, opening, connection } = joining;
         let received_early = opening.has_received();
-        let (received, wants) = opening.into_parts();
+        let (protocol, wants) = opening.into_parts(self.limits.max_message_bytes, now);
         let Wants { kind, identity, after } = wants;
         let subscriber = match &kind {
             ClientKind::Plain => None,
             ClientKind::ApplicationOnly => Some(Box::new(Subscriber::new(false, now))),
             ClientKind::Channels { is_native, .. } => Some(Box::new(Subscriber::new(*is_native, now))),
         };
-        let protocol = Protocol::websocket(received, self.limits.max_message_bytes, now);
+        if !protocol.is_for_applications() {
+            // It answers nothing, so the kernel has to find out that nobody is there any more.
+            let limit = self.limits.pong_timeout.max(self.limits.slow_client_timeout);
+            let _ = SockRef::from(&connection.stream).set_tcp_user_timeout(Some(limit));
+        }
         let session = entry.insert(Session::new(id, position, connection, protocol, subscriber, now));
         session.identity = identity;
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -92,13 +96,15 @@ impl<A: Application> Shard<A> {
             self.sessions.remove(key);
             return;
         }
-        debug!(session = id.0, %address, path = %without_token(&path), "client connected");
+        debug!(session = id.0, %address, path = %url_without_secrets(&path), "client connected");
         self.touched.push(key);
         // Before what the application sends.
         if let ClientKind::Channels { channels, everybody, .. } = kind {
-            self.welcome(key, &channels, everybody, after.as_deref().and_then(After::parse));
+            self.welcome(key, &channels, everybody, after.as_deref());
         }
-        self.application.opened(Client { session: id, address, path, headers });
+        if self.sessions[key].protocol().is_for_applications() {
+            self.application.opened(Client { session: id, address, path, headers });
+        }
         if received_early {
             self.mark_unread(key);
         }
@@ -118,7 +124,7 @@ impl<A: Application> Shard<A> {
         session.deadline.get_or_insert(now + CLOSE_TIMEOUT);
         if !was_closing {
             self.closing_sessions += 1;
-            self.application.closed(session.id);
+            tell_closed(&mut self.application, session);
         }
     }
 
@@ -135,7 +141,7 @@ impl<A: Application> Shard<A> {
         if session.is_closing() {
             self.closing_sessions -= 1;
         } else {
-            self.application.closed(session.id);
+            tell_closed(&mut self.application, &session);
         }
         if self.sessions.is_empty() {
             // There are no ticks without clients.
@@ -145,5 +151,12 @@ impl<A: Application> Shard<A> {
 
     pub(super) fn key(&self, id: SessionId) -> Option<usize> {
         self.sessions.get(id.key()).filter(|session| session.id == id).map(|_| id.key())
+    }
+}
+
+/// Tells the application that the end of a session has begun, if it got to know of it.
+pub(super) fn tell_closed(application: &mut impl Application, session: &Session) {
+    if session.protocol().is_for_applications() {
+        application.closed(session.id);
     }
 }

@@ -56,10 +56,10 @@ impl<A: Application> Shard<A> {
         session.is_warned = false;
         self.end_uncovered(key);
         self.send_to(key, message);
-        let had = self.sessions[key].subscriber().is_some_and(|subscriber| subscriber.has(ChannelKey::EVERYBODY));
+        let had = self.sessions[key].subscriber().is_some_and(|subscriber| subscriber.has_everybody());
         let gets = self.rights.gets_everybody(self.sessions[key].identity.as_deref(), everybody.or(Some(had)));
         if had && !gets {
-            self.leave(key, ChannelKey::EVERYBODY);
+            self.leave(key, ChannelKey::everybody(self.encoding_of(key)));
         }
         let new: Vec<ChannelName> = names.into_iter().filter(|name| !self.is_subscribed(key, name)).collect();
         if !new.is_empty() || gets && !had {
@@ -77,7 +77,8 @@ impl<A: Application> Shard<A> {
 
     /// Subscribes what a new token brings. That the server has no room for it does not undo the login.
     fn subscribe_by_token(&mut self, key: usize, names: &[ChannelName], everybody: bool) {
-        let asked = Asked { new: names, channels: names, everybody, after: None, had: &[] };
+        let asked =
+            Asked { encoding: self.encoding_of(key), new: names, channels: names, everybody, after: None, had: &[] };
         if let Err(too_many) = self.enter(key, &asked, |outcome| outcome.subscribed(None, names)) {
             self.refuse(key, None, refused(too_many));
         }
@@ -95,7 +96,8 @@ impl<A: Application> Shard<A> {
         let now = SystemTime::now();
         let is_uncovered = |subscription: &&Subscription| {
             let name = self.channels.get(subscription.channel).and_then(|channel| channel.name.as_ref());
-            subscription.until().is_none() && name.is_some_and(|name| self.rights.may_read(who, name, None, now).is_err())
+            subscription.until().is_none()
+                && name.is_some_and(|name| self.rights.may_read(who, name, None, now).is_err())
         };
         subscriber.subscriptions().iter().filter(is_uncovered).map(|ended| ended.channel).collect()
     }

@@ -15,6 +15,7 @@ use crate::hub::subscriber::Subscription;
 use crate::protocol::after::After;
 use crate::protocol::command::{Command, Problem, Request, Token};
 use crate::protocol::native::{ErrorCode, ServerMessage};
+use crate::protocol::{Encoding, sse};
 use crate::publication::Seq;
 use crate::rights::Denial;
 use crate::session_id::SessionId;
@@ -33,12 +34,17 @@ pub(super) type Refused = (ErrorCode, String);
 
 impl<A: Application> Shard<A> {
     /// Subscribes a client that has just come to what it has asked for, and sends its first message.
-    pub(super) fn welcome(&mut self, key: usize, names: &[ChannelName], everybody: bool, after: Option<After>) {
+    pub(super) fn welcome(&mut self, key: usize, names: &[ChannelName], everybody: bool, after: Option<&str>) {
         let id = self.sessions[key].id;
+        let encoding = self.encoding_of(key);
         let (client, interval) = (self.hub.client_id(id).to_string(), self.limits.ping_interval);
-        let asked = Asked { new: names, channels: names, everybody, after, had: &[] };
-        if let Err(too_many) = self.enter(key, &asked, |outcome| outcome.welcome(&client, interval, names)) {
-            self.refuse(key, None, refused(too_many));
+        let after = after.map(|after| After::parse(after).unwrap_or(After::Unknown));
+        let asked = Asked { encoding, new: names, channels: names, everybody, after, had: &[] };
+        if let Err(too_many) = self.enter(key, &asked, |outcome| outcome.welcome(encoding, &client, interval, names)) {
+            match encoding {
+                Encoding::WebSocket => self.refuse(key, None, refused(too_many)),
+                Encoding::Sse | Encoding::SseNamed => self.send_to(key, sse::come_back_later()),
+            }
             // Behind that message.
             self.hub.close(id, Disconnect::Overloaded);
         }
@@ -103,7 +109,8 @@ impl<A: Application> Shard<A> {
             return Err(self.too_many_of_client());
         }
         let had = if after.is_some() { self.had(key) } else { Vec::new() };
-        let asked = Asked { new: &new, channels: names, everybody: false, after, had: &had };
+        let encoding = self.encoding_of(key);
+        let asked = Asked { encoding, new: &new, channels: names, everybody: false, after, had: &had };
         let has_after = self.enter(key, &asked, |outcome| outcome.subscribed(reference, names)).map_err(refused)?;
         for (name, until) in names.iter().zip(ends) {
             self.note_again(key, name, until, has_after);
@@ -168,7 +175,8 @@ impl<A: Application> Shard<A> {
     pub(super) fn beat(&mut self, key: usize) {
         let Some(session) = self.sessions.get(key).filter(|session| !session.is_closing()) else { return };
         if session.subscriber().is_some() {
-            self.hub.tell(session.id, |id| ServerMessage::Heartbeat { id }.encode());
+            let heartbeat = |id: &str| session.protocol().message(&ServerMessage::Heartbeat { id }).unwrap_or_default();
+            self.hub.tell(session.id, heartbeat);
         }
     }
 
@@ -189,7 +197,7 @@ impl<A: Application> Shard<A> {
             self.hub.release_subscriptions(count);
             return Err(TooManyChannels);
         };
-        let everybody = asked.everybody.then_some((ChannelKey::EVERYBODY, None));
+        let everybody = asked.everybody.then_some((ChannelKey::everybody(asked.encoding), None));
         let Some(subscriber) = self.sessions[key].subscriber_mut() else { return Ok(has_after) };
         for (channel, name) in keys.into_iter().zip(asked.new.iter().map(Some)).chain(everybody) {
             let slot = self.channels.enter(channel, name, key);
@@ -211,11 +219,11 @@ impl<A: Application> Shard<A> {
     }
 
     fn give_up_place(&mut self, channel: ChannelKey, slot: u32) {
-        if channel != ChannelKey::EVERYBODY {
+        if !channel.is_everybody() {
             self.hub.release_subscriptions(1);
         }
         match self.channels.leave(channel, slot) {
-            Left::Last(name) => self.hub.lose_interest(name.as_ref(), self.inbox.index()),
+            Left::Last(name) => self.hub.lose_interest(name.as_ref(), channel, self.inbox.index()),
             Left::TakenBy(moved) => {
                 let moved = self.sessions.get_mut(moved as usize).and_then(|session| session.subscriber_mut());
                 if let Some(subscription) = moved.and_then(|subscriber| subscriber.get_mut(channel)) {
@@ -226,6 +234,11 @@ impl<A: Application> Shard<A> {
         }
     }
 
+    /// How publications are written for a session.
+    pub(super) fn encoding_of(&self, key: usize) -> Encoding {
+        self.sessions[key].protocol().encoding()
+    }
+
     pub(super) fn is_subscribed(&self, key: usize, name: &ChannelName) -> bool {
         self.key_of(key, name).is_some()
     }
@@ -233,12 +246,14 @@ impl<A: Application> Shard<A> {
     /// The key of a channel, if the session has it.
     fn key_of(&self, key: usize, name: &ChannelName) -> Option<ChannelKey> {
         let subscriber = self.sessions[key].subscriber()?;
-        self.hub.find(name).filter(|channel| subscriber.has(*channel))
+        self.hub.find(name, self.encoding_of(key)).filter(|channel| subscriber.has(*channel))
     }
 
-    /// Sends a client a message behind everything that it was sent before.
+    /// Sends a client a message behind everything that it was sent before, if its protocol has such a message.
     pub(super) fn answer(&mut self, key: usize, message: &ServerMessage<'_>) {
-        self.send_to(key, message.encode());
+        if let Some(bytes) = self.sessions[key].protocol().message(message) {
+            self.send_to(key, bytes);
+        }
     }
 
     /// Tells a client why something that it has asked for is not done.

@@ -16,10 +16,15 @@ impl DirectorySource {
         let path = self.reader.path().to_owned();
         match self.reader.reopen() {
             Ok(reader) => {
+                if let Err(error) = self.history.move_to(&reader) {
+                    self.on_failure("queue directory was replaced, and nothing can be written to the new one", &error);
+                    return Ok(());
+                }
                 warn!(queue = %path.display(), "queue directory was replaced, reading the new one");
                 self.reader = reader;
                 // Their files are gone, or belong to the directory that was moved away.
                 self.outstanding.clear();
+                self.forget_taken();
                 self.refused_acks = RefusedAcks::default();
                 self.rejections = Rejections::default();
                 // That the old lock file is gone says nothing about the new one.
@@ -67,18 +72,21 @@ mod tests {
     use crate::health::Health;
     use crate::hub::{Feed, Hub};
     use crate::source::directory::{DirectoryOptions, DirectorySource};
+    use crate::source::history::HistoryOptions;
     use crate::source::stop::Stop;
 
     #[test]
     fn a_deleted_directory_is_not_taken_for_an_empty_one_when_the_next_try_is_due() {
         let queue = QueueDir::new();
-        let limits = Settings::default().resolve().expect("defaults").limits;
+        let config = Settings::default().resolve().expect("defaults");
         let options = DirectoryOptions {
             reader: ReaderOptions::default(),
             scan_interval: Duration::from_secs(1),
             failed_max_entries: 10,
             failed_max_age: Duration::from_secs(60),
+            history: HistoryOptions { rules: config.history, directory: None },
         };
+        let limits = config.limits;
         let feed = Feed::new(Hub::new(iter::empty(), &limits).expect("a hub"), &limits);
         let health = Arc::new(Health::of_source(Duration::ZERO));
         let stop = Stop::new().expect("a notifier");

@@ -3,24 +3,17 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use futures_util::{SinkExt, StreamExt};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serde_json::Value;
 use testkit::within;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::asked::Asked;
+use super::connection::{Connection, NAMELESS, Received, Visit, Way};
 use super::expected::Expected;
 use super::rights::{OPEN, RESTRICTED, Token, WARNED, some_of};
 use super::tally::Tally;
 use super::world::World;
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// What a client is told to do.
 #[derive(Debug)]
@@ -31,7 +24,7 @@ pub(super) enum Order {
     Unsubscribe,
     Authenticate,
     Ping,
-    /// Connect anew, by URL or natively, with a token or without.
+    /// Connect anew, in any way, with a token or without.
     Reconnect,
     /// Read nothing until the next order.
     Pause,
@@ -41,20 +34,11 @@ pub(super) enum Order {
     Finish,
 }
 
-/// How a client connects.
-#[derive(Default)]
-struct Visit {
-    by_url: bool,
-    channels: Vec<&'static str>,
-    everybody: bool,
-    token: Option<Token>,
-}
-
 pub(super) struct Client {
     world: Arc<World>,
     index: usize,
     rng: StdRng,
-    socket: Socket,
+    connection: Connection,
     is_native: bool,
     expected: Expected,
     /// The last messages.
@@ -64,12 +48,12 @@ pub(super) struct Client {
 impl Client {
     pub(super) async fn connect(world: Arc<World>, index: usize, seed: u64) -> Client {
         let visit = anonymous(&world);
-        let (socket, mut expected) = (open(&world, &visit).await, Expected::new(world.clone(), Tally::default()));
-        let mut socket = socket.expect("a connection");
-        let welcome = next(&mut socket).await;
+        let mut connection = Connection::open(&world, &visit).await.expect("a connection");
+        let mut expected = Expected::new(world.clone(), Tally::default());
+        let welcome = connection.welcome(&[]).await;
         world.set_id(index, expected.welcomed(&welcome, None, &[], visit.everybody));
         let rng = StdRng::seed_from_u64(seed);
-        Client { world, index, rng, socket, is_native: true, expected, last: Default::default() }
+        Client { world, index, rng, connection, is_native: true, expected, last: Default::default() }
     }
 
     pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order>) -> Tally {
@@ -86,7 +70,7 @@ impl Client {
                         self.obey(order).await;
                     }
                 },
-                message = self.socket.next(), if !is_paused => self.take(message).await,
+                received = self.connection.next(), if !is_paused => self.take(received).await,
             }
         }
     }
@@ -100,7 +84,7 @@ impl Client {
             Order::Reconnect | Order::Authenticate if is_patient => Asked::Ping,
             Order::Reconnect => {
                 let visit = Visit {
-                    by_url: rng.random(),
+                    way: Way::random(rng),
                     channels: some_of(&all, rng, 2),
                     everybody: rng.random(),
                     token: rng.random_bool(0.6).then(|| Token::random_login(rng, self.index)),
@@ -143,8 +127,7 @@ impl Client {
         };
         if self.is_native {
             let command = self.expected.ask(asked).to_string();
-            // One that was disconnected learns it when it reads.
-            let _ = self.socket.send(Message::text(command)).await;
+            self.connection.send(command).await;
         }
     }
 
@@ -163,13 +146,13 @@ impl Client {
             _ => None,
         };
         if token.is_some() {
-            let by_url = self.rng.random();
-            self.reconnect(Visit { by_url, token, ..Visit::default() }).await;
+            let way = Way::random(&mut self.rng);
+            self.reconnect(Visit { way, token, ..Visit::default() }).await;
         }
         within("a right ends, or a client is warned", async {
             while self.expected.has_rights_that_end() || self.expected.lacks_answers() {
-                let message = self.socket.next().await;
-                self.take(message).await;
+                let received = self.connection.next().await;
+                self.take(received).await;
             }
         })
         .await;
@@ -180,46 +163,49 @@ impl Client {
         let last = self.world.log().len() as u64;
         // A pong shows that nothing comes that is not for the client.
         while self.expected.lacks_events(last) || self.expected.lacks_answers() {
-            let message = within("what is due arrives", self.socket.next()).await;
-            self.take(message).await;
+            let received = within("what is due arrives", self.connection.next()).await;
+            self.take(received).await;
         }
         self.expected.tally
     }
 
-    async fn take(&mut self, message: Option<Result<Message, Error>>) {
-        match message {
-            Some(Ok(Message::Text(text))) => {
+    async fn take(&mut self, received: Received) {
+        match received {
+            Received::Message(message) => {
                 self.last.swap(0, 1);
-                self.last[1] = text.chars().take(200).collect();
-                self.expected.take(&serde_json::from_str(&text).expect("JSON"));
+                self.last[1] = message.to_string().chars().take(200).collect();
+                self.expected.take(&message);
             }
-            Some(Ok(Message::Close(frame))) => self.expected.closed(frame.expect("a code").code.into()),
-            Some(Ok(_)) => {}
-            None | Some(Err(_)) => self.reconnect(anonymous(&self.world)).await,
+            Received::Closed(code) => self.expected.closed(code),
+            Received::Other => {}
+            Received::End => self.reconnect(anonymous(&self.world)).await,
         }
     }
 
     async fn reconnect(&mut self, mut visit: Visit) {
         let mut tally = self.expected.tally;
-        let (names, mut socket) = loop {
+        let (names, mut connection) = loop {
             let at = SystemTime::now();
-            let opened = open(&self.world, &visit).await;
+            let opened = Connection::open(&self.world, &visit).await;
             let token = visit.token.as_ref();
             let ends = token.map(|token| token.ends).filter(|end| at < *end && *end <= SystemTime::now());
             let admit = |at| self.world.rules.admit(token, &visit.channels, visit.everybody, at);
             let outcomes: Vec<_> = std::iter::once(at).chain(ends).map(admit).collect();
             match opened {
-                Ok(socket) => break (outcomes.into_iter().find_map(Result::ok).expect("a refusal"), socket),
+                Ok(connection) => {
+                    break (outcomes.into_iter().find_map(Result::ok).expect("a refusal"), connection);
+                }
                 Err(status) => assert!(outcomes.contains(&Err(status)), "{status} instead of one of {outcomes:?}"),
             }
             tally.refused += 1;
             visit = anonymous(&self.world);
         };
-        let welcome = next(&mut socket).await;
-        (self.socket, self.is_native) = (socket, !visit.by_url);
+        let welcome = connection.welcome(&names).await;
+        (self.connection, self.is_native) = (connection, visit.way == Way::Native);
         self.expected = Expected::new(self.world.clone(), tally);
+        self.expected.is_warned = !visit.way.is_warned();
         let id = self.expected.welcomed(&welcome, visit.token, &names, visit.everybody);
-        self.world.set_id(self.index, id);
+        self.world.set_id(self.index, if id == NAMELESS { String::new() } else { id });
     }
 }
 
@@ -235,28 +221,4 @@ impl Drop for Client {
 /// One that may be connected in any case, natively.
 fn anonymous(world: &World) -> Visit {
     Visit { everybody: world.rules.gets_everybody(None, true), ..Visit::default() }
-}
-
-/// Connects, or returns the status of the refusal.
-async fn open(world: &World, visit: &Visit) -> Result<Socket, u16> {
-    let channels: String = visit.channels.iter().map(|name| format!("channel={name}&")).collect();
-    let token = visit.token.as_ref().map(|token| format!("&token={}", token.signed())).unwrap_or_default();
-    let url = format!("ws://{}/?{channels}everybody={}{token}", world.address, u8::from(visit.everybody));
-    let mut request = url.into_client_request().expect("a URL");
-    if !visit.by_url {
-        request.headers_mut().insert("Sec-WebSocket-Protocol", "fastapi.v1".parse().expect("a header"));
-    }
-    match within("a client connects", tokio_tungstenite::connect_async(request)).await {
-        Ok((socket, _)) => Ok(socket),
-        Err(Error::Http(response)) => Err(response.status().as_u16()),
-        Err(error) => panic!("{error}"),
-    }
-}
-
-/// The first message.
-async fn next(socket: &mut Socket) -> Value {
-    match within("a first message", socket.next()).await {
-        Some(Ok(Message::Text(text))) => serde_json::from_str(&text).expect("JSON"),
-        other => panic!("{other:?} instead of a first message"),
-    }
 }

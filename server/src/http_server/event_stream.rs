@@ -1,0 +1,94 @@
+//! From a request for server-sent events to a client of the hub. A browser that is answered anything but 200 never
+//! comes back, and tells its page nothing: so only what will not pass is refused.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::http_server::answer::{self, encode};
+use crate::http_server::error::HttpError;
+use crate::http_server::gate::Gate;
+use crate::http_server::head::Head;
+use crate::http_server::refusal::Refusal;
+use crate::http_server::upgrade::Accepted;
+use crate::permit::PendingPermit;
+use crate::protocol::{Opening, sse};
+
+/// Makes clients of requests for server-sent events.
+#[derive(Debug)]
+pub(super) struct EventStreams {
+    pub(super) gate: Arc<Gate>,
+}
+
+impl EventStreams {
+    /// Accepts a request, or answers why not. None: it is answered, since it asks for the head alone.
+    pub(super) async fn accept(
+        &self,
+        stream: &mut TcpStream,
+        head: Head,
+        pending: &mut PendingPermit,
+    ) -> Result<Option<Accepted>, HttpError> {
+        let mut headers = HeaderMap::new();
+        self.gate.let_read(&mut headers, head.origin(), head.host());
+        let admitted = match self.gate.check_origin(&head) {
+            Ok(()) => self.gate.admit_stream(&head).await,
+            Err(refusal) => Err(refusal),
+        };
+        let (is_named, wants) = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Err(refuse(stream, &head, headers, refusal).await),
+        };
+        let response = response(headers)?;
+        if head.is_head() {
+            stream.write_all(&response).await?;
+            return Ok(None);
+        }
+        match pending.complete() {
+            Ok(permit) => {
+                // What came behind the request means nothing.
+                let opening = Opening::Sse { is_named, wants };
+                Ok(Some(Accepted { head, response, opening, permit }))
+            }
+            Err(_) => {
+                stream.write_all(&[response, sse::come_back_later()].concat()).await?;
+                Err(HttpError::TooMany)
+            }
+        }
+    }
+}
+
+/// The head of a stream. It ends with its connection, which every version of HTTP and every proxy understands: chunks
+/// would have to be put around the bytes that all clients share.
+fn response(mut headers: HeaderMap) -> Result<Vec<u8>, HttpError> {
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // nginx keeps the events back otherwise, until it has several KiB of them.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+        (header::CONNECTION, "close"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let mut response = Response::new(());
+    *response.headers_mut() = headers;
+    encode(&response)
+}
+
+/// Tells a client why it is refused for good. Returns what the log says.
+async fn refuse(stream: &mut TcpStream, head: &Head, headers: HeaderMap, refusal: Refusal) -> HttpError {
+    let (status, problem, error) = match refusal {
+        Refusal::Request { status, problem } => (status, problem.clone(), HttpError::Request(problem)),
+        Refusal::Denied(denial) => (StatusCode::from(denial), denial.to_string(), HttpError::Denied(denial)),
+    };
+    let answered = async {
+        let (mut answer, body) = answer::refusal(status, &problem, headers)?;
+        if !head.is_head() {
+            answer.extend_from_slice(body.as_bytes());
+        }
+        Ok::<(), HttpError>(stream.write_all(&answer).await?)
+    };
+    answered.await.err().unwrap_or(error)
+}

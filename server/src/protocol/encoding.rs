@@ -1,0 +1,43 @@
+//! Ways to write publications with an id, for clients that get them by channel. What a publication says is the same in
+//! each of them.
+
+use queue::ChannelName;
+
+use crate::protocol::native::{self, Id};
+use crate::protocol::{plain, sse};
+
+/// A way to write publications with an id. Each publication is written once for all clients that use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// Text messages of WebSocket.
+    WebSocket,
+    /// Server-sent events, all of one type.
+    Sse,
+    /// Server-sent events, each of a type that is the event's name.
+    SseNamed,
+}
+
+/// What a publication says, as all ways to write it have it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written<'a> {
+    /// The message of a plain client, without its last brace.
+    pub(crate) text: &'a [u8],
+    /// Bytes of the event's name in it.
+    pub(crate) name_len: usize,
+}
+
+impl Encoding {
+    pub(crate) const ALL: [Encoding; 3] = [Encoding::WebSocket, Encoding::Sse, Encoding::SseNamed];
+
+    /// Appends a publication, as `channel` brings it. None: it is for everybody.
+    pub(crate) fn encode(self, written: Written<'_>, id: Id, channel: Option<&ChannelName>, frames: &mut Vec<u8>) {
+        match self {
+            Encoding::WebSocket => native::encode_event(written.text, id, channel, frames),
+            Encoding::Sse => sse::encode_event(written.text, None, id, channel, frames),
+            Encoding::SseNamed => {
+                let name = plain::name_of(written.text, written.name_len);
+                sse::encode_event(written.text, Some(name), id, channel, frames);
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What a source does with history: goes on where the process before stopped, forgets what is acked and too old, and
+//! closes the log before others may have the queue.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use queue::{EntryName, Event, Reader, Uid};
+use tracing::{info, warn};
+
+use crate::history::log::{HistoryLog, Kept, Trimmed, begin_without_log};
+use crate::history::{History, HistoryError, HistoryRules};
+use crate::hub::{Beginning, Hub};
+use crate::publication::Seq;
+use crate::source::selection::Selection;
+
+/// How often what is too old is forgotten.
+const TRIM_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How much history there is, and where its log is.
+#[derive(Debug, Clone)]
+pub(crate) struct HistoryOptions {
+    pub(crate) rules: HistoryRules,
+    /// Unless it is in the queue directory.
+    pub(crate) directory: Option<PathBuf>,
+}
+
+/// The history of a source.
+#[derive(Debug)]
+pub(super) struct SourceHistory {
+    hub: Hub,
+    /// Whether there is a log, or should be one.
+    has_log: bool,
+    max_bytes: u64,
+    /// What the process before has numbered and perhaps not delivered, in order.
+    again: VecDeque<Numbered>,
+    /// Up to this number, all is acked.
+    acked: Seq,
+    trim_due: Instant,
+}
+
+/// An entry whose events have numbers.
+#[derive(Debug)]
+pub(super) struct Numbered {
+    pub(super) name: EntryName,
+    /// The number of the first.
+    pub(super) first: Seq,
+    /// Each with its line.
+    events: Vec<(u32, Uid)>,
+}
+
+impl SourceHistory {
+    /// Opens the log, and lets the hub go on after what is in it. Keys of the events in it are taken.
+    pub(super) fn begin(
+        reader: &Reader,
+        options: &HistoryOptions,
+        hub: &Hub,
+        selection: &mut Selection,
+    ) -> Result<SourceHistory, HistoryError> {
+        let HistoryOptions { rules, directory } = options;
+        let mut history = SourceHistory {
+            hub: hub.clone(),
+            has_log: rules.keep_anything(),
+            max_bytes: rules.max_bytes as u64,
+            again: VecDeque::new(),
+            acked: Seq::default(),
+            trim_due: Instant::now(),
+        };
+        if !history.has_log {
+            let epoch = begin_without_log(reader)?;
+            hub.begin(Beginning { epoch, last: Seq::default(), history: None, log: None });
+            return Ok(history);
+        }
+        let opened = HistoryLog::open(reader, directory.as_deref())?;
+        history.again = opened.entries().filter_map(|(name, events)| Numbered::of(name, events)).collect();
+        selection.remember(&opened.kept);
+        let last = Seq(opened.next.0.saturating_sub(1));
+        let Trimmed { seq, .. } = opened.trimmed;
+        info!(after = seq.0, last = last.0, entries = history.again.len(), "history begins");
+        let kept = History::of_log(rules.clone(), opened.trimmed, &opened.kept);
+        hub.begin(Beginning { epoch: opened.epoch, last, history: Some(kept), log: Some(opened.log) });
+        Ok(history)
+    }
+
+    /// Takes the next entry that the process before has numbered and that may still wait.
+    pub(super) fn next_again(&mut self) -> Option<Numbered> {
+        self.again.pop_front()
+    }
+
+    /// Whether there may be more of them.
+    pub(super) fn has_again(&self) -> bool {
+        !self.again.is_empty()
+    }
+
+    /// Gives one back that could not be read.
+    pub(super) fn put_back(&mut self, numbered: Numbered) {
+        self.again.push_front(numbered);
+    }
+
+    /// How long nothing has to be forgotten.
+    pub(super) fn pause(&self) -> Duration {
+        if self.has_log { self.trim_due.saturating_duration_since(Instant::now()) } else { Duration::MAX }
+    }
+
+    /// Forgets what is too old. `unacked`: the number of the first event that is published and whose entry is there.
+    /// `has_refused`: entries that are delivered and cannot be deleted are there as well.
+    pub(super) fn trim(&mut self, unacked: Option<Seq>, has_refused: bool) {
+        let now = Instant::now();
+        if !self.has_log || now < self.trim_due {
+            return;
+        }
+        self.trim_due = now + TRIM_INTERVAL;
+        if !has_refused && self.again.is_empty() {
+            self.acked = unacked.map_or_else(|| self.hub.head(), |first| Seq(first.0.saturating_sub(1)));
+        }
+        self.hub.trim_history(self.acked, self.max_bytes);
+    }
+
+    /// Goes on in the directory that replaced the queue directory.
+    ///
+    /// # Errors
+    /// When it cannot be written. Nothing may be sent until it can.
+    pub(super) fn move_to(&mut self, reader: &Reader) -> Result<(), HistoryError> {
+        self.hub.with_history_log(|log| log.move_to(reader)).unwrap_or_else(|| begin_without_log(reader).map(drop))?;
+        // Their files are gone, or belong to the directory that was moved away.
+        self.again.clear();
+        Ok(())
+    }
+
+    /// Closes the log. The next process may open it when the lock of the queue is released.
+    pub(super) fn close(&self, reader: &Reader) {
+        if let Some(log) = self.hub.take_history_log()
+            && let Err(error) = log.close(reader)
+        {
+            let queue = reader.path().display();
+            warn!(%queue, %error, "cannot close the history log: it counts until the system is started again");
+        }
+    }
+}
+
+impl Numbered {
+    fn of(name: &EntryName, events: &[Kept]) -> Option<Numbered> {
+        let first = events.first()?.seq;
+        let line = |event: &Kept| Some((event.origin.as_ref()?.1, event.uid?));
+        Some(Numbered { name: name.clone(), first, events: events.iter().filter_map(line).collect() })
+    }
+
+    /// The numbered ones among the events of the entry that has this name now. `None`: it is another entry, which has
+    /// used the name again.
+    pub(super) fn of_entry<'a>(&self, events: &'a [Event]) -> Option<Vec<&'a Event>> {
+        let event = |(line, uid): &(u32, Uid)| events.get(*line as usize).filter(|event| event.uid() == *uid);
+        self.events.iter().map(event).collect()
+    }
+}
