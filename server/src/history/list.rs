@@ -29,8 +29,9 @@ pub(super) struct List {
 }
 
 impl List {
-    pub(super) fn new(rule: Rule) -> List {
-        List { rule, events: VecDeque::new(), dropped: Seq(0), empty_since: LogTime(0) }
+    /// `dropped`: the number of its last event may be so high.
+    pub(super) fn new(rule: Rule, dropped: Seq) -> List {
+        List { rule, events: VecDeque::new(), dropped, empty_since: LogTime(0) }
     }
 
     pub(super) fn is_empty(&self) -> bool {

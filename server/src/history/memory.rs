@@ -49,7 +49,7 @@ impl History {
     /// Without events. `begin`: what is not known.
     pub(crate) fn new(rules: HistoryRules, begin: Trimmed) -> History {
         History {
-            everybody: List::new(rules.everybody),
+            everybody: List::new(rules.everybody, Seq(0)),
             channels: HashMap::new(),
             order: VecDeque::new(),
             size: HistorySize::default(),
@@ -98,7 +98,9 @@ impl History {
                 for name in names {
                     let rule = self.rules.of(Some(name));
                     if rule.events > 0 {
-                        let list = self.channels.entry(name.clone()).or_insert_with(|| List::new(rule));
+                        // It may be one that was forgotten.
+                        let new = || List::new(rule, self.forgotten);
+                        let list = self.channels.entry(name.clone()).or_insert_with(new);
                         freed += list.push(event.clone());
                     }
                 }
