@@ -21,6 +21,7 @@ mod events;
 mod frames;
 mod guarantees;
 mod health;
+mod history;
 mod inotify;
 mod kill;
 mod late;

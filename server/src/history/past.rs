@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use queue::ChannelName;
 
-use crate::history::log::LogTime;
-use crate::protocol::Written;
-use crate::publication::Seq;
+use crate::history::log::{LogTime, Logged};
+use crate::protocol::{Written, plain};
+use crate::publication::{Audience, Publication, Seq};
 use crate::session_id::SessionId;
 
 /// What a publication takes beside its text and channels, about: itself, its place in the order, and its place in the
@@ -53,6 +53,15 @@ impl PastPublication {
     /// What it says.
     pub(crate) fn written(&self) -> Written<'_> {
         Written { text: &self.text, name_len: self.name_len }
+    }
+
+    /// What is written of it into a history log that is written again. Its entry was acked. `None`: it is not of ours.
+    pub(crate) fn logged(&self) -> Option<Logged<'_>> {
+        let (name_json, payload_json, timestamp) = plain::read_parts(&self.text, self.name_len)?;
+        let audience = self.channels().map_or(Audience::Everybody, Audience::Channels);
+        let publication =
+            Publication { name_json, payload_json, timestamp, audience, except: None, expires_at: self.expires_at };
+        Some(Logged { seq: self.seq, origin: None, uid: None, publication, key: None })
     }
 
     /// Its channels. `None`: it is for everybody.

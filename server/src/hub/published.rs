@@ -1,7 +1,9 @@
 //! What was published, and who is interested in what comes next: the state that is protected by the lock of the hub's
 //! order.
 
-use crate::history::History;
+use crate::history::{History, PastPublication};
+use std::sync::Arc;
+
 use crate::history::log::{HistoryLog, LogTime};
 use crate::hub::batch::{Batch, Item};
 use crate::hub::channel_frames::ChannelFrames;
@@ -115,6 +117,11 @@ impl Published {
 
     pub(super) fn history(&self) -> Option<&History> {
         self.history.as_ref()
+    }
+
+    /// What is kept without a hole up to the last number, in order.
+    pub(super) fn without_hole(&self) -> Vec<Arc<PastPublication>> {
+        self.history.as_ref().map(|history| history.without_hole(self.head())).unwrap_or_default()
     }
 
     /// The oldest number that can be sent again.

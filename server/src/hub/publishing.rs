@@ -1,6 +1,8 @@
 //! How publications get in: numbered, into the history log, into history, and to the threads, in one order for all.
 
-use crate::history::log::{Bounds, CannotGiveUp, HistoryLog, LogTime, Logged};
+use std::time::Instant;
+
+use crate::history::log::{Bounds, CannotGiveUp, HistoryLog, LogTime, Logged, Trimmed};
 use crate::hub::batch::{Batch, Item};
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::published::Published;
@@ -113,6 +115,26 @@ impl Hub {
         };
         if let Some(log) = log.as_mut() {
             log.trim(&Bounds { keep_from, acked, max_bytes });
+        }
+    }
+
+    /// Writes the log again, if it had to be given up and it is time for that: what is kept without a hole. To be called
+    /// when all that came through the queue is acked.
+    pub(crate) fn renew_history_log(&self) {
+        let mut log = self.lock_log();
+        let Some(log) = log.as_mut().filter(|log| log.needs_renewal(Instant::now())) else { return };
+        let (head, kept) = {
+            let published = self.lock();
+            (published.head(), published.without_hole())
+        };
+        // What was there before may have been numbered as late as this.
+        let trimmed = match kept.first() {
+            Some(first) => Trimmed { seq: Seq(first.seq.0 - 1), at: first.at },
+            None => Trimmed { seq: head, at: LogTime::now() },
+        };
+        let logged: Option<Vec<_>> = kept.iter().map(|event| Some((event.at, event.logged()?))).collect();
+        if let Some(logged) = logged {
+            log.renew(trimmed, logged);
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use queue::{EntryName, Event, Reader, Uid};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::history::log::{HistoryLog, Kept, Trimmed, begin_without_log};
 use crate::history::{History, HistoryError, HistoryRules};
@@ -76,7 +76,8 @@ impl SourceHistory {
         selection.remember(&opened.kept);
         let last = Seq(opened.next.0.saturating_sub(1));
         let Trimmed { seq, .. } = opened.trimmed;
-        info!(after = seq.0, last = last.0, entries = history.again.len(), "history begins");
+        let (goes_on, entries) = (opened.anew.is_none(), history.again.len());
+        debug!(goes_on, after = seq.0, last = last.0, entries, "history begins");
         let kept = History::of_log(rules.clone(), opened.trimmed, &opened.kept);
         hub.begin(Beginning { epoch: opened.epoch, last, history: Some(kept), log: Some(opened.log) });
         Ok(history)
@@ -114,6 +115,9 @@ impl SourceHistory {
             self.acked = unacked.map_or_else(|| self.hub.head(), |first| Seq(first.0.saturating_sub(1)));
         }
         self.hub.trim_history(self.acked, self.max_bytes);
+        if unacked.is_none() && !has_refused && self.again.is_empty() {
+            self.hub.renew_history_log();
+        }
     }
 
     /// Goes on in the directory that replaced the queue directory.

@@ -120,7 +120,7 @@ impl HistoryLog {
                 if let Err(error) = appended {
                     self.failures += 1;
                     warn!(
-                        path = %self.location.log().display(), %error,
+                        path = %self.location.log().display(), %error, times = self.failures,
                         "cannot write the history log, going on without it: if the broadcaster is started again before \
                          it can be written, clients are told that they may have missed events"
                     );
@@ -161,16 +161,19 @@ impl HistoryLog {
     }
 
     /// Whether what is published now is in the log.
+    #[cfg(test)]
     pub(crate) fn is_written(&self) -> bool {
         matches!(self.state, State::Written(..))
     }
 
     /// How many times the log could not be written and was given up.
+    #[cfg(test)]
     pub(crate) fn failures(&self) -> u64 {
         self.failures
     }
 
     /// Bytes of the records in it.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> u64 {
         match &self.state {
             State::Written(_, file) => file.live_bytes(),

@@ -76,3 +76,6 @@ impl DirectorySource {
         self.batch.clear();
     }
 }
+
+#[cfg(test)]
+mod tests;

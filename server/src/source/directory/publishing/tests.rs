@@ -1,0 +1,156 @@
+//! What a source publishes after another one has stopped or was killed.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::{Poll, Token, Waker};
+use queue::{ChannelName, NewEvent, Priority, ReaderOptions, Uid, Writer};
+use testkit::QueueDir;
+
+use super::*;
+use crate::config::Settings;
+use crate::health::Health;
+use crate::hub::inbox::{Arrivals, Inbox};
+use crate::hub::{Feed, Hub, Progress};
+use crate::publication::Seq;
+use crate::source::directory::DirectoryOptions;
+use crate::source::history::HistoryOptions;
+use crate::source::stop::Stop;
+
+/// A source whose hub has no thread, so that nothing is delivered unless the test says so.
+struct Started {
+    source: DirectorySource,
+    hub: Hub,
+    _poll: Poll,
+}
+
+impl Started {
+    fn on(queue: &QueueDir) -> Started {
+        let config = Settings::default().resolve().expect("defaults");
+        let poll = Poll::new().expect("a poll");
+        let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
+        let hub = Hub::new([waker], &config.limits).expect("a hub");
+        let options = DirectoryOptions {
+            reader: ReaderOptions::default(),
+            scan_interval: Duration::from_secs(1),
+            failed_max_entries: 10,
+            failed_max_age: Duration::from_secs(60),
+            history: HistoryOptions { rules: config.history, directory: None },
+        };
+        let (health, stop) = (Arc::new(Health::of_source(Duration::ZERO)), Stop::new().expect("a notifier"));
+        let feed = Feed::new(hub.clone(), &config.limits);
+        let source = DirectorySource::open(queue.path(), options, feed, stop, health).expect("a source");
+        Started { source, hub, _poll: poll }
+    }
+
+    /// Publishes what there is. Returns the payloads that plain clients get.
+    fn publish(&mut self) -> Vec<u32> {
+        while self.source.take_batch() {}
+        let mut arrivals = Arrivals::default();
+        self.inbox().take(&mut arrivals);
+        let starts = [0].into_iter().chain(arrivals.ends.iter().copied());
+        let bytes = starts.zip(&arrivals.ends).map(|(start, end)| &arrivals.frames[start..*end]);
+        let frames = bytes.map(String::from_utf8_lossy);
+        frames.filter(|frame| !frame.is_empty()).map(|frame| payload(&frame)).collect()
+    }
+
+    /// Lets everything be delivered, and acks it.
+    fn deliver(&mut self) {
+        let last = Seq(u64::MAX);
+        self.source.ack(Progress { offered: last, delivered: last }.delivered);
+    }
+
+    fn inbox(&self) -> &Inbox {
+        &self.hub.inboxes()[0]
+    }
+
+    /// The last number that was given.
+    fn head(&self) -> u64 {
+        self.hub.head().0
+    }
+}
+
+fn payload(frame: &str) -> u32 {
+    let (_, rest) = frame.split_once("\"payload\":").expect("a payload");
+    rest.split(',').next().and_then(|number| number.parse().ok()).expect("a number")
+}
+
+/// Queues events with these payloads in one entry: above 100 for a channel, else for everybody. A multiple of ten has a
+/// key.
+fn enqueue(queue: &QueueDir, payloads: &[u32]) {
+    let channel: [ChannelName; 1] = ["a".parse().expect("a name")];
+    let numbered: Vec<(u32, String)> = payloads.iter().map(|payload| (*payload, payload.to_string())).collect();
+    let events: Vec<NewEvent<'_>> = numbered
+        .iter()
+        .map(|(payload, text)| NewEvent {
+            uid: Uid::new(),
+            name_json: b"\"e\"",
+            payload_json: text.as_bytes(),
+            channels: (*payload > 100).then_some(&channel[..]),
+            ttl: None,
+            key: (payload % 10 == 0).then_some("k"),
+            except: None,
+        })
+        .collect();
+    Writer::new(queue.path()).enqueue_events(&events, Priority::Normal).expect("an entry");
+}
+
+#[test]
+fn what_was_published_and_not_acked_comes_again_with_its_numbers_before_anything_new() {
+    let queue = QueueDir::new();
+    let mut first = Started::on(&queue);
+    enqueue(&queue, &[1, 101, 2]);
+    assert_eq!(first.publish(), [1, 2]);
+    first.deliver();
+    enqueue(&queue, &[3, 103]);
+    enqueue(&queue, &[4]);
+    assert_eq!(first.publish(), [3, 4]);
+    assert_eq!((first.head(), queue.waiting()), (6, 2));
+    drop(first);
+    enqueue(&queue, &[5]);
+
+    let mut second = Started::on(&queue);
+    assert_eq!(second.head(), 6);
+    assert_eq!(second.publish(), [3, 4, 5]);
+    assert_eq!(second.head(), 7, "only what is new has a new number");
+    second.deliver();
+    assert_eq!(queue.waiting(), 0);
+    drop(second);
+    let mut third = Started::on(&queue);
+    assert_eq!((third.publish(), third.head()), (vec![], 7));
+}
+
+#[test]
+fn lines_without_a_number_stay_unsent() {
+    let queue = QueueDir::new();
+    let mut first = Started::on(&queue);
+    enqueue(&queue, &[10]);
+    assert_eq!(first.publish(), [10]);
+    first.deliver();
+    // The second repeats the key of the one before.
+    enqueue(&queue, &[11, 20, 12]);
+    assert_eq!(first.publish(), [11, 12]);
+    drop(first);
+    let mut second = Started::on(&queue);
+    assert_eq!(second.publish(), [11, 12]);
+    // The key counts after the restart.
+    enqueue(&queue, &[30, 13]);
+    assert_eq!(second.publish(), [13]);
+    assert_eq!(second.head(), 4);
+}
+
+#[test]
+fn another_entry_that_uses_a_name_again_is_new() {
+    let queue = QueueDir::new();
+    let mut first = Started::on(&queue);
+    let write =
+        |payload| queue.write("1.json", format!(r#"{{"event":"e","payload":{payload},"queued_at":{payload}.5}}"#));
+    let path = write(1);
+    assert_eq!(first.publish(), [1]);
+    drop(first);
+    fs::remove_file(path).expect("it is there");
+    write(2);
+    let mut second = Started::on(&queue);
+    assert_eq!((second.publish(), second.head()), (vec![2], 2));
+}
