@@ -270,6 +270,7 @@ mod tests {
                 let others = match setting.key {
                     "max_event_bytes" => "log_bytes = 1_099_511_627_776",
                     "log_bytes" => "max_event_bytes = 1",
+                    "recover_bytes" => "max_outbox_bytes = 1_099_511_627_776",
                     "max_memory" => "max_message_bytes = 1\nmax_outbox_bytes = 1\nhub_threads = 1",
                     _ => "",
                 };

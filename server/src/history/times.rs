@@ -9,6 +9,9 @@ use crate::publication::Seq;
 /// How exact it is. Who asks gets what was numbered up to so much earlier once more.
 const SPAN: Duration = Duration::from_millis(20);
 
+/// How many spans are known, about 3 MiB. The oldest are forgotten first.
+const MAX_SPANS: usize = 100_000;
+
 /// The times at which numbers were given, for as long as anything is kept.
 #[derive(Debug)]
 pub(super) struct Times {
@@ -42,13 +45,21 @@ impl Times {
                 self.spans.push_back(Span { first_at: at, before, last_at: at, last });
             }
         }
+        if self.spans.len() > MAX_SPANS {
+            self.forget_oldest();
+        }
     }
 
     /// Forgets what is before a time.
     pub(super) fn forget_before(&mut self, time: LogTime) {
-        while let Some(span) = self.spans.front().filter(|span| span.last_at < time) {
+        while self.spans.front().is_some_and(|span| span.last_at < time) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(span) = self.spans.pop_front() {
             self.before = (span.last_at, span.last);
-            self.spans.pop_front();
         }
     }
 
@@ -96,6 +107,16 @@ mod tests {
         for (moment, expected) in cases {
             assert_eq!(times.last_before(moment), expected.map(Seq), "{moment}");
         }
+    }
+
+    #[test]
+    fn the_spans_are_bounded() {
+        let mut times = Times::new((at(100), Seq(0)));
+        for number in 1..=MAX_SPANS as u64 + 10 {
+            times.add(Seq(number), at(1000 * number));
+        }
+        assert_eq!(times.spans.len(), MAX_SPANS);
+        assert_eq!((times.last_before(10_000), times.last_before(10_001)), (None, Some(Seq(10))));
     }
 
     #[test]

@@ -79,6 +79,12 @@ pub(crate) struct Arrivals {
     sent_bytes: usize,
 }
 
+/// A place for frames of one client.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    index: usize,
+}
+
 /// What one thread of the hub shares with everybody.
 #[derive(Debug)]
 pub(crate) struct Inbox {
@@ -211,9 +217,22 @@ impl Inbox {
         fits
     }
 
-    /// The same with what the thread itself has made for a client. It bounds how much that is.
-    pub(super) fn answer(&self, session: SessionId, frames: Box<[u8]>) {
-        self.command(Command::Send(session, frames));
+    /// Keeps a place for what the thread of this inbox is about to make for a client, and must [fill](Self::fill) in
+    /// before it takes anything again.
+    pub(super) fn reserve(&self, session: SessionId) -> Reserved {
+        let mut arrivals = self.lock();
+        let (last, index) = (arrivals.last, arrivals.commands.len());
+        arrivals.commands.push((last, Command::Send(session, Box::default())));
+        drop(arrivals);
+        self.wake();
+        Reserved { index }
+    }
+
+    /// Puts frames into the place that was kept for them. The thread bounds how much that is.
+    pub(super) fn fill(&self, Reserved { index }: Reserved, frames: Box<[u8]>) {
+        if let Some((_, Command::Send(_, kept))) = self.lock().commands.get_mut(index) {
+            *kept = frames;
+        }
     }
 
     pub(super) fn command(&self, command: Command) {

@@ -129,26 +129,31 @@ impl Hub {
     }
 
     /// Notes that a thread has subscribers of channels, and perhaps of what is for everybody, and sends a session what
-    /// `answer` makes of the outcome: it stands behind all publications of before.
+    /// `answer` makes of the outcome: it stands behind all publications of before. For the thread of the session only.
     fn subscribe(
         &self,
         session: SessionId,
         asked: &Asked<'_>,
-        answer: impl FnOnce(&Outcome<'_>) -> Vec<u8>,
+        answer: impl FnOnce(&Outcome) -> Vec<u8>,
     ) -> Result<Subscribed, TooManyChannels> {
+        let inbox = self.inbox(session);
         let mut published = self.lock();
         let keys = published.interest.add_all(asked.new, asked.encoding, session.thread())?;
         if asked.everybody {
             published.interest.add_everybody(asked.encoding, session.thread());
         }
         let resumed = asked.after.map(|after| published.resume(after, session, asked));
-        let head = published.id(published.last);
-        self.inbox(session).answer(session, answer(&Outcome { head, resumed: resumed.as_ref() }).into());
         let has_after = match resumed {
             Some(Resumed::Recovered { from, .. }) => from,
             Some(Resumed::Gap) | None => published.head(),
         };
-        Ok(Subscribed { keys, began: published.last, has_after })
+        let subscribed = Subscribed { keys, began: published.last, has_after };
+        let outcome = Outcome { head: published.id(published.last), resumed };
+        let place = inbox.reserve(session);
+        // Publishers need not wait while it is written.
+        drop(published);
+        inbox.fill(place, answer(&outcome).into());
+        Ok(subscribed)
     }
 
     /// Sends a session what `answer` makes of the id of the last publication. It stands behind all publications, so that

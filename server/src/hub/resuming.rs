@@ -1,6 +1,7 @@
 //! What a client that comes back is sent again: decided under the lock of the hub's order, so that it ends exactly where
 //! what comes live begins.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -35,11 +36,11 @@ pub(super) struct Asked<'a> {
 
 /// What it gets.
 #[derive(Debug)]
-pub(super) struct Outcome<'a> {
+pub(super) struct Outcome {
     /// The last publication before.
     pub(super) head: Id,
     /// If it has said where it was.
-    pub(super) resumed: Option<&'a Resumed>,
+    pub(super) resumed: Option<Resumed>,
 }
 
 /// Whether a client gets all that it has missed.
@@ -93,16 +94,17 @@ impl Published {
             None => (from == self.head()).then(Vec::new)?,
         };
         let missed = missed.into_iter().filter(|publication| publication.except != Some(session));
+        let had: HashMap<Option<&ChannelName>, Seq> =
+            asked.had.iter().map(|(channel, after)| (channel.as_ref(), *after)).collect();
+        let channels: HashSet<&ChannelName> = asked.channels.iter().collect();
         let events = missed.filter_map(|publication| {
-            let has_had = |name: Option<&ChannelName>| {
-                asked.had.iter().any(|(channel, after)| channel.as_ref() == name && publication.seq > *after)
-            };
+            let has_had = |name: Option<&ChannelName>| had.get(&name).is_some_and(|after| publication.seq > *after);
             let channel = match publication.channels() {
                 None if has_had(None) => return None,
                 None => None,
                 Some(names) if names.iter().any(|name| has_had(Some(name))) => return None,
                 // The first of them that it has, as with those that come live.
-                Some(names) => names.iter().find(|name| asked.channels.contains(name)).cloned(),
+                Some(names) => names.iter().find(|name| channels.contains(name)).cloned(),
             };
             Some(Missed { id: self.id_of(publication.seq), publication, channel })
         });
@@ -131,7 +133,7 @@ impl Missed {
     }
 }
 
-impl Outcome<'_> {
+impl Outcome {
     /// The first message of a connection, with the messages behind it that the client has missed.
     pub(super) fn welcome(
         &self,
@@ -140,7 +142,7 @@ impl Outcome<'_> {
         ping_interval: Duration,
         channels: &[ChannelName],
     ) -> Vec<u8> {
-        let (position, events) = match self.resumed {
+        let (position, events) = match &self.resumed {
             Some(Resumed::Recovered { id, events, .. }) => (*id, events.as_slice()),
             Some(Resumed::Gap) | None => (self.head, &[][..]),
         };
@@ -159,7 +161,7 @@ impl Outcome<'_> {
     pub(super) fn subscribed(&self, reference: Option<&RawValue>, channels: &[ChannelName]) -> Vec<u8> {
         let id = self.head.to_string();
         let message = ServerMessage::Subscribed { reference, channels, id: &id, recovered: self.recovered() };
-        match self.resumed {
+        match &self.resumed {
             Some(Resumed::Recovered { events, .. }) => {
                 message.encode_with_events(events.iter().map(|event| |json: &mut Vec<u8>| event.write(json)))
             }
@@ -168,6 +170,6 @@ impl Outcome<'_> {
     }
 
     fn recovered(&self) -> Option<bool> {
-        self.resumed.map(|resumed| matches!(resumed, Resumed::Recovered { .. }))
+        self.resumed.as_ref().map(|resumed| matches!(resumed, Resumed::Recovered { .. }))
     }
 }

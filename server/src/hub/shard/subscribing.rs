@@ -186,7 +186,7 @@ impl<A: Application> Shard<A> {
         &mut self,
         key: usize,
         asked: &Asked<'_>,
-        answer: impl FnOnce(&Outcome<'_>) -> Vec<u8>,
+        answer: impl FnOnce(&Outcome) -> Vec<u8>,
     ) -> Result<Seq, TooManyChannels> {
         let count = asked.new.len();
         if !self.hub.reserve_subscriptions(count) {
