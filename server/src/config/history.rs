@@ -31,7 +31,7 @@ section! { "History";
         default_in_words: Some("a day"),
         more: "Afterwards a client that was away is told that it may have missed something there.";
     channel: Vec<ChannelRule>, Form::ChannelRules,
-        "What is kept of single channels, by names or patterns such as `cursor.*`. The first that matches counts",
+        "What is kept of single channels, by names or patterns such as cursor.*. The first that matches counts",
         more: "In the file, a table `[[channel]]` for each, with `pattern`, and `history_events` or `history_ttl_secs` or both. \
                As a flag or variable: `PATTERN history_events=1 history_ttl_secs=60`, a semicolon between rules in the variable.",
         example: Some("[{ pattern = \"cursor.*\", history_events = 1, history_ttl_secs = 60 }]");
