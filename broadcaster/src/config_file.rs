@@ -250,6 +250,27 @@ mod tests {
     }
 
     #[test]
+    fn rules_for_channels_are_tables() {
+        let file =
+            "[[channel]]\npattern = 'cursor.*'\nhistory_events = 0x1\n[[channel]]\nhistory_ttl_secs = 5\npattern = 'b'";
+        let rules = parse(file).expect("a file").channel.expect("rules");
+        let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
+        assert_eq!(rules, ["cursor.* history_events=1", "b history_ttl_secs=5"]);
+        for (table, told) in [
+            ("pattern = 1", "line 2, column 11: channel must be a text in quotes"),
+            ("pattern = 'a*b'\nhistory_events = 1", "line 2, column 11: channel is no pattern"),
+            ("pattern = 'a'", "line 1, column 1: channel needs history_events or history_ttl_secs or both"),
+            ("pattern = 'a'\nevents = 1", "line 3, column 1: channel has an unknown key"),
+            ("history_events = 1", "line 1, column 1: channel needs a pattern"),
+            ("pattern = 'a'\nhistory_events = -1", "line 3, column 18: channel history_events: must be a whole number"),
+        ] {
+            let error = parse(&format!("[[channel]]\n{table}")).expect_err(table).to_string();
+            assert!(error.starts_with(told), "{table}: {error}");
+        }
+        assert!(parse("channel = 1").expect_err("a number").to_string().contains("write [[channel]] above each"));
+    }
+
+    #[test]
     fn integers_may_be_written_in_every_way_of_toml() {
         for (text, expected) in
             [("-0", 0), ("+0", 0), ("0", 0), ("0x1F", 31), ("0o17", 15), ("0b11", 3), ("1_000", 1000)]

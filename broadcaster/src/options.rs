@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use clap::builder::{BoolValueParser, PathBufValueParser, PossibleValue, PossibleValuesParser, RangedI64ValueParser};
 use clap::builder::{StringValueParser, TypedValueParser, ValueParser};
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, ValueHint};
 use server::ChannelRule;
 use server::config::{Form, Setting, Settings, Value, Whole, all_settings};
@@ -38,7 +39,7 @@ impl FromArgMatches for Options {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         for setting in all_settings() {
-            let value = if setting.has_flag() { given(setting, matches) } else { of_variable(setting) };
+            let value = if setting.has_flag() { given(setting, matches) } else { of_variable(setting)? };
             if let Some(value) = value {
                 setting.set(&mut self.0, value);
             }
@@ -58,7 +59,6 @@ fn option(setting: &'static Setting) -> Arg {
         .help(format!("{}{default}", setting.help));
     match setting.form {
         Form::Origins | Form::Patterns => option.action(ArgAction::Append).value_delimiter(','),
-        Form::ChannelRules => option.action(ArgAction::Append),
         Form::Files => option.action(ArgAction::Append).value_delimiter(',').value_hint(ValueHint::FilePath),
         Form::Path => option.value_hint(ValueHint::AnyPath),
         _ => option,
@@ -78,8 +78,7 @@ fn parser(form: &Form) -> ValueParser {
         Form::Switch => BoolValueParser::new().map(Value::Switch).into(),
         Form::Origins => ValueParser::new(|text: &str| text.parse::<Rule>()),
         Form::Patterns => ValueParser::new(|text: &str| text.parse::<Pattern>()),
-        Form::ChannelRules => ValueParser::new(|text: &str| ChannelRule::parse_all(text)),
-        Form::Files | Form::Secrets => PathBufValueParser::new().into(),
+        Form::Files | Form::Secrets | Form::ChannelRules => PathBufValueParser::new().into(),
         Form::Choice(words) => {
             let words = words.iter().map(|(word, help)| PossibleValue::new(*word).help(*help));
             PossibleValuesParser::new(words).map(Value::Text).into()
@@ -91,9 +90,6 @@ fn given(setting: &Setting, matches: &ArgMatches) -> Option<Value> {
     match setting.form {
         Form::Origins => list(setting, matches).map(Value::Origins),
         Form::Patterns => list(setting, matches).map(Value::Patterns),
-        Form::ChannelRules => {
-            list::<Vec<ChannelRule>>(setting, matches).map(|lists| Value::ChannelRules(lists.concat()))
-        }
         Form::Files => list(setting, matches).map(Value::Files),
         _ => matches.get_one::<Value>(setting.key).cloned(),
     }
@@ -103,10 +99,19 @@ fn list<T: Clone + Send + Sync + 'static>(setting: &Setting, matches: &ArgMatche
     matches.get_many::<T>(setting.key).map(|items| items.cloned().collect())
 }
 
-/// The value of a setting without a flag. clap would show it in its help and in its errors.
-fn of_variable(setting: &Setting) -> Option<Value> {
-    let text = std::env::var_os(&*setting.variable())?;
-    Secret::all_of(text.as_bytes()).map(Value::Secrets)
+/// The value of a setting without a flag. clap would show a secret in its help and in its errors.
+fn of_variable(setting: &Setting) -> Result<Option<Value>, clap::Error> {
+    let variable = setting.variable();
+    let Some(text) = std::env::var_os(&*variable) else { return Ok(None) };
+    if setting.is_secret() {
+        return Ok(Secret::all_of(text.as_bytes()).map(Value::Secrets));
+    }
+    match text.to_str().map(ChannelRule::parse_all) {
+        _ if text.is_empty() => Ok(None),
+        Some(Ok(rules)) => Ok(Some(Value::ChannelRules(rules))),
+        Some(Err(error)) => Err(clap::Error::raw(ErrorKind::ValueValidation, format!("{variable}: {error}\n"))),
+        None => Err(clap::Error::raw(ErrorKind::ValueValidation, format!("{variable} must be valid UTF-8\n"))),
+    }
 }
 
 #[cfg(test)]

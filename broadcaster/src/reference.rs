@@ -50,7 +50,7 @@ const TITLE: &str = "\
 
 const INTRODUCTION: [&str; 3] = [
     "Every setting of `fastapi-broadcaster` is an environment variable, a key of a TOML file, which `--config` or \
-     `FASTAPI_WS_CONFIG` names, and a flag (all but [`token_secret`](#token_secret)). A flag wins over its variable, that over the file, that over the default. An empty variable is not \
+     `FASTAPI_WS_CONFIG` names, and a flag (all but [`token_secret`](#token_secret) and [`channel`](#channel)). A flag wins over its variable, that over the file, that over the default. An empty variable is not \
      set. Unknown keys and values out of range are errors: exit code 64, with the line of the file. `fastapi-broadcaster config \
      check` says so without a start. [The sample file](../broadcaster/config.example.toml) has every key.",
     "There is one exception: a `WS_PORT` that is not a number and a `WS_HOST` that is a URL are ignored, with a warning in the log. \

@@ -114,7 +114,7 @@ fn a_client_that_was_away_while_the_broadcaster_was_started_again_gets_exactly_w
     }
     broadcaster.stop();
     let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(path.join("history")).unwrap());
-    assert_eq!(mode & 0o7777, 0o700);
+    assert_eq!(mode & 0o777, 0o700);
 }
 
 #[test]

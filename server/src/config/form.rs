@@ -28,7 +28,7 @@ pub enum Form {
     Origins,
     /// A list of channel names and patterns, written as that of pages.
     Patterns,
-    /// Rules for single channels: several flags, semicolons between in the variable, or tables of the file.
+    /// Rules for single channels: tables of the file, or semicolons between in the variable. There is no flag.
     ChannelRules,
     /// A list of files, written as that of pages.
     Files,

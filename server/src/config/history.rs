@@ -33,7 +33,7 @@ section! { "History";
     channel: Vec<ChannelRule>, Form::ChannelRules,
         "What is kept of single channels, by names or patterns such as cursor.*. The first that matches counts",
         more: "In the file, a table `[[channel]]` for each, with `pattern`, and `history_events` or `history_ttl_secs` or both. \
-               As a flag or variable: `PATTERN history_events=1 history_ttl_secs=60`, a semicolon between rules in the variable.",
+               As a variable: `PATTERN history_events=1 history_ttl_secs=60`, `; ` between rules.",
         example: Some("[{ pattern = \"cursor.*\", history_events = 1, history_ttl_secs = 60 }]");
     recover_limit: usize = 1_000, Form::at_least_one(Unit::Count),
         "Missed messages that a client gets at most when it comes back, of all its channels together. If it has missed more, it is \

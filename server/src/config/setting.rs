@@ -50,9 +50,9 @@ impl Setting {
     }
 
     /// Whether it is given on the command line. Secrets are not: every user of the machine sees the arguments of all
-    /// processes.
+    /// processes. Rules for channels are not: there, `--channel` names channels.
     pub fn has_flag(&self) -> bool {
-        !self.is_secret()
+        !self.is_secret() && !matches!(self.form, Form::ChannelRules)
     }
 
     /// Whether no output may show its value.

@@ -26,7 +26,7 @@ pub struct ChannelRule {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidChannelRule {
     /// It names no channels.
-    #[error("the pattern {0}")]
+    #[error("{0}")]
     Pattern(#[from] InvalidPattern),
     /// It says nothing of them, or something unknown.
     #[error("is no rule: write a pattern, and history_events=COUNT or history_ttl_secs=SECONDS or both behind it")]
