@@ -52,7 +52,8 @@ fn a_lock_file_that_is_deleted_or_replaced_is_locked_again() {
 #[test]
 fn the_whole_directory_can_be_deleted_while_it_is_owned() {
     let queue = QueueDir::new();
-    let mut broadcaster = broadcaster::start(&queue.path());
+    let history = queue.root().join("history");
+    let mut broadcaster = broadcaster::with(&queue.path(), &["--history-dir", history.to_str().unwrap()]);
     let mut client = Client::of(&broadcaster);
     for round in 1..=10 {
         // Its last step would fail if the lock file were made again between the steps.

@@ -1,10 +1,11 @@
 //! A disk that is full, and one that becomes read-only.
 
 use std::fs;
+use std::path::Path;
 
 use queue::EnqueueError;
 use rustix::process::Signal;
-use testkit::{QueueDir, has_root, until};
+use testkit::{Broadcaster, QueueDir, has_root, until};
 
 use crate::support::{Client, broadcaster};
 
@@ -64,13 +65,18 @@ fn a_bad_entry_on_a_full_disk_stays_and_is_put_aside_when_there_is_room() {
     broadcaster.stop();
 }
 
+/// Starts one that has no file open there for writing, which would keep the file system from becoming read-only.
+fn without_open_files(queue: &Path) -> Broadcaster {
+    broadcaster::with(queue, &["--history-events", "0"])
+}
+
 #[test]
 fn a_read_only_file_system_repeats_nothing_and_is_cleared_up_when_it_is_writable() {
     if !has_root("to mount a file system") {
         return;
     }
     let queue = QueueDir::mounted("2m");
-    let mut broadcaster = broadcaster::start(&queue.path());
+    let mut broadcaster = without_open_files(&queue.path());
     let mut client = Client::of(&broadcaster);
     broadcaster.signal(Signal::STOP);
     (0..50).for_each(|number| drop(queue.enqueue(number)));
@@ -97,7 +103,7 @@ fn a_broadcaster_on_a_read_only_file_system_can_be_stopped() {
         return;
     }
     let queue = QueueDir::mounted("2m");
-    let mut broadcaster = broadcaster::start(&queue.path());
+    let mut broadcaster = without_open_files(&queue.path());
     let mut client = Client::of(&broadcaster);
     broadcaster.signal(Signal::STOP);
     (0..3).for_each(|number| drop(queue.enqueue(number)));

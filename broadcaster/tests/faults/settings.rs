@@ -16,11 +16,16 @@ fn refused(queue: &Path, flags: &[&str]) -> (i32, String) {
 }
 
 /// Every setting that is a number.
-const NUMBERS: [&str; 22] = [
+const NUMBERS: [&str; 29] = [
     "entry-grace-secs",
     "failed-max-age-secs",
     "failed-max-entries",
     "handshake-timeout-secs",
+    "history-bytes",
+    "history-events",
+    "history-events-everybody",
+    "history-meta-secs",
+    "history-ttl-secs",
     "hub-threads",
     "log-bytes",
     "max-bytes-per-sec",
@@ -37,6 +42,8 @@ const NUMBERS: [&str; 22] = [
     "max-subscriptions",
     "ping-interval-secs",
     "pong-timeout-secs",
+    "recover-bytes",
+    "recover-limit",
     "scan-interval-secs",
     "slow-client-timeout-secs",
 ];

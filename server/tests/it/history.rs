@@ -1,7 +1,5 @@
 //! Clients that come back get what they have missed, or are told that they may have missed something.
 
-mod joining;
-
 use queue::{NewEvent, Priority, Uid, Writer};
 use serde_json::{Value, json};
 use server::config::Settings;
@@ -14,7 +12,7 @@ use crate::channels::seq_of;
 use crate::rights::signing::{SECRET, hs256};
 use crate::util::{TestServer, names};
 
-fn id_of(message: &Value) -> String {
+pub(crate) fn id_of(message: &Value) -> String {
     message["id"].as_str().unwrap_or_else(|| panic!("no id in {message}")).to_owned()
 }
 

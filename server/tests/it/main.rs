@@ -12,6 +12,7 @@ mod commands;
 mod handshake;
 mod history;
 mod isolation;
+mod joining;
 mod logins;
 mod plain_http;
 mod protocol;

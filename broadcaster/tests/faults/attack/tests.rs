@@ -166,7 +166,8 @@ fn clients_that_fall_out_of_large_messages_at_once_have_a_bound_together() {
     const LOG: usize = 4_000_000;
     let queue = QueueDir::in_memory();
     let (max_memory, log) = (MAX_MEMORY.to_string(), LOG.to_string());
-    let flags = [&ONE_THREAD[..], &["--max-memory", &max_memory, "--log-bytes", &log]].concat();
+    let flags =
+        [&ONE_THREAD[..], &["--max-memory", &max_memory, "--log-bytes", &log, "--history-bytes", &log]].concat();
     let mut broadcaster = broadcaster::with(&queue.path(), &flags);
     let mut good = Raw::connect(&broadcaster);
     let (at_start, descriptors) = (broadcaster.memory_kb("VmRSS"), broadcaster.descriptors());
@@ -183,8 +184,8 @@ fn clients_that_fall_out_of_large_messages_at_once_have_a_bound_together() {
         broadcaster.descriptors() == descriptors
     });
     let peak = broadcaster.memory_kb("VmHWM");
-    // As much again for what the allocator cannot join, and the log with what is on its way to it.
-    let most = at_start + (2 * MAX_MEMORY + 4 * LOG) as u64 / 1024;
+    // As much again for what the allocator cannot join, the log with what is on its way to it, and history.
+    let most = at_start + (2 * MAX_MEMORY + 5 * LOG) as u64 / 1024;
     assert!(peak < most, "{peak} kB, {at_start} kB at the start");
     attackers.stop();
     drop(good);

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use server::config::Settings;
 use testkit::{Client, EventStream, within};
 
-use super::id_of;
 use crate::channels::seq_of;
+use crate::history::id_of;
 use crate::util::TestServer;
 
 /// Events of one run, unless `HISTORY_STEPS` says otherwise.
