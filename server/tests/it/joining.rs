@@ -34,7 +34,7 @@ enum Kind {
 }
 
 enum Connection {
-    Socket(Client),
+    Socket(Box<Client>),
     Stream(EventStream),
 }
 
@@ -77,10 +77,12 @@ impl Follower {
     async fn connect(&mut self, server: &TestServer) -> Connection {
         let after = self.after.as_ref().map(|after| format!("&after={after}")).unwrap_or_default();
         let mut connection = match self.kind {
-            Kind::ByUrl => {
-                Connection::Socket(Client::connect(server.address, &format!("/?channel=a&channel=b{after}")).await)
+            Kind::ByUrl => Connection::Socket(Box::new(
+                Client::connect(server.address, &format!("/?channel=a&channel=b{after}")).await,
+            )),
+            Kind::Native => {
+                Connection::Socket(Box::new(Client::native(server.address, &format!("/?channel=a{after}")).await))
             }
-            Kind::Native => Connection::Socket(Client::native(server.address, &format!("/?channel=a{after}")).await),
             Kind::Stream => {
                 let lines = self.after.as_ref().map(|after| format!("Last-Event-ID: {after}\r\n")).unwrap_or_default();
                 Connection::Stream(EventStream::open(server.address, "/?channel=a&channel=b", &lines).await)
