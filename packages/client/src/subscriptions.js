@@ -135,6 +135,7 @@ export function call(handler, argument) {
     try {
         handler(argument);
     } catch (error) {
-        setTimeout(() => { throw error; });
+        if (globalThis.reportError) globalThis.reportError(error);
+        else setTimeout(() => { throw error; });
     }
 }

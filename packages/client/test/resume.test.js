@@ -222,7 +222,8 @@ test('a handler that throws stops neither the others nor the position', async (t
     const script = await Script.start();
     const page = new Page(script.url);
     t.after(() => { page.client.close(); return script.stop(); });
-    const thrown = new Promise((resolve) => process.once('uncaughtException', resolve));
+    const thrown = new Promise((resolve) => { globalThis.reportError = resolve; });
+    t.after(() => { delete globalThis.reportError; });
     page.client.everybody(() => { throw new Error('of the page'); });
     const peer = await script.next();
     peer.say(welcome('0'));

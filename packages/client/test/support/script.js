@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { WebSocketServer } from 'ws';
 
-import { Queue } from './queue.js';
+import { Queue, within } from './queue.js';
 
 export class Script {
     #http = createServer((request, response) => this.#stream(request, response));
@@ -13,12 +13,16 @@ export class Script {
     #open = new Set();
     /** What a WebSocket gets as a proxy that refuses upgrades would answer, a status, or undefined. */
     refuseUpgrade;
+    /** How many were refused so. */
+    refused = 0;
+    #onRefused = () => {};
 
     static async start() {
         const script = new Script();
         script.#http.on('upgrade', (request, socket, head) => {
             if (script.refuseUpgrade) {
-                script.refused = (script.refused ?? 0) + 1;
+                script.refused++;
+                script.#onRefused();
                 return socket.end(`HTTP/1.1 ${script.refuseUpgrade} No\r\nConnection: close\r\n\r\n`);
             }
             script.#websocket.handleUpgrade(request, socket, head, (client) => script.#add(new WebSocketPeer(request, client)));
@@ -35,6 +39,14 @@ export class Script {
     /** The next connection. */
     next() {
         return this.#peers.take();
+    }
+
+    /** Waits until so many upgrades were refused. */
+    async hasRefused(count) {
+        await within(`refusal ${count}`, new Promise((resolve) => {
+            this.#onRefused = () => this.refused >= count && resolve();
+            this.#onRefused();
+        }));
     }
 
     async stop() {
