@@ -97,10 +97,24 @@ export class FastapiClient {
 
     /** Asks for a new token and shows it to the server: after a login, or when the user may read more than before. */
     async authenticate() {
-        const token = await this.#options.token?.() ?? null;
-        this.#token = token;
+        await this.#renew();
+        if (this.state === 'connected') this.#session.authenticate(this.#token);
+    }
+
+    async #renew() {
+        this.#token = await this.#options.token?.() ?? null;
         this.#isTokenNew = true;
-        if (this.state === 'connected') this.#session.authenticate(token);
+    }
+
+    /** Without a new token the server closes with 4401, and we try again: also with a cookie, which counts at connect. */
+    async #expiring() {
+        const attempt = this.#attempt;
+        try {
+            await this.#renew();
+            if (attempt === this.#attempt && this.#token) this.#session.authenticate(this.#token);
+        } catch ({ message }) {
+            this.#emit('error', { code: 109, message });
+        }
     }
 
     async #connect() {
@@ -130,8 +144,7 @@ export class FastapiClient {
             welcome: (message) => this.#welcome(message),
             ended: (...why) => this.#ended(...why),
             restart: () => this.#later('connect', 0, () => this.#connect()),
-            // Without a new token the server closes with 4401, and we try again.
-            expiring: () => this.authenticate().catch(({ message }) => this.#emit('error', { code: 109, message })),
+            expiring: () => this.#options.token && this.#expiring(),
             canRenewToken: () => Boolean(this.#options.token) && !this.#isTokenNew,
             emit: (name, what) => this.#emit(name, what),
             listeners: (name) => this.#listeners[name] ?? [],
