@@ -180,12 +180,13 @@ export class FastapiClient {
             }
         }
         let isFinal = FINAL.includes(code), hint = '';
-        // A token that has ended is no trouble of the server.
-        let isAtOnce = this.#failures === ATTEMPTS && !all.everybody.answered;
+        // A page that was never connected goes on with the other transport at once.
+        let isAtOnce = this.#hasBoth() && this.#failures === ATTEMPTS && !all.everybody.answered;
         if (code === 4401) {
             const isShown = isStream || tokenInUrl;
             if (this.#isTokenNew && !wasConnected && this.#token && !isShown) hint = ': it wants a token with the request, see tokenInUrl';
             isFinal = !token || hint !== '' || (this.#isTokenNew && !wasConnected && this.#token === null);
+            // A token that has ended is no trouble of the server.
             isAtOnce = !this.#isTokenNew;
             this.#token = undefined;
         }

@@ -60,7 +60,7 @@ export function openEventStream(url, { fetch }, token, { onMessage, onEnd }) {
             rest = lines.pop();
             for (const line of lines) {
                 if (abort.signal.aborted) return;
-                const [, name, value] = /^([^:]*):? ?([^]*?)\r?$/.exec(line);
+                const [, name, value] = /^([^:\r]*):? ?([^]*?)\r?$/.exec(line);
                 if (name === 'data' && block.data !== undefined) block.data += `\n${value}`;
                 else if (name) block[name] = value;
                 else if (/^\r?$/.test(line)) {

@@ -43,6 +43,8 @@ class Run {
         // Each run has a host of its own: what is blocked is remembered.
         const client = this.client = new FastapiClient(`ws://run-${seed}.test/`, options);
         this.#handler = (event) => this.#gets(event);
+        // Also what comes by a channel of the token that the page has no handler for.
+        client.on('event', this.#handler);
         client.everybody(this.#handler);
         client.on('subscribed', ({ channels }) => {
             for (const channel of channels) if (!this.#from.has(channel)) this.#owes(channel);
