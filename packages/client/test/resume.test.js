@@ -145,6 +145,18 @@ const SCENARIOS = [
             asked(['a'], '1', { id: '6', recovered: true, events: [event('4', 'a')] }), page('a:4')],
     ], ['*:5', 'a:4']],
 
+    ['a page that begins again within a replay has no position behind it', { token: () => 'x' }, ['a'], [
+        [undefined, says(welcome('1')), (peer) => peer.command(), asked(['a'], undefined, { id: '1' }), page('subscribed a null'), drop],
+        ['1', does(({ client }) => client.on('event', ({ id }) => id === '2' && client.connect())), says(welcome('1', true)),
+            (peer) => peer.command(), async (peer) => {
+                const { ref } = await peer.command();
+                for (const one of [{ type: 'subscribed', channels: ['a'], id: '3' }, event('4', 'a'), event('5')]) peer.say(one);
+                peer.say({ type: 'subscribed', ref, channels: ['a'], id: '5', recovered: true, events: [event('2', 'a')] });
+            }],
+        ['3', says(welcome('3', true), event('5')), (peer) => peer.command(),
+            asked(['a'], '1', { id: '5', recovered: true, events: [event('2', 'a'), event('4', 'a')] }), page('a:4')],
+    ], ['a:2', '*:5', 'a:4']],
+
     ['a channel that left and came again has no position', {}, ['a'], [
         [undefined, says(welcome('1')), asked(['a'], undefined, { id: '1' }), page('subscribed a null'),
             does((page) => { page.leave.a(); page.subscribe('a'); }),
