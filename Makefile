@@ -1,6 +1,6 @@
 # Every task of a developer or CI is a target here. `make help` lists them.
 #
-# PHP, PHP_CONFIG, PHP_FPM, NGINX and CHROMIUM choose other programs than those in PATH; CARGO_FLAGS goes to every cargo build.
+# PHP, PHP_CONFIG, PHP_FPM, NGINX, CHROMIUM and NODE choose other programs than those in PATH; CARGO_FLAGS goes to every cargo build.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

@@ -99,6 +99,7 @@ export class FastapiClient {
     async authenticate() {
         await this.#renew();
         if (this.state === 'connected') this.#session.authenticate(this.#token);
+        else if (this.state === 'connecting') this.#connect();
     }
 
     async #renew() {

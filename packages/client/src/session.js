@@ -6,7 +6,6 @@ import { openEventStream, openWebSocket } from './transports.js';
 const MAX_HELD = 10_000;
 
 export class Session {
-    isConnected = false;
     /** For `except` of publish() in PHP. */
     id = null;
     heard = Date.now();
@@ -59,7 +58,6 @@ export class Session {
 
     close() {
         this.#isOver = true;
-        this.isConnected = false;
         this.#all.end();
         this.#transport?.close();
     }
@@ -124,7 +122,6 @@ export class Session {
     #welcome(message) {
         const all = this.#all, after = this.#after;
         this.id = message.client ?? null;
-        this.isConnected = true;
         const channels = this.#isStream ? this.#asked : [null, ...message.channels.filter((channel) => {
             // What was missed for longer than the rest is asked for by itself.
             const position = all.get(channel)?.after;

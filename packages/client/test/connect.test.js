@@ -210,6 +210,16 @@ test('authenticate() shows a new token', async (t) => {
     assert.equal((await peer.command()).token, 'token-2');
 });
 
+test('authenticate() before the welcome shows the new token alone', async (t) => {
+    const { script, page } = await start(t, { token: tokens() });
+    const old = await script.next();
+    await page.client.authenticate();
+    const peer = await script.next();
+    await old.closed;
+    peer.say(WELCOME);
+    assert.equal((await peer.command()).token, 'token-2');
+});
+
 test('one channel that is refused does not take the others with it', async (t) => {
     const { script, page } = await start(t);
     for (const channel of ['a', 'private-b', 'c']) page.subscribe(channel);
