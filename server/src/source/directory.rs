@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use queue::{Entry, OpenError, Reader, ReaderOptions};
 use tracing::{info, trace, warn};
@@ -15,6 +15,7 @@ use crate::health::Health;
 use crate::hub::{Batch, Feed, Progress, Room};
 use crate::notifier::wait;
 use crate::publication::{Publication, Seq};
+use crate::source::backlog::Backlog;
 use crate::source::backoff::Backoff;
 use crate::source::failed_folder::FailedFolder;
 use crate::source::lock_watch::LockWatch;
@@ -45,6 +46,7 @@ pub(crate) struct DirectorySource {
     watch: Option<Watch>,
     feed: Feed,
     health: Arc<Health>,
+    backlog: Backlog,
     outstanding: Outstanding,
     selection: Selection,
     refused_acks: RefusedAcks,
@@ -87,6 +89,7 @@ impl DirectorySource {
             max_batch_bytes: feed.max_batch_bytes().min(MAX_BATCH_BYTES),
             feed,
             health,
+            backlog: Backlog::begun(SystemTime::now()),
             outstanding: Outstanding::default(),
             selection: Selection::default(),
             refused_acks: RefusedAcks::default(),
@@ -100,8 +103,6 @@ impl DirectorySource {
             lock_watch: LockWatch::new(),
             failed_folder,
         };
-        // What waits already was queued while nobody read.
-        source.feed.set_catching_up(true);
         source.start_watch();
         Ok(source)
     }
@@ -156,9 +157,11 @@ impl DirectorySource {
         };
         self.on_success();
         let found = !entries.is_empty();
+        let oldest = entries.iter().filter_map(|entry| entry.name.queued_at()).min();
         if !found {
-            self.feed.set_catching_up(false);
+            self.backlog.end();
         }
+        self.feed.set_catching_up(found && self.backlog.contains(oldest, SystemTime::now()));
         let mut published = Vec::with_capacity(entries.len());
         for Entry { name, events } in entries {
             match events {
