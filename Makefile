@@ -1,6 +1,6 @@
 # Every task of a developer or CI is a target here. `make help` lists them.
 #
-# PHP, PHP_CONFIG, PHP_FPM, NGINX and CHROMIUM choose other programs than those in PATH; CARGO_FLAGS goes to every cargo build.
+# PHP, PHP_CONFIG, PHP_FPM, NGINX, CHROMIUM and NODE choose other programs than those in PATH; CARGO_FLAGS goes to every cargo build.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -32,7 +32,7 @@ run: build ## Build, start the broadcaster and a PHP endpoint, print the address
 	@exec examples/run
 
 .PHONY: test
-test: setup rust-test php-test e2e ## Run all tests: Rust, PHP extension, end to end
+test: setup rust-test php-test client-test e2e ## Run all tests: Rust, PHP extension, client, end to end
 
 .PHONY: build
 build: setup-run ## Build the extension and the broadcaster for release
@@ -46,6 +46,10 @@ rust-test: ## Test the Rust crates
 .PHONY: php-test
 php-test: build ## Test the extension with PHP's own run-tests.php
 	php-tests/run $(extension)
+
+.PHONY: client-test
+client-test: setup-client build ## Test the client for pages, with a real broadcaster too
+	packages/client/test/run
 
 .PHONY: e2e
 e2e: setup build ## Run the end-to-end tests: PHP, php-fpm behind nginx, broadcaster, clients
@@ -117,8 +121,8 @@ autobahn: setup-autobahn build ## Run the Autobahn test suite against an echo ha
 setup: ## Install what run and test need
 	@setup/install test
 
-.PHONY: setup-run setup-lint setup-valgrind setup-autobahn setup-profile
-setup-run setup-lint setup-valgrind setup-autobahn setup-profile: setup-%:
+.PHONY: setup-run setup-client setup-lint setup-valgrind setup-autobahn setup-profile
+setup-run setup-client setup-lint setup-valgrind setup-autobahn setup-profile: setup-%:
 	@setup/install $*
 
 .PHONY: setup-bench

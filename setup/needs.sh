@@ -14,7 +14,8 @@ needs_of() {
     case "$1" in
         run) echo cc php php-dev libclang ;;
         lint) echo cc php php-dev libclang shellcheck ;;
-        test) echo cc php php-dev libclang php-fpm nginx caddy haproxy apache2 chromium openssl systemd-analyze systemd-nspawn ;;
+        test) echo cc php php-dev libclang php-fpm nginx caddy haproxy apache2 chromium openssl systemd-analyze systemd-nspawn node npm ;;
+        client) echo cc php php-dev libclang node npm ;;
         valgrind) echo cc php php-dev libclang valgrind ;;
         autobahn) echo cc php php-dev libclang python2 ;;
         profile) echo cc php php-dev libclang perf ;;
@@ -42,7 +43,8 @@ check() {
         valgrind) check_valgrind ;;
         python2) check_python2 ;;
         nchan) check_nchan ;;
-        nats-server | redis-server | node) setup/find "$1" >/dev/null || fail "no $1" ;;
+        nats-server | redis-server) setup/find "$1" >/dev/null || fail "no $1" ;;
+        node) check_node ;;
         perf) "${PERF:-perf}" record --quiet --output "$scratch/perf" true >/dev/null 2>&1 || fail "no perf that may sample" ;;
         npm) npm --version >/dev/null 2>&1 || fail "no npm" ;;
     esac
@@ -156,6 +158,13 @@ check_haproxy() {
 
 check_apache2() {
     "$(setup/find apache2)" -v >/dev/null 2>&1 || fail "no Apache"
+}
+
+check_node() {
+    local node
+    node=$(setup/find node) || fail "no Node.js" || return
+    "$node" -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 18 ? 0 : 1)' >/dev/null 2>&1 ||
+        fail "'$node' is no Node.js 18 or newer"
 }
 
 check_shellcheck() {

@@ -100,8 +100,10 @@ impl Publisher {
             let payload = || message::payload_json(number, bytes);
             match into {
                 Into::Lanes(lanes) => {
-                    // Messages of a channel are in one order, if there are several channels.
-                    let place = self.channels.filter(|channels| channels.count > 1).map(|it| it.place(number));
+                    // Messages of a channel are in one order if there are several channels, and so are those of all
+                    // channels of a client.
+                    let several = self.channels.filter(|channels| channels.count > 1);
+                    let place = several.map(|channels| if channels.each > 1 { 0 } else { channels.place(number) });
                     let subject = channel.as_deref().unwrap_or(nats::SUBJECT);
                     let text = || {
                         let mut text = message::text(&payload(), timestamp());

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::str::FromStr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 
@@ -32,6 +32,11 @@ impl EntryName {
     pub(super) fn form(&self) -> Form {
         // Any other name is that of an entry of one event.
         layout::form(&self.0).unwrap_or(Form::Event)
+    }
+
+    /// When the entry was queued, if our producer made the name. Those of other producers do not say it.
+    pub fn queued_at(&self) -> Option<SystemTime> {
+        layout::queued_at(&self.0).map(|queued_at| UNIX_EPOCH + Duration::from_nanos(queued_at.nanos()))
     }
 
     /// The file name, without its directory.

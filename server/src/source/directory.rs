@@ -2,12 +2,12 @@
 
 mod ownership;
 mod publishing;
+mod waiting;
 
 use std::io;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use queue::{Entry, OpenError, Reader, ReaderOptions};
 use thiserror::Error;
@@ -15,9 +15,9 @@ use tracing::{info, trace, warn};
 
 use crate::health::Health;
 use crate::history::HistoryError;
-use crate::hub::{Batch, Feed, Progress, Room};
-use crate::notifier::wait;
+use crate::hub::{Batch, Feed, Room};
 use crate::publication::{Publication, Seq};
+use crate::source::backlog::Backlog;
 use crate::source::backoff::Backoff;
 use crate::source::failed_folder::FailedFolder;
 use crate::source::history::{HistoryOptions, SourceHistory};
@@ -28,7 +28,7 @@ use crate::source::retry::RefusedAcks;
 use crate::source::selection::Selection;
 use crate::source::stop::Stop;
 use crate::source::taken::Taken;
-use crate::source::watch::{Report, Watch};
+use crate::source::watch::Watch;
 
 /// Entries that are read before clients get them: few enough for the first to be on its way soon, so many that writing
 /// to a thousand clients is worth it.
@@ -50,6 +50,7 @@ pub(crate) struct DirectorySource {
     watch: Option<Watch>,
     feed: Feed,
     health: Arc<Health>,
+    backlog: Backlog,
     outstanding: Outstanding,
     selection: Selection,
     refused_acks: RefusedAcks,
@@ -109,6 +110,7 @@ impl DirectorySource {
             max_batch_bytes: feed.max_batch_bytes().min(MAX_BATCH_BYTES),
             feed,
             health,
+            backlog: Backlog::begun(SystemTime::now()),
             outstanding: Outstanding::default(),
             selection,
             refused_acks: RefusedAcks::default(),
@@ -124,8 +126,6 @@ impl DirectorySource {
             lock_watch: LockWatch::new(),
             failed_folder,
         };
-        // What waits already was queued while nobody read.
-        source.feed.set_catching_up(true);
         source.start_watch();
         Ok(source)
     }
@@ -188,9 +188,11 @@ impl DirectorySource {
         };
         self.on_success();
         let found = !entries.is_empty();
+        let oldest = entries.iter().filter_map(|entry| entry.name.queued_at()).min();
         if !found {
-            self.feed.set_catching_up(false);
+            self.backlog.end();
         }
+        self.feed.set_catching_up(found && self.backlog.contains(oldest, SystemTime::now()));
         for Entry { name, events } in entries {
             match events {
                 Ok(events) => {
@@ -227,22 +229,6 @@ impl DirectorySource {
         found && (self.taken.is_empty() || self.publish_taken())
     }
 
-    /// Tells the reader what appeared. That the file system reports everything is believed for a while only.
-    fn follow(&mut self) {
-        let (reader, lock_watch) = (&mut self.reader, &mut self.lock_watch);
-        if let Some(watch) = &self.watch {
-            watch.read(|report| match report {
-                Report::Appeared(name) => reader.follow(name),
-                Report::Dropped => reader.lose_track(),
-                Report::Itself => lock_watch.look_now(),
-            });
-        }
-        if self.watch.is_none() || Instant::now() >= self.listing_due {
-            self.reader.lose_track();
-            self.listing_due = Instant::now() + self.options.scan_interval;
-        }
-    }
-
     /// Deletes what every client has. Returns whether there is more to delete.
     fn ack(&mut self, delivered: Seq) -> bool {
         for _ in 0..ACKS_AT_ONCE {
@@ -250,52 +236,6 @@ impl DirectorySource {
             self.refused_acks.ack(&mut self.reader, name);
         }
         true
-    }
-
-    fn wait(&mut self, progress: Progress, may_scan: bool, room: Room) -> io::Result<()> {
-        let awaits_progress = !self.outstanding.is_empty() || !may_scan;
-        if awaits_progress && !self.feed.await_progress(progress) {
-            return Ok(());
-        }
-        let mut descriptors = vec![self.stop.as_fd(), self.feed.as_fd()];
-        if let Some(watch) = self.watch.as_ref().filter(|_| may_scan && self.backoff.until().is_none()) {
-            descriptors.push(watch.as_fd());
-        }
-        let until = |due: Instant| due.saturating_duration_since(Instant::now());
-        let timeout = match self.backoff.until() {
-            Some(due) => until(due),
-            None if self.watch.is_none() => self.options.scan_interval.min(UNWATCHED_INTERVAL),
-            None => self.options.scan_interval,
-        };
-        let refused = self.rejections.due().filter(|_| may_scan && self.backoff.until().is_none());
-        let timeout = refused.map_or(timeout, |due| timeout.min(until(due)));
-        let timeout = match room {
-            Room::Later(time) => timeout.min(time),
-            Room::Now => timeout,
-        };
-        let timeout = timeout.min(self.lock_watch.pause()).min(self.history.pause());
-        wait(&descriptors, self.refused_acks.due().map_or(timeout, |due| timeout.min(until(due))))?;
-        self.feed.clear_notification();
-        self.stop.clear_notification();
-        if !self.reader.is_current() && !self.is_backing_off() {
-            self.reopen()?;
-        }
-        Ok(())
-    }
-
-    fn start_watch(&mut self) {
-        if let Err(error) = self.try_watch() {
-            let interval_ms = self.options.scan_interval.min(UNWATCHED_INTERVAL).as_millis() as u64;
-            warn!(%error, interval_ms, "file system reports no changes (fs.inotify.* limits?), reading the queue by timer");
-        }
-    }
-
-    fn try_watch(&mut self) -> io::Result<()> {
-        self.watch = None;
-        self.watch = Some(Watch::new(self.reader.path())?);
-        // What appeared before is not reported.
-        self.reader.lose_track();
-        Ok(())
     }
 
     /// What has to be done now and then.

@@ -1,5 +1,6 @@
 //! Where events come from: a thread that empties a queue into the hub.
 
+mod backlog;
 mod backoff;
 mod directory;
 mod failed_folder;

@@ -33,6 +33,8 @@ impl DirectorySource {
     /// Publishes what the process before has numbered and has not acked, for clients that get no ids: others ask for
     /// what they have missed. Returns whether there may be more.
     pub(super) fn publish_again(&mut self) -> bool {
+        // It was queued while another process read.
+        self.feed.set_catching_up(true);
         let mut entries = Vec::new();
         while entries.len() < BATCH_ENTRIES && self.batch.bytes() < self.max_batch_bytes {
             let Some(numbered) = self.history.next_again() else { break };
