@@ -2,13 +2,15 @@
 //! or are told that they may have missed something.
 
 use std::fs;
+use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use queue::{NewEvent, Priority, Uid, Writer};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use testkit::{Broadcaster, QueueDir, free_address, has_root, until};
+use testkit::{Broadcaster, HANDSHAKE, QueueDir, free_address, has_root, until};
 use tungstenite::Message;
 
 use crate::support::{Client, broadcaster, command_on, connect_with_small_buffer, standby};
@@ -113,7 +115,7 @@ fn a_client_that_was_away_while_the_broadcaster_was_started_again_gets_exactly_w
         page.gets(before.chain(while_down).chain(after));
     }
     broadcaster.stop();
-    let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(path.join("history")).unwrap());
+    let mode = fs::metadata(path.join("history")).unwrap().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
 
@@ -125,7 +127,7 @@ fn entries_that_waited_at_a_kill_come_once_to_clients_that_resume() {
     let mut page = Page::open(broadcaster.address());
     // It does not read, so what it does not take is not acked.
     let mut slow = connect_with_small_buffer(broadcaster.address()).unwrap();
-    std::io::Write::write_all(&mut slow, testkit::HANDSHAKE.as_bytes()).unwrap();
+    slow.write_all(HANDSHAKE.as_bytes()).unwrap();
     let filler = "x".repeat(200_000);
     (0..EVENTS).for_each(|number| drop(directory.enqueue(format!("[{number},\"{filler}\"]"))));
     let number_of = |message: &Value| message["payload"][0].as_u64().unwrap() as usize;
@@ -167,13 +169,13 @@ fn a_client_resumes_at_the_standby_that_took_over() {
                 serving.signal(Signal::TERM);
             }
         }
-        assert!(serving.await_exit().success(), "{:?}", serving.stderr());
-        serving = next.listening();
         // It may have got some of them already, before its connection was closed.
         while let Ok(Message::Text(text)) = page.client.next() {
             let message: Value = serde_json::from_str(&text).unwrap();
             page.id = message["id"].as_str().unwrap().to_owned();
         }
+        assert!(serving.await_exit().success(), "{:?}", serving.stderr());
+        serving = next.listening();
         let seen = number_of_id(&page.id);
         assert!(page.back(address), "{:?}", serving.stderr());
         page.gets(seen..number);
@@ -225,6 +227,16 @@ fn a_key_counts_over_a_restart() {
     broadcaster.stop();
 }
 
+/// Fills what is left of the file system.
+fn fill(disk: &QueueDir) -> PathBuf {
+    let path = disk.root().join("filler");
+    let mut file = fs::File::create(&path).unwrap();
+    for size in [4096, 1] {
+        while file.write_all(&vec![0; size]).is_ok() {}
+    }
+    path
+}
+
 #[test]
 fn a_full_disk_costs_no_event_and_who_comes_back_after_a_restart_is_told() {
     if !has_root("to mount a file system") {
@@ -237,11 +249,7 @@ fn a_full_disk_costs_no_event_and_who_comes_back_after_a_restart_is_told() {
     let mut page = Page::open(broadcaster.address());
     queue(&path, 0, None);
     page.gets([0]);
-    let filler = disk.root().join("filler");
-    let mut file = fs::File::create(&filler).unwrap();
-    for size in [4096, 1] {
-        while std::io::Write::write_all(&mut file, &vec![0; size]).is_ok() {}
-    }
+    let filler = fill(&disk);
     // The last page of the log has room for some.
     let mut number = 1;
     while broadcaster.log_lines("cannot write the history log").is_empty() {
@@ -259,7 +267,6 @@ fn a_full_disk_costs_no_event_and_who_comes_back_after_a_restart_is_told() {
     assert!(page.back(broadcaster.address()));
     page.gets([number]);
     broadcaster.kill();
-    drop(file);
     fs::remove_file(filler).unwrap();
     let mut broadcaster = broadcaster::with(&path, &flags);
     assert!(!page.back(broadcaster.address()));
@@ -270,5 +277,40 @@ fn a_full_disk_costs_no_event_and_who_comes_back_after_a_restart_is_told() {
     let mut broadcaster = broadcaster::with(&path, &flags);
     assert_eq!(page.id, id);
     assert!(page.back(broadcaster.address()), "there is a log again");
+    broadcaster.stop();
+}
+
+#[test]
+fn events_wait_while_the_log_can_neither_be_written_nor_deleted() {
+    if !has_root("to mount a file system") {
+        return;
+    }
+    let (directory, disk) = (QueueDir::new(), QueueDir::mounted("128k"));
+    let (path, history) = (directory.path(), disk.root().join("history"));
+    let flags = ["--history-dir", history.to_str().unwrap()];
+    let mut broadcaster = broadcaster::with(&path, &flags);
+    let mut page = Page::open(broadcaster.address());
+    // What has its name cannot be deleted as a file, and the log itself has no room for the next.
+    fs::rename(history.join("log"), disk.root().join("moved")).unwrap();
+    fs::create_dir(history.join("log")).unwrap();
+    let filler = fill(&disk);
+    let mut queued = 0;
+    while broadcaster.log_lines("events wait").is_empty() {
+        queue(&path, queued, None);
+        queued += 1;
+        until("it is sent, or waits", || directory.waiting() == 0 || !broadcaster.log_lines("events wait").is_empty());
+        assert!(queued < 1000, "{:?}", broadcaster.stderr());
+    }
+    let waiting = directory.waiting();
+    page.gets(0..queued - waiting);
+    (queued..queued + 3).for_each(|number| queue(&path, number, None));
+    fs::remove_dir(history.join("log")).unwrap();
+    page.gets(queued - waiting..queued + 3);
+    drained(&directory);
+    assert_eq!(broadcaster.log_lines("events wait").len(), 1);
+    broadcaster.stop();
+    fs::remove_file(filler).unwrap();
+    let mut broadcaster = broadcaster::with(&path, &flags);
+    assert!(!page.back(broadcaster.address()), "there was no log any more");
     broadcaster.stop();
 }
