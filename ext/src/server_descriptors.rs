@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use std::collections::HashSet;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -29,7 +29,8 @@ const MOST_DESCRIPTORS: u64 = 1 << 20;
 pub(crate) struct ServerDescriptors {
     /// Of the listeners and of every socket that they have accepted.
     addresses: Vec<SocketAddr>,
-    lock: Option<CString>,
+    /// In the queue directory, each with what it has to be. They can be made again while the server runs.
+    files: Vec<(CString, FileType)>,
     queue: Option<CString>,
     /// The others that live as long as the server: epoll, eventfd and inotify instances, and the queue directory.
     others: Vec<(RawFd, Identity)>,
@@ -37,6 +38,11 @@ pub(crate) struct ServerDescriptors {
 
 /// Device and inode.
 type Identity = (u64, u64);
+/// What has a name now, and what it has to be.
+type Named = (Identity, FileType);
+
+/// Files of a server in its queue directory.
+const MOST_FILES: usize = 3;
 
 /// Until this is dropped, a fork closes the descriptors of one server.
 pub(crate) struct Registration {
@@ -67,7 +73,15 @@ impl ServerDescriptors {
     /// Those of a server that was just started. `before` was open before.
     pub(crate) fn new(addresses: Vec<SocketAddr>, queue: Option<&Path>, before: &HashSet<RawFd>) -> ServerDescriptors {
         let name = |path: &Path| CString::new(path.as_os_str().as_bytes()).ok();
-        let lock = queue.and_then(|queue| name(&queue::lock_file(queue)));
+        let files = queue.map(|queue| {
+            let history = queue.join(queue::HISTORY);
+            [
+                (name(&queue::lock_file(queue)), FileType::RegularFile),
+                (name(&history.join(queue::HISTORY_LOG)), FileType::RegularFile),
+                (name(&history), FileType::Directory),
+            ]
+        });
+        let files = files.into_iter().flatten().filter_map(|(name, kind)| Some((name?, kind))).collect();
         let directory = queue.and_then(|queue| rustix::fs::stat(queue).ok()).map(|stat| identity(&stat));
         let other = |number: &RawFd| {
             let stat = stat(*number)?;
@@ -80,7 +94,7 @@ impl ServerDescriptors {
             is_ours.then(|| (*number, identity(&stat)))
         };
         let others = open_descriptors().difference(before).filter_map(other).collect();
-        ServerDescriptors { addresses, lock, queue: queue.and_then(name), others }
+        ServerDescriptors { addresses, files, queue: queue.and_then(name), others }
     }
 
     /// From now on a fork closes them.
@@ -105,7 +119,7 @@ impl ServerDescriptors {
     }
 
     /// Whether a descriptor of this process is one of them.
-    fn include(&self, number: RawFd, lock: Option<Identity>, queue: Option<Identity>) -> bool {
+    fn include(&self, number: RawFd, files: &[Option<Named>], queue: Option<Identity>) -> bool {
         // SAFETY: a number that is not open is only given to the system, which answers with an error.
         let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
         match rustix::net::getsockname(descriptor) {
@@ -114,7 +128,8 @@ impl ServerDescriptors {
             Err(_) => rustix::fs::fstat(descriptor).is_ok_and(|stat| {
                 let identity = identity(&stat);
                 match FileType::from_raw_mode(stat.st_mode) {
-                    FileType::RegularFile => lock == Some(identity),
+                    kind if files.contains(&Some((identity, kind))) => true,
+                    FileType::RegularFile => false,
                     FileType::Directory if queue == Some(identity) && queue::holds_directory(descriptor) => true,
                     _ => self.others.contains(&(number, identity)),
                 }
@@ -154,14 +169,15 @@ pub(crate) fn close_in_child() {
         let server = slot.server.swap(ptr::null_mut(), Ordering::AcqRel);
         // SAFETY: what a slot points to is whole, and in the child nobody else frees it.
         let Some(server) = (unsafe { server.as_ref() }) else { continue };
-        // The queue directory may have been made again since the start, or its lock file.
-        let named = |path: &Option<CString>| {
-            let stat = path.as_deref().and_then(|path| rustix::fs::stat(path).ok());
-            stat.as_ref().map(identity)
-        };
-        let (lock, queue) = (named(&server.lock), named(&server.queue));
+        // The queue directory may have been made again since the start, or what is in it.
+        let named = |path: &CStr| rustix::fs::stat(path).ok().as_ref().map(identity);
+        let queue = server.queue.as_deref().and_then(named);
+        let mut files = [None; MOST_FILES];
+        for (found, (path, kind)) in files.iter_mut().zip(&server.files) {
+            *found = named(path).map(|identity| (identity, *kind));
+        }
         for_each_number(|number| {
-            if server.include(number, lock, queue) {
+            if server.include(number, &files, queue) {
                 // SAFETY: it belongs to threads that do not exist here, whose memory is never released.
                 unsafe { rustix::io::close(number) };
             }
