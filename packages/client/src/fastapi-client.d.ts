@@ -23,7 +23,7 @@ export interface StateEvent {
 }
 
 export interface SubscribedEvent {
-    /** The channels whose events come from here on. Null stands for the events for everybody. */
+    /** The channels whose events come from here on. Null means the events for everybody. */
     channels: (string | null)[];
     /**
      * True: nothing was missed. False: `gap` follows. Null: they begin here, without a position. There is no history yet:
@@ -33,7 +33,7 @@ export interface SubscribedEvent {
 }
 
 export interface GapEvent {
-    /** The channels of which events may be missing: fetch their state anew. Null stands for the events for everybody. */
+    /** The channels of which events may be missing: fetch their state anew. Null means the events for everybody. */
     channels: (string | null)[];
 }
 
