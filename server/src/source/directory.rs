@@ -1,6 +1,7 @@
 //! The source that empties a queue directory: waits, scans, publishes, and acks what was delivered.
 
 mod ownership;
+mod watching;
 
 use std::io;
 use std::os::fd::AsFd;
@@ -24,7 +25,7 @@ use crate::source::rejections::Rejections;
 use crate::source::retry::RefusedAcks;
 use crate::source::selection::Selection;
 use crate::source::stop::Stop;
-use crate::source::watch::{Report, Watch};
+use crate::source::watch::Watch;
 
 /// Entries that are read before clients get them: few enough for the first to be on its way soon, so many that writing
 /// to a thousand clients is worth it.
@@ -37,9 +38,6 @@ const MAX_BATCH_BYTES: u64 = 256 * 1024;
 const ACKS_AT_ONCE: usize = 1024;
 /// How often the directory is read when the file system reports nothing at all.
 const UNWATCHED_INTERVAL: Duration = Duration::from_millis(100);
-/// How often the failed folder is bounded and a missing watch is tried again.
-const CHORE_INTERVAL: Duration = Duration::from_secs(60);
-
 pub(crate) struct DirectorySource {
     reader: Reader,
     options: DirectoryOptions,
@@ -204,22 +202,6 @@ impl DirectorySource {
         found
     }
 
-    /// Tells the reader what appeared. That the file system reports everything is believed for a while only.
-    fn follow(&mut self) {
-        let (reader, lock_watch) = (&mut self.reader, &mut self.lock_watch);
-        if let Some(watch) = &self.watch {
-            watch.read(|report| match report {
-                Report::Appeared(name) => reader.follow(name),
-                Report::Dropped => reader.lose_track(),
-                Report::Itself => lock_watch.look_now(),
-            });
-        }
-        if self.watch.is_none() || Instant::now() >= self.listing_due {
-            self.reader.lose_track();
-            self.listing_due = Instant::now() + self.options.scan_interval;
-        }
-    }
-
     /// Deletes what every client has. Returns whether there is more to delete.
     fn ack(&mut self, delivered: Seq) -> bool {
         for _ in 0..ACKS_AT_ONCE {
@@ -258,30 +240,6 @@ impl DirectorySource {
             self.reopen()?;
         }
         Ok(())
-    }
-
-    fn start_watch(&mut self) {
-        if let Err(error) = self.try_watch() {
-            let interval_ms = self.options.scan_interval.min(UNWATCHED_INTERVAL).as_millis() as u64;
-            warn!(%error, interval_ms, "file system reports no changes (fs.inotify.* limits?), reading the queue by timer");
-        }
-    }
-
-    fn try_watch(&mut self) -> io::Result<()> {
-        self.watch = None;
-        self.watch = Some(Watch::new(self.reader.path())?);
-        // What appeared before is not reported.
-        self.reader.lose_track();
-        Ok(())
-    }
-
-    /// What has to be done now and then.
-    fn do_chores(&mut self) {
-        self.chores_due = Instant::now() + CHORE_INTERVAL;
-        if self.watch.is_none() && self.try_watch().is_ok() {
-            info!("file system reports changes again");
-        }
-        self.failed_folder.trim(self.reader.path());
     }
 
     fn is_backing_off(&self) -> bool {
