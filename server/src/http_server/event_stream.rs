@@ -7,12 +7,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::http_server::accepted::Accepted;
 use crate::http_server::answer::{self, encode};
 use crate::http_server::error::HttpError;
 use crate::http_server::gate::Gate;
 use crate::http_server::head::Head;
 use crate::http_server::refusal::Refusal;
-use crate::http_server::upgrade::Accepted;
 use crate::permit::PendingPermit;
 use crate::protocol::{Opening, sse};
 

@@ -55,7 +55,7 @@ pub(crate) fn welcome(id: &str, recovered: Option<bool>) -> Vec<u8> {
 }
 
 /// Tells how far the client is. It has no data, so a browser notes the id and tells nobody.
-pub(crate) fn heartbeat(id: &str) -> Vec<u8> {
+pub(super) fn heartbeat(id: &str) -> Vec<u8> {
     format!("id: {id}\n\n").into_bytes()
 }
 
