@@ -140,7 +140,7 @@ impl DirectorySource {
 
     /// Scans a batch and publishes it: all events of an entry go in together. Returns whether there may be more.
     fn take_batch(&mut self) -> bool {
-        // One that was deleted looks empty. It is waited for.
+        // A deleted directory looks empty. Wait until it is there again.
         if self.backoff.is_due(Instant::now()) && !self.reader.is_current() {
             return false;
         }
