@@ -1,10 +1,9 @@
 //! The source that empties a queue directory: waits, scans, publishes, and acks what was delivered.
 
 mod ownership;
-mod watching;
+mod waiting;
 
 use std::io;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,8 +12,7 @@ use queue::{Entry, OpenError, Reader, ReaderOptions};
 use tracing::{info, trace, warn};
 
 use crate::health::Health;
-use crate::hub::{Batch, Feed, Progress, Room};
-use crate::notifier::wait;
+use crate::hub::{Batch, Feed, Room};
 use crate::publication::{Publication, Seq};
 use crate::source::backlog::Backlog;
 use crate::source::backoff::Backoff;
@@ -38,6 +36,8 @@ const MAX_BATCH_BYTES: u64 = 256 * 1024;
 const ACKS_AT_ONCE: usize = 1024;
 /// How often the directory is read when the file system reports nothing at all.
 const UNWATCHED_INTERVAL: Duration = Duration::from_millis(100);
+/// How often the failed folder is bounded and a missing watch is tried again.
+const CHORE_INTERVAL: Duration = Duration::from_secs(60);
 pub(crate) struct DirectorySource {
     reader: Reader,
     options: DirectoryOptions,
@@ -211,35 +211,13 @@ impl DirectorySource {
         true
     }
 
-    fn wait(&mut self, progress: Progress, may_scan: bool, room: Room) -> io::Result<()> {
-        let awaits_progress = !self.outstanding.is_empty() || !may_scan;
-        if awaits_progress && !self.feed.await_progress(progress) {
-            return Ok(());
+    /// What has to be done now and then.
+    fn do_chores(&mut self) {
+        self.chores_due = Instant::now() + CHORE_INTERVAL;
+        if self.watch.is_none() && self.try_watch().is_ok() {
+            info!("file system reports changes again");
         }
-        let mut descriptors = vec![self.stop.as_fd(), self.feed.as_fd()];
-        if let Some(watch) = self.watch.as_ref().filter(|_| may_scan && self.backoff.until().is_none()) {
-            descriptors.push(watch.as_fd());
-        }
-        let until = |due: Instant| due.saturating_duration_since(Instant::now());
-        let timeout = match self.backoff.until() {
-            Some(due) => until(due),
-            None if self.watch.is_none() => self.options.scan_interval.min(UNWATCHED_INTERVAL),
-            None => self.options.scan_interval,
-        };
-        let refused = self.rejections.due().filter(|_| may_scan && self.backoff.until().is_none());
-        let timeout = refused.map_or(timeout, |due| timeout.min(until(due)));
-        let timeout = match room {
-            Room::Later(time) => timeout.min(time),
-            Room::Now => timeout,
-        };
-        let timeout = timeout.min(self.lock_watch.pause());
-        wait(&descriptors, self.refused_acks.due().map_or(timeout, |due| timeout.min(until(due))))?;
-        self.feed.clear_notification();
-        self.stop.clear_notification();
-        if !self.reader.is_current() && !self.is_backing_off() {
-            self.reopen()?;
-        }
-        Ok(())
+        self.failed_folder.trim(self.reader.path());
     }
 
     fn is_backing_off(&self) -> bool {

@@ -30,7 +30,7 @@ impl Outstanding {
         self.publications
     }
 
-    /// Adds an entry that is published, after the others. `last` is the number of the last of its publications.
+    /// Adds an entry that is published, behind the others. `last` is the number of the last of its publications.
     pub(super) fn push(&mut self, name: EntryName, publications: usize, last: Seq) {
         self.publications += publications;
         self.entries.push_back(Entry { name, publications, last });
