@@ -38,6 +38,7 @@ const ACKS_AT_ONCE: usize = 1024;
 const UNWATCHED_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the failed folder is bounded and a missing watch is tried again.
 const CHORE_INTERVAL: Duration = Duration::from_secs(60);
+
 pub(crate) struct DirectorySource {
     reader: Reader,
     options: DirectoryOptions,
