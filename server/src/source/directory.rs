@@ -1,9 +1,9 @@
 //! The source that empties a queue directory: waits, scans, publishes, and acks what was delivered.
 
 mod ownership;
+mod waiting;
 
 use std::io;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,8 +12,7 @@ use queue::{Entry, OpenError, Reader, ReaderOptions};
 use tracing::{info, trace, warn};
 
 use crate::health::Health;
-use crate::hub::{Batch, Feed, Progress, Room};
-use crate::notifier::wait;
+use crate::hub::{Batch, Feed, Room};
 use crate::publication::{Publication, Seq};
 use crate::source::backlog::Backlog;
 use crate::source::backoff::Backoff;
@@ -24,7 +23,7 @@ use crate::source::rejections::Rejections;
 use crate::source::retry::RefusedAcks;
 use crate::source::selection::Selection;
 use crate::source::stop::Stop;
-use crate::source::watch::{Report, Watch};
+use crate::source::watch::Watch;
 
 /// Entries that are read before clients get them: few enough for the first to be on its way soon, so many that writing
 /// to a thousand clients is worth it.
@@ -142,7 +141,7 @@ impl DirectorySource {
 
     /// Scans a batch and publishes it: all events of an entry go in together. Returns whether there may be more.
     fn take_batch(&mut self) -> bool {
-        // One that was deleted looks empty. It is waited for.
+        // A deleted directory looks empty. Wait until it is there again.
         if self.backoff.is_due(Instant::now()) && !self.reader.is_current() {
             return false;
         }
@@ -204,22 +203,6 @@ impl DirectorySource {
         found
     }
 
-    /// Tells the reader what appeared. That the file system reports everything is believed for a while only.
-    fn follow(&mut self) {
-        let (reader, lock_watch) = (&mut self.reader, &mut self.lock_watch);
-        if let Some(watch) = &self.watch {
-            watch.read(|report| match report {
-                Report::Appeared(name) => reader.follow(name),
-                Report::Dropped => reader.lose_track(),
-                Report::Itself => lock_watch.look_now(),
-            });
-        }
-        if self.watch.is_none() || Instant::now() >= self.listing_due {
-            self.reader.lose_track();
-            self.listing_due = Instant::now() + self.options.scan_interval;
-        }
-    }
-
     /// Deletes what every client has. Returns whether there is more to delete.
     fn ack(&mut self, delivered: Seq) -> bool {
         for _ in 0..ACKS_AT_ONCE {
@@ -227,52 +210,6 @@ impl DirectorySource {
             self.refused_acks.ack(&mut self.reader, name);
         }
         true
-    }
-
-    fn wait(&mut self, progress: Progress, may_scan: bool, room: Room) -> io::Result<()> {
-        let awaits_progress = !self.outstanding.is_empty() || !may_scan;
-        if awaits_progress && !self.feed.await_progress(progress) {
-            return Ok(());
-        }
-        let mut descriptors = vec![self.stop.as_fd(), self.feed.as_fd()];
-        if let Some(watch) = self.watch.as_ref().filter(|_| may_scan && self.backoff.until().is_none()) {
-            descriptors.push(watch.as_fd());
-        }
-        let until = |due: Instant| due.saturating_duration_since(Instant::now());
-        let timeout = match self.backoff.until() {
-            Some(due) => until(due),
-            None if self.watch.is_none() => self.options.scan_interval.min(UNWATCHED_INTERVAL),
-            None => self.options.scan_interval,
-        };
-        let refused = self.rejections.due().filter(|_| may_scan && self.backoff.until().is_none());
-        let timeout = refused.map_or(timeout, |due| timeout.min(until(due)));
-        let timeout = match room {
-            Room::Later(time) => timeout.min(time),
-            Room::Now => timeout,
-        };
-        let timeout = timeout.min(self.lock_watch.pause());
-        wait(&descriptors, self.refused_acks.due().map_or(timeout, |due| timeout.min(until(due))))?;
-        self.feed.clear_notification();
-        self.stop.clear_notification();
-        if !self.reader.is_current() && !self.is_backing_off() {
-            self.reopen()?;
-        }
-        Ok(())
-    }
-
-    fn start_watch(&mut self) {
-        if let Err(error) = self.try_watch() {
-            let interval_ms = self.options.scan_interval.min(UNWATCHED_INTERVAL).as_millis() as u64;
-            warn!(%error, interval_ms, "file system reports no changes (fs.inotify.* limits?), reading the queue by timer");
-        }
-    }
-
-    fn try_watch(&mut self) -> io::Result<()> {
-        self.watch = None;
-        self.watch = Some(Watch::new(self.reader.path())?);
-        // What appeared before is not reported.
-        self.reader.lose_track();
-        Ok(())
     }
 
     /// What has to be done now and then.
