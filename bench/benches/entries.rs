@@ -96,7 +96,7 @@ fn backlog(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One new entry behind many that are not acked yet: by listing the directory, and by following it.
+/// One new entry after many that are not acked yet: by listing the directory, and by following it.
 fn next_entry(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group(format!("next entry behind {UNACKED} unacked"));
     let mut queue = Queue::new(UNACKED);

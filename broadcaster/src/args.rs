@@ -53,7 +53,7 @@ impl Args {
         Ok(args)
     }
 
-    /// The command line as its help shows it. Every command takes all options, before its name or behind it, so that a
+    /// The command line as its help shows it. Every command takes all options, before its name or after it, so that a
     /// script can give the same to each; those that mean nothing to one are not in its help.
     pub(crate) fn documented() -> clap::Command {
         let command = Args::command().mut_args(|arg| arg.global(true));

@@ -10,7 +10,7 @@ fuzz_target!(|content: &[u8]| {
         Ok(event) => {
             let mut frame = Vec::new();
             server::fuzzing::encode(&Publication::of(&event), &mut frame);
-            // Behind the frame's head, whose bytes may be anything.
+            // After the frame's head, whose bytes may be anything.
             let text = br#"{"event":"#;
             let start = frame.windows(text.len()).position(|bytes| bytes == text).expect("the text is an object");
             let again = Event::parse(&frame[start..]).expect("a message is an event again");

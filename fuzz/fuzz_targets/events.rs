@@ -14,7 +14,7 @@ fuzz_target!(|content: &[u8]| {
         Ok(events) => {
             assert!((1..=MAX_EVENTS_OF_ENTRY).contains(&events.len()));
             let lines: Vec<&[u8]> = content.split(|byte| *byte == b'\n').collect();
-            assert_eq!(lines.len(), events.len() + 1, "an event a line, and nothing behind the last");
+            assert_eq!(lines.len(), events.len() + 1, "an event a line, and nothing after the last");
             for (event, line) in events.iter().zip(lines) {
                 check_audience(event, line);
                 check_message(event);

@@ -67,7 +67,7 @@ fn without_users(url: &str) -> Cow<'_, str> {
     if shown == url { url.into() } else { shown.into() }
 }
 
-/// Where the `@` behind a user and a password is, at the beginning of what follows a scheme.
+/// Where the `@` after a user and a password is, at the beginning of what follows a scheme.
 fn end_of_user(rest: &str) -> Option<usize> {
     let before_query = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
     // A password with a character that ends the host makes an address with a port that is none.
@@ -94,7 +94,7 @@ fn without_tokens(url: &str) -> Cow<'_, str> {
     format!("{address}{}", shown.join("&")).into()
 }
 
-/// A parameter, unless it is a token, or holds one behind a `?` or `#` that should not be there.
+/// A parameter, unless it is a token, or holds one after a `?` or `#` that should not be there.
 fn part_without_token(part: &str) -> Cow<'_, str> {
     let starts = part.match_indices(['?', '#']).map(|(index, _)| index + 1);
     let start = std::iter::once(0).chain(starts).find(|start| is_token(&part[*start..]));

@@ -49,7 +49,7 @@ struct Waiting {
 }
 
 thread_local! {
-    /// What the writing thread itself logs is not queued behind the waiting lines.
+    /// What the writing thread itself logs is not queued after the waiting lines.
     static NOTE: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 

@@ -3,7 +3,7 @@
 /// The parameter that holds a token.
 pub(crate) const TOKEN: &str = "token";
 
-/// What stands behind the first `?`, as sent.
+/// What comes after the first `?`, as sent.
 pub(crate) fn query(target: &str) -> &str {
     target.split_once('?').map_or("", |(_, query)| query)
 }

@@ -124,7 +124,7 @@ impl EventStream {
         self.received
     }
 
-    /// Sends bytes behind the request.
+    /// Sends bytes after the request.
     ///
     /// # Errors
     /// When the server does not take them any more.

@@ -20,7 +20,7 @@ Examples:
   fastapi-broadcaster config check --config /etc/fastapi-broadcaster/config.toml
   fastapi-broadcaster config check --queue /srv/queue --allowed-origins https://example.com
 
-It takes every flag of the server, before or behind its name: see fastapi-broadcaster --help.
+It takes every flag of the server, before or after its name: see fastapi-broadcaster --help.
 
 It looks neither at the queue directory nor at the port: doctor does.";
 

@@ -144,7 +144,7 @@ async fn eventually_other(before: &str, ask: impl AsyncFn() -> String) -> String
 }
 
 #[tokio::test]
-async fn the_documented_caddy_passes_on_each_event_and_answers_for_a_broadcaster_that_is_away() {
+async fn the_documented_caddy_passes_on_each_event_and_answers_for_a_broadcaster_that_does_not_run() {
     let queue = queue_dir();
     let mut first = start_on(&queue, "127.0.0.1:0").await;
     let address = first.address();
@@ -157,7 +157,7 @@ async fn the_documented_caddy_passes_on_each_event_and_answers_for_a_broadcaster
 }
 
 #[tokio::test]
-async fn the_documented_nginx_passes_on_each_event_and_answers_for_a_broadcaster_that_is_away() {
+async fn the_documented_nginx_passes_on_each_event_and_answers_for_a_broadcaster_that_does_not_run() {
     let queue = queue_dir();
     let mut first = start_on(&queue, "127.0.0.1:0").await;
     let nginx = nginx(first.address()).await;

@@ -186,7 +186,7 @@ fn secret_problem() -> String {
     )
 }
 
-/// The value that a text stands for; none if nothing was given. The error goes behind the name.
+/// The value that a text stands for; none if nothing was given. The error goes after the name.
 fn parse(setting: &Setting, text: &[u8]) -> Result<Option<Value>, String> {
     let wrong = |text: &str, problem: &dyn Display| format!(" = {}: {problem}", url_without_secrets(text));
     let text = str::from_utf8(text).map_err(|_| " must be valid UTF-8".to_owned())?;

@@ -23,14 +23,17 @@ export interface StateEvent {
 }
 
 export interface SubscribedEvent {
-    /** The channels whose events come from here on. Null stands for the events for everybody. */
+    /** The channels whose events come from here on. Null means the events for everybody. */
     channels: (string | null)[];
-    /** True: nothing was missed. False: `gap` follows. Null: they begin here, without a position. */
+    /**
+     * True: nothing was missed. False: `gap` follows. Null: they begin here, without a position. There is no history yet:
+     * today it is never true.
+     */
     recovered: boolean | null;
 }
 
 export interface GapEvent {
-    /** The channels of which events may be missing: fetch their state anew. Null stands for the events for everybody. */
+    /** The channels of which events may be missing: fetch their state anew. Null means the events for everybody. */
     channels: (string | null)[];
 }
 
@@ -51,7 +54,10 @@ export interface ClientEvents {
 }
 
 export interface Options {
-    /** Where to begin: `EventQueue::now()` of PHP, taken before the page's data was read. */
+    /**
+     * Where to begin: `EventQueue::now()` of PHP, taken before the page's data was read. There is no history yet: today's
+     * server sends nothing that was published before, and the client tells `gap`.
+     */
     after?: string;
     /** Gives a token. Called before the first connection, and when the server wants a new one. Null: nobody is logged in. */
     token?: () => Promise<string | null | undefined> | string | null | undefined;
@@ -68,6 +74,11 @@ export interface Options {
     timeout?: number;
     /** How often it tries, with SSE, whether WebSocket still is blocked, in ms. 600,000. */
     probe?: number;
+    /**
+     * Sends cookies with SSE to a server of another origin too. Its `allowed_origins` must name the page's origin: `*` is not
+     * enough, the browser refuses each answer then.
+     */
+    withCredentials?: boolean;
     /** For programs without a global one, such as Node 20: that of the package `ws`. */
     WebSocket?: unknown;
     fetch?: typeof fetch;

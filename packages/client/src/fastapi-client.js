@@ -80,7 +80,7 @@ export class FastapiClient {
         one.handlers.add(handler);
         return () => {
             one.handlers.delete(handler);
-            // While its answer has not come it is left behind the answer.
+            // If its answer has not come yet, it is left after the answer.
             if (one.isUnused() && one.ref === undefined) this.#session ? this.#session.leave(one) : all.remove(one);
         };
     }
@@ -121,7 +121,8 @@ export class FastapiClient {
     async #connect() {
         this.#drop();
         const attempt = this.#attempt, { transports, token, timeout } = this.#options;
-        const isOther = blocked.has(this.#url.host) !== this.#failures >= ATTEMPTS;
+        // After three failures the other transport than the one that is remembered.
+        const isOther = blocked.has(this.#url.host) !== (this.#failures >= ATTEMPTS);
         this.transport = this.#hasBoth() ? (isOther ? SSE : WEBSOCKET) : transports[0];
         this.#tell('connecting', '');
         try {
@@ -187,7 +188,7 @@ export class FastapiClient {
             const isShown = isStream || tokenInUrl;
             if (this.#isTokenNew && !wasConnected && this.#token && !isShown) hint = ': it wants a token with the request, see tokenInUrl';
             isFinal = !token || hint !== '' || (this.#isTokenNew && !wasConnected && this.#token === null);
-            // A token that has ended is no trouble of the server.
+            // A token that has ended is no problem of the server.
             isAtOnce = !this.#isTokenNew;
             this.#token = undefined;
         }

@@ -1,4 +1,7 @@
 // One connection: what is said on it, from the address to its end. fastapi-client.js makes a new one for each attempt.
+//
+// `recovered` and `events` in answers, the codes 100 and 112, and the message `gap` of a WebSocket belong to history. No
+// server has it yet: only the scripted servers of the tests send them. The `gap` of an event stream is sent today.
 
 import { openEventStream, openWebSocket } from './transports.js';
 
@@ -21,7 +24,7 @@ export class Session {
     #hasEverybody = false;      // the answer to `everybody` has come
     #commands = new Map();      // ref => command that is not answered yet
     #lastRef = 0;
-    #held = [];                 // messages behind an answer that has not come
+    #held = [];                 // messages that belong after an answer that has not come
     #heldFor;                   // the ref of that answer
 
     /**
@@ -81,7 +84,7 @@ export class Session {
         this.#send({ type: 'authenticate', token, everybody: this.#options.everybody || undefined });
     }
 
-    /** Asks for a sign of life, if that is possible. */
+    /** Sends a ping, if the transport can. */
     ping() {
         return !this.#isStream && this.#send({ type: 'ping' });
     }
@@ -101,7 +104,7 @@ export class Session {
     #handle(message) {
         const held = this.#held;
         this.#held = [];
-        // What stands inside a message, or was held for it, is before its position.
+        // What is inside a message, or was held for it, is before its position.
         const isLater = held.length > 0 || message.events !== undefined;
         if (!isLater && message.id !== undefined) this.#all.last = message.id;
         if ('event' in message) return this.#deliver(message);
@@ -123,7 +126,7 @@ export class Session {
         const all = this.#all, after = this.#after;
         this.id = message.client ?? null;
         const channels = this.#isStream ? this.#asked : [null, ...message.channels.filter((channel) => {
-            // What was missed for longer than the rest is asked for by itself.
+            // A channel with another position than the URL's is asked for by a command, with its own.
             const position = all.get(channel)?.after;
             return position === undefined || position === after;
         })];
@@ -144,7 +147,7 @@ export class Session {
         }
         for (const event of events) this.#deliver(event);
         if (this.#isOver) return;
-        // Those that nobody asked for came with a token. A later answer is for those that were asked for as well.
+        // Channels that nobody asked for came with a token. Those that were asked for also get an answer of their own.
         const ours = channels.map((channel) => [channel, this.#all.get(channel)]);
         const begun = ours.filter(([, one]) => (command ? one?.ref === command.ref : one === undefined)).map(([channel]) => channel);
         if (begun.length > 0) this.#begin(begun, command?.after, recovered);

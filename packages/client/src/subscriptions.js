@@ -4,7 +4,7 @@
 // Events for everybody count as a channel, whose name is null. Channels that were answered on a connection share the
 // position of that connection: the id of its last message, of whatever type. Others keep the one they had.
 
-/** Ids of events that are remembered, to leave out repeats. As many as one resume may bring (`recover_limit`). */
+/** Ids of events that are remembered, to leave out repeats: as many as an answer with missed events is planned to have. */
 const REMEMBERED = 1000;
 
 /**
@@ -84,8 +84,8 @@ export class Subscriptions {
     }
 
     /**
-     * The server has answered channels, that were asked for with the position `after`. From here on they are live, behind
-     * what is told in the answer. Returns those of which events may be lost.
+     * The server has answered channels, that were asked for with the position `after`. From here on they are live, after
+     * what is in the answer. Returns those of which events may be lost.
      */
     begin(channels, after, isRecovered) {
         const lost = [];

@@ -3,6 +3,7 @@
 // A transport is opened with `{ onMessage, onEnd }`. `onEnd(code, reason, pause)` comes once, with the close code of the
 // WebSocket or the one that means the same, and the pause in ms that the server asks for. Nothing comes after `close()`.
 
+/** The close codes that mean the same. 4400 is ours alone: the server closes no WebSocket with it. */
 const CODES = { 400: 4400, 401: 4401, 403: 4403, 429: 1013, 503: 1013 };
 
 /** Opens a WebSocket. `send(command)` sends a command. A token is in the URL, or is sent by a command. */
@@ -23,9 +24,10 @@ export function openWebSocket(url, { WebSocket }, token, { onMessage, onEnd }) {
 
 /**
  * Opens an event stream. By fetch(), because EventSource tells no status and would send the token in the URL, where logs of
- * proxies keep it.
+ * proxies keep it. Cookies go to the same origin only: browsers refuse an answer to a page of another origin that sends
+ * them, unless the server names that origin, and a server that allows all origins (`*`) does not.
  */
-export function openEventStream(url, { fetch }, token, { onMessage, onEnd }) {
+export function openEventStream(url, { fetch, withCredentials }, token, { onMessage, onEnd }) {
     const abort = new AbortController();
     let pause = 0, isWelcome = false;
 
@@ -35,7 +37,7 @@ export function openEventStream(url, { fetch }, token, { onMessage, onEnd }) {
         const isGap = event === 'gap';
         if (!isWelcome) {
             isWelcome = true;
-            // A heartbeat comes every 25 s; the stream does not say so.
+            // The stream does not say how often heartbeats come. 25 s is the server's default (`ping_interval_secs`).
             onMessage({ type: 'welcome', ping_interval: 25, id, recovered: !isGap });
         } else {
             onMessage(isGap ? { type: 'gap', id } : data === undefined ? { type: 'heartbeat', id } : JSON.parse(data));
@@ -45,8 +47,8 @@ export function openEventStream(url, { fetch }, token, { onMessage, onEnd }) {
     async function run() {
         const headers = { Accept: 'text/event-stream' };
         if (token) headers.Authorization = `Bearer ${token}`;
-        const options = { headers, signal: abort.signal, credentials: 'include', cache: 'no-store' };
-        const answer = await fetch(at(url, 'http'), options);
+        const credentials = withCredentials ? 'include' : 'same-origin';
+        const answer = await fetch(at(url, 'http'), { headers, signal: abort.signal, credentials, cache: 'no-store' });
         const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream');
         if (!answer.ok || !isStream) {
             pause = 1000 * (Number(answer.headers.get('retry-after')) || 0);
@@ -60,6 +62,7 @@ export function openEventStream(url, { fetch }, token, { onMessage, onEnd }) {
             rest = lines.pop();
             for (const line of lines) {
                 if (abort.signal.aborted) return;
+                // "name: value", the space and a CR at the end left out. A comment has no name. It matches every line.
                 const [, name, value] = /^([^:\r]*):? ?([^]*?)\r?$/.exec(line);
                 if (name === 'data' && block.data !== undefined) block.data += `\n${value}`;
                 else if (name) block[name] = value;

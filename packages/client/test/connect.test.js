@@ -361,7 +361,7 @@ for (const [name, is] of [
     });
 }
 
-test('a live connection is asked for a sign of life when the network changes', async (t) => {
+test('a live connection is pinged when the network changes', async (t) => {
     const window = aWindow(t);
     const { script, page } = await start(t);
     const peer = await script.next();

@@ -1,6 +1,7 @@
-// Random runs against a server as the protocol promises it: breaks between any two messages and commands, on WebSocket and
+// Random runs against a server with history, as it is planned: breaks between any two messages and commands, on WebSocket and
 // SSE. What must hold: whenever the client asks to go on after a position, the page has every event before it, or was told;
-// no handler gets an event twice; the events of a channel come in order; at the end nothing is missing. CLIENT_MODEL_RUNS and CLIENT_MODEL_SEED choose others.
+// no handler gets an event twice; the events of a channel come in order; at the end nothing is missing. CLIENT_MODEL_RUNS and
+// CLIENT_MODEL_SEED choose others.
 
 import { test } from 'node:test';
 
@@ -29,7 +30,7 @@ async function settle() {
 
 class Run {
     trace = [];
-    #from = new Map();      // channel => the number behind which the page is owed its events
+    #from = new Map();      // channel => the number after which the page must get its events
     #got = new Set();
     #latest = new Map();    // channel => the last event of this channel alone
     #leave = new Map();

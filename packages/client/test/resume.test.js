@@ -1,4 +1,5 @@
-// Positions: what a client asks for after a break, and what a page is told. The server says what the table has.
+// Positions: what a client asks for after a break, and what a page is told. The server says what the table has:
+// a server with history, as it is planned.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -49,7 +50,7 @@ const SCENARIOS = [
         ['2', says(welcome('2', true)), asked(['a'], undefined, { id: '2' })],
     ], ['*:2']],
 
-    ['a drop during the replay for everybody goes on behind what came', {}, [], [
+    ['a drop during the replay for everybody goes on after what came', {}, [], [
         [undefined, says(welcome('1')), page('subscribed * null'), drop],
         ['1', says(welcome('1', true), event('2'), event('3')), page('*:3'), drop],
         ['3', says(welcome('3', true), event('4')), page('*:4')],
@@ -145,7 +146,7 @@ const SCENARIOS = [
             asked(['a'], '1', { id: '6', recovered: true, events: [event('4', 'a')] }), page('a:4')],
     ], ['*:5', 'a:4']],
 
-    ['a page that begins again within a replay has no position behind it', { token: () => 'x' }, ['a'], [
+    ['a page that begins again within a replay has no position after it', { token: () => 'x' }, ['a'], [
         [undefined, says(welcome('1')), (peer) => peer.command(), asked(['a'], undefined, { id: '1' }), page('subscribed a null'), drop],
         ['1', does(({ client }) => client.on('event', ({ id }) => id === '2' && client.connect())), says(welcome('1', true)),
             (peer) => peer.command(), async (peer) => {
@@ -164,7 +165,7 @@ const SCENARIOS = [
             asked(['a'], undefined, { id: '3' }), page('subscribed a null', 2)],
     ], []],
 
-    ['a channel has one `subscribe` outstanding, and leaves behind its answer', {}, ['a'], [
+    ['a channel has one `subscribe` outstanding, and leaves after its answer', {}, ['a'], [
         [undefined, says(welcome('1')), async (peer, page) => {
             const { ref } = await peer.command();
             page.leave.a();

@@ -218,6 +218,19 @@ test('403 is the end; for a channel that was added it is the end of this one', a
     assert(page.log.includes('error 4403'));
 });
 
+for (const [withCredentials, credentials] of [[undefined, 'same-origin'], [true, 'include']]) {
+    test(`cookies with SSE: withCredentials ${withCredentials} is ${credentials}`, async (t) => {
+        const asked = [];
+        const recorded = (url, init) => { asked.push(init.credentials); return fetch(url, init); };
+        const { script, page } = await start(t, { ...SSE, fetch: recorded, withCredentials });
+        const peer = await script.next();
+        peer.open();
+        peer.say('id: 1');
+        await page.isIn('connected');
+        assert.deepEqual(asked, [credentials]);
+    });
+}
+
 test('400 is the end', async (t) => {
     const { script, page } = await start(t, SSE);
     (await script.next()).answer(400);

@@ -89,7 +89,7 @@ proptest! {
         let (mut next, mut failed) = (0, 0);
         // Files that appeared and were not reported yet.
         let mut reports: VecDeque<OsString> = VecDeque::new();
-        // Events in `failed`, and those that were there: they are found after they are put back, also behind newer
+        // Events in `failed`, and those that were there: they are found after they are put back, also after newer
         // ones.
         let mut put_aside: Vec<(usize, Entry)> = Vec::new();
         let mut late = BTreeSet::new();

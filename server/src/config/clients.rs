@@ -37,7 +37,7 @@ section! { "The port and who may connect";
         example: Some("8081");
     max_connections: usize = 10_000, Form::at_least_one(Unit::Count),
         "Clients at the same time; further ones are told that the server is full",
-        more: "That is status 503, or close code 1013 if a page asks.";
+        more: "That is status 503, or close code 1013 if a page asks. For server-sent events it is status 200 and a `retry`.";
     max_connections_per_address: usize, Form::at_least_one(Unit::Count),
         "Clients of one address at the same time. Leave it off behind a proxy: all clients have its address",
         default_in_words: Some("none"),

@@ -35,7 +35,7 @@ pub enum Form {
     /// A list of secrets: of the variable, commas between, or of the file. No flag, which every user of the machine
     /// could read.
     Secrets,
-    /// One of these words; behind each, what it means.
+    /// One of these words; after each, what it means.
     Choice(&'static [(&'static str, &'static str)]),
 }
 

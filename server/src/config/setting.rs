@@ -119,7 +119,7 @@ impl Setting {
     }
 }
 
-/// Declares the settings of a section: `key: type = default, form, help;`, with further fields of [`Setting`] behind
+/// Declares the settings of a section: `key: type = default, form, help;`, with further fields of [`Setting`] after
 /// the help. `key` and `type` are those of [`Settings`]. Makes `SECTION`, and `Values`: what was given, or else the
 /// default; still optional for keys without one.
 macro_rules! section {

@@ -6,35 +6,35 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::http_server::origin::AllowedOrigins;
 
-/// Headers that a page may send beside those that need no question.
+/// Request headers that a page may send in addition to those that need no preflight.
 const ALLOWED_HEADERS: &str = "Authorization, Last-Event-ID, Cache-Control";
-/// How long a browser may remember the answer to its question, in seconds. Chromium remembers it for two hours at most.
+/// How long a browser may remember the answer to a preflight, in seconds. Chromium remembers it for two hours at most.
 const MAX_AGE: &str = "7200";
 
 /// The request whose answer is to be read: its `Origin` and its host.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asking<'a> {
+pub(super) struct CorsRequest<'a> {
     pub(super) origin: Option<&'a str>,
     pub(super) host: Option<&'a str>,
 }
 
 /// Adds what lets a page read the answer, if its origin is allowed.
-pub(super) fn allow(headers: &mut HeaderMap, asking: Asking<'_>, origins: &AllowedOrigins) {
+pub(super) fn allow(headers: &mut HeaderMap, request: CorsRequest<'_>, origins: &AllowedOrigins) {
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     let is_text = |origin: &&str| origin.bytes().all(|byte| byte.is_ascii_graphic());
-    let Some(origin) = asking.origin.filter(is_text).filter(|_| origins.admit(asking.origin, asking.host)) else {
+    let Some(origin) = request.origin.filter(is_text).filter(|_| origins.admit(request.origin, request.host)) else {
         return;
     };
     let Ok(value) = HeaderValue::from_str(origin) else { return };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);
-    if origins.name(asking.origin, asking.host) {
+    if origins.name(request.origin, request.host) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     }
 }
 
-/// The same for a question that comes before the request (a preflight).
-pub(super) fn allow_beforehand(headers: &mut HeaderMap, asking: Asking<'_>, origins: &AllowedOrigins) {
-    allow(headers, asking, origins);
+/// The same for a preflight: what browsers send before a request that needs permission.
+pub(super) fn allow_preflight(headers: &mut HeaderMap, request: CorsRequest<'_>, origins: &AllowedOrigins) {
+    allow(headers, request, origins);
     if headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
         let mut add = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
         add(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD");
@@ -50,7 +50,7 @@ mod tests {
     fn allowed(rules: &[&str], origin: Option<&str>) -> [Option<String>; 2] {
         let origins = AllowedOrigins::new(rules.iter().map(|rule| rule.parse().expect("a rule")).collect());
         let mut headers = HeaderMap::new();
-        allow(&mut headers, Asking { origin, host: Some("x:8081") }, &origins);
+        allow(&mut headers, CorsRequest { origin, host: Some("x:8081") }, &origins);
         assert_eq!(headers[header::VARY], "Origin");
         [header::ACCESS_CONTROL_ALLOW_ORIGIN, header::ACCESS_CONTROL_ALLOW_CREDENTIALS]
             .map(|name| headers.get(name).map(|value| value.to_str().expect("a text").to_owned()))

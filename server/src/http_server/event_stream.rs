@@ -1,5 +1,5 @@
-//! From a request for server-sent events to a client of the hub. A browser that is answered anything but 200 never
-//! comes back, and tells its page nothing: so only what will not pass is refused.
+//! From a request for server-sent events to a client of the hub. A browser that is answered anything but 200 does
+//! not connect again, and tells its page only that it failed: so only permanent problems are refused.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::http_server::accepted::Accepted;
 use crate::http_server::answer::{self, encode};
 use crate::http_server::error::HttpError;
 use crate::http_server::gate::Gate;
 use crate::http_server::head::Head;
 use crate::http_server::refusal::Refusal;
-use crate::http_server::upgrade::Accepted;
 use crate::permit::PendingPermit;
 use crate::protocol::{Opening, sse};
 
@@ -47,7 +47,7 @@ impl EventStreams {
         }
         match pending.complete() {
             Ok(permit) => {
-                // What came behind the request means nothing.
+                // What came after the request has no meaning.
                 let opening = Opening::Sse { is_named, wants };
                 Ok(Some(Accepted { head, response, opening, permit }))
             }
@@ -77,7 +77,7 @@ fn response(mut headers: HeaderMap) -> Result<Vec<u8>, HttpError> {
     encode(&response)
 }
 
-/// Tells a client why it is refused for good. Returns what the log says.
+/// Tells a client why it is refused permanently. Returns what the log says.
 async fn refuse(stream: &mut TcpStream, head: &Head, headers: HeaderMap, refusal: Refusal) -> HttpError {
     let (status, problem, error) = match refusal {
         Refusal::Request { status, problem } => (status, problem.clone(), HttpError::Request(problem)),

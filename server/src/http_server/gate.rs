@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use queue::ChannelName;
 
 use crate::http_server::admission::AnsweredPaths;
-use crate::http_server::cors::{self, Asking};
+use crate::http_server::cors::{self, CorsRequest};
 use crate::http_server::credentials::{self, WithoutOrigin};
 use crate::http_server::head::Head;
 use crate::http_server::origin::{AllowedOrigins, RefusedOrigins};
@@ -70,7 +70,7 @@ impl Gate {
         let everybody = self.rights.gets_everybody(who, query.everybody);
         let names_channels = query.is_by_url() || who.is_some_and(|who| !who.channels.is_empty());
         let kind = if is_native || !is_answered && names_channels {
-            // Who asked for them would wait for them without end.
+            // A client that asked for them would wait for them without end.
             if query.everybody == Some(true) && !everybody {
                 return Err(self.rights.lacking(who).into());
             }
@@ -95,7 +95,7 @@ impl Gate {
         let identity = self.identity(head, &query, WithoutOrigin::Cookies, now)?;
         let who = identity.as_ref();
         let everybody = self.rights.gets_everybody(who, query.everybody);
-        // Who asked for them, or can get nothing else, would wait for them without end.
+        // A client that asked for them, or can get nothing else, would wait for them without end.
         if query.everybody == Some(true) && !everybody {
             return Err(self.rights.lacking(who).into());
         }
@@ -110,12 +110,12 @@ impl Gate {
 
     /// Adds what lets a page read the answer to a request with this `Origin` and host.
     pub(super) fn let_read(&self, headers: &mut HeaderMap, origin: Option<&str>, host: Option<&str>) {
-        cors::allow(headers, Asking { origin, host }, &self.origins);
+        cors::allow(headers, CorsRequest { origin, host }, &self.origins);
     }
 
-    /// The same for a question that comes before the request.
-    pub(super) fn let_read_beforehand(&self, headers: &mut HeaderMap, origin: Option<&str>, host: Option<&str>) {
-        cors::allow_beforehand(headers, Asking { origin, host }, &self.origins);
+    /// The same for a preflight.
+    pub(super) fn let_preflight_read(&self, headers: &mut HeaderMap, origin: Option<&str>, host: Option<&str>) {
+        cors::allow_preflight(headers, CorsRequest { origin, host }, &self.origins);
     }
 
     fn looked(&self, wants: bool, stream: bool) -> Looked {
@@ -162,7 +162,8 @@ impl Gate {
 }
 
 /// The id of the last event that a browser got before it came back. One that cannot be ours, such as that of the server
-/// that was here before, is an id that nobody knows: its client has missed something, and must not be refused for good.
+/// that was here before, is an id that nobody knows: its client has missed something, and must not be refused
+/// permanently.
 fn last_event_id(head: &Head) -> Option<String> {
     let name = HeaderName::from_static("last-event-id");
     let mut ids = head.values(&name).map(str::trim_ascii).filter(|id| !id.is_empty());
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_that_names_channels_subscribes_them_behind_those_of_the_url() {
+    async fn a_token_that_names_channels_subscribes_them_after_those_of_the_url() {
         let gate = gate("public.*", true);
         let news: (&[&str], &[&str]) = (&["private-1", "public.a"], &["private-2"]);
         for (target, protocol, says, kind) in [

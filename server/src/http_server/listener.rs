@@ -68,8 +68,8 @@ impl Listener {
         let gate = Arc::new(Gate::new(allowed_origins, address, self.rights, answered, self.max_channels));
         let routes = Routes { hub: self.hub.clone(), health: self.health, gate: gate.clone() };
         let event_streams = EventStreams { gate: gate.clone() };
-        let handshakes = Handshakes { hub: self.hub, gate };
-        let responder = Responder { handshakes, event_streams, routes, max_header_bytes };
+        let handshakes = Handshakes { gate };
+        let responder = Responder { hub: self.hub, handshakes, event_streams, routes, max_header_bytes };
         let responder = Arc::new(responder);
         let permits = Permits::new(max_connections, max_connections_per_address);
         let mut spare_slots = SpareSlots::new(spare_slots);

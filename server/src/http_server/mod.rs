@@ -1,5 +1,6 @@
 //! What comes in on the port: connections, requests, and who may become a client.
 
+mod accepted;
 mod admission;
 mod answer;
 mod bind;

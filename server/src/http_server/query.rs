@@ -32,7 +32,7 @@ pub(super) struct Query {
 pub(super) struct Looked {
     /// Those that say what is wanted. An application that answers on a path has parameters of its own.
     pub(super) wants: bool,
-    /// Those that server-sent events have beside them.
+    /// The parameters of server-sent events only.
     pub(super) stream: bool,
     /// The token. Without a key there is none.
     pub(super) token: bool,
@@ -43,7 +43,7 @@ pub(super) struct Looked {
 /// What is wrong with a query.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub(super) enum QueryError {
-    #[error("the parameter {0} stands twice in the URL")]
+    #[error("the parameter {0} is in the URL twice")]
     Repeated(&'static str),
     #[error("a `channel` of the URL is none: {InvalidChannel}")]
     Channel,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::http_server::accepted::Accepted;
 use crate::http_server::answer::refuse;
 use crate::http_server::error::HttpError;
 use crate::http_server::event_stream::EventStreams;
@@ -14,7 +15,8 @@ use crate::http_server::head_reader::HeadReader;
 use crate::http_server::linger::linger;
 use crate::http_server::routes::Routes;
 use crate::http_server::spare_slots::SpareSlot;
-use crate::http_server::upgrade::{Accepted, Handshakes};
+use crate::http_server::upgrade::Handshakes;
+use crate::hub::Hub;
 use crate::permit::PendingPermit;
 
 /// How long answering may take, when the request is there.
@@ -23,6 +25,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Answers the first request of every connection.
 #[derive(Debug)]
 pub(super) struct Responder {
+    pub(super) hub: Hub,
     pub(super) handshakes: Handshakes,
     pub(super) event_streams: EventStreams,
     pub(super) routes: Routes,
@@ -41,7 +44,7 @@ impl Responder {
     ) -> Result<(), HttpError> {
         let answered = self.answer_on(&mut stream, limit, &mut pending, spare).await;
         match answered {
-            Ok(Some(accepted)) => self.handshakes.join(stream, address, accepted),
+            Ok(Some(accepted)) => accepted.join(&self.hub, stream, address),
             Err(HttpError::TooLong) => Err(HttpError::TooLong),
             answered => {
                 spare.inspect(|spare| spare.unkeep());

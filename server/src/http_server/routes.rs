@@ -64,8 +64,8 @@ impl Routes {
             _ if is_health => (StatusCode::METHOD_NOT_ALLOWED, "use GET /healthz\n".to_owned()),
             _ => (
                 StatusCode::UPGRADE_REQUIRED,
-                "this address is for WebSocket connections: connect with new WebSocket(\"ws://...\"), or with new \
-                 EventSource(\"http://...\")\n"
+                "this address is for WebSocket and server-sent events: connect with new WebSocket(\"ws://...\"), or \
+                 with new EventSource(\"http://...\")\n"
                     .to_owned(),
             ),
         };
@@ -90,7 +90,7 @@ impl Routes {
             let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
             // The host of a target that names it counts, as for all other requests.
             let host = request.uri().authority().map(Authority::as_str).or(text(header::HOST));
-            self.gate.let_read_beforehand(headers, text(header::ORIGIN), host);
+            self.gate.let_preflight_read(headers, text(header::ORIGIN), host);
         }
         response
     }

@@ -1,6 +1,5 @@
-//! From a WebSocket handshake to a client of the hub.
+//! Which WebSocket handshakes are accepted, and how the others are answered.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -8,27 +7,18 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::disconnect::Disconnect;
+use crate::http_server::accepted::Accepted;
 use crate::http_server::answer::{encode, refuse};
 use crate::http_server::error::HttpError;
 use crate::http_server::gate::Gate;
 use crate::http_server::head::Head;
 use crate::http_server::refusal::Refusal;
-use crate::hub::{Connection, Hub, Joining};
-use crate::permit::{PendingPermit, Permit, TooMany};
+use crate::permit::{PendingPermit, TooMany};
 use crate::protocol::{Opening, WebSocket};
 
-/// A request of a client that is accepted, not yet answered.
-pub(super) struct Accepted {
-    pub(super) head: Head,
-    pub(super) response: Vec<u8>,
-    pub(super) opening: Opening,
-    pub(super) permit: Permit,
-}
-
-/// Makes clients of requests.
+/// Answers WebSocket handshakes.
 #[derive(Debug)]
 pub(super) struct Handshakes {
-    pub(super) hub: Hub,
     pub(super) gate: Arc<Gate>,
 }
 
@@ -65,16 +55,6 @@ impl Handshakes {
                 Err(HttpError::TooMany)
             }
         }
-    }
-
-    /// Hands the connection over to the hub.
-    pub(super) fn join(&self, stream: TcpStream, address: SocketAddr, accepted: Accepted) -> Result<(), HttpError> {
-        let Accepted { head, response, opening, permit } = accepted;
-        stream.set_nodelay(true)?;
-        let stream = mio::net::TcpStream::from_std(stream.into_std()?);
-        let connection = Connection { stream, response, permit };
-        self.hub.join(Joining { address, path: head.target, headers: head.headers, opening, connection });
-        Ok(())
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) struct Item {
 }
 
 impl Batch {
-    /// Adds a publication behind the others.
+    /// Adds a publication after the others.
     pub fn push(&mut self, publication: &Publication<'_>) {
         let (text, channels) = match publication.audience {
             Audience::Everybody => {

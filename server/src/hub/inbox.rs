@@ -35,7 +35,7 @@ pub(crate) struct Joining {
 
 impl Joining {
     /// Answers a client that comes to a server that stops, if its protocol has an answer for that.
-    pub(super) fn send_away(self) {
+    pub(super) fn refuse_while_stopping(self) {
         let Some(last) = self.opening.come_back_later() else { return };
         let Connection { mut stream, response, .. } = self.connection;
         // The socket is new, so it takes this; if the client has gone, nobody misses it.

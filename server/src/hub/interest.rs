@@ -1,5 +1,5 @@
 //! Which channels have subscribers, in which encodings, and on which threads of the hub: what nobody uses is not
-//! encoded. Read and changed under the lock of the hub's order, so that a subscription begins exactly behind a
+//! encoded. Read and changed under the lock of the hub's order, so that a subscription begins exactly after a
 //! publication.
 
 use std::collections::HashMap;
@@ -170,7 +170,7 @@ impl Interest {
         first.into_iter().chain(others).filter(|(_, _, threads)| *threads != 0)
     }
 
-    /// The encodings that clients use who get what is for everybody with an id.
+    /// The encodings of clients that get the events for everybody with an id.
     pub(super) fn everybody(&self) -> impl Iterator<Item = InUse> {
         let threads = |encoding| (encoding, ChannelKey::everybody(encoding), self.everybody[encoding as usize]);
         Encoding::ALL.into_iter().map(threads).filter(|(_, _, threads)| *threads != 0)
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn each_encoding_has_its_own_key_and_threads_and_the_channel_goes_with_the_last() {
+    fn each_encoding_has_its_own_key_and_threads_and_the_channel_is_removed_with_its_last_subscriber() {
         let (mut interest, a) = (Interest::new(1), name("a"));
         let mut add = |encoding, thread| interest.add_all(&[name("a")], encoding, thread).expect("room")[0];
         let keys = [add(WebSocket, 0), add(Sse, 0), add(SseNamed, 5)];

@@ -104,7 +104,7 @@ impl Outbox {
         self.insert(Part::new(after, bytes));
     }
 
-    /// Adds publications behind everything else. So many bytes of them were written.
+    /// Adds publications after everything else. So many bytes of them were written.
     pub(super) fn push_publications(&mut self, piece: Arc<Piece>, written: usize) {
         let waiting = piece.len() - written;
         self.bytes += waiting;

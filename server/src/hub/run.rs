@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-/// Kept by each piece of one turn of the hub's thread: while others than its maker have it, something of that turn waits.
+/// Each piece of a turn has a clone. While there is a clone besides the original, something of that turn waits.
 #[derive(Debug, Clone)]
 pub(super) struct Ticket(Arc<Instant>);
 
@@ -58,7 +58,7 @@ impl Piece {
         Piece { bytes: bytes.into(), ticket, shared: Some(sum.clone()), next: OnceLock::new() }
     }
 
-    /// Says what the sessions that have all of this one are to get next. It is said once.
+    /// Sets the piece that follows. Only the first call has an effect.
     pub(super) fn lead_to(&self, next: Arc<Piece>) {
         self.next.get_or_init(|| next);
     }
@@ -103,7 +103,7 @@ impl Run {
         self.first.is_shared()
     }
 
-    /// When the turn was that it begins with.
+    /// The time of the turn of its first piece.
     pub(super) fn time(&self) -> Instant {
         self.first.ticket.time()
     }

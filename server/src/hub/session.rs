@@ -158,12 +158,12 @@ impl Session {
         self.identity.is_some() || self.subscriber().is_some_and(Subscriber::has_ends)
     }
 
-    /// Where something for this client alone may stand that is to come behind a position.
+    /// The place in the log for a frame of this client that must come after a position.
     fn place(&self, after: Position) -> Position {
         if self.subscriber.is_some() { self.position } else { after.max(self.position) }
     }
 
-    /// Where something for this client alone may stand now.
+    /// The place in the log for a frame of this client that may come now.
     fn boundary(&self, log: &Log) -> Position {
         if self.subscriber.is_some() { self.position } else { log.boundary(self.position) }
     }
@@ -173,7 +173,7 @@ impl Session {
         self.outbox.waits_since()
     }
 
-    /// Puts publications behind what waits already. So many bytes of them were written.
+    /// Puts publications after what waits already. So many bytes of them were written.
     pub(super) fn push_publications(&mut self, piece: Arc<Piece>, written: usize) {
         self.outbox.push_publications(piece, written);
     }

@@ -19,7 +19,7 @@ pub(crate) struct Subscriber {
     subscriptions: Vec<Subscription>,
     /// What was published up to here needs no look any more, in the turn that goes on.
     pub(super) had: Seq,
-    /// The greatest `began` of its subscriptions: in a turn that begins behind it nothing is left out.
+    /// The greatest `began` of its subscriptions: in a turn that begins after it nothing is left out.
     pub(super) latest_began: Seq,
     /// When all of its commands are available again.
     commands_full_at: Instant,
@@ -85,7 +85,7 @@ impl Subscriber {
 
     /// Whether it gets what is for everybody.
     pub(super) fn has_everybody(&self) -> bool {
-        // Those keys are behind all others.
+        // Those keys are greater than all others.
         self.subscriptions.last().is_some_and(|last| last.channel.is_everybody())
     }
 

@@ -11,10 +11,13 @@ use crate::hub::interest::ChannelKey;
 use crate::hub::run::{Piece, Ticket};
 use crate::publication::Seq;
 
+/// Up to this size, `latest` is not searched for pieces that nobody waits for.
+const MIN_LATEST: usize = 256;
+
 /// The turns of which pieces wait in outboxes, the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Undelivered {
-    turns: VecDeque<Turn>,
+    turns: VecDeque<UndeliveredTurn>,
     /// Bytes that outboxes share, each once.
     shared_bytes: Arc<AtomicUsize>,
     /// The last piece of each channel, if that waits for somebody.
@@ -24,16 +27,13 @@ pub(super) struct Undelivered {
 }
 
 #[derive(Debug)]
-struct Turn {
+struct UndeliveredTurn {
     /// The last publication before it.
     before: Seq,
     ticket: Ticket,
 }
 
-/// Of so many channels it is not looked which have a piece that nobody waits for.
-const MIN_LATEST: usize = 256;
-
-impl Turn {
+impl UndeliveredTurn {
     /// Whether something of it waits.
     fn waits(&self) -> bool {
         self.ticket.is_kept()
@@ -43,12 +43,12 @@ impl Turn {
 impl Undelivered {
     /// Begins a turn of which something waits.
     pub(super) fn begin_turn(&mut self, before: Seq, now: Instant) -> Ticket {
-        // One that waits for long at the front does not keep all that came after it.
+        // A turn that waits long at the front must not keep the finished turns after it in memory.
         while self.turns.back().is_some_and(|turn| !turn.waits()) {
             self.turns.pop_back();
         }
         let ticket = Ticket::new(now);
-        self.turns.push_back(Turn { before, ticket: ticket.clone() });
+        self.turns.push_back(UndeliveredTurn { before, ticket: ticket.clone() });
         ticket
     }
 
@@ -71,7 +71,7 @@ impl Undelivered {
         piece
     }
 
-    /// The last publication of which, and of all before it, nothing waits. `last` is the last of all.
+    /// The last publication up to which everything is delivered. `last`: the last one that was published.
     pub(super) fn delivered(&mut self, last: Seq) -> Seq {
         while self.turns.front().is_some_and(|turn| !turn.waits()) {
             self.turns.pop_front();
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn turns_behind_one_that_waits_are_forgotten_when_nothing_of_them_waits() {
+    fn turns_after_one_that_waits_are_forgotten_when_nothing_of_them_waits() {
         let mut undelivered = Undelivered::default();
         let first = undelivered.begin_turn(Seq(0), Instant::now());
         for seq in 1..100 {

@@ -30,7 +30,7 @@ pub(crate) use encoding::{Encoding, Written};
 pub(crate) use wants::{ClientKind, NATIVE, Wants};
 pub(crate) use websocket::WebSocket;
 
-/// What a request has asked for, with what came behind it. The thread that gets the client makes its [`Protocol`] of
+/// What a request has asked for, with what came after it. The thread that gets the client makes its [`Protocol`] of
 /// it.
 #[derive(Debug)]
 pub(crate) enum Opening {

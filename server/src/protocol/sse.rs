@@ -14,10 +14,10 @@ use crate::protocol::native::Id;
 
 /// When a client comes back whose connection has ended, in milliseconds: not all at the same time.
 const RETRY_MS: RangeInclusive<u32> = 2000..=7000;
-/// When one comes back for whom there was no room.
+/// The same for a client that found the server full.
 const LATER_MS: RangeInclusive<u32> = 5000..=15_000;
 
-/// One client's side of the protocol. It sends nothing behind its request that means anything.
+/// One client's side of the protocol. What it sends after its request has no meaning.
 #[derive(Debug)]
 pub(crate) struct Sse {
     /// Whether the types of events are their names.
@@ -55,7 +55,7 @@ pub(crate) fn welcome(id: &str, recovered: Option<bool>) -> Vec<u8> {
 }
 
 /// Tells how far the client is. It has no data, so a browser notes the id and tells nobody.
-pub(crate) fn heartbeat(id: &str) -> Vec<u8> {
+pub(super) fn heartbeat(id: &str) -> Vec<u8> {
     format!("id: {id}\n\n").into_bytes()
 }
 

@@ -1,5 +1,5 @@
-//! Whether what is read is a backlog: it waited while nobody read, after a restart for example. Then clients that read
-//! are waited for from its first event on, because nothing of it is so new that it could not wait.
+//! Whether what is read is a backlog: it waited while nobody read, after a restart for example. Then the source
+//! waits for clients that read, from the first event on: nothing in a backlog is urgent.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ const MIN_AGE: Duration = Duration::from_secs(2);
 /// slowly must not make all others wait without end. So the next backlog can begin only after everything was read.
 #[derive(Debug)]
 pub(super) struct Backlog {
-    /// What was queued before is part of it.
+    /// Entries that were queued before this time belong to it.
     until: Option<SystemTime>,
     may_begin: bool,
 }
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waited_for_long_is_one_once_nothing_waited() {
+    fn old_entries_begin_a_backlog_only_after_the_queue_was_empty() {
         let mut backlog = Backlog::begun(at(0));
         backlog.end();
         assert!(!backlog.contains(Some(at(100)), at(101)) && !backlog.contains(None, at(101)));

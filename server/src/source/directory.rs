@@ -167,7 +167,7 @@ impl DirectorySource {
     /// Takes a batch and publishes it: all events of an entry go in together. What the process before has numbered comes
     /// first. Returns whether there may be more.
     fn take_batch(&mut self) -> bool {
-        // One that was deleted looks empty. It is waited for.
+        // A deleted directory looks empty. Wait until it is there again.
         if self.backoff.is_due(Instant::now()) && !self.reader.is_current() {
             return false;
         }

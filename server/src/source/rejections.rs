@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 use crate::log_limit::LogLimit;
 use crate::source::backoff::Backoff;
 
-/// How many are read again to see whether they can be put aside now. Others wait behind them.
+/// How many are read again to see whether they can be put aside now. Others wait until these are done.
 const TRIES: usize = 16;
 /// How many are, once one could be.
 const TRIES_AFTER_SUCCESS: usize = 1024;

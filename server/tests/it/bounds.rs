@@ -132,7 +132,7 @@ async fn a_command_with_ten_thousand_names_is_refused_and_takes_no_room() {
 async fn a_client_may_subscribe_all_of_its_channels_one_by_one() {
     let server = TestServer::with(without_budget());
     let (mut client, _) = server.native("").await;
-    // As after a reconnect: all at once, without waiting for answers, and a ping behind each.
+    // As after a reconnect: all at once, without waiting for answers, and a ping after each.
     for number in 0..128 {
         client.send_text(&json!({ "type": "subscribe", "channel": number.to_string() }).to_string()).await;
         client.send_text(r#"{"type":"ping"}"#).await;

@@ -39,7 +39,7 @@ async fn the_accept_key_is_that_of_the_standard() {
     // RFC 6455, section 1.3.
     let server = TestServer::start();
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    // In two pieces, the second with a frame behind it: an unmasked one, so that the answer ends with a close.
+    // In two pieces, the second with a frame after it: an unmasked one, so that the answer ends with a close.
     stream.write_all(&HANDSHAKE.as_bytes()[..50]).await.unwrap();
     stream.write_all(&[&HANDSHAKE.as_bytes()[50..], b"\x81\x00"].concat()).await.unwrap();
     let mut answer = Vec::new();

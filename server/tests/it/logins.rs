@@ -47,7 +47,7 @@ fn server_with(settings: Settings) -> TestServer {
     TestServer::with(settings.or(own))
 }
 
-/// The close code and reason that come next, behind messages and pings.
+/// The close code and reason that come next, after messages and pings.
 async fn close(client: &mut Client) -> (u16, String) {
     loop {
         match client.next().await {

@@ -17,7 +17,7 @@ use crate::handshake::{HANDSHAKE, exchange, status_of};
 /// What a form or an upload may bring.
 const BODY: usize = 1024 * 1024;
 
-/// Sends a head, and a megabyte behind it although the answer is there: as a proxy does that passes on what its client
+/// Sends a head, and a megabyte after it although the answer is there: as a proxy does that passes on what its client
 /// sends and reads the answer afterwards.
 async fn send_all_then_read(address: SocketAddr, head: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -172,7 +172,7 @@ async fn head_and_options_are_answered_as_http_says() {
 
 #[tokio::test]
 async fn a_name_of_websocket_with_a_version_is_another_protocol() {
-    // RFC 9110, section 7.8, allows a version behind the name. RFC 6455 has none: its value is `websocket`.
+    // RFC 9110, section 7.8, allows a version after the name. RFC 6455 has none: its value is `websocket`.
     let server = TestServer::start();
     let answer = exchange(server.address, &HANDSHAKE.replace("Upgrade: WebSocket", "Upgrade: websocket/13")).await;
     assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");

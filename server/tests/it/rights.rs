@@ -95,7 +95,7 @@ async fn ask_bytes(address: SocketAddr, request: &[u8]) -> Answer {
         [0x88, length, first, second, reason @ ..] if usize::from(*length) == reason.len() + 2 => {
             closed(u16::from_be_bytes([*first, *second]), &String::from_utf8_lossy(reason))
         }
-        // The answer to our own close frame, perhaps behind a greeting.
+        // The answer to our own close frame, perhaps after a greeting.
         [.., 0x88, 0] => Answer::Open,
         other => panic!("{other:?} has no close frame at its end"),
     }

@@ -185,7 +185,7 @@ async fn a_client_that_names_a_position_that_is_not_known_is_told_that_something
         ("?last_event_id=x&after=y".to_owned(), String::new()),
         ("?channel=a".to_owned(), header(&id.replace("-1", "-9"))),
         (format!("?channel=a&after={id}"), header("x")),
-        // Another server was here before, and its clients are not to be refused for good.
+        // Another server was here before, and its clients are not to be refused permanently.
         (String::new(), header("urn:uuid:0")),
         (String::new(), header(&"x".repeat(65))),
         (String::new(), format!("{}{}", header("x"), header("y"))),

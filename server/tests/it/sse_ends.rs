@@ -26,7 +26,7 @@ fn large(number: usize, bytes: usize) -> String {
 async fn read_to_the_end(client: &mut EventStream) -> (usize, Option<String>) {
     let (mut next, mut comment) = (0, None);
     while let Some(block) = client.block().await {
-        assert!(comment.is_none(), "{block:?} behind the end");
+        assert!(comment.is_none(), "{block:?} after the end");
         if block.data.is_some() {
             assert_eq!(block.json()["payload"][0], json!(next));
             next += 1;
@@ -139,7 +139,7 @@ async fn a_stream_ends_with_its_token() {
     server.publish(&["a"], json!([0]));
     let (received, comment) = read_to_the_end(&mut ending).await;
     assert_eq!((received, comment.as_deref()), (1, Some("4401 token expired")));
-    // Its browser comes back with the same token, and is told for good.
+    // Its browser comes back with the same token, and is refused permanently.
     let refused = EventStream::open(server.address, &format!("/?channel=a&token={ends_soon}"), "").await;
     assert_eq!(refused.status(), 401);
     assert_eq!(staying.payload().await, json!([0]));

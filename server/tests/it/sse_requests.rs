@@ -134,7 +134,7 @@ async fn a_page_of_another_origin_may_read_what_it_may_have() {
 }
 
 #[tokio::test]
-async fn a_browser_that_asks_beforehand_is_answered() {
+async fn a_preflight_is_answered() {
     let server = server(&["https://listed.example"], true);
     let ask = async |origin: &str| {
         let request = format!(
@@ -214,7 +214,7 @@ async fn who_finds_no_room_comes_back_later() {
     let (client, _) = stream(&full, "/").await;
     comes_back_later(&full, "/").await;
     comes_back_later(&full, "/?channel=a").await;
-    assert_eq!(EventStream::open(full.address, "/?channel=private-a", "").await.status(), 403, "for good");
+    assert_eq!(EventStream::open(full.address, "/?channel=private-a", "").await.status(), 403, "permanently");
     drop(client);
     // Its room is free again, for any kind of client.
     let request = format!("ws://{}/", full.address);

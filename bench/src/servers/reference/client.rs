@@ -55,7 +55,7 @@ impl Client {
         self.blocked = written < gap.len();
     }
 
-    /// Writes frames for a subscriber behind those that wait.
+    /// Writes frames for a subscriber after those that wait.
     pub(super) fn send(&mut self, bytes: &[u8]) {
         let Some(subscriber) = self.subscriber.as_deref_mut() else { return };
         let written = if subscriber.pending.is_empty() { self.stream.write(bytes).unwrap_or(0) } else { 0 };

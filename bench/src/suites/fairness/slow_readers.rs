@@ -124,7 +124,7 @@ impl SlowReader {
         Ok(())
     }
 
-    /// Whether the server has closed the connection. The client itself would learn it only behind what it has not read.
+    /// Whether the server has closed the connection. The client itself would learn it only after what it has not read.
     pub(super) fn is_disconnected(&self) -> anyhow::Result<bool> {
         Ok(!is_open(self.server_port, self.port)?)
     }
@@ -156,7 +156,7 @@ fn attend(mut stream: TcpStream, rate: u64, shared: &Shared) {
     }
 }
 
-/// A connection that has subscribed a channel and read nothing behind the welcome.
+/// A connection that has subscribed a channel and read nothing after the welcome.
 fn welcomed(address: SocketAddr, channel: &str) -> anyhow::Result<TcpStream> {
     let mut stream = TcpStream::connect(address).context("a slow client cannot connect")?;
     let request = format!(

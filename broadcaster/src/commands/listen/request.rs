@@ -84,7 +84,7 @@ impl Request {
         Ok(handshake)
     }
 
-    /// The command behind the handshake, if there is one.
+    /// The command after the handshake, if there is one.
     pub(super) fn command(&self) -> Option<String> {
         let is_needed = self.is_native && !self.channels.is_empty();
         is_needed.then(|| json!({ "type": "subscribe", "channels": self.channels }).to_string())

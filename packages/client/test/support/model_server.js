@@ -1,5 +1,5 @@
-// A server as the protocol promises it, inside this process: an order of events, history with an end, connections whose
-// messages wait until a test lets them through. Speaks WebSocket (native) and SSE.
+// A server with history, as it is planned, inside this process: an order of events, of which the oldest are not kept, and
+// connections whose messages wait until a test lets them through. Speaks WebSocket (native) and SSE.
 
 /** What the tests need of the truth is beside the ids, which are opaque for the client. */
 export class ModelServer {

@@ -1,7 +1,7 @@
 // What a page may write. Each `@ts-expect-error` is an error if the line below it has none.
 import { FastapiClient, type FastapiEvent } from 'fastapi-client';
 
-const client = new FastapiClient('/ws', { after: 't.1', token: async () => 'x', transports: ['sse'], everybody: false });
+const client = new FastapiClient('/ws', { after: 't.1', token: async () => 'x', transports: ['sse'], everybody: false, withCredentials: true });
 const leave: () => void = client.subscribe<{ id: number }>('orders', ({ payload, channel }) => [payload.id.toFixed(), channel?.length]);
 client.subscribe('orders', (event: FastapiEvent) => event.payload.anything, { after: 't.2' });
 client.everybody(({ id }) => id.length);

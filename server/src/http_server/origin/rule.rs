@@ -38,7 +38,7 @@ pub struct InvalidRule {
 }
 
 impl InvalidRule {
-    /// Why, and what to write instead. Of what was given it shows the host of a URL and what stands behind that.
+    /// Why, and what to write instead. Of what was given it shows the host of a URL and what comes after that.
     pub fn reason(&self) -> &str {
         &self.reason
     }

@@ -68,7 +68,7 @@ impl<A: Application> Shard<A> {
 
     pub(super) fn join(&mut self, position: Position, joining: Joining, now: Instant) {
         if self.stopping.is_some() {
-            return joining.send_away();
+            return joining.refuse_while_stopping();
         }
         self.generation = self.generation.wrapping_add(1);
         let entry = self.sessions.vacant_entry();

@@ -132,8 +132,8 @@ impl<A: Application> Shard<A> {
         self.sessions[key].push_publications(piece, written);
     }
 
-    /// Moves what the turn has for a session up to a publication into its outbox, so that what is put there next stands
-    /// behind it.
+    /// Moves what the turn has for a session up to a publication into its outbox, so that what is put there next comes
+    /// after it.
     pub(super) fn flush_turn(&mut self, key: usize, until: Seq, now: Instant) {
         let session = &self.sessions[key];
         let Some(subscriber) = session.subscriber().filter(|subscriber| subscriber.had < until) else { return };

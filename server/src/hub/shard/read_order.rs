@@ -13,7 +13,7 @@ pub(super) struct ReadOrder {
 }
 
 impl ReadOrder {
-    /// Puts a session behind those whose turns are now.
+    /// Puts a session after those whose turns are now.
     pub(super) fn push(&mut self, key: usize) {
         self.unread.push_back(key);
     }

@@ -12,7 +12,7 @@ use crate::hub::Limits;
 use crate::hub::session::Session;
 use crate::session_id::SessionId;
 
-/// How often a client is pinged that the application has paused. Its end may stand behind bytes that nobody reads: a
+/// How often a client is pinged that the application has paused. Its end may come after bytes that nobody reads: a
 /// kernel whose program is gone answers the ping with a reset.
 const PAUSED_PING_INTERVAL: Duration = Duration::from_secs(5);
 /// How many times `max_outbox_bytes` may wait for a client that goes on reading. What PHP sends in one go is in memory

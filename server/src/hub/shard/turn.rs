@@ -120,8 +120,8 @@ impl Turn {
         self.frames.all().first().map(|frame| frame.seq)
     }
 
-    /// Finds the sessions to which something is due, those of channels with few subscribers first: who waits behind an
-    /// event for many would wait for all of them.
+    /// Finds the sessions to which something is due, those of channels with few subscribers first: an event for few must
+    /// not wait until one for many is written to all of them.
     pub(super) fn find_sessions(&mut self, channels: &Channels) {
         let subscribers = |touched: &Touched| channels.get(touched.key).map_or(0, |channel| channel.subscribers.len());
         let mut by_size: Vec<usize> = (0..self.touched.len()).collect();

@@ -108,7 +108,7 @@ impl Expected {
         if let Some(missing) = self.missing(to) {
             let (published, channels) = (self.world.log()[missing as usize - 1].clone(), self.channels.keys());
             panic!(
-                "{missing}, {published:?}, is missing behind {} of what is for {:?} with {:?}, everybody {:?}",
+                "{missing}, {published:?}, is missing after {} of what is for {:?} with {:?}, everybody {:?}",
                 self.cursor,
                 self.who,
                 channels.collect::<Vec<_>>(),

@@ -44,7 +44,7 @@ impl World {
             except: except.as_deref(),
             ..Publication::to_everybody(r#""test""#, &payload, 0)
         });
-        // Behind it: what was published before a right ended has this time before that end.
+        // After it: what was published before a right ended has this time before that end.
         log.push(Published { channels, except, at: SystemTime::now() });
     }
 
