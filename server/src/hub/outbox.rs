@@ -221,6 +221,17 @@ impl Outbox {
         }
     }
 
+    /// Takes a copy of what it shares with others. The first piece of a row keeps all later ones in memory, also those
+    /// that are not for this client any more.
+    pub(super) fn unshare(&mut self) {
+        for part in &mut self.parts {
+            if let Content::Publications(run) = &mut part.content {
+                run.unshare();
+            }
+        }
+        self.count();
+    }
+
     /// Tells whether a part has begun to be written: nothing else may be written before its rest.
     fn is_mid_part(&self) -> bool {
         self.parts.front().is_some_and(Part::has_begun)

@@ -103,6 +103,20 @@ impl Run {
         self.first.is_shared()
     }
 
+    /// Becomes one piece that no other session has.
+    pub(super) fn unshare(&mut self) {
+        if !self.is_shared() {
+            return;
+        }
+        let mut bytes = self.first.bytes[..self.written].to_vec();
+        self.visit(|unwritten| {
+            bytes.extend_from_slice(unwritten);
+            ControlFlow::Continue(())
+        });
+        let piece = Arc::new(Piece::own(&bytes, self.first.ticket.clone()));
+        *self = Run::new(piece, self.written);
+    }
+
     /// The time of the turn of its first piece.
     pub(super) fn time(&self) -> Instant {
         self.first.ticket.time()
@@ -216,6 +230,19 @@ mod tests {
         assert_eq!(sum.load(Ordering::Relaxed), 2);
         drop(runs);
         assert_eq!(sum.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_run_that_shares_nothing_any_more_keeps_no_later_piece() {
+        let sum = Arc::default();
+        let [a, b, c] = pieces(&["ab", "cd", "ef"], &sum).try_into().expect("three");
+        let mut run = Run::new(a, 1);
+        assert!(run.extend(&b));
+        drop((b, c));
+        assert_eq!(sum.load(Ordering::Relaxed), 6, "the first leads to all others");
+        run.unshare();
+        assert_eq!((sum.load(Ordering::Relaxed), text(&run).as_str(), run.is_shared()), (0, "bcd", false));
+        assert_eq!(run.advance(3), (3, true));
     }
 
     #[test]

@@ -178,6 +178,11 @@ impl Session {
         self.outbox.push_publications(piece, written);
     }
 
+    /// Takes a copy of what waits and is shared with others.
+    pub(super) fn unshare_outbox(&mut self) {
+        self.outbox.unshare();
+    }
+
     /// Bytes that wait for this client alone.
     pub(super) fn outbox_len(&self) -> usize {
         self.outbox.len()

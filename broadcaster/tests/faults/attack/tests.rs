@@ -6,13 +6,13 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use testkit::{Broadcaster, QueueDir, TIMEOUT, payload_of, until};
+use testkit::{Broadcaster, HANDSHAKE, QueueDir, TIMEOUT, payload_of, until};
 
 use crate::attack::attackers::Attackers;
 use crate::attack::good_clients::{GoodClients, Pace};
 use crate::attack::kind::{Kind, Script};
 use crate::support::frames::{CLOSE, Incoming, PING, PONG_FRAME, TEXT, close_code, frame};
-use crate::support::{Client, broadcaster, may_open, shake_hands};
+use crate::support::{Client, broadcaster, connect_with_small_buffer, may_open, shake_hands};
 
 /// All clients share one thread with the attackers.
 const ONE_THREAD: [&str; 2] = ["--hub-threads", "1"];
@@ -409,5 +409,48 @@ fn a_client_that_talks_to_a_server_with_nothing_to_say_gets_pings() {
         pings >= 3
     });
     drop(talker);
+    broadcaster.stop();
+}
+
+#[test]
+fn clients_that_are_slow_with_one_large_message_have_a_bound_together() {
+    for target in ["/", "/?channel=a"] {
+        slow_at_once(target);
+    }
+}
+
+/// Clients that stop reading in the middle of the same large message, and are all disconnected at the same time.
+fn slow_at_once(target: &str) {
+    const ATTACKERS: usize = 600;
+    const MAX_MEMORY: usize = 33_554_432;
+    if !may_open(ATTACKERS as u64 + 500) {
+        return;
+    }
+    let queue = QueueDir::in_memory();
+    let max_memory = MAX_MEMORY.to_string();
+    let flags = [&ONE_THREAD[..], &["--max-memory", &max_memory, "--slow-client-timeout-secs", "1"]].concat();
+    let mut broadcaster = broadcaster::with(&queue.path(), &flags);
+    let mut good = Client::of(&broadcaster);
+    let descriptors = broadcaster.descriptors();
+    let attackers: Vec<TcpStream> = (0..ATTACKERS)
+        .map(|_| {
+            let mut attacker = connect_with_small_buffer(broadcaster.address()).unwrap();
+            attacker.write_all(HANDSHAKE.replacen('/', target, 1).as_bytes()).unwrap();
+            attacker
+        })
+        .collect();
+    broadcaster.await_descriptors(descriptors + ATTACKERS);
+    let at_start = broadcaster.memory_kb("VmRSS");
+    // More than what a socket takes.
+    for _ in 0..8 {
+        queue.enqueue(format!("\"{}\"", "x".repeat(1_000_000)));
+        assert_eq!(good.payload().len(), 1_000_002);
+    }
+    until("the attackers are disconnected", || broadcaster.descriptors() == descriptors);
+    let peak = broadcaster.memory_kb("VmHWM");
+    assert!(peak < at_start + 2 * MAX_MEMORY as u64 / 1024, "{target}: {peak} kB, {at_start} kB before");
+    queue.enqueue(2);
+    assert_eq!(good.payload(), "2");
+    drop((attackers, good));
     broadcaster.stop();
 }

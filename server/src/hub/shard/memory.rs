@@ -11,7 +11,7 @@ use crate::disconnect::Disconnect;
 use crate::trim::give_back_memory;
 
 /// Bytes that one who has to go may hold until it has left. With more it is cut off without a close frame.
-const LEAVING_BYTES: usize = 4 * 1024;
+pub(super) const LEAVING_BYTES: usize = 4 * 1024;
 /// So much must have become free for it to be worth giving back.
 const WORTH_GIVING_BACK: usize = 16 * 1024 * 1024;
 
@@ -36,10 +36,15 @@ impl<A: Application> Shard<A> {
         }
     }
 
+    /// Whether all sessions hold more than they may.
+    pub(super) fn exceeds_memory(&self) -> bool {
+        self.held_bytes + self.undelivered.shared_bytes() > self.max_memory
+    }
+
     /// Disconnects the sessions that hold most, if all hold too much.
     pub(super) fn bound_memory(&mut self, now: Instant) {
         let limit = self.max_memory;
-        if self.held_bytes + self.undelivered.shared_bytes() <= limit {
+        if !self.exceeds_memory() {
             return;
         }
         // Those that are leaving go first: they lose nothing that they could still use.
@@ -62,8 +67,7 @@ impl<A: Application> Shard<A> {
                 continue;
             }
             self.disconnect(key, Disconnect::Overloaded, now);
-            self.count_memory(key);
-            if self.sessions[key].counted_bytes > LEAVING_BYTES {
+            if self.sessions.get(key).is_some_and(|session| session.counted_bytes > LEAVING_BYTES) {
                 self.remove(key);
             }
             disconnected += 1;

@@ -211,6 +211,9 @@ impl<A: Application> Shard<A> {
         let subscriber = self.sessions[key].subscriber_mut();
         let Some(subscription) = subscriber.and_then(|subscriber| subscriber.remove(channel)) else { return };
         self.give_up_place(channel, subscription.slot);
+        // What comes for the channel from now on is not for it.
+        self.sessions[key].unshare_outbox();
+        self.count_memory(key);
     }
 
     /// Takes a session that has ended out of all of its channels.

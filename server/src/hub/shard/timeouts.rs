@@ -6,6 +6,7 @@ use tracing::debug;
 
 use super::Shard;
 use super::deadlines::PROGRESS_TIMEOUT;
+use super::memory::LEAVING_BYTES;
 use crate::application::Application;
 use crate::disconnect::Disconnect;
 use crate::hub::Limits;
@@ -98,12 +99,18 @@ impl<A: Application> Shard<A> {
     }
 
     /// Disconnects a client that shall not wait for what it was to get: a close frame follows what has begun to be
-    /// written.
+    /// written. If there is no memory for that, it is cut off at once.
     pub(super) fn disconnect(&mut self, key: usize, reason: Disconnect, now: Instant) {
         let session = &mut self.sessions[key];
         let was_closing = session.is_closing();
         session.fall_out(&self.log, reason);
         self.closing(key, was_closing, now);
+        self.count_memory(key);
+        // Each keeps a copy of the rest of the message that it has begun. Where many go together, these would take more
+        // than all clients may.
+        if self.exceeds_memory() && self.sessions[key].counted_bytes > LEAVING_BYTES {
+            return self.remove(key);
+        }
         self.touched.push(key);
     }
 }
