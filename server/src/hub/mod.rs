@@ -174,8 +174,8 @@ impl Hub {
     }
 
     /// Notes that a thread has subscribers of channels, and perhaps of what is for everybody, who use an encoding.
-    /// Sends the session what `answer` makes of the id of the last publication before: it stands behind all of those. Returns
-    /// the keys in the order of the names, and that publication.
+    /// `answer` gets the id of the last publication before the subscription. What it returns is sent after all earlier
+    /// publications. Returns the keys in the order of the names, and that publication.
     fn subscribe(
         &self,
         session: SessionId,
@@ -193,8 +193,8 @@ impl Hub {
         Ok((keys, published.last))
     }
 
-    /// Sends a session what `answer` makes of the id of the last publication. It stands behind all publications, so that
-    /// no id that a client gets is less than one before.
+    /// `answer` gets the id of the last publication. What it returns is sent after all publications so far, so that no id
+    /// that a client gets is less than one before.
     fn tell(&self, session: SessionId, answer: impl FnOnce(&str) -> Vec<u8>) {
         let published = self.lock();
         self.inbox(session).send(session, answer(&self.id(published.last).to_string()).into());

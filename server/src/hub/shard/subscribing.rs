@@ -28,8 +28,8 @@ pub(super) type Refused = (ErrorCode, String);
 
 impl<A: Application> Shard<A> {
     /// Subscribes a client that has just come to what it has asked for, and sends its first message.
-    /// One of server-sent events that asked to go on after a position is told that something may be lost: nothing is
-    /// kept to be sent again.
+    /// A client of server-sent events that names an id is told that events may be missing: nothing is kept to be sent
+    /// again.
     pub(super) fn welcome(&mut self, key: usize, names: &[ChannelName], everybody: bool, after: Option<&str>) {
         let id = self.sessions[key].id;
         let encoding = self.encoding_of(key);
@@ -43,7 +43,7 @@ impl<A: Application> Shard<A> {
                 Encoding::WebSocket => self.refuse(key, None, refused(too_many)),
                 Encoding::Sse | Encoding::SseNamed => self.send_to(key, sse::come_back_later()),
             }
-            // Behind that message.
+            // After that message.
             self.hub.close(id, Disconnect::Overloaded);
         }
     }
