@@ -66,13 +66,7 @@ impl Feed {
             self.unoffered.pop_front();
             self.offered_bytes = bytes;
         }
-        let offered_bytes = match self.unoffered.back() {
-            // Events that come one at a time would each wait for the thread of the hub to tell that the one before was
-            // offered.
-            Some((last, bytes)) if last.0 - progress.offered.0 <= 1 => *bytes,
-            _ => self.offered_bytes,
-        };
-        self.pacing.room(self.published_bytes, offered_bytes, self.hub.client_counts(), Instant::now())
+        self.pacing.room(self.published_bytes, self.offered_bytes, self.hub.client_counts(), Instant::now())
     }
 
     /// Bytes of frames that one batch may have at most, so that no client falls out of the log by one batch alone.

@@ -129,7 +129,7 @@ impl Hub {
     }
 
     /// Notes that a thread has subscribers of channels, and perhaps of what is for everybody, and sends a session what
-    /// `answer` makes of the outcome: it stands behind all publications of before. For the thread of the session only.
+    /// `answer` makes of the outcome: it stands after all earlier publications. For the thread of the session only.
     fn subscribe(
         &self,
         session: SessionId,
@@ -156,8 +156,8 @@ impl Hub {
         Ok(subscribed)
     }
 
-    /// Sends a session what `answer` makes of the id of the last publication. It stands behind all publications, so that
-    /// no id that a client gets is less than one before.
+    /// `answer` gets the id of the last publication. What it returns is sent after all publications so far, so that no id
+    /// that a client gets is less than one before.
     fn tell(&self, session: SessionId, answer: impl FnOnce(&str) -> Vec<u8>) {
         let published = self.lock();
         self.inbox(session).send(session, answer(&published.id(published.last).to_string()).into());

@@ -45,7 +45,7 @@ impl<A: Application> Shard<A> {
                 Encoding::WebSocket => self.refuse(key, None, refused(too_many)),
                 Encoding::Sse | Encoding::SseNamed => self.send_to(key, sse::come_back_later()),
             }
-            // Behind that message.
+            // After that message.
             self.hub.close(id, Disconnect::Overloaded);
         }
     }

@@ -27,7 +27,6 @@ impl<A: Application> Shard<A> {
                 // One that was not reached yet may have had to go for its memory.
                 if self.sessions.contains(key) {
                     self.disconnect_slow(key, now);
-                    self.count_memory(key);
                 }
                 // Each may keep the rest of a message for itself, and many fall out at once.
                 self.bound_memory(now);
