@@ -18,7 +18,7 @@ use crate::health::Health;
 use crate::history::log::{LogTime, Trimmed};
 use crate::history::{History, HistoryError};
 use crate::http_server::{Listener, listen};
-use crate::hub::shard::Shard;
+use crate::hub::shard::ShardThread;
 use crate::hub::{Beginning, Feed, Hub};
 use crate::publication::Seq;
 use crate::source::{DirectoryOptions, DirectorySource, HistoryOptions, SourceError, Stop, hand_over, has_successor};
@@ -108,7 +108,7 @@ impl Server {
         make_application: impl FnMut(&Hub) -> A,
         listen: impl FnOnce(&Config) -> Result<Vec<std::net::TcpListener>, BindError>,
     ) -> Result<Server, BindError> {
-        let (shards, hub) = Shard::new(config.hub_threads, &config.limits, &config.rights, make_application)?;
+        let (shards, hub) = ShardThread::prepare(config.hub_threads, &config.limits, &config.rights, make_application)?;
         // The queue comes first: a server without the queue must not take the port.
         let health = Arc::new(match config.queue {
             Some(_) => Health::of_source(config.scan_interval),

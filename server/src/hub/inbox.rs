@@ -1,9 +1,10 @@
 //! What a thread of the hub shares with the others: an inbox from which it takes, and how far it has come.
 
+use std::fmt;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mio::Waker;
@@ -91,6 +92,7 @@ pub(crate) struct Inbox {
     index: usize,
     arrivals: Mutex<Arrivals>,
     waker: Waker,
+    turn_elsewhere: TurnElsewhere,
     /// The thread is about to sleep, or sleeps: who puts something in must wake it.
     asleep: AtomicBool,
     offered: AtomicU64,
@@ -99,6 +101,16 @@ pub(crate) struct Inbox {
     /// It came further since the feeding thread was last notified.
     moved: AtomicBool,
     feeding: Arc<ProgressNotifier>,
+}
+
+/// Does what waits in an inbox, unless its thread does so already. Returns whether the thread may go on sleeping.
+#[derive(Default)]
+struct TurnElsewhere(OnceLock<Box<dyn Fn() -> bool + Send + Sync>>);
+
+impl fmt::Debug for TurnElsewhere {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("TurnElsewhere").finish_non_exhaustive()
+    }
 }
 
 impl Arrivals {
@@ -121,6 +133,7 @@ impl Inbox {
             index,
             arrivals: Mutex::default(),
             waker,
+            turn_elsewhere: TurnElsewhere::default(),
             asleep: AtomicBool::new(true),
             offered: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
@@ -160,7 +173,7 @@ impl Inbox {
         }
     }
 
-    /// Announces that the hub's thread is going to sleep. Returns false if something has come in meanwhile.
+    /// Announces that the thread is going to sleep, or goes on. Returns false if something has come in meanwhile.
     pub(super) fn fall_asleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
         let arrivals = self.lock();
@@ -190,7 +203,8 @@ impl Inbox {
         note(&self.delivered, progress.delivered);
     }
 
-    /// Appends the frames of publications, which end at the given offsets, and those for subscribers of this thread.
+    /// Appends the frames of publications, which end at the given offsets, and those for subscribers of this thread. The
+    /// thread is not woken.
     pub(super) fn append(&self, frames: &[u8], ends: &[usize], channel_frames: &ChannelFrames) {
         let mut arrivals = self.lock();
         let base = arrivals.frames.len();
@@ -198,8 +212,6 @@ impl Inbox {
         arrivals.ends.extend(ends.iter().map(|end| base + *end));
         arrivals.channel_frames.append(channel_frames, self.index);
         arrivals.last = arrivals.last.plus(ends.len());
-        drop(arrivals);
-        self.wake();
     }
 
     pub(crate) fn send(&self, session: SessionId, frame: Box<[u8]>) -> bool {
@@ -217,8 +229,8 @@ impl Inbox {
         fits
     }
 
-    /// Keeps a place for what the thread of this inbox is about to make for a client, and must [fill](Self::fill) in
-    /// before it takes anything again.
+    /// Keeps a place for what a turn of the shard is about to make for a client, and must [fill](Self::fill) in before
+    /// anything is taken again.
     pub(super) fn reserve(&self, session: SessionId) -> Reserved {
         let mut arrivals = self.lock();
         let (last, index) = (arrivals.last, arrivals.commands.len());
@@ -243,11 +255,34 @@ impl Inbox {
         self.wake();
     }
 
-    fn wake(&self) {
+    /// Lets the thread do what waits.
+    pub(super) fn wake(&self) {
         if self.asleep.swap(false, Ordering::SeqCst) {
-            // It fails only if the descriptor is not an eventfd any more.
-            self.waker.wake().expect("an eventfd takes a wake-up");
+            self.interrupt_sleep();
         }
+    }
+
+    /// Does what waits on the calling thread if the inbox's own one sleeps: to wake that one costs more than to write to a
+    /// few clients. To be called without any lock.
+    pub(super) fn deliver(&self) {
+        if !self.asleep.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        let may_sleep_on = self.turn_elsewhere.0.get().is_some_and(|turn| turn());
+        // What came in meanwhile did not wake the thread.
+        if !may_sleep_on || !self.fall_asleep() {
+            self.interrupt_sleep();
+        }
+    }
+
+    fn interrupt_sleep(&self) {
+        // It fails only if the descriptor is not an eventfd any more.
+        self.waker.wake().expect("an eventfd takes a wake-up");
+    }
+
+    /// How what waits is done on other threads than the inbox's own. To be called once.
+    pub(super) fn set_turn_elsewhere(&self, turn: impl Fn() -> bool + Send + Sync + 'static) {
+        let _ = self.turn_elsewhere.0.set(Box::new(turn));
     }
 
     fn tell(&self) {
@@ -261,3 +296,6 @@ impl Inbox {
         self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,12 +33,29 @@ impl Hub {
         let mut batch = Batch::default();
         batch.push(publication);
         let logged = |seq| [Logged { seq, origin: None, uid: None, publication: *publication, key: None }];
-        if let Err(error) = self.append(&batch, logged) {
+        let appended = self.append(&batch, logged);
+        self.wake();
+        if let Err(error) = appended {
             tracing::error!(%error, "an event is not sent, because clients could not get it again after a restart");
         }
     }
 
-    /// Appends publications. `logged` makes what the history log gets of them of the number of the first.
+    /// Lets the threads do what was appended.
+    pub(crate) fn wake(&self) {
+        self.shared.inboxes.iter().for_each(|inbox| inbox.wake());
+    }
+
+    /// The same after some publications. A single one is delivered on the calling thread if it can, which must not be one
+    /// that the application waits for. Of several, the hub's thread delivers while the caller collects the next. Several
+    /// threads of the hub deliver at the same time.
+    pub(super) fn offer(&self, publications: usize) {
+        match (publications, &*self.shared.inboxes) {
+            (1, [inbox]) => inbox.deliver(),
+            _ => self.wake(),
+        }
+    }
+
+    /// Appends publications, without waking the threads. `logged` makes what the history log gets of them of the number of the first.
     ///
     /// # Errors
     /// When the history log can neither be written nor deleted. Nothing is published then.

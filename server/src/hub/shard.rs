@@ -1,5 +1,6 @@
-//! A thread of the hub: who is connected to it, and the writing of the log to all of them. One epoll instance holds
-//! every socket; nothing here waits for a single client, and fan-out allocates nothing per client.
+//! A part of the hub: who is connected to it, and the writing of the log to all of them. It is driven by a thread of its
+//! own ([`thread`]), and by a source that has a single event. One epoll instance holds every socket; nothing here waits
+//! for a single client, and fan-out allocates nothing per client.
 
 mod channels;
 mod clock;
@@ -13,18 +14,19 @@ mod memory;
 mod progress;
 mod read_order;
 mod reading;
+mod sleep;
 mod subscribing;
+mod thread;
 mod timeouts;
 mod turn;
 mod writing;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::event::Event;
-use mio::{Events, Poll, Token, Waker};
+use mio::{Events, Registry, Token};
 use slab::Slab;
 
 use crate::application::Application;
@@ -38,22 +40,22 @@ use crate::log_limit::LogLimit;
 use crate::protocol::incoming::ReadBuffer;
 use crate::rights::Rights;
 use channels::Channels;
-use clock::{Clock, TICK};
+use clock::{Clock, Ticks};
 use close_order::CloseOrder;
 use deadlines::CLOSE_TIMEOUT;
 use distributing::Waiting;
 use read_order::ReadOrder;
 use turn::Turn;
 
+pub(crate) use thread::ShardThread;
+
 const WAKE: Token = Token(usize::MAX);
 /// What the kernel tells at once. If it tells so much, it may have more to tell.
 const EVENTS: usize = 1024;
-/// How often the timeouts are looked at while a client is behind.
-const PACE_TICK: Duration = Duration::from_millis(100);
 
-/// One thread of the hub, with its clients and its log.
-pub(crate) struct Shard<A> {
-    poll: Poll,
+/// The clients of one thread of the hub, and their log.
+struct Shard<A> {
+    registry: Registry,
     hub: Hub,
     inbox: Arc<Inbox>,
     arrivals: Arrivals,
@@ -87,6 +89,9 @@ pub(crate) struct Shard<A> {
     generation: u32,
     stopping: Option<CloseOrder>,
     clock: Clock,
+    ticks: Ticks,
+    /// When its thread wakes up by itself.
+    wakes_at: Option<Instant>,
     notices: Notices,
     limits: Limits,
     rights: Arc<Rights>,
@@ -102,18 +107,17 @@ struct Notices {
 }
 
 impl<A: Application> Shard<A> {
-    /// Prepares a hub of some threads.
-    pub(crate) fn new(
-        threads: usize,
+    fn new(
+        registry: Registry,
+        hub: &Hub,
+        inbox: &Arc<Inbox>,
         limits: &Limits,
         rights: &Arc<Rights>,
-        mut make_application: impl FnMut(&Hub) -> A,
-    ) -> io::Result<(Vec<Shard<A>>, Hub)> {
-        let polls = (0..threads).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
-        let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), WAKE)).collect::<io::Result<Vec<_>>>()?;
-        let hub = Hub::new(wakers, limits)?;
-        let shard = |(poll, inbox): (Poll, &Arc<Inbox>)| Shard {
-            poll,
+        application: A,
+    ) -> Shard<A> {
+        let now = Instant::now();
+        Shard {
+            registry,
             hub: hub.clone(),
             inbox: inbox.clone(),
             arrivals: Arrivals::default(),
@@ -133,74 +137,49 @@ impl<A: Application> Shard<A> {
             closing_sessions: 0,
             held_bytes: 0,
             most_held_bytes: 0,
-            max_memory: limits.max_memory / threads,
+            max_memory: limits.max_memory / hub.inboxes().len(),
             generation: 0,
             stopping: None,
-            clock: Clock::new(Instant::now()),
+            clock: Clock::new(now),
+            ticks: Ticks::new(now),
+            wakes_at: None,
             notices: Notices::default(),
-            application: make_application(&hub),
+            application,
             limits: limits.clone(),
             rights: rights.clone(),
-        };
-        let shards = polls.into_iter().zip(hub.inboxes()).map(shard).collect();
-        Ok((shards, hub))
-    }
-
-    /// Runs until [`Hub::shutdown`] has ended every session.
-    pub(crate) fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(EVENTS);
-        let mut now = self.clock.turn(Instant::now());
-        let mut next_tick = now + TICK;
-        // Polls in a row that did not tell all there is.
-        let mut partial_polls = 0;
-        loop {
-            let is_whole = self.sleep(&mut events, next_tick)?;
-            now = self.clock.turn(Instant::now());
-            for event in &events {
-                self.on_event(event, now);
-            }
-            self.read_unread(now);
-            partial_polls = if is_whole { 0 } else { partial_polls + 1 };
-            // Nobody is judged by what the kernel has and did not tell yet. It tells of each in turn.
-            if now >= next_tick && (is_whole || partial_polls > 1 + self.sessions.len() / EVENTS) {
-                self.on_tick(now);
-                next_tick = now + TICK;
-            }
-            self.close_due(now);
-            self.take_inbox(now);
-            self.write_waiting(now);
-            self.bound_memory(now);
-            self.application.turn_ended();
-            self.publish_progress(now);
-            if self.has_stopped(now) {
-                return Ok(());
-            }
         }
     }
 
-    /// Sleeps until there is something to do. Returns whether the kernel has told all that there is.
-    fn sleep(&mut self, events: &mut Events, next_tick: Instant) -> io::Result<bool> {
-        let now = self.clock.at(Instant::now());
-        let until = |time: Instant| Some(time.saturating_duration_since(now));
-        let timeout = if self.reading.is_due() || !self.touched.is_empty() || !self.waiting.is_empty() {
-            Some(Duration::ZERO)
-        } else if let Some(next) = self.stopping.as_ref().and_then(|stopping| stopping.next()) {
-            until(next)
-        } else if !self.behind.is_empty() {
-            Some(PACE_TICK)
-        } else if !self.sessions.is_empty() || self.stopping.is_some() {
-            until(self.stopping.as_ref().map_or(next_tick, |stopping| stopping.deadline().min(next_tick)))
-        } else {
-            None
-        };
-        let timeout = self.reading.next().and_then(until).into_iter().chain(timeout).min();
-        let timeout = if self.inbox.fall_asleep() { timeout } else { Some(Duration::ZERO) };
-        let polled = self.poll.poll(events, timeout);
-        self.inbox.awake();
-        match polled {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
-            polled => polled.map(|()| events.iter().count() < EVENTS),
+    /// Does what the kernel tells of, and what waits in the inbox. Returns whether the hub has stopped.
+    fn take_turn(&mut self, events: &Events, is_whole: bool) -> bool {
+        let now = self.clock.turn(Instant::now());
+        for event in events {
+            self.on_event(event, now);
         }
+        self.read_unread(now);
+        // Nobody is judged by what the kernel has and did not tell yet. It tells of each in turn.
+        if self.ticks.is_due(now, is_whole, 1 + self.sessions.len() / EVENTS) {
+            self.on_tick(now);
+        }
+        self.close_due(now);
+        self.deliver(now);
+        self.has_stopped(now)
+    }
+
+    /// Does what waits in the inbox, on the thread of whoever put it there. Returns whether the shard's own thread can go
+    /// on sleeping.
+    fn take_turn_elsewhere(&mut self) -> bool {
+        let now = self.clock.turn(Instant::now());
+        self.deliver(now);
+        self.can_sleep_on(now)
+    }
+
+    fn deliver(&mut self, now: Instant) {
+        self.take_inbox(now);
+        self.write_waiting(now);
+        self.bound_memory(now);
+        self.application.turn_ended();
+        self.publish_progress(now);
     }
 
     fn on_event(&mut self, event: &Event, now: Instant) {

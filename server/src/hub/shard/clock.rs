@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 /// How often pings and deadlines are looked at.
-pub(super) const TICK: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_secs(1);
 /// A turn that comes later than this after the one before did not come in time.
 const LATE: Duration = Duration::from_secs(2);
 
@@ -34,6 +34,35 @@ impl Clock {
     /// What time it is within a turn.
     pub(super) fn at(&self, now: Instant) -> Instant {
         now.checked_sub(self.excused).unwrap_or(now)
+    }
+}
+
+/// When pings and deadlines are looked at next.
+#[derive(Debug)]
+pub(super) struct Ticks {
+    next: Instant,
+    /// Turns in a row in which the kernel did not tell all there is.
+    partial_turns: usize,
+}
+
+impl Ticks {
+    pub(super) fn new(now: Instant) -> Ticks {
+        Ticks { next: now + TICK, partial_turns: 0 }
+    }
+
+    pub(super) fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// Whether it is time. A turn in which the kernel did not tell all (`is_whole`) counts only after more than `most` of
+    /// them in a row.
+    pub(super) fn is_due(&mut self, now: Instant, is_whole: bool, most: usize) -> bool {
+        self.partial_turns = if is_whole { 0 } else { self.partial_turns + 1 };
+        let is_due = now >= self.next && (is_whole || self.partial_turns > most);
+        if is_due {
+            self.next = now + TICK;
+        }
+        is_due
     }
 }
 

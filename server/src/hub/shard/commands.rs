@@ -91,7 +91,7 @@ impl<A: Application> Shard<A> {
         let session = entry.insert(Session::new(id, position, connection, protocol, subscriber, now));
         session.identity = identity;
         let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(session.stream(), Token(key), interest) {
+        if let Err(error) = self.registry.register(session.stream(), Token(key), interest) {
             warn!(%address, %error, "cannot watch a new connection");
             self.sessions.remove(key);
             return;
@@ -133,7 +133,7 @@ impl<A: Application> Shard<A> {
         self.behind.remove(&key);
         self.held_bytes -= session.counted_bytes;
         // Dropping the socket removes it from the epoll set as well; this only fails if it never was there.
-        let _ = self.poll.registry().deregister(session.stream());
+        let _ = self.registry.deregister(session.stream());
         if let Some(subscriber) = session.subscriber() {
             self.leave_all(subscriber.subscriptions());
         }
