@@ -1,58 +1,23 @@
 //! What a thread of the hub shares with the others: an inbox from which it takes, and how far it has come.
 
 use std::fmt;
-use std::io::Write;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mio::Waker;
-use mio::net::TcpStream;
 use tokio::sync::oneshot;
 
-use crate::application::Headers;
 use crate::disconnect::Disconnect;
 use crate::hub::channel_frames::ChannelFrames;
+use crate::hub::joining::Joining;
 use crate::hub::progress::{ClientCounts, Progress, ProgressNotifier};
-use crate::permit::Permit;
-use crate::protocol::Opening;
 use crate::publication::Seq;
 use crate::session_id::SessionId;
 
 /// Bytes that may wait in an inbox for single clients. The hub takes them within microseconds; a sender that is faster
 /// than that is in a loop without end.
 const MAX_SENT_BYTES: usize = 256 * 1024 * 1024;
-
-/// A client whose handshake was accepted.
-#[derive(Debug)]
-pub(crate) struct Joining {
-    pub(crate) address: SocketAddr,
-    pub(crate) path: String,
-    pub(crate) headers: Headers,
-    pub(crate) opening: Opening,
-    pub(crate) connection: Connection,
-}
-
-impl Joining {
-    /// Answers a client that comes to a server that stops, if its protocol has an answer for that.
-    pub(super) fn refuse_while_stopping(self) {
-        let Some(last) = self.opening.come_back_later() else { return };
-        let Connection { mut stream, response, .. } = self.connection;
-        // The socket is new, so it takes this; if the client has gone, nobody misses it.
-        let _ = stream.write_all(&[response, last].concat());
-    }
-}
-
-/// The connection of a client whose handshake was accepted.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    pub(crate) stream: TcpStream,
-    /// The handshake response. The hub writes it, so that a client that has it misses no event after it.
-    pub(crate) response: Vec<u8>,
-    /// Freed when the session ends.
-    pub(crate) permit: Permit,
-}
 
 #[derive(Debug)]
 pub(super) enum Command {
@@ -158,6 +123,11 @@ impl Inbox {
     /// Who is connected to it, and how many of them are far behind.
     pub(super) fn client_counts(&self) -> ClientCounts {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at what has arrived.
+    pub(super) fn look<T>(&self, at: impl FnOnce(&Arrivals) -> T) -> T {
+        at(&self.lock())
     }
 
     /// Takes what has arrived, in exchange for what was taken before, whose memory is used again.

@@ -7,6 +7,7 @@ mod channel_frames;
 mod feed;
 pub(crate) mod inbox;
 mod interest;
+mod joining;
 pub(crate) mod limits;
 pub(crate) mod log;
 mod outbox;
@@ -48,7 +49,7 @@ pub use feed::{Feed, Room};
 pub use limits::Limits;
 pub use progress::Progress;
 
-pub(crate) use inbox::{Connection, Joining};
+pub(crate) use joining::{Connection, Joining};
 pub(crate) use published::Beginning;
 
 /// A handle to the hub. Cheap to clone, usable from every thread, never blocks for longer than a copy takes.

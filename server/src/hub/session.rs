@@ -12,7 +12,7 @@ use mio::net::TcpStream;
 
 use crate::disconnect::Disconnect;
 use crate::hub::Limits;
-use crate::hub::inbox::Connection;
+use crate::hub::joining::Connection;
 use crate::hub::log::{Log, Position};
 use crate::hub::outbox::Outbox;
 use crate::hub::pace::Pace;

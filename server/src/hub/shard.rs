@@ -52,6 +52,9 @@ pub(crate) use thread::ShardThread;
 const WAKE: Token = Token(usize::MAX);
 /// What the kernel tells at once. If it tells so much, it may have more to tell.
 const EVENTS: usize = 1024;
+/// Clients that are written to on the source's thread, which reads no further events meanwhile. For more, the time that
+/// waking the hub's thread takes is too small a part.
+const MAX_RECEIVERS_ELSEWHERE: usize = 64;
 
 /// The clients of one thread of the hub, and their log.
 struct Shard<A> {
@@ -166,12 +169,22 @@ impl<A: Application> Shard<A> {
         self.has_stopped(now)
     }
 
-    /// Does what waits in the inbox, on the thread of whoever put it there. Returns whether the shard's own thread can go
-    /// on sleeping.
+    /// Does what waits in the inbox on the thread of whoever put it there, if it is for few clients. Returns whether the
+    /// shard's own thread can go on sleeping.
     fn take_turn_elsewhere(&mut self) -> bool {
+        if self.inbox.look(|arrivals| self.receivers(arrivals)) > MAX_RECEIVERS_ELSEWHERE {
+            return false;
+        }
         let now = self.clock.turn(Instant::now());
         self.deliver(now);
         self.can_sleep_on(now)
+    }
+
+    /// How many clients get what has arrived, at most.
+    fn receivers(&self, arrivals: &Arrivals) -> usize {
+        let plain = if arrivals.frames.is_empty() { 0 } else { self.sessions.len() };
+        let of_channel = |key| self.channels.get(key).map_or(0, |channel| channel.subscribers.len());
+        plain + arrivals.channel_frames.all().iter().map(|frame| of_channel(frame.channel)).sum::<usize>()
     }
 
     fn deliver(&mut self, now: Instant) {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Shard;
 use super::turn::Due;
 use crate::application::Application;
+use crate::hub::inbox::Arrivals;
 use crate::publication::Seq;
 
 /// How long subscribers are written to before the inbox is looked at again: an event for many must not hold up one for
@@ -80,7 +81,7 @@ impl<A: Application> Shard<A> {
         while let Some(key) = self.turn.session(index) {
             index += 1;
             if index.is_multiple_of(WRITES_BETWEEN_LOOKS) && !is_over {
-                is_over = begin.elapsed() >= SLICE;
+                is_over = self.is_slice_over(begin);
             }
             let Some(session) = self.sessions.get(key) else { continue };
             let Some(subscriber) = session.subscriber().filter(|_| !session.is_closing()) else { continue };
@@ -92,6 +93,12 @@ impl<A: Application> Shard<A> {
         }
         self.turn.end(&mut self.channels);
         self.ticket = None;
+    }
+
+    /// The inbox is looked at again when something waits in it, and when the source should get to know how far this is.
+    fn is_slice_over(&self, begin: Instant) -> bool {
+        let passed = begin.elapsed();
+        passed >= SLICE && (passed >= OFFER_WAIT || !self.inbox.look(Arrivals::is_empty))
     }
 
     /// Hands over to a session what it is due: to its socket, or to its outbox.
@@ -160,7 +167,7 @@ impl<A: Application> Shard<A> {
             {
                 self.write(key, now);
             }
-            if count % WRITES_BETWEEN_LOOKS == 0 && begin.elapsed() >= SLICE {
+            if count % WRITES_BETWEEN_LOOKS == 0 && self.is_slice_over(begin) {
                 return;
             }
         }
