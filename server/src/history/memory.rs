@@ -96,12 +96,16 @@ impl History {
             None => {}
             Some(names) => {
                 for name in names {
+                    if let Some(list) = self.channels.get_mut(name) {
+                        freed += list.push(event.clone());
+                        continue;
+                    }
                     let rule = self.rules.of(Some(name));
                     if rule.events > 0 {
                         // It may be one that was forgotten.
-                        let new = || List::new(rule, self.forgotten);
-                        let list = self.channels.entry(name.clone()).or_insert_with(new);
+                        let mut list = List::new(rule, self.forgotten);
                         freed += list.push(event.clone());
+                        self.channels.insert(name.clone(), list);
                     }
                 }
             }
