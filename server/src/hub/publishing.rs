@@ -28,7 +28,8 @@ impl Hub {
         *self.lock_log() = log;
     }
 
-    /// Sends an event to those it is for. It does not come through the queue.
+    /// Sends an event to those it is for. It does not come through the queue. This can wait for the disk that the history
+    /// log is on, so an [application](crate::Application) does not call it on the hub's thread.
     pub fn publish(&self, publication: &Publication<'_>) {
         let mut batch = Batch::default();
         batch.push(publication);

@@ -132,6 +132,7 @@ impl DirectorySource {
 
     /// Runs until it is asked to stop and all entries that it has published are acked, or the hub has ended.
     pub(crate) fn run(mut self) -> io::Result<()> {
+        self.history.log_begin();
         loop {
             self.health.turn();
             // Asked first: the progress of a hub that has ended is its last.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use queue::{EntryName, Event, Reader, Uid};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::history::log::{HistoryLog, Kept, Trimmed, begin_without_log};
 use crate::history::{History, HistoryError, HistoryRules};
@@ -31,6 +31,8 @@ pub(super) struct SourceHistory {
     hub: Hub,
     /// Whether there is a log, or should be one.
     has_log: bool,
+    /// Events in the log, if that goes on.
+    goes_on_with: Option<usize>,
     max_bytes: u64,
     /// What the process before has numbered and perhaps not delivered, in order.
     again: VecDeque<Numbered>,
@@ -61,6 +63,7 @@ impl SourceHistory {
         let mut history = SourceHistory {
             hub: hub.clone(),
             has_log: rules.keep_anything(),
+            goes_on_with: None,
             max_bytes: rules.max_bytes as u64,
             again: VecDeque::new(),
             acked: Seq::default(),
@@ -74,6 +77,7 @@ impl SourceHistory {
         let opened = HistoryLog::open(reader, directory.as_deref())?;
         history.again = opened.entries().filter_map(|(name, events)| Numbered::of(name, events)).collect();
         selection.remember(&opened.kept);
+        history.goes_on_with = opened.anew.is_none().then_some(opened.kept.len());
         let last = Seq(opened.next.0.saturating_sub(1));
         let Trimmed { seq, .. } = opened.trimmed;
         let (goes_on, entries) = (opened.anew.is_none(), history.again.len());
@@ -81,6 +85,14 @@ impl SourceHistory {
         let kept = History::of_log(rules.clone(), opened.trimmed, &opened.kept);
         hub.begin(Beginning { epoch: opened.epoch, last, history: Some(kept), log: Some(opened.log) });
         Ok(history)
+    }
+
+    /// Logs that the numbers of the process before go on. To be called when the source runs: a start that fails, because
+    /// the port is taken for example, is tried again many times.
+    pub(super) fn log_begin(&self) {
+        if let Some(events) = self.goes_on_with {
+            info!(events, "the history log goes on");
+        }
     }
 
     /// Takes the next entry that the process before has numbered and that may still wait.
