@@ -145,7 +145,7 @@ impl DirectorySource {
                 std::mem::take(&mut self.refused_acks).give_up(&mut self.reader);
                 return Ok(());
             }
-            self.history.trim(self.outstanding.first_number(), self.refused_acks.len() > 0);
+            self.history.trim(&mut self.outstanding, self.refused_acks.len() > 0);
             if Instant::now() >= self.chores_due {
                 self.do_chores();
             }

@@ -12,6 +12,7 @@ use crate::history::log::{HistoryLog, Kept, Trimmed, begin_without_log};
 use crate::history::{History, HistoryError, HistoryRules};
 use crate::hub::{Beginning, Hub};
 use crate::publication::Seq;
+use crate::source::outstanding::Outstanding;
 use crate::source::selection::Selection;
 
 /// How often what is too old is forgotten.
@@ -33,7 +34,7 @@ pub(super) struct SourceHistory {
     has_log: bool,
     /// Events in the log, if that goes on.
     goes_on_with: Option<usize>,
-    max_bytes: u64,
+    max_bytes: usize,
     /// What the process before has numbered and perhaps not delivered, in order.
     again: VecDeque<Numbered>,
     /// Up to this number, all is acked.
@@ -64,7 +65,7 @@ impl SourceHistory {
             hub: hub.clone(),
             has_log: rules.keep_anything(),
             goes_on_with: None,
-            max_bytes: rules.max_bytes as u64,
+            max_bytes: rules.max_bytes,
             again: VecDeque::new(),
             acked: Seq::default(),
             trim_due: Instant::now(),
@@ -115,21 +116,35 @@ impl SourceHistory {
         if self.has_log { self.trim_due.saturating_duration_since(Instant::now()) } else { Duration::MAX }
     }
 
-    /// Forgets what is too old. `unacked`: the number of the first event that is published and whose entry is there.
-    /// `has_refused`: entries that are delivered and cannot be deleted are there as well.
-    pub(super) fn trim(&mut self, unacked: Option<Seq>, has_refused: bool) {
+    /// Bytes of events that are kept at most.
+    pub(super) fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
+    /// Forgets what is too old, and writes the log again if there is none. `has_refused`: entries that are delivered and
+    /// cannot be deleted are there beside those that are outstanding.
+    pub(super) fn trim(&mut self, outstanding: &mut Outstanding, has_refused: bool) {
         let now = Instant::now();
         if !self.has_log || now < self.trim_due {
             return;
         }
         self.trim_due = now + TRIM_INTERVAL;
-        if !has_refused && self.again.is_empty() {
+        let is_complete = !has_refused && self.again.is_empty();
+        if is_complete {
+            let unacked = outstanding.first_number();
             self.acked = unacked.map_or_else(|| self.hub.head(), |first| Seq(first.0.saturating_sub(1)));
         }
-        self.hub.trim_history(self.acked, self.max_bytes);
-        if unacked.is_none() && !has_refused && self.again.is_empty() {
-            self.hub.renew_history_log();
+        self.hub.trim_history(self.acked, self.max_bytes as u64);
+        if is_complete && self.hub.renew_history_log(|| outstanding.logged()) {
+            outstanding.forget_events();
         }
+    }
+
+    /// Lets the time come for all that is done now and then.
+    #[cfg(test)]
+    pub(super) fn make_due(&mut self) {
+        self.trim_due = Instant::now();
+        self.hub.with_history_log(HistoryLog::make_renewal_due);
     }
 
     /// Goes on in the directory that replaced the queue directory.
