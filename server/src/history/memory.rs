@@ -245,17 +245,9 @@ impl History {
         self.order.iter().find_map(|event| event.upgrade()).map(|event| event.seq)
     }
 
-    /// All that is kept without a hole up to the last number, in order.
-    pub(crate) fn without_hole(&self, head: Seq) -> Vec<Arc<PastPublication>> {
-        let mut next = head.0;
-        let latest = self.order.iter().rev().map_while(|event| {
-            let event = event.upgrade().filter(|event| event.seq.0 == next)?;
-            next -= 1;
-            Some(event)
-        });
-        let mut events: Vec<_> = latest.collect();
-        events.reverse();
-        events
+    /// All that is kept, in order.
+    pub(crate) fn all(&self) -> Vec<Arc<PastPublication>> {
+        self.order.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// How much is kept.
