@@ -89,6 +89,7 @@ impl Hub {
             }
             has_failed = true;
         }
+        self.offer(batch.len());
         if has_failed {
             info!("events of clients are sent again");
         }
