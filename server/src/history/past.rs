@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use queue::ChannelName;
+use smallvec::SmallVec;
 
 use crate::history::log::{LogTime, Logged};
 use crate::protocol::{Written, plain};
@@ -27,7 +28,7 @@ pub(crate) struct PastPublication {
     /// Bytes of its name there.
     name_len: usize,
     /// Its channels. `None`: it is for everybody.
-    channels: Option<Box<[ChannelName]>>,
+    channels: Option<SmallVec<[ChannelName; 1]>>,
     /// The client of this process that does not get it.
     pub(crate) except: Option<SessionId>,
     /// From when on nobody needs it, in seconds since 1970.
@@ -46,7 +47,7 @@ impl PastPublication {
         expires_at: Option<f64>,
     ) -> PastPublication {
         let (text, name_len) = (written.text.into(), written.name_len);
-        let (channels, lists) = (channels.map(Box::from), AtomicU32::new(0));
+        let (channels, lists) = (channels.map(SmallVec::from), AtomicU32::new(0));
         PastPublication { seq, at, text, name_len, channels, except, expires_at, lists }
     }
 
