@@ -50,6 +50,7 @@ pub use disconnect::Disconnect;
 pub use history::{ChannelRule, HistoryError, InvalidChannelRule};
 pub use http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS, origin};
 pub use hub::{Batch, Feed, Hub, Limits, Progress, Room};
+pub use protocol::after::is_position;
 pub use protocol::allowance::Rates;
 pub use protocol::{frames, plain};
 pub use publication::{Audience, Publication, Seq};
