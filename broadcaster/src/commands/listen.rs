@@ -29,6 +29,7 @@ use super::token::channel;
 use crate::numbers::whole;
 
 pub(crate) use connecting::{address, connect};
+pub(super) use position::position;
 
 /// How long a server has to greet a client that names channels. It does so at once.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -278,7 +279,7 @@ fn say(text: &str) {
 
 /// A message without what would end the line or command a terminal. What is JSON stays so, and the same: there, ends of
 /// lines can only stand between its parts.
-fn in_one_line(text: &str) -> String {
+pub(super) fn in_one_line(text: &str) -> String {
     if serde_json::from_str::<IgnoredAny>(text).is_ok() {
         printable(&text.replace(['\n', '\r', '\t'], " ")).into_owned()
     } else {

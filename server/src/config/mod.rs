@@ -76,5 +76,5 @@ pub struct Config {
     /// What is kept for clients that come back.
     pub(crate) history: HistoryRules,
     /// The directory of the history log, unless it is in the queue directory.
-    pub(crate) history_dir: Option<PathBuf>,
+    pub history_dir: Option<PathBuf>,
 }

@@ -10,14 +10,19 @@ pub(super) struct Position {
     is_answered: bool,
 }
 
+/// Takes what is given on the command line.
+pub(crate) fn position(text: &str) -> Result<String, &'static str> {
+    if server::is_position(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("is no position: give the id of a message, or t. and the milliseconds since 1970, such as t.1729000000123")
+    }
+}
+
 impl Position {
-    /// Takes what is given on the command line.
     pub(super) fn parse(text: &str) -> Result<Position, &'static str> {
-        if !server::is_position(text) {
-            return Err("is no position: give the id of a message, or t. and the milliseconds since 1970, such as \
-                        t.1729000000123");
-        }
-        Ok(Position { url: text.to_owned(), command: text.to_owned(), is_answered: false })
+        let text = position(text)?;
+        Ok(Position { url: text.clone(), command: text, is_answered: false })
     }
 
     /// For the URL.
