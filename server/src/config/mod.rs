@@ -78,3 +78,10 @@ pub struct Config {
     /// The directory of the history log, unless it is in the queue directory.
     pub history_dir: Option<PathBuf>,
 }
+
+impl Config {
+    /// Whether anything is kept for clients that come back.
+    pub fn keeps_history(&self) -> bool {
+        self.history.keep_anything()
+    }
+}
