@@ -163,8 +163,7 @@ impl HistoryLog {
         }
     }
 
-    /// Whether what is published now is in the log.
-    #[cfg(test)]
+    /// Whether what was appended last is in the log.
     pub(crate) fn is_written(&self) -> bool {
         matches!(self.state, State::Written(..))
     }
