@@ -32,7 +32,7 @@ use crate::rights::Rights;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use clients::DEFAULT_MAX_HEADER_BYTES;
-pub use decide::{RIGHTS, SECTIONS, all_settings};
+pub use decide::{HISTORY, RIGHTS, SECTIONS, all_settings};
 pub use error::ConfigError;
 pub use form::{Form, Unit, Whole};
 pub use naming::{BroadcasterKeys, Naming};
