@@ -9,6 +9,7 @@ use crate::commands::config::{self, ConfigCommand};
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::failed::{self, FailedCommand, QueueCommand};
 use crate::commands::generate::{self, GenerateCommand};
+use crate::commands::history::{self, HistoryCommand};
 use crate::commands::listen::ListenArgs;
 use crate::commands::publish::PublishArgs;
 use crate::commands::token::{self, TokenCommand};
@@ -77,7 +78,9 @@ const QUEUE_OF_PUBLISH: &str = "Queue directory. If it is missing it is created 
 /// The options that the help of a command tells.
 fn options_of(command: &str) -> &'static [&'static str] {
     match command {
-        "doctor" | "config" => &["queue", "listen", "config"],
+        "doctor" => &["queue", "listen", "history_dir", "config"],
+        "config" => &["queue", "listen", "config"],
+        "history" => &["queue", "history_dir", "config"],
         "token" => &["token_secret_file", "token_public_key_file", "token_audience", "token_issuer", "config"],
         // Its own, see above.
         "publish" | "failed" | "queue" => &["queue", "config"],
@@ -92,7 +95,7 @@ fn ignores(command: Option<&str>, option: &str) -> bool {
         // A token is no setting: it is this command's own.
         Some("listen") => option != "token",
         Some("generate") => true,
-        Some("publish" | "failed" | "queue") => ["listen", "host", "port"].contains(&option),
+        Some("publish" | "failed" | "queue" | "history") => ["listen", "host", "port"].contains(&option),
         _ => false,
     }
 }
@@ -115,6 +118,9 @@ pub(crate) enum Command {
     /// Looks at the queue directory
     #[command(subcommand, after_help = failed::QUEUE_EXAMPLES)]
     Queue(QueueCommand),
+    /// Looks at the history log, or deletes it
+    #[command(subcommand, after_help = history::EXAMPLES)]
+    History(HistoryCommand),
     /// Queues an event
     Publish(PublishArgs),
     /// Connects as a client and prints what it receives, a message a line
@@ -153,6 +159,7 @@ Examples:
   fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue
   fastapi-broadcaster config check --config /etc/fastapi-broadcaster/config.toml
   fastapi-broadcaster failed list --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster history stat --config /etc/fastapi-broadcaster/config.toml
 
 A flag wins over its environment variable, that over the file, that over the default. An empty variable is not set.
 

@@ -28,7 +28,7 @@ use server::server::BindError;
 use crate::args::{Args, Command};
 use crate::commands::config::ConfigCommand;
 use crate::commands::publish::BadPayload;
-use crate::commands::{config, doctor, failed, generate, listen, publish, token};
+use crate::commands::{config, doctor, failed, generate, history, listen, publish, token};
 use crate::errors::{in_one_line, is_broken_pipe, without_secrets};
 
 /// Bad arguments or configuration, or a queue directory that must not be used, as in sysexits.h: only a person can
@@ -86,10 +86,18 @@ fn run(args: Args) -> Result<(), Failure> {
         }
         _ => {}
     }
-    let needs_rights = !matches!(args.command, Some(Command::Failed(_) | Command::Queue(_) | Command::Publish(_)));
+    let needs_rights = !matches!(
+        args.command,
+        Some(Command::Failed(_) | Command::Queue(_) | Command::Publish(_) | Command::History(_))
+    );
     let resolve = if needs_rights { config_file::resolve } else { config_file::resolve_without_rights };
     let mut decided = resolve(args.settings.0, args.config.as_deref()).map_err(|error| Failure::Usage(error.into()))?;
     let Some(queue) = decided.queue.clone() else {
+        if let Some(Command::History(command)) = args.command
+            && let Some(directory) = &decided.history_dir
+        {
+            return history::run(None, Some(directory), command).map_err(Failure::Other);
+        }
         let ways = "set --queue DIR, FASTAPI_WS_QUEUE or `queue` in the configuration file";
         return Err(Failure::Usage(anyhow::anyhow!("no queue directory is given: {ways}")));
     };
@@ -107,6 +115,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Some(Command::Config(ConfigCommand::Check)) => config::check(&args.foreign),
         Some(Command::Failed(command)) => failed::failed(&queue, command),
         Some(Command::Queue(failed::QueueCommand::Stat)) => failed::stat(&queue, decided.max_event_bytes),
+        Some(Command::History(command)) => history::run(Some(&queue), decided.history_dir.as_deref(), command),
         Some(Command::Publish(arguments)) => publish::run(&queue, decided.max_event_bytes, arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&decided, &queue, arguments),
         _ => serve::run(decided, &queue, &args.foreign),

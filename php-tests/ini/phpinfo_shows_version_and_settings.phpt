@@ -31,8 +31,15 @@ Version => %d.%d.%d%S
 Directive => Local Value => Master Value
 fastapi_websocket.allowed_origins => * => *
 fastapi_websocket.anonymous => 1 => 1
+fastapi_websocket.channel => no value => no value
 fastapi_websocket.client_relay => 1 => 1
 fastapi_websocket.fsync => none => none
+fastapi_websocket.history_bytes => 67108864 => 67108864
+fastapi_websocket.history_dir => no value => no value
+fastapi_websocket.history_events => 100 => 100
+fastapi_websocket.history_events_everybody => no value => no value
+fastapi_websocket.history_meta_secs => 86400 => 86400
+fastapi_websocket.history_ttl_secs => 300 => 300
 fastapi_websocket.max_bytes_per_sec => 0 => 0
 fastapi_websocket.max_channels => 1000000 => 1000000
 fastapi_websocket.max_channels_per_client => 128 => 128
@@ -45,6 +52,8 @@ fastapi_websocket.max_outbox_bytes => 16777216 => 16777216
 fastapi_websocket.max_subscriptions => no value => no value
 fastapi_websocket.path => no value => no value
 fastapi_websocket.public_channels => no value => no value
+fastapi_websocket.recover_bytes => 524288 => 524288
+fastapi_websocket.recover_limit => 1000 => 1000
 fastapi_websocket.sleep_hook => 1 => 1
 fastapi_websocket.token_audience => no value => no value
 fastapi_websocket.token_issuer => no value => no value
@@ -59,8 +68,15 @@ Version => %d.%d.%d%S
 Directive => Local Value => Master Value
 fastapi_websocket.allowed_origins => * => *
 fastapi_websocket.anonymous => 1 => 1
+fastapi_websocket.channel => no value => no value
 fastapi_websocket.client_relay => 1 => 1
 fastapi_websocket.fsync => data => none
+fastapi_websocket.history_bytes => 67108864 => 67108864
+fastapi_websocket.history_dir => no value => no value
+fastapi_websocket.history_events => 100 => 100
+fastapi_websocket.history_events_everybody => no value => no value
+fastapi_websocket.history_meta_secs => 86400 => 86400
+fastapi_websocket.history_ttl_secs => 300 => 300
 fastapi_websocket.max_bytes_per_sec => 0 => 0
 fastapi_websocket.max_channels => 1000000 => 1000000
 fastapi_websocket.max_channels_per_client => 128 => 128
@@ -73,6 +89,8 @@ fastapi_websocket.max_outbox_bytes => 16777216 => 16777216
 fastapi_websocket.max_subscriptions => no value => no value
 fastapi_websocket.path => no value => no value
 fastapi_websocket.public_channels => no value => no value
+fastapi_websocket.recover_bytes => 524288 => 524288
+fastapi_websocket.recover_limit => 1000 => 1000
 fastapi_websocket.sleep_hook => 1 => 1
 fastapi_websocket.token_audience => no value => no value
 fastapi_websocket.token_issuer => no value => no value

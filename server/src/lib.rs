@@ -47,9 +47,10 @@ pub use application::{Application, Client, HeaderText, Headers, NoApplication, R
 pub use client_message::ClientMessage;
 pub use config::Config;
 pub use disconnect::Disconnect;
-pub use history::{ChannelRule, HistoryError, InvalidChannelRule};
+pub use history::{ChannelRule, HistoryError, InvalidChannelRule, LogError, LogOnDisk, LogSummary, PastEvent};
 pub use http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS, origin};
 pub use hub::{Batch, Feed, Hub, Limits, Progress, Room};
+pub use protocol::after::is_position;
 pub use protocol::allowance::Rates;
 pub use protocol::{frames, plain};
 pub use publication::{Audience, Publication, Seq};

@@ -2,6 +2,7 @@
 
 mod address;
 mod finding;
+mod history;
 mod producers;
 
 use std::fs;
@@ -55,6 +56,7 @@ pub(crate) fn run(config: &Config, queue: &Path, arguments: DoctorArgs) -> anyho
     if fs::read_dir(queue).is_ok() {
         findings.extend([owner(queue), backlog(queue, config.max_event_bytes)]);
         findings.extend([producers::entries(queue, config.max_event_bytes), failed(queue), watch(queue)]);
+        findings.extend(history::findings(config, queue));
     }
     findings.extend(producers::unread_queues(queue));
     let port = address::port(config);

@@ -2,31 +2,39 @@
 
 mod advice;
 mod connecting;
+mod ended;
+mod position;
 mod request;
 mod told;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use clap::Args;
 use futures_util::{SinkExt, StreamExt};
 use queue::printable;
 use serde::de::IgnoredAny;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use self::advice::{of_close_code, of_error};
 use self::connecting::{Socket, open};
+use self::ended::{Ended, Pauses};
+use self::position::Position;
 use self::request::{Request, Token};
-use self::told::{Told, channels_of};
+use self::told::{Received, Told, channels_of};
 use super::token::channel;
 use crate::numbers::whole;
 
 pub(crate) use connecting::{address, connect};
+pub(super) use position::position;
 
 /// How long a server has to greet a client that names channels. It does so at once.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection without a message and without a ping for so long is lost, if this client comes back then.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -43,6 +51,10 @@ pub(crate) struct ListenArgs {
     /// Subscribe by commands (subprotocol fastapi.v1), and not by the URL
     #[arg(long)]
     native: bool,
+    /// Print what came after this position first: the id of a message, or t. and milliseconds since 1970. After a lost
+    /// connection, connect again and go on after the last message
+    #[arg(long, value_name = "ID", value_parser = Position::parse)]
+    after: Option<Position>,
     /// Stop after so many messages
     #[arg(long, short = 'n', value_name = "COUNT", value_parser = whole)]
     count: Option<u64>,
@@ -54,121 +66,209 @@ Examples:
   fastapi-broadcaster listen wss://example.com/ws --count 1
   fastapi-broadcaster listen ws://127.0.0.1:8081/ | jq .payload
   fastapi-broadcaster listen ws://127.0.0.1:8081/ --channel news --channel room.7 | jq -r '.channel + \" \" + .event'
+  fastapi-broadcaster listen ws://127.0.0.1:8081/ --channel news --after \"t.$(date -d '1 minute ago' +%s000)\"
   fastapi-broadcaster token create --user 42 --allow 'private-user.42' --config /etc/fastapi-broadcaster/config.toml |
       fastapi-broadcaster listen ws://127.0.0.1:8081/ --channel private-user.42 --token -
 
 Messages go to standard output, one a line. With channels each has an id, and the channel that brought it unless it is for \
 everybody. What the server tells beside events goes to standard error. The token is sent in the header Authorization.
 
+With --after, standard error says after each connection whether everything that was missed follows. Connections are made \
+again until the server refuses for good; the first one must succeed.
+
 Certificates are checked against those of the system, or those in the file that SSL_CERT_FILE names.
 
 Exit codes: 0 as many messages as --count says have come; 64 bad arguments; 1 no connection, or its end.";
 
 pub(crate) fn run(arguments: ListenArgs) -> anyhow::Result<()> {
-    let ListenArgs { url, channels, token, native, count } = arguments;
+    let ListenArgs { url, channels, token, native, after, count } = arguments;
     let token = token.map(Token::read).transpose()?;
-    let request = Request { url, channels, token, is_native: native };
+    let request = Request { url, channels, token, is_native: native, position: after };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(async {
-        let socket = open(&request).await?;
-        Listener { socket, subscribed: BTreeSet::new() }.listen(&request, count.unwrap_or(u64::MAX)).await
-    })
+    let listener =
+        Listener { request, left: count.unwrap_or(u64::MAX), subscribed: BTreeSet::new(), was_greeted: false };
+    runtime.block_on(listener.listen())
 }
 
 struct Listener {
-    socket: Socket,
+    request: Request,
+    /// So many messages are still to be printed.
+    left: u64,
     /// What the server has said that is subscribed.
     subscribed: BTreeSet<String>,
+    /// Whether the server is one that this client can come back to.
+    was_greeted: bool,
 }
 
 impl Listener {
-    /// Prints so many messages.
-    async fn listen(&mut self, request: &Request, mut left: u64) -> anyhow::Result<()> {
-        let mut out = io::stdout().lock();
+    /// Prints so many messages, from one connection or several.
+    async fn listen(mut self) -> anyhow::Result<()> {
+        let mut pauses = Pauses::default();
+        // Whether the last thing that was said is that there is no connection.
+        let mut is_told = false;
+        loop {
+            let began = Instant::now();
+            let ended = match open(&self.request).await {
+                Ok(mut socket) => match self.follow_connection(&mut socket, &mut is_told).await {
+                    Ok(()) => {
+                        // The server learns of our end by the socket's.
+                        let _ = socket.close(None).await;
+                        return Ok(());
+                    }
+                    Err(ended) => ended,
+                },
+                Err(ended) => ended,
+            };
+            let comes_back = self.request.position.is_some() && self.was_greeted;
+            if !comes_back || ended.is_final() {
+                return Err(ended.error);
+            }
+            if !std::mem::replace(&mut is_told, true) {
+                say(&format!("{}; connecting again", printable(&ended.to_string())));
+            }
+            tokio::time::sleep(pauses.next(&ended, began.elapsed())).await;
+        }
+    }
+
+    /// Prints the messages of one connection, until they are enough.
+    async fn follow_connection(&mut self, socket: &mut Socket, is_told: &mut bool) -> Result<(), Ended> {
+        self.subscribed.clear();
+        if let Some(position) = &mut self.request.position {
+            position.begin();
+        }
         // A server of before channels says nothing until an event comes, and then what is for everybody.
-        let mut first = if request.names_channels() { Some(self.greeting().await?) } else { None };
-        if let Some(command) = request.command() {
-            self.socket.send(Message::text(command)).await.context("the connection broke")?;
+        let mut first = if self.request.is_greeted() { Some(self.greeting(socket).await?) } else { None };
+        if let Some(command) = self.request.command() {
+            socket.send(Message::text(command)).await.context("the connection broke").map_err(Ended::passing)?;
         }
         // Without a greeting the messages are those of a plain client: whatever they are, they are printed.
         let mut has_greeted = first.is_some();
-        while left > 0 {
+        while self.left > 0 {
             let text = match first.take() {
                 Some(text) => text,
-                None => self.text().await?,
+                None => self.text(socket).await?,
             };
-            let told = Told::parse(&text).filter(|told| has_greeted || matches!(told, Told::Welcome { .. }));
-            match told {
+            let Received { id, told } = Received::parse(&text);
+            match told.filter(|told| has_greeted || matches!(told, Told::Welcome { .. })) {
                 Some(told) => {
                     has_greeted = true;
+                    (self.was_greeted, *is_told) = (true, false);
                     self.follow(told)?;
                 }
-                None => {
-                    writeln!(out, "{}", in_one_line(&text))?;
-                    out.flush()?;
-                    left -= 1;
-                }
+                None => self.print(&text)?,
+            }
+            if let (Some(position), Some(id)) = (&mut self.request.position, id) {
+                position.reached(&id);
             }
         }
-        // The server learns of our end by the socket's.
-        let _ = self.socket.close(None).await;
+        Ok(())
+    }
+
+    fn print(&mut self, message: &str) -> io::Result<()> {
+        if self.left > 0 {
+            let mut out = io::stdout().lock();
+            writeln!(out, "{}", in_one_line(message))?;
+            out.flush()?;
+            self.left -= 1;
+        }
         Ok(())
     }
 
     /// The first message of a server that knows channels.
-    async fn greeting(&mut self) -> anyhow::Result<String> {
-        let unknown =
-            "the server knows no channels: it is older than they are, or its messages come from a PHP handler";
-        let Ok(text) = tokio::time::timeout(GREETING_TIMEOUT, self.text()).await else { bail!("{unknown}") };
-        let text = text?;
-        if !matches!(Told::parse(&text), Some(Told::Welcome { .. })) {
-            bail!("{unknown}");
+    async fn greeting(&mut self, socket: &mut Socket) -> Result<String, Ended> {
+        let unknown = || {
+            anyhow!("the server knows no channels: it is older than they are, or its messages come from a PHP handler")
+        };
+        // From a server that has greeted before, it is only late.
+        let text = timeout(GREETING_TIMEOUT, self.text(socket)).await.map_err(|_| Ended::passing(unknown()))??;
+        if !matches!(Received::parse(&text).told, Some(Told::Welcome { .. })) {
+            return Err(unknown().into());
         }
         Ok(text)
     }
 
     /// The next text message.
-    async fn text(&mut self) -> anyhow::Result<String> {
+    async fn text(&self, socket: &mut Socket) -> Result<String, Ended> {
         loop {
-            match self.socket.next().await {
+            let message = if self.request.position.is_some() {
+                let silent = |_| Ended::passing(anyhow!("the server has been silent for {SILENCE_TIMEOUT:?}"));
+                timeout(SILENCE_TIMEOUT, socket.next()).await.map_err(silent)?
+            } else {
+                socket.next().await
+            };
+            match message {
                 Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
                 Some(Ok(Message::Close(frame))) => {
                     let code = frame.as_ref().map_or(1005, |frame| u16::from(frame.code));
                     let reason = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
                     let advice = of_close_code(code).map(|advice| format!(": {advice}")).unwrap_or_default();
-                    bail!("the server closed the connection with code {code} {}{advice}", printable(&reason));
+                    let reason = printable(&reason);
+                    let error = anyhow!("the server closed the connection with code {code} {reason}{advice}");
+                    return Err(Ended::with_code(code, error));
                 }
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(error).context("the connection broke"),
-                None => bail!("the connection has ended"),
+                Some(Err(error)) => {
+                    return Err(Ended::passing(anyhow::Error::new(error).context("the connection broke")));
+                }
+                None => return Err(Ended::passing(anyhow!("the connection has ended"))),
             }
         }
     }
 
     /// Says what the server tells beside events. Fails where nothing more can come.
-    fn follow(&mut self, told: Told) -> anyhow::Result<()> {
+    fn follow(&mut self, told: Told) -> Result<(), Ended> {
         match told {
-            Told::Welcome { channels } | Told::Subscribed { channels } => {
-                if !channels.is_empty() {
-                    say(&format!("subscribed to {}", channels_of(&channels)));
+            Told::Welcome { channels, recovered } => {
+                let position = self.request.position.as_ref().map(|position| position.of_url().to_owned());
+                self.subscribe(channels);
+                if let Some(position) = position {
+                    let of = if self.request.has_command() { " for everybody" } else { "" };
+                    say(&recovery_of(of, &position, recovered));
                 }
-                self.subscribed.extend(channels);
+            }
+            Told::Subscribed { channels, recovered, events } => {
+                let of = format!(" of {}", channels_of(&channels));
+                self.subscribe(channels);
+                if let Some(position) = &mut self.request.position {
+                    say(&recovery_of(&of, position.of_command(), recovered));
+                    position.answered();
+                }
+                events.iter().try_for_each(|event| self.print(event))?;
             }
             Told::Unsubscribed { channels, code } => {
                 let reason = of_error(code.unwrap_or_default());
                 let ended = format!("the server ended the subscription of {}{reason}", channels_of(&channels));
                 channels.iter().for_each(|channel| _ = self.subscribed.remove(channel));
                 if self.subscribed.is_empty() {
-                    bail!("{ended}");
+                    return Err(anyhow!("{ended}").into());
                 }
                 say(&ended);
             }
-            Told::Error { code, message } => bail!("the server refuses: {}{}", printable(&message), of_error(code)),
+            Told::Error { code, message } => {
+                return Err(anyhow!("the server refuses: {}{}", printable(&message), of_error(code)).into());
+            }
+            Told::Gap => say("something was lost here: earlier events may be missing"),
             Told::Expiring => say("the token ends soon, and the connection with it: start again with a new one"),
             Told::Other => {}
         }
         Ok(())
+    }
+
+    fn subscribe(&mut self, channels: Vec<String>) {
+        if !channels.is_empty() {
+            say(&format!("subscribed to {}", channels_of(&channels)));
+        }
+        self.subscribed.extend(channels);
+    }
+}
+
+/// What the answer to a position means.
+fn recovery_of(events: &str, position: &str, recovered: Option<bool>) -> String {
+    match recovered {
+        Some(true) => format!("recovered: all events{events} after {position} follow"),
+        Some(false) => format!("not recovered: events{events} after {position} may be missing"),
+        None => format!("the server keeps no history: events{events} after {position} may be missing"),
     }
 }
 
@@ -179,7 +279,7 @@ fn say(text: &str) {
 
 /// A message without what would end the line or command a terminal. What is JSON stays so, and the same: there, ends of
 /// lines can only stand between its parts.
-fn in_one_line(text: &str) -> String {
+pub(super) fn in_one_line(text: &str) -> String {
     if serde_json::from_str::<IgnoredAny>(text).is_ok() {
         printable(&text.replace(['\n', '\r', '\t'], " ")).into_owned()
     } else {

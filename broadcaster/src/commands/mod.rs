@@ -4,6 +4,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod failed;
 pub(crate) mod generate;
+pub(crate) mod history;
 pub(crate) mod listen;
 pub(crate) mod publish;
 pub(crate) mod token;

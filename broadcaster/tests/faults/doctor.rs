@@ -170,6 +170,93 @@ fn a_directory_that_cannot_be_used_is_reported_with_what_helps_against_that() {
 }
 
 #[test]
+fn the_doctor_looks_at_the_history_directory_and_at_the_log() {
+    let queue = QueueDir::new();
+    let report = |flags: &[&str]| {
+        let mut doctor = command(BINARY);
+        doctor.args(["doctor", "--queue"]).arg(queue.path()).args(flags).env("PHP", "/nowhere/php");
+        let output = doctor.finish();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let told = |flags: &[&str], lines: &[&str]| {
+        let (code, report) = report(flags);
+        for line in lines {
+            assert!(report.contains(line), "{line} is not in {report}");
+        }
+        let is_bad = lines.iter().any(|line| line.starts_with("BAD "));
+        assert_eq!(report.lines().any(|line| line.starts_with("BAD ") && line.contains("history")), is_bad, "{report}");
+        assert!(!is_bad || code == Some(1), "{report}");
+    };
+    let directory = queue.path().join("history");
+    let shown = directory.display();
+    told(&["--history-events", "0"], &["ok   no history is kept"]);
+    told(&[], &[&format!("ok   the history directory {shown} is missing; the broadcaster creates it")]);
+    let nowhere = ["--history-dir", "/nowhere/history"];
+    told(
+        &nowhere,
+        &["BAD  the history directory /nowhere/history is missing, and cannot be created", "-m 700 /nowhere/history"],
+    );
+
+    let mut broadcaster = broadcaster::start(&queue.path());
+    let good = format!("ok   history directory {shown}, mode 700, user ");
+    told(&[], &[&good, "ok   the history log has 0 events\n"]);
+    fs::rename(directory.join("log"), queue.root().join("log")).unwrap();
+    told(&[], &[&good, &format!("note the broadcaster that runs writes no history log in {shown}")]);
+    fs::rename(queue.root().join("log"), directory.join("log")).unwrap();
+    broadcaster.stop();
+    let clear = format!("fastapi-broadcaster history clear --history-dir {shown}");
+    told(&[], &[&good, &format!("from a backup or snapshot, delete it before the start: {clear}")]);
+
+    // As a backup restores it.
+    let log = fs::read(directory.join("log")).unwrap();
+    fs::rename(directory.join("log"), queue.root().join("log")).unwrap();
+    fs::write(directory.join("log"), log).unwrap();
+    let copied = "note history begins anew at the next start: the history log is a copy";
+    told(&[], &[copied, &format!("after a backup was restored: {clear}")]);
+    fs::write(directory.join("log"), "something else").unwrap();
+    told(&[], &["BAD ", "log is no history log"]);
+
+    fs::set_permissions(&directory, Permissions::from_mode(0o750)).unwrap();
+    told(&[], &["BAD  history directory", "others could read events", &format!("chmod 700 {shown}")]);
+    fs::rename(&directory, queue.root().join("moved")).unwrap();
+    std::os::unix::fs::symlink(queue.root().join("moved"), &directory).unwrap();
+    told(&[], &["BAD  the history directory", "is a link or no directory"]);
+}
+
+#[test]
+fn the_doctor_notes_a_history_directory_that_is_gone_after_a_reboot() {
+    if !has_root("to mount a file system and to be another user") {
+        return;
+    }
+    let (queue, disk) = (QueueDir::new(), QueueDir::mounted("1m"));
+    let binary = public_binary(&queue);
+    let report = |queue: &Path, history: &Path, user: u32| {
+        let mut doctor = command(&binary);
+        doctor.args(["doctor", "--queue"]).arg(queue).arg("--history-dir").arg(history).uid(user);
+        String::from_utf8(doctor.env("PHP", "/nowhere/php").finish().stdout).unwrap()
+    };
+    let in_memory = disk.root().join("history");
+    let note = format!("note the history directory {} is in memory (tmpfs)", in_memory.display());
+    assert!(report(&queue.path(), &in_memory, 0).contains(&note));
+    // Both are gone then, and nothing is wrong with that.
+    assert!(!report(&disk.path(), &in_memory, 0).contains("in memory"));
+
+    fs::set_permissions(disk.root(), Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir(&in_memory).unwrap();
+    fs::set_permissions(&in_memory, Permissions::from_mode(0o700)).unwrap();
+    queue.give_to(BROADCASTER, GROUP);
+    let told = report(&queue.path(), &in_memory, BROADCASTER);
+    assert!(told.contains(&format!("this user, {BROADCASTER}, cannot use it")), "{told}");
+    chown(&in_memory, Some(BROADCASTER), Some(GROUP)).unwrap();
+    let good = format!("ok   history directory {}, mode 700, user {BROADCASTER}", in_memory.display());
+    assert!(report(&queue.path(), &in_memory, BROADCASTER).contains(&good));
+    disk.remount("ro");
+    let told = report(&queue.path(), &in_memory, BROADCASTER);
+    assert!(told.contains(&format!("ReadWritePaths={}", in_memory.display())), "{told}");
+    disk.remount("rw");
+}
+
+#[test]
 fn a_file_url_is_the_queue_in_it() {
     let queue = QueueDir::new();
     queue.enqueue(1);

@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use server::token::{NewToken, Secret, create};
-use testkit::{Broadcaster, Finish as _, Process, QueueDir};
+use testkit::{Broadcaster, Finish as _, Process, QueueDir, free_address, until};
 use tungstenite::Message;
 
-use crate::support::{BINARY, broadcaster_command, command};
+use crate::support::{BINARY, broadcaster_command, command, command_on};
 
 const SECRET: &str = "a secret of these tests of 41 bytes in all";
 const USER: &str = "private-user.42";
@@ -169,6 +169,87 @@ fn the_end_of_a_connection_is_explained_with_what_to_do() {
     assert_eq!(listener.await_exit().code(), Some(1));
     let error = listener.stderr().join("\n");
     assert!(error.contains("code 1001 server is shutting down: it stops or is started again"), "{error}");
+}
+
+/// The payloads that a listener has printed.
+fn printed(listener: &Process) -> Vec<String> {
+    let payload = |line: &String| serde_json::from_str::<serde_json::Value>(line).unwrap()["payload"].to_string();
+    listener.stdout().iter().map(payload).collect()
+}
+
+/// The id of an event that was published and received.
+fn id_of(line: &str) -> String {
+    serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_was_missed_comes_first_and_a_lost_connection_is_made_again() {
+    for way in [&[][..], &["--native"]] {
+        let (queue, address) = (QueueDir::new(), free_address());
+        let start = || Broadcaster::spawn(command_on(&queue.path(), address)).listening();
+        let mut broadcaster = start();
+        let channels = ["--channel", "public.a"];
+        let mut first = Process::spawn(&mut listen(address, &[&channels[..], &["-n", "1"]].concat()));
+        first.await_line("it is subscribed", |line| line.ends_with("subscribed to public.a").then_some(()));
+        publish(&queue, "public.a", "1");
+        assert!(first.await_exit().success());
+        let id = id_of(&first.stdout()[0]);
+        publish(&queue, "public.a", "2");
+        publish(&queue, "public.other", "0");
+        publish(&queue, "public.a", "3");
+        until("they are published", || queue.waiting() == 0);
+
+        let mut listener =
+            Process::spawn(&mut listen(address, &[&channels[..], &["--after", &id, "-n", "5"], way].concat()));
+        until("what was missed is printed", || listener.stdout().len() == 2);
+        for is_killed in [false, true] {
+            if is_killed {
+                broadcaster.kill();
+            } else {
+                broadcaster.stop();
+            }
+            let number = 2 + printed(&listener).len();
+            publish(&queue, "public.a", &number.to_string());
+            broadcaster = start();
+            until("it comes back", || listener.stdout().len() == number - 1);
+        }
+        publish(&queue, "public.a", "6");
+        assert!(listener.await_exit().success(), "{way:?}: {:?}", listener.stderr());
+        assert_eq!(printed(&listener), ["2", "3", "4", "5", "6"], "{way:?}");
+        let told = listener.stderr();
+        let count = |text: &str| told.iter().filter(|line| line.contains(text)).count();
+        assert_eq!(count("connecting again"), 2, "{told:?}");
+        assert_eq!(count("not recovered"), 0, "{told:?}");
+        let of = if way.is_empty() { "" } else { " of public.a" };
+        assert_eq!(count(&format!("recovered: all events{of} after {id} follow")), 1, "{told:?}");
+        assert_eq!(count(&format!("recovered: all events{of} after ")), 3, "{told:?}");
+        broadcaster.stop();
+    }
+}
+
+#[test]
+fn a_position_that_is_not_known_is_told_and_one_that_is_none_is_refused() {
+    let queue = QueueDir::new();
+    let mut broadcaster = start(&queue, &[]);
+    let address = broadcaster.address();
+    for (way, of) in [(&[][..], ""), (&["--native"], " of public.a")] {
+        let arguments = [&["--channel", "public.a", "--after", "t.1000", "-n", "1"], way].concat();
+        let mut listener = Process::spawn(&mut listen(address, &arguments));
+        let told = format!("fastapi-broadcaster: not recovered: events{of} after t.1000 may be missing");
+        listener.await_line("it is told", |line| (line == told).then_some(()));
+        publish(&queue, "public.a", "1");
+        assert!(listener.await_exit().success());
+    }
+    let (code, error) = refused(listen(address, &["--after", "a b"]));
+    assert!(code == 64 && error.contains("is no position: give the id of a message, or t."), "{code}: {error}");
+    let mut twice = command(BINARY);
+    twice.args(["listen", &format!("ws://{address}/?after=x"), "--after", "y"]);
+    let (code, error) = refused(twice);
+    assert!(code == 1 && error.contains("leave out one of them"), "{code}: {error}");
+    // What the token or the rights refuse is refused at once, and for good.
+    let (code, error) = refused(listen(address, &["--channel", USER, "--after", "t.1000"]));
+    assert!(code == 1 && error.contains("401 Unauthorized"), "{code}: {error}");
+    broadcaster.stop();
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod frames;
 mod guarantees;
 mod health;
 mod history;
+mod history_commands;
 mod inotify;
 mod kill;
 mod late;

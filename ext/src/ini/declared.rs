@@ -18,7 +18,8 @@ use ext_php_rs::ffi::{zend_ini_entry, zend_string};
 use ext_php_rs::flags::{ErrorType, IniEntryPermission};
 use ext_php_rs::zend::IniEntryDef;
 use queue::url_without_secrets;
-use server::config::{ConfigError, Form, Naming, RIGHTS, Setting, Settings, Value, all_settings};
+use server::ChannelRule;
+use server::config::{ConfigError, Form, HISTORY, Naming, RIGHTS, Setting, Settings, Value, all_settings};
 use server::origin::Rule;
 use server::token::{Pattern, Secret};
 
@@ -31,7 +32,7 @@ const STAGE_STARTUP: c_int = 1 << 0;
 const STAGE_RUNTIME: c_int = 1 << 4;
 const STAGE_HTACCESS: c_int = 1 << 5;
 
-/// The one setting that is none of channels and tokens. `start()` has a default of its own for it, that of the pure-PHP
+/// The one setting that is none of channels, tokens and history. `start()` has a default of its own for it, that of the pure-PHP
 /// server: pages of any origin.
 const ALLOWED_ORIGINS: &str = "allowed_origins";
 const DEFAULT_ORIGINS: &str = "*";
@@ -49,8 +50,10 @@ pub(crate) fn given_for_start() -> Result<Settings, String> {
     }
     let mut given = GLOBALS.get().start_settings.borrow().given()?;
     for setting in settings() {
-        if let Some(Value::Files(files)) = setting.value(&given) {
-            check_open_basedir(setting, &files)?;
+        match setting.value(&given) {
+            Some(Value::Files(files)) => check_open_basedir(setting, &files)?,
+            Some(Value::Path(path)) => check_open_basedir(setting, &[path])?,
+            _ => {}
         }
         if setting.is_secret()
             && let Some(text) = std::env::var_os(&*setting.variable())
@@ -91,7 +94,7 @@ impl Naming for IniNames {
 
 /// The settings that are declared here.
 fn settings() -> impl Iterator<Item = &'static Setting> {
-    all_settings().filter(|setting| setting.key == ALLOWED_ORIGINS).chain(RIGHTS.settings)
+    all_settings().filter(|setting| setting.key == ALLOWED_ORIGINS).chain(RIGHTS.settings).chain(HISTORY.settings)
 }
 
 /// The settings as PHP is told them.
@@ -197,8 +200,14 @@ fn parse(setting: &Setting, text: &[u8]) -> Result<Option<Value>, String> {
         _ if text.is_empty() => return Ok(None),
         Form::Patterns => Value::Patterns(list(text, str::parse::<Pattern>)?),
         Form::Files => Value::Files(files(text)?),
-        Form::Whole(_) => {
-            let number = parse_size(text).ok_or_else(|| wrong(text, &"must be a whole number of at least 1"))?;
+        Form::Path => Value::Path(path(text).ok_or_else(|| wrong(text, &"must be an absolute path"))?),
+        Form::ChannelRules => {
+            Value::ChannelRules(ChannelRule::parse_all(text).map_err(|problem| wrong(text, &problem))?)
+        }
+        Form::Whole(whole) if whole.least == 0 && text == "0" => Value::Whole(0),
+        Form::Whole(whole) => {
+            let number = parse_size(text)
+                .ok_or_else(|| wrong(text, &format_args!("must be a whole number of at least {}", whole.least)))?;
             Value::Whole(number as u64)
         }
         _ => Value::Text(text.to_owned()),
@@ -218,11 +227,12 @@ fn list<T, E: Display>(text: &str, parse: fn(&str) -> Result<T, E>) -> Result<Ve
 /// Paths with commas between. A relative path would name another file in each script. It is not shown: it may be the
 /// secret itself.
 fn files(text: &str) -> Result<Vec<PathBuf>, &'static str> {
-    let path = |path: &str| {
-        let is_path = Path::new(path).is_absolute() && !path.contains('\0');
-        is_path.then(|| path.into()).ok_or(" must be an absolute path, or several with commas between")
-    };
-    text.split(',').map(str::trim).map(path).collect()
+    let wrong = " must be an absolute path, or several with commas between";
+    text.split(',').map(str::trim).map(|text| path(text).ok_or(wrong)).collect()
+}
+
+fn path(text: &str) -> Option<PathBuf> {
+    (Path::new(text).is_absolute() && !text.contains('\0')).then(|| text.into())
 }
 
 fn check_open_basedir(setting: &Setting, files: &[PathBuf]) -> Result<(), String> {

@@ -8,9 +8,10 @@ use super::{Config, ConfigError, Settings, clients, history, hub, process, queue
 
 /// The section of channels and tokens.
 pub const RIGHTS: Section = rights::SECTION;
+/// The section of what is kept for clients that come back.
+pub const HISTORY: Section = history::SECTION;
 /// Every section.
-pub const SECTIONS: [Section; 6] =
-    [queue::SECTION, clients::SECTION, RIGHTS, history::SECTION, hub::SECTION, process::SECTION];
+pub const SECTIONS: [Section; 6] = [queue::SECTION, clients::SECTION, RIGHTS, HISTORY, hub::SECTION, process::SECTION];
 
 /// Every setting, by section.
 pub fn all_settings() -> impl Iterator<Item = &'static Setting> {

@@ -32,7 +32,7 @@ use crate::rights::Rights;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use clients::DEFAULT_MAX_HEADER_BYTES;
-pub use decide::{RIGHTS, SECTIONS, all_settings};
+pub use decide::{HISTORY, RIGHTS, SECTIONS, all_settings};
 pub use error::ConfigError;
 pub use form::{Form, Unit, Whole};
 pub use naming::{BroadcasterKeys, Naming};
@@ -76,5 +76,12 @@ pub struct Config {
     /// What is kept for clients that come back.
     pub(crate) history: HistoryRules,
     /// The directory of the history log, unless it is in the queue directory.
-    pub(crate) history_dir: Option<PathBuf>,
+    pub history_dir: Option<PathBuf>,
+}
+
+impl Config {
+    /// Whether anything is kept for clients that come back.
+    pub fn keeps_history(&self) -> bool {
+        self.history.keep_anything()
+    }
 }

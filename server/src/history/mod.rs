@@ -11,7 +11,7 @@ mod rules;
 mod times;
 
 pub use channel_rule::{ChannelRule, InvalidChannelRule};
-pub use log::HistoryError;
+pub use log::{HistoryError, LogError, LogOnDisk, LogSummary, PastEvent};
 
 pub(crate) use memory::History;
 pub(crate) use past::PastPublication;

@@ -14,7 +14,7 @@ use crate::http_server::head::Head;
 use crate::http_server::origin::{AllowedOrigins, RefusedOrigins};
 use crate::http_server::query::{Looked, Query, QueryError};
 use crate::http_server::refusal::Refusal;
-use crate::protocol::after::is_id;
+use crate::protocol::after::is_position;
 use crate::protocol::{ClientKind, NATIVE, Wants};
 use crate::rights::{Denial, Identity, Rights};
 
@@ -168,7 +168,7 @@ fn last_event_id(head: &Head) -> Option<String> {
     let name = HeaderName::from_static("last-event-id");
     let mut ids = head.values(&name).map(str::trim_ascii).filter(|id| !id.is_empty());
     let first = ids.next()?;
-    Some(if is_id(first) && ids.all(|id| id == first) { first } else { UNKNOWN_ID }.to_owned())
+    Some(if is_position(first) && ids.all(|id| id == first) { first } else { UNKNOWN_ID }.to_owned())
 }
 
 #[cfg(test)]

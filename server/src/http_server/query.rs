@@ -8,7 +8,7 @@ use thiserror::Error;
 use url::form_urlencoded;
 
 use crate::http_server::refusal::Refusal;
-use crate::protocol::after::{MAX_ID_BYTES, is_id};
+use crate::protocol::after::{MAX_ID_BYTES, is_position};
 use crate::target::{self, TOKEN};
 
 /// The parameters that mean something. Others are those of the page.
@@ -98,7 +98,7 @@ impl Query {
 }
 
 fn id(value: &str, name: &'static str) -> Result<String, QueryError> {
-    if is_id(value) { Ok(value.to_owned()) } else { Err(QueryError::NoId(name)) }
+    if is_position(value) { Ok(value.to_owned()) } else { Err(QueryError::NoId(name)) }
 }
 
 fn switch(value: &str, name: &'static str) -> Result<bool, QueryError> {

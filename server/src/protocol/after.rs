@@ -20,7 +20,7 @@ pub(crate) enum After {
 impl After {
     /// Reads a position. `None`: no position is written like that.
     pub(crate) fn parse(text: &str) -> Option<After> {
-        if !is_id(text) {
+        if !is_position(text) {
             return None;
         }
         let moment = text.strip_prefix("t.").and_then(number);
@@ -28,8 +28,8 @@ impl After {
     }
 }
 
-/// Tells whether a text can be an id, of whatever server.
-pub(crate) fn is_id(text: &str) -> bool {
+/// Tells whether a text can be a position: an id, of whatever server, or a moment.
+pub fn is_position(text: &str) -> bool {
     let is_of_id = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=MAX_ID_BYTES).contains(&text.len()) && text.bytes().all(is_of_id)
 }

@@ -1,6 +1,6 @@
 //! Connecting to a server by the address that a page would use, and what to do when that fails.
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use queue::{text_without_secrets, url_without_secrets};
 use rustls::{CertificateError, Error as TlsError, InvalidMessage};
 use tokio::net::TcpStream;
@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::http::{Response, StatusCode};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use url::Url;
 
+use super::ended::Ended;
 use super::request::Request;
 
 /// A connection to a server.
@@ -38,25 +39,35 @@ pub(crate) fn address(text: &str) -> Result<String, String> {
 
 /// Connects as a plain client.
 pub(crate) async fn connect(url: &str) -> anyhow::Result<Socket> {
-    shake_hands(url, url).await
+    shake_hands(url, url).await.map_err(|ended| ended.error)
 }
 
 /// Connects with what is asked for.
-pub(super) async fn open(request: &Request) -> anyhow::Result<Socket> {
+pub(super) async fn open(request: &Request) -> Result<Socket, Ended> {
     shake_hands(request.handshake()?, &request.url).await
 }
 
-async fn shake_hands(handshake: impl IntoClientRequest + Unpin, url: &str) -> anyhow::Result<Socket> {
+async fn shake_hands(handshake: impl IntoClientRequest + Unpin, url: &str) -> Result<Socket, Ended> {
     // It fails only if a provider is set already, and then there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match tokio_tungstenite::connect_async(handshake).await {
         Ok((socket, _)) => Ok(socket),
         Err(error) => {
             let problem = format!("cannot connect to {}", url_without_secrets(url));
-            match explain(&error) {
-                Some(explanation) => Err(anyhow!("{problem}: {explanation}")),
-                None => Err(error).context(problem),
-            }
+            let explained = explain(&error).map(|explanation| anyhow!("{problem}: {explanation}"));
+            Err(match error {
+                Error::Http(answer) => {
+                    Ended::with_status(answer.status().as_u16(), explained.unwrap_or_else(|| anyhow!(problem)))
+                }
+                // With an explanation, it is about TLS.
+                Error::Io(_) | Error::ConnectionClosed if explained.is_none() => {
+                    Ended::passing(anyhow::Error::new(error).context(problem))
+                }
+                Error::Protocol(ProtocolError::HandshakeIncomplete) => {
+                    Ended::passing(explained.unwrap_or_else(|| anyhow!(problem)))
+                }
+                error => explained.unwrap_or_else(|| anyhow::Error::new(error).context(problem)).into(),
+            })
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use url::Url;
 
+use super::position::Position;
 use crate::commands::token::read_from;
 
 /// The subprotocol of clients that send commands.
@@ -25,6 +26,8 @@ pub(super) struct Request {
     pub(super) token: Option<Token>,
     /// Whether the channels are asked for by a command.
     pub(super) is_native: bool,
+    /// What comes after it is asked for.
+    pub(super) position: Option<Position>,
 }
 
 /// A token. No debug output shows it.
@@ -61,9 +64,14 @@ impl fmt::Debug for Token {
 }
 
 impl Request {
-    /// Whether the server is to greet, as it does for clients that name channels.
-    pub(super) fn names_channels(&self) -> bool {
-        self.is_native || !self.channels.is_empty()
+    /// Whether the server is to greet, as it does for clients that name channels or a position.
+    pub(super) fn is_greeted(&self) -> bool {
+        self.is_native || !self.channels.is_empty() || self.position.is_some()
+    }
+
+    /// Whether channels are asked for by a command.
+    pub(super) fn has_command(&self) -> bool {
+        self.is_native && !self.channels.is_empty()
     }
 
     /// The first request on the wire.
@@ -72,6 +80,12 @@ impl Request {
         if !self.is_native && !self.channels.is_empty() {
             let mut query = url.query_pairs_mut();
             self.channels.iter().for_each(|channel| _ = query.append_pair("channel", channel));
+        }
+        if let Some(position) = &self.position {
+            if url.query_pairs().any(|(key, _)| key == "after") {
+                bail!("the address names a position, and --after another: leave out one of them");
+            }
+            url.query_pairs_mut().append_pair("after", position.of_url());
         }
         let mut handshake = url.as_str().into_client_request()?;
         let headers = handshake.headers_mut();
@@ -86,8 +100,13 @@ impl Request {
 
     /// The command after the handshake, if there is one.
     pub(super) fn command(&self) -> Option<String> {
-        let is_needed = self.is_native && !self.channels.is_empty();
-        is_needed.then(|| json!({ "type": "subscribe", "channels": self.channels }).to_string())
+        self.has_command().then(|| {
+            let mut command = json!({ "type": "subscribe", "channels": self.channels });
+            if let Some(position) = &self.position {
+                command["after"] = position.of_command().into();
+            }
+            command.to_string()
+        })
     }
 }
 
@@ -97,7 +116,7 @@ mod tests {
 
     fn request(url: &str, channels: &[&str], is_native: bool) -> Request {
         let channels = channels.iter().map(|channel| (*channel).to_owned()).collect();
-        Request { url: url.to_owned(), channels, token: Some(Token("a.b.c".to_owned())), is_native }
+        Request { url: url.to_owned(), channels, token: Some(Token("a.b.c".to_owned())), is_native, position: None }
     }
 
     #[test]
@@ -106,7 +125,7 @@ mod tests {
         let handshake = by_url.handshake().expect("a request");
         assert_eq!(handshake.uri().to_string(), "ws://x/ws?everybody=0&channel=a&channel=b%2Fc%3Dd%2Ce");
         assert_eq!(handshake.headers()[AUTHORIZATION], "Bearer a.b.c");
-        assert_eq!((by_url.command(), by_url.names_channels()), (None, true));
+        assert_eq!((by_url.command(), by_url.is_greeted()), (None, true));
 
         let native = request("ws://x/ws", &["a"], true);
         let handshake = native.handshake().expect("a request");
@@ -118,7 +137,25 @@ mod tests {
 
         let plain = request("ws://x/ws?a=b%20c", &[], false);
         assert_eq!(plain.handshake().expect("a request").uri().to_string(), "ws://x/ws?a=b%20c");
-        assert!(!plain.names_channels());
+        assert!(!plain.is_greeted());
+    }
+
+    #[test]
+    fn a_position_is_in_the_url_and_in_the_command() {
+        let mut by_url = request("ws://x/ws?a=b", &[], false);
+        by_url.position = Position::parse("t.1729000000123").ok();
+        let handshake = by_url.handshake().expect("a request");
+        assert_eq!(handshake.uri().to_string(), "ws://x/ws?a=b&after=t.1729000000123");
+        assert!(by_url.is_greeted() && by_url.command().is_none());
+
+        let mut native = request("ws://x/ws", &["a"], true);
+        native.position = Position::parse("ab-1").ok();
+        native.position.as_mut().expect("a position").reached("ab-2");
+        assert_eq!(native.handshake().expect("a request").uri().query(), Some("after=ab-2"));
+        assert_eq!(native.command().as_deref(), Some(r#"{"after":"ab-1","channels":["a"],"type":"subscribe"}"#));
+
+        native.url += "?after=x";
+        assert!(native.handshake().expect_err("two positions").to_string().contains("leave out one of them"));
     }
 
     #[test]

@@ -3,15 +3,29 @@
 use queue::printable;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+/// A message of a server that has greeted.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Received {
+    /// The client's position behind it.
+    pub(super) id: Option<String>,
+    /// None: it is an event, or something that an application sent.
+    pub(super) told: Option<Told>,
+}
 
 /// What a server tells beside events.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Told {
     Welcome {
         channels: Vec<String>,
+        recovered: Option<bool>,
     },
     Subscribed {
         channels: Vec<String>,
+        recovered: Option<bool>,
+        /// The messages that were missed, oldest first.
+        events: Vec<String>,
     },
     Unsubscribed {
         channels: Vec<String>,
@@ -21,37 +35,56 @@ pub(super) enum Told {
         code: u16,
         message: String,
     },
+    /// Something was lost before this message.
+    Gap,
     Expiring,
     /// What needs no action here, such as a heartbeat.
     Other,
 }
 
 #[derive(Deserialize)]
-struct Fields {
+struct Fields<'a> {
     #[serde(rename = "type")]
-    kind: String,
+    kind: Option<String>,
     event: Option<IgnoredAny>,
+    id: Option<String>,
     #[serde(default)]
     channels: Vec<String>,
+    recovered: Option<bool>,
+    #[serde(default, borrow)]
+    events: Vec<&'a RawValue>,
     code: Option<u16>,
     message: Option<String>,
 }
 
-impl Told {
-    /// None: it is an event, or something that an application sent.
-    pub(super) fn parse(text: &str) -> Option<Told> {
-        let Fields { kind, event, channels, code, message } = serde_json::from_str(text).ok()?;
-        if event.is_some() {
-            return None;
+/// The position of an event, whatever else it has.
+#[derive(Deserialize)]
+struct OfEvent {
+    #[serde(rename = "event")]
+    _event: IgnoredAny,
+    id: String,
+}
+
+impl Received {
+    pub(super) fn parse(text: &str) -> Received {
+        match serde_json::from_str::<Fields<'_>>(text) {
+            Ok(Fields { kind: Some(kind), event: None, id, channels, recovered, events, code, message }) => {
+                let told = match kind.as_str() {
+                    "welcome" => Told::Welcome { channels, recovered },
+                    "subscribed" => {
+                        let events = events.into_iter().map(|event| event.get().to_owned()).collect();
+                        Told::Subscribed { channels, recovered, events }
+                    }
+                    "unsubscribed" => Told::Unsubscribed { channels, code },
+                    "error" => Told::Error { code: code.unwrap_or_default(), message: message.unwrap_or_default() },
+                    "gap" => Told::Gap,
+                    "expiring" => Told::Expiring,
+                    _ => Told::Other,
+                };
+                Received { id, told: Some(told) }
+            }
+            _ => Received { id: serde_json::from_str(text).ok().map(|OfEvent { id, .. }| id), told: None },
         }
-        Some(match kind.as_str() {
-            "welcome" => Told::Welcome { channels },
-            "subscribed" => Told::Subscribed { channels },
-            "unsubscribed" => Told::Unsubscribed { channels, code },
-            "error" => Told::Error { code: code.unwrap_or_default(), message: message.unwrap_or_default() },
-            "expiring" => Told::Expiring,
-            _ => Told::Other,
-        })
     }
 }
 
@@ -66,29 +99,52 @@ mod tests {
 
     #[test]
     fn events_are_told_from_the_rest() {
-        for (text, told) in [
-            (r#"{"event":"welcome","payload":{"type":"welcome"},"timestamp":1,"id":"a-1"}"#, None),
-            (r#"{"type":"welcome","event":"a"}"#, None),
-            (r#"{"type":7}"#, None),
-            (r#"["type"]"#, None),
-            ("no JSON", None),
+        let channels = || vec!["a".to_owned()];
+        for (text, id, told) in [
             (
-                r#"{"type":"welcome","client":"1.2","version":1,"channels":["a"],"id":"x-1"}"#,
-                Some(Told::Welcome { channels: vec!["a".to_owned()] }),
+                r#"{"event":"welcome","payload":{"type":"welcome"},"timestamp":1,"id":"a-1","channels":7}"#,
+                Some("a-1"),
+                None,
+            ),
+            (r#"{"type":"welcome","event":"a"}"#, None, None),
+            (r#"{"type":7,"id":"a-1"}"#, None, None),
+            (r#"["type"]"#, None, None),
+            ("no JSON", None, None),
+            (
+                r#"{"type":"welcome","client":"1.2","version":1,"channels":["a"],"recovered":true,"id":"x-1"}"#,
+                Some("x-1"),
+                Some(Told::Welcome { channels: channels(), recovered: Some(true) }),
+            ),
+            (
+                r#"{"type":"subscribed","channels":["a"],"id":"x-1","recovered":false}"#,
+                Some("x-1"),
+                Some(Told::Subscribed { channels: channels(), recovered: Some(false), events: vec![] }),
+            ),
+            (
+                r#"{"type":"subscribed","channels":["a"],"id":"x-2","recovered":true,"events":[{"event":"b", "id":"x-2"}]}"#,
+                Some("x-2"),
+                Some(Told::Subscribed {
+                    channels: channels(),
+                    recovered: Some(true),
+                    events: vec![r#"{"event":"b", "id":"x-2"}"#.to_owned()],
+                }),
             ),
             (
                 r#"{"type":"unsubscribed","channels":["a"],"code":103}"#,
-                Some(Told::Unsubscribed { channels: vec!["a".to_owned()], code: Some(103) }),
+                None,
+                Some(Told::Unsubscribed { channels: channels(), code: Some(103) }),
             ),
             (
                 r#"{"type":"error","ref":1,"code":103,"message":"a: not allowed"}"#,
+                None,
                 Some(Told::Error { code: 103, message: "a: not allowed".to_owned() }),
             ),
-            (r#"{"type":"expiring"}"#, Some(Told::Expiring)),
-            (r#"{"type":"heartbeat","id":"x-1"}"#, Some(Told::Other)),
-            (r#"{"type":"of a later version"}"#, Some(Told::Other)),
+            (r#"{"type":"expiring"}"#, None, Some(Told::Expiring)),
+            (r#"{"type":"gap","id":"x-7"}"#, Some("x-7"), Some(Told::Gap)),
+            (r#"{"type":"heartbeat","id":"x-1"}"#, Some("x-1"), Some(Told::Other)),
+            (r#"{"type":"of a later version"}"#, None, Some(Told::Other)),
         ] {
-            assert_eq!(Told::parse(text), told, "{text}");
+            assert_eq!(Received::parse(text), Received { id: id.map(str::to_owned), told }, "{text}");
         }
     }
 }

@@ -2,14 +2,26 @@
 
 use std::fs;
 
+use tracing::warn;
+
 use super::header::MAX_BOOT_ID_BYTES;
+
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The id of this boot. Where the system does not tell, one that is never the same again.
 pub(super) fn id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    match id.trim() {
-        id if !id.is_empty() && id.len() <= MAX_BOOT_ID_BYTES => id.to_owned(),
-        _ => format!("unknown-{:016x}", rand::random::<u64>()),
+    let read = fs::read_to_string(BOOT_ID);
+    match read.as_deref().map(str::trim) {
+        Ok(id) if !id.is_empty() && id.len() <= MAX_BOOT_ID_BYTES => id.to_owned(),
+        read => {
+            let error = read.err().map_or_else(|| "it is no id".to_owned(), ToString::to_string);
+            warn!(
+                path = BOOT_ID, %error,
+                "cannot tell which boot of the system this is: after a crash history begins anew (with systemd, leave out \
+                 ProcSubset=pid)"
+            );
+            format!("unknown-{:016x}", rand::random::<u64>())
+        }
     }
 }
 

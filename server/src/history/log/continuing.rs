@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
 
-use queue::record::{self, HEAD_BYTES, Head};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
@@ -14,11 +13,7 @@ use super::directory::LogDirectory;
 use super::event::Kept;
 use super::file::Place;
 use super::header::{HEADER_BYTES, Header};
-use super::time::LogTime;
-use crate::publication::Seq;
-
-/// Bytes that are read at once.
-const READ_BYTES: usize = 256 * 1024;
+use super::records::Records;
 
 /// A log that can be continued.
 pub(super) struct Found {
@@ -87,74 +82,46 @@ pub(super) fn find(directory: &LogDirectory, epoch: Option<u64>, boot_id: &str) 
         return Err(Anew::NotALog);
     }
     let mut file = File::from(file);
-    let mut block = [0; HEADER_BYTES];
     let size = stat.st_size.cast_unsigned();
+    let header = read_header(&mut file, size)?;
+    judge(&header, stat.st_ino, epoch, boot_id)?;
+    let (places, events) = read(&mut file, &header, size)?;
+    Ok(Found { file: file.into(), header, places, events })
+}
+
+/// Reads what stands before the records.
+pub(super) fn read_header(file: &mut File, size: u64) -> Result<Header, Anew> {
+    let mut block = [0; HEADER_BYTES];
     if size < HEADER_BYTES as u64 {
         return Err(Anew::NotALog);
     }
+    file.seek(SeekFrom::Start(0))?;
     file.read_exact(&mut block)?;
     let header = Header::read(&block).ok_or(Anew::NotALog)?;
-    if !header.is_known() {
-        return Err(Anew::NewerVersion);
-    }
+    if header.is_known() { Ok(header) } else { Err(Anew::NewerVersion) }
+}
+
+/// Whether a header is of a log that may be continued, if its records are whole.
+pub(super) fn judge(header: &Header, inode: u64, epoch: Option<u64>, boot_id: &str) -> Result<(), Anew> {
     if epoch != Some(header.epoch) {
         return Err(Anew::AnotherEpoch);
     }
-    if header.inode != stat.st_ino {
+    if header.inode != inode {
         return Err(Anew::Copied);
     }
     if header.boot_id != boot_id && !header.is_closed() {
         return Err(Anew::NotClosed);
     }
-    // A log that is shorter lost what its header was written after.
-    if header.start < HEADER_BYTES as u64 || header.start > size {
-        return Err(Anew::Damaged { offset: size });
-    }
-    let (places, events) = read(&mut file, &header, size)?;
-    Ok(Found { file: file.into(), header, places, events })
+    Ok(())
 }
 
 /// Reads all records up to the end of the file, or to one that was not written whole.
 fn read(file: &mut File, header: &Header, size: u64) -> Result<(VecDeque<Place>, Vec<Kept>), Anew> {
     let (mut places, mut events) = (VecDeque::new(), Vec::new());
-    let mut body = Vec::new();
-    let mut offset = header.start;
-    file.seek(SeekFrom::Start(offset))?;
-    let mut file = BufReader::with_capacity(READ_BYTES, file);
-    let mut last = Seq::default();
-    while offset < size {
-        let damaged = Anew::Damaged { offset };
-        let mut bytes = [0; HEAD_BYTES];
-        let head_bytes = HEAD_BYTES.min(usize::try_from(size - offset).unwrap_or(HEAD_BYTES));
-        file.read_exact(&mut bytes[..head_bytes])?;
-        let head = Head::parse(&bytes).filter(|_| head_bytes == HEAD_BYTES);
-        let Some(head) = head.filter(|head| head.body_bytes as u64 <= size - offset - HEAD_BYTES as u64) else {
-            // Nobody has the events of a record whose writer was killed. In a log that was closed there is none.
-            let mut rest = bytes[..head_bytes].to_vec();
-            file.read_to_end(&mut rest)?;
-            return if record::is_torn(&rest) && !header.is_closed() { Ok((places, events)) } else { Err(damaged) };
-        };
-        body.resize(head.body_bytes, 0);
-        file.read_exact(&mut body)?;
-        if !head.is_of(&body) {
-            return Err(damaged);
-        }
-        let at = LogTime(head.time);
-        for event in Kept::read_all(&body, at).ok_or_else(|| damaged.clone())? {
-            if !follows(event.seq, last, header.trimmed().seq) {
-                return Err(damaged);
-            }
-            last = event.seq;
-            events.push(event);
-        }
-        offset += (HEAD_BYTES + body.len()) as u64;
-        places.push_back(Place { last, at, end: offset });
+    let mut records = Records::new(file, header, size)?;
+    while let Some(record) = records.next()? {
+        places.push_back(Place { last: records.last(), at: record.at, end: record.end });
+        events.extend(record.events);
     }
     Ok((places, events))
-}
-
-/// Whether a number can come after another one. Those from before the log's beginning have holes between them: they are
-/// only of events that were not acked.
-fn follows(seq: Seq, last: Seq, trimmed: Seq) -> bool {
-    if seq > trimmed { seq == last.max(trimmed).plus(1) } else { seq > last }
 }

@@ -13,7 +13,9 @@ mod error;
 mod event;
 mod file;
 mod header;
+mod on_disk;
 mod opening;
+mod records;
 mod renewing;
 mod time;
 
@@ -31,6 +33,7 @@ use time::Clock;
 use crate::publication::Seq;
 
 pub use error::HistoryError;
+pub use on_disk::{LogError, LogOnDisk, LogSummary, PastEvent};
 
 pub(crate) use continuing::Anew;
 pub(crate) use error::CannotGiveUp;
