@@ -1,54 +1,17 @@
 //! A client that goes and comes back at random.
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use testkit::TIMEOUT;
 
 use crate::support::Random;
 use crate::torture::connection::{Connection, Request};
-use crate::torture::message::{ALL, Arrival, CHANNELS, EventKey, Id, Message};
+use crate::torture::message::{ALL, Arrival, CHANNELS, Id, Message};
+use crate::torture::order::Audience;
+use crate::torture::play::{Kind, Play, Progress};
 use crate::torture::producers::now_millis;
-use crate::torture::record::{After, Audience, QUESTIONS, Step};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Gets what is for everybody while it is there, without ids.
-    Plain,
-    ByUrl,
-    /// Asks for some channels by its URL, and for others by a command.
-    Native,
-    /// A stream of server-sent events.
-    Stream,
-}
-
-pub(crate) const KINDS: [Kind; 4] = [Kind::Plain, Kind::ByUrl, Kind::Native, Kind::Stream];
-
-/// What all clients are told.
-pub(crate) struct Play {
-    pub(crate) address: SocketAddr,
-    /// The last event that is for everybody.
-    pub(crate) last: EventKey,
-    /// When everybody stays until it has everything. Before the last events are queued.
-    pub(crate) ending: OnceLock<u64>,
-    /// The position behind the last event, which is in all channels.
-    pub(crate) end: OnceLock<Id>,
-    /// The test has failed elsewhere.
-    pub(crate) is_over: AtomicBool,
-}
-
-/// How far the client is that gets everything.
-#[derive(Default)]
-pub(crate) struct Progress(Mutex<(usize, Option<Id>)>);
-
-impl Progress {
-    /// How many events it got, and its last position.
-    pub(crate) fn get(&self) -> (usize, Option<Id>) {
-        *self.0.lock().unwrap()
-    }
-}
+use crate::torture::record::{After, QUESTIONS, Step};
 
 pub(crate) struct TortureClient<'a> {
     pub(crate) kind: Kind,
@@ -279,7 +242,7 @@ impl<'a> TortureClient<'a> {
                 self.steps.push(Step::Got(arrival));
                 self.has_last |= arrival.event == self.play.last;
                 if let Some(progress) = self.progress {
-                    progress.0.lock().unwrap().0 += 1;
+                    progress.adds_event();
                 }
                 if let Some(id) = arrival.id {
                     self.moves_to(id);
@@ -311,7 +274,7 @@ impl<'a> TortureClient<'a> {
             self.earlier.drain(..50);
         }
         if let Some(progress) = self.progress {
-            progress.0.lock().unwrap().1 = Some(id);
+            progress.moves_to(id);
         }
     }
 }

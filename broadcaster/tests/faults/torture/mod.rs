@@ -14,6 +14,8 @@
 mod client;
 mod connection;
 mod message;
+mod order;
+mod play;
 mod producers;
 mod record;
 mod tests;
@@ -30,9 +32,11 @@ use std::time::{Duration, Instant};
 use testkit::{Broadcaster, QueueDir, free_address, until};
 
 use crate::support::{Random, command_on, standby};
-use client::{KINDS, Kind, Play, Progress, TortureClient};
+use client::TortureClient;
+use order::Order;
+use play::{KINDS, Kind, Play, Progress};
 use producers::Producers;
-use record::{Order, Tally, check, check_plain};
+use record::{Tally, check, check_plain};
 
 const PRODUCERS: usize = 3;
 const PACE: Duration = Duration::from_millis(30);

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::torture::message::{ALL, Arrival, Id};
+use crate::torture::order::{Audience, Order};
 use crate::torture::producers::Queued;
-use crate::torture::record::{After, Audience, Order, QUESTIONS, Step, Tally, check, check_plain};
+use crate::torture::record::{After, QUESTIONS, Step, Tally, check, check_plain};
 
 /// Channels of the events 1 to 6 of one producer, which are queued a millisecond apart from 1001 on.
 const EVENTS: [&[usize]; 6] = [&[0, ALL], &[], &[1, ALL], &[0, 1, ALL], &[0, ALL], &[]];
