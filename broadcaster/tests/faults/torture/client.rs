@@ -239,6 +239,9 @@ impl<'a> TortureClient<'a> {
                 self.moves_to(id);
             }
             Message::Event(arrival) => {
+                if let (Some(id), Some(_), Some(last)) = (arrival.id, self.progress, self.positions[0]) {
+                    assert_eq!(id.number, last.number + 1, "{arrival:?} comes after {}", last.text());
+                }
                 self.steps.push(Step::Got(arrival));
                 self.has_last |= arrival.event == self.play.last;
                 if let Some(progress) = self.progress {

@@ -117,7 +117,10 @@ fn every_client_gets_each_event_once_or_is_told() {
     let (lists, all, clients) = std::thread::scope(|scope| {
         let _over = EndOnDrop(&play.is_over);
         let _stop = StopOnDrop(&producers);
-        let all = scope.spawn(|| TortureClient::of_all(&play, &progress, seed).run());
+        let all = scope.spawn(|| {
+            let _ended = EndOnDrop(&progress.has_ended);
+            TortureClient::of_all(&play, &progress, seed).run()
+        });
         // From here on it gets everything.
         until("the client of all events is there", || progress.get().1.is_some());
         let clients: Vec<_> = (0..clients)
@@ -144,7 +147,7 @@ fn every_client_gets_each_event_once_or_is_told() {
             queueing.into_iter().enumerate().map(|(id, queueing)| (id as u32, queueing.join().unwrap())).collect();
         play.ending.set(producers::now_millis()).unwrap();
         lists.insert(PRODUCERS as u32, producers.finish(&path, PRODUCERS));
-        until("all events have arrived", || progress.get().0 == producers.due());
+        progress.until_it_has(producers.due());
         play.end.set(progress.get().1.unwrap()).unwrap();
         let clients: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
         (lists, all.join().unwrap(), clients)
@@ -219,7 +222,7 @@ impl<'a> Stage<'a> {
             Act::Forget => {
                 // Who gets everything must have it: nobody can tell afterwards what was lost.
                 let _held = producers.hold();
-                until("all events have arrived", || progress.get().0 == producers.due());
+                progress.until_it_has(producers.due());
                 until("everything is acked", || self.queue.waiting() == 0);
                 self.serving.stop();
                 fs::remove_dir_all(self.queue.path().join("history")).unwrap();

@@ -1,8 +1,10 @@
 //! What all clients know of the run, and what the one that gets everything shows.
 
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
+
+use testkit::until;
 
 use crate::torture::message::{EventKey, Id};
 
@@ -34,19 +36,29 @@ pub(crate) struct Play {
 
 /// How far the client is that gets everything.
 #[derive(Default)]
-pub(crate) struct Progress(Mutex<(usize, Option<Id>)>);
+pub(crate) struct Progress {
+    at: Mutex<(usize, Option<Id>)>,
+    pub(crate) has_ended: AtomicBool,
+}
 
 impl Progress {
     /// How many events it got, and its last position.
     pub(crate) fn get(&self) -> (usize, Option<Id>) {
-        *self.0.lock().unwrap()
+        *self.at.lock().unwrap()
+    }
+
+    /// Waits until it got so many events.
+    pub(crate) fn until_it_has(&self, events: usize) {
+        let has_ended = || self.has_ended.load(Ordering::SeqCst);
+        until("all events have arrived", || self.get().0 >= events || has_ended());
+        assert_eq!((self.get().0, has_ended()), (events, false), "events that arrived");
     }
 
     pub(crate) fn adds_event(&self) {
-        self.0.lock().unwrap().0 += 1;
+        self.at.lock().unwrap().0 += 1;
     }
 
     pub(crate) fn moves_to(&self, id: Id) {
-        self.0.lock().unwrap().1 = Some(id);
+        self.at.lock().unwrap().1 = Some(id);
     }
 }

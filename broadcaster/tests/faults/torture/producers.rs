@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use queue::{NewEvent, Priority, Uid, Writer};
@@ -41,7 +41,7 @@ pub(crate) struct Producers {
 impl Producers {
     /// Lets nobody queue until the guard is dropped.
     pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
-        self.gate.lock().unwrap()
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes, while all are held, that the broadcaster knows no keys any more.
