@@ -24,6 +24,8 @@ pub(crate) struct Reading {
 pub(crate) struct Tally {
     /// Events.
     pub(crate) received: u64,
+    /// The id of the last welcome.
+    pub(crate) position: Option<String>,
     /// Answers to commands.
     pub(crate) answers: u64,
     /// Nanoseconds from sending to reading, where they are asked for.
@@ -91,7 +93,12 @@ impl Client {
                 begin = self.take_response(&reading.buffer[..filled])?;
             }
             if self.state > State::AwaitingResponse {
-                begin += self.take_frames(&reading.buffer[begin..filled], &mut reading.tally)?;
+                let received = &reading.buffer[begin..filled];
+                begin += if self.manner.stream {
+                    self.take_blocks(received, &mut reading.tally)?
+                } else {
+                    self.take_frames(received, &mut reading.tally)?
+                };
             }
             self.rest.clear();
             self.rest.extend_from_slice(&reading.buffer[begin..filled]);
