@@ -106,8 +106,8 @@ pub(crate) struct Client {
     operation: Vec<u8>,
     /// The beginning of a frame or of the handshake response, whose rest has not arrived yet.
     rest: Vec<u8>,
-    /// Bytes of the last block of a stream: the next has mostly as many.
-    block_bytes: usize,
+    /// Where the parts of the next block of a stream are expected.
+    usual: blocks::Usual,
     /// Bytes that arrived and were not checked.
     discarded: u64,
     /// If not set, what it is sent stays in the kernel.
@@ -152,7 +152,7 @@ impl Client {
             lanes: (0..manner.lanes as u64).collect(),
             operation: Vec::new(),
             rest: Vec::new(),
-            block_bytes: 0,
+            usual: blocks::Usual::default(),
             discarded: 0,
             reads: true,
             words: None,

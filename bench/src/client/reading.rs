@@ -26,6 +26,8 @@ pub(crate) struct Tally {
     pub(crate) received: u64,
     /// The id of the last welcome.
     pub(crate) position: Option<String>,
+    /// Bytes of all that came.
+    pub(crate) bytes: u64,
     /// Answers to commands.
     pub(crate) answers: u64,
     /// Nanoseconds from sending to reading, where they are asked for.
@@ -86,6 +88,7 @@ impl Client {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error).context("a connection broke"),
             };
+            reading.tally.bytes += read as u64;
             let filled = kept + read;
             let drained = filled < reading.buffer.len() || reading.once;
             let mut begin = 0;

@@ -11,7 +11,7 @@ use crate::peers::Peer;
 use crate::process::Process;
 use crate::publisher::Publisher;
 use crate::report::{Metric, Section};
-use crate::swarm::{CONCURRENT_HANDSHAKES, Swarm};
+use crate::swarm::{CONCURRENT_HANDSHAKES, Load, Swarm};
 use crate::workload::{self, Delivered};
 
 const CLIENTS: usize = 1_000;
@@ -20,8 +20,12 @@ const BYTES: usize = 100;
 const WINDOW: u64 = 1_000;
 const WARM_UP: Duration = Duration::from_millis(200);
 const WARM_UP_WINDOW: u64 = 100;
-const METRICS: &[Metric] =
-    &[Metric { name: "million deliveries/s", unit: 1e6 }, Metric { name: "CPU s per million deliveries", unit: 1.0 }];
+const METRICS: &[Metric] = &[
+    Metric { name: "million deliveries/s", unit: 1e6 },
+    Metric { name: "CPU s per million deliveries", unit: 1.0 },
+    Metric { name: "bytes of a message", unit: 1.0 },
+    Metric { name: "CPU s per GB", unit: 1.0 },
+];
 
 const BATCHES: &str = "as many as go";
 const ONE_AT_A_TIME: &str = "one at a time";
@@ -55,8 +59,7 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
         "Server-sent events",
         &format!(
             "{CLIENTS} clients, events of {BYTES} B for everybody, for {:?} a round; at most {WINDOW} ahead of the slowest \
-             client. A plain message has {BYTES} B; one with an id has some 30 more, and server-sent events some 30 more than \
-             that. Ratios to WebSocket with ids of the same server; at the end, of server-sent events, to nchan. nchan is fed by \
+             client. A plain message has {BYTES} B and the head of a frame. Ratios to WebSocket with ids of the same server; at the end, of server-sent events, to nchan. nchan is fed by \
              POST requests over 16 connections, the next on a connection when the one before is answered.",
             plan.load_time()
         ),
@@ -92,14 +95,14 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     Ok(section)
 }
 
-fn of_ours(plan: &Plan, subject: Subject, way: Way, load: &str) -> anyhow::Result<[f64; 2]> {
+fn of_ours(plan: &Plan, subject: Subject, way: Way, load: &str) -> anyhow::Result<[f64; 4]> {
     let started = subject.start(plan)?;
     let mut swarm = started.connect_as(way.manner(), CLIENTS)?;
     run(plan, &started.server, &mut swarm, &mut started.publisher(BYTES)?, load)
 }
 
 /// None if it is not installed.
-fn of_nchan(plan: &Plan, load: &str) -> anyhow::Result<Option<[f64; 2]>> {
+fn of_nchan(plan: &Plan, load: &str) -> anyhow::Result<Option<[f64; 4]>> {
     let home = in_memory()?;
     let Some(server) = Peer::Nchan.start(plan.cores, &plan.peers, home.path())? else { return Ok(None) };
     let manner = Manner { stream: true, ..Peer::Nchan.manner() };
@@ -114,11 +117,14 @@ fn run(
     swarm: &mut Swarm,
     publisher: &mut Publisher,
     load: &str,
-) -> anyhow::Result<[f64; 2]> {
+) -> anyhow::Result<[f64; 4]> {
     workload::flood(server, swarm, publisher, WARM_UP_WINDOW, WARM_UP)?;
+    let (bytes, received) = (swarm.reading.tally.bytes, swarm.received());
     let delivered: Delivered = match load {
         ONE_AT_A_TIME => workload::one_at_a_time(server, swarm, publisher, plan.load_time())?,
         _ => workload::flood(server, swarm, publisher, WINDOW, plan.load_time())?,
     };
-    Ok([delivered.per_sec(), delivered.cpu_per_million()])
+    let bytes = (swarm.reading.tally.bytes - bytes) as f64;
+    let each = bytes / (swarm.received() - received) as f64;
+    Ok([delivered.per_sec(), delivered.cpu_per_million(), each, delivered.cpu_secs * 1e9 / bytes])
 }

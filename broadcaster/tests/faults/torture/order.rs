@@ -14,6 +14,9 @@ pub(crate) struct Audience {
     pub(crate) channels: Vec<usize>,
 }
 
+/// No event waits so long until it has a number.
+const LONGEST_WAIT_MILLIS: u64 = 60_000;
+
 impl Audience {
     pub(crate) fn gets(&self, queued: &Queued) -> bool {
         match &queued.channels {
@@ -93,9 +96,18 @@ impl Order {
         &'a self,
         audience: &'a Audience,
         (from, to): (Place, Place),
-    ) -> impl Iterator<Item = (Place, EventKey)> + 'a {
+    ) -> impl DoubleEndedIterator<Item = (Place, EventKey)> + 'a {
         let within = (from < to).then(|| self.events.range(from..=to)).into_iter().flatten();
         let within = within.map(|(place, event)| (*place, *event)).filter(move |(place, _)| *place > from);
         within.filter(move |(_, event)| audience.gets(self.queued(*event)))
+    }
+
+    /// The first event of an audience up to a place that was queued at a moment or later.
+    pub(crate) fn first_since(&self, audience: &Audience, moment: u64, to: Place) -> Option<(Place, EventKey)> {
+        let began = |event: EventKey| self.queued(event).began;
+        let before = self.due(audience, ((0, 0), to)).rev();
+        // The order of queueing is not that of numbers, but nothing waits for so long.
+        let before = before.take_while(|(_, event)| began(*event) + LONGEST_WAIT_MILLIS >= moment);
+        before.filter(|(_, event)| began(*event) >= moment).last()
     }
 }

@@ -131,8 +131,7 @@ impl Page<'_> {
                 self.tally.recovered_by_id += 1;
             }
             (Some(true), Some(After::Moment(moment))) => {
-                let after = |event: EventKey| self.order.queued(event).began >= moment;
-                let due = |to| self.order.due(&self.audiences[question], ((0, 0), to)).find(|(_, event)| after(*event));
+                let due = |to| self.order.first_since(&self.audiences[question], moment, to);
                 let from = if question == 0 {
                     // The first message of a connection says where it resumed from.
                     assert_eq!(due(place), None, "it was queued at {moment} or later, and is at {place:?} or before");
