@@ -3,11 +3,8 @@
 //! order, or be told at which point it may have missed something. What it got is compared with the lists of the
 //! producers (`record`).
 //!
-//! Some seconds by default. More by variables:
-//!
-//!     TORTURE_SECONDS=600 TORTURE_RESTARTS=50 TORTURE_HAND_OVERS=20 TORTURE_CLIENTS=40 \
-//!         cargo test --release -p fastapi-broadcaster --test faults -- --exact --nocapture \
-//!         torture::every_client_gets_each_event_once_or_is_told
+//! Some seconds by default; `make torture` is ten minutes of it, by `TORTURE_SECONDS`, `TORTURE_RESTARTS`,
+//! `TORTURE_HAND_OVERS` and `TORTURE_CLIENTS`.
 //!
 //! `TORTURE_SEED` chooses what happens, though not when.
 
