@@ -94,6 +94,13 @@ soak: ## Run half an hour of mixed load with kills and slow clients (SOAK_MINUTE
 	cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \
 		--ignored --exact soak::mixed_load_with_kills_and_slow_clients --nocapture
 
+.PHONY: torture
+torture: ## Clients resume at random for ten minutes of kills, restarts and hand-overs (TORTURE_SECONDS=N)
+	TORTURE_SECONDS=$${TORTURE_SECONDS:-600} TORTURE_RESTARTS=$${TORTURE_RESTARTS:-50} \
+		TORTURE_HAND_OVERS=$${TORTURE_HAND_OVERS:-20} TORTURE_CLIENTS=$${TORTURE_CLIENTS:-40} \
+		cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \
+		--exact torture::every_client_gets_each_event_once_or_is_told --nocapture
+
 .PHONY: attack
 attack: ## Measure good clients under attacks, some minutes (ATTACK_BASELINE=BINARY compares)
 	cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \

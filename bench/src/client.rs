@@ -1,6 +1,7 @@
 //! One client of the load: its handshake, and what it sends.
 
 mod answers;
+mod blocks;
 mod checking;
 mod reading;
 
@@ -23,13 +24,31 @@ pub(crate) use reading::{Reading, Tally};
 
 const PATH: &str = "/bench";
 /// The headers of the request. The key is that of RFC 6455's example: a bench needs no secrets.
-const HEADERS: &str = "Host: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+const HEADERS: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
 /// The one that asks for commands and answers.
 const NATIVE: &str = "Sec-WebSocket-Protocol: fastapi.v1\r\n";
 
+/// The header of a stream of server-sent events.
+const STREAM: &str = "Accept: text/event-stream\r\n";
+
+impl Default for Manner {
+    fn default() -> Manner {
+        Manner::PLAIN
+    }
+}
+
+/// Where a client goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Resume {
+    /// The id after which.
+    pub(crate) after: &'static str,
+    /// The number of the first message after it.
+    pub(crate) first: u64,
+}
+
 /// What clients have to know of a server.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Manner {
     /// Connections over which messages are published in turn. Each of them is in order. 0 if all messages are in one
     /// order.
@@ -38,6 +57,12 @@ pub(crate) struct Manner {
     pub(crate) nats: bool,
     /// It sends commands (subprotocol `fastapi.v1`).
     pub(crate) native: bool,
+    /// It asks for what is for everybody, so that its messages have ids.
+    pub(crate) everybody: bool,
+    /// It is a client of server-sent events.
+    pub(crate) stream: bool,
+    /// Where it goes on. Messages before are not due.
+    pub(crate) resume: Option<Resume>,
     /// Channels that are subscribed with the request. Without, every message is due.
     pub(crate) channels: Option<Channels>,
     /// What it says who it is, in the URL.
@@ -47,9 +72,22 @@ pub(crate) struct Manner {
 }
 
 impl Manner {
+    /// A client that gets what is for everybody, and nothing else.
+    pub(crate) const PLAIN: Manner = Manner {
+        lanes: 0,
+        nats: false,
+        native: false,
+        everybody: false,
+        stream: false,
+        resume: None,
+        channels: None,
+        token: None,
+        from: None,
+    };
+
     /// Whether messages come that are no events.
     fn has_answers(self) -> bool {
-        self.native || self.channels.is_some()
+        self.native || self.everybody || self.stream || self.resume.is_some() || self.channels.is_some()
     }
 }
 
@@ -68,6 +106,8 @@ pub(crate) struct Client {
     operation: Vec<u8>,
     /// The beginning of a frame or of the handshake response, whose rest has not arrived yet.
     rest: Vec<u8>,
+    /// Where the parts of the next block of a stream are expected.
+    usual: blocks::Usual,
     /// Bytes that arrived and were not checked.
     discarded: u64,
     /// If not set, what it is sent stays in the kernel.
@@ -90,7 +130,7 @@ enum State {
     AwaitingResponse,
     /// Only with NATS.
     Subscribing,
-    /// Only with channels or commands.
+    /// Only if messages come that are no events.
     AwaitingWelcome,
     Open,
 }
@@ -108,10 +148,11 @@ impl Client {
             manner,
             state: State::Connecting,
             next: 0,
-            due: Due::new(manner.channels, index),
+            due: Due::new(manner.channels, index, manner.resume.map_or(0, |resume| resume.first)),
             lanes: (0..manner.lanes as u64).collect(),
             operation: Vec::new(),
             rest: Vec::new(),
+            usual: blocks::Usual::default(),
             discarded: 0,
             reads: true,
             words: None,
@@ -124,7 +165,7 @@ impl Client {
 
     /// The number of the first message that it does not have, if messages are in one order.
     pub(crate) fn reached(&self) -> u64 {
-        if self.manner.lanes > 0 || self.due.is_all() { self.next } else { self.due.number() }
+        if self.manner.lanes > 0 { self.next } else { self.due.number() }
     }
 
     /// How many of the first messages are due to it.
@@ -176,17 +217,21 @@ impl Client {
         // NATS has subjects, which are subscribed after the handshake.
         let channels = self.due.names().filter(|_| !self.manner.nats).map(|name| format!("channel={name}"));
         let token = self.manner.token.map(|token| format!("token={token}"));
-        let query: Vec<_> = channels.chain(token).collect();
+        let everybody = self.manner.everybody.then(|| "everybody=1".to_owned());
+        let after = self.manner.resume.map(|resume| format!("after={}", resume.after));
+        let query: Vec<_> = channels.chain(token).chain(everybody).chain(after).collect();
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        let headers = if self.manner.stream { STREAM } else { HEADERS };
         let native = if self.manner.native { NATIVE } else { "" };
-        format!("GET {PATH}{query} HTTP/1.1\r\n{HEADERS}{native}\r\n")
+        format!("GET {PATH}{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}{native}\r\n")
     }
 
     /// Returns how many bytes the response has, once it is complete.
     fn take_response(&mut self, bytes: &[u8]) -> anyhow::Result<usize> {
         let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(0) };
         let line = bytes[..end].split(|byte| *byte == b'\r').next().unwrap_or_default();
-        ensure!(line.starts_with(b"HTTP/1.1 101"), "the server answers {:?}", String::from_utf8_lossy(line));
+        let expected: &[u8] = if self.manner.stream { b"HTTP/1.1 200" } else { b"HTTP/1.1 101" };
+        ensure!(line.starts_with(expected), "the server answers {:?}", String::from_utf8_lossy(line));
         self.state = if self.manner.nats {
             self.send_text(&nats::subscribe(self.due.names()))?;
             State::Subscribing

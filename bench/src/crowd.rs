@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, ensure};
 
 use crate::channels::Channels;
-use crate::client::Manner;
+use crate::client::{Manner, Resume};
 use crate::machine;
 use crate::swarm::{CONCURRENT_HANDSHAKES, Load, Swarm};
 
@@ -25,6 +25,8 @@ const TURN: Duration = Duration::from_millis(10);
 pub(crate) struct Crowd {
     parts: Vec<Part>,
     clients: usize,
+    /// The number of the first message that they get.
+    first: u64,
 }
 
 /// What differs between crowds.
@@ -32,6 +34,8 @@ pub(crate) struct Crowd {
 pub(crate) struct Habits {
     /// All of them subscribe all channels, so that they are due the same.
     pub(crate) channels: Option<Channels>,
+    /// Where they go on.
+    pub(crate) resume: Option<Resume>,
     /// Their threads give way to others on the same core.
     pub(crate) yields: bool,
 }
@@ -54,13 +58,23 @@ struct Progress {
 impl Crowd {
     /// Connects clients and returns when every handshake is complete.
     pub(crate) fn connect(address: SocketAddr, clients: usize, habits: Habits) -> anyhow::Result<Crowd> {
+        let mut crowd = Crowd::begin(address, clients, habits)?;
+        while !crowd.is_connected() {
+            crowd.turn(INTERVAL)?;
+        }
+        Ok(crowd)
+    }
+
+    /// Begins to connect clients. They receive as soon as all of a thread are there.
+    pub(crate) fn begin(address: SocketAddr, clients: usize, habits: Habits) -> anyhow::Result<Crowd> {
         let is_same = habits.channels.is_none_or(|channels| channels.each >= channels.count);
         ensure!(is_same, "clients of a crowd have the same channels");
         let threads = clients.div_ceil(CLIENTS_PER_THREAD.min(machine::possible_connections()));
         ensure!(threads < 200, "{clients} clients need more addresses than the loopback network lends here");
         let part = |index: usize| {
             let from = IpAddr::V4(Ipv4Addr::new(127, 0, 0, index as u8 + 1));
-            let manner = Manner { from: Some(from), channels: habits.channels, ..Manner::default() };
+            let Habits { channels, resume, .. } = habits;
+            let manner = Manner { from: Some(from), channels, resume, ..Manner::default() };
             // The first threads get one more if the division has a remainder.
             let count = clients / threads + usize::from(index < clients % threads);
             let progress = Arc::new(Progress::default());
@@ -68,11 +82,16 @@ impl Crowd {
             let thread = std::thread::spawn(move || attend(address, manner, count, habits.yields, &attended));
             Part { progress, thread: Some(thread) }
         };
-        let mut crowd = Crowd { parts: (0..threads).map(part).collect(), clients };
-        while !crowd.parts.iter().all(|part| part.progress.is_connected.load(Ordering::Relaxed)) {
-            crowd.turn(INTERVAL)?;
-        }
-        Ok(crowd)
+        Ok(Crowd {
+            parts: (0..threads).map(part).collect(),
+            clients,
+            first: habits.resume.map_or(0, |resume| resume.first),
+        })
+    }
+
+    /// Whether all of them are there.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.parts.iter().all(|part| part.progress.is_connected.load(Ordering::Relaxed))
     }
 }
 
@@ -112,7 +131,7 @@ impl Load for Crowd {
     }
 
     fn due_among(&self, messages: u64) -> u64 {
-        self.clients as u64 * messages
+        self.clients as u64 * messages.saturating_sub(self.first)
     }
 }
 

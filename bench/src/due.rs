@@ -15,6 +15,8 @@ pub(crate) struct Due {
     turn: usize,
     /// The number of the message at place 0 of its round.
     round: u64,
+    /// Messages before this one are not due.
+    first: u64,
 }
 
 /// A channel that the client has.
@@ -25,8 +27,8 @@ struct Subscription {
 }
 
 impl Due {
-    /// The first message of a client, by its index.
-    pub(crate) fn new(channels: Option<Channels>, client: usize) -> Due {
+    /// The first message of a client, by its index. `first`: the number of the first message that it gets.
+    pub(crate) fn new(channels: Option<Channels>, client: usize, first: u64) -> Due {
         let subscriptions: Box<[Subscription]> = channels
             .iter()
             .flat_map(|channels| {
@@ -34,8 +36,13 @@ impl Due {
                 channels.of_client(client).into_iter().map(subscription)
             })
             .collect();
-        let number = subscriptions.first().map_or(0, |first| first.place);
-        Due { subscriptions, channels: channels.map_or(1, |channels| channels.count), number, turn: 0, round: 0 }
+        let channels = channels.map_or(1, |channels| channels.count);
+        let place = subscriptions.first().map_or(0, |first| first.place);
+        let mut due = Due { subscriptions, channels, number: place, turn: 0, round: 0, first };
+        while due.number < first {
+            due.advance();
+        }
+        due
     }
 
     /// Whether every message is due.
@@ -70,6 +77,10 @@ impl Due {
 
     /// How many of the first messages are due to this client.
     pub(crate) fn among(&self, messages: u64) -> u64 {
+        self.of_all(messages).saturating_sub(self.of_all(self.first))
+    }
+
+    fn of_all(&self, messages: u64) -> u64 {
         if self.is_all() {
             return messages;
         }
@@ -94,20 +105,26 @@ mod tests {
 
     #[test]
     fn a_client_without_channels_is_due_every_message() {
-        let mut due = Due::new(None, 7);
+        let mut due = Due::new(None, 7, 0);
         assert_eq!(due.among(5), 5);
         assert_eq!(numbers(&mut due, 3), [(0, None), (1, None), (2, None)]);
+        let mut due = Due::new(None, 7, 2);
+        assert_eq!((due.among(1), due.among(5)), (0, 3));
+        assert_eq!(numbers(&mut due, 2), [(2, None), (3, None)]);
     }
 
     #[test]
     fn a_subscriber_is_due_the_messages_of_its_channels() {
         let channels = Channels { first: 0, count: 4, each: 2 };
-        let mut due = Due::new(Some(channels), 1);
+        let mut due = Due::new(Some(channels), 1, 0);
         for messages in 0..12 {
             let expected = (0..messages).filter(|number| channels.place(*number) >= 2).count() as u64;
             assert_eq!(due.among(messages), expected);
         }
         let by = |number, name: &str| (number, Some(name.to_owned()));
         assert_eq!(numbers(&mut due, 4), [by(2, "c2"), by(3, "c3"), by(6, "c2"), by(7, "c3")]);
+        let mut due = Due::new(Some(channels), 1, 3);
+        assert_eq!(due.among(8), 3);
+        assert_eq!(numbers(&mut due, 2), [by(3, "c3"), by(6, "c2")]);
     }
 }

@@ -60,6 +60,9 @@ enum Command {
         /// Threads of our hub
         #[arg(long, default_value = "1")]
         hub_threads: usize,
+        /// Events of each channel that our hub keeps [default: that of the broadcaster]
+        #[arg(long)]
+        history_events: Option<usize>,
     },
 }
 
@@ -102,7 +105,9 @@ struct Run {
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
-        Command::Serve { server, queue, hub_threads } => servers::serve(server, queue, hub_threads),
+        Command::Serve { server, queue, hub_threads, history_events } => {
+            servers::serve(server, queue, servers::HubOptions { threads: hub_threads, history_events })
+        }
         Command::Run(run) => measure(*run),
         Command::Profile(profile) => profile.run(),
     }

@@ -121,7 +121,7 @@ fn nchan(cores: Cores, program: &str, module: &Path, home: &Path) -> anyhow::Res
          keepalive_requests 1000000000;\n client_body_temp_path {home}/body;\n proxy_temp_path {home}/proxy;\n \
          fastcgi_temp_path {home}/fastcgi;\n uwsgi_temp_path {home}/uwsgi;\n scgi_temp_path {home}/scgi;\n \
          server {{\n  listen {address} backlog=4096;\n  \
-         location /bench {{ nchan_subscriber websocket; nchan_channel_id bench; }}\n  \
+         location /bench {{ nchan_subscriber websocket eventsource; nchan_channel_id bench; }}\n  \
          location /publish {{ nchan_publisher; nchan_channel_id bench; nchan_store_messages off; }}\n }}\n}}\n",
         module = module.display(),
         home = home.display(),

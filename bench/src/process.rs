@@ -36,6 +36,8 @@ pub(crate) struct Process {
 pub(crate) struct Options<'a> {
     /// Threads of its hub. The default is the number of cores.
     pub(crate) hub_threads: Option<usize>,
+    /// Events of each channel that it keeps.
+    pub(crate) history_events: Option<usize>,
     /// A socket that it accepts from, which others may share.
     pub(crate) listener: Option<&'a TcpListener>,
     /// Further flags of the broadcaster.
@@ -47,6 +49,9 @@ impl Options<'_> {
         // An older build, to compare with, may not know the option.
         if let Some(threads) = self.hub_threads {
             command.args(["--hub-threads", &threads.to_string()]);
+        }
+        if let Some(events) = self.history_events {
+            command.args(["--history-events", &events.to_string()]);
         }
         if let Some(listener) = self.listener {
             let parent_fd = listener.try_clone()?.into();
@@ -207,6 +212,19 @@ impl Process {
         self.children.iter().map(|child| private_bytes(child.id())).sum()
     }
 
+    /// Begins to look anew for the most memory that it has at a time.
+    pub(crate) fn forget_peak(&self) -> anyhow::Result<()> {
+        // proc_pid_clear_refs(5)
+        let forget = |child: &Child| std::fs::write(format!("/proc/{}/clear_refs", child.id()), "5");
+        self.children.iter().try_for_each(forget).context("cannot forget the most memory that was used")
+    }
+
+    /// The most resident bytes that each process had since then, added up.
+    pub(crate) fn peak_bytes(&self) -> anyhow::Result<u64> {
+        let peak = |child: &Child| size_in(&format!("/proc/{}/status", child.id()), "VmHWM:");
+        self.children.iter().map(peak).sum()
+    }
+
     /// Stops it where it is, and lets it continue when what is returned is dropped.
     pub(crate) fn pause(&self) -> anyhow::Result<Paused<'_>> {
         self.signal(Signal::STOP)?;
@@ -241,12 +259,15 @@ fn is_news(line: &str) -> bool {
 }
 
 fn private_bytes(id: u32) -> anyhow::Result<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup"))?;
-    let of = |key: &str| -> anyhow::Result<u64> {
-        let line = text.lines().find(|line| line.starts_with(key)).with_context(|| format!("no {key}"))?;
-        Ok(line.split_whitespace().nth(1).context("no size")?.parse::<u64>()? * 1024)
-    };
-    Ok(of("Private_Clean:")? + of("Private_Dirty:")?)
+    let path = format!("/proc/{id}/smaps_rollup");
+    Ok(size_in(&path, "Private_Clean:")? + size_in(&path, "Private_Dirty:")?)
+}
+
+/// The size that a file of /proc names so, in bytes.
+fn size_in(path: &str, key: &str) -> anyhow::Result<u64> {
+    let text = std::fs::read_to_string(path)?;
+    let line = text.lines().find(|line| line.starts_with(key)).with_context(|| format!("no {key} in {path}"))?;
+    Ok(line.split_whitespace().nth(1).context("no size")?.parse::<u64>()? * 1024)
 }
 
 impl Drop for Process {

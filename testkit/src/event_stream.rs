@@ -24,7 +24,8 @@ pub struct Block {
 }
 
 impl Block {
-    fn parse(text: &str) -> Block {
+    /// Reads one, without the empty line at its end.
+    pub fn parse(text: &str) -> Block {
         let mut block = Block::default();
         for line in text.split('\n') {
             let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("{line:?} in {text:?}"));

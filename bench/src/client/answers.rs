@@ -13,6 +13,10 @@ struct Answer<'a> {
     kind: &'a str,
     #[serde(borrow, default)]
     channels: Vec<&'a str>,
+    /// Where the client is.
+    id: Option<&'a str>,
+    /// Whether it gets what it has missed.
+    recovered: Option<bool>,
     /// Only with what went wrong.
     code: Option<u32>,
 }
@@ -27,6 +31,8 @@ impl Client {
                 let (names, subscribed): (BTreeSet<_>, BTreeSet<_>) =
                     (self.due.names().collect(), answer.channels.iter().copied().collect());
                 ensure!(names == subscribed, "not the channels that were asked for: {}", shown());
+                ensure!(answer.recovered == self.manner.resume.map(|_| true), "not what was missed: {}", shown());
+                tally.position = answer.id.map(str::to_owned);
                 self.state = State::Open;
             }
             "subscribed" | "unsubscribed" if answer.code.is_none() => tally.answers += 1,

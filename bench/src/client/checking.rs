@@ -62,7 +62,7 @@ impl Client {
         Ok(())
     }
 
-    fn take_message(&mut self, text: &[u8], now: u64, tally: &mut Tally) -> anyhow::Result<()> {
+    pub(super) fn take_message(&mut self, text: &[u8], now: u64, tally: &mut Tally) -> anyhow::Result<()> {
         let number = message::number(text)?;
         let lane = (number as usize).checked_rem(self.manner.lanes);
         let due = lane.map_or(self.due.number(), |lane| self.lanes[lane]);

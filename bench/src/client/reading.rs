@@ -24,6 +24,10 @@ pub(crate) struct Reading {
 pub(crate) struct Tally {
     /// Events.
     pub(crate) received: u64,
+    /// The id of the last welcome.
+    pub(crate) position: Option<String>,
+    /// Bytes of all that came.
+    pub(crate) bytes: u64,
     /// Answers to commands.
     pub(crate) answers: u64,
     /// Nanoseconds from sending to reading, where they are asked for.
@@ -84,6 +88,7 @@ impl Client {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error).context("a connection broke"),
             };
+            reading.tally.bytes += read as u64;
             let filled = kept + read;
             let drained = filled < reading.buffer.len() || reading.once;
             let mut begin = 0;
@@ -91,7 +96,12 @@ impl Client {
                 begin = self.take_response(&reading.buffer[..filled])?;
             }
             if self.state > State::AwaitingResponse {
-                begin += self.take_frames(&reading.buffer[begin..filled], &mut reading.tally)?;
+                let received = &reading.buffer[begin..filled];
+                begin += if self.manner.stream {
+                    self.take_blocks(received, &mut reading.tally)?
+                } else {
+                    self.take_frames(received, &mut reading.tally)?
+                };
             }
             self.rest.clear();
             self.rest.extend_from_slice(&reading.buffer[begin..filled]);

@@ -13,14 +13,16 @@ use server::{Audience, Batch, Feed, NoApplication, Publication, Server};
 use crate::machine::possible_connections;
 use crate::message::NAME_JSON;
 use crate::publisher::{split_line, timestamp};
+use crate::servers::HubOptions;
 
 const MAX_SUBSCRIPTIONS: usize = 1_000_000;
 
-pub(super) fn serve(threads: usize) -> anyhow::Result<()> {
+pub(super) fn serve(options: HubOptions) -> anyhow::Result<()> {
     let settings = Settings {
         listen: Some("127.0.0.1:0".to_owned()),
         max_connections: Some(possible_connections()),
-        hub_threads: Some(threads),
+        hub_threads: Some(options.threads),
+        history_events: options.history_events,
         // As many as clients ask for.
         max_subscriptions: Some(MAX_SUBSCRIPTIONS),
         ..Settings::default()

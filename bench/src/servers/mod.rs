@@ -26,8 +26,15 @@ pub(crate) enum Kind {
     Echo,
 }
 
+/// What may differ of our hub.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HubOptions {
+    pub(crate) threads: usize,
+    pub(crate) history_events: Option<usize>,
+}
+
 /// Serves until its standard input ends, which happens when the process that started it ends.
-pub(crate) fn serve(kind: Kind, queue: Option<PathBuf>, hub_threads: usize) -> anyhow::Result<()> {
+pub(crate) fn serve(kind: Kind, queue: Option<PathBuf>, hub_options: HubOptions) -> anyhow::Result<()> {
     std::thread::spawn(|| {
         // An error of the input is an end as well.
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
@@ -36,7 +43,7 @@ pub(crate) fn serve(kind: Kind, queue: Option<PathBuf>, hub_threads: usize) -> a
     match kind {
         Kind::Reference => reference::serve(queue),
         Kind::Naive => naive::serve(),
-        Kind::Hub => hub::serve(hub_threads),
+        Kind::Hub => hub::serve(hub_options),
         Kind::Echo => echo::serve(),
     }
 }

@@ -12,7 +12,7 @@ use crate::swarm::Swarm;
 const METRICS: &[Metric] =
     &[Metric { name: "bytes of the process for each", unit: 1.0 }, Metric { name: "CPU µs for each", unit: 1e-6 }];
 /// Clients that send commands.
-const NATIVE: Manner = Manner { lanes: 0, nats: false, native: true, channels: None, token: None, from: None };
+const NATIVE: Manner = Manner { native: true, ..Manner::PLAIN };
 const FLAGS: [&str; 4] = ["--max-subscriptions", "2000000", "--max-channels", "1000000"];
 /// Channels of each client.
 const FEW: usize = 10;

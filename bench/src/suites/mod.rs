@@ -7,13 +7,16 @@ mod echo;
 mod fairness;
 mod fan_out;
 mod fpm;
+mod history;
 mod http;
 mod idle;
 mod latency;
 mod peers;
 mod queue_event;
+mod resume;
 mod scale;
 mod slow;
+mod sse;
 mod subject;
 mod threads;
 mod tokens;
@@ -33,7 +36,7 @@ use crate::report::Section;
 type Suite = fn(&Plan) -> anyhow::Result<Section>;
 
 /// All tables, by the name to ask for one.
-pub(crate) const ALL: [(&str, Suite); 18] = [
+pub(crate) const ALL: [(&str, Suite); 21] = [
     ("queue-event", queue_event::measure),
     ("fpm", fpm::measure),
     ("latency", latency::one_client),
@@ -52,11 +55,14 @@ pub(crate) const ALL: [(&str, Suite); 18] = [
     ("fairness", fairness::measure),
     ("channel-memory", channel_memory::measure),
     ("tokens", tokens::measure),
+    ("sse", sse::measure),
+    ("history", history::measure),
+    ("resume", resume::measure),
 ];
 
 /// Those that a quick run makes only if they are asked for.
-pub(crate) const ONLY_FULL: [&str; 7] =
-    ["scale", "threads", "peers", "channels", "fairness", "channel-memory", "tokens"];
+pub(crate) const ONLY_FULL: [&str; 10] =
+    ["scale", "threads", "peers", "channels", "fairness", "channel-memory", "tokens", "sse", "history", "resume"];
 /// Those that are made only if they are asked for: it takes another build.
 pub(crate) const ONLY_ASKED: [&str; 1] = ["builds"];
 

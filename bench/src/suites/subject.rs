@@ -76,6 +76,17 @@ impl Subject {
         self.start_with(plan, plan.cores, Options { flags, ..Options::default() })
     }
 
+    /// The same with one thread of our hub that keeps so many events of each channel, and further flags of the
+    /// broadcaster.
+    pub(super) fn start_with_history(
+        self,
+        plan: &Plan,
+        history_events: Option<usize>,
+        flags: &[&str],
+    ) -> anyhow::Result<Started> {
+        self.start_with(plan, plan.cores, Options { history_events, flags, ..Options::default() })
+    }
+
     /// The same in as many processes as so many clients need. They share the port, and each has a feed of its own.
     pub(super) fn start_for(self, plan: &Plan, clients: usize) -> anyhow::Result<Started> {
         let listener = process::shared_listener()?;
@@ -127,6 +138,11 @@ impl Started {
     /// Crowds of clients that differ from plain ones.
     pub(super) fn connect_crowd_as(&self, habits: Habits, clients: usize) -> anyhow::Result<Crowd> {
         Crowd::connect(self.server.address, clients, habits)
+    }
+
+    /// Begins to connect such crowds.
+    pub(super) fn begin_crowd(&self, habits: Habits, clients: usize) -> anyhow::Result<Crowd> {
+        Crowd::begin(self.server.address, clients, habits)
     }
 
     /// More clients than one thread can have, with the seconds it took to connect them.

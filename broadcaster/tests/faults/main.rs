@@ -46,4 +46,5 @@ mod surroundings_of_php;
 mod systemd;
 mod timeouts;
 mod tokens;
+mod torture;
 mod uploads;

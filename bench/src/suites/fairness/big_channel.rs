@@ -62,7 +62,7 @@ pub(super) fn measure(plan: &Plan, section: &mut Section) -> anyhow::Result<Stri
 /// Latencies of the small channels, and deliveries to the big one.
 fn run(plan: &Plan, subject: Subject, duration: Duration, many: usize, small: usize) -> anyhow::Result<Figures> {
     let started = subject.start(plan)?;
-    let habits = Habits { channels: Some(BIG), yields: true };
+    let habits = Habits { channels: Some(BIG), yields: true, ..Habits::default() };
     let mut crowd = (many > 0).then(|| started.connect_crowd_as(habits, many)).transpose()?;
     let mut swarm = started.connect_as(Manner { channels: Some(SMALL), ..Manner::default() }, small)?;
     swarm.reading.tally.latencies = Some(Vec::new());
