@@ -37,6 +37,11 @@ impl Channels {
         self.lists.get(name)
     }
 
+    /// The events of each channel.
+    pub(super) fn lists(&self) -> impl Iterator<Item = &List> {
+        self.lists.values()
+    }
+
     /// The last number of a channel of which nothing is known may be so high.
     pub(super) fn forgotten(&self) -> Seq {
         self.forgotten
@@ -71,10 +76,10 @@ impl Channels {
         }
     }
 
-    /// Drops an event of a channel if it is the first.
-    pub(super) fn drop_if_first(&mut self, name: &ChannelName, seq: Seq) -> Freed {
+    /// Drops the first event of a channel.
+    pub(super) fn drop_first(&mut self, name: &ChannelName) -> Freed {
         let Some(list) = self.lists.get_mut(name).filter(|list| !list.is_empty()) else { return Freed::default() };
-        let freed = list.drop_if_first(seq);
+        let freed = list.drop_first();
         if list.is_empty() {
             self.empty.insert((list.empty_since, name.clone()));
             self.empty_bytes += empty_bytes(name);

@@ -56,15 +56,18 @@ impl List {
         freed
     }
 
-    /// Drops an event if it is the first.
-    pub(super) fn drop_if_first(&mut self, seq: Seq) -> Freed {
-        match self.events.front() {
-            Some(first) if first.seq == seq => self.drop_first(),
-            _ => Freed::default(),
-        }
+    /// The number and the time of the first event.
+    pub(super) fn first(&self) -> Option<(Seq, LogTime)> {
+        self.events.front().map(|event| (event.seq, event.at))
     }
 
-    fn drop_first(&mut self) -> Freed {
+    /// All events.
+    pub(super) fn events(&self) -> impl Iterator<Item = &Arc<PastPublication>> {
+        self.events.iter()
+    }
+
+    /// Drops the first event, if there is one.
+    pub(super) fn drop_first(&mut self) -> Freed {
         let Some(first) = self.events.pop_front() else { return Freed::default() };
         self.dropped = first.seq;
         if self.events.is_empty() {

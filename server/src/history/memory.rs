@@ -1,11 +1,11 @@
 //! What was published a short time ago: kept by channel, within bounds, for those who come back.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use queue::ChannelName;
 
 use crate::history::channels::Channels;
+use crate::history::fronts::{Front, Fronts};
 use crate::history::list::{Freed, List};
 use crate::history::log::{Kept, LogTime, Trimmed};
 use crate::history::past::PastPublication;
@@ -17,6 +17,8 @@ use crate::session_id::SessionId;
 
 /// Of all bytes, so many at most are for channels without events: one in so many.
 const EMPTY_SHARE: usize = 4;
+/// Lists that are looked at to find the oldest event exactly.
+const MAX_LOOKED_AT: usize = 1024;
 /// A moment may be so far ahead of the clock.
 const MAX_AHEAD_MILLIS: u64 = 2_000;
 
@@ -27,8 +29,7 @@ pub(crate) struct History {
     rules: HistoryRules,
     everybody: List,
     channels: Channels,
-    /// All that is kept, the oldest first, and some that is not any more.
-    order: VecDeque<Weak<PastPublication>>,
+    fronts: Fronts,
     size: HistorySize,
     /// What is before is not known.
     begin: Seq,
@@ -48,7 +49,7 @@ impl History {
         History {
             everybody: List::new(rules.everybody, Seq(0)),
             channels: Channels::default(),
-            order: VecDeque::new(),
+            fronts: Fronts::default(),
             size: HistorySize::default(),
             begin: begin.seq,
             times: Times::new((begin.at, begin.seq)),
@@ -87,24 +88,37 @@ impl History {
         let event = Arc::new(PastPublication::new(seq, at, written, channels, except, expires_at));
         let mut freed = Freed::default();
         match channels {
-            None if self.rules.everybody.events > 0 => freed += self.everybody.push(event.clone()),
-            None => {}
-            Some(names) => {
-                for name in names {
-                    let rule = self.rules.of(Some(name));
-                    if rule.events > 0 {
-                        freed += self.channels.push(name, rule, event.clone());
-                    }
-                }
-            }
+            None => freed += self.add_to(None, &event),
+            Some(names) => names.iter().for_each(|name| freed += self.add_to(Some(name), &event)),
         }
         if Arc::strong_count(&event) > 1 {
             self.size.bytes += event.bytes();
             self.size.events += 1;
-            self.order.push_back(Arc::downgrade(&event));
         }
         self.free(freed);
         self.bound(at);
+    }
+
+    /// Adds an event to what is kept of a channel, if anything is.
+    fn add_to(&mut self, channel: Option<&ChannelName>, event: &Arc<PastPublication>) -> Freed {
+        let rule = self.rules.of(channel);
+        if rule.events == 0 {
+            return Freed::default();
+        }
+        if self.list(channel).is_none_or(List::is_empty) {
+            self.fronts.push(Front { seq: event.seq, at: event.at, channel: channel.cloned() });
+        }
+        match channel {
+            None => self.everybody.push(event.clone()),
+            Some(name) => self.channels.push(name, rule, event.clone()),
+        }
+    }
+
+    fn list(&self, channel: Option<&ChannelName>) -> Option<&List> {
+        match channel {
+            None => Some(&self.everybody),
+            Some(name) => self.channels.get(name),
+        }
     }
 
     /// Drops what is too old.
@@ -115,26 +129,18 @@ impl History {
     /// Drops what is beyond the bounds: what is too old for every channel, and the oldest if all is too much.
     fn bound(&mut self, now: LogTime) {
         let max_age = self.rules.max_age().as_nanos() as u64;
-        while let Some(first) = self.order.front() {
-            let Some(first) = first.upgrade() else {
-                self.order.pop_front();
-                continue;
-            };
-            if self.size.bytes + self.channels.bytes() <= self.rules.max_bytes
-                && now.0.saturating_sub(first.at.0) < max_age
-            {
+        while let Some(front) = self.fronts.first() {
+            let is_old = now.0.saturating_sub(front.at.0) >= max_age;
+            if !is_old && self.size.bytes + self.channels.bytes() <= self.rules.max_bytes {
                 break;
             }
-            self.order.pop_front();
-            self.drop_everywhere(&first);
-            self.bound_empty();
+            if self.is_front_exact() {
+                self.drop_oldest();
+                self.bound_empty();
+            }
         }
         self.channels.forget_before(LogTime(now.0.saturating_sub(self.rules.meta_age.as_nanos() as u64)));
         self.times.forget_before(LogTime(now.0.saturating_sub(max_age)));
-        // Places of events that their channels have dropped.
-        if self.order.len() > 1024 + 2 * self.size.events {
-            self.order.retain(|event| event.strong_count() > 0);
-        }
     }
 
     /// Forgets channels without events that take too much.
@@ -142,13 +148,30 @@ impl History {
         while self.channels.empty_bytes() > self.rules.max_bytes / EMPTY_SHARE && self.channels.forget_oldest() {}
     }
 
-    fn drop_everywhere(&mut self, event: &PastPublication) {
-        let mut freed = Freed::default();
-        match event.channels() {
-            None => freed += self.everybody.drop_if_first(event.seq),
-            Some(names) => {
-                names.iter().for_each(|name| freed += self.channels.drop_if_first(name, event.seq));
-            }
+    /// Returns whether the oldest front is the first event of its list. If not, it is put right.
+    fn is_front_exact(&mut self) -> bool {
+        let Some(front) = self.fronts.first() else { return true };
+        let first = self.list(front.channel.as_ref()).and_then(List::first);
+        if first.is_some_and(|(seq, _)| seq == front.seq) {
+            return true;
+        }
+        if let Some(Front { channel, .. }) = self.fronts.pop()
+            && let Some((seq, at)) = first
+        {
+            self.fronts.push(Front { seq, at, channel });
+        }
+        false
+    }
+
+    /// Drops the oldest event from its list. If it is for several channels, they are next.
+    fn drop_oldest(&mut self) {
+        let Some(Front { channel, .. }) = self.fronts.pop() else { return };
+        let freed = match &channel {
+            None => self.everybody.drop_first(),
+            Some(name) => self.channels.drop_first(name),
+        };
+        if let Some((seq, at)) = self.list(channel.as_ref()).and_then(List::first) {
+            self.fronts.push(Front { seq, at, channel });
         }
         self.free(freed);
     }
@@ -173,14 +196,10 @@ impl History {
         let time = LogTime((now * 1e9) as u64);
         let mut found: Vec<Arc<PastPublication>> = Vec::new();
         for channel in channels {
-            let list = match channel {
-                None => Some(&self.everybody),
-                Some(name) => self.channels.get(name),
-            };
             if self.rules.of(channel).events == 0 && seq < head {
                 return None;
             }
-            match list {
+            match self.list(channel) {
                 Some(list) => found.extend(list.after(seq, time)?.cloned()),
                 None if seq < self.channels.forgotten() => return None,
                 None => {}
@@ -214,14 +233,20 @@ impl History {
         self.times.last_before(moment)
     }
 
-    /// The oldest number that is kept.
-    pub(crate) fn oldest(&self) -> Option<Seq> {
-        self.order.iter().find_map(|event| event.upgrade()).map(|event| event.seq)
+    /// The oldest number that is kept, or one before it.
+    pub(crate) fn oldest(&mut self) -> Option<Seq> {
+        for _ in 0..MAX_LOOKED_AT {
+            if self.is_front_exact() {
+                break;
+            }
+        }
+        self.fronts.first().map(|front| front.seq)
     }
 
     /// All that is kept, in order.
     pub(crate) fn all(&self) -> Vec<Arc<PastPublication>> {
-        self.order.iter().filter_map(Weak::upgrade).collect()
+        let lists = self.channels.lists().chain([&self.everybody]);
+        self.in_order(lists.flat_map(List::events).cloned().collect())
     }
 
     /// How much is kept.

@@ -3,6 +3,7 @@
 
 mod channel_rule;
 mod channels;
+mod fronts;
 mod list;
 pub(crate) mod log;
 mod memory;

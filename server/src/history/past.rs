@@ -10,9 +10,9 @@ use crate::protocol::{Written, plain};
 use crate::publication::{Audience, Publication, Seq};
 use crate::session_id::SessionId;
 
-/// What a publication takes beside its text and channels, about: itself, its place in the order, and its place in the
-/// list of one channel, with what the allocator needs.
-const OVERHEAD_BYTES: usize = size_of::<PastPublication>() + 64;
+/// What a publication takes beside its text and channels, about: itself and its place in the list of one channel, with
+/// what the allocator needs.
+const OVERHEAD_BYTES: usize = size_of::<PastPublication>() + 56;
 /// What each of its channels takes.
 const CHANNEL_BYTES: usize = size_of::<ChannelName>() + 16;
 

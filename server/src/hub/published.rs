@@ -124,8 +124,8 @@ impl Published {
         self.history.as_ref().map(History::all).unwrap_or_default()
     }
 
-    /// The oldest number that can be sent again.
-    pub(super) fn oldest_kept(&self) -> Option<Seq> {
-        self.history.as_ref().and_then(History::oldest)
+    /// The oldest number that can be sent again, or one before it.
+    pub(super) fn oldest_kept(&mut self) -> Option<Seq> {
+        self.history.as_mut().and_then(History::oldest)
     }
 }
