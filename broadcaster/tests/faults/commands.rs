@@ -224,6 +224,10 @@ fn every_command_has_a_man_page_with_its_options() {
         ("-failed-drop", &["--all"]),
         ("-config", &["fastapi-broadcaster-config-check(1)"]),
         ("-config-check", &["--config", "exit code 64", "Examples:"]),
+        ("-history", &["fastapi-broadcaster-history-stat(1)"]),
+        ("-history-stat", &["--queue", "--history-dir", "Examples:"]),
+        ("-history-show", &["--channel", "--after", "--limit", "Examples:"]),
+        ("-history-clear", &["--history-dir", "Examples:"]),
         ("-queue", &["fastapi-broadcaster-queue-stat(1)"]),
         ("-queue-stat", &["oldest"]),
         ("-token", &["fastapi-broadcaster-token-create(1)"]),
@@ -236,7 +240,7 @@ fn every_command_has_a_man_page_with_its_options() {
         }
     }
     // Commands for packagers have no page.
-    assert_eq!(std::fs::read_dir(&pages).unwrap().count(), 16);
+    assert_eq!(std::fs::read_dir(&pages).unwrap().count(), 20);
 }
 
 #[test]
