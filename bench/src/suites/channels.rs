@@ -50,6 +50,8 @@ const ONE_AT_A_TIME: &str = "one at a time";
 
 /// More than the default.
 const FLAGS: [&str; 2] = ["--max-subscriptions", "1000000"];
+/// As the reference. What history costs is a table of its own.
+const WITHOUT_HISTORY: Option<usize> = Some(0);
 /// Channels of the node whose events are for others.
 const EXISTING: Channels = Channels { first: 0, count: 100_000, each: 100 };
 const WITHOUT_SUBSCRIBERS: Channels = Channels { first: 1_000_000, count: 1_000, each: 1 };
@@ -80,7 +82,7 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
         "Channels",
         &format!(
             "{CLIENTS} clients, {BYTES} B, for {:?} a round; batches: as many messages as go, at most {WINDOW} ahead of the \
-             slowest client, or {WINDOW_OF_CHANNEL} of every channel. Messages go to the channels by turns. Ratios to the \
+             slowest client, or {WINDOW_OF_CHANNEL} of every channel. Messages go to the channels by turns. No server keeps history. Ratios to the \
              reference that is fed in the same way, for NATS and Redis the one over TCP; below, to everybody's events of the \
              same server. At the end, entries for channels that nobody has, {} others being there: until all entries are \
              deleted.",
@@ -149,7 +151,7 @@ impl Server {
         };
         match self {
             Server::Ours(subject) => {
-                let started = subject.start_with_flags(plan, &FLAGS)?;
+                let started = subject.start_with_history(plan, WITHOUT_HISTORY, &FLAGS)?;
                 run(&started.server, Manner::default(), started.publisher(BYTES)?)
             }
             Server::Peer(peer) => {
@@ -224,7 +226,7 @@ fn dropped_by_reader(plan: &Plan, entries: u64) -> anyhow::Result<f64> {
 }
 
 fn dropped_by_broadcaster(plan: &Plan, entries: u64) -> anyhow::Result<f64> {
-    let started = Subject::Broadcaster.start_with_flags(plan, &FLAGS)?;
+    let started = Subject::Broadcaster.start_with_history(plan, WITHOUT_HISTORY, &FLAGS)?;
     let subscribers = (EXISTING.count / EXISTING.each) as usize;
     let _swarm = started.connect_as(Manner { channels: Some(EXISTING), ..Manner::default() }, subscribers)?;
     let mut publisher = started.publisher(BYTES)?.for_channels(WITHOUT_SUBSCRIBERS);
