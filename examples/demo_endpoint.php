@@ -6,6 +6,8 @@
 
 declare(strict_types=1);
 
+require_once __DIR__ . '/client_files.php';
+
 /** The address of the broadcaster, with the host name that the browser uses for this machine. */
 function demoWebsocketUrl(): string
 {
@@ -18,7 +20,7 @@ function serveDemo(): void
 {
     header('Content-Type: text/html; charset=utf-8');
     header("Content-Security-Policy: default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; "
-        . "img-src data:; connect-src 'self' ws: wss:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'");
+        . "img-src data:; connect-src 'self' http: https: ws: wss:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'");
     readfile(__DIR__ . '/websocket_client_test.html');
 }
 
@@ -44,6 +46,8 @@ $page = [
 if ($page !== null && in_array($_SERVER['REQUEST_METHOD'], ['GET', 'HEAD'], true)) {
     header('Cache-Control: no-store');
     $page();
+} elseif (serveClientFile($path)) {
+    // Served.
 } elseif (preg_match('#^/(one|two)/api/(rooms/)?#', $path, $match)) {
     require __DIR__ . (isset($match[2]) ? '/chat_rooms.php' : '/order_dashboard.php');
 } else {

@@ -30,6 +30,7 @@ mod precedence;
 mod proxies;
 mod requests;
 mod restart;
+mod resuming;
 mod sandboxes;
 mod shutdown;
 mod tls;

@@ -135,16 +135,32 @@ async fn it_connects_again_when_the_broadcaster_is_back() {
     page.wait_for("document.querySelector('#state').dataset.state === 'closed'").await;
     page.wait_for("/Closed with 1001|No connection/.test(document.querySelector('#hint').innerText)").await;
 
-    let mut command = broadcaster::command(["--listen", &address, "--queue"]);
-    let _restarted = broadcaster::spawn(command.arg(shown.queue.path())).await;
-    page.wait_for("document.querySelector('#state').innerText === 'connected'").await;
+    // What is queued meanwhile comes later.
     page.click("#create").await;
+    let mut command = broadcaster::command(["--listen", &address, "--queue"]);
+    let mut restarted = broadcaster::spawn(command.arg(shown.queue.path())).await;
+    page.wait_for("document.querySelector('#state').innerText === 'connected'").await;
     page.wait_for("document.querySelector('#events li .name')?.innerText === 'order.created'").await;
+    assert!(page.text("#recovery").await.contains("Nothing was missed"));
+    assert_eq!(page.evaluate("document.querySelector('#update').disabled").await, false);
 
     page.click("#disconnect").await;
     page.wait_for("document.querySelector('#state').innerText === 'not connected'").await;
+    page.click("#notify").await;
+    page.wait_for("pending.length === 1").await;
     page.click("#connect").await;
-    page.wait_for("document.querySelector('#state').innerText === 'connected'").await;
+    page.wait_for("document.querySelector('#events li .name')?.innerText === 'notification'").await;
+    assert_eq!((page.text("#gaps").await, page.text("#received").await), ("0".into(), "2".into()));
+
+    // A broadcaster that keeps nothing begins anew.
+    restarted.signal(Signal::TERM);
+    restarted.exit().await;
+    let mut command = broadcaster::command(["--listen", &address, "--history-events", "0", "--queue"]);
+    let _without_history = broadcaster::spawn(command.arg(shown.queue.path())).await;
+    page.wait_for("document.querySelector('#gaps').innerText === '1'").await;
+    assert!(page.text("#recovery").await.contains("Events may be missing"));
+    take(&mut page, "page-gap").await;
+    assert_eq!(page.problems(), [""; 0]);
 }
 
 #[tokio::test]

@@ -26,8 +26,7 @@ export interface SubscribedEvent {
     /** The channels whose events come from here on. Null means the events for everybody. */
     channels: (string | null)[];
     /**
-     * True: nothing was missed. False: `gap` follows. Null: they begin here, without a position. There is no history yet:
-     * today it is never true.
+     * True: nothing was missed, or it was sent again. False: `gap` follows. Null: they begin here, without a position.
      */
     recovered: boolean | null;
 }
@@ -55,8 +54,8 @@ export interface ClientEvents {
 
 export interface Options {
     /**
-     * Where to begin: `EventQueue::now()` of PHP, taken before the page's data was read. There is no history yet: today's
-     * server sends nothing that was published before, and the client tells `gap`.
+     * Where to begin: `EventQueue::now()` of PHP, taken before the page's data was read. What was published since is
+     * sent, or the client tells `gap`.
      */
     after?: string;
     /** Gives a token. Called before the first connection, and when the server wants a new one. Null: nobody is logged in. */

@@ -1,7 +1,7 @@
 // One connection: what is said on it, from the address to its end. fastapi-client.js makes a new one for each attempt.
 //
-// `recovered` and `events` in answers, the codes 100 and 112, and the message `gap` of a WebSocket belong to history. No
-// server has it yet: only the scripted servers of the tests send them. The `gap` of an event stream is sent today.
+// The codes 100 and 112, and the message `gap` of a WebSocket, are of later servers: only the scripted ones of the tests
+// send them.
 
 import { openEventStream, openWebSocket } from './transports.js';
 

@@ -1,4 +1,4 @@
-// Random runs against a server with history, as it is planned: breaks between any two messages and commands, on WebSocket and
+// Random runs against a model of the server with its history: breaks between any two messages and commands, on WebSocket and
 // SSE. What must hold: whenever the client asks to go on after a position, the page has every event before it, or was told;
 // no handler gets an event twice; the events of a channel come in order; at the end nothing is missing. CLIENT_MODEL_RUNS and
 // CLIENT_MODEL_SEED choose others.

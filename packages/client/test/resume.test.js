@@ -1,5 +1,5 @@
 // Positions: what a client asks for after a break, and what a page is told. The server says what the table has:
-// a server with history, as it is planned.
+// a server with history.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// A server with history, as it is planned, inside this process: an order of events, of which the oldest are not kept, and
+// A model of the server with its history, inside this process: an order of events, of which the oldest are not kept, and
 // connections whose messages wait until a test lets them through. Speaks WebSocket (native) and SSE.
 
 /** What the tests need of the truth is beside the ids, which are opaque for the client. */
