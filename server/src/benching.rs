@@ -7,9 +7,12 @@ use std::sync::Arc;
 use mio::{Poll, Token, Waker};
 
 use crate::config::Settings;
+use crate::history::History;
+use crate::history::log::{LogTime, Trimmed};
 use crate::hub::inbox::{Arrivals, Inbox};
 use crate::hub::log::Log;
-use crate::hub::{Batch, Hub};
+use crate::hub::{Batch, Beginning, Hub};
+use crate::publication::Seq;
 
 /// A hub without a thread: the caller is both who feeds it and its thread.
 #[derive(Debug)]
@@ -35,6 +38,19 @@ impl Appending {
         // It is in the middle of a turn, so that nobody has to wake it.
         inbox.awake();
         Ok(Appending { hub, inbox, arrivals: Arrivals::default(), log: Log::new(log_bytes), _poll: poll })
+    }
+
+    /// The same, which keeps history as a server does by default.
+    ///
+    /// # Errors
+    /// When the system has no more descriptors.
+    pub fn with_history(log_bytes: usize) -> io::Result<Appending> {
+        let appending = Appending::new(log_bytes)?;
+        let rules = Settings::default().resolve().map_err(io::Error::other)?.history;
+        let begin = Trimmed { seq: Seq::default(), at: LogTime::now() };
+        let history = Some(History::new(rules, begin));
+        appending.hub.begin(Beginning { epoch: 1, last: begin.seq, history, log: None });
+        Ok(appending)
     }
 
     /// Takes publications through the inbox into the log, and what no client needs out of it.
