@@ -42,6 +42,7 @@ mod target;
 mod threads;
 pub mod token;
 mod trim;
+mod unix_time;
 
 pub use application::{Application, Client, HeaderText, Headers, NoApplication, Reception};
 pub use client_message::ClientMessage;
