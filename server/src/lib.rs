@@ -29,6 +29,8 @@ pub mod log_level;
 mod log_limit;
 pub mod log_lines;
 mod logged_reason;
+#[cfg(test)]
+mod model;
 mod notifier;
 mod permit;
 mod protocol;

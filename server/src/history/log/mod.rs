@@ -15,6 +15,8 @@ mod file;
 mod header;
 mod opening;
 mod renewing;
+#[cfg(test)]
+pub(crate) mod testing;
 mod time;
 
 use std::io;
@@ -188,6 +190,8 @@ impl HistoryLog {
     pub(crate) fn close(self, reader: &Reader) -> io::Result<()> {
         let State::Written(directory, mut file) = self.state else { return Ok(()) };
         reader.sync()?;
+        #[cfg(test)]
+        testing::queue_synced();
         file.sync()?;
         directory.sync()?;
         file.mark_closed()

@@ -33,6 +33,12 @@ impl<A: Application> Shard<A> {
         self.inbox.command(Command::Join(Box::new(joining)));
     }
 
+    /// Tells all clients how far they are.
+    pub(crate) fn beat_all(&mut self) {
+        let keys: Vec<usize> = self.sessions.iter().map(|(key, _)| key).collect();
+        keys.into_iter().for_each(|key| self.beat(key));
+    }
+
     /// How many clients were sent again what they have missed, since what that is went out.
     pub(crate) fn resumed(&self) -> usize {
         self.resumed
