@@ -15,6 +15,8 @@ mod progress;
 mod read_order;
 mod reading;
 mod sleep;
+#[cfg(test)]
+pub(crate) mod stepping;
 mod subscribing;
 mod thread;
 mod timeouts;

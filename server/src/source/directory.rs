@@ -2,6 +2,8 @@
 
 mod ownership;
 mod publishing;
+#[cfg(test)]
+mod stepping;
 mod waiting;
 
 use std::io;

@@ -10,6 +10,10 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The id of this boot. Where the system does not tell, one that is never the same again.
 pub(super) fn id() -> String {
+    #[cfg(test)]
+    if let Some(id) = super::testing::BOOT.with_borrow(Clone::clone) {
+        return id;
+    }
     let read = fs::read_to_string(BOOT_ID);
     match read.as_deref().map(str::trim) {
         Ok(id) if !id.is_empty() && id.len() <= MAX_BOOT_ID_BYTES => id.to_owned(),

@@ -17,6 +17,8 @@ mod on_disk;
 mod opening;
 mod records;
 mod renewing;
+#[cfg(test)]
+pub(crate) mod testing;
 mod time;
 
 use std::io;
@@ -191,6 +193,8 @@ impl HistoryLog {
     pub(crate) fn close(self, reader: &Reader) -> io::Result<()> {
         let State::Written(directory, mut file) = self.state else { return Ok(()) };
         reader.sync()?;
+        #[cfg(test)]
+        testing::queue_synced();
         file.sync()?;
         directory.sync()?;
         file.mark_closed()

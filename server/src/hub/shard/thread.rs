@@ -14,10 +14,10 @@ use crate::rights::Rights;
 
 /// One thread of the hub, with its clients.
 pub(crate) struct ShardThread<A> {
-    poll: Poll,
-    inbox: Arc<Inbox>,
+    pub(super) poll: Poll,
+    pub(super) inbox: Arc<Inbox>,
     /// Locked for a turn, by this thread or by one that has put something into the inbox.
-    shard: Arc<Mutex<Shard<A>>>,
+    pub(super) shard: Arc<Mutex<Shard<A>>>,
 }
 
 impl<A: Application> ShardThread<A> {
