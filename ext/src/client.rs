@@ -6,7 +6,7 @@ mod unread;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use server::{ClientMessage, Disconnect, Headers, Hub, Publication, Reception, SessionId};
+use server::{ClientMessage, Disconnect, Headers, Hub, Reception, SessionId};
 
 use crate::process::Process;
 use crate::waiters::WaiterId;
@@ -132,7 +132,7 @@ impl Client {
         // Under the lock, so that later messages of the client are not relayed before these.
         while let Some(message) = inbox.unread.pop() {
             if let Some(event) = server::plain::relayed_event(&message).filter(|_| relay) {
-                self.hub.publish(&Publication::now(event.name_json(), event.payload_json()));
+                self.hub.relay(self.session, event);
             }
         }
         if std::mem::take(&mut inbox.paused) {

@@ -29,6 +29,8 @@ pub mod log_level;
 mod log_limit;
 pub mod log_lines;
 mod logged_reason;
+#[cfg(test)]
+mod model;
 mod notifier;
 mod permit;
 mod protocol;
@@ -42,6 +44,7 @@ mod target;
 mod threads;
 pub mod token;
 mod trim;
+mod unix_time;
 
 pub use application::{Application, Client, HeaderText, Headers, NoApplication, Reception};
 pub use client_message::ClientMessage;

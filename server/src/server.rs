@@ -132,6 +132,13 @@ impl Server {
                 shard.run()
             })?);
         }
+        if config.limits.relay_client_events {
+            let hub = hub.clone();
+            threads.relay = Some(Worker::spawn("relay", move || {
+                hub.run_relay();
+                Ok(())
+            })?);
+        }
         if let Some((source, stop)) = source {
             threads.source = Some((Worker::spawn("source", || source.run())?, stop));
         }
@@ -199,6 +206,8 @@ impl Server {
             None => accepting.await,
         };
         let accepted = accepted.map_err(io::Error::other);
+        // Before the last frames. It may wait for a disk.
+        let _ = timeout(config.shutdown_grace / 2, threads.relay_ended()).await;
         hub.shutdown(config.shutdown_grace);
         accepted.and(threads.join().await)
     }

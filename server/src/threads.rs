@@ -29,12 +29,14 @@ pub fn give_way() {
 pub(crate) struct Threads {
     hub: Hub,
     pub(crate) shards: Vec<Worker>,
+    /// Publishes what clients send, if that is relayed.
+    pub(crate) relay: Option<Worker>,
     pub(crate) source: Option<(Worker, Stop)>,
 }
 
 impl Threads {
     pub(crate) fn new(hub: Hub) -> Threads {
-        Threads { hub, shards: Vec::new(), source: None }
+        Threads { hub, shards: Vec::new(), relay: None, source: None }
     }
 
     /// Returns when the source has ended; never if there is none.
@@ -51,6 +53,14 @@ impl Threads {
         }
     }
 
+    /// Returns when what clients had sent to be relayed is out. Nothing more is relayed.
+    pub(crate) async fn relay_ended(&mut self) {
+        self.hub.end_relay();
+        if let Some(worker) = &mut self.relay {
+            worker.ended().await;
+        }
+    }
+
     /// Waits until all have ended, the hub first: the source waits for it. Returns the first failure.
     pub(crate) async fn join(mut self) -> io::Result<()> {
         let mut ended = Ok(());
@@ -60,6 +70,10 @@ impl Threads {
             if let Some(shard) = self.shards.pop() {
                 ended = ended.and(shard.join());
             }
+        }
+        self.relay_ended().await;
+        if let Some(relay) = self.relay.take() {
+            ended = ended.and(relay.join());
         }
         if let Some((source, stop)) = &mut self.source {
             stop.abandon();
@@ -78,6 +92,10 @@ impl Drop for Threads {
         self.hub.shutdown(Duration::ZERO);
         // Nobody asks for the outcome of a server that is dropped.
         self.shards.drain(..).for_each(|shard| drop(shard.join()));
+        self.hub.end_relay();
+        if let Some(relay) = self.relay.take() {
+            drop(relay.join());
+        }
         if let Some((source, stop)) = self.source.take() {
             stop.abandon();
             drop(source.join());

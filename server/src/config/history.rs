@@ -25,7 +25,8 @@ section! { "History";
         "How long events are kept for clients that come back. 0: not at all";
     history_bytes: usize = 64 * 1024 * 1024, Form::between(Unit::Bytes, 0, Unit::Bytes.most(), ""),
         "Memory for all events that are kept for clients that come back, and as many bytes on disk. 0: none are kept",
-        more: "Events that wait in the queue stay on disk beyond it.";
+        more: "Channels count too; those without events have a quarter of it at most, and beyond that the oldest are \
+               forgotten. Events that wait in the queue stay on disk beyond it.";
     history_meta_secs: u64 = 24 * 60 * 60, Form::between(Unit::Seconds, 0, Unit::Seconds.most(), ""),
         "How long it is known of a channel whose events are gone that nothing came after them",
         default_in_words: Some("a day"),

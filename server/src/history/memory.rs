@@ -1,10 +1,11 @@
 //! What was published a short time ago: kept by channel, within bounds, for those who come back.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use queue::ChannelName;
 
+use crate::history::channels::Channels;
 use crate::history::list::{Freed, List};
 use crate::history::log::{Kept, LogTime, Trimmed};
 use crate::history::past::PastPublication;
@@ -14,8 +15,8 @@ use crate::protocol::{Written, native};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
 
-/// Channels without events of which the last number is known. Of more, the oldest are forgotten.
-const MAX_EMPTY: usize = 1_000_000;
+/// Of all bytes, so many at most are for channels without events: one in so many.
+const EMPTY_SHARE: usize = 4;
 /// A moment may be so far ahead of the clock.
 const MAX_AHEAD_MILLIS: u64 = 2_000;
 
@@ -25,20 +26,16 @@ const MAX_AHEAD_MILLIS: u64 = 2_000;
 pub(crate) struct History {
     rules: HistoryRules,
     everybody: List,
-    channels: HashMap<ChannelName, List>,
+    channels: Channels,
     /// All that is kept, the oldest first, and some that is not any more.
     order: VecDeque<Weak<PastPublication>>,
     size: HistorySize,
-    /// Channels that had no events at some time, with that time, the oldest first.
-    empty: VecDeque<(LogTime, ChannelName)>,
-    /// The highest number of those channels of which nothing is known any more.
-    forgotten: Seq,
     /// What is before is not known.
     begin: Seq,
     times: Times,
 }
 
-/// How much is kept.
+/// The events that are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct HistorySize {
     pub(crate) events: usize,
@@ -50,11 +47,9 @@ impl History {
     pub(crate) fn new(rules: HistoryRules, begin: Trimmed) -> History {
         History {
             everybody: List::new(rules.everybody, Seq(0)),
-            channels: HashMap::new(),
+            channels: Channels::default(),
             order: VecDeque::new(),
             size: HistorySize::default(),
-            empty: VecDeque::new(),
-            forgotten: Seq(0),
             begin: begin.seq,
             times: Times::new((begin.at, begin.seq)),
             rules,
@@ -98,10 +93,7 @@ impl History {
                 for name in names {
                     let rule = self.rules.of(Some(name));
                     if rule.events > 0 {
-                        // It may be one that was forgotten.
-                        let new = || List::new(rule, self.forgotten);
-                        let list = self.channels.entry(name.clone()).or_insert_with(new);
-                        freed += list.push(event.clone());
+                        freed += self.channels.push(name, rule, event.clone());
                     }
                 }
             }
@@ -128,18 +120,26 @@ impl History {
                 self.order.pop_front();
                 continue;
             };
-            if self.size.bytes <= self.rules.max_bytes && now.0.saturating_sub(first.at.0) < max_age {
+            if self.size.bytes + self.channels.bytes() <= self.rules.max_bytes
+                && now.0.saturating_sub(first.at.0) < max_age
+            {
                 break;
             }
             self.order.pop_front();
             self.drop_everywhere(&first);
+            self.bound_empty();
         }
+        self.channels.forget_before(LogTime(now.0.saturating_sub(self.rules.meta_age.as_nanos() as u64)));
         self.times.forget_before(LogTime(now.0.saturating_sub(max_age)));
         // Places of events that their channels have dropped.
         if self.order.len() > 1024 + 2 * self.size.events {
             self.order.retain(|event| event.strong_count() > 0);
         }
-        self.forget_empty(now);
+    }
+
+    /// Forgets channels without events that take too much.
+    fn bound_empty(&mut self) {
+        while self.channels.empty_bytes() > self.rules.max_bytes / EMPTY_SHARE && self.channels.forget_oldest() {}
     }
 
     fn drop_everywhere(&mut self, event: &PastPublication) {
@@ -147,13 +147,7 @@ impl History {
         match event.channels() {
             None => freed += self.everybody.drop_if_first(event.seq),
             Some(names) => {
-                for name in names {
-                    let Some(list) = self.channels.get_mut(name) else { continue };
-                    freed += list.drop_if_first(event.seq);
-                    if list.is_empty() {
-                        self.empty.push_back((list.empty_since, name.clone()));
-                    }
-                }
+                names.iter().for_each(|name| freed += self.channels.drop_if_first(name, event.seq));
             }
         }
         self.free(freed);
@@ -162,22 +156,6 @@ impl History {
     fn free(&mut self, freed: Freed) {
         self.size.events -= freed.events;
         self.size.bytes -= freed.bytes;
-    }
-
-    /// Forgets channels that have had no events for long, or if there are too many of them. Of those, the highest number
-    /// is kept for all.
-    fn forget_empty(&mut self, now: LogTime) {
-        let age = self.rules.meta_age.as_nanos() as u64;
-        while let Some((since, name)) = self.empty.front() {
-            if self.empty.len() <= MAX_EMPTY && now.0.saturating_sub(since.0) < age {
-                break;
-            }
-            if let Some(list) = self.channels.get(name).filter(|list| list.is_empty() && list.empty_since == *since) {
-                self.forgotten = self.forgotten.max(list.dropped());
-                self.channels.remove(name);
-            }
-            self.empty.pop_front();
-        }
     }
 
     /// What came after a number for channels, in order, each once. `None`: something of it is not kept any more, or is
@@ -204,7 +182,7 @@ impl History {
             }
             match list {
                 Some(list) => found.extend(list.after(seq, time)?.cloned()),
-                None if seq < self.forgotten => return None,
+                None if seq < self.channels.forgotten() => return None,
                 None => {}
             }
             if found.len() > self.rules.recover_limit.saturating_mul(2) {
@@ -241,17 +219,9 @@ impl History {
         self.order.iter().find_map(|event| event.upgrade()).map(|event| event.seq)
     }
 
-    /// All that is kept without a hole up to the last number, in order.
-    pub(crate) fn without_hole(&self, head: Seq) -> Vec<Arc<PastPublication>> {
-        let mut next = head.0;
-        let latest = self.order.iter().rev().map_while(|event| {
-            let event = event.upgrade().filter(|event| event.seq.0 == next)?;
-            next -= 1;
-            Some(event)
-        });
-        let mut events: Vec<_> = latest.collect();
-        events.reverse();
-        events
+    /// All that is kept, in order.
+    pub(crate) fn all(&self) -> Vec<Arc<PastPublication>> {
+        self.order.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// How much is kept.

@@ -2,6 +2,7 @@
 //! sent again to those who come back ([`History`]).
 
 mod channel_rule;
+mod channels;
 mod list;
 pub(crate) mod log;
 mod memory;

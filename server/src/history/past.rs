@@ -37,7 +37,7 @@ pub(crate) struct PastPublication {
 }
 
 impl PastPublication {
-    pub(super) fn new(
+    pub(crate) fn new(
         seq: Seq,
         at: LogTime,
         written: Written<'_>,

@@ -15,6 +15,7 @@ mod pacing;
 mod progress;
 mod published;
 mod publishing;
+mod relaying;
 mod resuming;
 mod run;
 pub(crate) mod session;
@@ -37,6 +38,7 @@ use crate::hub::inbox::{Command, Inbox};
 use crate::hub::interest::{ChannelKey, TooManyChannels};
 use crate::hub::progress::{ClientCounts, ProgressNotifier};
 use crate::hub::published::Published;
+use crate::hub::relaying::Relay;
 use crate::hub::resuming::{Asked, Outcome, Resumed, Subscribed};
 use crate::notifier::Notifier;
 use crate::protocol::Encoding;
@@ -51,7 +53,8 @@ pub use progress::Progress;
 pub(crate) use inbox::{Connection, Joining};
 pub(crate) use published::Beginning;
 
-/// A handle to the hub. Cheap to clone, usable from every thread, never blocks for longer than a copy takes.
+/// A handle to the hub. Cheap to clone, usable from every thread. Nothing blocks for longer than a copy
+/// takes, except for [`publish`](Hub::publish).
 #[derive(Debug, Clone)]
 pub struct Hub {
     shared: Arc<Shared>,
@@ -65,6 +68,7 @@ struct Shared {
     /// Held by who appends, from the number of the first publication on until all threads have them. The log on disk
     /// is not written under the lock that the threads of the hub need.
     history_log: Mutex<Option<HistoryLog>>,
+    relay: Relay,
     /// Names this server in the ids of its clients.
     server: u64,
     /// Subscriptions of all clients.
@@ -86,6 +90,7 @@ impl Hub {
             inboxes,
             published: Mutex::new(published),
             history_log: Mutex::new(None),
+            relay: Relay::default(),
             server: rand::random::<u64>() >> 1,
             subscriptions: AtomicUsize::new(0),
             max_subscriptions: limits.max_subscriptions,

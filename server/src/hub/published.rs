@@ -119,9 +119,9 @@ impl Published {
         self.history.as_ref()
     }
 
-    /// What is kept without a hole up to the last number, in order.
-    pub(super) fn without_hole(&self) -> Vec<Arc<PastPublication>> {
-        self.history.as_ref().map(|history| history.without_hole(self.head())).unwrap_or_default()
+    /// All that is kept, in order.
+    pub(super) fn kept(&self) -> Vec<Arc<PastPublication>> {
+        self.history.as_ref().map(History::all).unwrap_or_default()
     }
 
     /// The oldest number that can be sent again.

@@ -1,7 +1,9 @@
 //! How publications get in: numbered, into the history log, into history, and to the threads, in one order for all.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use crate::history::PastPublication;
 use crate::history::log::{Bounds, CannotGiveUp, HistoryLog, LogTime, Logged, Trimmed};
 use crate::hub::batch::{Batch, Item};
 use crate::hub::channel_frames::ChannelFrames;
@@ -17,6 +19,10 @@ pub(crate) struct Appended {
     pub(crate) first: Seq,
     /// The number of the first, in the ids of clients.
     pub(crate) number: Seq,
+    /// When they got their numbers.
+    pub(crate) at: LogTime,
+    /// Whether they are in the history log, if there is to be one.
+    pub(crate) is_logged: bool,
 }
 
 impl Hub {
@@ -28,7 +34,8 @@ impl Hub {
         *self.lock_log() = log;
     }
 
-    /// Sends an event to those it is for. It does not come through the queue.
+    /// Sends an event to those it is for. It does not come through the queue. This can wait for the disk that the history
+    /// log is on, so an [application](crate::Application) does not call it on the hub's thread.
     pub fn publish(&self, publication: &Publication<'_>) {
         let mut batch = Batch::default();
         batch.push(publication);
@@ -51,7 +58,8 @@ impl Hub {
         let mut log = self.lock_log();
         let (next, is_over) = {
             let published = self.lock();
-            (Appended { first: published.last.plus(1), number: published.head().plus(1) }, published.is_over)
+            let (first, number) = (published.last.plus(1), published.head().plus(1));
+            (Appended { first, number, at: LogTime::default(), is_logged: true }, published.is_over)
         };
         if batch.is_empty() {
             return Ok(next);
@@ -64,6 +72,7 @@ impl Hub {
             Some(log) => log.append(logged(next.number))?,
             None => LogTime::now(),
         };
+        let is_logged = log.as_ref().is_none_or(HistoryLog::is_written);
         let mut published = self.lock();
         let at = published.time(at);
         let mut frames = std::mem::take(&mut published.frames);
@@ -77,7 +86,7 @@ impl Hub {
         self.shared.inboxes.iter().for_each(|inbox| inbox.append(&batch.frames, &batch.ends, &frames));
         published.frames = frames;
         published.last = published.last.plus(batch.len());
-        Ok(next)
+        Ok(Appended { at, is_logged, ..next })
     }
 
     /// Appends publications that the process before had numbered already, for those clients that get no ids: others ask
@@ -118,24 +127,19 @@ impl Hub {
         }
     }
 
-    /// Writes the log again, if it had to be given up and it is time for that: what is kept without a hole. To be called
-    /// when all that came through the queue is acked.
-    pub(crate) fn renew_history_log(&self) {
+    /// Writes the log again, if it had to be given up and it is time for that: what is kept without a hole, and
+    /// `unacked`, which has all that came through the queue and is not acked, in order. Without that it waits. Returns
+    /// whether it was written.
+    pub(crate) fn renew_history_log<'a>(&self, unacked: impl FnOnce() -> Option<Vec<(LogTime, Logged<'a>)>>) -> bool {
         let mut log = self.lock_log();
-        let Some(log) = log.as_mut().filter(|log| log.needs_renewal(Instant::now())) else { return };
-        let (head, kept) = {
-            let published = self.lock();
-            (published.head(), published.without_hole())
+        let Some(log) = log.as_mut().filter(|log| log.needs_renewal(Instant::now())) else { return false };
+        let Some(unacked) = unacked() else { return false };
+        let (head, kept, now) = {
+            let mut published = self.lock();
+            (published.head(), published.kept(), published.time(LogTime::now()))
         };
-        // What was there before may have been numbered as late as this.
-        let trimmed = match kept.first() {
-            Some(first) => Trimmed { seq: Seq(first.seq.0 - 1), at: first.at },
-            None => Trimmed { seq: head, at: LogTime::now() },
-        };
-        let logged: Option<Vec<_>> = kept.iter().map(|event| Some((event.at, event.logged()?))).collect();
-        if let Some(logged) = logged {
-            log.renew(trimmed, logged);
-        }
+        let (trimmed, events) = whole_log(head, now, &kept, unacked);
+        log.renew(trimmed, events)
     }
 
     /// Changes the log, if there is one.
@@ -153,6 +157,33 @@ impl Hub {
         }
         taken
     }
+}
+
+/// What a log that is written as a whole holds: the latest events up to a number without a hole, each either not acked
+/// or kept, and before them the others that are not acked. `now` is not before any of them.
+fn whole_log<'a>(
+    head: Seq,
+    now: LogTime,
+    kept: &'a [Arc<PastPublication>],
+    mut unacked: Vec<(LogTime, Logged<'a>)>,
+) -> (Trimmed, Vec<(LogTime, Logged<'a>)>) {
+    let mut kept = kept.iter().rev().peekable();
+    let mut trimmed = Trimmed { seq: head, at: now };
+    let mut events = Vec::new();
+    loop {
+        let kept = kept.next_if(|event| event.seq == trimmed.seq);
+        // It has what is needed to find its entry again.
+        let unacked = unacked.pop_if(|(_, event)| event.seq == trimmed.seq);
+        let Some((at, event)) = unacked.or_else(|| kept.and_then(|event| Some((event.at, event.logged()?)))) else {
+            break;
+        };
+        // What was there before may have been numbered as late as this.
+        trimmed = Trimmed { seq: Seq(trimmed.seq.0.saturating_sub(1)), at };
+        events.push((at, event));
+    }
+    events.extend(unacked.into_iter().rev());
+    events.reverse();
+    (trimmed, events)
 }
 
 /// Encodes a publication for those channels that have subscribers, once for each encoding that these use.
@@ -175,5 +206,50 @@ fn encode(
         for (encoding, key, threads) in interest.of(name) {
             frames.push(seq, key, threads, except, |bytes| encoding.encode(written, id, Some(name), bytes));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::native;
+
+    fn logged(seq: u64) -> (LogTime, Logged<'static>) {
+        let publication = Publication::to_everybody("\"e\"", "1", 7);
+        (
+            LogTime(10 * seq),
+            Logged { seq: Seq(seq), origin: None, uid: Some(queue::Uid::new()), publication, key: None },
+        )
+    }
+
+    fn kept(seqs: &[u64]) -> Vec<Arc<PastPublication>> {
+        let mut text = Vec::new();
+        native::write_text(&Publication::to_everybody("\"e\"", "1", 7), &mut text);
+        let written = crate::protocol::Written { text: &text, name_len: 3 };
+        let past = |seq: &u64| PastPublication::new(Seq(*seq), LogTime(10 * seq), written, None, None, None);
+        seqs.iter().map(|seq| Arc::new(past(seq))).collect()
+    }
+
+    /// The last number that is not in the log, its time, and the numbers that are; those of what is not acked twice.
+    fn whole(head: u64, kept_seqs: &[u64], unacked: &[u64]) -> (u64, u64, Vec<u64>) {
+        let kept = kept(kept_seqs);
+        let unacked = unacked.iter().copied().map(logged).collect();
+        let (trimmed, events) = whole_log(Seq(head), LogTime(1000), &kept, unacked);
+        let numbers = events.iter().flat_map(|(at, event)| {
+            assert_eq!(at.0, 10 * event.seq.0);
+            [event.seq.0].repeat(1 + usize::from(event.uid.is_some()))
+        });
+        (trimmed.seq.0, trimmed.at.0, numbers.collect())
+    }
+
+    #[test]
+    fn a_log_as_a_whole_has_what_is_kept_up_to_a_hole_and_what_is_not_acked() {
+        assert_eq!(whole(9, &[1, 2, 5, 7, 8, 9], &[]), (6, 70, vec![7, 8, 9]));
+        assert_eq!(whole(9, &[1, 2, 5, 7, 8, 9], &[6, 8]), (4, 50, vec![5, 6, 6, 7, 8, 8, 9]));
+        assert_eq!(whole(9, &[5, 7, 9], &[2, 3, 8]), (6, 70, vec![2, 2, 3, 3, 7, 8, 8, 9]));
+        assert_eq!(whole(9, &[], &[8, 9]), (7, 80, vec![8, 8, 9, 9]));
+        assert_eq!(whole(9, &[7, 8], &[2]), (9, 1000, vec![2, 2]));
+        assert_eq!(whole(2, &[1, 2], &[]), (0, 10, vec![1, 2]));
+        assert_eq!(whole(0, &[], &[]), (0, 1000, vec![]));
     }
 }

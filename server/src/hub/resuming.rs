@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use queue::ChannelName;
 use serde_json::value::RawValue;
@@ -16,6 +16,7 @@ use crate::protocol::native::{self, Id, ServerMessage};
 use crate::protocol::{Encoding, sse};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
+use crate::unix_time;
 
 /// What a client asks for.
 #[derive(Debug)]
@@ -85,7 +86,7 @@ impl Published {
     }
 
     fn try_resume(&self, after: After, session: SessionId, asked: &Asked<'_>) -> Option<Resumed> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = unix_time::now();
         let from = self.position(after, now)?;
         let channels = || asked.channels.iter().map(Some).chain(asked.everybody.then_some(None));
         let missed = match self.history() {
@@ -173,3 +174,6 @@ impl Outcome {
         self.resumed.as_ref().map(|resumed| matches!(resumed, Resumed::Recovered { .. }))
     }
 }
+
+#[cfg(test)]
+mod tests;

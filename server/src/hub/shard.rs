@@ -13,6 +13,8 @@ mod memory;
 mod progress;
 mod read_order;
 mod reading;
+#[cfg(test)]
+pub(crate) mod stepping;
 mod subscribing;
 mod timeouts;
 mod turn;
@@ -93,6 +95,13 @@ pub(crate) struct Shard<A> {
     application: A,
 }
 
+/// When timeouts are looked at.
+struct Ticks {
+    next: Instant,
+    /// Polls in a row that did not tell all there is.
+    partial_polls: usize,
+}
+
 /// What is logged now and then only, because clients can cause it.
 #[derive(Debug, Default)]
 struct Notices {
@@ -149,33 +158,35 @@ impl<A: Application> Shard<A> {
     /// Runs until [`Hub::shutdown`] has ended every session.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
-        let mut now = self.clock.turn(Instant::now());
-        let mut next_tick = now + TICK;
-        // Polls in a row that did not tell all there is.
-        let mut partial_polls = 0;
+        let mut ticks = Ticks { next: self.clock.turn(Instant::now()) + TICK, partial_polls: 0 };
         loop {
-            let is_whole = self.sleep(&mut events, next_tick)?;
-            now = self.clock.turn(Instant::now());
-            for event in &events {
-                self.on_event(event, now);
-            }
-            self.read_unread(now);
-            partial_polls = if is_whole { 0 } else { partial_polls + 1 };
-            // Nobody is judged by what the kernel has and did not tell yet. It tells of each in turn.
-            if now >= next_tick && (is_whole || partial_polls > 1 + self.sessions.len() / EVENTS) {
-                self.on_tick(now);
-                next_tick = now + TICK;
-            }
-            self.close_due(now);
-            self.take_inbox(now);
-            self.write_waiting(now);
-            self.bound_memory(now);
-            self.application.turn_ended();
-            self.publish_progress(now);
-            if self.has_stopped(now) {
+            let is_whole = self.sleep(&mut events, ticks.next)?;
+            if self.take_turn(&events, is_whole, &mut ticks) {
                 return Ok(());
             }
         }
+    }
+
+    /// Does all that there is to do. Returns whether everything has ended. `is_whole`: the kernel has told all.
+    fn take_turn(&mut self, events: &Events, is_whole: bool, ticks: &mut Ticks) -> bool {
+        let now = self.clock.turn(Instant::now());
+        for event in events {
+            self.on_event(event, now);
+        }
+        self.read_unread(now);
+        ticks.partial_polls = if is_whole { 0 } else { ticks.partial_polls + 1 };
+        // Nobody is judged by what the kernel has and did not tell yet. It tells of each in turn.
+        if now >= ticks.next && (is_whole || ticks.partial_polls > 1 + self.sessions.len() / EVENTS) {
+            self.on_tick(now);
+            ticks.next = now + TICK;
+        }
+        self.close_due(now);
+        self.take_inbox(now);
+        self.write_waiting(now);
+        self.bound_memory(now);
+        self.application.turn_ended();
+        self.publish_progress(now);
+        self.has_stopped(now)
     }
 
     /// Sleeps until there is something to do. Returns whether the kernel has told all that there is.

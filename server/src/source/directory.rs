@@ -2,6 +2,8 @@
 
 mod ownership;
 mod publishing;
+#[cfg(test)]
+mod stepping;
 mod waiting;
 
 use std::io;
@@ -132,6 +134,7 @@ impl DirectorySource {
 
     /// Runs until it is asked to stop and all entries that it has published are acked, or the hub has ended.
     pub(crate) fn run(mut self) -> io::Result<()> {
+        self.history.log_begin();
         loop {
             self.health.turn();
             // Asked first: the progress of a hub that has ended is its last.
@@ -144,7 +147,7 @@ impl DirectorySource {
                 std::mem::take(&mut self.refused_acks).give_up(&mut self.reader);
                 return Ok(());
             }
-            self.history.trim(self.outstanding.first_number(), self.refused_acks.len() > 0);
+            self.history.trim(&mut self.outstanding, self.refused_acks.len() > 0);
             if Instant::now() >= self.chores_due {
                 self.do_chores();
             }

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use queue::{EntryName, Event, Reader, Uid};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::history::log::{HistoryLog, Kept, Trimmed, begin_without_log};
 use crate::history::{History, HistoryError, HistoryRules};
 use crate::hub::{Beginning, Hub};
 use crate::publication::Seq;
+use crate::source::outstanding::Outstanding;
 use crate::source::selection::Selection;
 
 /// How often what is too old is forgotten.
@@ -31,7 +32,9 @@ pub(super) struct SourceHistory {
     hub: Hub,
     /// Whether there is a log, or should be one.
     has_log: bool,
-    max_bytes: u64,
+    /// Events in the log, if that goes on.
+    goes_on_with: Option<usize>,
+    max_bytes: usize,
     /// What the process before has numbered and perhaps not delivered, in order.
     again: VecDeque<Numbered>,
     /// Up to this number, all is acked.
@@ -61,7 +64,8 @@ impl SourceHistory {
         let mut history = SourceHistory {
             hub: hub.clone(),
             has_log: rules.keep_anything(),
-            max_bytes: rules.max_bytes as u64,
+            goes_on_with: None,
+            max_bytes: rules.max_bytes,
             again: VecDeque::new(),
             acked: Seq::default(),
             trim_due: Instant::now(),
@@ -74,6 +78,7 @@ impl SourceHistory {
         let opened = HistoryLog::open(reader, directory.as_deref())?;
         history.again = opened.entries().filter_map(|(name, events)| Numbered::of(name, events)).collect();
         selection.remember(&opened.kept);
+        history.goes_on_with = opened.anew.is_none().then_some(opened.kept.len());
         let last = Seq(opened.next.0.saturating_sub(1));
         let Trimmed { seq, .. } = opened.trimmed;
         let (goes_on, entries) = (opened.anew.is_none(), history.again.len());
@@ -81,6 +86,14 @@ impl SourceHistory {
         let kept = History::of_log(rules.clone(), opened.trimmed, &opened.kept);
         hub.begin(Beginning { epoch: opened.epoch, last, history: Some(kept), log: Some(opened.log) });
         Ok(history)
+    }
+
+    /// Logs that the numbers of the process before go on. To be called when the source runs: a start that fails, because
+    /// the port is taken for example, is tried again many times.
+    pub(super) fn log_begin(&self) {
+        if let Some(events) = self.goes_on_with {
+            info!(events, "the history log goes on");
+        }
     }
 
     /// Takes the next entry that the process before has numbered and that may still wait.
@@ -103,21 +116,35 @@ impl SourceHistory {
         if self.has_log { self.trim_due.saturating_duration_since(Instant::now()) } else { Duration::MAX }
     }
 
-    /// Forgets what is too old. `unacked`: the number of the first event that is published and whose entry is there.
-    /// `has_refused`: entries that are delivered and cannot be deleted are there as well.
-    pub(super) fn trim(&mut self, unacked: Option<Seq>, has_refused: bool) {
+    /// Bytes of events that are kept at most.
+    pub(super) fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
+    /// Forgets what is too old, and writes the log again if there is none. `has_refused`: entries that are delivered and
+    /// cannot be deleted are there beside those that are outstanding.
+    pub(super) fn trim(&mut self, outstanding: &mut Outstanding, has_refused: bool) {
         let now = Instant::now();
         if !self.has_log || now < self.trim_due {
             return;
         }
         self.trim_due = now + TRIM_INTERVAL;
-        if !has_refused && self.again.is_empty() {
+        let is_complete = !has_refused && self.again.is_empty();
+        if is_complete {
+            let unacked = outstanding.first_number();
             self.acked = unacked.map_or_else(|| self.hub.head(), |first| Seq(first.0.saturating_sub(1)));
         }
-        self.hub.trim_history(self.acked, self.max_bytes);
-        if unacked.is_none() && !has_refused && self.again.is_empty() {
-            self.hub.renew_history_log();
+        self.hub.trim_history(self.acked, self.max_bytes as u64);
+        if is_complete && self.hub.renew_history_log(|| outstanding.logged()) {
+            outstanding.forget_events();
         }
+    }
+
+    /// Lets the time come for all that is done now and then.
+    #[cfg(test)]
+    pub(super) fn make_due(&mut self) {
+        self.trim_due = Instant::now();
+        self.hub.with_history_log(HistoryLog::make_renewal_due);
     }
 
     /// Goes on in the directory that replaced the queue directory.

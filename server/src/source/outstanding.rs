@@ -4,13 +4,17 @@ use std::collections::VecDeque;
 
 use queue::EntryName;
 
+use crate::history::log::{LogTime, Logged};
 use crate::publication::Seq;
+use crate::source::taken::TakenEntry;
 
 #[derive(Debug, Default)]
 pub(super) struct Outstanding {
     /// In the order of their numbers.
     entries: VecDeque<Entry>,
     publications: usize,
+    /// Bytes of the events that are kept.
+    kept_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -19,6 +23,8 @@ struct Entry {
     publications: usize,
     last: Seq,
     number: Seq,
+    /// When its events got their numbers, and the events: for the next history log, if there is none now.
+    kept: Option<(LogTime, TakenEntry)>,
 }
 
 impl Outstanding {
@@ -35,7 +41,35 @@ impl Outstanding {
     /// of this process, `number` that of the first in the ids of clients.
     pub(super) fn push(&mut self, name: EntryName, publications: usize, last: Seq, number: Seq) {
         self.publications += publications;
-        self.entries.push_back(Entry { name, publications, last, number });
+        self.entries.push_back(Entry { name, publications, last, number, kept: None });
+    }
+
+    /// Keeps the events of the entry that was added last, which have no record in a history log. Of all entries, so many
+    /// bytes are kept at most.
+    pub(super) fn keep(&mut self, at: LogTime, taken: TakenEntry, max_bytes: usize) {
+        let bytes = taken.bytes();
+        if let Some(entry) = self.entries.back_mut()
+            && self.kept_bytes + bytes <= max_bytes
+        {
+            self.kept_bytes += bytes;
+            entry.kept = Some((at, taken));
+        }
+    }
+
+    /// All events, for a history log that is written as a whole. `None`: some are not known any more.
+    pub(super) fn logged(&self) -> Option<Vec<(LogTime, Logged<'_>)>> {
+        let mut all = Vec::with_capacity(self.publications);
+        for entry in &self.entries {
+            let (at, taken) = entry.kept.as_ref()?;
+            all.extend(taken.logged(entry.number).map(|event| (*at, event)));
+        }
+        Some(all)
+    }
+
+    /// Keeps no events any more: the history log has them.
+    pub(super) fn forget_events(&mut self) {
+        self.entries.iter_mut().for_each(|entry| entry.kept = None);
+        self.kept_bytes = 0;
     }
 
     /// The number of the first publication that is not delivered.
@@ -48,8 +82,9 @@ impl Outstanding {
         if self.entries.front()?.last > delivered {
             return None;
         }
-        let Entry { name, publications, .. } = self.entries.pop_front()?;
+        let Entry { name, publications, kept, .. } = self.entries.pop_front()?;
         self.publications -= publications;
+        self.kept_bytes -= kept.map_or(0, |(_, taken)| taken.bytes());
         Some(name)
     }
 

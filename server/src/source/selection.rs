@@ -1,12 +1,13 @@
 //! Which events of the queue are published: not those that nobody needs any more, and not those that were sent already.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use queue::Event;
 use tracing::debug;
 
 use crate::history::log::{Kept, LogTime};
 use crate::source::key_window::KeyWindow;
+use crate::unix_time;
 
 #[derive(Debug, Default)]
 pub(super) struct Selection {
@@ -52,12 +53,8 @@ impl Selection {
 
 /// Tells whether nobody needs an event any more.
 pub(super) fn has_expired(event: &Event) -> bool {
-    event.expires_at().is_some_and(|time| time <= unix_time())
-}
-
-/// Seconds since the Unix epoch, by the system clock: the producer's clock may be that of another machine.
-fn unix_time() -> f64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    // By this clock: the producer's may be that of another machine.
+    event.expires_at().is_some_and(|time| time <= unix_time::now().as_secs_f64())
 }
 
 #[cfg(test)]
@@ -82,7 +79,7 @@ mod tests {
 
     #[test]
     fn events_are_admitted_until_they_expire() {
-        let now = unix_time();
+        let now = unix_time::now().as_secs_f64();
         let (past, future) = (format!(r#""expires_at":{}"#, now - 1.0), format!(r#""expires_at":{}"#, now + 60.0));
         let keys = [&past, &future, r#""expires_at":null"#, r#""expires_at":-1"#, r#""expires_at":1e300"#];
         assert_eq!(admitted(&keys), [false, true, true, false, true]);

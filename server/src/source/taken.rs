@@ -9,8 +9,6 @@ use crate::publication::Seq;
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     entries: Vec<TakenEntry>,
-    /// What is to be published, in order: an entry and a line of it.
-    lines: Vec<(usize, u32)>,
 }
 
 /// An entry some of whose events are to be published.
@@ -18,8 +16,8 @@ pub(super) struct Taken {
 pub(super) struct TakenEntry {
     pub(super) name: EntryName,
     events: Vec<Event>,
-    /// How many of them are to be published.
-    pub(super) publications: usize,
+    /// Which of them are to be published, at least one.
+    lines: Vec<u32>,
 }
 
 impl Taken {
@@ -29,28 +27,49 @@ impl Taken {
 
     /// Adds an entry, of which these lines are to be published.
     pub(super) fn push(&mut self, name: EntryName, events: Vec<Event>, lines: Vec<u32>) {
-        let (entry, before) = (self.entries.len(), self.lines.len());
-        self.lines.extend(lines.into_iter().map(|line| (entry, line)));
-        self.entries.push(TakenEntry { name, events, publications: self.lines.len() - before });
+        self.entries.push(TakenEntry { name, events, lines });
     }
 
     /// What the history log gets, if the first has this number.
     pub(super) fn logged(&self, first: Seq) -> impl Iterator<Item = Logged<'_>> {
-        let numbered = self.lines.iter().zip(0..);
-        numbered.filter_map(move |(&(entry, line), after)| {
-            let TakenEntry { name, events, .. } = self.entries.get(entry)?;
-            Some(Logged::of(first.plus(after), name, line, events.get(line as usize)?))
+        let mut next = first;
+        self.entries.iter().flat_map(move |entry| {
+            let first = next;
+            next = next.plus(entry.publications());
+            entry.logged(first)
         })
     }
 
     /// The events that are to be published.
     pub(super) fn events(&self) -> impl Iterator<Item = &Event> {
-        self.lines.iter().filter_map(|&(entry, line)| self.entries.get(entry)?.events.get(line as usize))
+        self.entries.iter().flat_map(TakenEntry::published).map(|(_, event)| event)
     }
 
     /// Takes the entries out.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = TakenEntry> {
-        self.lines.clear();
         self.entries.drain(..)
+    }
+}
+
+impl TakenEntry {
+    /// How many of its events are to be published.
+    pub(super) fn publications(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// What the history log gets of it, if the first has this number.
+    pub(super) fn logged(&self, first: Seq) -> impl Iterator<Item = Logged<'_>> {
+        let numbered = self.published().enumerate();
+        numbered.map(move |(after, (line, event))| Logged::of(first.plus(after), &self.name, line, event))
+    }
+
+    /// Bytes of memory that its events take, about.
+    pub(super) fn bytes(&self) -> usize {
+        let text = |event: &Event| event.name_json().len() + event.payload_json().len();
+        self.events.iter().map(|event| size_of::<Event>() + text(event)).sum()
+    }
+
+    fn published(&self) -> impl Iterator<Item = (u32, &Event)> {
+        self.lines.iter().filter_map(|line| Some((*line, self.events.get(*line as usize)?)))
     }
 }

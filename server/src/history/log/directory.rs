@@ -117,7 +117,10 @@ impl LogDirectory {
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::fsync(&self.directory)?)
+        rustix::fs::fsync(&self.directory)?;
+        #[cfg(test)]
+        super::testing::names_synced();
+        Ok(())
     }
 
     fn remove(&self, name: &str) -> Result<(), Errno> {

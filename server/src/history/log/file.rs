@@ -124,7 +124,10 @@ impl LogFile {
 
     /// Writes to disk all that was written.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_all()
+        self.file.sync_all()?;
+        #[cfg(test)]
+        super::testing::log_synced(&self.file);
+        Ok(())
     }
 
     /// Notes that all was synced.

@@ -15,6 +15,8 @@ mod file;
 mod header;
 mod opening;
 mod renewing;
+#[cfg(test)]
+pub(crate) mod testing;
 mod time;
 
 use std::io;
@@ -160,8 +162,7 @@ impl HistoryLog {
         }
     }
 
-    /// Whether what is published now is in the log.
-    #[cfg(test)]
+    /// Whether what was appended last is in the log.
     pub(crate) fn is_written(&self) -> bool {
         matches!(self.state, State::Written(..))
     }
@@ -189,6 +190,8 @@ impl HistoryLog {
     pub(crate) fn close(self, reader: &Reader) -> io::Result<()> {
         let State::Written(directory, mut file) = self.state else { return Ok(()) };
         reader.sync()?;
+        #[cfg(test)]
+        testing::queue_synced();
         file.sync()?;
         directory.sync()?;
         file.mark_closed()

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use queue::{Announcement, Reader};
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::batch_record::BatchRecord;
 use super::continuing::{self, Anew};
@@ -49,8 +49,7 @@ impl HistoryLog {
             Err(error) => return Err(error),
         };
         match &begun.anew {
-            None => info!(events = begun.kept.len(), "the history log goes on"),
-            Some(Anew::NoLog) => {}
+            None | Some(Anew::NoLog) => {}
             Some(reason) => warn!(
                 path = %location.log().display(), %reason,
                 "history begins anew: clients that come back are told that they may have missed events"

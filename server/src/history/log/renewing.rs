@@ -21,6 +21,14 @@ impl HistoryLog {
         matches!(self.state, State::Missing(_, due) if due <= now)
     }
 
+    /// Lets that time come.
+    #[cfg(test)]
+    pub(crate) fn make_renewal_due(&mut self) {
+        if let State::Missing(_, due) = &mut self.state {
+            *due = Instant::now();
+        }
+    }
+
     /// Writes a new log as a whole, where there is none: all events that are kept after `trimmed`, without a hole up to
     /// the last number that was given, and before them those that are not acked. In the order of their numbers.
     ///

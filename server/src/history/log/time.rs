@@ -1,8 +1,7 @@
 //! The times in the log, which never go backwards.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use crate::publication::Seq;
+use crate::unix_time;
 
 /// When a number was given, in nanoseconds since 1970, by this machine's clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,8 +10,7 @@ pub(crate) struct LogTime(pub(crate) u64);
 impl LogTime {
     /// The system's clock.
     pub(crate) fn now() -> LogTime {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        LogTime(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+        LogTime(u64::try_from(unix_time::now().as_nanos()).unwrap_or(u64::MAX))
     }
 
     /// The millisecond that it is in, since 1970.

@@ -155,8 +155,8 @@ fn what_is_too_old_is_a_gap_and_goes() {
 fn bytes_are_bounded_for_all_channels_together_and_the_oldest_go_first() {
     let mut past = Past::new();
     past.add("a");
-    let one = past.history.size().bytes;
-    let mut past = Past::of(HistoryRules { max_bytes: 5 * one, ..rules() });
+    let (one, channel) = (past.history.size().bytes, past.history.channels.bytes());
+    let mut past = Past::of(HistoryRules { max_bytes: 5 * one + 3 * channel, ..rules() });
     for channel in ["a", "b", "c", "a", "b", "c", "a"] {
         past.add(channel);
     }
@@ -164,6 +164,41 @@ fn bytes_are_bounded_for_all_channels_together_and_the_oldest_go_first() {
     assert_eq!(past.history.oldest(), Some(Seq(13)));
     assert_eq!([past.after(10, "a"), past.after(10, "b"), past.after(10, "c")], [None, None, Some(vec![13, 16])]);
     assert_eq!(past.after(11, "a"), Some(vec![14, 17]));
+}
+
+#[test]
+fn channels_count_and_those_without_events_have_a_quarter_of_the_bytes() {
+    let max_bytes = 40_000;
+    let mut past = Past::of(HistoryRules { max_bytes, meta_age: Duration::MAX, ..rules() });
+    for number in 0..1000 {
+        // All events before are too old then.
+        past.secs += 60;
+        past.add(&format!("channel-{number}"));
+        let History { size, channels, .. } = &past.history;
+        assert!(channels.empty_bytes() <= max_bytes / 4 && size.bytes + channels.bytes() <= max_bytes);
+    }
+    // Who has all of a channel that is not known any more is told of a gap: something may have come since.
+    let is_known = |number: &u64| past.after(11 + number, &format!("channel-{number}")).is_some();
+    let known: Vec<u64> = (0..1000).filter(is_known).collect();
+    assert!(known.len() > 20 && known.len() < 200 && known[0] == 1000 - known.len() as u64, "{known:?}");
+
+    let mut past = Past::of(HistoryRules { max_bytes, ..rules() });
+    for number in 0..1000 {
+        past.add(&format!("channel-{number}"));
+        assert!(past.history.size.bytes + past.history.channels.bytes() <= max_bytes);
+    }
+    assert!(past.history.size().events > 40);
+    // Whatever happened, no byte is counted twice.
+    past.secs = 10_000;
+    past.history.forget_old(past.at());
+    assert_eq!((past.history.channels.bytes(), past.history.channels.empty_bytes()), (0, 0));
+    for round in 0..50 {
+        past.add(["a", "b", "a b"][round % 3]);
+        past.secs += 30;
+    }
+    past.secs += 2000;
+    past.history.forget_old(past.at());
+    assert_eq!((past.history.size(), past.history.channels.bytes()), (HistorySize::default(), 0));
 }
 
 #[test]

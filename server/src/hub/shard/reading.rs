@@ -12,7 +12,6 @@ use crate::disconnect::Disconnect;
 use crate::hub::session::ReadOutcome;
 use crate::protocol::command::Request;
 use crate::protocol::plain;
-use crate::publication::Publication;
 
 /// How long clients are read from before the inbox is looked at again.
 const SLICE: Duration = Duration::from_millis(2);
@@ -60,7 +59,7 @@ impl<A: Application> Shard<A> {
                 Reception::TakenAndFull => ControlFlow::Break(()),
                 Reception::Declined(message) => {
                     if relay && let Some(event) = plain::relayed_event(&message) {
-                        hub.publish(&Publication::now(event.name_json(), event.payload_json()));
+                        hub.relay(id, event);
                     } else if is_native {
                         requests.push(Request::unknown());
                     }

@@ -24,8 +24,12 @@ impl DirectorySource {
         self.on_success();
         let (mut next, mut number) = (appended.first, appended.number);
         for entry in self.taken.drain() {
-            self.outstanding.push(entry.name, entry.publications, next.plus(entry.publications - 1), number);
-            (next, number) = (next.plus(entry.publications), number.plus(entry.publications));
+            let publications = entry.publications();
+            self.outstanding.push(entry.name.clone(), publications, next.plus(publications - 1), number);
+            if !appended.is_logged {
+                self.outstanding.keep(appended.at, entry, self.history.max_bytes());
+            }
+            (next, number) = (next.plus(publications), number.plus(publications));
         }
         true
     }

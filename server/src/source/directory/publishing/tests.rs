@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use mio::{Poll, Token, Waker};
 use queue::{ChannelName, NewEvent, Priority, ReaderOptions, Uid, Writer};
-use testkit::QueueDir;
+use rustix::io::Errno;
+use testkit::{QueueDir, sandbox};
 
 use super::*;
 use crate::config::Settings;
 use crate::health::Health;
+use crate::history::HistoryRules;
 use crate::hub::inbox::{Arrivals, Inbox};
-use crate::hub::{Feed, Hub, Progress};
+use crate::hub::{Feed, Hub};
 use crate::publication::Seq;
 use crate::source::directory::DirectoryOptions;
 use crate::source::history::HistoryOptions;
@@ -27,7 +29,12 @@ struct Started {
 
 impl Started {
     fn on(queue: &QueueDir) -> Started {
-        let config = Settings::default().resolve().expect("defaults");
+        Started::of(queue, |_| {})
+    }
+
+    fn of(queue: &QueueDir, change: impl FnOnce(&mut HistoryRules)) -> Started {
+        let mut config = Settings::default().resolve().expect("defaults");
+        change(&mut config.history);
         let poll = Poll::new().expect("a poll");
         let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
         let hub = Hub::new([waker], &config.limits).expect("a hub");
@@ -57,8 +64,28 @@ impl Started {
 
     /// Lets everything be delivered, and acks it.
     fn deliver(&mut self) {
-        let last = Seq(u64::MAX);
-        self.source.ack(Progress { offered: last, delivered: last }.delivered);
+        self.deliver_up_to(u64::MAX);
+    }
+
+    fn deliver_up_to(&mut self, place: u64) {
+        self.source.ack(Seq(place));
+    }
+
+    /// The same as `publish` while nothing can be appended to the history log.
+    fn publish_on_full_disk(&mut self) -> Vec<u32> {
+        sandbox::run_under(sandbox::filter(&[(libc::SYS_pwrite64, 0, 0)], Errno::NOSPC), || self.publish())
+    }
+
+    /// Does what is done each second and each minute. Returns whether there is a history log.
+    fn trim(&mut self) -> bool {
+        self.source.history.make_due();
+        self.source.history.trim(&mut self.source.outstanding, false);
+        self.hub.with_history_log(|log| log.is_written()).expect("there should be one")
+    }
+
+    /// Ends it as if its process were killed.
+    fn kill(self) {
+        drop(self.hub.take_history_log());
     }
 
     fn inbox(&self) -> &Inbox {
@@ -153,4 +180,46 @@ fn another_entry_that_uses_a_name_again_is_new() {
     write(2);
     let mut second = Started::on(&queue);
     assert_eq!((second.publish(), second.head()), (vec![2], 2));
+}
+
+#[test]
+fn after_a_full_disk_the_log_is_written_again_although_there_is_always_something_to_ack() {
+    let queue = QueueDir::new();
+    let mut first = Started::on(&queue);
+    enqueue(&queue, &[1]);
+    assert_eq!(first.publish(), [1]);
+    enqueue(&queue, &[2, 102]);
+    assert_eq!(first.publish_on_full_disk(), [2]);
+    assert!(!first.trim(), "what is known of the first entry was in the log that was given up");
+    enqueue(&queue, &[3, 20]);
+    assert_eq!(first.publish(), [3, 20]);
+    first.deliver_up_to(1);
+    assert!(first.trim(), "three events are not acked");
+    enqueue(&queue, &[4]);
+    assert_eq!(first.publish(), [4]);
+    first.kill();
+
+    let mut second = Started::on(&queue);
+    assert_eq!((second.head(), second.publish()), (6, vec![2, 3, 20, 4]));
+    // The key counts after the restart.
+    enqueue(&queue, &[30, 5]);
+    assert_eq!((second.publish(), second.head()), (vec![5], 7));
+    second.deliver();
+    assert_eq!(queue.waiting(), 0);
+}
+
+#[test]
+fn of_events_without_a_record_only_so_many_bytes_are_kept_for_the_next_log() {
+    let queue = QueueDir::new();
+    let mut source = Started::of(&queue, |rules| rules.max_bytes = 400);
+    enqueue(&queue, &[1]);
+    assert_eq!(source.publish_on_full_disk(), [1]);
+    enqueue(&queue, &[2, 3, 4, 5]);
+    assert_eq!(source.publish(), [2, 3, 4, 5]);
+    source.deliver_up_to(1);
+    assert!(!source.trim(), "the second entry was too much");
+    source.deliver();
+    enqueue(&queue, &[6]);
+    assert_eq!(source.publish(), [6]);
+    assert!(source.trim());
 }
