@@ -183,6 +183,7 @@ fn others(plan: &Plan, subject: Subject, beside: Beside, clients: usize) -> anyh
     let secs = match beside {
         Beside::Nobody => {
             tick(&mut swarm, &mut publisher, || Ok(begun.elapsed() >= duration))?;
+            swarm.until_all_have(publisher.published())?;
             f64::NAN
         }
         Beside::Connecting | Beside::Resuming => {
@@ -194,7 +195,10 @@ fn others(plan: &Plan, subject: Subject, beside: Beside, clients: usize) -> anyh
                 crowd.turn(Duration::ZERO)?;
                 Ok(is_there(&crowd))
             })?;
-            begun.elapsed().as_secs_f64()
+            let secs = begun.elapsed().as_secs_f64();
+            // Before they are closed: nobody reads meanwhile.
+            swarm.until_all_have(publisher.published())?;
+            secs
         }
         Beside::Loop => {
             let ends = AtomicBool::new(false);
@@ -202,14 +206,15 @@ fn others(plan: &Plan, subject: Subject, beside: Beside, clients: usize) -> anyh
                 let looping = scope.spawn(|| resume_again_and_again(&started, resume, &ends));
                 let ticked =
                     tick(&mut swarm, &mut publisher, || Ok(begun.elapsed() >= duration || looping.is_finished()));
+                let secs = begun.elapsed().as_secs_f64();
+                let read = ticked.and_then(|()| swarm.until_all_have(publisher.published()));
                 ends.store(true, Ordering::Relaxed);
                 let rounds = looping.join().map_err(|_| anyhow!("the client that resumes panicked"))??;
-                ticked?;
-                anyhow::Ok(begun.elapsed().as_secs_f64() / rounds as f64)
+                read?;
+                anyhow::Ok(secs / rounds as f64)
             })?
         }
     };
-    swarm.until_all_have(publisher.published())?;
     let mut latencies = swarm.reading.tally.latencies.take().unwrap_or_default();
     Ok((secs, percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)))
 }
