@@ -5,6 +5,7 @@
 //! continues the log of the process before if it can prove that nothing is missing ([`continuing`]), and else begins a
 //! new epoch. Where the log cannot be written it is deleted, and the run goes on without it.
 
+mod anew;
 mod batch_record;
 mod boot;
 mod continuing;
@@ -37,7 +38,7 @@ use crate::publication::Seq;
 pub use error::HistoryError;
 pub use on_disk::{LogError, LogOnDisk, LogSummary, PastEvent};
 
-pub(crate) use continuing::Anew;
+pub(crate) use anew::Anew;
 pub(crate) use error::CannotGiveUp;
 pub(crate) use event::{Kept, Logged};
 pub(crate) use file::Bounds;

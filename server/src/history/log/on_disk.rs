@@ -15,8 +15,9 @@ use queue::{Announcement, HISTORY, HISTORY_LOG, NEW_HISTORY_LOG};
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::anew::Anew;
 use super::boot;
-use super::continuing::{self, Anew};
+use super::continuing;
 use super::event::Kept;
 use super::header::Header;
 use super::records::Records;

@@ -8,8 +8,9 @@ use std::time::Instant;
 use queue::{Announcement, Reader};
 use tracing::warn;
 
+use super::anew::Anew;
 use super::batch_record::BatchRecord;
-use super::continuing::{self, Anew};
+use super::continuing;
 use super::directory::{Location, LogDirectory};
 use super::error::HistoryError;
 use super::event::Kept;

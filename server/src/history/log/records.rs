@@ -5,7 +5,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use queue::record::{self, HEAD_BYTES, Head};
 
-use super::continuing::Anew;
+use super::anew::Anew;
 use super::event::Kept;
 use super::header::{HEADER_BYTES, Header};
 use super::time::LogTime;
