@@ -1,6 +1,7 @@
-//! Why the log of an earlier process cannot be continued.
+//! Why a start does not go on with the log that is there.
 
-use std::{fmt, io};
+use std::fmt;
+use std::io;
 
 /// Why the numbers begin anew.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -256,3 +256,73 @@ fn read_from(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::history::log::batch_record::BatchRecord;
+    use crate::history::log::directory::LogDirectory;
+    use crate::history::log::event::Logged;
+    use crate::history::log::file::{Bounds, LogFile};
+    use crate::history::log::time::{LogTime, Trimmed};
+    use crate::publication::{Audience, Publication};
+
+    #[test]
+    fn a_log_whose_beginning_is_given_back_while_it_is_read_is_read_from_the_new_beginning() {
+        let path = TempDir::new().expect("a directory");
+        let directory = LogDirectory { directory: File::open(path.path()).expect("opened").into() };
+        let trimmed = Trimmed { seq: Seq::default(), at: LogTime(1) };
+        let mut file = LogFile::create(&directory, 7, "boot", trimmed).expect("a log");
+        directory.commit().expect("named");
+        // Large enough for a file system to give them back.
+        let payload = format!("\"{}\"", "x".repeat(2 << 20));
+        let mut record = BatchRecord::default();
+        for number in 1..=3 {
+            let (seq, at) = (Seq(number), LogTime(number * 1_000_000));
+            let publication = Publication {
+                name_json: "\"test\"",
+                payload_json: &payload,
+                timestamp: 1,
+                audience: Audience::Everybody,
+                except: None,
+                expires_at: None,
+            };
+            record.begin();
+            record.push(&Logged { seq, origin: None, uid: None, publication, key: None });
+            file.append(record.finish(at).expect("a record"), seq, at).expect("appended");
+        }
+        let log = LogOnDisk::in_directory(path.path()).expect("a directory");
+        let (mut reading, header) = log.open_log().expect("a log");
+        let bounds = Bounds { keep_from: Seq(3), acked: Seq(3), max_bytes: u64::MAX };
+        assert!(file.trim(&bounds).expect("trimmed"));
+        let mut read = Vec::new();
+        log.read(&mut reading, &header, |event| {
+            read.push(event.seq.0);
+            ControlFlow::Continue(())
+        })
+        .expect("what is left");
+        // Where nothing can be given back, all of it is still there.
+        assert!(read == [3] || read == [1, 2, 3], "{read:?}");
+        let summary = log.summary().expect("a log");
+        assert_eq!((summary.numbers, summary.trimmed, summary.events), (Some((3, 3)), 2, 1));
+        assert!(!summary.is_closed && summary.bytes_on_disk > 0);
+
+        let mut shown = Vec::new();
+        let each = |event: PastEvent<'_>| {
+            shown.push(event.to_json().expect("JSON"));
+            ControlFlow::Break(())
+        };
+        log.events(Some("t.3"), each).expect("a position");
+        assert!(shown[0].starts_with("{\"event\":\"test\",\"payload\":\"xx"), "{:.100}", shown[0]);
+        assert!(
+            shown[0].ends_with(
+                "\",\"timestamp\":1,\"id\":\"0000000000000007-3\",\"channels\":null,\"published_at\":0.003}"
+            )
+        );
+        let unknown =
+            log.events(Some("0000000000000008-1"), |_| ControlFlow::Continue(())).expect_err("of another log");
+        assert!(matches!(unknown, LogError::UnknownPosition(..)), "{unknown}");
+    }
+}
