@@ -110,8 +110,23 @@ const STARTS: &[What] = {
     ]
 };
 
+/// In this order, again and again: entries that come back when the power fails after a clean stop, although their records
+/// are gone. Random operations do not get there.
+const CYCLE: &[What] = {
+    use What::*;
+    &[
+        Start, Connect, Turn, Turn, Enqueue, Publish, Turn, Read, Ack, Wait, Trim, Stop, LosePower, Start, Publish,
+        Turn, Read,
+    ]
+};
+
 fn operations(seed: u64) -> Vec<Operation> {
     let mut random = Random(seed);
+    if seed % 8 == 7 {
+        let all = CYCLE.iter().cycle().take(6 * CYCLE.len());
+        let kept = all.filter_map(|what| (!random.one_in(12)).then_some(*what)).collect::<Vec<_>>();
+        return kept.into_iter().map(|what| Operation { what, bits: random.next() }).collect();
+    }
     let count = 40 + random.below(160);
     let what = |random: &mut Random| match seed % 4 {
         3 => STARTS[random.below(STARTS.len())],

@@ -101,7 +101,7 @@ impl World {
             channel: rule(4),
             patterns: vec![],
             max_bytes: 6000 * scale,
-            meta_age: Duration::from_secs(500),
+            meta_age: Duration::from_secs(120),
             recover_limit: 12 * scale,
             recover_bytes: 10_000 * scale,
         };
