@@ -215,7 +215,14 @@ fn every_command_has_a_man_page_with_its_options() {
     for (name, expected) in [
         ("", &["--queue", "FASTAPI_WS_QUEUE", "fastapi-broadcaster-publish(1)", "Exit codes", "SIGTERM"][..]),
         ("-publish", &["PAYLOAD", "standard input", "--queue", "Examples:", "Exit codes"]),
-        ("-listen", &["URL", "--count", "-n", "--channel", "FASTAPI_WS_TOKEN", "Examples:", "SSL_CERT_FILE"]),
+        ("-history", &["fastapi-broadcaster-history-stat(1)", "history_dir"]),
+        ("-history-stat", &["--queue", "--history-dir", "Examples:"]),
+        ("-history-show", &["--channel", "--after", "--limit", "published_at", "Examples:"]),
+        ("-history-clear", &["systemctl stop", "--history-dir"]),
+        (
+            "-listen",
+            &["URL", "--count", "-n", "--channel", "--after", "FASTAPI_WS_TOKEN", "Examples:", "SSL_CERT_FILE"],
+        ),
         ("-doctor", &["--url", "doctor.ping", "Examples:"]),
         ("-failed", &["fastapi-broadcaster-failed-retry(1)"]),
         ("-failed-list", &["fastapi-broadcaster failed list", "--queue", "FASTAPI_WS_QUEUE"]),

@@ -1,10 +1,13 @@
 //! Pages that come back after the broadcaster was started again, or after the network was away, on all transports: they
 //! have everything once and in order, and are told of no gap.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::process::Command;
 
+use nix::sched::{CloneFlags, unshare};
 use serde_json::{Value, json};
-use testkit::{Broadcaster, EventStream, QueueDir, Signal, eventually, within};
+use testkit::{Broadcaster, EventStream, QueueDir, Signal, eventually, has_root, skipped, within};
 
 use crate::docs;
 use crate::harness::{Browser, Line, Page, PhpServer, broadcaster, post_json, queue_dir};
@@ -56,17 +59,22 @@ impl Scene {
         // A document without a policy that forbids connections.
         let page = browser.open(&format!("http://{}/config.json", server.address()), (800, 600)).await;
         let mut scene = Scene { page, line, broadcaster, address, flags, queue, _server: server, _browser: browser };
-        scene.page.evaluate(FOLLOW).await;
         let host = scene.line.address();
+        scene.follow(host).await;
+        scene
+    }
+
+    /// Follows by all transports.
+    async fn follow(&mut self, host: SocketAddr) {
+        self.page.evaluate(FOLLOW).await;
         for follow in [
             format!("follow('ws://{host}/', 'websocket')"),
             format!("follow('http://{host}/', 'sse')"),
             format!("follow('http://{host}/?channel=quiet', 'EventSource')"),
         ] {
-            scene.page.evaluate(&follow).await;
+            self.page.evaluate(&follow).await;
         }
-        scene.connected().await;
-        scene
+        self.connected().await;
     }
 
     async fn connected(&mut self) {
@@ -134,6 +142,52 @@ async fn a_page_misses_nothing_while_the_broadcaster_is_started_again_and_while_
     scene.queue.enqueue(6);
     scene.all_have(&[1, 2, 3, 4, 5, 6]).await;
     scene.end().await;
+}
+
+#[test]
+fn a_page_misses_nothing_while_the_network_is_down() {
+    if !has_root("to have a network of its own") {
+        return;
+    }
+    // A network belongs to a thread and to the processes that it starts.
+    let own = std::thread::spawn(|| {
+        if let Err(error) = unshare(CloneFlags::CLONE_NEWNET) {
+            return skipped(&format!("this machine allows no network of its own: {error}"));
+        }
+        set_network("up");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(misses_nothing_while_the_network_is_down());
+    });
+    own.join().unwrap();
+}
+
+async fn misses_nothing_while_the_network_is_down() {
+    let mut scene = Scene::start(&[]).await;
+    // Without the line: its own connections would not notice what those of a browser notice.
+    scene.follow(scene.address).await;
+    scene.queue.enqueue(1);
+    scene.all_have(&[1]).await;
+    scene.page.evaluate("followed.forEach((kept) => { kept.waited = 0; })").await;
+    set_network("down");
+    scene.queue.enqueue(2);
+    scene.queue.is_drained().await;
+    // The page cannot be asked now. A client that has given its connection up waits for the answer to its FIN.
+    eventually("a client gives up", || {
+        let sockets = fs::read_to_string("/proc/thread-self/net/tcp").unwrap();
+        sockets.lines().any(|line| line.split_ascii_whitespace().nth(3) == Some("04"))
+    })
+    .await;
+    set_network("up");
+    scene.queue.enqueue(3);
+    scene.all_have(&[1, 2, 3]).await;
+    assert_ne!(scene.page.evaluate("followed.reduce((sum, { waited }) => sum + waited, 0)").await, 0);
+    scene.end().await;
+}
+
+/// Sets the one interface of this thread's network.
+fn set_network(state: &str) {
+    let status = Command::new("ip").args(["link", "set", "lo", state]).status().expect("ip runs");
+    assert!(status.success(), "lo is not {state}");
 }
 
 #[tokio::test]
