@@ -28,4 +28,4 @@ pub use process::{Finish, Process};
 pub use queue_dir::{QueueDir, enqueue, make_old, public_copy, temporary_directory};
 pub use rustix::process::Signal;
 pub use skip::{has_root, is_root, skipped};
-pub use wait::{Condition, INTERVAL, TIMEOUT, eventually, until, within};
+pub use wait::{Condition, INTERVAL, TIMEOUT, eventually, eventually_for, until, within};

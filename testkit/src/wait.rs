@@ -45,7 +45,12 @@ pub fn until<C: Condition>(what: &str, mut condition: impl FnMut() -> C) -> C::V
 }
 
 /// Waits until the condition holds. Other tasks of the runtime go on meanwhile.
-pub async fn eventually<C: Condition>(what: &str, mut condition: impl FnMut() -> C) -> C::Value {
+pub async fn eventually<C: Condition>(what: &str, condition: impl FnMut() -> C) -> C::Value {
+    eventually_for(TIMEOUT, what, condition).await
+}
+
+/// The same for what takes longer than most: for so long.
+pub async fn eventually_for<C: Condition>(time: Duration, what: &str, mut condition: impl FnMut() -> C) -> C::Value {
     let look = async {
         loop {
             if let Some(value) = condition().value() {
@@ -54,7 +59,10 @@ pub async fn eventually<C: Condition>(what: &str, mut condition: impl FnMut() ->
             tokio::time::sleep(INTERVAL).await;
         }
     };
-    within(what, look).await
+    match tokio::time::timeout(time, look).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what}: not in time"),
+    }
 }
 
 /// Returns what the future gives.

@@ -4,10 +4,11 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
 use serde_json::{Value, json};
-use testkit::{Broadcaster, EventStream, QueueDir, Signal, eventually, has_root, skipped, within};
+use testkit::{Broadcaster, EventStream, QueueDir, Signal, eventually, eventually_for, has_root, skipped, within};
 
 use crate::docs;
 use crate::harness::{Browser, Line, Page, PhpServer, broadcaster, post_json, queue_dir};
@@ -172,7 +173,8 @@ async fn misses_nothing_while_the_network_is_down() {
     scene.queue.enqueue(2);
     scene.queue.is_drained().await;
     // The page cannot be asked now. A client that has given its connection up waits for the answer to its FIN.
-    eventually("a client gives up", || {
+    // Chromium asks every 45 s whether the other side is there.
+    eventually_for(Duration::from_secs(240), "a client gives up", || {
         let sockets = fs::read_to_string("/proc/thread-self/net/tcp").unwrap();
         sockets.lines().any(|line| line.split_ascii_whitespace().nth(3) == Some("04"))
     })
