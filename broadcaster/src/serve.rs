@@ -32,7 +32,6 @@ pub(crate) fn run(mut config: Config, queue: &Path, foreign: &[ForeignVariable])
             info!(%address, queue = %queue.display(), "listening");
         }
         warn_of_unread_queues(queue);
-        server::give_way();
         let watchdog = systemd::ready(server.hub().clone());
         server.run(stop_on_signal(signals)).await?;
         watchdog.stop().await;

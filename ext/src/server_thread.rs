@@ -61,7 +61,6 @@ impl ServerThread {
             let ending = Ending(shared.clone());
             match Server::bind(config, |hub| PhpApplication::new(shared.clone(), hub, max_memory)) {
                 Ok(server) => {
-                    server::give_way();
                     // PHP's thread waits for it.
                     let _ =
                         on_start.send(Ok((server.local_addrs().to_vec(), server.local_addr(), server.hub().clone())));

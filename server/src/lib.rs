@@ -59,4 +59,3 @@ pub use protocol::{frames, plain};
 pub use publication::{Audience, Publication, Seq};
 pub use server::{BindError, Server};
 pub use session_id::SessionId;
-pub use threads::give_way;

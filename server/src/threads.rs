@@ -4,26 +4,10 @@ use std::io;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustix::process::{getpriority_process, setpriority_process};
 use tokio::sync::oneshot;
 
 use crate::hub::Hub;
 use crate::source::Stop;
-
-/// By how much the priority of the thread that accepts is lower (setpriority(2)): a quarter of a core is left to it while
-/// a thread of the hub has work.
-const GIVES_WAY: i32 = 5;
-/// The lowest priority.
-const LOWEST: i32 = 19;
-
-/// Lowers the priority of this thread, from which the server is run: while many clients connect at once, those that are
-/// there get their events in time, even where all threads share one core. To be called once, after the server was built:
-/// threads inherit their priority.
-pub fn give_way() {
-    // Linux has a priority for each thread. To lower it needs no right; where it is refused, the server runs as well.
-    let lowered = getpriority_process(None).map(|priority| LOWEST.min(priority + GIVES_WAY));
-    let _ = lowered.and_then(|priority| setpriority_process(None, priority));
-}
 
 /// The threads of a server. Whatever ends the server, also while it is being built: they are stopped and joined.
 pub(crate) struct Threads {

@@ -22,14 +22,6 @@ impl Process {
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
-    /// The nice values of its threads with a name.
-    pub fn nice_of(&self, thread: &str) -> Vec<i32> {
-        let stat = |task: fs::DirEntry| fs::read_to_string(task.path().join("stat")).unwrap();
-        let stats: Vec<String> = fs::read_dir(self.proc("task")).unwrap().map(|task| stat(task.unwrap())).collect();
-        let of_name = stats.iter().filter_map(|stat| stat.split_once(&format!(" ({thread}) ")));
-        of_name.map(|(_, fields)| fields.split(' ').nth(16).unwrap().parse().unwrap()).collect()
-    }
-
     /// Asserts that it is idle, over a second in which a busy loop would use a hundred ticks.
     pub fn assert_idle(&self) {
         let before = self.cpu_ticks();

@@ -40,7 +40,6 @@ pub(super) fn serve(options: HubOptions) -> anyhow::Result<()> {
         let feed = Feed::new(server.hub().clone(), &limits);
         let source = move || run_source(&lines, feed);
         std::thread::spawn(move || source().unwrap_or_else(|error| eprintln!("source: {error:#}")));
-        server::give_way();
         server.run(std::future::pending()).await.context("the server failed")
     })
 }

@@ -119,16 +119,3 @@ fn requests_that_come_byte_by_byte_at_a_full_server_delay_no_health_check() {
     drop(again);
     broadcaster.stop();
 }
-
-#[test]
-fn accepting_gives_way_to_the_threads_that_write_and_read_the_queue() {
-    let queue = QueueDir::new();
-    let mut broadcaster = broadcaster::with(&queue.path(), &["--hub-threads", "2"]);
-    // Threads are named by the first 15 characters.
-    let accepting = || broadcaster.nice_of("fastapi-broadca");
-    let others = ["source", "log"].map(|thread| broadcaster.nice_of(thread));
-    let all = [broadcaster.nice_of("hub"), others.concat()].concat();
-    assert!(all.len() >= 3 && all.iter().all(|nice| *nice == all[0]), "{all:?}");
-    until("it gives way", || accepting() == [(all[0] + 5).min(19)]);
-    broadcaster.stop();
-}
