@@ -140,7 +140,7 @@ impl Client {
         }
     }
 
-    /// Keeps a message for the handler. Called on the hub's thread. Calls `wake` with each reader to wake.
+    /// Keeps a message for the handler. Called by the hub. Calls `wake` with each reader to wake.
     pub(crate) fn receive(&self, message: ClientMessage, wake: impl FnMut(WaiterId)) -> Reception {
         let mut inbox = self.lock();
         if !inbox.handled {
@@ -162,7 +162,7 @@ impl Client {
         Reception::Taken
     }
 
-    /// Notes that it has ended. Called on the hub's thread. Calls `wake` with each reader to wake. Returns whether PHP
+    /// Notes that it has ended. Called by the hub. Calls `wake` with each reader to wake. Returns whether PHP
     /// has an object for it.
     pub(crate) fn end(&self, wake: impl FnMut(WaiterId)) -> bool {
         self.open.store(false, Ordering::SeqCst);

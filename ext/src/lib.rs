@@ -36,7 +36,7 @@
 //!   server_methods         on(), stop(), broadcast() and the like
 //!   start                  start(): from settings to a server that runs, and back
 //! server_thread            the server on its threads: started, stopped, waited for
-//!   application            what it tells us, on the hub's thread
+//!   application            what it tells us, on its threads
 //! event_loop               turns: handle notifications, continue calls that may, sleep
 //!   handlers               the handler calls that have not returned
 //!   waiting                read() and sleeps leave the running code

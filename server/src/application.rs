@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use crate::client_message::ClientMessage;
 use crate::session_id::SessionId;
 
-/// What code outside does when a client connects, speaks or leaves. Called on the thread of the hub that has the
-/// client: it must not block.
+/// What code outside does when a client connects, speaks or leaves. Called by one thread at a time: mostly by
+/// that of the hub that has the client, sometimes by one that has just published. It must not block.
 pub trait Application: Send + 'static {
     /// A client's handshake was accepted; its response is on the way.
     fn opened(&mut self, client: Client);

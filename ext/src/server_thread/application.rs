@@ -1,5 +1,5 @@
 //! The application that `start()` gives the server: it makes clients known to PHP, and keeps their messages for
-//! `read()`. Runs on the hub's thread, where no PHP code may run and none of PHP's memory may be used.
+//! `read()`. Runs on the threads of the server, where no PHP code may run and none of PHP's memory may be used.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use queue::ChannelName;
 
+use crate::history::fronts::Front;
 use crate::history::list::{Freed, List};
 use crate::history::log::LogTime;
 use crate::history::past::PastPublication;
@@ -14,7 +15,7 @@ use crate::publication::Seq;
 /// Channels without events of which the last number is known. Of more, the oldest are forgotten.
 const MAX_EMPTY: usize = 1_000_000;
 /// What a channel takes beside its name, about: its list and its place in the table, which has room for more.
-const LIST_BYTES: usize = 2 * size_of::<(ChannelName, List)>() + 32;
+const LIST_BYTES: usize = 2 * size_of::<(ChannelName, List)>() + 2 * size_of::<Front>() + 32;
 /// What it takes beside that without events, about.
 const EMPTY_BYTES: usize = 2 * size_of::<(LogTime, ChannelName)>();
 

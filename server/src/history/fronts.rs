@@ -35,6 +35,10 @@ impl Fronts {
 
     /// Takes it out.
     pub(super) fn pop(&mut self) -> Option<Front> {
-        self.heap.pop().map(|Reverse(front)| front)
+        let front = self.heap.pop()?;
+        if self.heap.len() < self.heap.capacity() / 4 {
+            self.heap.shrink_to(2 * self.heap.len());
+        }
+        Some(front.0)
     }
 }

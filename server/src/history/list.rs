@@ -10,7 +10,7 @@ use crate::history::past::PastPublication;
 use crate::history::rules::Rule;
 use crate::publication::Seq;
 
-/// What was dropped and no list has any more.
+/// Events that were dropped from the last list that had them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Freed {
     pub(super) events: usize,

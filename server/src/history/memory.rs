@@ -15,11 +15,11 @@ use crate::protocol::{Written, native};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
 
-/// Of all bytes, so many at most are for channels without events: one in so many.
+/// Channels without events have at most one part in so many of all bytes.
 const EMPTY_SHARE: usize = 4;
 /// Lists that are looked at to find the oldest event exactly.
 const MAX_LOOKED_AT: usize = 1024;
-/// A moment may be so far ahead of the clock.
+/// By so much a moment may be ahead of the clock.
 const MAX_AHEAD_MILLIS: u64 = 2_000;
 
 /// Publications that are kept. Read and changed under the lock of the hub's order, so that what is sent again and what
@@ -163,7 +163,7 @@ impl History {
         false
     }
 
-    /// Drops the oldest event from its list. If it is for several channels, they are next.
+    /// Drops the oldest event from its list. Other lists that have it come next: its number is the lowest there too.
     fn drop_oldest(&mut self) {
         let Some(Front { channel, .. }) = self.fronts.pop() else { return };
         let freed = match &channel {
@@ -194,13 +194,15 @@ impl History {
             return None;
         }
         let time = LogTime((now * 1e9) as u64);
+        let most = self.rules.recover_limit.saturating_mul(2).saturating_add(1);
         let mut found: Vec<Arc<PastPublication>> = Vec::new();
         for channel in channels {
             if self.rules.of(channel).events == 0 && seq < head {
                 return None;
             }
             match self.list(channel) {
-                Some(list) => found.extend(list.after(seq, time)?.cloned()),
+                // Of more, none is sent.
+                Some(list) => found.extend(list.after(seq, time)?.take(most).cloned()),
                 None if seq < self.channels.forgotten() => return None,
                 None => {}
             }

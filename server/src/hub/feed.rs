@@ -108,8 +108,8 @@ impl Feed {
     }
 
     fn published(&mut self, first: Seq, batch: &mut Batch) {
-        self.hub.offer(batch.len());
         if let Some(others) = batch.len().checked_sub(1) {
+            self.hub.offer(batch.len());
             self.published_bytes += batch.bytes();
             self.unoffered.push_back((first.plus(others), self.published_bytes));
             batch.clear();

@@ -58,7 +58,7 @@ pub(crate) struct Inbox {
     arrivals: Mutex<Arrivals>,
     waker: Waker,
     turn_elsewhere: TurnElsewhere,
-    /// The thread is about to sleep, or sleeps: who puts something in must wake it.
+    /// The thread sleeps or is about to, and nobody takes its turn: who puts something in must wake it.
     asleep: AtomicBool,
     offered: AtomicU64,
     delivered: AtomicU64,
@@ -71,6 +71,17 @@ pub(crate) struct Inbox {
 /// Does what waits in an inbox, unless its thread does so already. Returns whether the thread may go on sleeping.
 #[derive(Default)]
 struct TurnElsewhere(OnceLock<Box<dyn Fn() -> bool + Send + Sync>>);
+
+/// Lets the thread find out that a turn elsewhere has panicked.
+struct WakeIfPanicked<'a>(&'a Inbox);
+
+impl Drop for WakeIfPanicked<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.interrupt_sleep();
+        }
+    }
+}
 
 impl fmt::Debug for TurnElsewhere {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -225,7 +236,7 @@ impl Inbox {
         self.wake();
     }
 
-    /// Lets the thread do what waits.
+    /// Wakes the thread if it sleeps.
     pub(super) fn wake(&self) {
         if self.asleep.swap(false, Ordering::SeqCst) {
             self.interrupt_sleep();
@@ -238,7 +249,9 @@ impl Inbox {
         if !self.asleep.swap(false, Ordering::SeqCst) {
             return;
         }
+        let guard = WakeIfPanicked(self);
         let may_sleep_on = self.turn_elsewhere.0.get().is_some_and(|turn| turn());
+        drop(guard);
         // What came in meanwhile did not wake the thread.
         if !may_sleep_on || !self.fall_asleep() {
             self.interrupt_sleep();

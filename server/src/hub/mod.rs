@@ -55,8 +55,8 @@ pub use progress::Progress;
 pub(crate) use joining::{Connection, Joining};
 pub(crate) use published::Beginning;
 
-/// A handle to the hub. Cheap to clone, usable from every thread. Nothing blocks for longer than a copy
-/// takes, except for [`publish`](Hub::publish).
+/// A handle to the hub. Cheap to clone, usable from every thread. Of its public methods only [`publish`](Hub::publish)
+/// may wait for the disk.
 #[derive(Debug, Clone)]
 pub struct Hub {
     shared: Arc<Shared>,

@@ -35,7 +35,7 @@ impl Hub {
     }
 
     /// Sends an event to those it is for. It does not come through the queue. This can wait for the disk that the history
-    /// log is on, so an [application](crate::Application) does not call it on the hub's thread.
+    /// log is on, so an [application](crate::Application) does not call it from its own methods.
     pub fn publish(&self, publication: &Publication<'_>) {
         let mut batch = Batch::default();
         batch.push(publication);
@@ -47,14 +47,14 @@ impl Hub {
         }
     }
 
-    /// Lets the threads do what was appended.
+    /// Wakes the threads that sleep, so that they do what was appended.
     pub(crate) fn wake(&self) {
         self.shared.inboxes.iter().for_each(|inbox| inbox.wake());
     }
 
-    /// The same after some publications. A single one is delivered on the calling thread if it can, which must not be one
-    /// that the application waits for. Of several, the hub's thread delivers while the caller collects the next. Several
-    /// threads of the hub deliver at the same time.
+    /// Lets the threads do what was just appended: so many publications. A single one is delivered on the calling thread if
+    /// it can be, and that must not be a thread that the application waits for. With several publications the hub's thread
+    /// delivers while the caller collects the next. Several threads of the hub are woken, and deliver at the same time.
     pub(super) fn offer(&self, publications: usize) {
         match (publications, &*self.shared.inboxes) {
             (1, [inbox]) => inbox.deliver(),
@@ -62,7 +62,8 @@ impl Hub {
         }
     }
 
-    /// Appends publications, without waking the threads. `logged` makes what the history log gets of them of the number of the first.
+    /// Appends publications, without waking the threads. `logged` gets the number of the first of them, and returns what
+    /// is written to the history log.
     ///
     /// # Errors
     /// When the history log can neither be written nor deleted. Nothing is published then.

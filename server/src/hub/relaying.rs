@@ -5,7 +5,6 @@ use queue::Event;
 use tracing::{error, info, warn};
 
 use crate::disconnect::Disconnect;
-use crate::history::log::CannotGiveUp;
 use crate::hub::Hub;
 use crate::hub::batch::Batch;
 use crate::hub::relay::Relayed;
@@ -40,10 +39,9 @@ impl Hub {
     fn publish_relayed(&self, batch: &Batch, events: &[Relayed]) {
         let mut has_failed = false;
         while let Err(error) = self.append(batch, |first| Relayed::logged(events, first)) {
-            let CannotGiveUp { path, cause } = &error;
             if !self.shared.relay.wait_to_retry() {
                 let events = events.len();
-                return error!(path = %path.display(), %cause, events, "events of clients are not sent: {error}");
+                return error!(%error, events, "events of clients are not sent");
             }
             if !has_failed {
                 warn!(%error, "events of clients wait: neither can they be written to the history log, nor can that be \

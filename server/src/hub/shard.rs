@@ -1,5 +1,5 @@
 //! A part of the hub: who is connected to it, and the writing of the log to all of them. It is driven by a thread of its
-//! own ([`thread`]), and by a source that has a single event. One epoll instance holds every socket; nothing here waits
+//! own ([`thread`]), and by who has published a single event. One epoll instance holds every socket; nothing here waits
 //! for a single client, and fan-out allocates nothing per client.
 
 mod channels;
@@ -54,7 +54,7 @@ pub(crate) use thread::ShardThread;
 const WAKE: Token = Token(usize::MAX);
 /// What the kernel tells at once. If it tells so much, it may have more to tell.
 const EVENTS: usize = 1024;
-/// Clients that are written to on the source's thread, which reads no further events meanwhile. For more, the time that
+/// Clients that are written to on the thread of who has published, which does nothing else meanwhile. For more, the time that
 /// waking the hub's thread takes is too small a part.
 const MAX_RECEIVERS_ELSEWHERE: usize = 64;
 
@@ -174,7 +174,10 @@ impl<A: Application> Shard<A> {
     /// Does what waits in the inbox on the thread of whoever put it there, if it is for few clients. Returns whether the
     /// shard's own thread can go on sleeping.
     fn take_turn_elsewhere(&mut self) -> bool {
-        if self.inbox.look(|arrivals| self.receivers(arrivals)) > MAX_RECEIVERS_ELSEWHERE {
+        let others = self.behind.len() + self.waiting.len();
+        if self.stopping.is_some()
+            || others + self.inbox.look(|arrivals| self.receivers(arrivals)) > MAX_RECEIVERS_ELSEWHERE
+        {
             return false;
         }
         let now = self.clock.turn(Instant::now());
@@ -198,10 +201,7 @@ impl<A: Application> Shard<A> {
     }
 
     fn on_event(&mut self, event: &Event, now: Instant) {
-        let key = event.token().0;
-        if event.token() == WAKE || !self.sessions.contains(key) {
-            return;
-        }
+        let Some(key) = self.key(commands::session_of(event.token())).filter(|_| event.token() != WAKE) else { return };
         if event.is_read_closed() || event.is_error() {
             self.sessions[key].peer_closed = true;
             self.set_deadline_if_peer_closed(key, now);

@@ -86,3 +86,14 @@ fn what_comes_in_while_the_caller_delivers_wakes_the_thread() {
     inbox.deliver();
     assert!(is_woken(&mut poll));
 }
+
+#[test]
+fn a_thread_is_woken_when_the_turn_of_the_caller_panics() {
+    let (inbox, mut poll) = inbox();
+    inbox.set_turn_elsewhere(|| panic!("a turn that fails"));
+    assert!(inbox.fall_asleep());
+    append_one(&inbox);
+    let delivered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| inbox.deliver()));
+    assert!(delivered.is_err());
+    assert!(is_woken(&mut poll));
+}

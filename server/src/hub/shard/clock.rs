@@ -1,4 +1,4 @@
-//! The time by which clients are judged: that in which the hub's thread could hear them. What passed while the process
+//! The time by which clients are judged: that in which the hub could do its work. What passed while the process
 //! was stopped (SIGSTOP, a frozen container or virtual machine), or while one turn took longer than two seconds, is
 //! held against nobody.
 

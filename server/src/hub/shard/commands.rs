@@ -92,7 +92,7 @@ impl<A: Application> Shard<A> {
         let session = entry.insert(Session::new(id, position, connection, protocol, subscriber, now));
         session.identity = identity;
         let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.registry.register(session.stream(), Token(key), interest) {
+        if let Err(error) = self.registry.register(session.stream(), token_of(id), interest) {
             warn!(%address, %error, "cannot watch a new connection");
             self.sessions.remove(key);
             return;
@@ -153,6 +153,17 @@ impl<A: Application> Shard<A> {
     pub(super) fn key(&self, id: SessionId) -> Option<usize> {
         self.sessions.get(id.key()).filter(|session| session.id == id).map(|_| id.key())
     }
+}
+
+/// By what epoll names a session. Not by its key: another thread can have taken turns since epoll told of it, in which the
+/// session ended and a new one got the key.
+fn token_of(id: SessionId) -> Token {
+    Token(id.0 as usize)
+}
+
+/// The session that epoll names.
+pub(super) fn session_of(token: Token) -> SessionId {
+    SessionId(token.0 as u64)
 }
 
 /// Tells the application that the end of a session has begun, if it got to know of it.

@@ -41,6 +41,10 @@ impl Waiting {
         self.sessions.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
     fn push(&mut self, key: usize) {
         self.sessions.push_back(key as u32);
         self.pushed += 1;

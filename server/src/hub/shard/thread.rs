@@ -66,7 +66,9 @@ impl<A: Application> ShardThread<A> {
 
     /// Sleeps until there is something to do. Returns whether the kernel has told all that there is.
     fn sleep(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<bool> {
-        let timeout = if self.inbox.fall_asleep() { timeout } else { Some(Duration::ZERO) };
+        // Only who really sleeps has its turn taken by others.
+        let sleeps = timeout != Some(Duration::ZERO) && self.inbox.fall_asleep();
+        let timeout = if sleeps { timeout } else { Some(Duration::ZERO) };
         let polled = self.poll.poll(events, timeout);
         self.inbox.awake();
         match polled {
