@@ -171,7 +171,7 @@ impl<A: Application> Shard<A> {
             {
                 self.write(key, now);
             }
-            if count % WRITES_BETWEEN_LOOKS == 0 && self.is_slice_over(begin) {
+            if count % WRITES_BETWEEN_LOOKS == 0 && begin.elapsed() >= SLICE {
                 return;
             }
         }
