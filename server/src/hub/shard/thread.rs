@@ -66,9 +66,8 @@ impl<A: Application> ShardThread<A> {
 
     /// Sleeps until there is something to do. Returns whether the kernel has told all that there is.
     fn sleep(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<bool> {
-        // Only who really sleeps has its turn taken by others.
-        let sleeps = timeout != Some(Duration::ZERO) && self.inbox.fall_asleep();
-        let timeout = if sleeps { timeout } else { Some(Duration::ZERO) };
+        // Also before a poll that does not wait: the source is told of progress by it.
+        let timeout = if self.inbox.fall_asleep() { timeout } else { Some(Duration::ZERO) };
         let polled = self.poll.poll(events, timeout);
         self.inbox.awake();
         match polled {
