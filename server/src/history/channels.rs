@@ -43,7 +43,7 @@ impl Channels {
         self.lists.values()
     }
 
-    /// The last number of a channel of which nothing is known may be so high.
+    /// Up to this number, a channel of which nothing is known may have had events.
     pub(super) fn forgotten(&self) -> Seq {
         self.forgotten
     }

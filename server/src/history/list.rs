@@ -29,7 +29,7 @@ pub(super) struct List {
 }
 
 impl List {
-    /// `dropped`: the number of its last event may be so high.
+    /// `dropped`: up to this number, events of the channel may have been forgotten.
     pub(super) fn new(rule: Rule, dropped: Seq) -> List {
         List { rule, events: VecDeque::new(), dropped, empty_since: LogTime(0) }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::history::log::LogTime;
 use crate::publication::Seq;
 
-/// How exact it is. Who asks gets what was numbered up to so much earlier once more.
+/// Moments are known to this precision: a client can get events again that were numbered so much earlier.
 const SPAN: Duration = Duration::from_millis(20);
 
 /// How many spans are known, about 3 MiB. The oldest are forgotten first.

@@ -76,7 +76,7 @@ fn what_comes_in_while_the_caller_delivers_wakes_the_thread() {
         move || {
             let inbox = inbox.upgrade().unwrap();
             take(&inbox);
-            // It does not look whether anybody sleeps: somebody takes what waits at this moment.
+            // It wakes nobody: a turn is being taken at this moment.
             inbox.command(Command::Shutdown { grace: Duration::ZERO });
             true
         }

@@ -16,7 +16,7 @@ impl<A: Application> Shard<A> {
         self.wakes_at.map(|time| time.saturating_duration_since(now))
     }
 
-    /// Whether the thread that sleeps wakes up in time by itself.
+    /// Whether the thread, as it planned its sleep, wakes up before there is work.
     pub(super) fn can_sleep_on(&self, now: Instant) -> bool {
         if self.stopping.is_some() {
             return false;
