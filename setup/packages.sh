@@ -14,6 +14,7 @@ packages_of() {
             systemd-analyze) echo systemd ;;
             systemd-nspawn) echo systemd-container ;;
             nchan) echo libnginx-mod-nchan ;;
+            ip) echo iproute2 ;;
             node) echo nodejs ;;
             # Ubuntu has one for each kernel.
             perf) apt-cache show linux-perf >/dev/null 2>&1 && echo linux-perf || echo "linux-tools-$(uname -r)" ;;

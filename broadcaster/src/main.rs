@@ -8,6 +8,7 @@ mod errors;
 mod logging;
 mod numbers;
 mod options;
+mod output;
 mod reference;
 mod remedy;
 mod serve;

@@ -22,8 +22,8 @@ use server::Config;
 use finding::Finding::{self, Bad, Good, Note};
 use finding::print;
 
-use crate::commands::failed::ago;
 use crate::commands::listen;
+use crate::output::ago;
 use crate::remedy::remedy;
 use crate::serve::DESCRIPTORS_BESIDE_CLIENTS;
 

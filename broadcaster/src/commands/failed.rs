@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use queue::{Backlog, EntryName, Failed, FailedEntry, FailedError, shown, shown_bytes};
 
+use crate::output::ago;
 /// `fastapi-broadcaster failed ...`
 #[derive(Debug, Subcommand)]
 pub(crate) enum FailedCommand {
@@ -117,7 +117,7 @@ pub(crate) fn failed(queue: &Path, command: FailedCommand) -> anyhow::Result<()>
             for_each(selection.names(&folder)?, "deleted", |name| folder.drop_entry(name))?
         }
     }
-    // What is left in the buffer would be lost without a word.
+    // What is left in the buffer would be lost without an error.
     out.flush()?;
     Ok(())
 }
@@ -182,14 +182,4 @@ fn show(out: &mut impl Write, content: &[u8]) -> io::Result<()> {
         out.write_all(end)?;
     }
     Ok(())
-}
-
-/// An age in the largest unit that keeps it readable.
-pub(super) fn ago(age: Duration) -> String {
-    match age.as_secs() {
-        secs @ 0..=119 => format!("{secs} s"),
-        secs @ 120..=7_199 => format!("{} min", secs / 60),
-        secs @ 7_200..=172_799 => format!("{} h", secs / 3_600),
-        secs => format!("{} d", secs / 86_400),
-    }
 }

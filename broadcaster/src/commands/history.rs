@@ -9,11 +9,10 @@ use clap::Subcommand;
 use queue::{ChannelName, Reader, printable, shown};
 use server::LogOnDisk;
 
-use super::failed::ago;
-use super::listen::in_one_line;
 use super::listen::position;
 use super::token::channel;
 use crate::numbers::whole;
+use crate::output::{ago, message_in_one_line};
 
 /// `fastapi-broadcaster history ...`
 #[derive(Debug, Subcommand)]
@@ -138,11 +137,11 @@ fn show(log: &LogOnDisk, channel: Option<&str>, after: Option<&str>, limit: u64)
             return ControlFlow::Continue(());
         }
         let written = event.to_json().map_err(anyhow::Error::from);
-        failed = written.and_then(|json| Ok(writeln!(out, "{}", in_one_line(&json))?));
+        failed = written.and_then(|json| Ok(writeln!(out, "{}", message_in_one_line(&json))?));
         left -= 1;
         if failed.is_err() || left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     failed?;
-    // What is left in the buffer would be lost without a word.
+    // What is left in the buffer would be lost without an error.
     Ok(out.flush()?)
 }

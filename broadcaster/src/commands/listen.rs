@@ -15,7 +15,6 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use futures_util::{SinkExt, StreamExt};
 use queue::printable;
-use serde::de::IgnoredAny;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -27,6 +26,7 @@ use self::request::{Request, Token};
 use self::told::{Received, Told, channels_of};
 use super::token::channel;
 use crate::numbers::whole;
+use crate::output::message_in_one_line;
 
 pub(crate) use connecting::{address, connect};
 pub(super) use position::position;
@@ -168,7 +168,7 @@ impl Listener {
     fn print(&mut self, message: &str) -> io::Result<()> {
         if self.left > 0 {
             let mut out = io::stdout().lock();
-            writeln!(out, "{}", in_one_line(message))?;
+            writeln!(out, "{}", message_in_one_line(message))?;
             out.flush()?;
             self.left -= 1;
         }
@@ -275,29 +275,4 @@ fn recovery_of(events: &str, position: &str, recovered: Option<bool>) -> String 
 /// Tells the user something that is no message. Whether or not somebody reads this, messages go on.
 fn say(text: &str) {
     let _ = writeln!(io::stderr(), "fastapi-broadcaster: {text}");
-}
-
-/// A message without what would end the line or command a terminal. What is JSON stays so, and the same: there, ends of
-/// lines can only stand between its parts.
-pub(super) fn in_one_line(text: &str) -> String {
-    if serde_json::from_str::<IgnoredAny>(text).is_ok() {
-        printable(&text.replace(['\n', '\r', '\t'], " ")).into_owned()
-    } else {
-        printable(text).into_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_is_one_line_and_json_stays_what_it_is() {
-        let json = "{\n\t\"payload\": \"\u{9b}2J\u{2028}\x7f\"\r\n}";
-        let line = in_one_line(json);
-        assert_eq!(line, r#"{  "payload": "\u009b2J\u2028\u007f"  }"#);
-        let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("it is JSON");
-        assert_eq!(parse(&line), parse(json));
-        assert_eq!(in_one_line("no JSON\n\x1b[2J"), r"no JSON\n\u001b[2J");
-    }
 }

@@ -207,23 +207,17 @@ impl History {
                 None => {}
             }
             if found.len() > self.rules.recover_limit.saturating_mul(2) {
-                found = self.in_order(found);
+                found = in_order(found);
                 if found.len() > self.rules.recover_limit {
                     return None;
                 }
             }
         }
-        let mut found = self.in_order(found);
+        let mut found = in_order(found);
         found.retain(|event| !event.has_expired(now));
         let bytes: usize = found.iter().map(|event| event.written().text.len()).sum();
         let is_too_much = found.len() > self.rules.recover_limit || bytes > self.rules.recover_bytes;
         (!is_too_much).then_some(found)
-    }
-
-    fn in_order(&self, mut events: Vec<Arc<PastPublication>>) -> Vec<Arc<PastPublication>> {
-        events.sort_unstable_by_key(|event| event.seq);
-        events.dedup_by_key(|event| event.seq);
-        events
     }
 
     /// A number after which everything comes that was numbered at a moment or later. `None`: it is not known. Both in
@@ -245,10 +239,10 @@ impl History {
         self.fronts.first().map(|front| front.seq)
     }
 
-    /// All that is kept, in order.
+    /// All that is kept, by channel. [`in_order`] is for the caller, without the lock.
     pub(crate) fn all(&self) -> Vec<Arc<PastPublication>> {
         let lists = self.channels.lists().chain([&self.everybody]);
-        self.in_order(lists.flat_map(List::events).cloned().collect())
+        lists.flat_map(List::events).cloned().collect()
     }
 
     /// How much is kept.
@@ -256,6 +250,13 @@ impl History {
     pub(crate) fn size(&self) -> HistorySize {
         self.size
     }
+}
+
+/// Sorts publications by their numbers, and leaves each once.
+pub(crate) fn in_order(mut events: Vec<Arc<PastPublication>>) -> Vec<Arc<PastPublication>> {
+    events.sort_unstable_by_key(|event| event.seq);
+    events.dedup_by_key(|event| event.seq);
+    events
 }
 
 #[cfg(test)]

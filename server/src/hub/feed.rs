@@ -82,11 +82,12 @@ impl Feed {
     /// Publishes a batch that did not come through a queue. It is empty then. Returns where its first publication is in
     /// the order of this process, or where the next will be if there is none.
     pub fn publish(&mut self, batch: &mut Batch) -> Seq {
-        // Who has no queue has no log that could refuse.
+        // Without a queue there is no history log, so this cannot fail.
         self.publish_logged(batch, |_| []).map_or_else(|_| Seq::default(), |appended| appended.first)
     }
 
-    /// The same for a batch of which the history log gets what `logged` makes of the number of the first publication.
+    /// The same for a batch that came through a queue. `logged` gets the number of the first publication, and returns what
+    /// is written to the history log.
     ///
     /// # Errors
     /// When the history log can neither be written nor deleted. The batch is as it was.

@@ -1,10 +1,10 @@
 //! What was published, and who is interested in what comes next: the state that is protected by the lock of the hub's
 //! order.
 
-use crate::history::{History, PastPublication};
 use std::sync::Arc;
 
 use crate::history::log::{HistoryLog, LogTime};
+use crate::history::{History, PastPublication};
 use crate::hub::batch::{Batch, Item};
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::interest::Interest;
@@ -15,8 +15,8 @@ use crate::session_id::SessionId;
 /// The order of all publications.
 ///
 /// A publication has two numbers: its place in the order of this process, which progress is told in, and its number in
-/// the ids of clients. They differ by those that were published again at the start: these had their number before. Only
-/// the number of a place that was just given, or is about to be, can be computed.
+/// the ids of clients. They differ by those that were published again at the start: these had their number before. One
+/// can be computed from the other only for the place that was given last and for the next one.
 #[derive(Debug)]
 pub(super) struct Published {
     /// The last place.
@@ -119,7 +119,7 @@ impl Published {
         self.history.as_ref()
     }
 
-    /// All that is kept, in order.
+    /// All that is kept, in no order, some of it more than once.
     pub(super) fn kept(&self) -> Vec<Arc<PastPublication>> {
         self.history.as_ref().map(History::all).unwrap_or_default()
     }

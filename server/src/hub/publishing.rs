@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::history::PastPublication;
 use crate::history::log::{Bounds, CannotGiveUp, HistoryLog, LogTime, Logged, Trimmed};
+use crate::history::{PastPublication, in_order};
 use crate::hub::batch::{Batch, Item};
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::published::Published;
@@ -156,6 +156,7 @@ impl Hub {
             let mut published = self.lock();
             (published.head(), published.kept(), published.time(LogTime::now()))
         };
+        let kept = in_order(kept);
         let (trimmed, events) = whole_log(head, now, &kept, unacked);
         log.renew(trimmed, events)
     }

@@ -54,8 +54,8 @@ pub(crate) use thread::ShardThread;
 const WAKE: Token = Token(usize::MAX);
 /// What the kernel tells at once. If it tells so much, it may have more to tell.
 const EVENTS: usize = 1024;
-/// Clients that are written to on the thread of who has published, which does nothing else meanwhile. For more, the time that
-/// waking the hub's thread takes is too small a part.
+/// Clients that are written to on the thread of who has published, which does nothing else meanwhile. For more clients,
+/// what waking the hub's thread costs is too small a part.
 const MAX_RECEIVERS_ELSEWHERE: usize = 64;
 
 /// The clients of one thread of the hub, and their log.

@@ -1,36 +1,27 @@
 //! The world of a run: a queue, a process or none, clients; and what can happen in it.
 
+mod checks;
+mod clients;
+mod process;
+
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-use queue::{ReaderOptions, Uid};
-use rustix::io::Errno;
+use queue::Uid;
 use serde_json::Value;
-use testkit::sandbox;
 
 use super::disk::Disk;
 use super::order::{CHANNELS, EVERYBODY, Order, Queued};
 use super::page::{Kind, Page};
-use super::wire::Wire;
 use super::{Broken, Random, What, broken};
-use crate::NoApplication;
 use crate::config::{Config, Settings};
-use crate::health::Health;
 use crate::history::{HistoryRules, Rule};
-use crate::hub::shard::ShardThread;
-use crate::hub::shard::stepping::connect;
-use crate::hub::{Feed, Hub};
-use crate::protocol::{ClientKind, Opening, Wants};
-use crate::publication::Publication;
-use crate::source::{DirectoryOptions, DirectorySource, HistoryOptions, Stop};
 use crate::unix_time::testing::TIME;
+use process::Process;
 
 /// When a run begins, in seconds since 1970.
 const BEGIN_SECS: u64 = 1_800_000_000;
-/// How long a key is known.
-const KEY_AGE: Duration = Duration::from_secs(300);
 /// Bytes that are read when everything is.
 const ALL: usize = 1 << 16;
 
@@ -56,21 +47,6 @@ impl Counts {
         self.power_losses += other.power_losses;
         self.torn += other.torn;
     }
-}
-
-struct Process {
-    source: DirectorySource,
-    hub: Hub,
-    /// The thread that has the clients.
-    shard: ShardThread<NoApplication>,
-    /// Another one, with two clients that get everything.
-    witness: ShardThread<NoApplication>,
-    everything: Wire,
-    plain: Wire,
-    /// What plain clients get.
-    all_plain: Vec<u64>,
-    /// Where the last record begins, and how many events were published before, if no client can have it.
-    unseen: Option<(u64, usize)>,
 }
 
 pub(super) struct World {
@@ -291,304 +267,10 @@ impl World {
         let lane = [".high.events", ".events", ".events", ".low.events"][random.below(4)];
         self.disk.add(&format!("{}{lane}", Uid::new()), &content);
     }
-
-    /// Publishes a batch. `full_disk`: nothing can be appended to the log, and it can be deleted or not.
-    fn publish(&mut self, max_bytes: u64, full_disk: Option<bool>) -> Result<(), Broken> {
-        let Some(process) = &mut self.process else { return Ok(()) };
-        let (log_bytes, published) = (self.disk.log_bytes(), self.order.published.len());
-        match full_disk {
-            None => drop(process.source.step_publish(max_bytes)),
-            Some(keeps_log) => {
-                let calls = [(libc::SYS_pwrite64, 0, 0), (libc::SYS_unlinkat, 0, 0)];
-                let filter = sandbox::filter(&calls[..1 + usize::from(keeps_log)], Errno::NOSPC);
-                let (now, boot, syncs, source) = (self.now, self.disk.boot(), self.disk.syncs(), &mut process.source);
-                sandbox::run_under(filter, || {
-                    TIME.set(Some(now));
-                    Disk::enter(boot, syncs);
-                    source.step_publish(max_bytes);
-                });
-            }
-        }
-        self.observe()?;
-        self.note_unseen(log_bytes, published);
-        Ok(())
-    }
-
-    fn relay(&mut self) -> Result<(), Broken> {
-        let Some(process) = &mut self.process else { return Ok(()) };
-        let (log_bytes, published) = (self.disk.log_bytes(), self.order.published.len());
-        let payload = self.next_payload;
-        self.next_payload += 1;
-        self.order.queued.insert(payload, Queued { channels: vec![EVERYBODY], expires_at: None, key: None });
-        process.hub.publish(&Publication::to_everybody("\"e\"", &payload.to_string(), 7));
-        self.lost.insert(payload);
-        self.observe()?;
-        self.note_unseen(log_bytes, published);
-        Ok(())
-    }
-
-    fn note_unseen(&mut self, log_bytes: u64, published: usize) {
-        if let Some(process) = &mut self.process
-            && self.order.published.len() > published
-        {
-            process.unseen = Some((log_bytes, published));
-        }
-    }
-
-    /// Notes what the witnesses have got.
-    fn observe(&mut self) -> Result<(), Broken> {
-        let Some(process) = &mut self.process else { return Ok(()) };
-        // An answer is made in one turn and sent in the next.
-        let mut quiet_turns = 0;
-        while quiet_turns < 2 {
-            process.witness.step().expect("a turn");
-            let (messages, plain) = (process.everything.read(ALL), process.plain.read(ALL));
-            process.all_plain.extend(plain.iter().filter_map(|message| message["payload"].as_u64()));
-            for message in &messages {
-                let id = message["id"].as_str().unwrap_or_default();
-                match message["payload"].as_u64() {
-                    Some(payload) => self.order.push(payload, id, self.now, self.known_keys.len())?,
-                    None => {
-                        self.order.begin(id);
-                        let epoch = id.split('-').next().unwrap_or_default().to_owned();
-                        if self.epochs.insert(epoch)
-                            && let Some(known) = self.known_keys.last_mut()
-                        {
-                            // Nothing is known from before.
-                            known.clear();
-                        }
-                    }
-                }
-            }
-            quiet_turns = if messages.is_empty() && plain.is_empty() { quiet_turns + 1 } else { 0 };
-        }
-        Ok(())
-    }
-
-    fn turn(&mut self) {
-        if let Some(process) = &mut self.process {
-            process.shard.step().expect("a turn");
-            process.witness.step().expect("a turn");
-            process.unseen = None;
-        }
-    }
-
-    fn ack(&mut self) {
-        if let Some(process) = &mut self.process {
-            process.source.step_ack();
-        }
-    }
-
-    fn trim(&mut self) {
-        if let Some(process) = &mut self.process {
-            process.source.step_trim();
-            process.unseen = None;
-        }
-    }
-
-    fn connect(&mut self, index: usize, random: &mut Random) {
-        let page = &mut self.pages[index];
-        if page.connection.is_some() {
-            return;
-        }
-        match random.below(8) {
-            0 if page.kind != Kind::Plain => {
-                let moment = if random.one_in(2) {
-                    self.now.as_millis() as u64
-                } else {
-                    self.moments[random.below(self.moments.len())]
-                };
-                page.render(Duration::from_millis(moment), &self.order);
-                let after = Some(format!("t.{moment}"));
-                page.memory.moment.clone_from(&after);
-                return self.open(index, after);
-            }
-            1 => page.saved = Some(page.memory.clone()),
-            2 => {
-                if let Some(saved) = &page.saved {
-                    page.memory = saved.clone();
-                }
-            }
-            _ => {}
-        }
-        let page = &self.pages[index];
-        let after = page.url.first().and_then(|channel| page.memory.positions.get(channel)).cloned();
-        self.open(index, after);
-    }
-
-    fn open(&mut self, index: usize, after: Option<String>) {
-        let Some(process) = &mut self.process else { return };
-        let page = &mut self.pages[index];
-        let channels = page.url.iter().filter_map(|channel| CHANNELS.get(*channel)?.parse().ok()).collect();
-        let everybody = page.url.contains(&EVERYBODY);
-        let is_native = page.kind == Kind::Native;
-        let kind = match page.kind {
-            Kind::Plain => ClientKind::Plain,
-            _ => ClientKind::Channels { is_native, channels, everybody },
-        };
-        let wire = join(&process.shard, kind, page.kind == Kind::Sse, after.clone());
-        page.opened(wire, after, process.all_plain.len());
-    }
-
-    fn subscribe(&mut self, index: usize, channel: usize, with_position: bool) {
-        let page = &mut self.pages[index];
-        if !page.may_ask_for(channel) {
-            return;
-        }
-        let position = page.memory.positions.get(&channel).or(page.memory.moment.as_ref()).cloned();
-        page.ask_for(channel, position.as_deref().filter(|_| with_position));
-    }
-
-    fn read(&mut self, page: usize, most: usize) -> Result<usize, Broken> {
-        let plain = self.process.as_ref().map_or(&[][..], |process| &process.all_plain);
-        self.pages[page].read(most, &self.order, plain, self.now)
-    }
-
-    /// Lets everything be written and read.
-    fn settle(&mut self) -> Result<(), Broken> {
-        let mut quiet_turns = 0;
-        while quiet_turns < 3 {
-            self.turn();
-            self.observe()?;
-            let mut read = 0;
-            for page in 0..self.pages.len() {
-                read += self.read(page, ALL)?;
-            }
-            quiet_turns = if read == 0 { quiet_turns + 1 } else { 0 };
-        }
-        Ok(())
-    }
-
-    /// Clients have read what came before a process ended, or not.
-    fn lose_connections(&mut self, random: &mut Random) -> Result<(), Broken> {
-        for page in 0..self.pages.len() {
-            if random.one_in(2) {
-                self.read(page, ALL)?;
-            }
-            self.pages[page].connection = None;
-        }
-        Ok(())
-    }
-
-    fn kill(&mut self, random: &mut Random) -> Result<(), Broken> {
-        self.lose_connections(random)?;
-        let Some(Process { source, unseen, .. }) = self.process.take() else { return Ok(()) };
-        source.kill();
-        if let Some((begin, published)) = unseen
-            && random.one_in(2)
-            && self.disk.tear(begin, random)
-        {
-            // Nobody has these events.
-            self.order.published.truncate(published);
-            self.counts.torn += 1;
-        }
-        Ok(())
-    }
-
-    fn stop(&mut self, random: &mut Random) -> Result<(), Broken> {
-        if let Some(Process { source, mut shard, .. }) = self.process.take() {
-            drop(source);
-            if random.one_in(2) {
-                shard.step().expect("a turn");
-            }
-            self.lose_connections_of(shard, random)?;
-        }
-        Ok(())
-    }
-
-    fn lose_connections_of(&mut self, shard: ShardThread<NoApplication>, random: &mut Random) -> Result<(), Broken> {
-        // What plain clients get now was published before.
-        for page in 0..self.pages.len() {
-            if self.pages[page].kind != Kind::Plain && random.one_in(2) {
-                self.read(page, ALL)?;
-            }
-            self.pages[page].connection = None;
-        }
-        drop(shard);
-        Ok(())
-    }
-
-    fn start(&mut self, has_history: bool) -> Result<(), Broken> {
-        if self.process.is_some() {
-            return Ok(());
-        }
-        self.counts.starts += 1;
-        let text = self.disk.records();
-        self.known_keys.push(text.lines().filter(|line| line.contains("\"key\":")).flat_map(payloads).collect());
-        let Config { limits, rights, history, .. } = &self.config;
-        let (shards, hub) = ShardThread::prepare(2, limits, rights, |_| NoApplication).expect("a hub");
-        let Ok([shard, witness]) = <[_; 2]>::try_from(shards) else { unreachable!("two threads") };
-        let mut rules = history.clone();
-        if !has_history {
-            rules.max_bytes = 0;
-        }
-        let options = DirectoryOptions {
-            reader: ReaderOptions::default(),
-            scan_interval: Duration::from_secs(1),
-            failed_max_entries: 10,
-            failed_max_age: Duration::from_secs(60),
-            history: HistoryOptions { rules, directory: None },
-        };
-        let (health, stop) = (Arc::new(Health::of_source(Duration::ZERO)), Stop::new().expect("a notifier"));
-        let feed = Feed::new(hub.clone(), limits);
-        let source = DirectorySource::open(self.disk.queue.path(), options, feed, stop, health).expect("a source");
-        let channels = CHANNELS.map(|name| name.parse().expect("a name")).to_vec();
-        let all = ClientKind::Channels { is_native: false, channels, everybody: true };
-        let (everything, plain) = (join(&witness, all, false, None), join(&witness, ClientKind::Plain, false, None));
-        let (all_plain, unseen) = (Vec::new(), None);
-        self.process = Some(Process { source, hub, shard, witness, everything, plain, all_plain, unseen });
-        self.observe()
-    }
-
-    /// Each event that was accepted is published, has expired, or repeats a key, or was lost when the power failed.
-    fn check_accepted(&self) -> Result<(), Broken> {
-        let published: HashSet<u64> = self.order.published.iter().map(|published| published.payload).collect();
-        let same_key = |one: &Queued, other: &Queued| one.key == other.key && one.channels[0] == other.channels[0];
-        for (payload, queued) in &self.order.queued {
-            let has_expired = queued.expires_at.is_some_and(|time| time <= self.now.as_secs_f64());
-            let repeats = queued.key.is_some()
-                && published
-                    .union(&self.lost)
-                    .any(|other| other != payload && same_key(queued, &self.order.queued[other]));
-            if !published.contains(payload) && !has_expired && !repeats && !self.lost.contains(payload) {
-                return broken("EVENT LOST", format_args!("{payload} {queued:?}"));
-            }
-        }
-        Ok(())
-    }
-
-    /// No key comes twice while it is known.
-    fn check_keys(&self) -> Result<(), Broken> {
-        let all = &self.order.published;
-        for (index, first) in all.iter().enumerate() {
-            let one = &self.order.queued[&first.payload];
-            for second in all[index + 1..].iter().filter(|second| second.payload != first.payload) {
-                let other = &self.order.queued[&second.payload];
-                let is_repeat = one.key.is_some() && one.key == other.key && one.channels[0] == other.channels[0];
-                let mut starts = first.starts..second.starts;
-                let is_forgotten = starts.any(|start| !self.known_keys[start].contains(&first.payload));
-                if is_repeat && second.at - first.at < KEY_AGE && !is_forgotten {
-                    return broken("KEY TWICE", format_args!("{first:?} {second:?}"));
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The payloads of events in a text.
 fn payloads(text: &str) -> Vec<u64> {
     let numbers = text.split("\"payload\":").skip(1);
     numbers.filter_map(|rest| rest.split([',', '}']).next()?.parse().ok()).collect()
-}
-
-fn join(shard: &ShardThread<NoApplication>, kind: ClientKind, is_sse: bool, after: Option<String>) -> Wire {
-    let wants = Wants { kind, identity: None, after };
-    let opening = match is_sse {
-        true => Opening::Sse { is_named: false, wants },
-        false => Opening::WebSocket { received: Vec::new(), wants },
-    };
-    let (client, joining) = connect(opening).expect("a socket");
-    shard.let_join(joining);
-    Wire::new(client, is_sse)
 }

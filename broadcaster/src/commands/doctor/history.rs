@@ -11,7 +11,7 @@ use rustix::fs::{Access, AtFlags, CWD};
 use server::{Config, LogError, LogOnDisk, LogSummary};
 
 use super::finding::Finding::{self, Bad, Good, Note};
-use crate::commands::failed::ago;
+use crate::output::ago;
 
 /// File systems in memory: `f_type` of statfs(2).
 const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];

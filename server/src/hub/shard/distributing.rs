@@ -10,8 +10,8 @@ use crate::application::Application;
 use crate::hub::inbox::Arrivals;
 use crate::publication::Seq;
 
-/// How long subscribers are written to before the inbox is looked at again: an event for many must not hold up one for
-/// few.
+/// How long subscribers are written to before the inbox is looked at again, if something waits there: an event for many
+/// must not hold up one for few. Those that wait for their turn are never written to for longer at once.
 const SLICE: Duration = Duration::from_millis(2);
 /// Sessions that are written to between two looks at the time.
 const WRITES_BETWEEN_LOOKS: usize = 16;
