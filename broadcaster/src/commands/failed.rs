@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use queue::{Backlog, EntryName, Failed, FailedEntry, FailedError, shown, shown_bytes};
 
 use crate::output::ago;
+
 /// `fastapi-broadcaster failed ...`
 #[derive(Debug, Subcommand)]
 pub(crate) enum FailedCommand {
