@@ -1,7 +1,6 @@
 //! What is kept of each channel, and the numbers of channels whose events are gone.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use queue::ChannelName;
 
@@ -58,21 +57,28 @@ impl Channels {
         self.empty_bytes
     }
 
-    /// Adds an event to a channel. Returns what is dropped for it.
-    pub(super) fn push(&mut self, name: &ChannelName, rule: Rule, event: Arc<PastPublication>) -> Freed {
+    /// A name as the table has it, if it does. An event that is kept needs no memory of its own for that.
+    pub(super) fn shared(&self, name: &ChannelName) -> ChannelName {
+        self.lists.get_key_value(name).map_or(name, |(shared, _)| shared).clone()
+    }
+
+    /// Adds an event to a channel. Returns whether the channel had none, and what is dropped for it.
+    pub(super) fn push(&mut self, name: &ChannelName, rule: Rule, event: PastPublication) -> (bool, Freed) {
         match self.lists.get_mut(name) {
             Some(list) => {
-                if list.is_empty() {
+                let was_empty = list.is_empty();
+                if was_empty {
                     self.empty.remove(&(list.empty_since, name.clone()));
                     self.empty_bytes -= empty_bytes(name);
                     self.bytes -= EMPTY_BYTES;
                 }
-                list.push(event)
+                (was_empty, list.push(event))
             }
             None => {
                 self.bytes += list_bytes(name);
                 // It may be one that was forgotten.
-                self.lists.entry(name.clone()).or_insert(List::new(rule, self.forgotten)).push(event)
+                let list = self.lists.entry(name.clone()).or_insert(List::new(rule, self.forgotten));
+                (true, list.push(event))
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::ops::AddAssign;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::history::log::LogTime;
@@ -21,7 +20,7 @@ pub(super) struct Freed {
 #[derive(Debug)]
 pub(super) struct List {
     rule: Rule,
-    events: VecDeque<Arc<PastPublication>>,
+    events: VecDeque<PastPublication>,
     /// The number of the last event that was dropped.
     dropped: Seq,
     /// When the last event was dropped, if there is none.
@@ -43,8 +42,8 @@ impl List {
     }
 
     /// Adds an event. Returns what is dropped for it.
-    pub(super) fn push(&mut self, event: Arc<PastPublication>) -> Freed {
-        let now = event.at;
+    pub(super) fn push(&mut self, event: PastPublication) -> Freed {
+        let now = event.at();
         event.enter();
         self.events.push_back(event);
         let mut freed = Freed::default();
@@ -58,34 +57,34 @@ impl List {
 
     /// The number and the time of the first event.
     pub(super) fn first(&self) -> Option<(Seq, LogTime)> {
-        self.events.front().map(|event| (event.seq, event.at))
+        self.events.front().map(|event| (event.seq(), event.at()))
     }
 
     /// All events.
-    pub(super) fn events(&self) -> impl Iterator<Item = &Arc<PastPublication>> {
+    pub(super) fn events(&self) -> impl Iterator<Item = &PastPublication> {
         self.events.iter()
     }
 
     /// Drops the first event, if there is one.
     pub(super) fn drop_first(&mut self) -> Freed {
         let Some(first) = self.events.pop_front() else { return Freed::default() };
-        self.dropped = first.seq;
+        self.dropped = first.seq();
         if self.events.is_empty() {
-            self.empty_since = first.at;
+            self.empty_since = first.at();
             self.events = VecDeque::new();
         }
         if first.leave() { Freed { events: 1, bytes: first.bytes() } } else { Freed::default() }
     }
 
     /// The events after a number. `None`: one of them is not kept any more.
-    pub(super) fn after(&self, seq: Seq, now: LogTime) -> Option<impl Iterator<Item = &Arc<PastPublication>>> {
-        let first = self.events.partition_point(|event| event.seq <= seq);
+    pub(super) fn after(&self, seq: Seq, now: LogTime) -> Option<impl Iterator<Item = &PastPublication>> {
+        let first = self.events.partition_point(|event| event.seq() <= seq);
         let is_gone = seq < self.dropped || self.events.get(first).is_some_and(|event| self.is_too_old(event, now));
         (!is_gone).then(|| self.events.range(first..))
     }
 
     fn is_too_old(&self, event: &PastPublication, now: LogTime) -> bool {
-        Duration::from_nanos(now.0.saturating_sub(event.at.0)) >= self.rule.age
+        Duration::from_nanos(now.0.saturating_sub(event.at().0)) >= self.rule.age
     }
 }
 

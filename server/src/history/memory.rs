@@ -1,7 +1,5 @@
 //! What was published a short time ago: kept by channel, within bounds, for those who come back.
 
-use std::sync::Arc;
-
 use queue::ChannelName;
 
 use crate::history::channels::Channels;
@@ -85,13 +83,14 @@ impl History {
         expires_at: Option<f64>,
     ) {
         self.times.add(seq, at);
-        let event = Arc::new(PastPublication::new(seq, at, written, channels, except, expires_at));
+        let shared = channels.map(|names| names.iter().map(|name| self.channels.shared(name)).collect());
+        let event = PastPublication::new(seq, at, written, shared, except, expires_at);
         let mut freed = Freed::default();
         match channels {
             None => freed += self.add_to(None, &event),
             Some(names) => names.iter().for_each(|name| freed += self.add_to(Some(name), &event)),
         }
-        if Arc::strong_count(&event) > 1 {
+        if !event.is_in_no_list() {
             self.size.bytes += event.bytes();
             self.size.events += 1;
         }
@@ -100,18 +99,19 @@ impl History {
     }
 
     /// Adds an event to what is kept of a channel, if anything is.
-    fn add_to(&mut self, channel: Option<&ChannelName>, event: &Arc<PastPublication>) -> Freed {
+    fn add_to(&mut self, channel: Option<&ChannelName>, event: &PastPublication) -> Freed {
         let rule = self.rules.of(channel);
         if rule.events == 0 {
             return Freed::default();
         }
-        if self.list(channel).is_none_or(List::is_empty) {
-            self.fronts.push(Front { seq: event.seq, at: event.at, channel: channel.cloned() });
-        }
-        match channel {
-            None => self.everybody.push(event.clone()),
+        let (was_empty, freed) = match channel {
+            None => (self.everybody.is_empty(), self.everybody.push(event.clone())),
             Some(name) => self.channels.push(name, rule, event.clone()),
+        };
+        if was_empty {
+            self.fronts.push(Front { seq: event.seq(), at: event.at(), channel: channel.cloned() });
         }
+        freed
     }
 
     fn list(&self, channel: Option<&ChannelName>) -> Option<&List> {
@@ -189,13 +189,13 @@ impl History {
         head: Seq,
         channels: impl IntoIterator<Item = Option<&'a ChannelName>>,
         now: f64,
-    ) -> Option<Vec<Arc<PastPublication>>> {
+    ) -> Option<Vec<PastPublication>> {
         if seq > head || seq < self.begin {
             return None;
         }
         let time = LogTime((now * 1e9) as u64);
         let most = self.rules.recover_limit.saturating_mul(2).saturating_add(1);
-        let mut found: Vec<Arc<PastPublication>> = Vec::new();
+        let mut found: Vec<PastPublication> = Vec::new();
         for channel in channels {
             if self.rules.of(channel).events == 0 && seq < head {
                 return None;
@@ -240,7 +240,7 @@ impl History {
     }
 
     /// All that is kept, by channel. [`in_order`] is for the caller, without the lock.
-    pub(crate) fn all(&self) -> Vec<Arc<PastPublication>> {
+    pub(crate) fn all(&self) -> Vec<PastPublication> {
         let lists = self.channels.lists().chain([&self.everybody]);
         lists.flat_map(List::events).cloned().collect()
     }
@@ -253,9 +253,9 @@ impl History {
 }
 
 /// Sorts publications by their numbers, and leaves each once.
-pub(crate) fn in_order(mut events: Vec<Arc<PastPublication>>) -> Vec<Arc<PastPublication>> {
-    events.sort_unstable_by_key(|event| event.seq);
-    events.dedup_by_key(|event| event.seq);
+pub(crate) fn in_order(mut events: Vec<PastPublication>) -> Vec<PastPublication> {
+    events.sort_unstable_by_key(|event| event.seq());
+    events.dedup_by_key(|event| event.seq());
     events
 }
 

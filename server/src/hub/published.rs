@@ -1,8 +1,6 @@
 //! What was published, and who is interested in what comes next: the state that is protected by the lock of the hub's
 //! order.
 
-use std::sync::Arc;
-
 use crate::history::log::{HistoryLog, LogTime};
 use crate::history::{History, PastPublication};
 use crate::hub::batch::{Batch, Item};
@@ -120,7 +118,7 @@ impl Published {
     }
 
     /// All that is kept, in no order, some of it more than once.
-    pub(super) fn kept(&self) -> Vec<Arc<PastPublication>> {
+    pub(super) fn kept(&self) -> Vec<PastPublication> {
         self.history.as_ref().map(History::all).unwrap_or_default()
     }
 

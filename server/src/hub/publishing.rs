@@ -1,6 +1,5 @@
 //! How publications get in: numbered, into the history log, into history, and to the threads, in one order for all.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::history::log::{Bounds, CannotGiveUp, HistoryLog, LogTime, Logged, Trimmed};
@@ -183,17 +182,17 @@ impl Hub {
 fn whole_log<'a>(
     head: Seq,
     now: LogTime,
-    kept: &'a [Arc<PastPublication>],
+    kept: &'a [PastPublication],
     mut unacked: Vec<(LogTime, Logged<'a>)>,
 ) -> (Trimmed, Vec<(LogTime, Logged<'a>)>) {
     let mut kept = kept.iter().rev().peekable();
     let mut trimmed = Trimmed { seq: head, at: now };
     let mut events = Vec::new();
     loop {
-        let kept = kept.next_if(|event| event.seq == trimmed.seq);
+        let kept = kept.next_if(|event| event.seq() == trimmed.seq);
         // It has what is needed to find its entry again.
         let unacked = unacked.pop_if(|(_, event)| event.seq == trimmed.seq);
-        let Some((at, event)) = unacked.or_else(|| kept.and_then(|event| Some((event.at, event.logged()?)))) else {
+        let Some((at, event)) = unacked.or_else(|| kept.and_then(|event| Some((event.at(), event.logged()?)))) else {
             break;
         };
         // What was there before may have been numbered as late as this.
@@ -241,12 +240,12 @@ mod tests {
         )
     }
 
-    fn kept(seqs: &[u64]) -> Vec<Arc<PastPublication>> {
+    fn kept(seqs: &[u64]) -> Vec<PastPublication> {
         let mut text = Vec::new();
         native::write_text(&Publication::to_everybody("\"e\"", "1", 7), &mut text);
         let written = crate::protocol::Written { text: &text, name_len: 3 };
         let past = |seq: &u64| PastPublication::new(Seq(*seq), LogTime(10 * seq), written, None, None, None);
-        seqs.iter().map(|seq| Arc::new(past(seq))).collect()
+        seqs.iter().map(past).collect()
     }
 
     /// The last number that is not in the log, its time, and the numbers that are; those of what is not acked twice.

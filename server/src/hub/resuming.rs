@@ -2,7 +2,6 @@
 //! what comes live begins.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use queue::ChannelName;
@@ -63,7 +62,7 @@ pub(super) enum Resumed {
 /// A publication that a client has missed, and the channel that brings it.
 #[derive(Debug)]
 pub(super) struct Missed {
-    publication: Arc<PastPublication>,
+    publication: PastPublication,
     id: Id,
     channel: Option<ChannelName>,
 }
@@ -94,12 +93,12 @@ impl Published {
             // Nothing is kept, but it may have missed nothing.
             None => (from == self.head()).then(Vec::new)?,
         };
-        let missed = missed.into_iter().filter(|publication| publication.except != Some(session));
+        let missed = missed.into_iter().filter(|publication| publication.except() != Some(session));
         let had: HashMap<Option<&ChannelName>, Seq> =
             asked.had.iter().map(|(channel, after)| (channel.as_ref(), *after)).collect();
         let channels: HashSet<&ChannelName> = asked.channels.iter().collect();
         let events = missed.filter_map(|publication| {
-            let has_had = |name: Option<&ChannelName>| had.get(&name).is_some_and(|after| publication.seq > *after);
+            let has_had = |name: Option<&ChannelName>| had.get(&name).is_some_and(|after| publication.seq() > *after);
             let channel = match publication.channels() {
                 None if has_had(None) => return None,
                 None => None,
@@ -107,7 +106,7 @@ impl Published {
                 // The first of them that it has, as with those that come live.
                 Some(names) => names.iter().find(|name| channels.contains(name)).cloned(),
             };
-            Some(Missed { id: self.id_of(publication.seq), publication, channel })
+            Some(Missed { id: self.id_of(publication.seq()), publication, channel })
         });
         Some(Resumed::Recovered { from, id: self.id_of(from), events: events.collect() })
     }

@@ -66,7 +66,7 @@ impl Past {
             channels.split_whitespace().map(|name| (name != "*").then(|| name.parse().expect("a name"))).collect();
         let now = self.at().0 as f64 / 1e9;
         let found = self.history.after(Seq(seq), Seq(self.head), names.iter().map(Option::as_ref), now)?;
-        Some(found.iter().map(|event| event.seq.0).collect())
+        Some(found.iter().map(|event| event.seq().0).collect())
     }
 }
 
@@ -265,11 +265,11 @@ fn a_rule_that_keeps_nothing_leaves_the_sums_right() {
         past.secs = round / 3;
         past.add(["a", "b a", "none.x", "", "short a", "c b a", "short"][round as usize % 7]);
         // Lists that are full have dropped their first ones themselves.
-        let first = in_order(past.history.all()).first().map(|event| event.seq);
+        let first = in_order(past.history.all()).first().map(PastPublication::seq);
         assert_eq!(past.history.oldest(), first);
     }
     let all = in_order(past.history.all());
-    assert!(all.is_sorted_by(|one, next| one.seq < next.seq));
+    assert!(all.is_sorted_by(|one, next| one.seq() < next.seq()));
     assert_eq!(past.history.size().events, all.len());
     assert_eq!(past.history.size().bytes, all.iter().map(|event| event.bytes()).sum::<usize>());
     past.secs += 1000;
