@@ -5,6 +5,7 @@ use std::future::{pending, poll_fn};
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -69,7 +70,8 @@ impl Listener {
         let routes = Routes { hub: self.hub.clone(), health: self.health, gate: gate.clone() };
         let event_streams = EventStreams { gate: gate.clone() };
         let handshakes = Handshakes { gate };
-        let responder = Responder { hub: self.hub, handshakes, event_streams, routes, max_header_bytes };
+        let joined = AtomicUsize::new(0);
+        let responder = Responder { hub: self.hub, handshakes, event_streams, routes, max_header_bytes, joined };
         let responder = Arc::new(responder);
         let permits = Permits::new(max_connections, max_connections_per_address);
         let mut spare_slots = SpareSlots::new(spare_slots);

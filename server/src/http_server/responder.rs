@@ -2,6 +2,7 @@
 //! goes to the hub on any path, everything else is answered as plain HTTP.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -22,6 +23,10 @@ use crate::permit::PendingPermit;
 /// How long answering may take, when the request is there.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Clients that join before other threads may go first. When thousands connect at the same time, the system would let
+/// this thread use a core for milliseconds, while events wait on the same core to be sent to those that are connected.
+const JOINS_IN_A_ROW: usize = 8;
+
 /// Answers the first request of every connection.
 #[derive(Debug)]
 pub(super) struct Responder {
@@ -30,6 +35,8 @@ pub(super) struct Responder {
     pub(super) event_streams: EventStreams,
     pub(super) routes: Routes,
     pub(super) max_header_bytes: usize,
+    /// Clients that have joined.
+    pub(super) joined: AtomicUsize,
 }
 
 impl Responder {
@@ -44,13 +51,24 @@ impl Responder {
     ) -> Result<(), HttpError> {
         let answered = self.answer_on(&mut stream, limit, &mut pending, spare).await;
         match answered {
-            Ok(Some(accepted)) => accepted.join(&self.hub, stream, address),
+            Ok(Some(accepted)) => {
+                accepted.join(&self.hub, stream, address)?;
+                self.give_way();
+                Ok(())
+            }
             Err(HttpError::TooLong) => Err(HttpError::TooLong),
             answered => {
                 spare.inspect(|spare| spare.unkeep());
                 linger(&mut stream).await;
                 answered.map(|_| ())
             }
+        }
+    }
+
+    /// Lets other threads go first now and then.
+    fn give_way(&self) {
+        if (self.joined.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(JOINS_IN_A_ROW) {
+            std::thread::yield_now();
         }
     }
 

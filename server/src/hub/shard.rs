@@ -33,6 +33,7 @@ use slab::Slab;
 
 use crate::application::Application;
 use crate::hub::inbox::{Arrivals, Inbox};
+use crate::hub::joining::Joining;
 use crate::hub::log::{Log, Position};
 use crate::hub::run::Ticket;
 use crate::hub::session::Session;
@@ -78,7 +79,9 @@ struct Shard<A> {
     /// Sessions whose input was not read to its end.
     reading: ReadOrder,
     read_buffer: ReadBuffer,
-    /// Clients that were sent again what they have missed, since the inbox was looked at.
+    /// Clients that wait for their turn to join.
+    joining: VecDeque<Box<Joining>>,
+    /// Subscriptions that brought what a client has missed, since the inbox was looked at.
     resumed: usize,
     /// Sessions that were given something of their own and are written to before the hub sleeps.
     touched: Vec<usize>,
@@ -136,6 +139,7 @@ impl<A: Application> Shard<A> {
             behind: BTreeSet::new(),
             reading: ReadOrder::default(),
             read_buffer: ReadBuffer::new(),
+            joining: VecDeque::new(),
             resumed: 0,
             touched: Vec::new(),
             marks: VecDeque::new(),
@@ -238,6 +242,7 @@ impl<A: Application> Shard<A> {
             self.on_command(seq, command, now);
         }
         self.arrivals = arrivals;
+        self.let_join(now);
         let mut touched = std::mem::take(&mut self.touched);
         self.write_all(from, now);
         touched.iter().for_each(|key| self.write(*key, now));

@@ -48,7 +48,16 @@ pub(super) struct Connection {
     /// The place of the last event.
     last: usize,
     /// Which event for everybody a plain client gets next.
-    pub(super) next_plain: usize,
+    next_plain: NextPlain,
+}
+
+/// Which event a plain client gets next, of those of this process.
+#[derive(Debug, Clone, Copy)]
+enum NextPlain {
+    /// It has not got any. The first is none before one, and after the response to its handshake it misses none.
+    Unknown { earliest: usize, latest: Option<usize> },
+    /// This one.
+    Known(usize),
 }
 
 pub(super) struct Page {
@@ -84,7 +93,7 @@ impl Page {
             answered: Vec::new(),
             asked: VecDeque::new(),
             last: 0,
-            next_plain,
+            next_plain: NextPlain::Unknown { earliest: next_plain, latest: None },
         });
     }
 
@@ -111,6 +120,11 @@ impl Page {
     pub(super) fn read(&mut self, most: usize, order: &Order, plain: &[u64], now: Duration) -> Result<usize, Broken> {
         let Some(connection) = &mut self.connection else { return Ok(0) };
         let messages = connection.wire.read(most);
+        if let NextPlain::Unknown { latest: latest @ None, .. } = &mut connection.next_plain
+            && connection.wire.has_response
+        {
+            *latest = Some(plain.len());
+        }
         for message in &messages {
             match self.kind {
                 Kind::Plain => self.on_plain(message, plain)?,
@@ -125,11 +139,15 @@ impl Page {
 
     fn on_plain(&mut self, message: &Value, plain: &[u64]) -> Result<(), Broken> {
         let Some(connection) = &mut self.connection else { return Ok(()) };
-        let expected = plain.get(connection.next_plain);
-        if message["payload"].as_u64().as_ref() != expected {
-            return broken("PLAIN", format_args!("{message} instead of {expected:?}"));
-        }
-        connection.next_plain += 1;
+        let is_it = |event: &u64| message["payload"].as_u64() == Some(*event);
+        let expected = match connection.next_plain {
+            NextPlain::Unknown { earliest, latest } => earliest..=latest.unwrap_or(earliest),
+            NextPlain::Known(next) => next..=next,
+        };
+        let Some(index) = expected.clone().find(|index| plain.get(*index).is_some_and(is_it)) else {
+            return broken("PLAIN", format_args!("{message} is none of {expected:?} of {plain:?}"));
+        };
+        connection.next_plain = NextPlain::Known(index + 1);
         Ok(())
     }
 
@@ -269,11 +287,9 @@ impl Page {
     pub(super) fn check_end(&self, order: &Order, plain: &[u64]) -> Result<(), Broken> {
         let Some(connection) = &self.connection else { return broken("CLOSED", format_args!("{:?}", self.kind)) };
         if self.kind == Kind::Plain {
-            return match connection.next_plain == plain.len() {
-                true => Ok(()),
-                false => {
-                    broken("BEHIND", format_args!("a plain client at {} of {}", connection.next_plain, plain.len()))
-                }
+            return match connection.next_plain {
+                NextPlain::Known(next) | NextPlain::Unknown { latest: Some(next), .. } if next == plain.len() => Ok(()),
+                next => broken("BEHIND", format_args!("a plain client at {next:?} of {}", plain.len())),
             };
         }
         let behind = connection.answered.iter().find(|channel| self.memory.floors[channel] < order.published.len());

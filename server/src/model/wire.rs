@@ -5,17 +5,22 @@ use std::os::unix::net::UnixStream;
 
 use serde_json::Value;
 
+/// What the hub is given to answer a handshake with.
+pub(super) const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+
 /// The connection of a client.
 pub(super) struct Wire {
     stream: UnixStream,
     is_sse: bool,
     received: Vec<u8>,
+    /// The response to the handshake was read.
+    pub(super) has_response: bool,
     pub(super) has_ended: bool,
 }
 
 impl Wire {
     pub(super) fn new(stream: UnixStream, is_sse: bool) -> Wire {
-        Wire { stream, is_sse, received: Vec::new(), has_ended: false }
+        Wire { stream, is_sse, received: Vec::new(), has_response: false, has_ended: false }
     }
 
     /// Takes up to so many bytes, and returns the messages that are whole.
@@ -28,6 +33,14 @@ impl Wire {
             Err(_) => self.has_ended = true,
         }
         let mut messages = Vec::new();
+        if !self.has_response {
+            if self.received.len() < RESPONSE.len() {
+                return messages;
+            }
+            let response = self.received.drain(..RESPONSE.len());
+            assert!(response.eq(RESPONSE.iter().copied()), "the response comes first");
+            self.has_response = true;
+        }
         while let Some((message, bytes)) = if self.is_sse { block(&self.received) } else { frame(&self.received) } {
             messages.extend(message);
             self.received.drain(..bytes);

@@ -57,13 +57,6 @@ impl Opening {
         }
     }
 
-    /// Whether the client may have to be sent again what it has missed.
-    pub(crate) fn resumes(&self) -> bool {
-        match self {
-            Opening::WebSocket { wants, .. } | Opening::Sse { wants, .. } => wants.after.is_some(),
-        }
-    }
-
     /// Whether the client has sent more than its request.
     pub(crate) fn has_received(&self) -> bool {
         match self {

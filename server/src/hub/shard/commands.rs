@@ -9,7 +9,6 @@ use tracing::{debug, warn};
 
 use super::Shard;
 use super::deadlines::CLOSE_TIMEOUT;
-use super::subscribing::RESUMES_AT_ONCE;
 use crate::application::{Application, Client};
 use crate::disconnect::Disconnect;
 use crate::hub::inbox::Command;
@@ -21,11 +20,15 @@ use crate::protocol::{ClientKind, Wants};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
 
+/// Clients that join in one turn. One that is sent again what it has missed takes some 50 µs, and those that are
+/// connected wait for it.
+pub(crate) const JOINS_AT_ONCE: usize = 8;
+
 impl<A: Application> Shard<A> {
     pub(super) fn on_command(&mut self, seq: Seq, command: Command, now: Instant) {
         let position = self.log.end_of(seq);
         match command {
-            Command::Join(joining) => self.join_or_wait(position, joining, now),
+            Command::Join(joining) => self.joining.push_back(joining),
             Command::Send(id, frame) => {
                 if let Some(key) = self.key(id) {
                     self.flush_turn(key, seq, now);
@@ -56,18 +59,16 @@ impl<A: Application> Shard<A> {
         }
     }
 
-    /// Lets a client join, unless many were sent again what they have missed: then it has its turn when that went out.
-    fn join_or_wait(&mut self, position: Position, joining: Box<Joining>, now: Instant) {
-        if joining.opening.resumes() {
-            if self.resumed >= RESUMES_AT_ONCE {
-                return self.inbox.command(Command::Join(joining));
-            }
-            self.resumed += 1;
+    /// Lets some of the clients join that wait for it. The others have their turn when what is there was delivered.
+    pub(super) fn let_join(&mut self, now: Instant) {
+        let most = if self.stopping.is_some() { usize::MAX } else { JOINS_AT_ONCE };
+        for _ in 0..most {
+            let Some(joining) = self.joining.pop_front() else { return };
+            self.join(self.log.head(), *joining, now);
         }
-        self.join(position, *joining, now);
     }
 
-    pub(super) fn join(&mut self, position: Position, joining: Joining, now: Instant) {
+    fn join(&mut self, position: Position, joining: Joining, now: Instant) {
         if self.stopping.is_some() {
             return joining.refuse_while_stopping();
         }

@@ -29,7 +29,8 @@ impl<A: Application> Shard<A> {
     }
 
     fn next_work(&self, now: Instant) -> Option<Instant> {
-        let next = if self.reading.is_due() || !self.touched.is_empty() || !self.waiting.is_empty() {
+        let waits = !(self.touched.is_empty() && self.waiting.is_empty() && self.joining.is_empty());
+        let next = if self.reading.is_due() || waits {
             Some(now)
         } else if let Some(next) = self.stopping.as_ref().and_then(|stopping| stopping.next()) {
             Some(next)

@@ -26,8 +26,8 @@ const BURST: usize = 2;
 /// Commands that a client may send at once although it may have few channels.
 const MIN_BURST: usize = 64;
 
-/// Clients that are sent again what they have missed, until what that is goes out.
-pub(super) const RESUMES_AT_ONCE: usize = 32;
+/// Subscriptions by which clients are sent again what they have missed, until what that is goes out.
+const RESUMES_AT_ONCE: usize = 8;
 
 /// What a command is answered with if it cannot be followed.
 pub(super) type Refused = (ErrorCode, String);

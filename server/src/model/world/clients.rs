@@ -8,7 +8,7 @@ use crate::hub::shard::ShardThread;
 use crate::hub::shard::stepping::connect;
 use crate::model::order::{CHANNELS, EVERYBODY};
 use crate::model::page::Kind;
-use crate::model::wire::Wire;
+use crate::model::wire::{RESPONSE, Wire};
 use crate::model::{Broken, Random};
 use crate::protocol::{ClientKind, Opening, Wants};
 
@@ -121,7 +121,8 @@ pub(super) fn join(shard: &ShardThread<NoApplication>, kind: ClientKind, is_sse:
         true => Opening::Sse { is_named: false, wants },
         false => Opening::WebSocket { received: Vec::new(), wants },
     };
-    let (client, joining) = connect(opening).expect("a socket");
+    let (client, mut joining) = connect(opening).expect("a socket");
+    joining.connection.response = RESPONSE.to_vec();
     shard.let_join(joining);
     Wire::new(client, is_sse)
 }
