@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use nix::sched::{CloneFlags, unshare};
-use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::CpuSet;
 use rustix::time::ClockId;
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+};
 
 /// Descriptors that a process needs in addition to its connections.
 const SPARE_DESCRIPTORS: u64 = 100;
-/// Steps of the nice value.
-const LOWER_PRIORITY: i32 = 10;
 
 /// The cores of a run: the measured server has one, and everything that loads it has another.
 #[derive(Debug, Clone, Copy)]
@@ -70,11 +71,12 @@ pub(crate) fn own_open_files() -> anyhow::Result<()> {
     unshare(CloneFlags::CLONE_FILES).context("cannot have a table of open files for a thread")
 }
 
-/// Lets other threads of this process run before this one, if they share a core.
+/// Lets other threads run whenever they can, if they share a core with this one. A higher nice value is not enough: who
+/// measures would wait for the end of a time slice, some milliseconds.
 pub(crate) fn yield_to_others() -> anyhow::Result<()> {
-    // On Linux that is the thread alone.
-    nice(LOWER_PRIORITY).context("cannot lower the priority of a thread")?;
-    Ok(())
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle)
+        .map_err(|error| anyhow!("cannot lower the priority of a thread: {error}"))
 }
 
 /// Nanoseconds of the monotonic clock, the same in all processes and in PHP's `hrtime()`.

@@ -74,6 +74,9 @@ struct Run {
     /// How often each load is repeated [default: 3, or 5 with --full]
     #[arg(long)]
     rounds: Option<usize>,
+    /// Measure only loads whose name has TEXT in it, in the tables channels, history and builds
+    #[arg(long, value_name = "TEXT")]
+    load: Option<String>,
     /// Make only these tables
     #[arg(value_parser = suites::ALL.map(|(name, _)| name))]
     only: Vec<String>,
@@ -121,6 +124,7 @@ fn measure(run: Run) -> anyhow::Result<()> {
         cores,
         rounds: run.rounds.unwrap_or(if run.full { 5 } else { 3 }),
         full: run.full,
+        load: run.load,
         extension: absolute(run.extension)?,
         broadcaster: absolute(run.broadcaster)?,
         other_broadcaster: run.other_broadcaster.map(absolute).transpose()?,

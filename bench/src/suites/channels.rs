@@ -94,7 +94,8 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let mut missing = Vec::new();
     for (case, channels) in CASES.into_iter().chain(MORE_CASES.into_iter().filter(|_| plan.full)) {
         for load in LOADS {
-            for _ in 0..plan.rounds {
+            let case = format!("{case}, {load}");
+            for _ in (0..plan.rounds).filter(|_| plan.has_load(&case)) {
                 for server in SERVERS {
                     let Some(delivered) = server.measure(plan, channels, load)? else {
                         if !missing.contains(&server.name()) {
@@ -102,7 +103,6 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
                         }
                         continue;
                     };
-                    let case = format!("{case}, {load}");
                     section.add(&case, server.name(), server.against(), &values(&delivered));
                 }
             }
@@ -176,11 +176,12 @@ fn add_beside_everybody(plan: &Plan, section: &mut Section) -> anyhow::Result<()
     for server in [Server::Ours(Subject::Hub), Server::Ours(Subject::Broadcaster)] {
         for load in LOADS {
             let mut pair = [CASES[0], CASES[1]];
-            for _ in 0..plan.rounds {
+            let case = format!("{}, {load}", server.name());
+            for _ in (0..plan.rounds).filter(|_| plan.has_load(&case)) {
                 for (name, channels) in pair {
                     let delivered = server.measure(plan, channels, load)?.context("our own server is not there")?;
                     let against = (name != EVERYBODY).then_some(EVERYBODY);
-                    section.add(&format!("{}, {load}", server.name()), name, against, &values(&delivered));
+                    section.add(&case, name, against, &values(&delivered));
                 }
                 pair.reverse();
             }
@@ -193,7 +194,7 @@ fn add_beside_everybody(plan: &Plan, section: &mut Section) -> anyhow::Result<()
 fn add_without_subscribers(plan: &Plan, section: &mut Section) -> anyhow::Result<()> {
     let entries = plan.pick(5_000, 50_000);
     let case = format!("{entries} entries for channels without subscribers");
-    for _ in 0..plan.rounds {
+    for _ in (0..plan.rounds).filter(|_| plan.has_load(&case)) {
         let runs: [(&'static str, Option<&'static str>, Dropping); 2] = [
             (DROPPING, None, dropped_by_reader),
             (Subject::Broadcaster.name(), Some(DROPPING), dropped_by_broadcaster),

@@ -55,6 +55,9 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
                     continue;
                 }
                 let case = format!("{}, {case}, {load}", subject.name());
+                if !plan.has_load(&case) {
+                    continue;
+                }
                 let mut pair = [WITHOUT, WITH];
                 for _ in 0..plan.rounds {
                     for name in pair {

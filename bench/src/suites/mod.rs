@@ -72,6 +72,8 @@ pub(crate) struct Plan {
     pub(crate) cores: Cores,
     pub(crate) rounds: usize,
     pub(crate) full: bool,
+    /// Only loads whose name has this in it, in tables that know it.
+    pub(crate) load: Option<String>,
     pub(crate) extension: PathBuf,
     pub(crate) broadcaster: PathBuf,
     pub(crate) other_broadcaster: Option<PathBuf>,
@@ -91,6 +93,11 @@ impl Plan {
     /// One of two values, by how much is measured.
     fn pick<T>(&self, quick: T, full: T) -> T {
         if self.full { full } else { quick }
+    }
+
+    /// Whether a load is to be measured.
+    fn has_load(&self, name: &str) -> bool {
+        self.load.as_deref().is_none_or(|wanted| name.contains(wanted))
     }
 
     /// A directory on the disk, removed when it is dropped.
