@@ -17,7 +17,7 @@ use crate::output::{ago, message_in_one_line};
 /// `fastapi-broadcaster history ...`
 #[derive(Debug, Subcommand)]
 pub(crate) enum HistoryCommand {
-    /// Prints what the log holds, how old that is, whether it was closed, and whether the next start goes on with it
+    /// Prints what the log holds, how old that is, whether it was closed, and whether the next start continues it
     #[command(after_help = STAT_EXAMPLES)]
     Stat,
     /// Prints the events in the log, oldest first, a JSON object a line
@@ -122,7 +122,7 @@ fn stat(log: &LogOnDisk, is_owned: bool) -> anyhow::Result<()> {
     writeln!(out, "closed\t{}", if is_in_use { "in use" } else { closed })?;
     match summary.anew {
         Some(reason) => writeln!(out, "next start\tbegins anew: {}", printable(&reason))?,
-        None => writeln!(out, "next start\tgoes on with it")?,
+        None => writeln!(out, "next start\tcontinues it")?,
     }
     Ok(())
 }

@@ -73,7 +73,7 @@ fn the_log_is_shown_while_it_is_written_and_afterwards() {
         ("channels", "2"),
         ("broadcaster", "running"),
         ("closed", "in use"),
-        ("next start", "goes on with it"),
+        ("next start", "continues it"),
     ] {
         assert_eq!(of[label], expected, "{label}: {of:?}");
     }
@@ -114,7 +114,7 @@ fn the_log_is_shown_while_it_is_written_and_afterwards() {
     assert_eq!(stat(&queue)["epoch"], epoch);
     broadcaster.kill();
     let of = stat(&queue);
-    assert_eq!((&*of["closed"], &*of["next start"]), ("no", "goes on with it"));
+    assert_eq!((&*of["closed"], &*of["next start"]), ("no", "continues it"));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn why_the_next_start_begins_anew_is_told() {
     assert_eq!(stat(&queue)["next start"], "begins anew: the history log is a copy, and may lack what was sent since");
     fs::remove_file(&log).unwrap();
     fs::rename(queue.root().join("original"), &log).unwrap();
-    assert_eq!(stat(&queue)["next start"], "goes on with it");
+    assert_eq!(stat(&queue)["next start"], "continues it");
 
     let mut bad = good.clone();
     let last = bad.len() - 3;

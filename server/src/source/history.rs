@@ -92,7 +92,7 @@ impl SourceHistory {
     /// the port is taken for example, is tried again many times.
     pub(super) fn log_begin(&self) {
         if let Some(events) = self.goes_on_with {
-            info!(events, "the history log goes on");
+            info!(events, "continues the history log of the process before");
         }
     }
 
