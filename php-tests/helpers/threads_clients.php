@@ -26,6 +26,7 @@ $code = '$directory = ' . var_export($directory, true) . '; $servers = ' . SERVE
     $place = "$directory/address.$of.$request";
     if ($thread < $servers) {
         ini_set('fastapi_websocket.token_secret_file', "$directory/secret.$of");
+        ini_set('fastapi_websocket.public_channels', "public-$of.*");
         $server = WebSocketServer::getInstance()->host('127.0.0.1')->port(0)->eventQueue("$directory/queue.$of");
         $ended = 0;
         $server->on('/ended', function ($connection) use ($server, &$ended, $clients, $servers) {
@@ -84,10 +85,11 @@ $code = '$directory = ' . var_export($directory, true) . '; $servers = ' . SERVE
         return [$payloads, $id];
     };
     try {
-        // The server of the other thread has another key.
-        $bearer = 'Authorization: Bearer ' . $token(($of + 1) % $servers);
-        $answers = [$refused("/?channel=$channel", []), $refused('/', [$bearer])];
-        if ($answers !== array_fill(0, 2, 'handshake refused: HTTP/1.1 401 Unauthorized')) {
+        // The server of the other thread has another key and other public channels.
+        $other = ($of + 1) % $servers;
+        $bearer = 'Authorization: Bearer ' . $token($other);
+        $answers = [$refused("/?channel=$channel", []), $refused("/?channel=public-$other.a", []), $refused('/', [$bearer])];
+        if ($answers !== array_fill(0, 3, 'handshake refused: HTTP/1.1 401 Unauthorized')) {
             $say('without its token: ' . json_encode($answers));
         }
         $file = "$directory/id.$thread";
