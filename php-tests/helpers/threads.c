@@ -29,7 +29,8 @@ static void *run(void *number)
 		SG(request_info).no_headers = 1;
 		zend_first_try {
 			zend_string *text = zend_strpprintf(0, "$thread = %d; $request = %d; %s", (int) (intptr_t) number, (int) request, code);
-			zend_eval_string(ZSTR_VAL(text), NULL, "thread");
+			/* An exception that nobody catches is printed. */
+			zend_eval_string_ex(ZSTR_VAL(text), NULL, "thread", true);
 			zend_string_release(text);
 		} zend_end_try();
 		php_request_shutdown(NULL);

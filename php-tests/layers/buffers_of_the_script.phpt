@@ -126,5 +126,5 @@ waited 4 of Bob
 ----
 1001 server is shutting down
 own, fatal
-Fatal error: Cannot redeclare redeclared() (previously declared in SCRIPT(%d) : eval()'d code:1) in SCRIPT(%d) : eval()'d code on line 1
+Fatal error: Cannot redeclare %Sredeclared() (previously declared in SCRIPT(%d) : eval()'d code:1) in SCRIPT(%d) : eval()'d code on line 1
 exit code 255

@@ -129,7 +129,7 @@ end of the script's buffer
 end of the script's buffer
 exit code 3
 ----
-/fatal: | <page,  Fatal error: Cannot redeclare redeclared() (previously declared in SCRIPT:%d) in SCRIPT(%d) : eval()'d code on line 1 shutdown function>
+/fatal: | <page,  Fatal error: Cannot redeclare %Sredeclared() (previously declared in SCRIPT:%d) in SCRIPT(%d) : eval()'d code on line 1 shutdown function>
 end of the script's buffer
 exit code 255
 ----
@@ -138,12 +138,12 @@ Fatal error: Allowed memory size of %d bytes exhausted (tried to allocate %d byt
 exit code 255
 ----
 /fatal_in_a_callback: | page, 
-| Fatal error: Cannot redeclare redeclared() (previously declared in SCRIPT:%d) in SCRIPT(%d) : eval()'d code on line 1
+| Fatal error: Cannot redeclare %Sredeclared() (previously declared in SCRIPT:%d) in SCRIPT(%d) : eval()'d code on line 1
 end of the script's buffer
 exit code 255
 ----
 /fatal_at_the_end: | page, 
-| Fatal error: Cannot redeclare redeclared() (previously declared in SCRIPT:%d) in SCRIPT(%d) : eval()'d code on line 1
+| Fatal error: Cannot redeclare %Sredeclared() (previously declared in SCRIPT:%d) in SCRIPT(%d) : eval()'d code on line 1
 end of the script's buffer
 exit code 255
 ----

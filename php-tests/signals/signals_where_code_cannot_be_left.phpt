@@ -16,8 +16,9 @@ $code = <<<'PHP'
     function block(string $where): void
     {
         global $reader;
-        $reader->send("in the $where");
         try {
+            // The client sends the signal as soon as it has this.
+            $reader->send("in the $where");
             $got = $reader->read();
             echo "$where read ", var_export($got, true), "\n";
         } finally {

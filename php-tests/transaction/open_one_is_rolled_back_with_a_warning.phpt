@@ -12,6 +12,8 @@ mkdir($directory);
 $run = function (string $label, string $code) use ($directory) {
     file_put_contents("$directory.script.php", '<?php $queue = new FASTAPI\WebSocket\EventQueue(' . var_export($directory, true) . "); $code");
     $printed = run_php('-d display_errors=1 -d html_errors=0 -d log_errors=0 ' . escapeshellarg("$directory.script.php"));
+    // PHP 8.4 says this of E_USER_ERROR.
+    $printed = preg_replace('/^Deprecated: Passing E_USER_ERROR .*\n\n?/m', '', $printed);
     $printed = preg_replace(['/ in \S+\.script\.php/', '/ of \d+ bytes exhausted.*/'], '', $printed);
     // Out of memory, some versions of PHP jump out of everything that runs, and others unwind it.
     $printed = preg_replace('/(Allowed memory[^=]*EventQueue: ).*rolled back.*/', '$1...', $printed);
