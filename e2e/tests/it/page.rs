@@ -300,17 +300,21 @@ async fn the_client_of_the_examples_renews_its_token_and_comes_back_with_a_new_o
         // Clocks may differ by 30 seconds: it counts for eight more, and the server says at once that it ends.
         let ends = token_that_ends(-22, "ann", "private-user.ann").await;
         page.evaluate(&format!(
-            "window.asked = 0, window.states = [], window.came = [], window.client = new ChannelClient({{
-                 url: websocketUrl,
-                 token: async () => {{
-                     asked += 1;
-                     if (asked === 1) return '{ends}';
-                     if (asked === 2 && !{can_renew}) throw new Error('PHP does not answer');
-                     return (await (await fetch('one/api/token')).json()).token;
-                 }},
-                 onEvent: ({{ channel }}) => came.push(channel),
-                 onState: (state, why) => states.push(`${{state}} ${{why}}`.trim()),
-             }}), client.connect()"
+            "(async () => {{
+                 window.asked = 0, window.states = [], window.came = [], window.failed = [];
+                 const {{ FastapiClient }} = await loadClient();
+                 window.client = new FastapiClient(await websocketUrl(), {{
+                     token: async () => {{
+                         asked += 1;
+                         if (asked === 1) return '{ends}';
+                         if (asked === 2 && !{can_renew}) throw new Error('PHP does not answer');
+                         return (await (await fetch('one/api/token')).json()).token;
+                     }},
+                 }});
+                 client.on('event', ({{ channel }}) => came.push(channel));
+                 client.on('state', ({{ state, reason }}) => states.push(`${{state}} ${{reason}}`.trim()));
+                 client.on('error', ({{ message }}) => failed.push(message));
+             }})()"
         ))
         .await;
         page.wait_for("asked > 1").await;
@@ -320,16 +324,15 @@ async fn the_client_of_the_examples_renews_its_token_and_comes_back_with_a_new_o
             let closed = "new Promise((closed) => { const socket = new WebSocket(document.querySelector('#address').value + '?token=TOKEN');
                 socket.onclose = ({ code }) => closed(code); })";
             assert_eq!(page.evaluate(&closed.replace("TOKEN", &other)).await, 4401);
-            assert_eq!(page.evaluate("states.join()").await, "connecting,open");
+            assert_eq!(page.evaluate("states.join()").await, "connecting,connected");
+            assert_eq!(page.evaluate("failed.join()").await, "");
         } else {
-            page.wait_for(
-                "states.join() === 'connecting,open,waiting closed with 4401: token expired,connecting,open'",
-            )
-            .await;
+            page.wait_for("states.join() === 'connecting,connected,waiting token expired,connecting,connected'").await;
+            assert_eq!(page.evaluate("failed.join()").await, "PHP does not answer");
         }
         page.click(&button("ann", "order")).await;
         page.wait_for("came.includes('private-user.ann')").await;
-        page.evaluate("client.disconnect()").await;
+        page.evaluate("client.close()").await;
     }
     assert_eq!(page.problems(), [""; 0]);
 }
