@@ -107,7 +107,15 @@ async fn more_streams_than_connections_arrive_through_nginx_with_http_2() {
     page.wait_for("window.sources.every(({ readyState }) => readyState === EventSource.OPEN)").await;
     let protocol = "performance.getEntriesByType('navigation')[0].nextHopProtocol";
     assert_eq!(page.evaluate(protocol).await, "h2");
+    // A program may have HTTP/1.1, which the proxy sends with chunks.
+    let url = format!("https://localhost:{}/events", nginx.address().port());
+    let mut command = broadcaster::command(["listen", &url, "--channel", "a", "--sse", "--count", "1"]);
+    let mut listener = Process::spawn(command.env("SSL_CERT_FILE", certificate.path("cert.pem")));
+    let subscribed = |line: &str| line.ends_with("subscribed to a").then_some(());
+    listener.line("it is subscribed", subscribed).await.expect("it connects");
     queue.enqueue(7);
+    assert!(listener.exit().await.success(), "{:?}", listener.stderr());
+    assert!(listener.stdout()[0].contains(r#""payload":7,"#), "{:?}", listener.stdout());
     page.wait_for("window.received.length === 20 && window.received.every((payload) => payload === 7)").await;
 }
 
