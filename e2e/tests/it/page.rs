@@ -292,6 +292,32 @@ async fn who_logs_out_receives_nothing_until_he_logs_in_again() {
 }
 
 #[tokio::test]
+async fn the_view_of_channels_says_after_a_break_whether_something_was_missed() {
+    let mut shown = Shown::start(DESKTOP).await;
+    shown.show_channels().await;
+    let address = shown.broadcaster.address().to_string();
+    let notes = "[...document.querySelectorAll('section:has(#person-ann) .note')].map((note) => note.innerText)";
+    for (args, told) in [
+        (&[][..], "nothing was missed: room.lobby, private-user.ann"),
+        (&["--history-events", "0"], "some messages were missed: room.lobby, private-user.ann"),
+    ] {
+        shown.broadcaster.signal(Signal::TERM);
+        shown.broadcaster.exit().await;
+        let state = "document.querySelector('section:has(#person-ann) .state').innerText";
+        shown.page.wait_for(&format!("{state} !== 'connected'")).await;
+        let order = "fetch('one/api/orders', { method: 'POST', headers: { 'Content-Type': 'application/json' },
+            body: JSON.stringify({ item: 'Tea' }) }).then(({ status }) => status)";
+        assert_eq!(shown.page.evaluate(order).await, 201);
+        shown.broadcaster = broadcaster::start_with_tokens_on(&shown.queue, "*", &address, args).await;
+        let has_told = format!("{notes}.some((note) => note.startsWith('{told}'))");
+        shown.page.wait_for(&has_told).await;
+        shown.page.wait_for(&format!("{state} === 'connected'")).await;
+        shown.page.wait_for(&format!("{}.includes('order.created private-user.ann')", arrivals("ann"))).await;
+    }
+    assert_eq!(shown.page.problems(), [""; 0]);
+}
+
+#[tokio::test]
 async fn the_client_of_the_examples_renews_its_token_and_comes_back_with_a_new_one() {
     let mut shown = Shown::start(DESKTOP).await;
     shown.show_channels().await;

@@ -42,11 +42,14 @@ async fn events_arrive_through_nginx_with_tls_as_documented() {
     assert!(said.iter().any(|line| line.contains("went from the directory to wss://localhost")), "{said:?}");
 
     // Without the certificate's authority there is no connection.
-    let mut distrusting = Process::spawn(&mut broadcaster::command(["listen", &url, "--count", "1"]));
-    assert!(!distrusting.exit().await.success());
-    let said = distrusting.stderr().join("\n");
-    // Where the system trusts nobody at all, it says that.
-    assert!(said.contains("SSL_CERT_FILE") || said.contains("no native root"), "{said}");
+    for way in [&[][..], &["--sse"]] {
+        let mut command = broadcaster::command(["listen", &url, "--count", "1"]);
+        let mut distrusting = Process::spawn(command.args(way));
+        assert!(!distrusting.exit().await.success());
+        let said = distrusting.stderr().join("\n");
+        // Where the system trusts nobody at all, it says that.
+        assert!(said.contains("SSL_CERT_FILE") || said.contains("no native root"), "{said}");
+    }
 }
 
 /// A page of the same host may connect, one of another host may not; both through the documented proxy.

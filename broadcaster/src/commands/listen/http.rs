@@ -97,7 +97,7 @@ fn tls_settings() -> anyhow::Result<ClientConfig> {
     if added == 0 {
         let problems = found.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         return Err(io::Error::new(io::ErrorKind::NotFound, problems))
-            .context("no certificates of the system were found");
+            .context("this system trusts nobody: name a file of certificates in the variable SSL_CERT_FILE");
     }
     Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
 }
