@@ -44,15 +44,19 @@ function token(): array
 function listRooms(): array
 {
     $user = requireUser();
+    // Before the data is read. What is queued from here on reaches the page as an event, also before it is connected.
+    $after = EventQueue::now();
 
-    return [200, ['user' => $user, 'rooms' => [...PUBLIC_ROOMS, ...roomsOf($user)]]];
+    return [200, ['after' => $after, 'user' => $user, 'rooms' => [...PUBLIC_ROOMS, ...roomsOf($user)]]];
 }
 
 function listMessages(string $room): array
 {
     requireMember($room);
+    // For the same reason.
+    $after = EventQueue::now();
 
-    return [200, ['messages' => stored('chat')['messages'][$room] ?? []]];
+    return [200, ['after' => $after, 'messages' => stored('chat')['messages'][$room] ?? []]];
 }
 
 function say(string $room): array

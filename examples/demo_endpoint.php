@@ -30,17 +30,10 @@ function serveConfig(): void
     echo json_encode(['websocketUrl' => demoWebsocketUrl()]), "\n";
 }
 
-function serveClient(): void
-{
-    header('Content-Type: text/javascript');
-    readfile(__DIR__ . '/channel_client.js');
-}
-
 $path = (string) parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
 $page = [
     '/' => serveDemo(...),
     '/config.json' => serveConfig(...),
-    '/channel_client.js' => serveClient(...),
 ][$path] ?? null;
 
 if ($page !== null && in_array($_SERVER['REQUEST_METHOD'], ['GET', 'HEAD'], true)) {

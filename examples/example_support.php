@@ -10,6 +10,8 @@
 
 declare(strict_types=1);
 
+require_once __DIR__ . '/client_files.php';
+
 /** An error answer. */
 final class Refusal extends Exception
 {
@@ -193,9 +195,11 @@ function routeOf(array $routes, string $method, string $path): callable
 /** Serves the page of an example, and what belongs to it. False: the request is one of the API. */
 function servePage(string $page): bool
 {
+    if (serveClientFile(requestPath())) {
+        return true;
+    }
     $files = [
         '' => ['text/html; charset=utf-8', $page],
-        'channel_client.js' => ['text/javascript', 'channel_client.js'],
         'example_pages.js' => ['text/javascript', 'example_pages.js'],
         'example_pages.css' => ['text/css', 'example_pages.css'],
     ];
@@ -205,7 +209,7 @@ function servePage(string $page): bool
     }
     header('Cache-Control: no-store');
     header("Content-Security-Policy: default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self'; img-src data:; "
-        . "connect-src 'self' ws: wss:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'");
+        . "connect-src 'self' http: https: ws: wss:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'");
     if ($name === 'config.json') {
         header('Content-Type: application/json');
         echo json_encode(['websocketUrl' => websocketUrl()]), "\n";

@@ -10,7 +10,6 @@ declare(strict_types=1);
 use FASTAPI\WebSocket\EventQueue;
 
 require_once __DIR__ . '/example_support.php';
-require_once __DIR__ . '/client_files.php';
 
 const CHANNEL = 'guest-book';
 
@@ -51,7 +50,7 @@ function servePageOfGuests(): void
 
 if (requestPath() === '/') {
     servePageOfGuests();
-} elseif (!serveClientFile(requestPath()) && !servePage('guest_book.html')) {
+} elseif (!servePage('guest_book.html')) {
     serveApi([
         'GET entries' => fn () => [200, ['entries' => entries()]],
         'POST entries' => fn () => sign(requestBody()),

@@ -7,8 +7,8 @@
 //
 // Open http://127.0.0.1:8080/ in two browsers (or one and a private window), and log in as Ann and as the shop.
 //
-//   private-user.ID      the orders of one customer; his token subscribes him
-//   private-orders       all orders; the token of the shop subscribes it
+//   private-user.ID      the orders of one customer; his token allows it
+//   private-orders       all orders; the token of the shop allows it
 //   no channel           stock.changed: everybody, also clients without a login
 
 declare(strict_types=1);
@@ -38,21 +38,35 @@ function login(): array
     return [200, ['user' => $user]];
 }
 
+/** The channel of the orders that a user sees. */
+function channelOf(string $user): string
+{
+    return isStaff($user) ? 'private-orders' : "private-user.$user";
+}
+
 /** Says what the user of this session may read. The page asks for it when it connects, and again when a token ends. */
 function token(): array
 {
     $user = requireUser();
-    $channels = isStaff($user) ? ['private-orders'] : ["private-user.$user"];
 
-    return [200, ['token' => AccessToken::create(tokenSecret(), user: $user, channels: $channels, ttl: 120)]];
+    return [200, ['token' => AccessToken::create(tokenSecret(), user: $user, channels: [channelOf($user)], ttl: 120)]];
 }
 
 function listOrders(): array
 {
     $user = requireUser();
-    $orders = array_filter(shop()['orders'], fn (array $order) => isStaff($user) || $order['user'] === $user);
+    // Before the data is read. What is queued from here on reaches the page as an event, also before it is connected.
+    $after = EventQueue::now();
+    $shop = shop();
+    $orders = array_filter($shop['orders'], fn (array $order) => isStaff($user) || $order['user'] === $user);
 
-    return [200, ['user' => $user, 'orders' => array_values($orders), 'left' => shop()['left']]];
+    return [200, [
+        'after' => $after,
+        'user' => $user,
+        'channel' => channelOf($user),
+        'orders' => array_values($orders),
+        'left' => $shop['left'],
+    ]];
 }
 
 function createOrder(): array
@@ -73,7 +87,8 @@ function createOrder(): array
     // After the change was stored, and all or none: nobody sees the order without the new stock.
     $queued = tellClients(fn (EventQueue $queue) => $queue->transaction(function () use ($queue, $order, $shop) {
         announce($queue, 'order.created', $order);
-        $queue->publish('stock.changed', ['left' => $shop['left']], ttl: 60);
+        // Without a `ttl`: a page that comes back would not get it any more, and would go on showing the old number.
+        $queue->publish('stock.changed', ['left' => $shop['left']]);
     }));
 
     return [201, ['order' => $order, 'queued' => $queued]];

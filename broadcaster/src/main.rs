@@ -28,6 +28,7 @@ use server::server::BindError;
 
 use crate::args::{Args, Command};
 use crate::commands::config::ConfigCommand;
+use crate::commands::listen::BadAddress;
 use crate::commands::publish::BadPayload;
 use crate::commands::{config, doctor, failed, generate, history, listen, publish, token};
 use crate::errors::{in_one_line, is_broken_pipe, without_secrets};
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
         Err(Failure::Other(error)) if matches!(error.downcast_ref(), Some(BindError::Queue(cause)) if !cause.is_passing()) => {
             fail(EX_USAGE, &in_one_line(&error))
         }
-        Err(Failure::Other(error)) if error.downcast_ref::<BadPayload>().is_some() => {
+        Err(Failure::Other(error)) if error.is::<BadPayload>() || error.is::<BadAddress>() => {
             fail(EX_USAGE, &in_one_line(&error))
         }
         Err(Failure::Other(error)) => fail(1, &in_one_line(&error)),

@@ -1,10 +1,16 @@
 //! `fastapi-broadcaster listen`: a client for the shell.
 
+mod address;
 mod advice;
-mod connecting;
+mod blocks;
+mod connection;
 mod ended;
+mod event_stream;
+mod explained;
+mod http;
 mod position;
 mod request;
+mod socket;
 mod told;
 
 use std::collections::BTreeSet;
@@ -13,34 +19,34 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use futures_util::{SinkExt, StreamExt};
 use queue::printable;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
 
-use self::advice::{of_close_code, of_error};
-use self::connecting::{Socket, open};
+use self::address::{any_address, check_socket};
+use self::advice::of_error;
+use self::connection::Connection;
 use self::ended::{Ended, Pauses};
 use self::position::Position;
-use self::request::{Request, Token};
+use self::request::{Request, Token, Way};
 use self::told::{Received, Told, channels_of};
 use super::token::channel;
 use crate::numbers::whole;
 use crate::output::message_in_one_line;
 
-pub(crate) use connecting::{address, connect};
+pub(crate) use address::{BadAddress, address};
 pub(super) use position::position;
+pub(crate) use socket::connect;
 
 /// How long a server has to greet a client that names channels. It does so at once.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection without a message and without a ping for so long is lost, if this client comes back then.
+/// A connection without a message and without a heartbeat for so long is lost, if this client comes back then.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ListenArgs {
-    /// Address as a page would use it, such as wss://example.com/ws
-    #[arg(value_parser = address)]
+    /// Address as a page would use it, such as wss://example.com/ws; with --sse also https://example.com/events
+    #[arg(value_parser = any_address)]
     url: String,
     /// Channel to subscribe; give it several times for several
     #[arg(long = "channel", value_name = "NAME", value_parser = channel)]
@@ -51,6 +57,9 @@ pub(crate) struct ListenArgs {
     /// Subscribe by commands (subprotocol fastapi.v1), and not by the URL
     #[arg(long)]
     native: bool,
+    /// Receive server-sent events, as EventSource does in a page, and not a WebSocket
+    #[arg(long, conflicts_with = "native")]
+    sse: bool,
     /// Print what came after this position first: the id of a message, or t. and milliseconds since 1970. After a lost
     /// connection, connect again and go on after the last message
     #[arg(long, value_name = "ID", value_parser = Position::parse)]
@@ -67,23 +76,33 @@ Examples:
   fastapi-broadcaster listen ws://127.0.0.1:8081/ | jq .payload
   fastapi-broadcaster listen ws://127.0.0.1:8081/ --channel news --channel room.7 | jq -r '.channel + \" \" + .event'
   fastapi-broadcaster listen ws://127.0.0.1:8081/ --channel news --after \"t.$(date -d '1 minute ago' +%s000)\"
+  fastapi-broadcaster listen https://example.com/events --channel news --sse
   fastapi-broadcaster token create --user 42 --allow 'private-user.42' --config /etc/fastapi-broadcaster/config.toml |
       fastapi-broadcaster listen ws://127.0.0.1:8081/ --channel private-user.42 --token -
 
-Messages go to standard output, one a line. With channels each has an id, and the channel that brought it unless it is for \
-everybody. What the server tells beside events goes to standard error. The token is sent in the header Authorization.
+Messages go to standard output, one a line. With channels or --sse each has an id, and the channel that brought it unless it \
+is for everybody. What the server tells beside events goes to standard error. The token is sent in the header Authorization.
 
 With --after, standard error says after each connection whether everything that was missed follows. Connections are made \
-again until the server refuses for good; the first one must succeed.
+again until the server refuses for good; the first one must succeed. With --sse it names the last id in the header \
+Last-Event-ID, and waits at least as long as the server says.
 
 Certificates are checked against those of the system, or those in the file that SSL_CERT_FILE names.
 
 Exit codes: 0 as many messages as --count says have come; 64 bad arguments; 1 no connection, or its end.";
 
 pub(crate) fn run(arguments: ListenArgs) -> anyhow::Result<()> {
-    let ListenArgs { url, channels, token, native, after, count } = arguments;
+    let ListenArgs { url, channels, token, native, sse, after, count } = arguments;
+    let way = match (native, sse) {
+        (_, true) => Way::EventStream,
+        (true, false) => Way::Native,
+        (false, false) => Way::Url,
+    };
+    if way != Way::EventStream {
+        check_socket(&url)?;
+    }
     let token = token.map(Token::read).transpose()?;
-    let request = Request { url, channels, token, is_native: native, position: after };
+    let request = Request { url, channels, token, way, position: after };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     let listener =
@@ -109,11 +128,10 @@ impl Listener {
         let mut is_told = false;
         loop {
             let began = Instant::now();
-            let ended = match open(&self.request).await {
-                Ok(mut socket) => match self.follow_connection(&mut socket, &mut is_told).await {
+            let ended = match Connection::open(&self.request).await {
+                Ok(mut connection) => match self.follow_connection(&mut connection, &mut is_told).await {
                     Ok(()) => {
-                        // The server learns of our end by the socket's.
-                        let _ = socket.close(None).await;
+                        connection.close().await;
                         return Ok(());
                     }
                     Err(ended) => ended,
@@ -132,24 +150,23 @@ impl Listener {
     }
 
     /// Prints the messages of one connection, until they are enough.
-    async fn follow_connection(&mut self, socket: &mut Socket, is_told: &mut bool) -> Result<(), Ended> {
+    async fn follow_connection(&mut self, connection: &mut Connection, is_told: &mut bool) -> Result<(), Ended> {
         self.subscribed.clear();
         if let Some(position) = &mut self.request.position {
             position.begin();
         }
         // A server of before channels says nothing until an event comes, and then what is for everybody.
-        let mut first = if self.request.is_greeted() { Some(self.greeting(socket).await?) } else { None };
+        let mut first = if self.request.is_greeted() { Some(self.greeting(connection).await?) } else { None };
         if let Some(command) = self.request.command() {
-            socket.send(Message::text(command)).await.context("the connection broke").map_err(Ended::passing)?;
+            connection.send(command).await?;
         }
         // Without a greeting the messages are those of a plain client: whatever they are, they are printed.
         let mut has_greeted = first.is_some();
         while self.left > 0 {
-            let text = match first.take() {
-                Some(text) => text,
-                None => self.text(socket).await?,
+            let Received { id, told, text } = match first.take() {
+                Some(received) => received,
+                None => self.next(connection).await?,
             };
-            let Received { id, told } = Received::parse(&text);
             match told.filter(|told| has_greeted || matches!(told, Told::Welcome { .. })) {
                 Some(told) => {
                     has_greeted = true;
@@ -176,44 +193,31 @@ impl Listener {
     }
 
     /// The first message of a server that knows channels.
-    async fn greeting(&mut self, socket: &mut Socket) -> Result<String, Ended> {
-        let unknown = || {
-            anyhow!("the server knows no channels: it is older than they are, or its messages come from a PHP handler")
+    async fn greeting(&self, connection: &mut Connection) -> Result<Received, Ended> {
+        let unknown = || match self.request.way {
+            Way::EventStream => anyhow!("the stream does not begin as those of a broadcaster: is this its address?"),
+            _ => {
+                anyhow!(
+                    "the server knows no channels: it is older than they are, or its messages come from a PHP handler"
+                )
+            }
         };
         // From a server that has greeted before, it is only late.
-        let text = timeout(GREETING_TIMEOUT, self.text(socket)).await.map_err(|_| Ended::passing(unknown()))??;
-        if !matches!(Received::parse(&text).told, Some(Told::Welcome { .. })) {
+        let received = timeout(GREETING_TIMEOUT, self.next(connection)).await;
+        let received = received.map_err(|_| Ended::passing(unknown()))??;
+        if !matches!(received.told, Some(Told::Welcome { .. })) {
             return Err(unknown().into());
         }
-        Ok(text)
+        Ok(received)
     }
 
-    /// The next text message.
-    async fn text(&self, socket: &mut Socket) -> Result<String, Ended> {
-        loop {
-            let message = if self.request.position.is_some() {
-                let silent = |_| Ended::passing(anyhow!("the server has been silent for {SILENCE_TIMEOUT:?}"));
-                timeout(SILENCE_TIMEOUT, socket.next()).await.map_err(silent)?
-            } else {
-                socket.next().await
-            };
-            match message {
-                Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
-                Some(Ok(Message::Close(frame))) => {
-                    let code = frame.as_ref().map_or(1005, |frame| u16::from(frame.code));
-                    let reason = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
-                    let advice = of_close_code(code).map(|advice| format!(": {advice}")).unwrap_or_default();
-                    let reason = printable(&reason);
-                    let error = anyhow!("the server closed the connection with code {code} {reason}{advice}");
-                    return Err(Ended::with_code(code, error));
-                }
-                Some(Ok(_)) => {}
-                Some(Err(error)) => {
-                    return Err(Ended::passing(anyhow::Error::new(error).context("the connection broke")));
-                }
-                None => return Err(Ended::passing(anyhow!("the connection has ended"))),
-            }
+    /// The next message.
+    async fn next(&self, connection: &mut Connection) -> Result<Received, Ended> {
+        if self.request.position.is_none() {
+            return connection.next().await;
         }
+        let silent = |_| Ended::passing(anyhow!("the server has been silent for {SILENCE_TIMEOUT:?}"));
+        timeout(SILENCE_TIMEOUT, connection.next()).await.map_err(silent)?
     }
 
     /// Says what the server tells beside events. Fails where nothing more can come.

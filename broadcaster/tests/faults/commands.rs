@@ -221,7 +221,17 @@ fn every_command_has_a_man_page_with_its_options() {
         ("-history-clear", &["systemctl stop", "--history-dir"]),
         (
             "-listen",
-            &["URL", "--count", "-n", "--channel", "--after", "FASTAPI_WS_TOKEN", "Examples:", "SSL_CERT_FILE"],
+            &[
+                "URL",
+                "--count",
+                "-n",
+                "--channel",
+                "--after",
+                "--sse",
+                "FASTAPI_WS_TOKEN",
+                "Examples:",
+                "SSL_CERT_FILE",
+            ],
         ),
         ("-doctor", &["--url", "doctor.ping", "Examples:"]),
         ("-failed", &["fastapi-broadcaster-failed-retry(1)"]),

@@ -13,6 +13,8 @@ use crate::support::{BINARY, broadcaster_command, command, command_on};
 
 const SECRET: &str = "a secret of these tests of 41 bytes in all";
 const USER: &str = "private-user.42";
+/// How channels are asked for, and messages received.
+const WAYS: [&[&str]; 3] = [&[], &["--native"], &["--sse"]];
 
 /// A token of user 42 that is made at a time and counts for a second, and as long as clocks may differ.
 fn token_of(made_at: SystemTime, allow: &str) -> String {
@@ -26,20 +28,20 @@ fn token(allow: &str) -> String {
 }
 
 /// Starts a broadcaster whose channels need a token, but for those that begin with `public.`.
-fn start(queue: &QueueDir, flags: &[&str]) -> Broadcaster {
+pub(crate) fn start(queue: &QueueDir, flags: &[&str]) -> Broadcaster {
     let mut command = broadcaster_command(&queue.path());
     command.env("FASTAPI_WS_TOKEN_SECRET", SECRET).args(["--public-channels", "public.*"]).args(flags);
     Broadcaster::spawn(command).listening()
 }
 
-fn listen(address: SocketAddr, arguments: &[&str]) -> Command {
+pub(crate) fn listen(address: SocketAddr, arguments: &[&str]) -> Command {
     let mut listen = command(BINARY);
     listen.args(["listen", &format!("ws://{address}/")]).args(arguments);
     listen
 }
 
 /// Exit code and standard error of one that prints nothing.
-fn refused(mut listen: Command) -> (i32, String) {
+pub(crate) fn refused(mut listen: Command) -> (i32, String) {
     let output = listen.finish();
     assert!(output.stdout.is_empty(), "{output:?}");
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
@@ -55,7 +57,7 @@ fn publish(queue: &QueueDir, channel: &str, payload: &str) {
 fn events_of_the_channels_are_printed_with_their_names_and_no_others() {
     let queue = QueueDir::new();
     let mut broadcaster = start(&queue, &[]);
-    for way in [&[][..], &["--native"]] {
+    for way in WAYS {
         let arguments = ["--channel", "public.news", "--channel", USER, "-n", "2"];
         let mut command = listen(broadcaster.address(), &[&arguments, way].concat());
         let mut listener = Process::spawn(command.env("FASTAPI_WS_TOKEN", token("private-user.*")));
@@ -126,12 +128,19 @@ fn a_refusal_is_explained_with_what_to_do() {
             1,
             "(106; subscribe fewer channels, or raise max_channels_per_client",
         ),
+        (&["--channel", USER, "--sse"], None, 1, "401 Unauthorized: not authenticated; give a token"),
+        (&["--channel", USER, "--sse"], Some(&other), 1, "403 Forbidden: not allowed; neither the token nor"),
+        (&["--channel", USER, "--sse"], Some(&past), 1, "401 Unauthorized: token expired; get a new token"),
+        (&[&three[..], &["--sse"]].concat(), None, 1, "400 Bad Request: too many channels: at most 2"),
+        (&["--channel", USER, "--native", "--sse"], Some(&good), 64, "cannot be used with"),
         (&["--channel", "a b"], Some(&good), 64, "a channel name has 1 to 200"),
         (&["--channel", "#server-to-user-42"], Some(&good), 64, "only producers may use this name"),
         (&["--channel", USER], Some(&"a\nb".to_owned()), 1, "the token has characters that no token has"),
         // What is for everybody is not public either.
         (&[], None, 1, "401 Unauthorized: not authenticated; give a token"),
         (&[], Some(&good), 1, "403 Forbidden: not allowed"),
+        (&["--sse"], None, 1, "401 Unauthorized: not authenticated; give a token"),
+        (&["--sse"], Some(&"a\nb".to_owned()), 1, "the token has characters that no token has"),
     ] {
         let mut command = listen(address, arguments);
         if let Some(token) = token {
@@ -153,22 +162,33 @@ fn the_end_of_a_connection_is_explained_with_what_to_do() {
     let mut broadcaster = start(&queue, &[]);
     // Clocks may differ by 30 seconds: its end was 20 seconds ago, and it counts for ten more.
     let soon = token_of(SystemTime::now() - Duration::from_secs(21), USER);
-    let listeners = [&[][..], &["--native"]].map(|way| {
+    let listeners = WAYS.map(|way| {
         let mut command = listen(broadcaster.address(), &[&["--channel", USER], way].concat());
-        Process::spawn(command.env("FASTAPI_WS_TOKEN", &soon))
+        (way, Process::spawn(command.env("FASTAPI_WS_TOKEN", &soon)))
     });
-    for mut listener in listeners {
+    for (way, mut listener) in listeners {
         assert_eq!(listener.await_exit().code(), Some(1));
         let lines = listener.stderr();
-        assert!(lines[1].contains("the token ends soon"), "{lines:?}");
-        assert!(lines[2].contains("closed the connection with code 4401 token expired: give a new token"), "{lines:?}");
+        let (announced, ended) = match way {
+            // A stream does not say it before.
+            ["--sse"] => (0, "ended the stream: 4401 token expired: give a new token"),
+            _ => (1, "closed the connection with code 4401 token expired: give a new token"),
+        };
+        let count = lines.iter().filter(|line| line.contains("the token ends soon")).count();
+        assert!(count == announced && lines.last().unwrap().contains(ended), "{way:?}: {lines:?}");
     }
-    let mut listener = Process::spawn(&mut listen(broadcaster.address(), &["--channel", "public.a"]));
-    listener.await_line("it is subscribed", |line| line.ends_with("subscribed to public.a").then_some(()));
+    let listeners = WAYS.map(|way| {
+        let arguments = [&["--channel", "public.a"], way].concat();
+        let mut listener = Process::spawn(&mut listen(broadcaster.address(), &arguments));
+        listener.await_line("it is subscribed", |line| line.ends_with("subscribed to public.a").then_some(()));
+        listener
+    });
     broadcaster.stop();
-    assert_eq!(listener.await_exit().code(), Some(1));
-    let error = listener.stderr().join("\n");
-    assert!(error.contains("code 1001 server is shutting down: it stops or is started again"), "{error}");
+    for mut listener in listeners {
+        assert_eq!(listener.await_exit().code(), Some(1));
+        let error = listener.stderr().join("\n");
+        assert!(error.contains("1001 server is shutting down: it stops or is started again"), "{error}");
+    }
 }
 
 /// The payloads that a listener has printed.
@@ -184,7 +204,7 @@ fn id_of(line: &str) -> String {
 
 #[test]
 fn what_was_missed_comes_first_and_a_lost_connection_is_made_again() {
-    for way in [&[][..], &["--native"]] {
+    for way in WAYS {
         let (queue, address) = (QueueDir::new(), free_address());
         let start = || Broadcaster::spawn(command_on(&queue.path(), address)).listening();
         let mut broadcaster = start();
@@ -220,7 +240,7 @@ fn what_was_missed_comes_first_and_a_lost_connection_is_made_again() {
         let count = |text: &str| told.iter().filter(|line| line.contains(text)).count();
         assert_eq!(count("connecting again"), 2, "{told:?}");
         assert_eq!(count("not recovered"), 0, "{told:?}");
-        let of = if way.is_empty() { "" } else { " of public.a" };
+        let of = if way == ["--native"] { " of public.a" } else { "" };
         assert_eq!(count(&format!("recovered: all events{of} after {id} follow")), 1, "{told:?}");
         assert_eq!(count(&format!("recovered: all events{of} after ")), 3, "{told:?}");
         broadcaster.stop();
@@ -232,7 +252,8 @@ fn a_position_that_is_not_known_is_told_and_one_that_is_none_is_refused() {
     let queue = QueueDir::new();
     let mut broadcaster = start(&queue, &[]);
     let address = broadcaster.address();
-    for (way, of) in [(&[][..], ""), (&["--native"], " of public.a")] {
+    for way in WAYS {
+        let of = if way == ["--native"] { " of public.a" } else { "" };
         let arguments = [&["--channel", "public.a", "--after", "t.1000", "-n", "1"], way].concat();
         let mut listener = Process::spawn(&mut listen(address, &arguments));
         let told = format!("fastapi-broadcaster: not recovered: events{of} after t.1000 may be missing");
@@ -247,8 +268,10 @@ fn a_position_that_is_not_known_is_told_and_one_that_is_none_is_refused() {
     let (code, error) = refused(twice);
     assert!(code == 1 && error.contains("leave out one of them"), "{code}: {error}");
     // What the token or the rights refuse is refused at once, and for good.
-    let (code, error) = refused(listen(address, &["--channel", USER, "--after", "t.1000"]));
-    assert!(code == 1 && error.contains("401 Unauthorized"), "{code}: {error}");
+    for way in [&[][..], &["--sse"]] {
+        let (code, error) = refused(listen(address, &[&["--channel", USER, "--after", "t.1000"], way].concat()));
+        assert!(code == 1 && error.contains("401 Unauthorized"), "{code}: {error}");
+    }
     broadcaster.stop();
 }
 

@@ -27,6 +27,7 @@ mod inotify;
 mod kill;
 mod late;
 mod listening;
+mod listening_sse;
 mod log;
 mod looking;
 mod names;

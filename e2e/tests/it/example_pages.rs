@@ -1,24 +1,45 @@
 //! The pages of the three examples of channels in a real browser.
 
-use testkit::{Broadcaster, QueueDir};
+use serde_json::json;
+use testkit::{Broadcaster, QueueDir, Signal};
 
-use crate::harness::{Browser, Page, PhpServer, broadcaster, queue_dir};
+use crate::harness::{Browser, Line, Page, PhpServer, Session, broadcaster, queue_dir};
 
 const SIZE: (u32, u32) = (390, 844);
 
 struct Shown {
     browser: Browser,
     server: PhpServer,
-    _broadcaster: Broadcaster,
-    _queue: QueueDir,
+    /// Between the pages and the broadcaster.
+    line: Line,
+    broadcaster: Broadcaster,
+    public: &'static str,
+    queue: QueueDir,
 }
 
 impl Shown {
-    async fn start(script: &str, public: &str) -> Shown {
+    async fn start(script: &str, public: &'static str) -> Shown {
         let queue = queue_dir();
         let broadcaster = broadcaster::start_with_tokens(&queue, public).await;
-        let server = PhpServer::start(script, &queue, broadcaster.address().port()).await;
-        Shown { browser: Browser::start().await, server, _broadcaster: broadcaster, _queue: queue }
+        let line = Line::to(broadcaster.address()).await;
+        let server = PhpServer::start(script, &queue, line.address().port()).await;
+        Shown { browser: Browser::start().await, server, line, broadcaster, public, queue }
+    }
+
+    /// Somebody in another browser.
+    async fn log_in(&self, user: &str) -> Session {
+        Session::log_in(self.server.address(), "/", user).await
+    }
+
+    async fn stop_broadcaster(&mut self, signal: Signal) {
+        self.broadcaster.signal(signal);
+        self.broadcaster.exit().await;
+    }
+
+    /// Starts the broadcaster again on its address.
+    async fn start_broadcaster(&mut self, args: &[&str]) {
+        let address = self.broadcaster.address().to_string();
+        self.broadcaster = broadcaster::start_with_tokens_on(&self.queue, self.public, &address, args).await;
     }
 
     /// Opens the page under a name of this machine: cookies of one name are not sent to another.
@@ -85,6 +106,115 @@ async fn a_chat_room_of_members_opens_for_who_is_invited() {
     say(&mut ben, "Thanks").await;
     ann.wait_for("document.querySelector('#messages').innerText.includes('Thanks')").await;
     assert_eq!((ann.problems(), ben.problems()), (&[][..], &[][..]));
+}
+
+/// Lets the page count its requests whose path ends so.
+async fn count_requests(page: &mut Page, ending: &str) {
+    page.evaluate(&format!(
+        "(() => {{ const asked = window.fetch; window.requests = 0;
+             window.fetch = (...given) => {{ requests += String(given[0]).endsWith('{ending}'); return asked(...given); }}; }})()"
+    ))
+    .await;
+}
+
+const IS_WAITING: &str = "document.querySelector('#state').dataset.state === 'waiting'";
+const IS_LIVE: &str = "document.querySelector('#state').innerText === 'live'";
+
+#[tokio::test]
+async fn the_order_dashboard_shows_what_was_published_while_the_broadcaster_was_down() {
+    let mut shown = Shown::start("order_dashboard.php", "*").await;
+    let (mut ann, mut shop) = (shown.log_in("ann").await, shown.log_in("shop").await);
+    let mut page = shown.open("127.0.0.1").await;
+    page.click("[data-user=ann]").await;
+    page.wait_for(IS_LIVE).await;
+    ann.posted("orders", json!({ "item": "Tea" })).await;
+    page.wait_for("document.querySelector('#orders').innerText.includes('1. Tea')").await;
+
+    // The page does not ask for the list again, so it has the changes from events.
+    count_requests(&mut page, "orders").await;
+    for (signal, item, number) in [(Signal::TERM, "Pot", 2), (Signal::KILL, "Cup", 3)] {
+        shown.stop_broadcaster(signal).await;
+        page.wait_for(IS_WAITING).await;
+        ann.posted("orders", json!({ "item": item })).await;
+        shop.posted(&format!("orders/{}/next", number - 1), json!({})).await;
+        shown.start_broadcaster(&[]).await;
+        page.wait_for(&format!("document.querySelectorAll('#orders li').length === {number}")).await;
+        page.wait_for("document.querySelectorAll('#orders b')[1].innerText === 'packed'").await;
+        let left = format!("document.querySelector('#left').innerText === '{}'", 100 - number);
+        page.wait_for(&left).await;
+        page.wait_for(IS_LIVE).await;
+    }
+    assert_eq!((page.evaluate("requests").await, page.text("#gap").await), (json!(0), String::new()));
+
+    // One that keeps nothing cannot send it again. The page says so, and asks for the list.
+    shown.stop_broadcaster(Signal::TERM).await;
+    page.wait_for(IS_WAITING).await;
+    ann.posted("orders", json!({ "item": "Cake" })).await;
+    shown.start_broadcaster(&["--history-events", "0"]).await;
+    page.wait_for(
+        "document.querySelector('#gap').innerText.endsWith('Some messages were missed. The list was loaded again.')",
+    )
+    .await;
+    assert!(page.text("#orders").await.starts_with("4. Cake"));
+    assert_eq!(page.text("#problem").await, "");
+    assert_eq!(page.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_chat_room_shows_what_was_said_while_the_broadcaster_was_down() {
+    let mut shown = Shown::start("chat_rooms.php", "room.*").await;
+    let mut ben = shown.log_in("ben").await;
+    let mut page = shown.open("127.0.0.1").await;
+    page.click("#login button").await;
+    page.wait_for(IS_LIVE).await;
+    ben.posted("rooms/lobby/messages", json!({ "id": "m1", "text": "Before" })).await;
+    page.wait_for("document.querySelector('#messages').innerText.includes('Before')").await;
+
+    count_requests(&mut page, "messages").await;
+    shown.stop_broadcaster(Signal::TERM).await;
+    page.wait_for(IS_WAITING).await;
+    ben.posted("rooms/lobby/messages", json!({ "id": "m2", "text": "Meanwhile" })).await;
+    shown.start_broadcaster(&[]).await;
+    page.wait_for("document.querySelector('#messages').innerText.includes('Meanwhile')").await;
+    page.wait_for(IS_LIVE).await;
+    assert_eq!((page.evaluate("requests").await, page.text("#gap").await), (json!(0), String::new()));
+
+    shown.stop_broadcaster(Signal::TERM).await;
+    page.wait_for(IS_WAITING).await;
+    ben.posted("rooms/lobby/messages", json!({ "id": "m3", "text": "Later" })).await;
+    shown.start_broadcaster(&["--history-events", "0"]).await;
+    page.wait_for(
+        "document.querySelector('#gap').innerText.endsWith('Some messages were missed. The list was loaded again.')",
+    )
+    .await;
+    let said = "[...document.querySelectorAll('#messages span')].map((said) => said.innerText)";
+    assert_eq!(page.evaluate(said).await, json!(["Before", "Meanwhile", "Later"]));
+    assert_eq!(page.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_published_between_the_list_and_the_connection_is_shown() {
+    let shown = Shown::start("order_dashboard.php", "*").await;
+    let mut ann = shown.log_in("ann").await;
+    ann.posted("orders", json!({ "item": "Tea" })).await;
+    shown.queue.is_drained().await;
+    let mut page = shown.open("127.0.0.1").await;
+    page.wait_for("document.querySelector('#state').innerText === 'nobody is logged in'").await;
+    count_requests(&mut page, "orders").await;
+    // The page has its list, and cannot connect.
+    shown.line.cut();
+    page.click("[data-user=ann]").await;
+    page.wait_for(IS_WAITING).await;
+    assert_eq!(page.evaluate("document.querySelectorAll('#orders li').length").await, 1);
+    ann.posted("orders", json!({ "item": "Pot" })).await;
+    shown.queue.is_drained().await;
+    shown.line.mend();
+    page.wait_for("document.querySelectorAll('#orders li').length === 2").await;
+    page.wait_for("document.querySelector('#left').innerText === '98'").await;
+    page.wait_for(IS_LIVE).await;
+    // One list: the rest came as events.
+    assert_eq!((page.evaluate("requests").await, page.text("#gap").await), (json!(1), String::new()));
+    assert_eq!(page.problems(), [""; 0]);
 }
 
 /// Sends a message, and returns when the page shows it.

@@ -292,6 +292,32 @@ async fn who_logs_out_receives_nothing_until_he_logs_in_again() {
 }
 
 #[tokio::test]
+async fn the_view_of_channels_says_after_a_break_whether_something_was_missed() {
+    let mut shown = Shown::start(DESKTOP).await;
+    shown.show_channels().await;
+    let address = shown.broadcaster.address().to_string();
+    let notes = "[...document.querySelectorAll('section:has(#person-ann) .note')].map((note) => note.innerText)";
+    for (args, told) in [
+        (&[][..], "nothing was missed: room.lobby, private-user.ann"),
+        (&["--history-events", "0"], "some messages were missed: room.lobby, private-user.ann"),
+    ] {
+        shown.broadcaster.signal(Signal::TERM);
+        shown.broadcaster.exit().await;
+        let state = "document.querySelector('section:has(#person-ann) .state').innerText";
+        shown.page.wait_for(&format!("{state} !== 'connected'")).await;
+        let order = "fetch('one/api/orders', { method: 'POST', headers: { 'Content-Type': 'application/json' },
+            body: JSON.stringify({ item: 'Tea' }) }).then(({ status }) => status)";
+        assert_eq!(shown.page.evaluate(order).await, 201);
+        shown.broadcaster = broadcaster::start_with_tokens_on(&shown.queue, "*", &address, args).await;
+        let has_told = format!("{notes}.some((note) => note.startsWith('{told}'))");
+        shown.page.wait_for(&has_told).await;
+        shown.page.wait_for(&format!("{state} === 'connected'")).await;
+        shown.page.wait_for(&format!("{}.includes('order.created private-user.ann')", arrivals("ann"))).await;
+    }
+    assert_eq!(shown.page.problems(), [""; 0]);
+}
+
+#[tokio::test]
 async fn the_client_of_the_examples_renews_its_token_and_comes_back_with_a_new_one() {
     let mut shown = Shown::start(DESKTOP).await;
     shown.show_channels().await;
@@ -300,17 +326,21 @@ async fn the_client_of_the_examples_renews_its_token_and_comes_back_with_a_new_o
         // Clocks may differ by 30 seconds: it counts for eight more, and the server says at once that it ends.
         let ends = token_that_ends(-22, "ann", "private-user.ann").await;
         page.evaluate(&format!(
-            "window.asked = 0, window.states = [], window.came = [], window.client = new ChannelClient({{
-                 url: websocketUrl,
-                 token: async () => {{
-                     asked += 1;
-                     if (asked === 1) return '{ends}';
-                     if (asked === 2 && !{can_renew}) throw new Error('PHP does not answer');
-                     return (await (await fetch('one/api/token')).json()).token;
-                 }},
-                 onEvent: ({{ channel }}) => came.push(channel),
-                 onState: (state, why) => states.push(`${{state}} ${{why}}`.trim()),
-             }}), client.connect()"
+            "(async () => {{
+                 window.asked = 0, window.states = [], window.came = [], window.failed = [];
+                 const {{ FastapiClient }} = await loadClient();
+                 window.client = new FastapiClient(await websocketUrl(), {{
+                     token: async () => {{
+                         asked += 1;
+                         if (asked === 1) return '{ends}';
+                         if (asked === 2 && !{can_renew}) throw new Error('PHP does not answer');
+                         return (await (await fetch('one/api/token')).json()).token;
+                     }},
+                 }});
+                 client.on('event', ({{ channel }}) => came.push(channel));
+                 client.on('state', ({{ state, reason }}) => states.push(`${{state}} ${{reason}}`.trim()));
+                 client.on('error', ({{ message }}) => failed.push(message));
+             }})()"
         ))
         .await;
         page.wait_for("asked > 1").await;
@@ -320,16 +350,15 @@ async fn the_client_of_the_examples_renews_its_token_and_comes_back_with_a_new_o
             let closed = "new Promise((closed) => { const socket = new WebSocket(document.querySelector('#address').value + '?token=TOKEN');
                 socket.onclose = ({ code }) => closed(code); })";
             assert_eq!(page.evaluate(&closed.replace("TOKEN", &other)).await, 4401);
-            assert_eq!(page.evaluate("states.join()").await, "connecting,open");
+            assert_eq!(page.evaluate("states.join()").await, "connecting,connected");
+            assert_eq!(page.evaluate("failed.join()").await, "");
         } else {
-            page.wait_for(
-                "states.join() === 'connecting,open,waiting closed with 4401: token expired,connecting,open'",
-            )
-            .await;
+            page.wait_for("states.join() === 'connecting,connected,waiting token expired,connecting,connected'").await;
+            assert_eq!(page.evaluate("failed.join()").await, "PHP does not answer");
         }
         page.click(&button("ann", "order")).await;
         page.wait_for("came.includes('private-user.ann')").await;
-        page.evaluate("client.disconnect()").await;
+        page.evaluate("client.close()").await;
     }
     assert_eq!(page.problems(), [""; 0]);
 }

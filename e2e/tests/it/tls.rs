@@ -42,11 +42,14 @@ async fn events_arrive_through_nginx_with_tls_as_documented() {
     assert!(said.iter().any(|line| line.contains("went from the directory to wss://localhost")), "{said:?}");
 
     // Without the certificate's authority there is no connection.
-    let mut distrusting = Process::spawn(&mut broadcaster::command(["listen", &url, "--count", "1"]));
-    assert!(!distrusting.exit().await.success());
-    let said = distrusting.stderr().join("\n");
-    // Where the system trusts nobody at all, it says that.
-    assert!(said.contains("SSL_CERT_FILE") || said.contains("no native root"), "{said}");
+    for way in [&[][..], &["--sse"]] {
+        let mut command = broadcaster::command(["listen", &url, "--count", "1"]);
+        let mut distrusting = Process::spawn(command.args(way));
+        assert!(!distrusting.exit().await.success());
+        let said = distrusting.stderr().join("\n");
+        // Where the system trusts nobody at all, it says that.
+        assert!(said.contains("SSL_CERT_FILE") || said.contains("no native root"), "{said}");
+    }
 }
 
 /// A page of the same host may connect, one of another host may not; both through the documented proxy.
@@ -107,7 +110,15 @@ async fn more_streams_than_connections_arrive_through_nginx_with_http_2() {
     page.wait_for("window.sources.every(({ readyState }) => readyState === EventSource.OPEN)").await;
     let protocol = "performance.getEntriesByType('navigation')[0].nextHopProtocol";
     assert_eq!(page.evaluate(protocol).await, "h2");
+    // A program may have HTTP/1.1, which the proxy sends with chunks.
+    let url = format!("https://localhost:{}/events", nginx.address().port());
+    let mut command = broadcaster::command(["listen", &url, "--channel", "a", "--sse", "--count", "1"]);
+    let mut listener = Process::spawn(command.env("SSL_CERT_FILE", certificate.path("cert.pem")));
+    let subscribed = |line: &str| line.ends_with("subscribed to a").then_some(());
+    listener.line("it is subscribed", subscribed).await.expect("it connects");
     queue.enqueue(7);
+    assert!(listener.exit().await.success(), "{:?}", listener.stderr());
+    assert!(listener.stdout()[0].contains(r#""payload":7,"#), "{:?}", listener.stdout());
     page.wait_for("window.received.length === 20 && window.received.every((payload) => payload === 7)").await;
 }
 

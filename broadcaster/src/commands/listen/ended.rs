@@ -10,6 +10,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// So many times is the pause doubled at once, where the server has no room.
 const DOUBLED_WHEN_FULL: u32 = 3;
+/// The longest pause that a server can ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(300);
 /// A connection that lasted so long was a good one: the next pause is short again.
 pub(super) const GOOD: Duration = Duration::from_secs(10);
 
@@ -18,6 +20,8 @@ pub(super) const GOOD: Duration = Duration::from_secs(10);
 pub(super) struct Ended {
     pub(super) error: anyhow::Error,
     kind: Kind,
+    /// The shortest pause that the server wants before the next.
+    asked: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +36,21 @@ enum Kind {
 
 impl Ended {
     pub(super) fn passing(error: impl Into<anyhow::Error>) -> Ended {
-        Ended { error: error.into(), kind: Kind::Passing }
+        Ended::of(Kind::Passing, error)
+    }
+
+    /// The server takes nobody now.
+    pub(super) fn no_room(error: impl Into<anyhow::Error>) -> Ended {
+        Ended::of(Kind::NoRoom, error)
+    }
+
+    /// The same, but the server wants a pause before the next connection.
+    pub(super) fn with_pause(self, asked: Option<Duration>) -> Ended {
+        Ended { asked: asked.unwrap_or_default().min(LONGEST_ASKED), ..self }
+    }
+
+    fn of(kind: Kind, error: impl Into<anyhow::Error>) -> Ended {
+        Ended { error: error.into(), kind, asked: Duration::ZERO }
     }
 
     /// By the close code of a WebSocket.
@@ -42,7 +60,7 @@ impl Ended {
             1013 | 4429 => Kind::NoRoom,
             _ => Kind::Passing,
         };
-        Ended { error, kind }
+        Ended::of(kind, error)
     }
 
     /// By the status of an answer that is no connection.
@@ -52,7 +70,7 @@ impl Ended {
             408 | 500..=599 => Kind::Passing,
             _ => Kind::Final,
         };
-        Ended { error, kind }
+        Ended::of(kind, error)
     }
 
     pub(super) fn is_final(&self) -> bool {
@@ -63,7 +81,7 @@ impl Ended {
 /// What has no other kind is final.
 impl<E: Into<anyhow::Error>> From<E> for Ended {
     fn from(error: E) -> Ended {
-        Ended { error: error.into(), kind: Kind::Final }
+        Ended::of(Kind::Final, error)
     }
 }
 
@@ -91,7 +109,7 @@ impl Pauses {
         }
         let pause = FIRST_PAUSE.saturating_mul(1 << self.taken.min(16)).min(LONGEST_PAUSE);
         self.taken += 1;
-        pause.mul_f64(rand::rng().random_range(0.75..1.25))
+        pause.mul_f64(rand::rng().random_range(0.75..1.25)).max(ended.asked)
     }
 }
 
@@ -121,5 +139,8 @@ mod tests {
         }
         assert!(next(&lost, GOOD) < 1.0);
         assert!(next(&Ended::with_code(1013, anyhow!("x")), GOOD) >= 3.0);
+        let asked = |secs| Ended::passing(anyhow!("x")).with_pause(Some(Duration::from_secs(secs)));
+        assert_eq!(next(&asked(30), GOOD), 30.0);
+        assert_eq!(next(&asked(u64::MAX), GOOD), LONGEST_ASKED.as_secs_f64());
     }
 }

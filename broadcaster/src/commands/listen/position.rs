@@ -4,6 +4,8 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Position {
     url: String,
+    /// Whether the position in the URL was received, and not given.
+    is_received: bool,
     command: String,
     /// Whether the command was answered on this connection. Until then, its channels keep the position that they were
     /// asked with.
@@ -22,12 +24,17 @@ pub(crate) fn position(text: &str) -> Result<String, &'static str> {
 impl Position {
     pub(super) fn parse(text: &str) -> Result<Position, &'static str> {
         let text = position(text)?;
-        Ok(Position { url: text.clone(), command: text, is_answered: false })
+        Ok(Position { url: text.clone(), is_received: false, command: text, is_answered: false })
     }
 
     /// For the URL.
     pub(super) fn of_url(&self) -> &str {
         &self.url
+    }
+
+    /// The last id of a stream that has ended.
+    pub(super) fn last_event_id(&self) -> Option<&str> {
+        self.is_received.then_some(&self.url)
     }
 
     /// For the channels of the command.
@@ -49,6 +56,7 @@ impl Position {
     pub(super) fn reached(&mut self, id: &str) {
         if server::is_position(id) {
             id.clone_into(&mut self.url);
+            self.is_received = true;
             if self.is_answered {
                 id.clone_into(&mut self.command);
             }
@@ -64,7 +72,9 @@ mod tests {
     fn channels_keep_their_position_until_they_are_answered() {
         let mut position = Position::parse("t.1").expect("a moment");
         let of = |position: &Position| (position.of_url().to_owned(), position.of_command().to_owned());
+        assert_eq!(position.last_event_id(), None);
         position.reached("a-1");
+        assert_eq!(position.last_event_id(), Some("a-1"));
         assert_eq!(of(&position), ("a-1".to_owned(), "t.1".to_owned()));
         position.answered();
         position.reached("a-2");

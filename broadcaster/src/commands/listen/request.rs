@@ -1,22 +1,39 @@
-//! What is asked of a server: an address, channels and a token, by the URL or by commands.
+//! What is asked of a server: an address, channels and a token, by the URL of a WebSocket or of a stream of server-sent
+//! events, or by commands.
 
 use std::fmt;
 use std::io;
 
 use anyhow::{Context, bail};
 use clap::builder::{StringValueParser, TypedValueParser};
+use http_body_util::Empty;
+use hyper::body::Bytes;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request as Handshake;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
-use url::Url;
+use tokio_tungstenite::tungstenite::http::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, HOST, SEC_WEBSOCKET_PROTOCOL,
+};
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Request as Get};
+use url::{Position as Part, Url};
 
 use super::position::Position;
 use crate::commands::token::read_from;
 
 /// The subprotocol of clients that send commands.
 const NATIVE: &str = "fastapi.v1";
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// How channels are asked for, and how messages come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By the URL of a WebSocket.
+    Url,
+    /// By commands on a WebSocket.
+    Native,
+    /// By the URL of a stream of server-sent events.
+    EventStream,
+}
 
 /// What is asked of a server.
 #[derive(Debug)]
@@ -24,8 +41,7 @@ pub(super) struct Request {
     pub(super) url: String,
     pub(super) channels: Vec<String>,
     pub(super) token: Option<Token>,
-    /// Whether the channels are asked for by a command.
-    pub(super) is_native: bool,
+    pub(super) way: Way,
     /// What comes after it is asked for.
     pub(super) position: Option<Position>,
 }
@@ -66,36 +82,58 @@ impl fmt::Debug for Token {
 impl Request {
     /// Whether the server is to greet, as it does for clients that name channels or a position.
     pub(super) fn is_greeted(&self) -> bool {
-        self.is_native || !self.channels.is_empty() || self.position.is_some()
+        self.way != Way::Url || !self.channels.is_empty() || self.position.is_some()
     }
 
     /// Whether channels are asked for by a command.
     pub(super) fn has_command(&self) -> bool {
-        self.is_native && !self.channels.is_empty()
+        self.way == Way::Native && !self.channels.is_empty()
     }
 
-    /// The first request on the wire.
-    pub(super) fn handshake(&self) -> anyhow::Result<Handshake> {
+    /// The address with what is asked for by it.
+    pub(super) fn full_url(&self) -> anyhow::Result<Url> {
         let mut url = Url::parse(&self.url)?;
-        if !self.is_native && !self.channels.is_empty() {
+        if self.way != Way::Native && !self.channels.is_empty() {
             let mut query = url.query_pairs_mut();
             self.channels.iter().for_each(|channel| _ = query.append_pair("channel", channel));
         }
         if let Some(position) = &self.position {
-            if url.query_pairs().any(|(key, _)| key == "after") {
+            let names_position = |key: &str| key == "after" || (self.way == Way::EventStream && key == "last_event_id");
+            if url.query_pairs().any(|(key, _)| names_position(&key)) {
                 bail!("the address names a position, and --after another: leave out one of them");
             }
             url.query_pairs_mut().append_pair("after", position.of_url());
         }
-        let mut handshake = url.as_str().into_client_request()?;
+        Ok(url)
+    }
+
+    /// The first request of a WebSocket.
+    pub(super) fn handshake(&self) -> anyhow::Result<Handshake> {
+        let mut handshake = self.full_url()?.as_str().into_client_request()?;
         let headers = handshake.headers_mut();
         if let Some(token) = &self.token {
             headers.insert(AUTHORIZATION, token.header()?);
         }
-        if self.is_native {
+        if self.way == Way::Native {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(NATIVE));
         }
         Ok(handshake)
+    }
+
+    /// The request for a stream. As a browser that comes back, it names the last id in a header as well.
+    pub(super) fn stream(&self) -> anyhow::Result<Get<Empty<Bytes>>> {
+        let url = self.full_url()?;
+        let mut request = Get::get(&url[Part::BeforePath..Part::AfterQuery])
+            .header(HOST, &url[Part::BeforeHost..Part::AfterPort])
+            .header(ACCEPT, "text/event-stream")
+            .header(CACHE_CONTROL, "no-store");
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token.header()?);
+        }
+        if let Some(id) = self.position.as_ref().and_then(Position::last_event_id) {
+            request = request.header(LAST_EVENT_ID, id);
+        }
+        Ok(request.body(Empty::new())?)
     }
 
     /// The command after the handshake, if there is one.
@@ -114,20 +152,20 @@ impl Request {
 mod tests {
     use super::*;
 
-    fn request(url: &str, channels: &[&str], is_native: bool) -> Request {
+    fn request(url: &str, channels: &[&str], way: Way) -> Request {
         let channels = channels.iter().map(|channel| (*channel).to_owned()).collect();
-        Request { url: url.to_owned(), channels, token: Some(Token("a.b.c".to_owned())), is_native, position: None }
+        Request { url: url.to_owned(), channels, token: Some(Token("a.b.c".to_owned())), way, position: None }
     }
 
     #[test]
     fn channels_are_added_to_the_url_or_asked_for_by_a_command() {
-        let by_url = request("ws://x/ws?everybody=0", &["a", "b/c=d,e"], false);
+        let by_url = request("ws://x/ws?everybody=0", &["a", "b/c=d,e"], Way::Url);
         let handshake = by_url.handshake().expect("a request");
         assert_eq!(handshake.uri().to_string(), "ws://x/ws?everybody=0&channel=a&channel=b%2Fc%3Dd%2Ce");
         assert_eq!(handshake.headers()[AUTHORIZATION], "Bearer a.b.c");
         assert_eq!((by_url.command(), by_url.is_greeted()), (None, true));
 
-        let native = request("ws://x/ws", &["a"], true);
+        let native = request("ws://x/ws", &["a"], Way::Native);
         let handshake = native.handshake().expect("a request");
         assert_eq!(
             (handshake.uri().query(), &handshake.headers()[SEC_WEBSOCKET_PROTOCOL]),
@@ -135,20 +173,20 @@ mod tests {
         );
         assert_eq!(native.command().as_deref(), Some(r#"{"channels":["a"],"type":"subscribe"}"#));
 
-        let plain = request("ws://x/ws?a=b%20c", &[], false);
+        let plain = request("ws://x/ws?a=b%20c", &[], Way::Url);
         assert_eq!(plain.handshake().expect("a request").uri().to_string(), "ws://x/ws?a=b%20c");
         assert!(!plain.is_greeted());
     }
 
     #[test]
     fn a_position_is_in_the_url_and_in_the_command() {
-        let mut by_url = request("ws://x/ws?a=b", &[], false);
+        let mut by_url = request("ws://x/ws?a=b", &[], Way::Url);
         by_url.position = Position::parse("t.1729000000123").ok();
         let handshake = by_url.handshake().expect("a request");
         assert_eq!(handshake.uri().to_string(), "ws://x/ws?a=b&after=t.1729000000123");
         assert!(by_url.is_greeted() && by_url.command().is_none());
 
-        let mut native = request("ws://x/ws", &["a"], true);
+        let mut native = request("ws://x/ws", &["a"], Way::Native);
         native.position = Position::parse("ab-1").ok();
         native.position.as_mut().expect("a position").reached("ab-2");
         assert_eq!(native.handshake().expect("a request").uri().query(), Some("after=ab-2"));
@@ -159,9 +197,41 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_asked_for_as_by_a_browser() {
+        let mut asked = request("https://u@x:8443/a%20b?c=d#e", &["a", "b/c"], Way::EventStream);
+        let stream = asked.stream().expect("a request");
+        assert_eq!(stream.uri().to_string(), "/a%20b?c=d&channel=a&channel=b%2Fc");
+        let header = |stream: &Get<_>, name: &str| stream.headers().get(name).cloned();
+        for (name, value) in [
+            ("host", "x:8443"),
+            ("accept", "text/event-stream"),
+            ("cache-control", "no-store"),
+            ("authorization", "Bearer a.b.c"),
+        ] {
+            assert_eq!(header(&stream, name), Some(HeaderValue::from_static(value)), "{name}");
+        }
+        assert!(asked.is_greeted() && asked.command().is_none());
+
+        asked.url = "ws://[::1]:80".to_owned();
+        asked.position = Position::parse("t.1").ok();
+        let stream = asked.stream().expect("a request");
+        assert_eq!(stream.uri().to_string(), "/?channel=a&channel=b%2Fc&after=t.1");
+        assert_eq!(header(&stream, "host"), Some(HeaderValue::from_static("[::1]")));
+        assert_eq!(header(&stream, "last-event-id"), None);
+        asked.position.as_mut().expect("a position").reached("ab-2");
+        let stream = asked.stream().expect("a request");
+        assert_eq!(stream.uri().to_string(), "/?channel=a&channel=b%2Fc&after=ab-2");
+        assert_eq!(header(&stream, "last-event-id"), Some(HeaderValue::from_static("ab-2")));
+
+        asked.url += "/?last_event_id=x";
+        assert!(asked.stream().expect_err("two positions").to_string().contains("leave out one of them"));
+    }
+
+    #[test]
     fn a_token_is_in_no_debug_text_and_may_not_have_an_end_of_line() {
-        let mut request = request("ws://x/", &[], false);
+        let mut request = request("ws://x/", &[], Way::Url);
         assert!(!format!("{request:?}{:?}", request.handshake().expect("a request")).contains("a.b.c"));
+        assert!(!format!("{:?}", request.stream().expect("a request")).contains("a.b.c"));
         request.token = Some(Token("a\nb".to_owned()));
         let error = request.handshake().expect_err("a token").to_string();
         assert_eq!(error, "the token has characters that no token has");

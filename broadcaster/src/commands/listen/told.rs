@@ -12,6 +12,8 @@ pub(super) struct Received {
     pub(super) id: Option<String>,
     /// None: it is an event, or something that an application sent.
     pub(super) told: Option<Told>,
+    /// As it was sent.
+    pub(super) text: String,
 }
 
 /// What a server tells beside events.
@@ -66,8 +68,8 @@ struct OfEvent {
 }
 
 impl Received {
-    pub(super) fn parse(text: &str) -> Received {
-        match serde_json::from_str::<Fields<'_>>(text) {
+    pub(super) fn parse(text: String) -> Received {
+        let (id, told) = match serde_json::from_str::<Fields<'_>>(&text) {
             Ok(Fields { kind: Some(kind), event: None, id, channels, recovered, events, code, message }) => {
                 let told = match kind.as_str() {
                     "welcome" => Told::Welcome { channels, recovered },
@@ -81,10 +83,11 @@ impl Received {
                     "expiring" => Told::Expiring,
                     _ => Told::Other,
                 };
-                Received { id, told: Some(told) }
+                (id, Some(told))
             }
-            _ => Received { id: serde_json::from_str(text).ok().map(|OfEvent { id, .. }| id), told: None },
-        }
+            _ => (serde_json::from_str(&text).ok().map(|OfEvent { id, .. }| id), None),
+        };
+        Received { id, told, text }
     }
 }
 
@@ -144,7 +147,8 @@ mod tests {
             (r#"{"type":"heartbeat","id":"x-1"}"#, Some("x-1"), Some(Told::Other)),
             (r#"{"type":"of a later version"}"#, None, Some(Told::Other)),
         ] {
-            assert_eq!(Received::parse(text), Received { id: id.map(str::to_owned), told }, "{text}");
+            let expected = Received { id: id.map(str::to_owned), told, text: text.to_owned() };
+            assert_eq!(Received::parse(text.to_owned()), expected);
         }
     }
 }

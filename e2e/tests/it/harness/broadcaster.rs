@@ -20,8 +20,14 @@ pub(crate) async fn start_with(queue: &QueueDir, args: &[&str]) -> Broadcaster {
 
 /// Starts one that takes tokens, with channels that need none: the value of `public_channels`.
 pub(crate) async fn start_with_tokens(queue: &QueueDir, public: &str) -> Broadcaster {
-    let secret = secret::file(queue);
-    spawn(on(queue).arg("--token-secret-file").arg(secret).args(["--public-channels", public])).await
+    start_with_tokens_on(queue, public, "127.0.0.1:0", &[]).await
+}
+
+/// The same on an address, with further arguments.
+pub(crate) async fn start_with_tokens_on(queue: &QueueDir, public: &str, address: &str, args: &[&str]) -> Broadcaster {
+    let mut command = command(["--listen", address, "--public-channels", public, "--queue"]);
+    command.arg(queue.path()).arg("--token-secret-file").arg(secret::file(queue)).args(args);
+    spawn(&mut command).await
 }
 
 /// Starts a command of [`command`], and returns when it listens.

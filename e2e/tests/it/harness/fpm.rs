@@ -31,8 +31,9 @@ impl Fpm {
         let directory = temporary_directory();
         // The workers' user may not be able to enter the source tree.
         fs::copy(php::script_path(script), directory.path().join("script.php")).unwrap();
-        let support = "example_support.php";
-        fs::copy(built::repository().join("examples").join(support), directory.path().join(support)).unwrap();
+        for support in ["example_support.php", "client_files.php"] {
+            fs::copy(built::repository().join("examples").join(support), directory.path().join(support)).unwrap();
+        }
         // What the script keeps beside the queue.
         let data = directory.path().join("data");
         fs::create_dir(&data).unwrap();

@@ -1,0 +1,110 @@
+//! What to say of a server that cannot be spoken with, or that refuses a client.
+
+use std::io;
+
+use queue::{text_without_secrets, url_without_secrets};
+use rustls::{CertificateError, Error as TlsError, InvalidMessage};
+use tokio_tungstenite::tungstenite::http::header::LOCATION;
+use tokio_tungstenite::tungstenite::http::{Response, StatusCode};
+
+/// Characters of an answer that are shown.
+const MAX_SHOWN: usize = 300;
+
+/// What to say of a failure of TLS instead; nothing if the error says all there is. `url` is what was connected to.
+pub(super) fn tls_in(error: &io::Error, url: &str) -> Option<String> {
+    tls(error.get_ref()?.downcast_ref()?, url)
+}
+
+/// The same of an error of TLS.
+pub(super) fn tls(error: &TlsError, url: &str) -> Option<String> {
+    match error {
+        TlsError::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            let is_http = url.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"));
+            let scheme = if is_http { "http" } else { "ws" };
+            Some(format!("the server speaks no TLS there: write {scheme}:// instead of {scheme}s://"))
+        }
+        TlsError::InvalidCertificate(
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. }
+            | CertificateError::NotValidForName
+            | CertificateError::NotValidForNameContext { .. },
+        ) => None,
+        TlsError::InvalidCertificate(_) => Some(format!(
+            "nobody whom this system trusts has signed the server's certificate: name the file of its authority, or of the \
+             certificate if it has signed itself, in the variable SSL_CERT_FILE ({error})"
+        )),
+        _ => None,
+    }
+}
+
+/// What a server has answered that gives no `wanted`: a WebSocket or an event stream.
+pub(super) fn refusal(answer: &Response<Option<Vec<u8>>>, wanted: &str) -> String {
+    let status = answer.status();
+    let mut text = format!("the server answered {status}");
+    let location = answer.headers().get(LOCATION).map(|location| String::from_utf8_lossy(location.as_bytes()));
+    match location {
+        Some(location) if status.is_redirection() => text += &format!(" to {}", url_without_secrets(&location)),
+        _ if status.is_success() || status == StatusCode::NOT_FOUND => {
+            text += &format!(", there is no {wanted} at this path: does the proxy pass it on?");
+        }
+        _ => {}
+    }
+    let body = answer.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+    let is_page = body.trim_start().starts_with('<');
+    let shown: String = body.trim().chars().take(MAX_SHOWN).collect();
+    if !shown.is_empty() && !is_page {
+        text += &format!(": {}", text_without_secrets(&shown));
+    }
+    if let Some(advice) = advice(status, &shown) {
+        text += &format!("; {advice}");
+    }
+    text
+}
+
+/// What to do about a refusal of our server, by what it says.
+fn advice(status: StatusCode, said: &str) -> Option<&'static str> {
+    match (status, said) {
+        (StatusCode::UNAUTHORIZED, "token expired") => Some("get a new token"),
+        (StatusCode::UNAUTHORIZED, _) => Some(
+            "give a token: ?token= in the address, or --token or FASTAPI_WS_TOKEN of `listen`; `fastapi-broadcaster token check` \
+             says what is wrong with one",
+        ),
+        (StatusCode::FORBIDDEN, "not allowed") => Some(
+            "neither the token nor public_channels of the server allows it: `fastapi-broadcaster token check` shows what a \
+             token says",
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_shows_the_beginning_of_what_was_answered_and_no_page() {
+        let told = |status: u16, body: &str| {
+            let answer =
+                Response::builder().status(status).header(LOCATION, "/login?token=secret").body(Some(body.into()));
+            refusal(&answer.expect("an answer"), "WebSocket")
+        };
+        assert_eq!(told(503, "full\n"), "the server answered 503 Service Unavailable: full");
+        assert_eq!(told(302, "<html>"), "the server answered 302 Found to /login?token=[hidden]");
+        assert!(told(200, "<html>").ends_with("no WebSocket at this path: does the proxy pass it on?"));
+        assert!(told(400, &"x".repeat(1000)).len() < 400);
+    }
+
+    #[test]
+    fn a_server_without_tls_has_the_scheme_of_the_address_without_it() {
+        let error = TlsError::InvalidMessage(InvalidMessage::InvalidContentType);
+        for (url, told) in
+            [("wss://x", "write ws:// instead of wss://"), ("HTTPS://x", "write http:// instead of https://")]
+        {
+            let error = io::Error::other(error.clone());
+            assert!(tls_in(&error, url).is_some_and(|text| text.ends_with(told)), "{url}");
+        }
+        assert_eq!(tls_in(&io::ErrorKind::ConnectionRefused.into(), "wss://x"), None);
+    }
+}
