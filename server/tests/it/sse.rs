@@ -21,7 +21,7 @@ fn heartbeat(id: &str) -> Block {
     Block {
         id: Some(id.to_owned()),
         event: Some("fastapi:heartbeat".to_owned()),
-        data: Some(json!({ "type": "heartbeat", "id": id }).to_string()),
+        data: Some(format!("{{\"type\":\"heartbeat\",\"id\":\"{id}\"}}")),
         ..Block::default()
     }
 }
