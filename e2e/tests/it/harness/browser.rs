@@ -153,6 +153,8 @@ impl Page {
     /// Prefers light or dark, as the system's setting would.
     pub(crate) async fn prefer(&mut self, scheme: &str) {
         tab!(self.prefer(scheme).await);
+        // Processes of Firefox hear of it one after the other.
+        self.wait_for(&format!("matchMedia('(prefers-color-scheme: {scheme})').matches")).await;
     }
 
     pub(crate) async fn resize(&mut self, size: (u32, u32)) {
