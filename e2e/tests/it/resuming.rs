@@ -16,30 +16,23 @@ use testkit::{
 use crate::docs;
 use crate::harness::{Browser, BrowserKind, Line, Page, PhpServer, broadcaster, in_each_browser, post_json, queue_dir};
 
-/// What a page keeps of each of its clients: of packages/client by one transport, or the browser's own `EventSource`.
+/// What a page keeps of each of its clients: of packages/client by one transport, or the browser's own `EventSource` with
+/// the code of `docs/protocol.md` around it.
 const FOLLOW: &str = "(async () => {
     const { FastapiClient } = await import('/fastapi-client/fastapi-client.js');
     window.followed = [];
     window.follow = (url, transport, options) => {
-        const kept = { transport, payloads: [], gaps: 0, state: '', waited: 0, source: null };
+        const kept = { transport, payloads: [], gaps: 0, state: '', waited: 0 };
         const keep = ({ payload }) => kept.payloads.push(payload);
-        let last;
-        const open = (source) => {
-            source.onmessage = ({ data, lastEventId }) => { last = lastEventId; keep(JSON.parse(data)); };
-            source.onopen = () => { kept.state = 'connected'; };
-            source.onerror = () => {
-                kept.state = 'waiting';
-                kept.waited += 1;
-                // Firefox gives up where another browser tries again.
-                if (source.readyState !== EventSource.CLOSED) return;
-                setTimeout(() => open(new EventSource(last ? `${url}&last_event_id=${last}` : url)), 1000);
-            };
-            source.addEventListener('fastapi:heartbeat', ({ lastEventId }) => { last = lastEventId; });
-            source.addEventListener('gap', () => { kept.gaps += 1; });
-            kept.source = source;
-        };
         if (transport === 'EventSource') {
-            open(new EventSource(url));
+            class Kept extends EventSource {
+                constructor(...given) {
+                    super(...given);
+                    this.addEventListener('open', () => { kept.state = 'connected'; });
+                    this.addEventListener('error', () => { kept.state = 'waiting'; kept.waited += 1; });
+                }
+            }
+            followStream(Kept)(url, keep, () => { kept.gaps += 1; });
         } else {
             const client = new FastapiClient(url, { transports: [transport], minPause: 50, maxPause: 500, ...options });
             client.everybody(keep);
@@ -84,6 +77,11 @@ impl Scene {
 
     /// Follows by all transports.
     async fn follow(&mut self, host: SocketAddr) {
+        let stream = docs::code("js").into_iter().find(|code| code.contains("function followStream")).unwrap();
+        let stream = stream.replace("export ", "");
+        self.page
+            .evaluate(&format!("window.followStream = (EventSource) => {{ {stream} return followStream; }}, 1"))
+            .await;
         self.page.evaluate(FOLLOW).await;
         for follow in [
             format!("follow('ws://{host}/', 'websocket')"),
