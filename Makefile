@@ -1,6 +1,6 @@
 # Every task of a developer or CI is a target here. `make help` lists them.
 #
-# PHP, PHP_CONFIG, PHP_FPM, NGINX, CHROMIUM and NODE choose other programs than those in PATH; CARGO_FLAGS goes to every cargo build.
+# PHP, PHP_CONFIG, PHP_FPM, NGINX, CHROMIUM, FIREFOX and NODE choose other programs than those in PATH; CARGO_FLAGS goes to every cargo build.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -61,7 +61,7 @@ package: build ## Build the two Debian packages, into target/packages
 
 .PHONY: pictures
 pictures: setup build ## Take new pictures for docs, from the page in Chromium
-	cargo test $(CARGO_FLAGS) -p e2e page::pictures
+	cargo test $(CARGO_FLAGS) -p e2e page::pictures_are_taken::in_chromium
 	install -d docs/images
 	install -m 644 $(target)/tmp/pictures/page-*.png docs/images
 

@@ -14,7 +14,7 @@ needs_of() {
     case "$1" in
         run) echo cc php php-dev libclang ;;
         lint) echo cc php php-dev libclang shellcheck ;;
-        test) echo cc php php-dev libclang php-fpm nginx caddy haproxy apache2 chromium openssl systemd-analyze systemd-nspawn ip node npm ;;
+        test) echo cc php php-dev libclang php-fpm nginx caddy haproxy apache2 chromium firefox openssl systemd-analyze systemd-nspawn ip node npm ;;
         client) echo cc php php-dev libclang node npm ;;
         valgrind) echo cc php php-dev libclang valgrind ;;
         autobahn) echo cc php php-dev libclang python2 ;;
@@ -36,6 +36,7 @@ check() {
         haproxy) check_haproxy ;;
         apache2) check_apache2 ;;
         chromium) check_chromium ;;
+        firefox) check_firefox ;;
         shellcheck) check_shellcheck ;;
         systemd-nspawn) check_systemd_nspawn ;;
         openssl) check_openssl ;;
@@ -147,6 +148,10 @@ TEXT
 
 check_chromium() {
     setup/find chromium >/dev/null 2>&1 || fail "no Chromium"
+}
+
+check_firefox() {
+    setup/find firefox >/dev/null 2>&1 || fail "no Firefox"
 }
 
 check_caddy() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use testkit::{Broadcaster, QueueDir, Signal};
 
 use crate::harness::secret::token_that_ends;
-use crate::harness::{Browser, Page, PhpServer, broadcaster, queue_dir};
+use crate::harness::{Browser, BrowserKind, Page, PhpServer, broadcaster, in_each_browser, queue_dir};
 
 const DESKTOP: (u32, u32) = (1280, 880);
 const PHONE: (u32, u32) = (320, 700);
@@ -15,9 +15,15 @@ const CONNECTED: &str = "[...document.querySelectorAll('#people section')].map((
     && document.querySelector('#people').innerText.includes('reads private-user.ann')
     && document.querySelector('#people').innerText.includes('reads private-user.ben')";
 
-#[tokio::test]
-async fn a_click_calls_the_api_and_its_event_arrives() {
-    let shown = Shown::start(DESKTOP).await;
+in_each_browser!(
+    a_click_calls_the_api_and_its_event_arrives,
+    everything_works_by_keyboard,
+    it_connects_again_when_the_broadcaster_is_back,
+    pictures_are_taken,
+);
+
+async fn a_click_calls_the_api_and_its_event_arrives(browser: BrowserKind) {
+    let shown = Shown::start_in(browser, DESKTOP).await;
     let mut page = shown.page;
 
     page.click("#create").await;
@@ -63,9 +69,8 @@ async fn the_filter_shows_what_matches_by_name_or_payload() {
     page.wait_for("[...document.querySelectorAll('#events li:not([hidden]) .name')].map((name) => name.innerText).join() === 'notification'").await;
 }
 
-#[tokio::test]
-async fn everything_works_by_keyboard() {
-    let shown = Shown::start(DESKTOP).await;
+async fn everything_works_by_keyboard(browser: BrowserKind) {
+    let shown = Shown::start_in(browser, DESKTOP).await;
     let mut page = shown.page;
 
     // The first stops are the two views and the first button.
@@ -124,9 +129,8 @@ async fn a_screen_reader_gets_names_states_and_arrivals() {
     }
 }
 
-#[tokio::test]
-async fn it_connects_again_when_the_broadcaster_is_back() {
-    let mut shown = Shown::start(DESKTOP).await;
+async fn it_connects_again_when_the_broadcaster_is_back(browser: BrowserKind) {
+    let mut shown = Shown::start_in(browser, DESKTOP).await;
     let mut page = shown.page;
     let address = shown.broadcaster.address().to_string();
 
@@ -159,7 +163,7 @@ async fn it_connects_again_when_the_broadcaster_is_back() {
     let _without_history = broadcaster::spawn(command.arg(shown.queue.path())).await;
     page.wait_for("document.querySelector('#gaps').innerText === '1'").await;
     assert!(page.text("#recovery").await.contains("Events may be missing"));
-    take(&mut page, "page-gap").await;
+    take(&mut page, browser, "page-gap").await;
     assert_eq!(page.problems(), [""; 0]);
 }
 
@@ -400,10 +404,10 @@ async fn the_view_of_channels_is_for_keyboards_screen_readers_and_phones_too() {
     }
 }
 
-/// Pictures for the documentation, kept in `target/tmp/pictures`; `make pictures` copies them to `docs/images`.
-#[tokio::test]
-async fn pictures_are_taken() {
-    let mut shown = Shown::start(DESKTOP).await;
+/// Pictures for the documentation, kept in `target/tmp/pictures`; `make pictures` copies them to `docs/images`. Those in
+/// Firefox are only looked at.
+async fn pictures_are_taken(browser: BrowserKind) {
+    let mut shown = Shown::start_in(browser, DESKTOP).await;
     let page = &mut shown.page;
     page.evaluate("Math.random = () => 0.345").await;
     for (count, button) in
@@ -420,7 +424,7 @@ async fn pictures_are_taken() {
         page.resize(size).await;
         page.prefer(scheme).await;
         page.evaluate("document.activeElement.blur(), scrollTo(0, 0)").await;
-        take(page, name).await;
+        take(page, browser, name).await;
     }
 
     page.resize(DESKTOP).await;
@@ -444,12 +448,16 @@ async fn pictures_are_taken() {
         page.resize(size).await;
         page.prefer(scheme).await;
         page.evaluate("document.activeElement.blur(), scrollTo(0, 0)").await;
-        take(page, name).await;
+        take(page, browser, name).await;
     }
 }
 
-async fn take(page: &mut Page, name: &str) {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures").join(format!("{name}.png"));
+async fn take(page: &mut Page, browser: BrowserKind, name: &str) {
+    let folder = match browser {
+        BrowserKind::Chromium => "pictures",
+        BrowserKind::Firefox => "pictures-in-firefox",
+    };
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder).join(format!("{name}.png"));
     page.picture(&path).await;
     assert!(path.metadata().unwrap().len() > 10_000, "{} shows something", path.display());
 }
@@ -492,10 +500,14 @@ struct Shown {
 impl Shown {
     /// Starts it all, and returns when the page is connected.
     async fn start(size: (u32, u32)) -> Shown {
+        Shown::start_in(BrowserKind::Chromium, size).await
+    }
+
+    async fn start_in(browser: BrowserKind, size: (u32, u32)) -> Shown {
         let queue = queue_dir();
         let broadcaster = broadcaster::start_with_tokens(&queue, "*").await;
         let server = PhpServer::start("demo_endpoint.php", &queue, broadcaster.address().port()).await;
-        let browser = Browser::start().await;
+        let browser = Browser::of(browser).await;
         let mut page = browser.open(&format!("http://{}/", server.address()), size).await;
         page.prefer("light").await;
         page.wait_for("document.querySelector('#state').innerText === 'connected'").await;

@@ -7,25 +7,32 @@ use std::process::Command;
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
+use queue::{NewEvent, Priority, Uid, Writer};
 use serde_json::{Value, json};
-use testkit::{Broadcaster, EventStream, QueueDir, Signal, eventually, eventually_for, has_root, skipped, within};
+use testkit::{
+    Broadcaster, EventStream, INTERVAL, QueueDir, Signal, TIMEOUT, eventually, eventually_for, has_root, skipped,
+};
 
 use crate::docs;
-use crate::harness::{Browser, Line, Page, PhpServer, broadcaster, post_json, queue_dir};
+use crate::harness::{Browser, BrowserKind, Line, Page, PhpServer, broadcaster, in_each_browser, post_json, queue_dir};
 
-/// What a page keeps of each of its clients: of packages/client by one transport, or the browser's own `EventSource`.
+/// What a page keeps of each of its clients: of packages/client by one transport, or the browser's own `EventSource` with
+/// the code of `docs/protocol.md` around it.
 const FOLLOW: &str = "(async () => {
     const { FastapiClient } = await import('/fastapi-client/fastapi-client.js');
     window.followed = [];
     window.follow = (url, transport, options) => {
-        const kept = { transport, payloads: [], gaps: 0, state: '', waited: 0, source: null };
+        const kept = { transport, payloads: [], gaps: 0, state: '', waited: 0 };
         const keep = ({ payload }) => kept.payloads.push(payload);
         if (transport === 'EventSource') {
-            kept.source = new EventSource(url);
-            kept.source.onmessage = ({ data }) => keep(JSON.parse(data));
-            kept.source.onopen = () => { kept.state = 'connected'; };
-            kept.source.onerror = () => { kept.state = 'waiting'; kept.waited += 1; };
-            kept.source.addEventListener('gap', () => { kept.gaps += 1; });
+            class Kept extends EventSource {
+                constructor(...given) {
+                    super(...given);
+                    this.addEventListener('open', () => { kept.state = 'connected'; });
+                    this.addEventListener('error', () => { kept.state = 'waiting'; kept.waited += 1; });
+                }
+            }
+            followStream(Kept)(url, keep, () => { kept.gaps += 1; });
         } else {
             const client = new FastapiClient(url, { transports: [transport], minPause: 50, maxPause: 500, ...options });
             client.everybody(keep);
@@ -36,6 +43,9 @@ const FOLLOW: &str = "(async () => {
         followed.push(kept);
     };
 })()";
+
+/// Heartbeats, so that tests wait for none.
+const OFTEN: &[&str] = &["--ping-interval-secs", "1"];
 
 struct Scene {
     page: Page,
@@ -50,13 +60,13 @@ struct Scene {
 
 impl Scene {
     /// A page that follows by all transports, connected by a line of its own.
-    async fn start(flags: &'static [&'static str]) -> Scene {
+    async fn start(browser: BrowserKind, flags: &'static [&'static str]) -> Scene {
         let queue = queue_dir();
         let broadcaster = start_on(&queue, "127.0.0.1:0", flags).await;
         let address = broadcaster.address();
         let line = Line::to(address).await;
         let server = PhpServer::start("demo_endpoint.php", &queue, line.address().port()).await;
-        let browser = Browser::start().await;
+        let browser = Browser::of(browser).await;
         // A document without a policy that forbids connections.
         let page = browser.open(&format!("http://{}/config.json", server.address()), (800, 600)).await;
         let mut scene = Scene { page, line, broadcaster, address, flags, queue, _server: server, _browser: browser };
@@ -67,6 +77,11 @@ impl Scene {
 
     /// Follows by all transports.
     async fn follow(&mut self, host: SocketAddr) {
+        let stream = docs::code("js").into_iter().find(|code| code.contains("function followStream")).unwrap();
+        let stream = stream.replace("export ", "");
+        self.page
+            .evaluate(&format!("window.followStream = (EventSource) => {{ {stream} return followStream; }}, 1"))
+            .await;
         self.page.evaluate(FOLLOW).await;
         for follow in [
             format!("follow('ws://{host}/', 'websocket')"),
@@ -105,13 +120,23 @@ impl Scene {
 }
 
 async fn start_on(queue: &QueueDir, address: &str, flags: &[&str]) -> Broadcaster {
-    let mut command = broadcaster::command(["--listen", address, "--ping-interval-secs", "1", "--queue"]);
+    let mut command = broadcaster::command(["--listen", address, "--queue"]);
     broadcaster::spawn(command.arg(queue.path()).args(flags)).await
 }
 
-#[tokio::test]
-async fn a_page_misses_nothing_while_the_broadcaster_is_started_again_and_while_the_network_is_away() {
-    let mut scene = Scene::start(&[]).await;
+in_each_browser!(
+    a_page_misses_nothing_while_the_broadcaster_is_started_again_and_while_the_network_is_away,
+    a_page_misses_nothing_while_the_network_is_down,
+    a_channel_that_was_quiet_for_longer_than_events_are_kept_resumes,
+    #[ignore = "takes minutes; cargo test -p e2e quiet_for_minutes -- --ignored"]
+    a_channel_that_was_quiet_for_minutes_resumes,
+    the_client_of_the_readme_loses_no_event_in_twenty_restarts,
+);
+
+async fn a_page_misses_nothing_while_the_broadcaster_is_started_again_and_while_the_network_is_away(
+    browser: BrowserKind,
+) {
+    let mut scene = Scene::start(browser, OFTEN).await;
     scene.queue.enqueue(1);
     scene.all_have(&[1]).await;
 
@@ -145,25 +170,24 @@ async fn a_page_misses_nothing_while_the_broadcaster_is_started_again_and_while_
     scene.end().await;
 }
 
-#[test]
-fn a_page_misses_nothing_while_the_network_is_down() {
+async fn a_page_misses_nothing_while_the_network_is_down(browser: BrowserKind) {
     if !has_root("to have a network of its own") {
         return;
     }
     // A network belongs to a thread and to the processes that it starts.
-    let own = std::thread::spawn(|| {
+    let own = std::thread::spawn(move || {
         if let Err(error) = unshare(CloneFlags::CLONE_NEWNET) {
             return skipped(&format!("this machine allows no network of its own: {error}"));
         }
         set_network("up");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(misses_nothing_while_the_network_is_down());
+        runtime.block_on(misses_nothing_while_the_network_is_down(browser));
     });
     own.join().unwrap();
 }
 
-async fn misses_nothing_while_the_network_is_down() {
-    let mut scene = Scene::start(&[]).await;
+async fn misses_nothing_while_the_network_is_down(browser: BrowserKind) {
+    let mut scene = Scene::start(browser, OFTEN).await;
     // Without the line: its own connections would not notice what those of a browser notice.
     scene.follow(scene.address).await;
     scene.queue.enqueue(1);
@@ -192,27 +216,38 @@ fn set_network(state: &str) {
     assert!(status.success(), "lo is not {state}");
 }
 
-#[tokio::test]
-async fn a_channel_that_was_quiet_for_longer_than_events_are_kept_resumes() {
-    let mut scene = Scene::start(&["--history-ttl-secs", "1", "--history-meta-secs", "1"]).await;
-    let mut first = EventStream::open(scene.address, "/?channel=quiet", "").await;
-    let old = first.event().await.id.unwrap();
+async fn a_channel_that_was_quiet_for_longer_than_events_are_kept_resumes(browser: BrowserKind) {
+    let flags = &["--ping-interval-secs", "1", "--history-ttl-secs", "1", "--history-meta-secs", "1"];
+    resumes_after_quiet(Scene::start(browser, flags).await, TIMEOUT).await;
+}
+
+/// With heartbeats as often as they are by default.
+async fn a_channel_that_was_quiet_for_minutes_resumes(browser: BrowserKind) {
+    let flags = &["--history-ttl-secs", "180", "--history-meta-secs", "180"];
+    resumes_after_quiet(Scene::start(browser, flags).await, 10 * TIMEOUT).await;
+}
+
+/// Lets a channel be quiet while others are not, until an event is not kept any more, which takes `most`.
+async fn resumes_after_quiet(mut scene: Scene, most: Duration) {
     scene.queue.enqueue(1);
     scene.all_have(&[1]).await;
-    // Until who had stayed where the page was at first would be told of a gap.
-    within("the first event is forgotten", async {
+    let old = EventStream::open(scene.address, "/?channel=quiet", "").await.event().await.id.unwrap();
+    enqueue_for_another_channel(&scene.queue);
+    // Until who had stayed where the page was at its last event would be told of a gap.
+    let forgotten = async {
         loop {
             let mut late = EventStream::open(scene.address, &format!("/?channel=quiet&after={old}"), "").await;
             if late.event().await.event.as_deref() == Some("gap") {
                 break;
             }
-            tokio::time::sleep(testkit::INTERVAL).await;
+            tokio::time::sleep(10 * INTERVAL).await;
         }
-    })
-    .await;
-    // And until the page has heard where it is now.
+    };
+    tokio::time::timeout(most, forgotten).await.expect("the first event is forgotten in time");
+    // And until the page has heard where it is now: it has a heartbeat as often as one that comes now.
+    let mut beside = EventStream::open(scene.address, "/?channel=quiet", "").await;
     for _ in 0..3 {
-        first.block().await.expect("an event or a heartbeat");
+        assert_ne!(beside.block().await.expect("a heartbeat").id.as_ref(), Some(&old));
     }
     scene.broadcaster.signal(Signal::TERM);
     scene.broadcaster.exit().await;
@@ -224,13 +259,26 @@ async fn a_channel_that_was_quiet_for_longer_than_events_are_kept_resumes() {
     scene.end().await;
 }
 
-#[tokio::test]
-async fn the_client_of_the_readme_loses_no_event_in_twenty_restarts() {
+fn enqueue_for_another_channel(queue: &QueueDir) {
+    let channels = ["another".parse().unwrap()];
+    let event = NewEvent {
+        uid: Uid::new(),
+        name_json: br#""test""#,
+        payload_json: b"0",
+        channels: Some(&channels),
+        ttl: None,
+        key: None,
+        except: None,
+    };
+    Writer::new(queue.path()).enqueue_events(&[event], Priority::Normal).unwrap();
+}
+
+async fn the_client_of_the_readme_loses_no_event_in_twenty_restarts(browser: BrowserKind) {
     let queue = queue_dir();
-    let mut broadcaster = start_on(&queue, "127.0.0.1:0", &[]).await;
+    let mut broadcaster = start_on(&queue, "127.0.0.1:0", OFTEN).await;
     let address = broadcaster.address();
     let server = PhpServer::start("guest_book.php", &queue, address.port()).await;
-    let browser = Browser::start().await;
+    let browser = Browser::of(browser).await;
     let mut page = browser.open(&format!("http://{}/config.json", server.address()), (800, 600)).await;
     let code = docs::code("js").into_iter().find(|code| code.contains("client.everybody(")).unwrap();
     let import = "import { FastapiClient } from './fastapi-client/src/fastapi-client.js';";
@@ -258,7 +306,7 @@ async fn the_client_of_the_readme_loses_no_event_in_twenty_restarts() {
         broadcaster.exit().await;
         enqueue();
         page.wait_for("client.state !== 'connected'").await;
-        broadcaster = start_on(&queue, &address.to_string(), &[]).await;
+        broadcaster = start_on(&queue, &address.to_string(), OFTEN).await;
         // Who looks at the page does not wait for the next attempt.
         page.evaluate("void dispatchEvent(new Event('online'))").await;
         let last = enqueue();

@@ -16,6 +16,8 @@ use crate::protocol::native::Id;
 const RETRY_MS: RangeInclusive<u32> = 2000..=7000;
 /// The same for a client that found the server full.
 const LATER_MS: RangeInclusive<u32> = 5000..=15_000;
+/// The type of a block that only tells how far the client is: one that no page listens to.
+const HEARTBEAT: &str = "fastapi:heartbeat";
 
 /// One client's side of the protocol. What it sends after its request has no meaning.
 #[derive(Debug)]
@@ -49,14 +51,20 @@ pub(crate) fn welcome(id: &str, recovered: Option<bool>) -> Vec<u8> {
     let retry = rand::rng().random_range(RETRY_MS);
     match recovered {
         Some(false) => format!("retry: {retry}\nevent: gap\nid: {id}\ndata: {{\"recovered\":false}}\n\n"),
-        _ => format!("retry: {retry}\nid: {id}\n\n"),
+        _ => format!("retry: {retry}\n{}", position(id)),
     }
     .into_bytes()
 }
 
-/// Tells how far the client is. It has no data, so a browser notes the id and tells nobody.
+/// Tells how far the client is.
 pub(super) fn heartbeat(id: &str) -> Vec<u8> {
-    format!("id: {id}\n\n").into_bytes()
+    position(id).into_bytes()
+}
+
+/// A block for its id. A browser notes the id and tells nobody, because nobody listens to the type. It has data because
+/// Firefox forgets the id of a block without any (153 does; by HTML, section 9.2.6, it counts).
+fn position(id: &str) -> String {
+    format!("id: {id}\nevent: {HEARTBEAT}\ndata: {{\"type\":\"heartbeat\",\"id\":\"{id}\"}}\n\n")
 }
 
 /// The only block for a client that is to come back later.
@@ -223,7 +231,7 @@ mod tests {
         for recovered in [None, Some(true)] {
             let (retry, rest) = retry_of(&welcome("x-1", recovered));
             assert!(RETRY_MS.contains(&retry));
-            assert_eq!(rest, "id: x-1\n\n");
+            assert_eq!(rest.as_bytes(), heartbeat("x-1"));
         }
         let (_, rest) = retry_of(&welcome("x-1", Some(false)));
         assert_eq!(rest, "event: gap\nid: x-1\ndata: {\"recovered\":false}\n\n");
@@ -231,6 +239,14 @@ mod tests {
         assert!(LATER_MS.contains(&retry) && rest == "\n");
         let retries: Vec<u32> = (0..20).map(|_| retry_of(&welcome("x-1", None)).0).collect();
         assert!(retries.iter().any(|retry| *retry != retries[0]), "{retries:?}");
+    }
+
+    #[test]
+    fn a_heartbeat_has_data_of_a_type_that_no_page_listens_to() {
+        let block = String::from_utf8(heartbeat("00000000000000ab-12")).expect("a text");
+        let (event, data) = dispatched(&block);
+        assert_eq!(event.as_deref(), Some("fastapi:heartbeat"));
+        assert_eq!(data, r#"{"type":"heartbeat","id":"00000000000000ab-12"}"#);
     }
 
     #[test]

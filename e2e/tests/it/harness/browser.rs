@@ -1,96 +1,115 @@
-//! A headless Chromium, driven by its own DevTools protocol over the WebSocket that it opens for that.
+//! A headless browser and its pages. What differs between browsers is in the file of each.
+
+mod chromium;
+mod connection;
+mod firefox;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use data_encoding::BASE64;
-use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 use testkit::{INTERVAL, Process, temporary_directory, within};
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::built;
+use connection::Connection;
+
+/// The browsers that the tests drive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BrowserKind {
+    Chromium,
+    Firefox,
+}
+
+/// Makes a test for each browser of functions that are given its kind.
+macro_rules! in_each_browser {
+    ($($(#[$attribute:meta])* $test:ident),+ $(,)?) => { $(
+        mod $test {
+            use crate::harness::BrowserKind;
+
+            $(#[$attribute])*
+            #[tokio::test]
+            async fn in_chromium() {
+                super::$test(BrowserKind::Chromium).await;
+            }
+
+            $(#[$attribute])*
+            #[tokio::test]
+            async fn in_firefox() {
+                super::$test(BrowserKind::Firefox).await;
+            }
+        }
+    )+ };
+}
+pub(crate) use in_each_browser;
 
 pub(crate) struct Browser {
-    devtools: String,
+    kind: BrowserKind,
+    connection: Arc<Connection>,
     _process: Process,
     _profile: TempDir,
 }
 
 impl Browser {
-    /// Starts one with a profile of its own, which connects only to the pages.
+    /// Starts Chromium with a profile of its own, which connects only to the pages.
     pub(crate) async fn start() -> Browser {
-        Self::start_with(&[]).await
+        Self::of(BrowserKind::Chromium).await
+    }
+
+    /// The same with a browser of the test's choice.
+    pub(crate) async fn of(kind: BrowserKind) -> Browser {
+        Self::start_with(kind, false).await
     }
 
     /// Starts one that accepts any certificate.
     pub(crate) async fn trusting_all() -> Browser {
-        Self::start_with(&["--ignore-certificate-errors"]).await
+        Self::start_with(BrowserKind::Chromium, true).await
     }
 
-    async fn start_with(args: &[&str]) -> Browser {
+    async fn start_with(kind: BrowserKind, trusts_all: bool) -> Browser {
         let profile = temporary_directory();
-        let mut command = Process::command(built::server_program("chromium"));
-        command.arg(format!("--user-data-dir={}", profile.path().display())).env("HOME", profile.path()).args([
-            "--headless",
-            "--remote-debugging-port=0",
-            // Its sandbox needs what containers and root do not have; the pages are ours.
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--hide-scrollbars",
-        ]);
-        command.args(args).arg("about:blank");
-        let mut process = Process::spawn(&mut command);
-        let devtools = |line: &str| line.strip_prefix("DevTools listening on ").map(str::to_owned);
-        let devtools = process.line("it can be driven", devtools).await.expect("Chromium starts");
-        Browser { devtools, _process: process, _profile: profile }
+        let (process, connection) = match kind {
+            BrowserKind::Chromium => chromium::start(&profile, trusts_all).await,
+            BrowserKind::Firefox => firefox::start(&profile, trusts_all).await,
+        };
+        Browser { kind, connection: Arc::new(connection), _process: process, _profile: profile }
     }
 
     /// Opens a page of the size given and waits until it is loaded.
-    pub(crate) async fn open(&self, url: &str, (width, height): (u32, u32)) -> Page {
-        let (socket, _) = within("the browser answers", tokio_tungstenite::connect_async(&self.devtools))
-            .await
-            .expect("a WebSocket to the browser");
-        let mut page = Page { socket, session: None, last_id: 0, problems: Vec::new() };
-        let target = page.command("Target.createTarget", json!({ "url": "about:blank" })).await;
-        let attach = json!({ "targetId": target["targetId"], "flatten": true });
-        page.session = Some(page.command("Target.attachToTarget", attach).await["sessionId"].clone());
-        page.command("Runtime.enable", json!({})).await;
-        page.resize((width, height)).await;
-        page.command("Page.enable", json!({})).await;
-        // Timers of a page that nobody sees are slow.
-        page.command("Page.bringToFront", json!({})).await;
-        page.command("Page.navigate", json!({ "url": url })).await;
+    pub(crate) async fn open(&self, url: &str, size: (u32, u32)) -> Page {
+        let connection = Arc::clone(&self.connection);
+        let mut page = Page(match self.kind {
+            BrowserKind::Chromium => Tab::Chromium(chromium::Tab::open(connection, url, size).await),
+            BrowserKind::Firefox => Tab::Firefox(firefox::Tab::open(connection, url, size).await),
+        });
         page.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'").await;
         page
     }
 }
 
 /// An open page.
-pub(crate) struct Page {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    session: Option<Value>,
-    last_id: u64,
-    /// Exceptions that nobody caught.
-    problems: Vec<String>,
+pub(crate) struct Page(Tab);
+
+enum Tab {
+    Chromium(chromium::Tab),
+    Firefox(firefox::Tab),
+}
+
+/// Calls a method of the tab, whatever browser it is of.
+macro_rules! tab {
+    ($page:ident.$method:ident($($argument:expr),*).await) => {
+        match &$page.0 {
+            Tab::Chromium(tab) => tab.$method($($argument),*).await,
+            Tab::Firefox(tab) => tab.$method($($argument),*).await,
+        }
+    };
 }
 
 impl Page {
     /// The value of a JavaScript expression; of a promise, what it resolves to.
     pub(crate) async fn evaluate(&mut self, expression: &str) -> Value {
-        let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
-        let answer = self.command("Runtime.evaluate", parameters).await;
-        assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
-        answer["result"]["value"].clone()
+        tab!(self.evaluate(expression).await)
     }
 
     /// Waits until an expression is true.
@@ -115,91 +134,54 @@ impl Page {
             .evaluate(&format!(
                 "(() => {{ const element = document.querySelector({selector:?}); element.scrollIntoView({{ block: 'center' }});
                    const box = element.getBoundingClientRect();
-                   return {{ x: box.x + box.width / 2, y: box.y + box.height / 2 }}; }})()"
+                   return {{ x: Math.round(box.x + box.width / 2), y: Math.round(box.y + box.height / 2) }}; }})()"
             ))
             .await;
-        for kind in ["mousePressed", "mouseReleased"] {
-            let event = json!({ "type": kind, "x": place["x"], "y": place["y"], "button": "left", "clickCount": 1 });
-            self.command("Input.dispatchMouseEvent", event).await;
-        }
+        tab!(self.click_at(&place["x"], &place["y"]).await);
     }
 
     /// Presses a key: `Tab` or `Enter`.
     pub(crate) async fn press(&mut self, key: &str) {
-        let (code, text) = match key {
-            "Tab" => (9, ""),
-            "Enter" => (13, "\r"),
-            other => panic!("the key {other} is not known here"),
-        };
-        for kind in ["keyDown", "keyUp"] {
-            let text = if kind == "keyDown" { text } else { "" };
-            let event = json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text });
-            self.command("Input.dispatchKeyEvent", event).await;
-        }
+        tab!(self.press(key).await);
     }
 
     /// Types a text where the focus is.
     pub(crate) async fn type_text(&mut self, text: &str) {
-        self.command("Input.insertText", json!({ "text": text })).await;
+        tab!(self.type_text(text).await);
     }
 
     /// Prefers light or dark, as the system's setting would.
     pub(crate) async fn prefer(&mut self, scheme: &str) {
-        let features = json!([
-            { "name": "prefers-color-scheme", "value": scheme },
-            { "name": "prefers-reduced-motion", "value": "reduce" },
-        ]);
-        self.command("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+        tab!(self.prefer(scheme).await);
+        // Processes of Firefox hear of it one after the other.
+        self.wait_for(&format!("matchMedia('(prefers-color-scheme: {scheme})').matches")).await;
     }
 
-    pub(crate) async fn resize(&mut self, (width, height): (u32, u32)) {
-        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.command("Emulation.setDeviceMetricsOverride", size).await;
+    pub(crate) async fn resize(&mut self, size: (u32, u32)) {
+        tab!(self.resize(size).await);
     }
 
     /// Takes a picture of what is visible.
     pub(crate) async fn picture(&mut self, path: &Path) {
-        let picture = self.command("Page.captureScreenshot", json!({ "format": "png" })).await;
-        let bytes = BASE64.decode(picture["data"].as_str().unwrap().as_bytes()).unwrap();
+        let picture = tab!(self.picture().await);
+        let bytes = BASE64.decode(picture.as_str().unwrap().as_bytes()).unwrap();
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }
 
-    /// What a screen reader gets: role and name of everything that it does not skip.
+    /// What a screen reader gets: role and name of everything that it does not skip. Only Chromium tells.
     pub(crate) async fn accessible(&mut self) -> Vec<(String, String)> {
-        let tree = self.command("Accessibility.getFullAXTree", json!({})).await;
-        let value = |node: &Value, key: &str| node[key]["value"].as_str().unwrap_or_default().to_owned();
-        let nodes = tree["nodes"].as_array().unwrap().iter().filter(|node| node["ignored"] == false);
-        nodes.map(|node| (value(node, "role"), value(node, "name"))).collect()
+        match &self.0 {
+            Tab::Chromium(tab) => tab.accessible().await,
+            Tab::Firefox(_) => panic!("WebDriver BiDi has no command for what a screen reader gets"),
+        }
     }
 
     /// Exceptions that no code of the page caught.
-    pub(crate) fn problems(&self) -> &[String] {
-        &self.problems
-    }
-
-    async fn command(&mut self, method: &str, parameters: Value) -> Value {
-        self.last_id += 1;
-        let id = self.last_id;
-        let mut command = json!({ "id": id, "method": method, "params": parameters });
-        if let Some(session) = &self.session {
-            command["sessionId"] = session.clone();
+    pub(crate) fn problems(&self) -> Vec<String> {
+        match &self.0 {
+            Tab::Chromium(tab) => tab.problems(),
+            Tab::Firefox(tab) => tab.problems(),
         }
-        let exchange = async {
-            self.socket.send(Message::text(command.to_string())).await.unwrap();
-            loop {
-                let message = self.socket.next().await.expect("the browser runs").expect("a message of the browser");
-                let Message::Text(text) = message else { continue };
-                let mut message: Value = serde_json::from_str(&text).unwrap();
-                if message["method"] == "Runtime.exceptionThrown" {
-                    self.problems.push(message["params"].to_string());
-                }
-                if message["id"] == id {
-                    assert!(message.get("error").is_none(), "{method}: {message}");
-                    return message["result"].take();
-                }
-            }
-        };
-        within(&format!("the browser's answer to {method}"), exchange).await
     }
 }

@@ -16,7 +16,7 @@ mod proxy;
 pub(crate) mod secret;
 mod session;
 
-pub(crate) use browser::{Browser, Page};
+pub(crate) use browser::{Browser, BrowserKind, Page, in_each_browser};
 pub(crate) use collector::{Collector, Message};
 pub(crate) use demo::Demo;
 pub(crate) use fpm::Fpm;
