@@ -49,11 +49,6 @@ impl Block {
         block
     }
 
-    /// Whether it only tells how far the client is. The first block of a stream does that too.
-    pub fn is_heartbeat(&self) -> bool {
-        self.event.as_deref() == Some("fastapi:heartbeat")
-    }
-
     /// The data, which must be JSON.
     pub fn json(&self) -> Value {
         let data = self.data.as_deref().unwrap_or_else(|| panic!("no data in {self:?}"));
@@ -113,7 +108,7 @@ impl EventStream {
     pub async fn event(&mut self) -> Block {
         loop {
             let block = self.block().await.expect("the stream is open");
-            if block.retry.is_some() || (block.data.is_some() && !block.is_heartbeat()) {
+            if block.data.is_some() || block.retry.is_some() {
                 return block;
             }
         }

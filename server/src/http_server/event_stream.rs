@@ -14,6 +14,7 @@ use crate::http_server::gate::Gate;
 use crate::http_server::head::Head;
 use crate::http_server::refusal::Refusal;
 use crate::permit::PendingPermit;
+use crate::protocol::sse::Form;
 use crate::protocol::{Opening, sse};
 
 /// Makes clients of requests for server-sent events.
@@ -48,7 +49,8 @@ impl EventStreams {
         match pending.complete() {
             Ok(permit) => {
                 // What came after the request has no meaning.
-                let opening = Opening::Sse { is_named, wants };
+                let form = Form { is_named, needs_data: is_firefox(&head) };
+                let opening = Opening::Sse { form, wants };
                 Ok(Some(Accepted { head, response, opening, permit }))
             }
             Err(_) => {
@@ -57,6 +59,11 @@ impl EventStreams {
             }
         }
     }
+}
+
+/// Whether the client says that it is Firefox. Other clients would show their users blocks with data.
+fn is_firefox(head: &Head) -> bool {
+    head.user_agent().is_some_and(|agent| agent.contains("Firefox/"))
 }
 
 /// The head of a stream. It ends with its connection, which every version of HTTP and every proxy understands: chunks

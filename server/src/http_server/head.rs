@@ -122,6 +122,11 @@ impl Head {
         self.header(&header::ORIGIN)
     }
 
+    /// What the client says that it is.
+    pub(super) fn user_agent(&self) -> Option<&str> {
+        self.header(&header::USER_AGENT)
+    }
+
     /// Tells whether the client wants to speak WebSocket, be it by a valid handshake or not.
     pub(super) fn is_upgrade(&self) -> bool {
         self.lists(&header::UPGRADE, "websocket")

@@ -134,10 +134,11 @@ impl Missed {
 }
 
 impl Outcome {
-    /// The first message of a connection, with the messages behind it that the client has missed.
+    /// The first message of a connection, with the messages behind it that the client has missed. `form`: of a stream.
     pub(super) fn welcome(
         &self,
         encoding: Encoding,
+        form: sse::Form,
         client: &str,
         ping_interval: Duration,
         channels: &[ChannelName],
@@ -151,7 +152,7 @@ impl Outcome {
             Encoding::WebSocket => {
                 ServerMessage::welcome(client, ping_interval, channels, self.recovered(), &id).encode()
             }
-            Encoding::Sse | Encoding::SseNamed => sse::welcome(&id, self.recovered()),
+            Encoding::Sse | Encoding::SseNamed => sse::welcome(&id, self.recovered(), form),
         };
         events.iter().for_each(|event| event.encode(encoding, &mut frames));
         frames

@@ -78,14 +78,13 @@ fn block(bytes: &[u8]) -> Option<(Option<Value>, usize)> {
             let kind = if retry.is_some() { "welcome" } else { "gap" };
             Some(serde_json::json!({ "type": kind, "id": id, "recovered": false }))
         }
-        (Some(data), Some(id), retry) => {
-            let mut message: Value = serde_json::from_str(data).expect("JSON");
+        (Some(data), Some(id), _) => {
+            let message: Value = serde_json::from_str(data).expect("JSON");
             assert_eq!(message["id"], id);
-            if retry.is_some() {
-                message["type"] = "welcome".into();
-            }
             Some(message)
         }
+        (None, Some(id), Some(_)) => Some(serde_json::json!({ "type": "welcome", "id": id })),
+        (None, Some(id), None) => Some(serde_json::json!({ "type": "heartbeat", "id": id })),
         _ => None,
     };
     Some((message, end + 2))

@@ -24,7 +24,7 @@ use crate::disconnect::Disconnect;
 use crate::protocol::allowance::Rates;
 use crate::protocol::incoming::{ReadBuffer, Source, Turn};
 use crate::protocol::native::ServerMessage;
-use crate::protocol::sse::Sse;
+use crate::protocol::sse::{Form, Sse};
 
 pub(crate) use encoding::{Encoding, Written};
 pub(crate) use wants::{ClientKind, NATIVE, Wants};
@@ -37,7 +37,7 @@ pub(crate) enum Opening {
     /// A WebSocket connection, on which something was received already.
     WebSocket { received: Vec<u8>, wants: Wants },
     /// A stream of server-sent events, whose types are the names of the events or not.
-    Sse { is_named: bool, wants: Wants },
+    Sse { form: Form, wants: Wants },
 }
 
 impl Opening {
@@ -45,7 +45,7 @@ impl Opening {
     pub(crate) fn into_parts(self, max_message_bytes: usize, now: Instant) -> (Protocol, Wants) {
         match self {
             Opening::WebSocket { received, wants } => (Protocol::websocket(received, max_message_bytes, now), wants),
-            Opening::Sse { is_named, wants } => (Protocol::Sse(Box::new(Sse::new(is_named, now))), wants),
+            Opening::Sse { form, wants } => (Protocol::Sse(Box::new(Sse::new(form, now))), wants),
         }
     }
 
@@ -85,7 +85,7 @@ impl Protocol {
     pub(crate) fn encoding(&self) -> Encoding {
         match self {
             Protocol::WebSocket(_) => Encoding::WebSocket,
-            Protocol::Sse(sse) if sse.is_named => Encoding::SseNamed,
+            Protocol::Sse(sse) if sse.form.is_named => Encoding::SseNamed,
             Protocol::Sse(_) => Encoding::Sse,
         }
     }
@@ -103,12 +103,20 @@ impl Protocol {
         }
     }
 
+    /// How its stream of server-sent events looks, if it is one.
+    pub(crate) fn stream_form(&self) -> Form {
+        match self {
+            Protocol::WebSocket(_) => Form::default(),
+            Protocol::Sse(sse) => sse.form,
+        }
+    }
+
     /// What the client is told beside events, if there is a way to say it.
     pub(crate) fn message(&self, message: &ServerMessage<'_>) -> Option<Vec<u8>> {
         match self {
             Protocol::WebSocket(_) => Some(message.encode()),
-            Protocol::Sse(_) => match message {
-                ServerMessage::Heartbeat { id } => Some(sse::heartbeat(id)),
+            Protocol::Sse(sse) => match message {
+                ServerMessage::Heartbeat { id } => Some(sse::heartbeat(id, sse.form)),
                 _ => None,
             },
         }

@@ -16,20 +16,25 @@ use crate::protocol::native::Id;
 const RETRY_MS: RangeInclusive<u32> = 2000..=7000;
 /// The same for a client that found the server full.
 const LATER_MS: RangeInclusive<u32> = 5000..=15_000;
-/// The type of a block that only tells how far the client is: one that no page listens to.
-const HEARTBEAT: &str = "fastapi:heartbeat";
-
 /// One client's side of the protocol. What it sends after its request has no meaning.
 #[derive(Debug)]
 pub(crate) struct Sse {
-    /// Whether the types of events are their names.
-    pub(super) is_named: bool,
+    pub(super) form: Form,
     allowance: Allowance,
 }
 
+/// What differs between streams.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Form {
+    /// The types of events are their names.
+    pub(crate) is_named: bool,
+    /// The client forgets the id of a block without data. Firefox does (153; by HTML, section 9.2.6, it counts).
+    pub(crate) needs_data: bool,
+}
+
 impl Sse {
-    pub(super) fn new(is_named: bool, now: Instant) -> Sse {
-        Sse { is_named, allowance: Allowance::new(now) }
+    pub(super) fn new(form: Form, now: Instant) -> Sse {
+        Sse { form, allowance: Allowance::new(now) }
     }
 
     /// Reads what the client has sent, if it may send now, and forgets it: only its end is of interest.
@@ -47,24 +52,27 @@ impl Sse {
 
 /// The first block of a stream: when to come back, and where the client is. `recovered` tells a client that has asked
 /// to go on after an id whether it does.
-pub(crate) fn welcome(id: &str, recovered: Option<bool>) -> Vec<u8> {
+pub(crate) fn welcome(id: &str, recovered: Option<bool>, form: Form) -> Vec<u8> {
     let retry = rand::rng().random_range(RETRY_MS);
     match recovered {
         Some(false) => format!("retry: {retry}\nevent: gap\nid: {id}\ndata: {{\"recovered\":false}}\n\n"),
-        _ => format!("retry: {retry}\n{}", position(id)),
+        _ => format!("retry: {retry}\n{}", position(id, form)),
     }
     .into_bytes()
 }
 
 /// Tells how far the client is.
-pub(super) fn heartbeat(id: &str) -> Vec<u8> {
-    position(id).into_bytes()
+pub(super) fn heartbeat(id: &str, form: Form) -> Vec<u8> {
+    position(id, form).into_bytes()
 }
 
-/// A block for its id. A browser notes the id and tells nobody, because nobody listens to the type. It has data because
-/// Firefox forgets the id of a block without any (153 does; by HTML, section 9.2.6, it counts).
-fn position(id: &str) -> String {
-    format!("id: {id}\nevent: {HEARTBEAT}\ndata: {{\"type\":\"heartbeat\",\"id\":\"{id}\"}}\n\n")
+/// A block for its id. A browser notes the id and tells nobody, because there is no data, or because no page listens to
+/// the type.
+fn position(id: &str, form: Form) -> String {
+    match form.needs_data {
+        false => format!("id: {id}\n\n"),
+        true => format!("id: {id}\nevent: fastapi:heartbeat\ndata: {{\"type\":\"heartbeat\",\"id\":\"{id}\"}}\n\n"),
+    }
 }
 
 /// The only block for a client that is to come back later.
@@ -228,25 +236,29 @@ mod tests {
             let (retry, rest) = text.strip_prefix("retry: ").and_then(|rest| rest.split_once('\n')).expect("a retry");
             (retry.parse::<u32>().expect("milliseconds"), rest.to_owned())
         };
+        let first = |recovered| retry_of(&welcome("x-1", recovered, Form::default()));
         for recovered in [None, Some(true)] {
-            let (retry, rest) = retry_of(&welcome("x-1", recovered));
+            let (retry, rest) = first(recovered);
             assert!(RETRY_MS.contains(&retry));
-            assert_eq!(rest.as_bytes(), heartbeat("x-1"));
+            assert_eq!(rest, "id: x-1\n\n");
         }
-        let (_, rest) = retry_of(&welcome("x-1", Some(false)));
+        let (_, rest) = first(Some(false));
         assert_eq!(rest, "event: gap\nid: x-1\ndata: {\"recovered\":false}\n\n");
         let (retry, rest) = retry_of(&come_back_later());
         assert!(LATER_MS.contains(&retry) && rest == "\n");
-        let retries: Vec<u32> = (0..20).map(|_| retry_of(&welcome("x-1", None)).0).collect();
+        let retries: Vec<u32> = (0..20).map(|_| first(None).0).collect();
         assert!(retries.iter().any(|retry| *retry != retries[0]), "{retries:?}");
     }
 
     #[test]
-    fn a_heartbeat_has_data_of_a_type_that_no_page_listens_to() {
-        let block = String::from_utf8(heartbeat("00000000000000ab-12")).expect("a text");
+    fn for_a_client_that_needs_it_a_heartbeat_has_data_of_a_type_that_no_page_listens_to() {
+        assert_eq!(heartbeat("x-1", Form::default()), b"id: x-1\n\n");
+        let form = Form { needs_data: true, ..Form::default() };
+        let block = String::from_utf8(heartbeat("00000000000000ab-12", form)).expect("a text");
         let (event, data) = dispatched(&block);
         assert_eq!(event.as_deref(), Some("fastapi:heartbeat"));
         assert_eq!(data, r#"{"type":"heartbeat","id":"00000000000000ab-12"}"#);
+        assert!(welcome("00000000000000ab-12", None, form).ends_with(block.as_bytes()));
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Connection {
                 let block = stream.event().await;
                 match block.event.as_deref() {
                     Some("gap") => json!({ "type": "welcome", "recovered": false, "id": block.id }),
-                    _ if block.is_heartbeat() => json!({ "type": "welcome", "recovered": true, "id": block.id }),
+                    _ if block.data.is_none() => json!({ "type": "welcome", "recovered": true, "id": block.id }),
                     _ => block.json(),
                 }
             }

@@ -27,7 +27,7 @@ async fn read_to_the_end(client: &mut EventStream) -> (usize, Option<String>) {
     let (mut next, mut comment) = (0, None);
     while let Some(block) = client.block().await {
         assert!(comment.is_none(), "{block:?} after the end");
-        if block.data.is_some() && !block.is_heartbeat() {
+        if block.data.is_some() {
             assert_eq!(block.json()["payload"][0], json!(next));
             next += 1;
         }

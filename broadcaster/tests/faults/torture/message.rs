@@ -78,7 +78,7 @@ impl Message {
             assert!(has_asked || !is_gap, "a gap without a question: {text:?}");
             return Some(Message::Welcome { recovered: has_asked.then_some(!is_gap), id });
         }
-        if block.is_heartbeat() || block.data.is_none() {
+        if block.data.is_none() {
             return id.map(Message::Heartbeat);
         }
         let arrival = arrival(&block.json());

@@ -102,7 +102,7 @@ fn what_is_not_for_a_client_is_not_sent_again_to_it() {
 fn come_back(shard: &ShardThread<NoApplication>) -> UnixStream {
     let kind = ClientKind::Channels { is_native: false, channels: names("a"), everybody: true };
     let wants = Wants { kind, identity: None, after: Some("00000000000000ab-10".to_owned()) };
-    let (client, joining) = connect(Opening::Sse { is_named: false, wants }).expect("a socket");
+    let (client, joining) = connect(Opening::Sse { form: sse::Form::default(), wants }).expect("a socket");
     shard.let_join(joining);
     client
 }

@@ -40,7 +40,9 @@ impl<A: Application> Shard<A> {
         let (client, interval) = (self.hub.client_id(id).to_string(), self.limits.ping_interval);
         let after = after.map(|after| After::parse(after).unwrap_or(After::Unknown));
         let asked = Asked { encoding, new: names, channels: names, everybody, after, had: &[] };
-        if let Err(too_many) = self.enter(key, &asked, |outcome| outcome.welcome(encoding, &client, interval, names)) {
+        let form = self.sessions[key].protocol().stream_form();
+        let welcome = |outcome: &Outcome| outcome.welcome(encoding, form, &client, interval, names);
+        if let Err(too_many) = self.enter(key, &asked, welcome) {
             match encoding {
                 Encoding::WebSocket => self.refuse(key, None, refused(too_many)),
                 Encoding::Sse | Encoding::SseNamed => self.send_to(key, sse::come_back_later()),

@@ -10,7 +10,7 @@ use crate::model::order::{CHANNELS, EVERYBODY};
 use crate::model::page::Kind;
 use crate::model::wire::{RESPONSE, Wire};
 use crate::model::{Broken, Random};
-use crate::protocol::{ClientKind, Opening, Wants};
+use crate::protocol::{ClientKind, Opening, Wants, sse};
 
 impl World {
     pub(super) fn connect(&mut self, index: usize, random: &mut Random) {
@@ -118,7 +118,7 @@ impl World {
 pub(super) fn join(shard: &ShardThread<NoApplication>, kind: ClientKind, is_sse: bool, after: Option<String>) -> Wire {
     let wants = Wants { kind, identity: None, after };
     let opening = match is_sse {
-        true => Opening::Sse { is_named: false, wants },
+        true => Opening::Sse { form: sse::Form::default(), wants },
         false => Opening::WebSocket { received: Vec::new(), wants },
     };
     let (client, mut joining) = connect(opening).expect("a socket");
