@@ -104,7 +104,9 @@ function run(string $code, array $targets, bool $stops = false): void
         // The answer to the close frame comes after the handler's turn.
         preg_match('/exit|fatal|memory|lock/', $target) ? $client->readClose() : $client->close();
     }
-    echo preg_replace('/Stack trace:.*?  thrown in/s', '  thrown in', $stops ? $server->stop() : $server->wait()), "----\n";
+    $printed = preg_replace('/Stack trace:.*?  thrown in/s', '  thrown in', $stops ? $server->stop() : $server->wait());
+    // Out of memory, some versions of PHP forget the script's buffer as well, and others send it.
+    echo preg_replace("/^(?:\| )?(Fatal error: Allowed memory.*\n)(?:end of the script's buffer\n)?/m", '$1', $printed), "----\n";
 }
 run($code, ['/open', '/throw', '/callback', '/waits_at_the_end', '/open', '/wait'], true);
 foreach (['/exit', '/fatal', '/memory', '/fatal_in_a_callback', '/fatal_at_the_end', '/exit_at_the_end', '/lock'] as $target) {
