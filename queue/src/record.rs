@@ -74,6 +74,37 @@ impl Head {
     }
 }
 
+/// Checks a body piece by piece, for one that is too large to be held before it is known to be right.
+#[derive(Debug)]
+pub struct BodyCheck {
+    head: Head,
+    bytes: usize,
+    checksum: u32,
+}
+
+impl BodyCheck {
+    /// For the body behind a head.
+    pub fn new(head: Head) -> BodyCheck {
+        BodyCheck { head, bytes: 0, checksum: head.checksum_of_head }
+    }
+
+    /// Takes the next bytes of the body.
+    pub fn add(&mut self, piece: &[u8]) {
+        self.bytes += piece.len();
+        self.checksum = crc32c::crc32c_append(self.checksum, piece);
+    }
+
+    /// Whether head and body are as they were written.
+    pub fn is_right(&self) -> bool {
+        (self.bytes, self.checksum) == (self.head.body_bytes, self.head.checksum)
+    }
+}
+
+/// Whether bytes can be of the body of a record.
+pub fn is_of_a_body(bytes: &[u8]) -> bool {
+    !bytes.contains(&MARK)
+}
+
 /// Whether the last bytes of a file can be the beginning of a record whose writer was killed. What has the full length
 /// was damaged later.
 pub fn is_torn(rest: &[u8]) -> bool {

@@ -14,6 +14,7 @@ use crate::hub::{Beginning, Hub};
 use crate::publication::Seq;
 use crate::source::outstanding::Outstanding;
 use crate::source::selection::Selection;
+use crate::trim::give_back_memory;
 
 /// How often what is too old is forgotten.
 const TRIM_INTERVAL: Duration = Duration::from_secs(1);
@@ -85,6 +86,9 @@ impl SourceHistory {
         debug!(goes_on, after = seq.0, last = last.0, entries, "history begins");
         let kept = History::of_log(rules.clone(), opened.trimmed, &opened.kept);
         hub.begin(Beginning { epoch: opened.epoch, last, history: Some(kept), log: Some(opened.log) });
+        // The log can hold many times the events that are kept in memory.
+        drop(opened.kept);
+        give_back_memory();
         Ok(history)
     }
 

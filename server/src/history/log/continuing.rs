@@ -1,10 +1,11 @@
 //! Whether a log that an earlier process has left can be continued, and what it holds.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
 
+use queue::ChannelName;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
@@ -73,9 +74,22 @@ pub(super) fn judge(header: &Header, inode: u64, epoch: Option<u64>, boot_id: &s
 fn read(file: &mut File, header: &Header, size: u64) -> Result<(VecDeque<Place>, Vec<Kept>), Anew> {
     let (mut places, mut events) = (VecDeque::new(), Vec::new());
     let mut records = Records::new(file, header, size)?;
+    // Of many events for the same channels, each name is held once.
+    let mut names = HashSet::new();
     while let Some(record) = records.next()? {
         places.push_back(Place { last: records.last(), at: record.at, end: record.end });
-        events.extend(record.events);
+        for mut event in record.events {
+            event.channels.iter_mut().flatten().for_each(|name| share(name, &mut names));
+            events.push(event);
+        }
     }
     Ok((places, events))
+}
+
+/// Replaces a name by the same one of before, if there is one.
+fn share(name: &mut ChannelName, names: &mut HashSet<ChannelName>) {
+    match names.get(name) {
+        Some(known) => name.clone_from(known),
+        None => _ = names.insert(name.clone()),
+    }
 }

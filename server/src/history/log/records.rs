@@ -1,9 +1,9 @@
 //! The records of a log, read one after the other.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
-use queue::record::{self, HEAD_BYTES, Head};
+use queue::record::{self, BodyCheck, HEAD_BYTES, Head};
 
 use super::anew::Anew;
 use super::event::Kept;
@@ -64,10 +64,14 @@ impl<'a> Records<'a> {
         let head = Head::parse(&bytes).filter(|_| head_bytes == HEAD_BYTES);
         let Some(head) = head.filter(|head| head.body_bytes as u64 <= left - HEAD_BYTES as u64) else {
             // Nobody has the events of a record whose writer was killed. In a log that was closed there is none.
-            let mut rest = bytes[..head_bytes].to_vec();
-            (&mut self.file).take(left - head_bytes as u64).read_to_end(&mut rest)?;
-            return if record::is_torn(&rest) && !self.header.is_closed() { Ok(None) } else { Err(damaged) };
+            let is_torn = !self.header.is_closed()
+                && record::is_torn(&bytes[..head_bytes])
+                && self.holds_body_only(left - head_bytes as u64)?;
+            return if is_torn { Ok(None) } else { Err(damaged) };
         };
+        if head.body_bytes > READ_BYTES && !self.is_followed_by_its_body(head)? {
+            return Err(damaged);
+        }
         self.body.resize(head.body_bytes, 0);
         self.file.read_exact(&mut self.body)?;
         if !head.is_of(&self.body) {
@@ -83,6 +87,49 @@ impl<'a> Records<'a> {
         }
         self.offset += (HEAD_BYTES + self.body.len()) as u64;
         Ok(Some(Record { at, events, end: self.offset }))
+    }
+}
+
+impl Records<'_> {
+    /// Whether the next bytes, which are all of the file, can be of one body. A damaged file may be of any size, so they
+    /// are not held.
+    fn holds_body_only(&mut self, bytes: u64) -> io::Result<bool> {
+        let mut is_body = true;
+        self.read_pieces(bytes, |piece| {
+            is_body = record::is_of_a_body(piece);
+            is_body
+        })?;
+        Ok(is_body)
+    }
+
+    /// Whether a head is that of the next bytes, without holding them. Afterwards they are read again.
+    fn is_followed_by_its_body(&mut self, head: Head) -> io::Result<bool> {
+        let mut check = BodyCheck::new(head);
+        self.read_pieces(head.body_bytes as u64, |piece| {
+            check.add(piece);
+            true
+        })?;
+        self.file.seek(SeekFrom::Start(self.offset + HEAD_BYTES as u64))?;
+        Ok(check.is_right())
+    }
+
+    /// Reads so many bytes, as long as `take` wants more.
+    fn read_pieces(&mut self, bytes: u64, mut take: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+        let mut left = bytes;
+        while left > 0 {
+            let piece = self.file.fill_buf()?;
+            if piece.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let piece = &piece[..piece.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
+            let (read, wants_more) = (piece.len(), take(piece));
+            self.file.consume(read);
+            if !wants_more {
+                break;
+            }
+            left -= read as u64;
+        }
+        Ok(())
     }
 }
 

@@ -170,3 +170,19 @@ fn the_log_of_a_newer_version_is_not_read() {
     saved.restore_as(&queue, &content);
     assert_eq!(queue.open().anew, Some(Anew::NewerVersion));
 }
+
+#[test]
+fn a_file_that_is_much_larger_than_what_was_written_is_not_read_as_a_whole() {
+    let queue = Queue::new();
+    killed_after(&queue, 1);
+    let saved = Saved::of(&queue);
+    let offset = saved.content.len() as u64;
+    let head = |bytes: u64| format!("\x1e00000000{bytes:08x}0000000000000000\n");
+    // Nothing, a body that is wrong, and one that is not there as a whole and has bytes that no body has.
+    for rest in [String::new(), head(1 << 24), head(1 << 31) + "\x1e"] {
+        saved.restore_as(&queue, &[&saved.content, rest.as_bytes()].concat());
+        let size = if rest.ends_with('\x1e') { 1 << 30 } else { 1 << 40 };
+        File::options().write(true).open(queue.log()).expect("opened").set_len(size).expect("made longer");
+        assert_eq!(queue.open().anew, Some(Anew::Damaged { offset }), "{rest} {size}");
+    }
+}
