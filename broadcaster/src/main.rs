@@ -22,9 +22,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use queue::{printable, text_without_secrets};
+use server::BindError;
 use server::config::Settings;
 use server::log_lines::write_exit_message;
-use server::server::BindError;
 
 use crate::args::{Args, Command};
 use crate::commands::config::ConfigCommand;

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use queue::{OpenError, Reader, Standby};
-use server::server::{BindError, STANDBY_INTERVAL, Server};
+use server::server::{STANDBY_INTERVAL, Server};
 use server::signal::Signals;
-use server::{Config, HistoryError, NoApplication};
+use server::{BindError, Claim, Config, HistoryError, NoApplication};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
@@ -26,10 +26,15 @@ pub(crate) async fn bind(config: Config, queue: &Path, signals: &mut Signals) ->
     let socket = systemd::socket()?;
     let mut start = Start { config, queue, standby: None, watchdog: None, logged_error: None, address_until: None };
     let bound = loop {
-        let bound = match &socket {
-            Some(socket) => Server::bind_to(socket.try_clone()?, start.config.clone(), |_| NoApplication),
-            None => Server::bind(start.config.clone(), |_| NoApplication),
+        let claimed = match &socket {
+            Some(socket) => Claim::take_for(socket.try_clone()?, start.config.clone()),
+            None => Claim::take(start.config.clone()),
         };
+        let bound = claimed.and_then(|claim| {
+            // We listen: the one that we take over from need not wait until the history is read.
+            start.standby = None;
+            Server::start(claim, |_| NoApplication)
+        });
         let error = match bound {
             Ok(server) => break Ok(Some(server)),
             Err(error) => error,
@@ -67,7 +72,7 @@ fn is_address_in_use(error: &BindError) -> bool {
 struct Start<'a> {
     config: Config,
     queue: &'a Path,
-    /// Dropped when we listen: the one that we take over from goes on accepting until then.
+    /// Until we listen: the one that we take over from goes on accepting as long as it sees this.
     standby: Option<Standby>,
     watchdog: Option<systemd::Watchdog>,
     /// What was logged last, so that it is logged once.

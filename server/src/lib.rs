@@ -14,6 +14,7 @@ pub mod application;
 #[cfg(feature = "benching")]
 #[doc(hidden)]
 pub mod benching;
+mod claim;
 mod client_message;
 pub mod config;
 pub mod descriptors;
@@ -47,6 +48,7 @@ mod trim;
 mod unix_time;
 
 pub use application::{Application, Client, HeaderText, Headers, NoApplication, Reception};
+pub use claim::{BindError, Claim};
 pub use client_message::ClientMessage;
 pub use config::Config;
 pub use disconnect::Disconnect;
@@ -57,5 +59,5 @@ pub use protocol::after::is_position;
 pub use protocol::allowance::Rates;
 pub use protocol::{frames, plain};
 pub use publication::{Audience, Publication, Seq};
-pub use server::{BindError, Server};
+pub use server::Server;
 pub use session_id::SessionId;

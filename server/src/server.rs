@@ -3,28 +3,27 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use queue::{OpenError, ReaderOptions, url_without_secrets};
-use thiserror::Error;
+use queue::Reader;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::application::Application;
+use crate::claim::Claim;
 use crate::config::Config;
 use crate::health::Health;
+use crate::history::History;
 use crate::history::log::{LogTime, Trimmed};
-use crate::history::{History, HistoryError};
-use crate::http_server::{Listener, listen};
+use crate::http_server::Listener;
 use crate::hub::shard::ShardThread;
 use crate::hub::{Beginning, Feed, Hub};
 use crate::publication::Seq;
-use crate::source::{DirectoryOptions, DirectorySource, HistoryOptions, SourceError, Stop, hand_over, has_successor};
-
+use crate::source::{DirectoryOptions, DirectorySource, HistoryOptions, Stop, hand_over, has_successor};
 use crate::threads::{Threads, Worker};
 
+pub use crate::claim::BindError;
 pub use crate::source::STANDBY_INTERVAL;
 
 /// A server that has its port and its queue, and runs when it is told to.
@@ -40,51 +39,14 @@ pub struct Server {
     threads: Threads,
 }
 
-/// Why a server cannot start.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum BindError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {}:{port}: {cause}{}", url_without_secrets(.host), hint(.cause))]
-    Listen {
-        /// The address as configured.
-        host: String,
-        /// The port as configured.
-        port: u16,
-        /// What the system said.
-        cause: io::Error,
-    },
-    /// The queue directory cannot be consumed.
-    #[error(transparent)]
-    Queue(#[from] OpenError),
-    /// The history log cannot be used.
-    #[error(transparent)]
-    History(#[from] HistoryError),
-    /// The system has no descriptor or thread left.
-    #[error("cannot start: {0}")]
-    System(#[from] io::Error),
-}
-
-/// What the text of the system does not say.
-fn hint(cause: &io::Error) -> &'static str {
-    let is_elsewhere = cause.kind() == io::ErrorKind::AddrNotAvailable;
-    if is_elsewhere { " (this machine does not have that address; `ip address` lists those that it has)" } else { "" }
-}
-
 impl Server {
-    /// Takes the port and the queue directory, and starts to broadcast. Clients are accepted once it [runs](Self::run).
+    /// Takes the queue directory and the port, and starts to broadcast. Clients are accepted once it [runs](Self::run).
     /// Each thread of the hub gets an application of its own.
     ///
     /// # Errors
     /// When the address, the directory or a thread is not to be had.
     pub fn bind<A: Application>(config: Config, make_application: impl FnMut(&Hub) -> A) -> Result<Server, BindError> {
-        Server::build(config, make_application, |config| {
-            listen(&config.host, config.port, config.shares_port).map_err(|cause| BindError::Listen {
-                host: config.host.clone(),
-                port: config.port,
-                cause,
-            })
-        })
+        Server::start(Claim::take(config)?, make_application)
     }
 
     /// The same on a socket that is listening already, such as one that systemd holds.
@@ -96,33 +58,27 @@ impl Server {
         config: Config,
         make_application: impl FnMut(&Hub) -> A,
     ) -> Result<Server, BindError> {
-        let server = Server::build(config, make_application, |_| {
-            listener.set_nonblocking(true)?;
-            Ok(vec![listener])
-        })?;
-        Ok(Server { is_passed: true, ..server })
+        Server::start(Claim::take_for(listener, config)?, make_application)
     }
 
-    fn build<A: Application>(
-        config: Config,
-        make_application: impl FnMut(&Hub) -> A,
-        listen: impl FnOnce(&Config) -> Result<Vec<std::net::TcpListener>, BindError>,
-    ) -> Result<Server, BindError> {
+    /// The second half of [`bind`](Self::bind): reads the history, which can take seconds, and starts to broadcast.
+    ///
+    /// # Errors
+    /// When the history log cannot be used, or a thread is not to be had. Queue and address are free again then.
+    pub fn start<A: Application>(claim: Claim, make_application: impl FnMut(&Hub) -> A) -> Result<Server, BindError> {
+        let Claim { config, reader, listeners, is_passed, addresses } = claim;
         let (shards, hub) = ShardThread::prepare(config.hub_threads, &config.limits, &config.rights, make_application)?;
-        // The queue comes first: a server without the queue must not take the port.
-        let health = Arc::new(match config.queue {
+        let health = Arc::new(match reader {
             Some(_) => Health::of_source(config.scan_interval),
             None => Health::without_source(),
         });
-        let source = match config.queue.clone() {
-            Some(queue) => Some(open_source(queue, &config, hub.clone(), health.clone())?),
+        let source = match reader {
+            Some(reader) => Some(open_source(reader, &config, hub.clone(), health.clone())?),
             None => {
                 begin_without_queue(&config, &hub);
                 None
             }
         };
-        let listeners = listen(&config)?;
-        let addresses = listeners.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<_>>()?;
         let hub_ends = CancellationToken::new();
         let mut threads = Threads::new(hub.clone());
         for shard in shards {
@@ -142,7 +98,7 @@ impl Server {
         if let Some((source, stop)) = source {
             threads.source = Some((Worker::spawn("source", || source.run())?, stop));
         }
-        Ok(Server { config, listeners, is_passed: false, addresses, hub, health, hub_ends, threads })
+        Ok(Server { config, listeners, is_passed, addresses, hub, health, hub_ends, threads })
     }
 
     /// The addresses that clients connect to: one, or those of the name that was to be listened on.
@@ -213,15 +169,6 @@ impl Server {
     }
 }
 
-impl From<SourceError> for BindError {
-    fn from(error: SourceError) -> BindError {
-        match error {
-            SourceError::Queue(error) => error.into(),
-            SourceError::History(error) => error.into(),
-        }
-    }
-}
-
 /// What is published without a queue is kept while the server runs.
 fn begin_without_queue(config: &Config, hub: &Hub) {
     let begin = Trimmed { seq: Seq::default(), at: LogTime::now() };
@@ -230,22 +177,17 @@ fn begin_without_queue(config: &Config, hub: &Hub) {
 }
 
 fn open_source(
-    queue: PathBuf,
+    reader: Reader,
     config: &Config,
     hub: Hub,
     health: Arc<Health>,
 ) -> Result<(DirectorySource, Stop), BindError> {
     let options = DirectoryOptions {
-        reader: ReaderOptions {
-            max_event_bytes: config.max_event_bytes,
-            grace: config.entry_grace,
-            ..ReaderOptions::default()
-        },
         scan_interval: config.scan_interval,
         failed_max_entries: config.failed_max_entries,
         failed_max_age: config.failed_max_age,
         history: HistoryOptions { rules: config.history.clone(), directory: config.history_dir.clone() },
     };
     let (feed, stop) = (Feed::new(hub, &config.limits), Stop::new()?);
-    Ok((DirectorySource::open(queue, options, feed, stop.clone(), health)?, stop))
+    Ok((DirectorySource::open(reader, options, feed, stop.clone(), health)?, stop))
 }

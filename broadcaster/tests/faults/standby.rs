@@ -1,17 +1,18 @@
 //! Two broadcasters on one directory: one serves, the other waits.
 
 use std::fs;
-use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::io::{ErrorKind, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use queue::{NewEvent, Priority, Uid, Writer};
 use rustix::process::Signal;
 use testkit::{Broadcaster, QueueDir, free_address, payload_of, until};
 use tungstenite::{Error, Message};
 
-use crate::support::{Client, command_on, standby};
+use crate::support::{Client, command_on, read_head, standby};
 
 fn on(queue: &Path, address: SocketAddr) -> Command {
     let mut command = command_on(queue, address);
@@ -147,4 +148,49 @@ fn one_that_waits_outlives_the_deletion_of_the_directory() {
     until("it is drained", || queue.waiting() == 0);
     drop((client, serving));
     waiting.kill();
+}
+
+/// Publishes so many events for a hundred channels each that it takes a start some time to read them again.
+fn fill_history(queue: &QueueDir) {
+    let channels: Vec<_> = (0..100).map(|number| format!("u{number:03}").parse().unwrap()).collect();
+    for _ in 0..200 {
+        let events = std::iter::repeat_with(|| NewEvent {
+            uid: Uid::new(),
+            name_json: br#""e""#,
+            payload_json: b"1",
+            channels: Some(&channels),
+            ttl: None,
+            key: None,
+            except: None,
+        });
+        let events: Vec<_> = events.take(45).collect();
+        Writer::new(queue.path()).enqueue_events(&events, Priority::Normal).unwrap();
+    }
+    until("they are published", || queue.waiting() == 0);
+}
+
+#[test]
+fn a_hand_over_refuses_no_connection_however_long_the_standby_reads_the_history() {
+    let (queue, address) = (QueueDir::in_memory(), free_address());
+    let mut first = Broadcaster::spawn(on(&queue.path(), address)).listening();
+    fill_history(&queue);
+    let second = standby(on(&queue.path(), address));
+    first.signal(Signal::TERM);
+    // On a busy machine it is slow: it runs only while this connects.
+    until("the first has ended", || {
+        second.signal(Signal::CONT);
+        let connected = TcpStream::connect(address);
+        second.signal(Signal::STOP);
+        assert!(connected.is_ok(), "{connected:?}");
+        first.has_exited()
+    });
+    // The first listens no more, so these wait until the second has read.
+    let mut waiting: Vec<_> = (0..10).map(|_| TcpStream::connect(address).unwrap()).collect();
+    second.signal(Signal::CONT);
+    for stream in &mut waiting {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        assert!(read_head(stream).starts_with("HTTP/1.1 200"));
+    }
+    assert!(first.await_exit().success());
+    second.listening().stop();
 }

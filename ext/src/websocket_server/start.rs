@@ -8,8 +8,8 @@ use std::sync::Arc;
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::ExecuteData;
 use queue::url_without_secrets;
+use server::BindError;
 use server::config::Settings;
-use server::server::BindError;
 use server::{AnsweredPaths, Config, Limits};
 
 use crate::descriptors::{self, FD_SETSIZE};

@@ -7,12 +7,10 @@ mod stepping;
 mod waiting;
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use queue::{Entry, OpenError, Reader, ReaderOptions};
-use thiserror::Error;
+use queue::{Entry, Reader};
 use tracing::{info, trace, warn};
 
 use crate::health::Health;
@@ -75,34 +73,21 @@ pub(crate) struct DirectorySource {
 /// How a directory is consumed.
 #[derive(Debug, Clone)]
 pub(crate) struct DirectoryOptions {
-    pub(crate) reader: ReaderOptions,
     pub(crate) scan_interval: Duration,
     pub(crate) failed_max_entries: usize,
     pub(crate) failed_max_age: Duration,
     pub(crate) history: HistoryOptions,
 }
 
-/// Why a source cannot begin.
-#[derive(Debug, Error)]
-pub(crate) enum SourceError {
-    /// The directory cannot be consumed.
-    #[error(transparent)]
-    Queue(#[from] OpenError),
-    /// The history log cannot be used.
-    #[error(transparent)]
-    History(#[from] HistoryError),
-}
-
 impl DirectorySource {
-    /// Takes possession of the queue directory.
+    /// Begins with a queue directory that this process owns: reads its history log.
     pub(crate) fn open(
-        path: PathBuf,
+        reader: Reader,
         options: DirectoryOptions,
         feed: Feed,
         stop: Stop,
         health: Arc<Health>,
-    ) -> Result<DirectorySource, SourceError> {
-        let reader = Reader::open(path, options.reader.clone())?;
+    ) -> Result<DirectorySource, HistoryError> {
         let mut selection = Selection::default();
         let history = SourceHistory::begin(&reader, &options.history, feed.hub(), &mut selection)?;
         let failed_folder = FailedFolder::new(options.failed_max_entries, options.failed_max_age);

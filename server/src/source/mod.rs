@@ -16,7 +16,7 @@ mod taken;
 mod takeover;
 mod watch;
 
-pub(crate) use directory::{DirectoryOptions, DirectorySource, SourceError};
+pub(crate) use directory::{DirectoryOptions, DirectorySource};
 pub(crate) use history::HistoryOptions;
 pub(crate) use stop::Stop;
 pub use takeover::STANDBY_INTERVAL;

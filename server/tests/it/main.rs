@@ -23,5 +23,6 @@ mod slow_subscribers;
 mod sse;
 mod sse_ends;
 mod sse_requests;
+mod starting;
 mod threads;
 mod util;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue::ReaderOptions;
+use queue::{Reader, ReaderOptions};
 use rustix::io::Errno;
 use testkit::sandbox;
 
@@ -54,7 +54,6 @@ impl World {
             rules.max_bytes = 0;
         }
         let options = DirectoryOptions {
-            reader: ReaderOptions::default(),
             scan_interval: Duration::from_secs(1),
             failed_max_entries: 10,
             failed_max_age: Duration::from_secs(60),
@@ -62,7 +61,8 @@ impl World {
         };
         let (health, stop) = (Arc::new(Health::of_source(Duration::ZERO)), Stop::new().expect("a notifier"));
         let feed = Feed::new(hub.clone(), limits);
-        let source = DirectorySource::open(self.disk.queue.path(), options, feed, stop, health).expect("a source");
+        let reader = Reader::open(self.disk.queue.path(), ReaderOptions::default()).expect("a directory");
+        let source = DirectorySource::open(reader, options, feed, stop, health).expect("a source");
         let channels = CHANNELS.map(|name| name.parse().expect("a name")).to_vec();
         let all = ClientKind::Channels { is_native: false, channels, everybody: true };
         let (everything, plain) = (join(&witness, all, false, None), join(&witness, ClientKind::Plain, false, None));

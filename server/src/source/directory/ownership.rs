@@ -65,7 +65,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    use queue::ReaderOptions;
+    use queue::{Reader, ReaderOptions};
     use testkit::QueueDir;
 
     use crate::config::Settings;
@@ -80,7 +80,6 @@ mod tests {
         let queue = QueueDir::new();
         let config = Settings::default().resolve().expect("defaults");
         let options = DirectoryOptions {
-            reader: ReaderOptions::default(),
             scan_interval: Duration::from_secs(1),
             failed_max_entries: 10,
             failed_max_age: Duration::from_secs(60),
@@ -90,7 +89,8 @@ mod tests {
         let feed = Feed::new(Hub::new(iter::empty(), &limits).expect("a hub"), &limits);
         let health = Arc::new(Health::of_source(Duration::ZERO));
         let stop = Stop::new().expect("a notifier");
-        let mut source = DirectorySource::open(queue.path(), options, feed, stop, health).expect("a directory");
+        let reader = Reader::open(queue.path(), ReaderOptions::default()).expect("a directory");
+        let mut source = DirectorySource::open(reader, options, feed, stop, health).expect("a directory");
         fs::remove_dir_all(queue.path()).expect("deleted");
         source.reopen().expect("it waits for the directory");
         // A thread that gets no processor time for so long.

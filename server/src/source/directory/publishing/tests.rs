@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mio::{Poll, Token, Waker};
-use queue::{ChannelName, NewEvent, Priority, ReaderOptions, Uid, Writer};
+use queue::{ChannelName, NewEvent, Priority, Reader, ReaderOptions, Uid, Writer};
 use rustix::io::Errno;
 use testkit::{QueueDir, sandbox};
 
@@ -39,7 +39,6 @@ impl Started {
         let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
         let hub = Hub::new([waker], &config.limits).expect("a hub");
         let options = DirectoryOptions {
-            reader: ReaderOptions::default(),
             scan_interval: Duration::from_secs(1),
             failed_max_entries: 10,
             failed_max_age: Duration::from_secs(60),
@@ -47,7 +46,8 @@ impl Started {
         };
         let (health, stop) = (Arc::new(Health::of_source(Duration::ZERO)), Stop::new().expect("a notifier"));
         let feed = Feed::new(hub.clone(), &config.limits);
-        let source = DirectorySource::open(queue.path(), options, feed, stop, health).expect("a source");
+        let reader = Reader::open(queue.path(), ReaderOptions::default()).expect("a directory");
+        let source = DirectorySource::open(reader, options, feed, stop, health).expect("a source");
         Started { source, hub, _poll: poll }
     }
 
