@@ -1,5 +1,5 @@
-// What the pages of guest_book.php, order_dashboard.php, chat_rooms.php and live_counter.php share: requests to their API, and
-// what they show of the connection, of gaps and of failures.
+// What the pages of guest_book.php, order_dashboard.php, chat_rooms.php and live_counter.php share: requests to their
+// API, and what they show of the connection, of gaps and of failures.
 
 "use strict";
 

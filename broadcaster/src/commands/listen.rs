@@ -27,7 +27,7 @@ use self::advice::of_error;
 use self::connection::Connection;
 use self::ended::{Ended, Pauses};
 use self::position::Position;
-use self::request::{Request, Token, Way};
+use self::request::{Request, Token, Transport};
 use self::told::{Received, Told, channels_of};
 use super::token::channel;
 use crate::numbers::whole;
@@ -93,16 +93,16 @@ Exit codes: 0 as many messages as --count says have come; 64 bad arguments; 1 no
 
 pub(crate) fn run(arguments: ListenArgs) -> anyhow::Result<()> {
     let ListenArgs { url, channels, token, native, sse, after, count } = arguments;
-    let way = match (native, sse) {
-        (_, true) => Way::EventStream,
-        (true, false) => Way::Native,
-        (false, false) => Way::Url,
+    let transport = match (native, sse) {
+        (_, true) => Transport::EventStream,
+        (true, false) => Transport::Native,
+        (false, false) => Transport::Url,
     };
-    if way != Way::EventStream {
+    if transport != Transport::EventStream {
         check_socket(&url)?;
     }
     let token = token.map(Token::read).transpose()?;
-    let request = Request { url, channels, token, way, position: after };
+    let request = Request { url, channels, token, transport, position: after };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     let listener =
@@ -194,8 +194,10 @@ impl Listener {
 
     /// The first message of a server that knows channels.
     async fn greeting(&self, connection: &mut Connection) -> Result<Received, Ended> {
-        let unknown = || match self.request.way {
-            Way::EventStream => anyhow!("the stream does not begin as those of a broadcaster: is this its address?"),
+        let unknown = || match self.request.transport {
+            Transport::EventStream => {
+                anyhow!("the stream does not begin as those of a broadcaster: is this its address?")
+            }
             _ => {
                 anyhow!(
                     "the server knows no channels: it is older than they are, or its messages come from a PHP handler"

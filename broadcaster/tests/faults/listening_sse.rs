@@ -1,5 +1,5 @@
-//! `listen --sse` with a server that follows a script, and what it says of servers that have no such stream. What it has in
-//! common with a WebSocket is in `listening.rs`.
+//! `listen --sse` with a server that follows a script, and what it says of servers that have no such stream. What it
+//! has in common with a WebSocket is in `listening.rs`.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -11,7 +11,8 @@ use testkit::{Process, QueueDir};
 use crate::listening::{listen, refused, start};
 use crate::support::{BINARY, command};
 
-/// A server that gives an answer to each request and ends its connection, in turn. The heads of the requests are returned.
+/// A server that gives an answer to each request and ends its connection, in turn. The heads of the requests are
+/// returned.
 fn scripted(answers: Vec<String>) -> (SocketAddr, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -40,7 +41,8 @@ fn stream_of(blocks: &str) -> String {
 fn a_stream_that_is_cut_goes_on_after_its_last_id_when_the_server_wants_it_to() {
     let event = |id: &str| format!("{{\"event\":\"gap\",\rdata: \"payload\":1,\"timestamp\":1,\"id\":\"{id}\"}}");
     let (address, server) = scripted(vec![
-        // A type that is named as a gap is, which any event may have; a comment, a heartbeat and a block without its end.
+        // A type that is named as a gap is, which any event may have; a comment, a heartbeat and a block without its
+        // end.
         stream_of(&format!(
             "\u{feff}retry: 1200\rid: e-1\r\r: hello\revent: gap\rid: e-2\rdata: {}\r\rid: e-3\r\rid: e-4\rdata: {{",
             event("e-2")
@@ -84,6 +86,41 @@ fn a_stream_that_is_cut_goes_on_after_its_last_id_when_the_server_wants_it_to() 
         "recovered: all events after e-5 follow",
     ];
     assert_eq!(listener.stderr(), expected.map(said));
+}
+
+#[test]
+fn a_stream_whose_blocks_all_have_data_is_understood() {
+    let heartbeat =
+        |id: &str| format!("event: fastapi:heartbeat\ndata: {{\"type\":\"heartbeat\",\"id\":\"{id}\"}}\n\n");
+    let event = "{\"event\":\"e\",\"payload\":1,\"timestamp\":1,\"id\":\"e-2\"}";
+    let blocks = [
+        format!("retry: 1\nid: e-1\n{}", heartbeat("e-1")),
+        format!("id: e-1\n{}", heartbeat("e-1")),
+        format!("id: e-2\ndata: {event}\n\n"),
+    ];
+    let (address, server) = scripted(vec![stream_of(&blocks.concat())]);
+    let mut command = command(BINARY);
+    command.args(["listen", &format!("http://{address}/"), "--channel", "a", "--sse", "-n", "1"]);
+    let mut listener = Process::spawn(&mut command);
+    assert!(listener.await_exit().success(), "{:?}", listener.stderr());
+    assert_eq!(listener.stdout(), [event]);
+    server.join().unwrap();
+}
+
+#[test]
+fn a_server_that_accepts_and_does_not_answer_is_left() {
+    let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = silent.local_addr().unwrap();
+    let spawn = |url: String, arguments: &[&str]| {
+        let mut command = command(BINARY);
+        Process::spawn(command.arg("listen").arg(url).args(arguments))
+    };
+    let stream = spawn(format!("http://{address}/"), &["--sse"]);
+    for mut listener in [stream, spawn(format!("ws://{address}/"), &[]), spawn(format!("wss://{address}/"), &[])] {
+        assert_eq!(listener.await_exit().code(), Some(1));
+        let said = listener.stderr().concat();
+        assert!(said.contains("the server has not answered for 15 s"), "{said}");
+    }
 }
 
 #[test]

@@ -404,8 +404,8 @@ async fn the_view_of_channels_is_for_keyboards_screen_readers_and_phones_too() {
     }
 }
 
-/// Pictures for the documentation, kept in `target/tmp/pictures`; `make pictures` copies them to `docs/images`. Those in
-/// Firefox are only looked at.
+/// Pictures for the documentation, kept in `target/tmp/pictures`; `make pictures` copies them to `docs/images`. Those
+/// in Firefox are only looked at.
 async fn pictures_are_taken(browser: BrowserKind) {
     let mut shown = Shown::start_in(browser, DESKTOP).await;
     let page = &mut shown.page;

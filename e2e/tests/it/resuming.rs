@@ -16,8 +16,8 @@ use testkit::{
 use crate::docs;
 use crate::harness::{Browser, BrowserKind, Line, Page, PhpServer, broadcaster, in_each_browser, post_json, queue_dir};
 
-/// What a page keeps of each of its clients: of packages/client by one transport, or the browser's own `EventSource` with
-/// the code of `docs/protocol.md` around it.
+/// What a page keeps of each of its clients: of packages/client by one transport, or the browser's own `EventSource`
+/// with the code of `docs/protocol.md` around it.
 const FOLLOW: &str = "(async () => {
     const { FastapiClient } = await import('/fastapi-client/fastapi-client.js');
     window.followed = [];

@@ -1,8 +1,8 @@
 // One connection: what is said on it, from the address to its end. fastapi-client.js makes a new one for each attempt.
 //
-// The server sends neither the error codes 100 (internal) and 112 (cannot recover) nor the message `gap` on a WebSocket. Where
-// events may be missing it answers `recovered: false`, and it closes the connection of who is too slow or finds no room. The
-// three are reserved, and what they mean is known. So they are handled here; only the scripted servers of the tests send them.
+// The server sends neither the error codes 100 and 112 nor the message `gap` on a WebSocket: it answers
+// `recovered: false`, or closes the connection. The three are reserved, so they are handled here. Only the scripted
+// servers of the tests send them.
 
 import { openEventStream, openWebSocket } from './transports.js';
 

@@ -57,7 +57,8 @@ impl Channels {
         self.empty_bytes
     }
 
-    /// A name as the table has it, if it does. An event that is kept needs no memory of its own for that.
+    /// The table's own copy of a name, or the name itself. So events that are kept share the memory of their channel's
+    /// name.
     pub(super) fn shared(&self, name: &ChannelName) -> ChannelName {
         self.lists.get_key_value(name).map_or(name, |(shared, _)| shared).clone()
     }

@@ -90,7 +90,7 @@ impl History {
             None => freed += self.add_to(None, &event),
             Some(names) => names.iter().for_each(|name| freed += self.add_to(Some(name), &event)),
         }
-        if !event.is_in_no_list() {
+        if event.is_kept() {
             self.size.bytes += event.bytes();
             self.size.events += 1;
         }
@@ -109,7 +109,8 @@ impl History {
             Some(name) => self.channels.push(name, rule, event.clone()),
         };
         if was_empty {
-            self.fronts.push(Front { seq: event.seq(), at: event.at(), channel: channel.cloned() });
+            let channel = channel.map(|name| self.channels.shared(name));
+            self.fronts.push(Front { seq: event.seq(), at: event.at(), channel });
         }
         freed
     }

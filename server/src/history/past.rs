@@ -11,31 +11,32 @@ use crate::protocol::{Written, plain};
 use crate::publication::{Audience, Publication, Seq};
 use crate::session_id::SessionId;
 
-/// What a publication takes beside its text and channels, about: its head and its place in the list of one channel, with
-/// what the allocator needs.
+/// What a publication takes beside its text and channels, about: its head and its place in the list of one channel,
+/// with what the allocator needs.
 const OVERHEAD_BYTES: usize = size_of::<Head>() + 40;
 /// What each of its channels takes.
 const CHANNEL_BYTES: usize = size_of::<ChannelName>() + 16;
 
 /// A publication that is kept, shared by all who have it. An event for several channels is kept once.
 ///
-/// It is one piece of memory. When it is dropped it has not been used for long, so it is in no CPU cache, and each piece
-/// that it had would have to be waited for.
+/// It is one allocation (with several channels two). When it is dropped, it has not been used for a while and is in no
+/// CPU cache, so each further allocation would be another cache miss.
 #[derive(Debug, Clone)]
 pub(crate) struct PastPublication(ThinArc<Head, u8>);
 
-/// What is known of it beside its message without the last brace, which comes behind.
+/// Everything but its text, the message without the last brace, which follows in the same allocation.
 #[derive(Debug)]
 struct Head {
     seq: Seq,
     at: LogTime,
     /// Bytes of its name in the text.
-    name_len: u32,
+    name_len: usize,
     /// How many lists have it.
     lists: AtomicU32,
     /// `None`: it is for everybody.
     channels: Option<SmallVec<[ChannelName; 1]>>,
     except: Option<SessionId>,
+    /// In seconds since 1970.
     expires_at: Option<f64>,
 }
 
@@ -48,7 +49,7 @@ impl PastPublication {
         except: Option<SessionId>,
         expires_at: Option<f64>,
     ) -> PastPublication {
-        let (name_len, lists) = (written.name_len as u32, AtomicU32::new(0));
+        let (name_len, lists) = (written.name_len, AtomicU32::new(0));
         let head = Head { seq, at, name_len, lists, channels, except, expires_at };
         PastPublication(ThinArc::from_header_and_slice(head, written.text))
     }
@@ -74,7 +75,7 @@ impl PastPublication {
 
     /// What it says.
     pub(crate) fn written(&self) -> Written<'_> {
-        Written { text: &self.0.slice, name_len: self.head().name_len as usize }
+        Written { text: &self.0.slice, name_len: self.head().name_len }
     }
 
     /// What is written of it into a history log that is written again. Its entry was acked. `None`: it is not of ours.
@@ -113,8 +114,8 @@ impl PastPublication {
         self.head().lists.fetch_sub(1, Ordering::Relaxed) == 1
     }
 
-    /// Whether no list has it.
-    pub(super) fn is_in_no_list(&self) -> bool {
-        self.head().lists.load(Ordering::Relaxed) == 0
+    /// Whether a list has it.
+    pub(super) fn is_kept(&self) -> bool {
+        self.head().lists.load(Ordering::Relaxed) > 0
     }
 }

@@ -23,9 +23,9 @@ use crate::permit::PendingPermit;
 /// How long answering may take, when the request is there.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Clients that join before other threads may go first. When thousands connect at the same time, the system would let
-/// this thread use a core for milliseconds, while events wait on the same core to be sent to those that are connected.
-const JOINS_IN_A_ROW: usize = 8;
+/// Clients that join before this thread yields its core. When thousands connect at the same time, the scheduler would
+/// let it run for milliseconds, while events for connected clients wait for the same core.
+const JOINS_BEFORE_YIELD: usize = 8;
 
 /// Answers the first request of every connection.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Responder {
         match answered {
             Ok(Some(accepted)) => {
                 accepted.join(&self.hub, stream, address)?;
-                self.give_way();
+                self.yield_core();
                 Ok(())
             }
             Err(HttpError::TooLong) => Err(HttpError::TooLong),
@@ -65,9 +65,9 @@ impl Responder {
         }
     }
 
-    /// Lets other threads go first now and then.
-    fn give_way(&self) {
-        if (self.joined.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(JOINS_IN_A_ROW) {
+    /// Yields the core after some clients.
+    fn yield_core(&self) {
+        if (self.joined.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(JOINS_BEFORE_YIELD) {
             std::thread::yield_now();
         }
     }

@@ -55,7 +55,8 @@ impl Feed {
         self.hub.progress()
     }
 
-    /// Notes whether a backlog is read, as after a start: then clients that read are waited for from its first event on.
+    /// Notes whether a backlog is read, as after a start: then clients that read are waited for from its first event
+    /// on.
     pub fn set_catching_up(&mut self, is_catching_up: bool) {
         self.pacing.set_catching_up(is_catching_up);
     }
@@ -86,8 +87,8 @@ impl Feed {
         self.publish_logged(batch, |_| []).map_or_else(|_| Seq::default(), |appended| appended.first)
     }
 
-    /// The same for a batch that came through a queue. `logged` gets the number of the first publication, and returns what
-    /// is written to the history log.
+    /// The same for a batch that came through a queue. `logged` gets the number of the first publication, and returns
+    /// what is written to the history log.
     ///
     /// # Errors
     /// When the history log can neither be written nor deleted. The batch is as it was.

@@ -134,7 +134,8 @@ impl Missed {
 }
 
 impl Outcome {
-    /// The first message of a connection, with the messages behind it that the client has missed. `form`: of a stream.
+    /// The first message of a connection, with the messages behind it that the client has missed. `form` counts for
+    /// server-sent events only.
     pub(super) fn welcome(
         &self,
         encoding: Encoding,

@@ -50,6 +50,9 @@ use distributing::Waiting;
 use read_order::ReadOrder;
 use turn::Turn;
 
+pub(crate) use commands::JOINS_AT_ONCE;
+#[cfg(test)]
+pub(crate) use subscribing::RESUMES_AT_ONCE;
 pub(crate) use thread::ShardThread;
 
 const WAKE: Token = Token(usize::MAX);
@@ -197,7 +200,9 @@ impl<A: Application> Shard<A> {
     }
 
     fn deliver(&mut self, now: Instant) {
-        self.take_inbox(now);
+        let from = self.collect(now);
+        self.let_join(JOINS_AT_ONCE, now);
+        self.write_collected(from, now);
         self.write_waiting(now);
         self.bound_memory(now);
         self.application.turn_ended();
@@ -227,8 +232,14 @@ impl<A: Application> Shard<A> {
         }
     }
 
-    /// Takes what has come in, and writes it.
+    /// Takes what has come in, and writes it, before something else is done in a turn.
     fn take_inbox(&mut self, now: Instant) {
+        let from = self.collect(now);
+        self.write_collected(from, now);
+    }
+
+    /// Takes what has come in. Returns where the new frames begin.
+    fn collect(&mut self, now: Instant) -> Position {
         let mut arrivals = std::mem::take(&mut self.arrivals);
         self.resumed = 0;
         self.inbox.take(&mut arrivals);
@@ -242,7 +253,11 @@ impl<A: Application> Shard<A> {
             self.on_command(seq, command, now);
         }
         self.arrivals = arrivals;
-        self.let_join(now);
+        from
+    }
+
+    /// Writes what was collected.
+    fn write_collected(&mut self, from: Position, now: Instant) {
         let mut touched = std::mem::take(&mut self.touched);
         self.write_all(from, now);
         touched.iter().for_each(|key| self.write(*key, now));

@@ -54,7 +54,8 @@ pub(super) struct Connection {
 /// Which event a plain client gets next, of those of this process.
 #[derive(Debug, Clone, Copy)]
 enum NextPlain {
-    /// It has not got any. The first is none before one, and after the response to its handshake it misses none.
+    /// It has got none yet. The first is at the earliest the next one when it connected, and at the latest the next one
+    /// when it had read its response.
     Unknown { earliest: usize, latest: Option<usize> },
     /// This one.
     Known(usize),

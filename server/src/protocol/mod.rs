@@ -36,7 +36,7 @@ pub(crate) use websocket::WebSocket;
 pub(crate) enum Opening {
     /// A WebSocket connection, on which something was received already.
     WebSocket { received: Vec<u8>, wants: Wants },
-    /// A stream of server-sent events, whose types are the names of the events or not.
+    /// A stream of server-sent events.
     Sse { form: Form, wants: Wants },
 }
 
@@ -103,7 +103,7 @@ impl Protocol {
         }
     }
 
-    /// How its stream of server-sent events looks, if it is one.
+    /// What differs between streams of server-sent events. A WebSocket has none of it.
     pub(crate) fn stream_form(&self) -> Form {
         match self {
             Protocol::WebSocket(_) => Form::default(),

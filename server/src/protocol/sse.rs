@@ -16,6 +16,7 @@ use crate::protocol::native::Id;
 const RETRY_MS: RangeInclusive<u32> = 2000..=7000;
 /// The same for a client that found the server full.
 const LATER_MS: RangeInclusive<u32> = 5000..=15_000;
+
 /// One client's side of the protocol. What it sends after its request has no meaning.
 #[derive(Debug)]
 pub(crate) struct Sse {
@@ -28,7 +29,7 @@ pub(crate) struct Sse {
 pub(crate) struct Form {
     /// The types of events are their names.
     pub(crate) is_named: bool,
-    /// The client forgets the id of a block without data. Firefox does (153; by HTML, section 9.2.6, it counts).
+    /// The client forgets the id of a block without data, as Firefox 153 does. By HTML (section 9.2.6) the id counts.
     pub(crate) needs_data: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the doctor finds of the history log: whether the directory can be used, and whether the next start goes on with
+//! What the doctor finds of the history log: whether the directory can be used, and whether the next start continues
 //! it.
 
 use std::fs;
@@ -106,7 +106,7 @@ fn volatile(path: &Path, queue: &Path) -> Option<Finding> {
     })
 }
 
-/// Whether the next start goes on with the log.
+/// Whether the next start continues the log.
 fn log(path: &Path, queue: &Path, configured: Option<&Path>) -> Option<Finding> {
     let summary = LogOnDisk::of_queue(queue, configured).and_then(|log| log.summary());
     let clear = format!("fastapi-broadcaster history clear --history-dir {}", path.display());

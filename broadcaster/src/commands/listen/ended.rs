@@ -44,7 +44,7 @@ impl Ended {
         Ended::of(Kind::NoRoom, error)
     }
 
-    /// The same, but the server wants a pause before the next connection.
+    /// With the pause that the server asks for, up to a bound.
     pub(super) fn with_pause(self, asked: Option<Duration>) -> Ended {
         Ended { asked: asked.unwrap_or_default().min(LONGEST_ASKED), ..self }
     }

@@ -47,7 +47,8 @@ impl EventStream {
             if is_passing && !is_explained { Ended::passing(error) } else { error.into() }
         })?;
         let kind = answer.headers().get(CONTENT_TYPE).map(|kind| kind.as_bytes()).unwrap_or_default();
-        let is_stream = kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"));
+        let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+        let is_stream = kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream");
         if answer.status() != StatusCode::OK || !is_stream {
             let status = answer.status().as_u16();
             let told = refusal(&with_text(answer).await, "event stream");
@@ -93,8 +94,13 @@ impl EventStream {
             let told = if has_welcomed { Told::Other } else { self.welcome(true) };
             return Received { id, told: Some(told), text: String::new() };
         };
-        // A producer can name an event so as well. That has an id in its data.
         let message = Received::parse(data);
+        // For clients that need data in each block. A proxy can make one of us, by its User-Agent.
+        if event == "fastapi:heartbeat" && message.told.is_some() {
+            let told = if has_welcomed { Told::Other } else { self.welcome(true) };
+            return Received { id, told: Some(told), text: String::new() };
+        }
+        // A producer can name an event so as well. That has an id in its data.
         if event == "gap" && message.id.is_none() {
             let told = if has_welcomed { Told::Gap } else { self.welcome(false) };
             return Received { id, told: Some(told), text: String::new() };

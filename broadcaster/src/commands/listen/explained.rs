@@ -1,4 +1,4 @@
-//! What to say of a server that cannot be spoken with, or that refuses a client.
+//! What to tell the user when connecting failed, or was refused.
 
 use std::io;
 
@@ -11,12 +11,12 @@ use tokio_tungstenite::tungstenite::http::{Response, StatusCode};
 const MAX_SHOWN: usize = 300;
 
 /// What to say of a failure of TLS instead; nothing if the error says all there is. `url` is what was connected to.
-pub(super) fn tls_in(error: &io::Error, url: &str) -> Option<String> {
-    tls(error.get_ref()?.downcast_ref()?, url)
+pub(super) fn tls_of_io(error: &io::Error, url: &str) -> Option<String> {
+    tls_problem(error.get_ref()?.downcast_ref()?, url)
 }
 
 /// The same of an error of TLS.
-pub(super) fn tls(error: &TlsError, url: &str) -> Option<String> {
+pub(super) fn tls_problem(error: &TlsError, url: &str) -> Option<String> {
     match error {
         TlsError::InvalidMessage(InvalidMessage::InvalidContentType) => {
             let is_http = url.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"));
@@ -103,8 +103,8 @@ mod tests {
             [("wss://x", "write ws:// instead of wss://"), ("HTTPS://x", "write http:// instead of https://")]
         {
             let error = io::Error::other(error.clone());
-            assert!(tls_in(&error, url).is_some_and(|text| text.ends_with(told)), "{url}");
+            assert!(tls_of_io(&error, url).is_some_and(|text| text.ends_with(told)), "{url}");
         }
-        assert_eq!(tls_in(&io::ErrorKind::ConnectionRefused.into(), "wss://x"), None);
+        assert_eq!(tls_of_io(&io::ErrorKind::ConnectionRefused.into(), "wss://x"), None);
     }
 }

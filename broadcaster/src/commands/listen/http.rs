@@ -16,10 +16,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_tungstenite::tungstenite::http::{Request as Get, Response};
+use tokio_tungstenite::tungstenite::http::{Request as HttpRequest, Response};
 use url::{Host, Url};
 
-use super::explained::tls_in;
+use super::explained::tls_of_io;
 
 /// So much of an answer that is no stream is read, and for so long.
 const MAX_REFUSAL_BYTES: usize = 64 << 10;
@@ -29,7 +29,7 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) struct Failure {
     pub(super) error: anyhow::Error,
     pub(super) is_passing: bool,
-    /// What to say instead.
+    /// What to tell the user instead of the error.
     pub(super) explanation: Option<String>,
 }
 
@@ -45,7 +45,7 @@ impl Failure {
 
 /// Sends the request and returns the head of the answer, whose body follows.
 pub(super) async fn exchange(
-    get: Get<Empty<Bytes>>,
+    get: HttpRequest<Empty<Bytes>>,
     url: &Url,
     connection: &mut JoinSet<()>,
 ) -> Result<Response<Incoming>, Failure> {
@@ -62,7 +62,7 @@ pub(super) async fn exchange(
     let name = ServerName::try_from(host).map_err(Failure::permanent)?;
     let connector = TlsConnector::from(Arc::new(tls_settings().map_err(Failure::permanent)?));
     let stream = connector.connect(name, stream).await.map_err(|error| {
-        let explanation = tls_in(&error, url.as_str());
+        let explanation = tls_of_io(&error, url.as_str());
         Failure { explanation, ..Failure::passing(error) }
     })?;
     exchange_on(stream, get, connection).await
@@ -70,7 +70,7 @@ pub(super) async fn exchange(
 
 async fn exchange_on<S>(
     stream: S,
-    get: Get<Empty<Bytes>>,
+    get: HttpRequest<Empty<Bytes>>,
     connection: &mut JoinSet<()>,
 ) -> Result<Response<Incoming>, Failure>
 where

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Request as Handshake;
 use tokio_tungstenite::tungstenite::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, HOST, SEC_WEBSOCKET_PROTOCOL,
 };
-use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Request as Get};
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Request as HttpRequest};
 use url::{Position as Part, Url};
 
 use super::position::Position;
@@ -26,7 +26,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// How channels are asked for, and how messages come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Transport {
     /// By the URL of a WebSocket.
     Url,
     /// By commands on a WebSocket.
@@ -41,7 +41,7 @@ pub(super) struct Request {
     pub(super) url: String,
     pub(super) channels: Vec<String>,
     pub(super) token: Option<Token>,
-    pub(super) way: Way,
+    pub(super) transport: Transport,
     /// What comes after it is asked for.
     pub(super) position: Option<Position>,
 }
@@ -82,23 +82,24 @@ impl fmt::Debug for Token {
 impl Request {
     /// Whether the server is to greet, as it does for clients that name channels or a position.
     pub(super) fn is_greeted(&self) -> bool {
-        self.way != Way::Url || !self.channels.is_empty() || self.position.is_some()
+        self.transport != Transport::Url || !self.channels.is_empty() || self.position.is_some()
     }
 
     /// Whether channels are asked for by a command.
     pub(super) fn has_command(&self) -> bool {
-        self.way == Way::Native && !self.channels.is_empty()
+        self.transport == Transport::Native && !self.channels.is_empty()
     }
 
     /// The address with what is asked for by it.
     pub(super) fn full_url(&self) -> anyhow::Result<Url> {
         let mut url = Url::parse(&self.url)?;
-        if self.way != Way::Native && !self.channels.is_empty() {
+        if self.transport != Transport::Native && !self.channels.is_empty() {
             let mut query = url.query_pairs_mut();
             self.channels.iter().for_each(|channel| _ = query.append_pair("channel", channel));
         }
         if let Some(position) = &self.position {
-            let names_position = |key: &str| key == "after" || (self.way == Way::EventStream && key == "last_event_id");
+            let names_position =
+                |key: &str| key == "after" || (self.transport == Transport::EventStream && key == "last_event_id");
             if url.query_pairs().any(|(key, _)| names_position(&key)) {
                 bail!("the address names a position, and --after another: leave out one of them");
             }
@@ -114,16 +115,16 @@ impl Request {
         if let Some(token) = &self.token {
             headers.insert(AUTHORIZATION, token.header()?);
         }
-        if self.way == Way::Native {
+        if self.transport == Transport::Native {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(NATIVE));
         }
         Ok(handshake)
     }
 
     /// The request for a stream. As a browser that comes back, it names the last id in a header as well.
-    pub(super) fn stream(&self) -> anyhow::Result<Get<Empty<Bytes>>> {
+    pub(super) fn stream(&self) -> anyhow::Result<HttpRequest<Empty<Bytes>>> {
         let url = self.full_url()?;
-        let mut request = Get::get(&url[Part::BeforePath..Part::AfterQuery])
+        let mut request = HttpRequest::get(&url[Part::BeforePath..Part::AfterQuery])
             .header(HOST, &url[Part::BeforeHost..Part::AfterPort])
             .header(ACCEPT, "text/event-stream")
             .header(CACHE_CONTROL, "no-store");
@@ -152,20 +153,20 @@ impl Request {
 mod tests {
     use super::*;
 
-    fn request(url: &str, channels: &[&str], way: Way) -> Request {
+    fn request(url: &str, channels: &[&str], transport: Transport) -> Request {
         let channels = channels.iter().map(|channel| (*channel).to_owned()).collect();
-        Request { url: url.to_owned(), channels, token: Some(Token("a.b.c".to_owned())), way, position: None }
+        Request { url: url.to_owned(), channels, token: Some(Token("a.b.c".to_owned())), transport, position: None }
     }
 
     #[test]
     fn channels_are_added_to_the_url_or_asked_for_by_a_command() {
-        let by_url = request("ws://x/ws?everybody=0", &["a", "b/c=d,e"], Way::Url);
+        let by_url = request("ws://x/ws?everybody=0", &["a", "b/c=d,e"], Transport::Url);
         let handshake = by_url.handshake().expect("a request");
         assert_eq!(handshake.uri().to_string(), "ws://x/ws?everybody=0&channel=a&channel=b%2Fc%3Dd%2Ce");
         assert_eq!(handshake.headers()[AUTHORIZATION], "Bearer a.b.c");
         assert_eq!((by_url.command(), by_url.is_greeted()), (None, true));
 
-        let native = request("ws://x/ws", &["a"], Way::Native);
+        let native = request("ws://x/ws", &["a"], Transport::Native);
         let handshake = native.handshake().expect("a request");
         assert_eq!(
             (handshake.uri().query(), &handshake.headers()[SEC_WEBSOCKET_PROTOCOL]),
@@ -173,20 +174,20 @@ mod tests {
         );
         assert_eq!(native.command().as_deref(), Some(r#"{"channels":["a"],"type":"subscribe"}"#));
 
-        let plain = request("ws://x/ws?a=b%20c", &[], Way::Url);
+        let plain = request("ws://x/ws?a=b%20c", &[], Transport::Url);
         assert_eq!(plain.handshake().expect("a request").uri().to_string(), "ws://x/ws?a=b%20c");
         assert!(!plain.is_greeted());
     }
 
     #[test]
     fn a_position_is_in_the_url_and_in_the_command() {
-        let mut by_url = request("ws://x/ws?a=b", &[], Way::Url);
+        let mut by_url = request("ws://x/ws?a=b", &[], Transport::Url);
         by_url.position = Position::parse("t.1729000000123").ok();
         let handshake = by_url.handshake().expect("a request");
         assert_eq!(handshake.uri().to_string(), "ws://x/ws?a=b&after=t.1729000000123");
         assert!(by_url.is_greeted() && by_url.command().is_none());
 
-        let mut native = request("ws://x/ws", &["a"], Way::Native);
+        let mut native = request("ws://x/ws", &["a"], Transport::Native);
         native.position = Position::parse("ab-1").ok();
         native.position.as_mut().expect("a position").reached("ab-2");
         assert_eq!(native.handshake().expect("a request").uri().query(), Some("after=ab-2"));
@@ -198,10 +199,10 @@ mod tests {
 
     #[test]
     fn a_stream_is_asked_for_as_by_a_browser() {
-        let mut asked = request("https://u@x:8443/a%20b?c=d#e", &["a", "b/c"], Way::EventStream);
+        let mut asked = request("https://u@x:8443/a%20b?c=d#e", &["a", "b/c"], Transport::EventStream);
         let stream = asked.stream().expect("a request");
         assert_eq!(stream.uri().to_string(), "/a%20b?c=d&channel=a&channel=b%2Fc");
-        let header = |stream: &Get<_>, name: &str| stream.headers().get(name).cloned();
+        let header = |stream: &HttpRequest<_>, name: &str| stream.headers().get(name).cloned();
         for (name, value) in [
             ("host", "x:8443"),
             ("accept", "text/event-stream"),
@@ -229,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_token_is_in_no_debug_text_and_may_not_have_an_end_of_line() {
-        let mut request = request("ws://x/", &[], Way::Url);
+        let mut request = request("ws://x/", &[], Transport::Url);
         assert!(!format!("{request:?}{:?}", request.handshake().expect("a request")).contains("a.b.c"));
         assert!(!format!("{:?}", request.stream().expect("a request")).contains("a.b.c"));
         request.token = Some(Token("a\nb".to_owned()));

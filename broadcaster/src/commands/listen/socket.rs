@@ -11,7 +11,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::advice::of_close_code;
 use super::ended::Ended;
-use super::explained::{refusal, tls, tls_in};
+use super::explained::{refusal, tls_of_io, tls_problem};
 use super::request::Request;
 
 /// A connection to a server.
@@ -83,8 +83,8 @@ async fn shake_hands(handshake: impl IntoClientRequest + Unpin, url: &str) -> Re
 fn explain(error: &Error, url: &str) -> Option<String> {
     match error {
         Error::Http(answer) => Some(refusal(answer, "WebSocket")),
-        Error::Io(error) => tls_in(error, url),
-        Error::Tls(TlsError::Rustls(error)) => tls(error, url),
+        Error::Io(error) => tls_of_io(error, url),
+        Error::Tls(TlsError::Rustls(error)) => tls_problem(error, url),
         Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol)) => {
             Some("the server does not know the subprotocol fastapi.v1: it is older than channels, or a proxy removes the header Sec-WebSocket-Protocol".to_owned())
         }

@@ -1,4 +1,4 @@
-//! Why a start does not go on with the log that is there.
+//! Why a start does not continue the log that is there.
 
 use std::fmt;
 use std::io;

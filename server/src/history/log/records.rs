@@ -91,8 +91,8 @@ impl<'a> Records<'a> {
 }
 
 impl Records<'_> {
-    /// Whether the next bytes, which are all of the file, can be of one body. A damaged file may be of any size, so they
-    /// are not held.
+    /// Whether the next bytes, which are all of the file, can be of one body. A damaged file may be of any size, so
+    /// they are not held.
     fn holds_body_only(&mut self, bytes: u64) -> io::Result<bool> {
         let mut is_body = true;
         self.read_pieces(bytes, |piece| {

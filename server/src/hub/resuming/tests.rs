@@ -8,8 +8,8 @@ use crate::NoApplication;
 use crate::config::Settings;
 use crate::history::History;
 use crate::history::log::{LogTime, Trimmed};
-use crate::hub::shard::ShardThread;
 use crate::hub::shard::stepping::{connect, message};
+use crate::hub::shard::{JOINS_AT_ONCE, RESUMES_AT_ONCE, ShardThread};
 use crate::hub::{Beginning, Hub};
 use crate::protocol::{ClientKind, Opening, Wants};
 use crate::publication::{Audience, Publication};
@@ -117,7 +117,7 @@ fn so_many_clients_come_back_in_a_turn_and_the_others_in_the_next_ones() {
         shard.step().expect("a turn");
         counts.push(shard.clients());
     }
-    assert_eq!(counts, [8, 16, 20, 20]);
+    assert_eq!(counts, [JOINS_AT_ONCE, 2 * JOINS_AT_ONCE, 20, 20]);
     publish(&hub, "a");
     shard.step().expect("a turn");
     for client in &mut clients {
@@ -126,6 +126,28 @@ fn so_many_clients_come_back_in_a_turn_and_the_others_in_the_next_ones() {
         let text = String::from_utf8_lossy(&bytes[..read]);
         let ids: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("id: 00000000000000ab-")).collect();
         assert_eq!(ids, ["10", "11", "12"], "whenever it came, it gets each event once");
+    }
+}
+
+#[test]
+fn who_waits_to_join_when_the_server_stops_is_told_so() {
+    let (mut shard, hub) = hub();
+    let plain = || {
+        let wants = Wants { kind: ClientKind::Plain, identity: None, after: None };
+        let (client, joining) = connect(Opening::WebSocket { received: Vec::new(), wants }).expect("a socket");
+        shard.let_join(joining);
+        client
+    };
+    let mut clients: Vec<UnixStream> = (0..3 * JOINS_AT_ONCE).map(|_| plain()).collect();
+    shard.step().expect("a turn");
+    assert_eq!(shard.clients(), JOINS_AT_ONCE);
+    hub.shutdown(Duration::ZERO);
+    shard.step().expect("a turn");
+    for client in &mut clients {
+        let mut bytes = [0; 64];
+        let read = client.read(&mut bytes).expect("there is something");
+        // Close code 1001.
+        assert_eq!(bytes[..read].get(..4), Some(&[0x88, bytes[1], 0x03, 0xe9][..]));
     }
 }
 
@@ -145,7 +167,7 @@ fn what_commands_ask_for_again_goes_out_before_more_is_read() {
     let mut bytes = [0; 65536];
     for _ in 0..20 {
         shard.step().expect("a turn");
-        assert!(shard.resumed() <= 8, "more than 8 are in memory");
+        assert!(shard.resumed() <= RESUMES_AT_ONCE, "more are in memory");
         while let Ok(read @ 1..) = client.read(&mut bytes) {
             text += &String::from_utf8_lossy(&bytes[..read]);
         }

@@ -20,14 +20,15 @@ use crate::protocol::{ClientKind, Wants};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
 
-/// Clients that join in one turn. One that is sent again what it has missed takes some 50 µs, and those that are
-/// connected wait for it.
+/// Clients that join in one turn. To send one client what it has missed takes about 50 µs, and connected clients wait
+/// meanwhile.
 pub(crate) const JOINS_AT_ONCE: usize = 8;
 
 impl<A: Application> Shard<A> {
     pub(super) fn on_command(&mut self, seq: Seq, command: Command, now: Instant) {
         let position = self.log.end_of(seq);
         match command {
+            Command::Join(joining) if self.stopping.is_some() => joining.refuse_while_stopping(),
             Command::Join(joining) => self.joining.push_back(joining),
             Command::Send(id, frame) => {
                 if let Some(key) = self.key(id) {
@@ -55,13 +56,16 @@ impl<A: Application> Shard<A> {
                     self.mark_unread(key);
                 }
             }
-            Command::Shutdown { grace } => self.begin_to_stop(grace, now),
+            Command::Shutdown { grace } => {
+                // Who came before gets an answer and a place in the order in which clients are closed.
+                self.let_join(usize::MAX, now);
+                self.begin_to_stop(grace, now);
+            }
         }
     }
 
-    /// Lets some of the clients join that wait for it. The others have their turn when what is there was delivered.
-    pub(super) fn let_join(&mut self, now: Instant) {
-        let most = if self.stopping.is_some() { usize::MAX } else { JOINS_AT_ONCE };
+    /// Lets some of the waiting clients join. The others join after what has arrived is delivered.
+    pub(super) fn let_join(&mut self, most: usize, now: Instant) {
         for _ in 0..most {
             let Some(joining) = self.joining.pop_front() else { return };
             self.join(self.log.head(), *joining, now);
@@ -69,9 +73,6 @@ impl<A: Application> Shard<A> {
     }
 
     fn join(&mut self, position: Position, joining: Joining, now: Instant) {
-        if self.stopping.is_some() {
-            return joining.refuse_while_stopping();
-        }
         self.generation = self.generation.wrapping_add(1);
         let entry = self.sessions.vacant_entry();
         let key = entry.key();

@@ -43,7 +43,7 @@ impl<A: Application> ShardThread<A> {
         keys.into_iter().for_each(|key| shard.beat(key));
     }
 
-    /// How many clients were sent again what they have missed, since what that is went out.
+    /// How many subscriptions brought what a client has missed, since that went out.
     pub(crate) fn resumed(&self) -> usize {
         self.shard().resumed
     }

@@ -27,7 +27,7 @@ const BURST: usize = 2;
 const MIN_BURST: usize = 64;
 
 /// Subscriptions by which clients are sent again what they have missed, until what that is goes out.
-const RESUMES_AT_ONCE: usize = 8;
+pub(crate) const RESUMES_AT_ONCE: usize = 8;
 
 /// What a command is answered with if it cannot be followed.
 pub(super) type Refused = (ErrorCode, String);
