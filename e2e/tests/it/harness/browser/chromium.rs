@@ -9,7 +9,7 @@ use testkit::Process;
 use super::connection::Connection;
 use crate::harness::built;
 
-/// Starts one, and returns it with the address where it can be driven.
+/// Starts one, and returns its process and the connection by which it is driven.
 pub(super) async fn start(profile: &TempDir, trusts_all: bool) -> (Process, Connection) {
     let mut command = Process::command(built::server_program("chromium"));
     command.arg(format!("--user-data-dir={}", profile.path().display())).env("HOME", profile.path()).args([

@@ -10,7 +10,7 @@ use testkit::Process;
 use super::connection::Connection;
 use crate::harness::built;
 
-/// What a profile begins with. That Firefox connects to nobody but the pages it decides itself, when it is driven.
+/// What a profile begins with. Firefox itself connects to nothing but the pages while it is driven.
 const PREFERENCES: &str = r#"
 // JSON is shown as it is, in a document that scripts can use.
 user_pref("devtools.jsonview.enabled", false);
@@ -27,7 +27,7 @@ const REPORT: &str = "(report) => {
     addEventListener('unhandledrejection', ({ reason }) => report(String(reason)));
 }";
 
-/// Starts one, and returns it with the address where it can be driven.
+/// Starts one, and returns its process and the connection by which it is driven.
 pub(super) async fn start(profile: &TempDir, trusts_all: bool) -> (Process, Connection) {
     fs::write(profile.path().join("user.js"), PREFERENCES).unwrap();
     let mut command = Process::command(built::server_program("firefox"));
@@ -137,7 +137,7 @@ impl Tab {
     }
 }
 
-/// A value as JSON, of the way in which the protocol writes values. What JSON does not have is null.
+/// A value in the protocol's form, as JSON. What JSON does not have becomes null.
 fn value_of(remote: &Value) -> Value {
     let value = &remote["value"];
     let items = || value.as_array().unwrap_or_else(|| panic!("a value that is whole: {remote}")).iter();
