@@ -314,3 +314,30 @@ fn events_wait_while_the_log_can_neither_be_written_nor_deleted() {
     assert!(!page.back(broadcaster.address()), "there was no log any more");
     broadcaster.stop();
 }
+
+#[test]
+fn a_start_that_has_to_wait_says_only_at_its_end_that_history_begins_anew() {
+    let directory = QueueDir::new();
+    let (path, history) = (directory.path(), directory.root().join("history"));
+    let flags = ["--history-dir", history.to_str().unwrap()];
+    let mut broadcaster = broadcaster::with(&path, &flags);
+    let mut page = Page::open(broadcaster.address());
+    queue(&path, 0, None);
+    page.gets([0]);
+    drained(&directory);
+    broadcaster.stop();
+    let mut content = fs::read(history.join("log")).unwrap();
+    *content.last_mut().unwrap() ^= 1;
+    fs::write(history.join("log"), content).unwrap();
+    let announcement = path.join(".reader");
+    fs::remove_file(&announcement).unwrap();
+    fs::create_dir(&announcement).unwrap();
+    let mut broadcaster = broadcaster::waiting(&path, &flags);
+    broadcaster.await_log("the history log cannot be used yet");
+    assert!(broadcaster.log_lines("history begins anew").is_empty(), "{:?}", broadcaster.stderr());
+    fs::remove_dir(&announcement).unwrap();
+    let mut broadcaster = broadcaster.listening();
+    assert_eq!(broadcaster.log_lines("history begins anew").len(), 1, "{:?}", broadcaster.stderr());
+    assert!(!page.back(broadcaster.address()));
+    broadcaster.stop();
+}
