@@ -260,6 +260,20 @@ async fn the_client_that_an_event_is_not_for_does_not_get_it_later() {
 }
 
 #[tokio::test]
+async fn who_names_no_position_is_told_nothing_of_the_past() {
+    let server = TestServer::start();
+    let (mut client, _) = server.native("?everybody=0").await;
+    server.publish(&["a"], 1);
+    for ask in
+        [json!({ "type": "subscribe", "channel": "a" }), json!({ "type": "subscribe", "channel": "a", "after": null })]
+    {
+        let answer = client.ask(ask).await;
+        assert_eq!((&answer["type"], seq_of(&answer)), (&json!("subscribed"), 1));
+        assert!(answer.get("recovered").is_none() && answer.get("events").is_none(), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn what_has_expired_is_not_sent_again() {
     let server = TestServer::start();
     let (_, first) = server.native("").await;
