@@ -36,7 +36,7 @@ use time::Clock;
 use crate::publication::Seq;
 
 pub use error::HistoryError;
-pub use on_disk::{LogError, LogOnDisk, LogSummary, PastEvent};
+pub use on_disk::{LogError, LogOnDisk, LogSummary, NextStart, PastEvent};
 
 pub(crate) use anew::Anew;
 pub(crate) use error::CannotGiveUp;
