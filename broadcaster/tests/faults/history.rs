@@ -341,3 +341,27 @@ fn a_start_that_has_to_wait_says_only_at_its_end_that_history_begins_anew() {
     assert!(!page.back(broadcaster.address()));
     broadcaster.stop();
 }
+
+#[test]
+fn a_client_that_had_what_was_cut_off_the_log_is_told() {
+    let directory = QueueDir::new();
+    let (path, log) = (directory.path(), directory.path().join("history/log"));
+    let mut broadcaster = broadcaster::start(&path);
+    let mut page = Page::open(broadcaster.address());
+    queue(&path, 0, None);
+    page.gets([0]);
+    drained(&directory);
+    let one = fs::metadata(&log).unwrap().len();
+    queue(&path, 1, None);
+    page.gets([1]);
+    drained(&directory);
+    broadcaster.kill();
+    // The last record as a whole: what is left has no sign of it.
+    fs::File::options().write(true).open(&log).unwrap().set_len(one).unwrap();
+    let mut broadcaster = broadcaster::start(&path);
+    assert!(broadcaster.log_lines("history begins anew")[0].contains("the history log is damaged"));
+    queue(&path, 2, None);
+    drained(&directory);
+    assert!(!page.back(broadcaster.address()));
+    broadcaster.stop();
+}

@@ -80,7 +80,7 @@ impl LogFile {
         let file = LogFile {
             file: file.into(),
             given_back: HEADER_BYTES as u64,
-            header: found.opened(boot_id),
+            header: found.opened(boot_id, end),
             places,
             end,
             can_give_back: true,
@@ -92,10 +92,12 @@ impl LogFile {
         Ok(file)
     }
 
-    /// Appends a record in one write.
+    /// Appends a record in one write, and then says in the header that it is there.
     pub(super) fn append(&mut self, record: &[u8], last: Seq, at: LogTime) -> io::Result<()> {
         write_once(&self.file, record, self.end)?;
-        self.end += record.len() as u64;
+        let end = self.end + record.len() as u64;
+        self.write_header(self.header.with_end(end))?;
+        self.end = end;
         self.places.push_back(Place { last, at, end: self.end });
         Ok(())
     }
@@ -165,6 +167,7 @@ impl LogFile {
             from += bytes as u64;
         }
         new.end = self.end - shift;
+        new.write_header(new.header.with_end(new.end))?;
         new.places = self.places.iter().map(|place| Place { end: place.end - shift, ..*place }).collect();
         Ok(new)
     }
