@@ -365,3 +365,31 @@ fn a_client_that_had_what_was_cut_off_the_log_is_told() {
     assert!(!page.back(broadcaster.address()));
     broadcaster.stop();
 }
+
+#[test]
+fn a_log_that_holds_much_more_than_memory_is_not_read_as_a_whole() {
+    const EVENTS: usize = 400;
+    let directory = QueueDir::new();
+    let (path, flags) = (directory.path(), ["--history-events-everybody", "10"]);
+    let mut broadcaster = broadcaster::with(&path, &flags);
+    let at_start = broadcaster.memory_kb("VmHWM");
+    // The only event of a channel stays, and with it all records behind it.
+    queue(&path, 0, None);
+    drained(&directory);
+    let filler = "x".repeat(100_000);
+    for number in 0..EVENTS {
+        directory.enqueue(format!("[{number},\"{filler}\"]"));
+        if number % 20 == 0 {
+            drained(&directory);
+        }
+    }
+    drained(&directory);
+    broadcaster.kill();
+    let log = fs::metadata(path.join("history/log")).unwrap().len();
+    assert!(log > 100_000 * EVENTS as u64, "{log}");
+    let mut broadcaster = broadcaster::with(&path, &flags);
+    broadcaster.await_log("continues the history log");
+    let most = broadcaster.memory_kb("VmHWM");
+    assert!(most < at_start + 10_000, "{most} kB, with an empty log {at_start} kB");
+    broadcaster.stop();
+}

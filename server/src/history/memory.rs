@@ -57,21 +57,16 @@ impl History {
         }
     }
 
-    /// With what the log of the process before holds.
-    pub(crate) fn of_log(rules: HistoryRules, begin: Trimmed, events: &[Kept]) -> History {
-        let mut history = History::new(rules, begin);
-        let mut text = Vec::new();
-        for event in events {
-            // Those before the beginning are there because their entries still wait. There are holes between them.
-            if event.seq > begin.seq {
-                let publication = event.logged().publication;
-                text.clear();
-                native::write_text(&publication, &mut text);
-                let written = Written { text: &text, name_len: publication.name_json.len() };
-                history.add(event.seq, event.at, written, event.channels.as_deref(), None, event.expires_at);
-            }
+    /// Keeps an event that is in the log of the process before.
+    pub(crate) fn add_logged(&mut self, event: &Kept) {
+        // Those before the beginning are there because their entries still wait. There are holes between them.
+        if event.seq > self.begin {
+            let publication = event.logged().publication;
+            let mut text = Vec::new();
+            native::write_text(&publication, &mut text);
+            let written = Written { text: &text, name_len: publication.name_json.len() };
+            self.add(event.seq, event.at, written, event.channels.as_deref(), None, event.expires_at);
         }
-        history
     }
 
     /// Keeps a publication. Numbers and times rise.

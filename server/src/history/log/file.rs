@@ -138,6 +138,14 @@ impl LogFile {
         self.sync()
     }
 
+    /// The number and the time of the last event, or of the last one that was trimmed.
+    pub(super) fn last(&self) -> Trimmed {
+        let trimmed = self.header.trimmed();
+        let last = self.places.back();
+        // Those that were not acked when the log was written anew can have numbers from before its beginning.
+        last.map_or(trimmed, |last| Trimmed { seq: last.last.max(trimmed.seq), at: last.at.max(trimmed.at) })
+    }
+
     /// Bytes of the records that are part of the log.
     pub(super) fn live_bytes(&self) -> u64 {
         self.end - self.header.start

@@ -25,7 +25,7 @@ mod time;
 use std::io;
 use std::time::{Duration, Instant};
 
-use queue::{EntryName, Reader};
+use queue::Reader;
 use tracing::{debug, warn};
 
 use batch_record::BatchRecord;
@@ -79,7 +79,7 @@ enum State {
 
 /// What a start has found.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct Opened<T> {
     pub(crate) log: HistoryLog,
     /// Of all numbers of this run.
     pub(crate) epoch: u64,
@@ -87,20 +87,10 @@ pub(crate) struct Opened {
     pub(crate) next: Seq,
     /// What the log no longer holds: the events of this epoch up to there, or the beginning of the epoch.
     pub(crate) trimmed: Trimmed,
-    /// The events in the log, in the order of their numbers.
-    pub(crate) kept: Vec<Kept>,
+    /// What was made of the events in the log, which come in the order of their numbers.
+    pub(crate) kept: T,
     /// Why the epoch is a new one. `None`: the numbers of the process before go on.
     pub(crate) anew: Option<Anew>,
-}
-
-impl Opened {
-    /// The entries that the log names, in the order of their numbers, with the events that were published of each. A
-    /// name can be used again for another entry: then the uids differ.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (&EntryName, &[Kept])> {
-        let name = |event: &Kept| event.origin.as_ref().map(|(name, _)| name.clone());
-        let of_one = self.kept.chunk_by(move |one, next| name(one) == name(next));
-        of_one.filter_map(|events| Some((&events.first()?.origin.as_ref()?.0, events)))
-    }
 }
 
 impl HistoryLog {
