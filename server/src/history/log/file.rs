@@ -92,14 +92,17 @@ impl LogFile {
         Ok(file)
     }
 
-    /// Appends a record in one write, and then says in the header that it is there.
+    /// Appends a record in one write.
     pub(super) fn append(&mut self, record: &[u8], last: Seq, at: LogTime) -> io::Result<()> {
         write_once(&self.file, record, self.end)?;
-        let end = self.end + record.len() as u64;
-        self.write_header(self.header.with_end(end))?;
-        self.end = end;
+        self.end += record.len() as u64;
         self.places.push_back(Place { last, at, end: self.end });
         Ok(())
+    }
+
+    /// Says in the header that what was appended is there.
+    pub(super) fn state_end(&mut self) -> io::Result<()> {
+        if self.header.end == self.end { Ok(()) } else { self.write_header(self.header.with_end(self.end)) }
     }
 
     /// Forgets the oldest records beyond the bounds. Returns whether there were any.
@@ -175,7 +178,7 @@ impl LogFile {
             from += bytes as u64;
         }
         new.end = self.end - shift;
-        new.write_header(new.header.with_end(new.end))?;
+        new.state_end()?;
         new.places = self.places.iter().map(|place| Place { end: place.end - shift, ..*place }).collect();
         Ok(new)
     }

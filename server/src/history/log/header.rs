@@ -3,8 +3,9 @@
 //! It is the first block of the file, and has room for two copies. A change is written over the older one, so that one
 //! of the two is whole whenever the process is killed. Which of them counts says its generation.
 //!
-//! It is written after each record and before clients get that. So a record that its writer has not finished, which
-//! nobody has, can be told from one that was cut off later.
+//! It says how far the records are whole, so that one that its writer has not finished, which nobody has, can be told
+//! from one that was cut off later. That is written when clients have the record, because they would wait for it, and
+//! before its entries are deleted: what a killed process has not stated is still in the queue.
 
 use queue::record::{self, HEAD_BYTES, Head};
 use serde::{Deserialize, Serialize};
@@ -70,7 +71,7 @@ impl Header {
         Header { start, trimmed: trimmed.seq.0, trimmed_at: trimmed.at.0, ..self.next() }
     }
 
-    /// The next header, after a record.
+    /// The next header, after records.
     pub(super) fn with_end(&self, end: u64) -> Header {
         Header { end, ..self.next() }
     }

@@ -127,6 +127,16 @@ impl HistoryLog {
         Ok(at)
     }
 
+    /// Notes in the log how far it goes. Between handing a batch over and deleting its entries.
+    pub(crate) fn state_end(&mut self) {
+        if let State::Written(_, file) = &mut self.state
+            && let Err(error) = file.state_end()
+        {
+            // What is there counts without it as well, as long as nobody cuts it off. The next batch tries again.
+            debug!(%error, "cannot write the header of the history log");
+        }
+    }
+
     /// Forgets what is beyond the bounds, at the front only. To be called now and then, such as once a second.
     pub(crate) fn trim(&mut self, bounds: &Bounds) {
         let State::Written(directory, file) = &mut self.state else { return };
@@ -186,6 +196,7 @@ impl HistoryLog {
         reader.sync()?;
         #[cfg(test)]
         testing::queue_synced();
+        file.state_end()?;
         file.sync()?;
         directory.sync()?;
         file.mark_closed()

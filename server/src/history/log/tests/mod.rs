@@ -93,6 +93,7 @@ fn append(log: &mut HistoryLog, events: &[Kept]) -> Vec<Kept> {
 
 fn try_append(log: &mut HistoryLog, events: &[Kept]) -> Result<Vec<Kept>, CannotGiveUp> {
     let at = log.append(events.iter().map(Kept::logged))?;
+    log.state_end();
     Ok(events.iter().cloned().map(|event| Kept { at, ..event }).collect())
 }
 
