@@ -112,6 +112,7 @@ impl Feed {
     fn published(&mut self, first: Seq, batch: &mut Batch) {
         if let Some(others) = batch.len().checked_sub(1) {
             self.hub.offer(batch.len());
+            self.hub.state_logged();
             self.published_bytes += batch.bytes();
             self.unoffered.push_back((first.plus(others), self.published_bytes));
             batch.clear();

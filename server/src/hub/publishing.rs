@@ -41,6 +41,7 @@ impl Hub {
         let logged = |seq| [Logged { seq, origin: None, uid: None, publication: *publication, key: None }];
         let appended = self.append(&batch, logged);
         self.wake();
+        self.state_logged();
         if let Err(error) = appended {
             tracing::error!(%error, "an event is not sent, because clients could not get it again after a restart");
         }
@@ -158,6 +159,12 @@ impl Hub {
         let kept = in_order(kept);
         let (trimmed, events) = whole_log(head, now, &kept, unacked);
         log.renew(trimmed, events)
+    }
+
+    /// Notes in the log that what was appended is there. Clients have it already, so that nobody waits for this, and its
+    /// entries are still in the queue.
+    pub(super) fn state_logged(&self) {
+        self.with_history_log(HistoryLog::state_end);
     }
 
     /// Changes the log, if there is one.

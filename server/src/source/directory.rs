@@ -88,8 +88,7 @@ impl DirectorySource {
         stop: Stop,
         health: Arc<Health>,
     ) -> Result<DirectorySource, HistoryError> {
-        let mut selection = Selection::default();
-        let history = SourceHistory::begin(&reader, &options.history, feed.hub(), &mut selection)?;
+        let (history, selection) = SourceHistory::begin(&reader, &options.history, feed.hub())?;
         let failed_folder = FailedFolder::new(options.failed_max_entries, options.failed_max_age);
         let mut source = DirectorySource {
             reader,
