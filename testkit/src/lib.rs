@@ -11,6 +11,7 @@
 
 mod bad_lines;
 mod broadcaster;
+mod certificate;
 mod client;
 mod event_stream;
 mod proc;
@@ -22,6 +23,7 @@ mod wait;
 
 pub use bad_lines::{BadLine, bad_lines};
 pub use broadcaster::{Broadcaster, without_settings};
+pub use certificate::Certificate;
 pub use client::{Client, HANDSHAKE, free_address, payload_of};
 pub use event_stream::{Block, EventStream};
 pub use process::{Finish, Process};
