@@ -3,6 +3,7 @@
 //! The URLs of one server are those of redis-cli and of most clients; the others are the same with several hosts, as
 //! Python clients write them.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -50,6 +51,14 @@ pub(super) struct Host {
     /// Without the brackets of an IPv6 address.
     pub(super) name: String,
     pub(super) port: u16,
+}
+
+/// As it is written in a URL.
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Host { name, port } = self;
+        if name.contains(':') { write!(f, "[{name}]:{port}") } else { write!(f, "{name}:{port}") }
+    }
 }
 
 /// A user and its password.
