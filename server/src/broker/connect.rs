@@ -20,7 +20,7 @@ const MAX_MOVES: usize = 5;
 pub(crate) enum ConnectError {
     #[error("cannot connect to Redis at {server}: {cause}")]
     Unreachable { server: String, cause: io::Error },
-    #[error("cannot agree on TLS with Redis at {server}: {cause}")]
+    #[error("cannot agree on TLS with Redis at {server}: {cause}{}", hint(.cause))]
     Tls { server: String, cause: io::Error },
     #[error(
         "Redis at {server} closes the connection at once: if the port is one for TLS, the scheme begins with rediss"
@@ -54,6 +54,24 @@ impl ConnectError {
             ConnectError::Each(errors) => errors.iter().all(ConnectError::needs_somebody),
             _ => false,
         }
+    }
+}
+
+/// What helps against the usual mistakes.
+fn hint(cause: &io::Error) -> &'static str {
+    use rustls::{CertificateError, Error};
+    const NO_TLS: &str = " (is it a port without TLS? Then the scheme begins with redis)";
+    // Redis takes the beginning of TLS for that of a command, and waits for its end.
+    if cause.kind() == io::ErrorKind::TimedOut {
+        return NO_TLS;
+    }
+    match cause.get_ref().and_then(|cause| cause.downcast_ref::<Error>()) {
+        Some(Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => "",
+        Some(Error::InvalidCertificate(_)) => " (?ca=/FILE.pem in the URL names the authority that signed it)",
+        Some(Error::InvalidMessage(_)) => NO_TLS,
+        _ => "",
     }
 }
 
