@@ -149,7 +149,7 @@ impl ConnectionLike for Connection {
     fn req_packed_commands(&mut self, packed: &[u8], offset: usize, count: usize) -> RedisResult<Vec<Value>> {
         self.send(packed)?;
         for _ in 0..offset {
-            // A command that was not queued in a transaction makes the answer to EXEC an error, which is among the rest.
+            // A command that a transaction refuses makes the answer to EXEC an error, which is among the rest.
             self.receive()?;
         }
         (0..count).map(|_| self.receive()).collect()
