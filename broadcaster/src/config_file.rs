@@ -2,13 +2,15 @@
 
 mod values;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use server::Config;
-use server::config::{BroadcasterKeys, ConfigError, Settings, all_settings};
+use server::config::{BroadcasterKeys, ConfigError, Setting, Settings, all_settings};
 use thiserror::Error;
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
 use values::value;
 
@@ -68,13 +70,13 @@ pub(crate) struct Mistake {
     line: usize,
     column: usize,
     /// The key whose value is wrong.
-    key: Option<&'static str>,
+    key: Option<Cow<'static, str>>,
     problem: String,
 }
 
 impl Mistake {
     /// A mistake at an offset in bytes.
-    fn at(text: &str, offset: usize, key: Option<&'static str>, problem: String) -> Mistake {
+    fn at(text: &str, offset: usize, key: Option<Cow<'static, str>>, problem: String) -> Mistake {
         let before = text.get(..offset).unwrap_or(text);
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         Mistake { line: line_at(text, offset), column, key, problem }
@@ -85,7 +87,7 @@ impl fmt::Display for Mistake {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Mistake { line, column, key, problem } = self;
         write!(formatter, "line {line}, column {column}: ")?;
-        key.map_or(Ok(()), |key| write!(formatter, "{key} "))?;
+        key.as_ref().map_or(Ok(()), |key| write!(formatter, "{key} "))?;
         formatter.write_str(problem)
     }
 }
@@ -95,27 +97,85 @@ fn parse(text: &str) -> Result<Settings, Mistake> {
     let table = DeTable::parse(text).map_err(|error| {
         Mistake::at(text, error.span().map_or(0, |span| span.start), None, error.message().replace('\n', " "))
     })?;
-    let mut entries: Vec<_> = table.get_ref().iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
     let mut settings = Settings::default();
-    for (key, given) in entries {
-        let Some(setting) = all_settings().find(|setting| setting.key == key.get_ref()) else {
-            let keys: Vec<String> = all_settings().map(|setting| format!("`{}`", setting.key)).collect();
-            let problem = format!("unknown field `{}`, expected one of {}", key.get_ref(), keys.join(", "));
-            return Err(Mistake::at(text, key.span().start, None, problem));
+    for entry in Entry::all_of(table.get_ref()) {
+        let Entry { table, key, value: given } = entry;
+        let Some(setting) = entry.setting() else {
+            return Err(Mistake::at(text, key.span().start, None, unknown(table, key.get_ref())));
         };
         let value = value(&setting.form, given)
-            .map_err(|(place, problem)| Mistake::at(text, place, Some(setting.key), problem))?;
+            .map_err(|(place, problem)| Mistake::at(text, place, Some(setting.file_key()), problem))?;
         setting.set(&mut settings, value);
     }
     Ok(settings)
 }
 
+/// A key of the file, and what it is set to.
+#[derive(Clone, Copy)]
+struct Entry<'a> {
+    /// The table that it stands in. Others than those of settings are keys that nobody knows.
+    table: Option<&'static str>,
+    key: &'a Spanned<DeString<'a>>,
+    value: &'a Spanned<DeValue<'a>>,
+}
+
+impl<'a> Entry<'a> {
+    /// In the order of the file.
+    fn all_of(file: &'a DeTable<'a>) -> Vec<Entry<'a>> {
+        let mut entries = Vec::new();
+        for (key, value) in file {
+            let table = all_settings().filter_map(|setting| setting.table).find(|table| table == key.get_ref());
+            match (table, value.get_ref()) {
+                (Some(_), DeValue::Table(keys)) => {
+                    entries.extend(keys.iter().map(|(key, value)| Entry { table, key, value }));
+                }
+                _ => entries.push(Entry { table: None, key, value }),
+            }
+        }
+        entries.sort_by_key(|entry| entry.key.span().start);
+        entries
+    }
+
+    fn setting(&self) -> Option<&'static Setting> {
+        let is_it = |setting: &&Setting| setting.table == self.table && setting.name_in_table() == self.key.get_ref();
+        all_settings().find(is_it)
+    }
+}
+
+/// What is said of a key that no setting has.
+fn unknown(table: Option<&str>, key: &str) -> String {
+    let is_meant =
+        |setting: &&Setting| setting.table.is_some() && [setting.key, setting.name_in_table()].contains(&key);
+    if let (None, Some(setting)) = (table, all_settings().find(is_meant))
+        && let Some(table) = setting.table
+    {
+        return format!("`{key}` is written as `{}` below [{table}]", setting.name_in_table());
+    }
+    if all_settings().any(|setting| setting.table == Some(key)) {
+        return format!("`{key}` must be a table: write [{key}] above its keys");
+    }
+    let of_table = all_settings().filter(|setting| setting.table == table);
+    let mut expected: Vec<String> = of_table.map(|setting| format!("`{}`", setting.name_in_table())).collect();
+    match table {
+        Some(table) => format!(
+            "unknown field `{key}` in [{table}], expected one of {}; all other keys stand above [{table}]",
+            expected.join(", ")
+        ),
+        None => {
+            let mut tables: Vec<&str> = all_settings().filter_map(|setting| setting.table).collect();
+            tables.dedup();
+            expected.extend(tables.iter().map(|table| format!("[{table}]")));
+            format!("unknown field `{key}`, expected one of {}", expected.join(", "))
+        }
+    }
+}
+
 /// The line that sets a key, if one does.
 fn line_of(text: &str, key: &str) -> Option<usize> {
     let table = DeTable::parse(text).ok()?;
-    let start = table.get_ref().iter().find(|(name, _)| name.get_ref() == key)?.0.span().start;
-    Some(line_at(text, start))
+    let entries = Entry::all_of(table.get_ref());
+    let entry = entries.iter().find(|entry| entry.setting().is_some_and(|setting| setting.key == key))?;
+    Some(line_at(text, entry.key.span().start))
 }
 
 /// The number of the line at an offset.
@@ -205,6 +265,14 @@ mod tests {
             format!("queue = '{secret}"),
             format!("{secret} = 'x"),
             format!("[{secret}"),
+            format!("[broker]\nurl = 'redis://u:{secret}@h:x'"),
+            format!("[broker]\nurl = 'redis://u:{secret}@h'\nport = 1"),
+            format!("[broker]\nurl = ['redis://u:{secret}@h']"),
+            format!("[broker]\nurl = 'redis://u:{secret}@h"),
+            format!("[broker]\nprefix = 'redis://u:{secret}@h'\nurl = 'redis://h'"),
+            format!("[broker]\nmax_events = 'redis://u:{secret}@h'"),
+            format!("broker_url = 'redis://u:{secret}@h'"),
+            format!("broker = 'redis://u:{secret}@h'"),
         ] {
             let error = refused(Settings::default(), &text).expect(&text);
             assert!(!error.contains(&secret[..8]), "{text}: {error}");
@@ -247,6 +315,36 @@ mod tests {
             let error = parse(text).expect_err(text).problem;
             assert!(error.starts_with(told), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn keys_of_the_broker_stand_in_a_table() {
+        let file = "port = 1\n[broker]\nurl = 'redis://h'\nmax_events = 5_000";
+        let settings = parse(file).expect("a file");
+        assert_eq!((settings.port, settings.broker_max_events), (Some(1), Some(5_000)));
+        assert_eq!(settings, parse("broker.url = 'redis://h'\nport = 1\nbroker.max_events = 5000").expect("a file"));
+        for (text, told) in [
+            ("\n[broker]\nurl = 1", "line 3, column 7: broker.url must be a text in quotes"),
+            ("[broker]\nmax_bytes = '1G'", "line 2, column 13: broker.max_bytes must be a number of bytes"),
+            (
+                "[broker]\nuri = 'x'",
+                "line 2, column 1: unknown field `uri` in [broker], expected one of `url`, `prefix`",
+            ),
+            ("[broker]\nport = 1", "line 2, column 1: unknown field `port` in [broker]"),
+            ("broker_url = 'x'", "line 1, column 1: `broker_url` is written as `url` below [broker]"),
+            ("url = 'x'", "line 1, column 1: `url` is written as `url` below [broker]"),
+            ("broker = 'x'", "line 1, column 1: `broker` must be a table: write [broker] above its keys"),
+            ("[[broker]]\nurl = 'x'", "line 1, column 3: `broker` must be a table"),
+            ("[brokers]\nurl = 'x'", "line 1, column 2: unknown field `brokers`, expected one of `queue`"),
+        ] {
+            let error = parse(text).expect_err(text).to_string();
+            assert!(error.starts_with(told), "{text}: {error}");
+        }
+        let error = refused(Settings::default(), "port = 1\n\n[broker]\nurl = 'redis://h:x'").expect("no port");
+        assert!(
+            error.contains("broker.url: a port is no number") && error.ends_with("(line 4 of the file)"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -293,9 +391,10 @@ mod tests {
                     "log_bytes" => "max_event_bytes = 1",
                     "recover_bytes" => "max_outbox_bytes = 1_099_511_627_776",
                     "max_memory" => "max_message_bytes = 1\nmax_outbox_bytes = 1\nhub_threads = 1",
+                    key if key.starts_with("broker_") => "broker.url = 'redis://h'",
                     _ => "",
                 };
-                let file = parse(&format!("{} = {number}\n{others}", setting.key)).expect("a file");
+                let file = parse(&format!("{} = {number}\n{others}", setting.file_key())).expect("a file");
                 let refused = file.resolve().err().map(|error| error.to_string());
                 let is_too_small = number == least && setting.key == "log_bytes";
                 assert_eq!(refused.is_some(), is_too_small, "{} = {number}: {refused:?}", setting.key);
@@ -309,7 +408,7 @@ mod tests {
         let listed: String = sample
             .lines()
             .filter_map(|line| line.strip_prefix("#"))
-            .filter(|line| line.contains(" = "))
+            .filter(|line| line.contains(" = ") || line.starts_with('['))
             .map(|line| format!("{line}\n"))
             .collect();
         let listed = parse(&listed).expect("a file");

@@ -54,6 +54,7 @@ fn option(setting: &'static Setting) -> Arg {
         .long(setting.key.replace('_', "-"))
         .short(setting.short)
         .env(setting.variable().into_owned())
+        .hide_env_values(setting.is_secret())
         .value_name(setting.value_name())
         .value_parser(parser(&setting.form))
         .help(format!("{}{default}", setting.help));
@@ -69,6 +70,7 @@ fn parser(form: &Form) -> ValueParser {
     match *form {
         Form::Path => PathBufValueParser::new().map(Value::Path).into(),
         Form::Text => StringValueParser::new().map(Value::Text).into(),
+        Form::Url => StringValueParser::new().map(|url| Value::Url(Secret::new(url.into_bytes()))).into(),
         Form::Whole(Whole { least: 0, most, .. }) => {
             let numbers = RangedI64ValueParser::<u64>::new().range(0..=i64::try_from(most).unwrap_or(i64::MAX));
             numbers.map(Value::Whole).into()
@@ -123,5 +125,12 @@ mod tests {
         let command = <Options as clap::Args>::augment_args(Command::new("x"));
         assert!(command.get_arguments().all(|arg| arg.get_long() != Some("token-secret")));
         assert!(command.get_arguments().any(|arg| arg.get_long() == Some("token-secret-file")));
+    }
+
+    #[test]
+    fn the_help_does_not_show_what_the_variable_of_a_url_holds() {
+        let command = <Options as clap::Args>::augment_args(Command::new("x"));
+        let url = command.get_arguments().find(|arg| arg.get_long() == Some("broker-url")).expect("a flag");
+        assert!(url.is_hide_env_values_set());
     }
 }

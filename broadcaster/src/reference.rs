@@ -12,8 +12,8 @@ pub(crate) fn sample() -> String {
          in the text above it has an example instead. Flags and environment variables of the same names win over this file. \
          Unknown keys are errors.",
     );
+    let mut table = None;
     for setting in SECTIONS.iter().flat_map(|section| section.settings) {
-        let Setting { key, .. } = setting;
         let mut about = sentences(setting) + &narrow_bounds(&setting.form);
         let example = setting.example.map(|example| Value::Text(example.to_owned()));
         let Some(value) = setting.default().or(example) else { continue };
@@ -22,7 +22,11 @@ pub(crate) fn sample() -> String {
             let default = setting.shown_default().unwrap_or_else(|| "none".to_owned());
             about += &format!(" Default: {default}.");
         }
-        sample += &format!("\n{}#{key} = {line}\n", comment(&about));
+        if table != setting.table {
+            table = setting.table;
+            sample += &table.map(|table| format!("\n#[{table}]\n")).unwrap_or_default();
+        }
+        sample += &format!("\n{}#{} = {line}\n", comment(&about), setting.name_in_table());
     }
     sample
 }
@@ -51,7 +55,7 @@ const TITLE: &str = "\
 const INTRODUCTION: [&str; 3] = [
     "Every setting of `fastapi-broadcaster` is an environment variable, a key of a TOML file, which `--config` or \
      `FASTAPI_WS_CONFIG` names, and a flag (all but [`token_secret`](#token_secret) and [`channel`](#channel)). A flag wins over its variable, that over the file, that over the default. An empty variable is not \
-     set. Unknown keys and values out of range are errors: exit code 64, with the line of the file. `fastapi-broadcaster config \
+     set. A key such as [`broker.url`](#brokerurl) stands as `url` below a line `[broker]`, after all keys of no table. Unknown keys and values out of range are errors: exit code 64, with the line of the file. `fastapi-broadcaster config \
      check` says so without a start. [The sample file](../broadcaster/config.example.toml) has every key.",
     "There is one exception: a `WS_PORT` that is not a number and a `WS_HOST` that is a URL are ignored, with a warning in the log. \
      Kubernetes sets such variables for a service named `ws`.",
@@ -72,7 +76,7 @@ fn entry(setting: &Setting) -> String {
         if setting.has_flag() { format!("{short}`--{flag} {}`", setting.value_name()) } else { "no flag".into() };
     format!(
         "\n### `{}`\n\n{}\n\n{flag} · `{}` · default: {default}{}{bounds}\n",
-        setting.key,
+        setting.file_key(),
         wrapped(&sentences(setting).replace('*', "\\*").replacen("\n- ", "\n\n- ", 1), WIDTH),
         setting.variable(),
         if bounds.is_empty() { "" } else { " · " },
@@ -86,9 +90,14 @@ fn bounds(form: &Form) -> String {
         Form::Switch => "`true` or `false`".to_owned(),
         Form::Whole(Whole { least, most, .. }) => format!("{least} to {most}"),
         Form::Choice(words) => words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or "),
-        Form::Path | Form::Text | Form::Origins | Form::Patterns | Form::ChannelRules | Form::Files | Form::Secrets => {
-            String::new()
-        }
+        Form::Path
+        | Form::Text
+        | Form::Url
+        | Form::Origins
+        | Form::Patterns
+        | Form::ChannelRules
+        | Form::Files
+        | Form::Secrets => String::new(),
     }
 }
 
@@ -112,7 +121,7 @@ fn sentences(setting: &Setting) -> String {
 /// A value as it stands in the file.
 fn in_file(setting: &Setting, value: &Value) -> String {
     match (setting.form, value) {
-        (Form::Path | Form::Text | Form::Choice(_), value) => format!("{:?}", value.to_string()),
+        (Form::Path | Form::Text | Form::Url | Form::Choice(_), value) => format!("{:?}", value.to_string()),
         (Form::Patterns | Form::ChannelRules | Form::Files | Form::Secrets, value @ Value::Text(_)) => {
             value.to_string()
         }

@@ -14,6 +14,7 @@ pub mod application;
 #[cfg(feature = "benching")]
 #[doc(hidden)]
 pub mod benching;
+pub mod broker;
 mod claim;
 mod client_message;
 pub mod config;

@@ -18,6 +18,7 @@ pub(super) fn value(form: &Form, given: &Spanned<DeValue<'_>>) -> Result<Value, 
     match form {
         Form::Path => text(given).map(|text| Value::Path(text.into())),
         Form::Text => text(given).map(|text| Value::Text(text.to_owned())),
+        Form::Url => text(given).map(|text| Value::Url(Secret::new(text.as_bytes()))),
         Form::Switch => {
             value.as_bool().map(Value::Switch).ok_or_else(|| refuse("must be true or false, without quotes"))
         }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::setting::{Section, Setting};
-use super::{Config, ConfigError, Settings, clients, history, hub, process, queue, rights};
+use super::{Config, ConfigError, Settings, broker, clients, history, hub, process, queue, rights};
 
 /// The section of channels and tokens.
 pub const RIGHTS: Section = rights::SECTION;
 /// The section of what is kept for clients that come back.
 pub const HISTORY: Section = history::SECTION;
-/// Every section.
-pub const SECTIONS: [Section; 6] = [queue::SECTION, clients::SECTION, RIGHTS, HISTORY, hub::SECTION, process::SECTION];
+/// Every section. In the file, keys in a table come after all others, so the section of the broker is the last.
+pub const SECTIONS: [Section; 7] =
+    [queue::SECTION, clients::SECTION, RIGHTS, HISTORY, hub::SECTION, process::SECTION, broker::SECTION];
 
 /// Every setting, by section.
 pub fn all_settings() -> impl Iterator<Item = &'static Setting> {
@@ -70,6 +71,7 @@ impl Settings {
             admission: clients::admission(clients),
             history: history::rules(&self, &history, hub.max_outbox_bytes)?,
             history_dir: history.history_dir,
+            broker: broker::options(&self, broker::Values::of(&self), hub.relay_client_events)?,
             hub_threads,
             rights: Arc::new(rights::rights(rights)?),
             shutdown_grace: Duration::from_secs_f64(process.shutdown_grace_secs),
@@ -180,6 +182,7 @@ mod tests {
             channel: Some(Vec::new()),
             history_dir: Some("/history".into()),
             hub_threads: Some(1),
+            broker_url: Some(Secret::new(*b"redis://localhost")),
             ..settings()
         }
     }

@@ -18,6 +18,8 @@ pub enum Form {
     Path,
     /// A text.
     Text,
+    /// A URL that may hold a password, so no output shows it.
+    Url,
     /// A whole number.
     Whole(Whole),
     /// A time: a number of seconds, with a fraction if need be; above 0, at most a day.

@@ -2,11 +2,12 @@
 //! what was decided from them ([`decide`]): everything is set and checked once.
 //!
 //! A setting is declared in the file of its section: [`queue`], [`clients`], [`rights`], [`history`], [`hub`],
-//! [`process`]. There stand its key,
+//! [`process`], [`broker`]. There stand its key,
 //! type, default, bounds and help; its flag, its variable, the sample file and the reference page follow from that.
 //! Only its field in [`Settings`] is named again. This library reads neither configuration files nor command
 //! lines; the files of keys it does.
 
+mod broker;
 mod clients;
 mod decide;
 mod error;
@@ -25,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broker::BrokerOptions;
 use crate::history::HistoryRules;
 use crate::http_server::Admission;
 use crate::hub::limits::Limits;
@@ -77,6 +79,8 @@ pub struct Config {
     pub(crate) history: HistoryRules,
     /// The directory of the history log, unless it is in the queue directory.
     pub history_dir: Option<PathBuf>,
+    /// What links it to other broadcasters, if something does.
+    pub broker: Option<BrokerOptions>,
 }
 
 impl Config {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::decide::all_settings;
+use super::setting::Setting;
 use super::value::Value;
 
 /// How settings are called where they are set.
@@ -23,7 +25,7 @@ pub struct BroadcasterKeys {
 
 impl Naming for BroadcasterKeys {
     fn key(&self, key: &'static str) -> Cow<'static, str> {
-        key.into()
+        all_settings().find(|setting| setting.key == key).map_or(key.into(), Setting::file_key)
     }
 
     fn line(&self, key: &'static str, item: &'static str) -> String {

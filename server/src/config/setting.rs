@@ -21,7 +21,7 @@ pub struct Section {
 /// A setting as it is declared, by [`section!`].
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
-    /// The key of the file; the flag has dashes for underscores.
+    /// Its name; the flag has dashes for underscores.
     pub key: &'static str,
     /// How it is written, and its bounds.
     pub form: Form,
@@ -32,6 +32,8 @@ pub struct Setting {
     pub more: &'static str,
     /// The short flag.
     pub short: Option<char>,
+    /// The table of the file that it stands in. The key begins with its name.
+    pub table: Option<&'static str>,
     /// A value for the sample file, where there is no default that could stand there.
     pub example: Option<&'static str>,
     pub(super) variable: Option<&'static str>,
@@ -49,15 +51,26 @@ impl Setting {
         self.variable.map_or_else(|| variable_of(self.key).into(), Cow::Borrowed)
     }
 
-    /// Whether it is given on the command line. Secrets are not: every user of the machine sees the arguments of all
-    /// processes. Rules for channels are not: there, `--channel` names channels.
+    /// The name of its line in the file, in its table.
+    pub fn name_in_table(&self) -> &'static str {
+        let name = self.table.and_then(|table| self.key.strip_prefix(table)?.strip_prefix('_'));
+        name.unwrap_or(self.key)
+    }
+
+    /// The key of the file, with the table in front, as TOML allows it.
+    pub fn file_key(&self) -> Cow<'static, str> {
+        self.table.map_or(self.key.into(), |table| format!("{table}.{}", self.name_in_table()).into())
+    }
+
+    /// Whether it is given on the command line. Secrets of tokens are not: every user of the machine sees the arguments
+    /// of all processes. Rules for channels are not: there, `--channel` names channels.
     pub fn has_flag(&self) -> bool {
-        !self.is_secret() && !matches!(self.form, Form::ChannelRules)
+        !matches!(self.form, Form::Secrets | Form::ChannelRules)
     }
 
     /// Whether no output may show its value.
     pub fn is_secret(&self) -> bool {
-        matches!(self.form, Form::Secrets)
+        matches!(self.form, Form::Secrets | Form::Url)
     }
 
     /// What stands for the value in the help.
@@ -65,6 +78,7 @@ impl Setting {
         self.value_name.unwrap_or(match self.form {
             Form::Path => "DIR",
             Form::Text => "TEXT",
+            Form::Url => "URL",
             Form::Whole(Whole { unit: Unit::Bytes, .. }) => "BYTES",
             Form::Whole(Whole { unit: Unit::Count, .. }) => "COUNT",
             Form::Whole(Whole { unit: Unit::Port, .. }) => "PORT",
@@ -137,6 +151,7 @@ macro_rules! section {
                     help: $help,
                     more: "",
                     short: None,
+                    table: None,
                     example: None,
                     variable: None,
                     value_name: None,

@@ -63,4 +63,10 @@ pub struct Settings {
 
     pub shutdown_grace_secs: Option<f64>,
     pub log_format: Option<LogFormat>,
+
+    pub broker_url: Option<Secret>,
+    pub broker_prefix: Option<String>,
+    pub broker_max_events: Option<u64>,
+    pub broker_max_bytes: Option<u64>,
+    pub broker_min_replicas: Option<u32>,
 }

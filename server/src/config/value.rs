@@ -14,6 +14,8 @@ pub enum Value {
     Path(PathBuf),
     /// A text, or the word that was chosen.
     Text(String),
+    /// A URL, which is shown nowhere.
+    Url(Secret),
     /// A number of bytes, clients or the like.
     Whole(u64),
     /// A time.
@@ -86,6 +88,7 @@ macro_rules! kept_number {
 
 kept!(PathBuf, Path);
 kept!(String, Text);
+kept!(Secret, Url);
 kept!(f64, Seconds);
 kept!(bool, Switch);
 kept!(Vec<Rule>, Origins);
@@ -119,6 +122,7 @@ impl fmt::Display for Value {
         match self {
             Value::Path(path) => path.display().fmt(f),
             Value::Text(text) => text.fmt(f),
+            Value::Url(url) => url.fmt(f),
             Value::Whole(number) => number.fmt(f),
             Value::Seconds(seconds) => seconds.fmt(f),
             Value::Switch(is_on) => is_on.fmt(f),

@@ -7,7 +7,7 @@ use super::bounds::MIN_SECRET_BYTES;
 /// What stands for a secret in every output.
 const HIDDEN: &str = "[hidden]";
 
-/// A secret that tokens are signed and checked with. It cannot be printed.
+/// A secret, such as one that tokens are signed and checked with. It cannot be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<[u8]>);
 

@@ -1,0 +1,153 @@
+//! What went wrong with Redis: which kind of failure it is, and what is said of it.
+
+use std::fmt;
+
+use redis::{RedisError, ServerError};
+
+/// What to do about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// The connection has ended or does not answer: connect anew.
+    Lost,
+    /// The server cannot serve the stream, now or at all: look for the right one and connect anew.
+    Elsewhere,
+    /// Redis has no memory left. Somebody has to do something.
+    Memory,
+    /// User, password or rights are wrong. Somebody has to do something.
+    Permission,
+    /// Anything else that Redis said.
+    Other,
+}
+
+/// A failure, and a sentence of it for the log. It has no secrets, and nothing of what was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) kind: FailureKind,
+    said: String,
+}
+
+/// Codes of Redis, what they mean, and what is to be done.
+const CODES: [(&str, FailureKind, &str); 14] = [
+    ("READONLY", FailureKind::Elsewhere, "it is a replica and takes no writes: the master is another server"),
+    ("MOVED", FailureKind::Elsewhere, "another server of the cluster has the stream"),
+    ("ASK", FailureKind::Elsewhere, "the stream is on its way to another server of the cluster"),
+    ("TRYAGAIN", FailureKind::Elsewhere, "the stream is on its way to another server of the cluster"),
+    ("CLUSTERDOWN", FailureKind::Elsewhere, "the cluster is down"),
+    ("MASTERDOWN", FailureKind::Elsewhere, "it is a replica that has lost its master"),
+    ("LOADING", FailureKind::Elsewhere, "it still loads its data"),
+    ("UNBLOCKED", FailureKind::Elsewhere, "it has become a replica"),
+    (
+        "OOM",
+        FailureKind::Memory,
+        "it has no memory left: raise `maxmemory` of Redis, or lower broker.max_bytes or broker.max_events",
+    ),
+    ("NOAUTH", FailureKind::Permission, "it asks for a password: broker.url needs one"),
+    ("WRONGPASS", FailureKind::Permission, "it does not accept the user and the password of broker.url"),
+    ("NOPERM", FailureKind::Permission, "its rules (ACL) do not allow that to the user of broker.url"),
+    ("DENIED", FailureKind::Permission, "it has no password and so accepts only clients of its own machine"),
+    ("NOREPLICAS", FailureKind::Other, "it has fewer replicas than its `min-replicas-to-write` asks for"),
+];
+
+impl Failure {
+    pub(crate) fn of(error: &RedisError) -> Failure {
+        // Errors of a pipeline are several, and the first is the cause of the others.
+        let first =
+            error.clone().into_server_errors().and_then(|errors| errors.first().map(|(_, error)| error.clone()));
+        match first {
+            Some(error) => Failure::said_by_server(&error),
+            None if error.is_io_error() => {
+                Failure { kind: FailureKind::Lost, said: format!("the connection is lost: {error}") }
+            }
+            // What is no Redis, or has stopped in the middle of an answer.
+            None => Failure { kind: FailureKind::Lost, said: "what it answers cannot be understood".to_owned() },
+        }
+    }
+
+    fn said_by_server(error: &ServerError) -> Failure {
+        let details = error.details().unwrap_or_default();
+        // Redis up to version 6 tells the error of a command in a script as a part of its text.
+        let is_it = |code: &str| error.code() == code || details.contains(&format!("-{code} "));
+        let details = shortened(details);
+        match CODES.iter().find(|(code, ..)| is_it(code)) {
+            Some((code, kind, meaning)) if details.is_empty() => {
+                Failure { kind: *kind, said: format!("{meaning} ({code})") }
+            }
+            Some((code, kind, meaning)) => Failure { kind: *kind, said: format!("{meaning} ({code} {details})") },
+            // A server without users answers so to a login.
+            None if details.contains("without any password configured") => Failure {
+                kind: FailureKind::Permission,
+                said: "it has no password, and broker.url names one".to_owned(),
+            },
+            None => Failure { kind: FailureKind::Other, said: format!("it answers {} {details}", error.code()) },
+        }
+    }
+}
+
+/// Without the arguments of the command, which Redis repeats where it does not know one.
+fn shortened(details: &str) -> String {
+    let end = details.find(", with args").or_else(|| details.find(['\r', '\n'])).unwrap_or(details.len());
+    queue::printable(details[..end].trim_end()).into_owned()
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.said)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use redis::{RedisResult, Value, parse_redis_value};
+
+    use super::*;
+
+    fn answered(answer: &str) -> Failure {
+        let answer: RedisResult<Value> = parse_redis_value(answer.as_bytes());
+        Failure::of(&answer.and_then(Value::extract_error).expect_err("an error"))
+    }
+
+    #[test]
+    fn what_redis_says_has_a_kind_and_a_sentence() {
+        for (answer, kind, said) in [
+            ("-READONLY You can't write.\r\n", FailureKind::Elsewhere, "it is a replica and takes no writes"),
+            ("-MOVED 1 h:1\r\n", FailureKind::Elsewhere, "another server of the cluster has the stream (MOVED 1 h:1)"),
+            ("-CLUSTERDOWN x\r\n", FailureKind::Elsewhere, "the cluster is down"),
+            ("-MASTERDOWN Link\r\n", FailureKind::Elsewhere, "it is a replica that has lost its master"),
+            ("-LOADING Redis is\r\n", FailureKind::Elsewhere, "it still loads its data"),
+            ("-UNBLOCKED force\r\n", FailureKind::Elsewhere, "it has become a replica"),
+            ("-OOM command\r\n", FailureKind::Memory, "it has no memory left: raise `maxmemory`"),
+            ("-ERR Error running script: @user_script:1: -OOM no\r\n", FailureKind::Memory, "it has no memory left"),
+            ("-NOAUTH x\r\n", FailureKind::Permission, "it asks for a password"),
+            ("-WRONGPASS x\r\n", FailureKind::Permission, "it does not accept the user"),
+            ("-NOPERM this user\r\n", FailureKind::Permission, "its rules (ACL) do not allow that"),
+            ("-NOREPLICAS x\r\n", FailureKind::Other, "it has fewer replicas"),
+            ("-WRONGTYPE Operation\r\n", FailureKind::Other, "it answers WRONGTYPE Operation"),
+        ] {
+            let failure = answered(answer);
+            assert!(failure.kind == kind && failure.to_string().starts_with(said), "{answer}: {failure:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_not_shown() {
+        let failure = answered("-ERR unknown command 'XADD', with args beginning with: 's3cret' \r\n");
+        assert_eq!(failure.to_string(), "it answers ERR unknown command 'XADD'");
+    }
+
+    #[test]
+    fn an_end_of_the_connection_is_a_loss() {
+        for kind in [io::ErrorKind::UnexpectedEof, io::ErrorKind::TimedOut, io::ErrorKind::BrokenPipe] {
+            let failure = Failure::of(&io::Error::from(kind).into());
+            assert_eq!(failure.kind, FailureKind::Lost);
+            assert!(failure.to_string().starts_with("the connection is lost: "), "{failure}");
+        }
+        let failure = Failure::of(&parse_redis_value(b"HTTP/1.1 400\r\n").expect_err("no Redis"));
+        assert_eq!(
+            (failure.kind, failure.to_string().as_str()),
+            (FailureKind::Lost, "what it answers cannot be understood")
+        );
+        assert_eq!(Failure::of(&parse_redis_value(b"$5\r\nab").expect_err("not whole")).kind, FailureKind::Lost);
+    }
+}
