@@ -355,6 +355,9 @@ fn a_client_that_had_what_was_cut_off_the_log_is_told() {
     queue(&path, 1, None);
     page.gets([1]);
     drained(&directory);
+    // The log says once a second how far it goes.
+    let end = format!("\"end\":{}", fs::metadata(&log).unwrap().len());
+    until("the log says so", || String::from_utf8_lossy(&fs::read(&log).unwrap()).contains(&end));
     broadcaster.kill();
     // The last record as a whole: what is left has no sign of it.
     fs::File::options().write(true).open(&log).unwrap().set_len(one).unwrap();

@@ -69,6 +69,11 @@ impl History {
         }
     }
 
+    /// Forgets everything, and begins with what is not known.
+    pub(crate) fn begin_again(&mut self, begin: Trimmed) {
+        *self = History::new(self.rules.clone(), begin);
+    }
+
     /// Keeps a publication. Numbers and times rise.
     pub(crate) fn add(
         &mut self,

@@ -25,8 +25,12 @@ pub(super) enum Command {
     Send(SessionId, Box<[u8]>),
     Close(SessionId, Disconnect),
     Resume(SessionId),
+    /// Something was lost for all. The id of what comes after it.
+    Gap(Arc<str>),
     Answer(oneshot::Sender<()>),
-    Shutdown { grace: Duration },
+    Shutdown {
+        grace: Duration,
+    },
 }
 
 /// What waits for a thread of the hub.

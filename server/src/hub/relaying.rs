@@ -50,7 +50,6 @@ impl Hub {
             has_failed = true;
         }
         self.offer(batch.len());
-        self.state_logged();
         if has_failed {
             info!("events of clients are sent again");
         }

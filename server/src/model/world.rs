@@ -162,7 +162,11 @@ impl World {
                 let lost = self.disk.lose_power(&mut random);
                 self.lost.extend(lost.iter().flat_map(|content| payloads(&String::from_utf8_lossy(content))));
             }
+            // Of a process that was killed before, it is not known how far its log went.
+            What::Cut if self.process.is_none() => {}
             What::Cut => {
+                // Somebody needs more than the second in which the log says how far it goes.
+                self.trim();
                 self.kill(&mut random)?;
                 self.counts.cuts += 1;
                 self.disk.cut(&mut random);

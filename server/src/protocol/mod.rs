@@ -8,6 +8,7 @@ pub(crate) mod command;
 mod encoding;
 mod frame_meter;
 pub mod frames;
+pub(crate) mod id;
 pub(crate) mod incoming;
 pub(crate) mod native;
 pub mod plain;
@@ -55,6 +56,18 @@ impl Opening {
             Opening::WebSocket { .. } => None,
             Opening::Sse { .. } => Some(sse::come_back_later()),
         }
+    }
+
+    /// Lets a client that is disconnected at once ask for nothing.
+    pub(crate) fn want_nothing(&mut self) {
+        let (Opening::WebSocket { wants, .. } | Opening::Sse { wants, .. }) = self;
+        *wants = Wants { kind: ClientKind::Plain, identity: None, after: None };
+    }
+
+    /// The position that it names.
+    pub(crate) fn after(&self) -> Option<&str> {
+        let (Opening::WebSocket { wants, .. } | Opening::Sse { wants, .. }) = self;
+        wants.after.as_deref()
     }
 
     /// Whether the client has sent more than its request.
@@ -117,6 +130,7 @@ impl Protocol {
             Protocol::WebSocket(_) => Some(message.encode()),
             Protocol::Sse(sse) => match message {
                 ServerMessage::Heartbeat { id } => Some(sse::heartbeat(id, sse.form)),
+                ServerMessage::Gap { id } => Some(sse::gap(id)),
                 _ => None,
             },
         }

@@ -18,6 +18,7 @@ mod on_disk;
 mod opening;
 mod records;
 mod renewing;
+mod state_file;
 #[cfg(test)]
 pub(crate) mod testing;
 mod time;
@@ -43,6 +44,7 @@ pub(crate) use error::CannotGiveUp;
 pub(crate) use event::{Kept, Logged};
 pub(crate) use file::Bounds;
 pub(crate) use opening::begin_without_log;
+pub(crate) use state_file::StateFile;
 pub(crate) use time::{LogTime, Trimmed};
 
 /// How often it is tried to write a new log after one was given up.
@@ -127,18 +129,20 @@ impl HistoryLog {
         Ok(at)
     }
 
-    /// Notes in the log how far it goes. Between handing a batch over and deleting its entries.
-    pub(crate) fn state_end(&mut self) {
+    /// Notes in the log how far it goes.
+    fn state_end(&mut self) {
         if let State::Written(_, file) = &mut self.state
             && let Err(error) = file.state_end()
         {
-            // What is there counts without it as well, as long as nobody cuts it off. The next batch tries again.
+            // What is there counts without it as well, as long as nobody cuts it off. The next call tries again.
             debug!(%error, "cannot write the header of the history log");
         }
     }
 
     /// Forgets what is beyond the bounds, at the front only. To be called now and then, such as once a second.
     pub(crate) fn trim(&mut self, bounds: &Bounds) {
+        // Not with each batch, for which clients would wait: what is cut off by hand within a second is not noticed.
+        self.state_end();
         let State::Written(directory, file) = &mut self.state else { return };
         match file.trim(bounds) {
             Ok(true) => {}

@@ -16,6 +16,7 @@ use crate::hub::joining::Joining;
 use crate::hub::log::Position;
 use crate::hub::session::Session;
 use crate::hub::subscriber::Subscriber;
+use crate::protocol::native::ServerMessage;
 use crate::protocol::{ClientKind, Wants};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
@@ -28,7 +29,7 @@ impl<A: Application> Shard<A> {
     pub(super) fn on_command(&mut self, seq: Seq, command: Command, now: Instant) {
         let position = self.log.end_of(seq);
         match command {
-            Command::Join(joining) if self.stopping.is_some() => joining.refuse_while_stopping(),
+            Command::Join(joining) if self.stopping.is_some() => drop(joining.refuse_for_now()),
             Command::Join(joining) => self.joining.push_back(joining),
             Command::Send(id, frame) => {
                 if let Some(key) = self.key(id) {
@@ -56,9 +57,11 @@ impl<A: Application> Shard<A> {
                     self.mark_unread(key);
                 }
             }
+            Command::Gap(id) => self.tell_of_gap(seq, position, &id, now),
             Command::Shutdown { grace } => {
                 // Who came before gets an answer and a place in the order in which clients are closed.
                 self.let_join(usize::MAX, now);
+                self.ahead.take_joining().for_each(|joining| drop(joining.refuse_for_now()));
                 self.begin_to_stop(grace, now);
             }
         }
@@ -68,11 +71,31 @@ impl<A: Application> Shard<A> {
     pub(super) fn let_join(&mut self, most: usize, now: Instant) {
         for _ in 0..most {
             let Some(joining) = self.joining.pop_front() else { return };
-            self.join(self.log.head(), *joining, now);
+            if let Some(joining) = self.await_stream(joining, now) {
+                self.join(self.log.head(), *joining, now);
+            }
         }
     }
 
-    fn join(&mut self, position: Position, joining: Joining, now: Instant) {
+    /// Tells clients with ids that something was lost at a place, except for those who came after it.
+    fn tell_of_gap(&mut self, seq: Seq, position: Position, id: &str, now: Instant) {
+        let was_there = |session: &Session| {
+            let subscriptions = session.subscriber().map_or(&[][..], |subscriber| subscriber.subscriptions());
+            !session.is_closing() && subscriptions.iter().any(|subscription| subscription.began < seq)
+        };
+        let told: Vec<usize> =
+            self.sessions.iter().filter(|(_, session)| was_there(session)).map(|(key, _)| key).collect();
+        for key in told {
+            if let Some(message) = self.sessions[key].protocol().message(&ServerMessage::Gap { id }) {
+                self.flush_turn(key, seq, now);
+                self.sessions[key].send(position, message.into());
+                self.touched.push(key);
+            }
+        }
+    }
+
+    /// Makes a session of a client. Returns its key. `None`: there is none.
+    pub(super) fn join(&mut self, position: Position, joining: Joining, now: Instant) -> Option<usize> {
         self.generation = self.generation.wrapping_add(1);
         let entry = self.sessions.vacant_entry();
         let key = entry.key();
@@ -97,7 +120,7 @@ impl<A: Application> Shard<A> {
         if let Err(error) = self.registry.register(session.stream(), token_of(id), interest) {
             warn!(%address, %error, "cannot watch a new connection");
             self.sessions.remove(key);
-            return;
+            return None;
         }
         debug!(session = id.0, %address, path = %url_without_secrets(&path), "client connected");
         self.touched.push(key);
@@ -111,6 +134,7 @@ impl<A: Application> Shard<A> {
         if received_early {
             self.mark_unread(key);
         }
+        Some(key)
     }
 
     pub(super) fn close(&mut self, key: usize, after: Position, disconnect: Disconnect, now: Instant) {
