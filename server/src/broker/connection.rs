@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::address::Login;
 use super::stream::Stream;
 
-/// How long an answer may take, unless it is set.
+/// How long an answer may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the other side may read nothing while we write.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -69,8 +69,9 @@ impl Connection {
         &self.server
     }
 
-    /// How long a read may wait: longer than a command may block.
-    pub(crate) fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+    /// How long an answer may take.
+    #[cfg(test)]
+    pub(super) fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
         self.stream.set_read_timeout(timeout)
     }
 
