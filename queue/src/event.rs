@@ -1,5 +1,6 @@
 //! What PHP queues: a name and a payload, both kept as the JSON text that PHP's encoder produced.
 
+mod forwarding;
 mod lines;
 
 use serde::Deserialize;

@@ -26,6 +26,8 @@ pub const HISTORY: &str = "history";
 pub const HISTORY_LOG: &str = "log";
 /// The same while it is being written as a whole.
 pub const NEW_HISTORY_LOG: &str = "log.new";
+/// In the history directory: what a broadcaster that forwards to other machines has last seen at their broker.
+pub const FORWARDED: &str = "forwarded";
 /// Mode of a queue directory that we create: only owner and group have access, and new files inherit the group.
 pub(super) const DIRECTORY_MODE: u32 = 0o2770;
 /// Mode of an entry: the broadcaster may be another user of the same group.

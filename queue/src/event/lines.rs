@@ -33,7 +33,16 @@ pub(crate) fn parse(content: &[u8], max_event_bytes: u64) -> Result<Vec<Event>, 
 }
 
 fn parse_line(line: &[u8]) -> Result<Event, LineError> {
-    let line = line.strip_suffix(b"\n").ok_or(LineError::NotEnded)?;
+    let event = parse_object(line.strip_suffix(b"\n").ok_or(LineError::NotEnded)?)?;
+    let name = event.name_json();
+    if !name.starts_with('"') || name.len() > MAX_EVENT_NAME_BYTES {
+        return Err(wrong("event", format!("a string of at most {MAX_EVENT_NAME_BYTES} bytes")));
+    }
+    Ok(event)
+}
+
+/// Reads an event whose name may be any scalar.
+pub(super) fn parse_object(line: &[u8]) -> Result<Event, LineError> {
     let line = str::from_utf8(line).map_err(LineError::NotUtf8)?;
     match line.trim_ascii_start().as_bytes().first() {
         None => return Err(LineError::Empty),
@@ -49,8 +58,8 @@ fn parse_line(line: &[u8]) -> Result<Event, LineError> {
     let uid = fields.uid.required("uid")?;
     let uid = text("uid", uid)?.parse::<Uid>().map_err(|_| wrong("uid", "a UUID"))?;
     let name = fields.event.required("event")?;
-    if !name.get().starts_with('"') || name.get().len() > MAX_EVENT_NAME_BYTES {
-        return Err(wrong("event", format!("a string of at most {MAX_EVENT_NAME_BYTES} bytes")));
+    if name.get().starts_with(['{', '[', 'n']) {
+        return Err(wrong("event", "a string"));
     }
     let channels = channels(fields.channels.required("channels")?)?;
     let queued_at = fields.queued_at.number("queued_at")?;
