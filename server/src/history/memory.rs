@@ -72,6 +72,11 @@ impl History {
         history
     }
 
+    /// Forgets everything, and begins with what is not known.
+    pub(crate) fn begin_again(&mut self, begin: Trimmed) {
+        *self = History::new(self.rules.clone(), begin);
+    }
+
     /// Keeps a publication. Numbers and times rise.
     pub(crate) fn add(
         &mut self,

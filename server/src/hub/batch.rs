@@ -60,6 +60,14 @@ impl Batch {
         self.items.push(Item { text, name_len, channels, except, expires_at: publication.expires_at });
     }
 
+    /// Adds what is for nobody and has a number.
+    pub(crate) fn push_nothing(&mut self) {
+        let (text, channels) = (self.texts.len(), self.channels.len());
+        self.ends.push(self.frames.len());
+        let (text, channels) = (text..text, Some(channels..channels));
+        self.items.push(Item { text, name_len: 0, channels, except: None, expires_at: None });
+    }
+
     /// How many publications there are.
     pub fn len(&self) -> usize {
         self.ends.len()

@@ -10,7 +10,7 @@ use crate::hub::batch::Batch;
 use crate::hub::pacing::Pacing;
 use crate::hub::progress::Progress;
 use crate::hub::publishing::Appended;
-use crate::hub::{Hub, Limits};
+use crate::hub::{Delivery, Hub, Limits, Numbered};
 use crate::notifier::wait;
 use crate::publication::Seq;
 
@@ -107,6 +107,19 @@ impl Feed {
         let first = self.hub.append_again(batch);
         self.published(first, batch);
         first
+    }
+
+    /// Publishes what came from the stream of several machines. `entries`: one for each publication. The batch is empty
+    /// then.
+    pub(crate) fn publish_followed(&mut self, batch: &mut Batch, entries: &[Numbered], delivery: Delivery) {
+        let first = self.hub.append_followed(batch, entries, delivery);
+        match delivery {
+            Delivery::Live => self.published(first, batch),
+            Delivery::Past => {
+                batch.clear();
+                self.hub.wake();
+            }
+        }
     }
 
     fn published(&mut self, first: Seq, batch: &mut Batch) {

@@ -25,6 +25,8 @@ pub(super) enum Command {
     Send(SessionId, Box<[u8]>),
     Close(SessionId, Disconnect),
     Resume(SessionId),
+    /// Something was lost for all. The id of what comes after it.
+    Gap(Arc<str>),
     Answer(oneshot::Sender<()>),
     Shutdown { grace: Duration },
 }

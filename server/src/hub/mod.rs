@@ -5,6 +5,7 @@
 mod batch;
 mod channel_frames;
 mod feed;
+mod following;
 pub(crate) mod inbox;
 mod interest;
 mod joining;
@@ -16,12 +17,14 @@ mod pacing;
 mod progress;
 mod published;
 mod publishing;
+mod questions;
 mod relay;
 mod relaying;
 mod resuming;
 mod run;
 pub(crate) mod session;
 pub(crate) mod shard;
+mod stream_ids;
 mod subscriber;
 mod undelivered;
 
@@ -40,6 +43,7 @@ use crate::hub::inbox::{Command, Inbox};
 use crate::hub::interest::{ChannelKey, TooManyChannels};
 use crate::hub::progress::{ClientCounts, ProgressNotifier};
 use crate::hub::published::Published;
+use crate::hub::questions::Questions;
 use crate::hub::relay::Relay;
 use crate::hub::resuming::{Asked, Outcome, Resumed, Subscribed};
 use crate::notifier::Notifier;
@@ -52,8 +56,10 @@ pub use feed::{Feed, Room};
 pub use limits::Limits;
 pub use progress::Progress;
 
+pub(crate) use following::{Delivery, Numbered};
 pub(crate) use joining::{Connection, Joining};
 pub(crate) use published::Beginning;
+pub(crate) use publishing::Appended;
 
 /// A handle to the hub. Cheap to clone, usable from every thread. Of its public methods only [`publish`](Hub::publish)
 /// may wait for the disk.
@@ -71,6 +77,7 @@ struct Shared {
     /// is not written under the lock that the threads of the hub need.
     history_log: Mutex<Option<HistoryLog>>,
     relay: Relay,
+    questions: Questions,
     /// Names this server in the ids of its clients.
     server: u64,
     /// Subscriptions of all clients.
@@ -93,6 +100,7 @@ impl Hub {
             published: Mutex::new(published),
             history_log: Mutex::new(None),
             relay: Relay::default(),
+            questions: Questions::default(),
             server: rand::random::<u64>() >> 1,
             subscriptions: AtomicUsize::new(0),
             max_subscriptions: limits.max_subscriptions,

@@ -1,14 +1,21 @@
 //! What was published, and who is interested in what comes next: the state that is protected by the lock of the hub's
 //! order.
 
-use crate::history::log::{HistoryLog, LogTime};
+use std::collections::VecDeque;
+
+use crate::history::log::{HistoryLog, LogTime, Trimmed};
 use crate::history::{History, PastPublication};
 use crate::hub::batch::{Batch, Item};
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::interest::Interest;
-use crate::protocol::native::Id;
+use crate::hub::stream_ids::{Found, StreamIds};
+use crate::protocol::after::After;
+use crate::protocol::id::{Id, StreamId};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
+
+/// How many ids are remembered that clients have named and that are not in the stream.
+const MAX_ABSENT: usize = 256;
 
 /// The order of all publications.
 ///
@@ -29,11 +36,22 @@ pub(super) struct Published {
     at: LogTime,
     /// Names the series of numbers in the ids.
     epoch: u64,
+    /// How publications are named that come from the stream of several machines, if they do.
+    stream: Option<Stream>,
     pub(super) interest: Interest,
     /// What can be sent again, if anything is kept.
     history: Option<History>,
     /// Used again and again.
     pub(super) frames: ChannelFrames,
+}
+
+/// What is known of the stream of several machines.
+#[derive(Debug, Default)]
+struct Stream {
+    /// `None`: nothing has come of it.
+    ids: Option<StreamIds>,
+    /// Ids that clients have named and that are not in it.
+    absent: VecDeque<StreamId>,
 }
 
 /// Where a process goes on.
@@ -57,6 +75,7 @@ impl Published {
             is_over: false,
             at: LogTime::default(),
             epoch: rand::random(),
+            stream: None,
             interest: Interest::new(max_channels),
             history: None,
             frames: ChannelFrames::default(),
@@ -84,12 +103,87 @@ impl Published {
 
     /// A number as clients name it.
     pub(super) fn id_of(&self, number: Seq) -> Id {
-        Id { epoch: self.epoch, seq: number }
+        let of_stream = self.stream_ids().and_then(|ids| ids.of(number));
+        of_stream.map_or(Id::Own { epoch: self.epoch, seq: number }, Id::Stream)
     }
 
-    /// Whether an id is of this series of numbers.
-    pub(super) fn is_ours(&self, id: Id) -> bool {
-        id.epoch == self.epoch
+    /// The number that an id names. `None`: it is of another series of numbers, or not known any more.
+    pub(super) fn number_of(&self, id: Id) -> Option<Seq> {
+        match (id, self.stream_ids()) {
+            (Id::Own { epoch, seq }, None) => (epoch == self.epoch && seq <= self.head()).then_some(seq),
+            (Id::Stream(id), Some(ids)) => match ids.find(id) {
+                Found::At(number) => Some(number),
+                Found::Ahead | Found::Nowhere => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn stream_ids(&self) -> Option<&StreamIds> {
+        self.stream.as_ref().and_then(|stream| stream.ids.as_ref())
+    }
+
+    /// Whether publications come from the stream of several machines.
+    pub(super) fn follows(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// From now on publications come from the stream.
+    pub(super) fn follow(&mut self) {
+        self.stream = Some(Stream::default());
+    }
+
+    /// The place in the stream that a client has named, if that may still come.
+    pub(super) fn ahead(&self, after: After) -> Option<StreamId> {
+        let (After::Id(Id::Stream(id)), Some(stream)) = (after, &self.stream) else { return None };
+        let is_ahead = stream.ids.as_ref().is_none_or(|ids| ids.find(id) == Found::Ahead);
+        (is_ahead && !stream.absent.contains(&id)).then_some(id)
+    }
+
+    /// Notes that an id is not in the stream.
+    pub(super) fn note_absent(&mut self, id: StreamId) {
+        if let Some(Stream { absent, .. }) = &mut self.stream {
+            if absent.len() >= MAX_ABSENT {
+                absent.pop_front();
+            }
+            absent.push_back(id);
+        }
+    }
+
+    /// Names the next number, which is to be given now.
+    pub(super) fn name_next(&mut self, id: StreamId) {
+        let number = self.head().plus(1);
+        if let Some(Stream { ids, .. }) = &mut self.stream {
+            match ids {
+                Some(ids) => ids.push(id),
+                None => *ids = Some(StreamIds::beginning(number, id)),
+            }
+        }
+    }
+
+    /// Forgets all that came so far: nothing of it can be sent again. The next number is that of an entry of the stream
+    /// that everything comes behind.
+    pub(super) fn begin_again(&mut self, id: StreamId, at: LogTime) {
+        let (number, at) = (self.head().plus(1), self.time(at));
+        if let Some(stream) = &mut self.stream {
+            *stream = Stream { ids: Some(StreamIds::beginning(number, id)), absent: VecDeque::new() };
+        }
+        if let Some(history) = &mut self.history {
+            history.begin_again(Trimmed { seq: number, at });
+        }
+    }
+
+    /// Whether what does not come from the stream of several machines gets no number: there is one and this is not it, or
+    /// a successor gives the next numbers.
+    pub(super) fn gives_no_numbers(&self) -> bool {
+        self.is_over || self.follows()
+    }
+
+    /// Where frames for subscribers are put, empty.
+    pub(super) fn take_frames(&mut self) -> ChannelFrames {
+        let mut frames = std::mem::take(&mut self.frames);
+        frames.clear();
+        frames
     }
 
     /// A time at which numbers are given. It never goes backwards.

@@ -73,15 +73,15 @@ impl Hub {
     ) -> Result<Appended, CannotGiveUp> {
         // Held until all threads have them. Only those who publish wait for it.
         let mut log = self.lock_log();
-        let (next, is_over) = {
+        let (next, has_no_number) = {
             let published = self.lock();
             let (first, number) = (published.last.plus(1), published.head().plus(1));
-            (Appended { first, number, at: LogTime::default(), is_logged: true }, published.is_over)
+            (Appended { first, number, at: LogTime::default(), is_logged: true }, published.gives_no_numbers())
         };
         if batch.is_empty() {
             return Ok(next);
         }
-        if is_over {
+        if has_no_number {
             self.append_without_ids(batch);
             return Ok(next);
         }
@@ -92,11 +92,10 @@ impl Hub {
         let is_logged = log.as_ref().is_none_or(HistoryLog::is_written);
         let mut published = self.lock();
         let at = published.time(at);
-        let mut frames = std::mem::take(&mut published.frames);
-        frames.clear();
+        let mut frames = published.take_frames();
         for (index, item) in batch.items.iter().enumerate() {
             let seq = next.first.plus(index);
-            let except = item.except.filter(|id| id.server == self.shared.server).map(|id| id.session);
+            let except = self.session_of(item);
             encode(seq, batch, item, except, &published, &mut frames);
             published.keep(seq, at, batch, item, except);
         }
@@ -104,6 +103,11 @@ impl Hub {
         published.frames = frames;
         published.last = published.last.plus(batch.len());
         Ok(Appended { at, is_logged, ..next })
+    }
+
+    /// The client of this process that does not get a publication.
+    pub(super) fn session_of(&self, item: &Item) -> Option<SessionId> {
+        item.except.filter(|id| id.server == self.shared.server).map(|id| id.session)
     }
 
     /// Appends publications that the process before had numbered already, for those clients that get no ids: others ask
@@ -205,7 +209,7 @@ fn whole_log<'a>(
 }
 
 /// Encodes a publication for those channels that have subscribers, once for each encoding that these use.
-fn encode(
+pub(super) fn encode(
     seq: Seq,
     batch: &Batch,
     item: &Item,

@@ -11,11 +11,15 @@ use crate::history::PastPublication;
 use crate::hub::interest::ChannelKey;
 use crate::hub::published::Published;
 use crate::protocol::after::After;
-use crate::protocol::native::{self, Id, ServerMessage};
+use crate::protocol::id::Id;
+use crate::protocol::native::{self, ServerMessage};
 use crate::protocol::{Encoding, sse};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
 use crate::unix_time;
+
+/// By so much the clocks of several machines may differ.
+const MAX_CLOCK_DIFFERENCE_MILLIS: u64 = 3_000;
 
 /// What a client asks for.
 #[derive(Debug)]
@@ -114,8 +118,12 @@ impl Published {
     /// The number that a position means.
     fn position(&self, after: After, now: Duration) -> Option<Seq> {
         match after {
-            After::Id(id) => (self.is_ours(id) && id.seq <= self.head()).then_some(id.seq),
-            After::Moment(millis) => self.history()?.last_before(millis, now.as_millis() as u64),
+            After::Id(id) => self.number_of(id),
+            After::Moment(millis) => {
+                // What a machine whose clock is behind has sent then has an earlier time.
+                let millis = if self.follows() { millis.saturating_sub(MAX_CLOCK_DIFFERENCE_MILLIS) } else { millis };
+                self.history()?.last_before(millis, now.as_millis() as u64)
+            }
             After::Unknown => None,
         }
     }

@@ -2,6 +2,7 @@
 //! own ([`thread`]), and by who has published a single event. One epoll instance holds every socket; nothing here waits
 //! for a single client, and fan-out allocates nothing per client.
 
+mod ahead;
 mod channels;
 mod clock;
 mod close_order;
@@ -42,6 +43,7 @@ use crate::hub::{Hub, Limits};
 use crate::log_limit::LogLimit;
 use crate::protocol::incoming::ReadBuffer;
 use crate::rights::Rights;
+use ahead::Ahead;
 use channels::Channels;
 use clock::{Clock, Ticks};
 use close_order::CloseOrder;
@@ -84,6 +86,8 @@ struct Shard<A> {
     read_buffer: ReadBuffer,
     /// Clients that wait for their turn to join.
     joining: VecDeque<Box<Joining>>,
+    /// Those that wait for what has to come from the stream of several machines first.
+    ahead: Ahead,
     /// Subscriptions that brought what a client has missed, since the inbox was looked at.
     resumed: usize,
     /// Sessions that were given something of their own and are written to before the hub sleeps.
@@ -143,6 +147,7 @@ impl<A: Application> Shard<A> {
             reading: ReadOrder::default(),
             read_buffer: ReadBuffer::new(),
             joining: VecDeque::new(),
+            ahead: Ahead::default(),
             resumed: 0,
             touched: Vec::new(),
             marks: VecDeque::new(),
@@ -201,6 +206,7 @@ impl<A: Application> Shard<A> {
 
     fn deliver(&mut self, now: Instant) {
         let from = self.collect(now);
+        self.go_on_after_stream(now);
         self.let_join(JOINS_AT_ONCE, now);
         self.write_collected(from, now);
         self.write_waiting(now);

@@ -3,8 +3,8 @@
 
 use queue::ChannelName;
 
-use crate::protocol::native::{self, Id};
-use crate::protocol::{plain, sse};
+use crate::protocol::id::Id;
+use crate::protocol::{native, plain, sse};
 
 /// A way to write publications with an id. Each publication is written once for all clients that use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

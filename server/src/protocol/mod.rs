@@ -8,6 +8,7 @@ pub(crate) mod command;
 mod encoding;
 mod frame_meter;
 pub mod frames;
+pub(crate) mod id;
 pub(crate) mod incoming;
 pub(crate) mod native;
 pub mod plain;
@@ -55,6 +56,20 @@ impl Opening {
             Opening::WebSocket { .. } => None,
             Opening::Sse { .. } => Some(sse::come_back_later()),
         }
+    }
+
+    /// What follows the response to a client that has to wait for too long.
+    pub(crate) fn overloaded(&self) -> Vec<u8> {
+        match self {
+            Opening::WebSocket { .. } => WebSocket::close_frame(Disconnect::Overloaded),
+            Opening::Sse { .. } => sse::come_back_later(),
+        }
+    }
+
+    /// The position that it names.
+    pub(crate) fn after(&self) -> Option<&str> {
+        let (Opening::WebSocket { wants, .. } | Opening::Sse { wants, .. }) = self;
+        wants.after.as_deref()
     }
 
     /// Whether the client has sent more than its request.
@@ -117,6 +132,7 @@ impl Protocol {
             Protocol::WebSocket(_) => Some(message.encode()),
             Protocol::Sse(sse) => match message {
                 ServerMessage::Heartbeat { id } => Some(sse::heartbeat(id, sse.form)),
+                ServerMessage::Gap { id } => Some(sse::gap(id)),
                 _ => None,
             },
         }

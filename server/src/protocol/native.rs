@@ -2,7 +2,6 @@
 //! that brought them, and what the server tells beside events. A message with `event` is an event, one with `type` is
 //! not.
 
-use std::fmt;
 use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,18 +11,11 @@ use serde_json::value::RawValue;
 
 use crate::protocol::frames::{encode_text, encode_text_of, header_len};
 use crate::protocol::plain;
-use crate::publication::{Publication, Seq};
+use crate::protocol::id::Id;
+use crate::publication::Publication;
 
 /// Of these messages, as the first of them says.
 const VERSION: u32 = 1;
-
-/// A place in the order of all publications, as clients know it. Opaque for them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Id {
-    /// Drawn at the start of the server.
-    pub(crate) epoch: u64,
-    pub(crate) seq: Seq,
-}
 
 /// What the server tells a client beside events.
 #[derive(Debug, Serialize)]
@@ -43,6 +35,10 @@ pub(crate) enum ServerMessage<'a> {
         id: &'a str,
     },
     Heartbeat {
+        id: &'a str,
+    },
+    /// Something was lost, for all channels of the client.
+    Gap {
         id: &'a str,
     },
     Subscribed {
@@ -154,23 +150,6 @@ fn as_texts<S: Serializer>(names: &[ChannelName], serializer: S) -> Result<S::Ok
     serializer.collect_seq(names.iter().map(ChannelName::as_str))
 }
 
-impl Id {
-    /// The part before the number, with the sign between.
-    pub(super) fn epoch_text(self) -> [u8; 17] {
-        let mut text = [b'-'; 17];
-        for (index, digit) in text[..16].iter_mut().enumerate() {
-            *digit = b"0123456789abcdef"[(self.epoch >> (60 - 4 * index)) as usize & 0xf];
-        }
-        text
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:016x}-{}", self.epoch, self.seq)
-    }
-}
-
 /// Where the text of a plain frame is that begins at an offset and ends the frames, without its last brace.
 pub(crate) fn text_of_plain(frames: &[u8], start: usize) -> Range<usize> {
     start + header_len(&frames[start..])..frames.len() - 1
@@ -193,22 +172,23 @@ pub(crate) fn write_event(text: &[u8], id: Id, channel: Option<&ChannelName>, js
 }
 
 fn with_parts(text: &[u8], id: Id, channel: Option<&ChannelName>, write: impl FnOnce(&[&[u8]])) {
-    let (epoch, mut digits) = (id.epoch_text(), itoa::Buffer::new());
-    let (epoch, seq) = (&epoch[..], digits.format(id.seq.0).as_bytes());
+    let id = id.text();
+    let id = id.as_bytes();
     match channel {
         // Names of channels have nothing that JSON escapes.
         Some(channel) => {
-            write(&[text, b",\"id\":\"", epoch, seq, b"\",\"channel\":\"", channel.as_str().as_bytes(), b"\"}"]);
+            write(&[text, b",\"id\":\"", id, b"\",\"channel\":\"", channel.as_str().as_bytes(), b"\"}"]);
         }
-        None => write(&[text, b",\"id\":\"", epoch, seq, b"\"}"]),
+        None => write(&[text, b",\"id\":\"", id, b"\"}"]),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::publication::Seq;
 
-    const ID: Id = Id { epoch: 0xab, seq: Seq(12) };
+    const ID: Id = Id::Own { epoch: 0xab, seq: Seq(12) };
 
     fn publication() -> Publication<'static> {
         Publication::to_everybody(r#""order\/new""#, r#"{"a":1.0}"#, 7)

@@ -10,7 +10,7 @@ use rand::RngExt;
 use crate::disconnect::Disconnect;
 use crate::protocol::allowance::{Allowance, Rates};
 use crate::protocol::incoming::{ReadBuffer, Source, Turn};
-use crate::protocol::native::Id;
+use crate::protocol::id::Id;
 
 /// When a client comes back whose connection has ended, in milliseconds: not all at the same time.
 const RETRY_MS: RangeInclusive<u32> = 2000..=7000;
@@ -56,10 +56,14 @@ impl Sse {
 pub(crate) fn welcome(id: &str, recovered: Option<bool>, form: Form) -> Vec<u8> {
     let retry = rand::rng().random_range(RETRY_MS);
     match recovered {
-        Some(false) => format!("retry: {retry}\nevent: gap\nid: {id}\ndata: {{\"recovered\":false}}\n\n"),
-        _ => format!("retry: {retry}\n{}", position(id, form)),
+        Some(false) => [format!("retry: {retry}\n").into_bytes(), gap(id)].concat(),
+        _ => format!("retry: {retry}\n{}", position(id, form)).into_bytes(),
     }
-    .into_bytes()
+}
+
+/// Tells that something was lost.
+pub(super) fn gap(id: &str) -> Vec<u8> {
+    format!("event: gap\nid: {id}\ndata: {{\"recovered\":false}}\n\n").into_bytes()
 }
 
 /// Tells how far the client is.
@@ -106,12 +110,12 @@ pub(super) fn encode_event(
     channel: Option<&ChannelName>,
     blocks: &mut Vec<u8>,
 ) {
-    let (epoch, mut digits) = (id.epoch_text(), itoa::Buffer::new());
-    let id = [&epoch[..], digits.format(id.seq.0).as_bytes()];
+    let id = id.text();
+    let id = id.as_bytes();
     let channel = channel.map_or([&b""[..], b"", b""], |name| [b",\"channel\":\"", name.as_str().as_bytes(), b"\""]);
     blocks.reserve(text.len() + 160 + channel[1].len());
     let mut append = |parts: &[&[u8]]| parts.iter().for_each(|part| blocks.extend_from_slice(part));
-    append(&[b"id: ", id[0], id[1]]);
+    append(&[b"id: ", id]);
     if let Some(name) = name.and_then(type_of) {
         append(&[b"\nevent: ", name.as_bytes()]);
     }
@@ -123,7 +127,7 @@ pub(super) fn encode_event(
     } else {
         append(&[text]);
     }
-    append(&[b",\"id\":\"", id[0], id[1], b"\"", channel[0], channel[1], channel[2], b"}\n\n"]);
+    append(&[b",\"id\":\"", id, b"\"", channel[0], channel[1], channel[2], b"}\n\n"]);
 }
 
 fn append_lines(text: &[u8], append: &mut impl FnMut(&[&[u8]])) {
@@ -155,7 +159,7 @@ mod tests {
     use crate::protocol::plain::name_of;
     use crate::publication::{Publication, Seq};
 
-    const ID: Id = Id { epoch: 0xab, seq: Seq(12) };
+    const ID: Id = Id::Own { epoch: 0xab, seq: Seq(12) };
 
     fn block(name_json: &str, payload_json: &str, channel: Option<&str>, is_named: bool) -> String {
         let mut text = Vec::new();

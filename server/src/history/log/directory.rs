@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::error::HistoryError;
 
 const MODE: Mode = Mode::RWXU;
-const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
+pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
 
 /// Where the log is to be.
 #[derive(Debug)]
@@ -34,6 +34,11 @@ impl Location {
     /// The queue directory.
     pub(super) fn queue(&self) -> BorrowedFd<'_> {
         self.queue.as_fd()
+    }
+
+    /// The directory's path.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The log's path.

@@ -18,6 +18,7 @@ mod on_disk;
 mod opening;
 mod records;
 mod renewing;
+mod state_file;
 #[cfg(test)]
 pub(crate) mod testing;
 mod time;
@@ -43,6 +44,7 @@ pub(crate) use error::CannotGiveUp;
 pub(crate) use event::{Kept, Logged};
 pub(crate) use file::Bounds;
 pub(crate) use opening::begin_without_log;
+pub(crate) use state_file::StateFile;
 pub(crate) use time::{LogTime, Trimmed};
 
 /// How often it is tried to write a new log after one was given up.

@@ -22,7 +22,7 @@ use super::event::Kept;
 use super::header::Header;
 use super::records::Records;
 use crate::protocol::after::After;
-use crate::protocol::native::Id;
+use crate::protocol::id::Id;
 use crate::publication::Seq;
 
 use summary::Counts;
@@ -125,15 +125,15 @@ impl LogOnDisk {
         let after = match after {
             None => None,
             Some(text) => match After::parse(text) {
-                Some(After::Id(Id { epoch: given, .. })) if given != epoch => None,
-                Some(After::Unknown) | None => None,
+                Some(After::Id(Id::Own { epoch: given, .. })) if given != epoch => None,
+                Some(After::Id(Id::Stream(_)) | After::Unknown) | None => None,
                 after => after,
             }
             .map_or_else(|| Err(LogError::UnknownPosition(text.to_owned(), epoch)), |after| Ok(Some(after)))?,
         };
         self.read(&mut file, &header, |kept| {
             let is_wanted = match after {
-                Some(After::Id(id)) => kept.seq > id.seq,
+                Some(After::Id(Id::Own { seq, .. })) => kept.seq > seq,
                 Some(After::Moment(millis)) => kept.at.millis() >= millis,
                 _ => true,
             };

@@ -48,7 +48,7 @@ fn resumed(hub: &Hub, after: &str, channels: &str, had: &[(&str, u64)]) -> Optio
         Resumed::Gap => None,
         Resumed::Recovered { events, .. } => {
             let brings = |event: &Missed| event.channel.as_ref().map_or("*", ChannelName::as_str).to_owned();
-            Some(events.iter().map(|event| (event.id.seq.0, brings(event))).collect())
+            Some(events.iter().map(|event| (event.publication.seq().0, brings(event))).collect())
         }
     }
 }

@@ -37,6 +37,11 @@ impl Session {
         self.paused
     }
 
+    /// Reads nothing more for now.
+    pub(in crate::hub) fn pause(&mut self) {
+        self.paused = true;
+    }
+
     /// Reads again.
     pub(crate) fn resume(&mut self) {
         self.paused = false;

@@ -16,6 +16,7 @@ use crate::hub::joining::Joining;
 use crate::hub::log::Position;
 use crate::hub::session::Session;
 use crate::hub::subscriber::Subscriber;
+use crate::protocol::native::ServerMessage;
 use crate::protocol::{ClientKind, Wants};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
@@ -56,9 +57,11 @@ impl<A: Application> Shard<A> {
                     self.mark_unread(key);
                 }
             }
+            Command::Gap(id) => self.tell_of_gap(seq, position, &id, now),
             Command::Shutdown { grace } => {
                 // Who came before gets an answer and a place in the order in which clients are closed.
                 self.let_join(usize::MAX, now);
+                self.ahead.take_joining().for_each(|joining| joining.refuse_for_now());
                 self.begin_to_stop(grace, now);
             }
         }
@@ -68,7 +71,26 @@ impl<A: Application> Shard<A> {
     pub(super) fn let_join(&mut self, most: usize, now: Instant) {
         for _ in 0..most {
             let Some(joining) = self.joining.pop_front() else { return };
-            self.join(self.log.head(), *joining, now);
+            if let Some(joining) = self.await_stream(joining, now) {
+                self.join(self.log.head(), *joining, now);
+            }
+        }
+    }
+
+    /// Tells clients with ids that something was lost at a place, except for those who came after it.
+    fn tell_of_gap(&mut self, seq: Seq, position: Position, id: &str, now: Instant) {
+        let was_there = |session: &Session| {
+            let subscriptions = session.subscriber().map_or(&[][..], |subscriber| subscriber.subscriptions());
+            !session.is_closing() && subscriptions.iter().any(|subscription| subscription.began < seq)
+        };
+        let told: Vec<usize> =
+            self.sessions.iter().filter(|(_, session)| was_there(session)).map(|(key, _)| key).collect();
+        for key in told {
+            if let Some(message) = self.sessions[key].protocol().message(&ServerMessage::Gap { id }) {
+                self.flush_turn(key, seq, now);
+                self.sessions[key].send(position, message.into());
+                self.touched.push(key);
+            }
         }
     }
 

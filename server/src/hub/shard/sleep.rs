@@ -41,6 +41,6 @@ impl<A: Application> Shard<A> {
         } else {
             (!self.sessions.is_empty()).then(|| self.ticks.next())
         };
-        self.reading.next().into_iter().chain(next).min()
+        self.reading.next().into_iter().chain(self.ahead.next()).chain(next).min()
     }
 }

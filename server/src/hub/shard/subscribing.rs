@@ -54,6 +54,7 @@ impl<A: Application> Shard<A> {
 
     /// Does what a client asks for.
     pub(super) fn follow(&mut self, id: SessionId, request: Request, now: Instant) {
+        let Some(request) = self.await_stream_for(id, request, now) else { return };
         let Some(key) = self.key(id).filter(|key| !self.sessions[*key].is_closing()) else { return };
         let Some(subscriber) = self.sessions[key].subscriber_mut() else { return };
         let cost = match &request.command {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::history::log::event::Kept;
-use crate::protocol::native::Id;
+use crate::protocol::id::Id;
 
 /// An event in a log.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,7 @@ impl PastEvent<'_> {
             event: serde_json::from_str(&self.kept.name_json)?,
             payload: serde_json::from_str(&self.kept.payload_json)?,
             timestamp: self.kept.timestamp,
-            id: Id { epoch: self.epoch, seq }.to_string(),
+            id: Id::Own { epoch: self.epoch, seq }.to_string(),
             channels: channels.as_ref().map(|channels| channels.iter().map(ChannelName::as_str).collect()),
             published_at: at.millis() as f64 / 1000.0,
             uid: uid.map(|uid| uid.to_string()),
