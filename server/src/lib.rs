@@ -11,6 +11,7 @@
 //! [`server`] is the only module that knows all others.
 
 pub mod application;
+mod backoff;
 #[cfg(feature = "benching")]
 #[doc(hidden)]
 pub mod benching;

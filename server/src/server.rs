@@ -4,13 +4,16 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use queue::Reader;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::application::Application;
+use crate::broker::{Broker, BrokerEnds, Confirmed};
 use crate::claim::Claim;
 use crate::config::Config;
 use crate::health::Health;
@@ -20,11 +23,14 @@ use crate::http_server::Listener;
 use crate::hub::shard::ShardThread;
 use crate::hub::{Beginning, Feed, Hub};
 use crate::publication::Seq;
-use crate::source::{DirectoryOptions, DirectorySource, HistoryOptions, Stop, hand_over, has_successor};
+use crate::source::{Destination, DirectoryOptions, DirectorySource, HistoryOptions, Stop, hand_over, has_successor};
 use crate::threads::{Threads, Worker};
 
 pub use crate::claim::BindError;
 pub use crate::source::STANDBY_INTERVAL;
+
+/// How long clients wait until what the stream of several machines has was read.
+const FILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server that has its port and its queue, and runs when it is told to.
 pub struct Server {
@@ -37,6 +43,8 @@ pub struct Server {
     /// Cancelled when a thread of the hub ends.
     hub_ends: CancellationToken,
     threads: Threads,
+    /// Tells when clients may come.
+    filled: Option<oneshot::Receiver<()>>,
 }
 
 impl Server {
@@ -72,15 +80,30 @@ impl Server {
             Some(_) => Health::of_source(config.scan_interval),
             None => Health::without_source(),
         });
-        let source = match reader {
-            Some(reader) => Some(open_source(reader, &config, hub.clone(), health.clone())?),
-            None => {
-                begin_without_queue(&config, &hub);
-                None
+        let mut threads = Threads::new(hub.clone());
+        // Nothing has come of a stream: numbers begin. A source begins where the log of the process before ends.
+        if config.broker.is_some() || reader.is_none() {
+            begin_without_log(&config, &hub);
+        }
+        let mut filled = None;
+        let feed = Feed::new(hub.clone(), &config.limits);
+        let mut broker = None;
+        let destination = match &config.broker {
+            None => Some(Destination::Hub(feed)),
+            Some(options) => {
+                let confirmed = |reader| Confirmed::open(reader, config.history_dir.as_deref(), &options.prefix);
+                let confirmed = reader.as_ref().map(confirmed).transpose()?;
+                let (prepared, BrokerEnds { lines, filled: has_filled }) = Broker::new(options, feed, confirmed)?;
+                (broker, filled) = (Some(prepared), Some(has_filled));
+                lines.map(|lines| Destination::Broker(lines, hub.clone()))
             }
         };
+        let source = match reader.zip(destination) {
+            Some((reader, destination)) => Some(open_source(reader, &config, destination, health.clone())?),
+            None => None,
+        };
+        threads.broker = broker.map(Broker::start).transpose()?;
         let hub_ends = CancellationToken::new();
-        let mut threads = Threads::new(hub.clone());
         for shard in shards {
             let ending = hub_ends.clone().drop_guard();
             threads.shards.push(Worker::spawn("hub", || {
@@ -98,7 +121,7 @@ impl Server {
         if let Some((source, stop)) = source {
             threads.source = Some((Worker::spawn("source", || source.run())?, stop));
         }
-        Ok(Server { config, listeners, is_passed, addresses, hub, health, hub_ends, threads })
+        Ok(Server { config, listeners, is_passed, addresses, hub, health, hub_ends, threads, filled })
     }
 
     /// The addresses that clients connect to: one, or those of the name that was to be listened on.
@@ -124,7 +147,7 @@ impl Server {
     /// # Errors
     /// When a part of the server failed. The others were stopped then.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let Server { config, listeners, is_passed, hub, health, hub_ends, mut threads, .. } = self;
+        let Server { config, listeners, is_passed, hub, health, hub_ends, mut threads, filled, .. } = self;
         let stop = CancellationToken::new();
         let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
         let accepting = Listener {
@@ -136,7 +159,16 @@ impl Server {
             max_channels: config.limits.max_channels_per_client,
             is_passed,
         };
-        let mut accepting = tokio::spawn(accepting.run(stop.clone()));
+        let stop_accepting = stop.clone();
+        let mut accepting = tokio::spawn(async move {
+            if let Some(filled) = filled {
+                tokio::select! {
+                    _ = timeout(FILL_TIMEOUT, filled) => {}
+                    () = stop_accepting.cancelled() => {}
+                }
+            }
+            accepting.run(stop_accepting).await
+        });
         // If nobody waits for this any more, accepting ends as well.
         let _stop_accepting = stop.clone().drop_guard();
         let mut accepted = None;
@@ -169,8 +201,8 @@ impl Server {
     }
 }
 
-/// What is published without a queue is kept while the server runs.
-fn begin_without_queue(config: &Config, hub: &Hub) {
+/// What is published without a log is kept while the server runs.
+fn begin_without_log(config: &Config, hub: &Hub) {
     let begin = Trimmed { seq: Seq::default(), at: LogTime::now() };
     let history = config.history.keep_anything().then(|| History::new(config.history.clone(), begin));
     hub.begin(Beginning { epoch: rand::random(), last: begin.seq, history, log: None });
@@ -179,7 +211,7 @@ fn begin_without_queue(config: &Config, hub: &Hub) {
 fn open_source(
     reader: Reader,
     config: &Config,
-    hub: Hub,
+    destination: Destination,
     health: Arc<Health>,
 ) -> Result<(DirectorySource, Stop), BindError> {
     let options = DirectoryOptions {
@@ -188,6 +220,6 @@ fn open_source(
         failed_max_age: config.failed_max_age,
         history: HistoryOptions { rules: config.history.clone(), directory: config.history_dir.clone() },
     };
-    let (feed, stop) = (Feed::new(hub, &config.limits), Stop::new()?);
-    Ok((DirectorySource::open(reader, options, feed, stop.clone(), health)?, stop))
+    let stop = Stop::new()?;
+    Ok((DirectorySource::open(reader, options, destination, stop.clone(), health)?, stop))
 }

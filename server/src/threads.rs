@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::broker::BrokerThreads;
 use crate::hub::Hub;
 use crate::source::Stop;
 
@@ -16,11 +17,13 @@ pub(crate) struct Threads {
     /// Publishes what clients send, if that is relayed.
     pub(crate) relay: Option<Worker>,
     pub(crate) source: Option<(Worker, Stop)>,
+    /// What links this server to others, if anything does.
+    pub(crate) broker: Option<BrokerThreads>,
 }
 
 impl Threads {
     pub(crate) fn new(hub: Hub) -> Threads {
-        Threads { hub, shards: Vec::new(), relay: None, source: None }
+        Threads { hub, shards: Vec::new(), relay: None, source: None, broker: None }
     }
 
     /// Returns when the source has ended; never if there is none.
@@ -63,8 +66,12 @@ impl Threads {
             stop.abandon();
             source.ended().await;
         }
-        match self.source.take() {
-            Some((source, _)) => ended.and(source.join()),
+        if let Some((source, _)) = self.source.take() {
+            ended = ended.and(source.join());
+        }
+        // What the source had handed over is in the stream, or stays in the queue.
+        match self.broker.take() {
+            Some(broker) => ended.and(broker.end().await),
             None => ended,
         }
     }
@@ -104,7 +111,7 @@ impl Worker {
         Ok(Worker { thread, alive })
     }
 
-    async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         // Nothing is ever sent; the channel closes with the thread. It must not be asked again then.
         if !self.alive.is_terminated() {
             let _ = (&mut self.alive).await;
@@ -112,7 +119,7 @@ impl Worker {
     }
 
     /// Blocks until it has ended.
-    fn join(self) -> io::Result<()> {
+    pub(crate) fn join(self) -> io::Result<()> {
         match self.thread.join() {
             Ok(ended) => ended,
             Err(_) => Err(io::Error::other("a thread of the server panicked")),

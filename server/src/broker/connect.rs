@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::address::{Address, Host, Login, Servers};
 use super::connection::Connection;
-use super::failure::{Failure, FailureKind};
+use super::failure::Failure;
 use super::stream::Stream;
 use super::tls::{self, TlsFileError};
 
@@ -41,20 +41,6 @@ pub(crate) enum ConnectError {
     /// Each of several servers was asked.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Each(Vec<ConnectError>),
-}
-
-impl ConnectError {
-    /// Whether it is of a kind that somebody has to do something about.
-    pub(crate) fn needs_somebody(&self) -> bool {
-        match self {
-            ConnectError::Refused { failure, .. } => {
-                matches!(failure.kind, FailureKind::Permission | FailureKind::Memory | FailureKind::Other)
-            }
-            ConnectError::TlsFiles(_) | ConnectError::UnknownMaster { .. } => true,
-            ConnectError::Each(errors) => errors.iter().all(ConnectError::needs_somebody),
-            _ => false,
-        }
-    }
 }
 
 /// Connects to the server that accepts writes to a key.

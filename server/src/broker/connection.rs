@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::address::Login;
 use super::stream::Stream;
 
-/// How long an answer may take, unless it is set.
+/// How long an answer may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the other side may read nothing while we write.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,11 +67,6 @@ impl Connection {
     /// Which server it is, for the log: its host and port, or its socket.
     pub(crate) fn server(&self) -> &str {
         &self.server
-    }
-
-    /// How long a read may wait: longer than a command may block.
-    pub(crate) fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
-        self.stream.set_read_timeout(timeout)
     }
 
     /// Sends commands whose answers [`Connection::receive`] gives, one for each, in their order.

@@ -1,22 +1,34 @@
-//! What links several broadcasters: a stream in Redis or Valkey. Where that is ([`address`]), how the server that
-//! accepts writes is found ([`connect`]), the connection to it ([`connection`]), and what went wrong with it
-//! ([`failure`]).
-
-// The threads that forward and follow are its users.
-#![allow(dead_code, unused_imports, reason = "nothing uses a connection yet")]
+//! Several machines over one Redis (or Valkey) stream. Each machine [forwards](forward) what its PHP processes queue, and
+//! deletes it from its queue when the stream has it. Each [follows](follow) the stream, and delivers what comes there to
+//! its clients: the one order of the stream is the order everywhere.
+//!
+//! The commands are in [`redis_stream`]. Where Redis is ([`address`]), how the server that accepts writes is found
+//! ([`connect`]), the connection to it ([`connection`]), and what went wrong with it ([`failure`]) know nothing of events.
 
 mod address;
+mod confirmed;
 mod connect;
 mod connection;
+mod entry;
 mod failure;
+mod follow;
+mod forward;
+mod interruption;
+mod lines;
+mod lookup;
 mod options;
+mod reconcile;
+mod redis_stream;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod tls;
+mod uid_window;
 
 pub use address::{Address, InvalidAddress};
-pub(crate) use connect::{ConnectError, connect};
-pub(crate) use connection::{Connection, Woken};
-pub(crate) use failure::{Failure, FailureKind};
 pub use options::BrokerOptions;
+
+pub(crate) use confirmed::Confirmed;
+pub(crate) use lines::Lines;
+pub(crate) use threads::{Broker, BrokerEnds, BrokerThreads};

@@ -28,7 +28,9 @@ pub(super) enum Command {
     /// Something was lost for all. The id of what comes after it.
     Gap(Arc<str>),
     Answer(oneshot::Sender<()>),
-    Shutdown { grace: Duration },
+    Shutdown {
+        grace: Duration,
+    },
 }
 
 /// What waits for a thread of the hub.

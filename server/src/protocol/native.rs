@@ -10,8 +10,8 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::protocol::frames::{encode_text, encode_text_of, header_len};
-use crate::protocol::plain;
 use crate::protocol::id::Id;
+use crate::protocol::plain;
 use crate::publication::Publication;
 
 /// Of these messages, as the first of them says.

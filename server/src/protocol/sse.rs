@@ -9,8 +9,8 @@ use rand::RngExt;
 
 use crate::disconnect::Disconnect;
 use crate::protocol::allowance::{Allowance, Rates};
-use crate::protocol::incoming::{ReadBuffer, Source, Turn};
 use crate::protocol::id::Id;
+use crate::protocol::incoming::{ReadBuffer, Source, Turn};
 
 /// When a client comes back whose connection has ended, in milliseconds: not all at the same time.
 const RETRY_MS: RangeInclusive<u32> = 2000..=7000;

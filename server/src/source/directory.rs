@@ -13,12 +13,13 @@ use std::time::{Duration, Instant, SystemTime};
 use queue::{Entry, Reader};
 use tracing::{info, trace, warn};
 
+use crate::backoff::Backoff;
 use crate::health::Health;
 use crate::history::HistoryError;
-use crate::hub::{Batch, Feed, Room};
+use crate::hub::{Batch, Room};
 use crate::publication::{Publication, Seq};
 use crate::source::backlog::Backlog;
-use crate::source::backoff::Backoff;
+use crate::source::destination::Destination;
 use crate::source::failed_folder::FailedFolder;
 use crate::source::history::{HistoryOptions, SourceHistory};
 use crate::source::lock_watch::LockWatch;
@@ -48,7 +49,7 @@ pub(crate) struct DirectorySource {
     reader: Reader,
     options: DirectoryOptions,
     watch: Option<Watch>,
-    feed: Feed,
+    destination: Destination,
     health: Arc<Health>,
     backlog: Backlog,
     outstanding: Outstanding,
@@ -84,18 +85,17 @@ impl DirectorySource {
     pub(crate) fn open(
         reader: Reader,
         options: DirectoryOptions,
-        feed: Feed,
+        destination: Destination,
         stop: Stop,
         health: Arc<Health>,
     ) -> Result<DirectorySource, HistoryError> {
-        let mut selection = Selection::default();
-        let history = SourceHistory::begin(&reader, &options.history, feed.hub(), &mut selection)?;
+        let (history, selection) = destination.begin(&reader, &options.history)?;
         let failed_folder = FailedFolder::new(options.failed_max_entries, options.failed_max_age);
         let mut source = DirectorySource {
             reader,
             watch: None,
-            max_batch_bytes: feed.max_batch_bytes().min(MAX_BATCH_BYTES),
-            feed,
+            max_batch_bytes: destination.max_batch_bytes().min(MAX_BATCH_BYTES),
+            destination,
             health,
             backlog: Backlog::begun(SystemTime::now()),
             outstanding: Outstanding::default(),
@@ -124,7 +124,7 @@ impl DirectorySource {
             self.health.turn();
             // Asked first: the progress of a hub that has ended is its last.
             let is_last_turn = self.stop.is_abandoned();
-            let progress = self.feed.progress();
+            let progress = self.destination.progress();
             let more_to_ack = self.ack(progress.delivered);
             self.refused_acks.retry(&mut self.reader);
             let stopping = self.stop.is_requested();
@@ -139,10 +139,10 @@ impl DirectorySource {
             if self.lock_watch.is_due() {
                 self.check_lock()?;
             }
-            let room = self.feed.room(progress);
+            let room = self.destination.room(progress);
             // What is beyond waits on disk.
             let has_room = room == Room::Now
-                && self.outstanding.publications() + self.refused_acks.len() < self.feed.max_undelivered();
+                && self.outstanding.publications() + self.refused_acks.len() < self.destination.max_undelivered();
             if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
                 continue;
             }
@@ -179,8 +179,9 @@ impl DirectorySource {
         let oldest = entries.iter().filter_map(|entry| entry.name.queued_at()).min();
         if !found {
             self.backlog.end();
+            self.destination.note_empty();
         }
-        self.feed.set_catching_up(found && self.backlog.contains(oldest, SystemTime::now()));
+        self.destination.set_catching_up(found && self.backlog.contains(oldest, SystemTime::now()));
         for Entry { name, events } in entries {
             match events {
                 Ok(events) => {
@@ -188,7 +189,9 @@ impl DirectorySource {
                     for (event, line) in events.iter().zip(0..) {
                         trace!(entry = %name, uid = %event.uid(), event = event.name_json(), "event read");
                         if self.selection.admits(event) {
-                            self.batch.push(&Publication::of(event));
+                            if self.destination.needs_frames() {
+                                self.batch.push(&Publication::of(event));
+                            }
                             lines.push(line);
                         }
                     }

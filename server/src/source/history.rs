@@ -54,6 +54,25 @@ pub(super) struct Numbered {
 }
 
 impl SourceHistory {
+    /// Of a source whose events get their numbers elsewhere. Says in the queue directory that a log of before is not
+    /// complete.
+    pub(super) fn elsewhere(reader: &Reader, hub: &Hub) -> Result<SourceHistory, HistoryError> {
+        begin_without_log(reader)?;
+        Ok(SourceHistory::without_log(hub, 0))
+    }
+
+    fn without_log(hub: &Hub, max_bytes: usize) -> SourceHistory {
+        SourceHistory {
+            hub: hub.clone(),
+            has_log: false,
+            goes_on_with: None,
+            max_bytes,
+            again: VecDeque::new(),
+            acked: Seq::default(),
+            trim_due: Instant::now(),
+        }
+    }
+
     /// Opens the log, and lets the hub go on after what is in it. Keys of the events in it are taken.
     pub(super) fn begin(
         reader: &Reader,
@@ -62,15 +81,8 @@ impl SourceHistory {
         selection: &mut Selection,
     ) -> Result<SourceHistory, HistoryError> {
         let HistoryOptions { rules, directory } = options;
-        let mut history = SourceHistory {
-            hub: hub.clone(),
-            has_log: rules.keep_anything(),
-            goes_on_with: None,
-            max_bytes: rules.max_bytes,
-            again: VecDeque::new(),
-            acked: Seq::default(),
-            trim_due: Instant::now(),
-        };
+        let mut history = SourceHistory::without_log(hub, rules.max_bytes);
+        history.has_log = rules.keep_anything();
         if !history.has_log {
             let epoch = begin_without_log(reader)?;
             hub.begin(Beginning { epoch, last: Seq::default(), history: None, log: None });
@@ -142,6 +154,12 @@ impl SourceHistory {
         if is_complete && self.hub.renew_history_log(|| outstanding.logged()) {
             outstanding.forget_events();
         }
+    }
+
+    /// Leaves the log as a process does that is killed.
+    #[cfg(test)]
+    pub(super) fn kill(&self) {
+        drop(self.hub.take_history_log());
     }
 
     /// Lets the time come for all that is done now and then.

@@ -1,7 +1,7 @@
 //! Where events come from: a thread that empties a queue into the hub.
 
 mod backlog;
-mod backoff;
+mod destination;
 mod directory;
 mod failed_folder;
 mod history;
@@ -16,8 +16,10 @@ mod taken;
 mod takeover;
 mod watch;
 
+pub(crate) use destination::Destination;
 pub(crate) use directory::{DirectoryOptions, DirectorySource};
 pub(crate) use history::HistoryOptions;
+pub(crate) use selection::has_expired;
 pub(crate) use stop::Stop;
 pub use takeover::STANDBY_INTERVAL;
 pub(crate) use takeover::{hand_over, has_successor};

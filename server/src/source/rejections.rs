@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use queue::{EntryError, EntryName, OtherFiles, Reader, Rejected};
 use tracing::{error, info, warn};
 
+use crate::backoff::Backoff;
 use crate::log_limit::LogLimit;
-use crate::source::backoff::Backoff;
 
 /// How many are read again to see whether they can be put aside now. Others wait until these are done.
 const TRIES: usize = 16;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use queue::{AckError, EntryName, Reader};
 use tracing::{error, info, warn};
 
-use crate::source::backoff::Backoff;
+use crate::backoff::Backoff;
 
 /// How many are tried at a time. One that succeeds brings the next ones at once.
 const TRIES: usize = 256;

@@ -9,12 +9,24 @@ use crate::history::log::{Kept, LogTime};
 use crate::source::key_window::KeyWindow;
 use crate::unix_time;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Selection {
-    keys: KeyWindow,
+    /// `None`: somebody else finds repeats, for several machines.
+    keys: Option<KeyWindow>,
+}
+
+impl Default for Selection {
+    fn default() -> Selection {
+        Selection { keys: Some(KeyWindow::default()) }
+    }
 }
 
 impl Selection {
+    /// Looks at no keys.
+    pub(super) fn without_keys() -> Selection {
+        Selection { keys: None }
+    }
+
     /// Whether an event is to be published now. Its key is taken then.
     pub(super) fn admits(&mut self, event: &Event) -> bool {
         if has_expired(event) {
@@ -22,7 +34,9 @@ impl Selection {
             return false;
         }
         let channel = event.channels().and_then(<[_]>::first);
-        if event.key().is_some_and(|key| !self.keys.take(channel, key, event.uid(), Instant::now())) {
+        if let (Some(keys), Some(key)) = (&mut self.keys, event.key())
+            && !keys.take(channel, key, event.uid(), Instant::now())
+        {
             debug!(uid = %event.uid(), event = event.name_json(), "an event with this key was sent, not sent again");
             return false;
         }
@@ -32,8 +46,8 @@ impl Selection {
     /// Frees the key of an event that was admitted and is not published.
     pub(super) fn give_back(&mut self, event: &Event) {
         let channel = event.channels().and_then(<[_]>::first);
-        if let Some(key) = event.key() {
-            self.keys.give_back(channel, key, event.uid());
+        if let (Some(keys), Some(key)) = (&mut self.keys, event.key()) {
+            keys.give_back(channel, key, event.uid());
         }
     }
 
@@ -44,15 +58,15 @@ impl Selection {
             let age = Duration::from_nanos(time.0.saturating_sub(at.0));
             // A system that runs for a shorter time cannot say when that was. The key is known for a while longer then.
             let taken = now.checked_sub(age).unwrap_or(now);
-            if let (Some(key), Some(uid)) = (key, uid) {
-                self.keys.take(channels.as_deref().and_then(<[_]>::first), key, *uid, taken);
+            if let (Some(keys), Some(key), Some(uid)) = (&mut self.keys, key, uid) {
+                keys.take(channels.as_deref().and_then(<[_]>::first), key, *uid, taken);
             }
         }
     }
 }
 
 /// Tells whether nobody needs an event any more.
-pub(super) fn has_expired(event: &Event) -> bool {
+pub(crate) fn has_expired(event: &Event) -> bool {
     // By this clock: the producer's may be that of another machine.
     event.expires_at().is_some_and(|time| time <= unix_time::now().as_secs_f64())
 }

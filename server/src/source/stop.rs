@@ -47,7 +47,7 @@ impl Stop {
         self.shared.is_abandoned.load(Ordering::SeqCst)
     }
 
-    pub(super) fn is_requested(&self) -> bool {
+    pub(crate) fn is_requested(&self) -> bool {
         self.shared.is_requested.load(Ordering::SeqCst)
     }
 

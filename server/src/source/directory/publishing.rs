@@ -10,8 +10,7 @@ impl DirectorySource {
     /// Publishes what was taken. If the history log can neither be written nor deleted, it waits: a later start would
     /// give its numbers to other events. Returns whether there may be more.
     pub(super) fn publish_taken(&mut self) -> bool {
-        let taken = &self.taken;
-        let appended = match self.feed.publish_logged(&mut self.batch, |first| taken.logged(first)) {
+        let appended = match self.destination.publish(&mut self.batch, &self.taken) {
             Ok(appended) => appended,
             Err(error) => {
                 self.on_failure(
@@ -38,7 +37,7 @@ impl DirectorySource {
     /// what they have missed. Returns whether there may be more.
     pub(super) fn publish_again(&mut self) -> bool {
         // It was queued while another process read.
-        self.feed.set_catching_up(true);
+        self.destination.set_catching_up(true);
         let mut entries = Vec::new();
         while entries.len() < BATCH_ENTRIES && self.batch.bytes() < self.max_batch_bytes {
             let Some(numbered) = self.history.next_again() else { break };
@@ -67,7 +66,7 @@ impl DirectorySource {
                 publications => entries.push((numbered.name, publications, numbered.first)),
             }
         }
-        let mut next = self.feed.publish_again(&mut self.batch);
+        let mut next = self.destination.publish_again(&mut self.batch);
         for (name, publications, number) in entries {
             self.outstanding.push(name, publications, next.plus(publications - 1), number);
             next = next.plus(publications);

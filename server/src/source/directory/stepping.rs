@@ -11,7 +11,7 @@ impl DirectorySource {
 
     /// Acks what is delivered.
     pub(crate) fn step_ack(&mut self) {
-        let delivered = self.feed.progress().delivered;
+        let delivered = self.destination.progress().delivered;
         while self.ack(delivered) {}
         self.refused_acks.retry(&mut self.reader);
     }
@@ -32,6 +32,6 @@ impl DirectorySource {
 
     /// Ends it as if its process were killed: nothing is closed.
     pub(crate) fn kill(self) {
-        drop(self.feed.hub().take_history_log());
+        self.history.kill();
     }
 }

@@ -30,10 +30,10 @@ impl DirectorySource {
 
     pub(super) fn wait(&mut self, progress: Progress, may_scan: bool, room: Room) -> io::Result<()> {
         let awaits_progress = !self.outstanding.is_empty() || !may_scan;
-        if awaits_progress && !self.feed.await_progress(progress) {
+        if awaits_progress && !self.destination.await_progress(progress) {
             return Ok(());
         }
-        let mut descriptors = vec![self.stop.as_fd(), self.feed.as_fd()];
+        let mut descriptors = vec![self.stop.as_fd(), self.destination.as_fd()];
         if let Some(watch) = self.watch.as_ref().filter(|_| may_scan && self.backoff.until().is_none()) {
             descriptors.push(watch.as_fd());
         }
@@ -51,7 +51,7 @@ impl DirectorySource {
         };
         let timeout = timeout.min(self.lock_watch.pause()).min(self.history.pause());
         wait(&descriptors, self.refused_acks.due().map_or(timeout, |due| timeout.min(until(due))))?;
-        self.feed.clear_notification();
+        self.destination.clear_notification();
         self.stop.clear_notification();
         if !self.reader.is_current() && !self.is_backing_off() {
             self.reopen()?;

@@ -16,6 +16,7 @@ use crate::history::HistoryRules;
 use crate::hub::inbox::{Arrivals, Inbox};
 use crate::hub::{Feed, Hub};
 use crate::publication::Seq;
+use crate::source::Destination;
 use crate::source::directory::DirectoryOptions;
 use crate::source::history::HistoryOptions;
 use crate::source::stop::Stop;
@@ -47,7 +48,7 @@ impl Started {
         let (health, stop) = (Arc::new(Health::of_source(Duration::ZERO)), Stop::new().expect("a notifier"));
         let feed = Feed::new(hub.clone(), &config.limits);
         let reader = Reader::open(queue.path(), ReaderOptions::default()).expect("a directory");
-        let source = DirectorySource::open(reader, options, feed, stop, health).expect("a source");
+        let source = DirectorySource::open(reader, options, Destination::Hub(feed), stop, health).expect("a source");
         Started { source, hub, _poll: poll }
     }
 

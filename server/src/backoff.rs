@@ -1,4 +1,4 @@
-//! Pauses between tries of what the file system refuses.
+//! Pauses between tries of what the file system or a broker refuses.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// A series of failures, if there is one.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     series: Option<Series>,
     reason: LoggedReason,
 }
@@ -25,37 +25,37 @@ struct Series {
 impl Backoff {
     /// Notes a failure: the next try is after a pause. Returns whether it is to be logged: it is the first of a series,
     /// or has another reason than the one before.
-    pub(super) fn fail(&mut self, now: Instant, reason: impl Display) -> bool {
+    pub(crate) fn fail(&mut self, now: Instant, reason: impl Display) -> bool {
         let pause = self.series.as_ref().map_or(MIN_PAUSE, |series| (series.pause * 2).clamp(MIN_PAUSE, MAX_PAUSE));
         self.series = Some(Series { pause, until: now + pause });
         self.reason.is_new(reason)
     }
 
     /// Notes that a part succeeded: the next try is at once, and pauses begin again at the shortest.
-    pub(super) fn progress(&mut self, now: Instant) {
+    pub(crate) fn progress(&mut self, now: Instant) {
         if let Some(series) = &mut self.series {
             *series = Series { pause: Duration::ZERO, until: now };
         }
     }
 
     /// Notes a success. Returns whether it ends a series of failures.
-    pub(super) fn succeed(&mut self) -> bool {
+    pub(crate) fn succeed(&mut self) -> bool {
         self.reason.clear();
         self.series.take().is_some()
     }
 
     /// When the next try is due, while there is a series of failures.
-    pub(super) fn until(&self) -> Option<Instant> {
+    pub(crate) fn until(&self) -> Option<Instant> {
         self.series.as_ref().map(|series| series.until)
     }
 
     /// Whether something failed and is to be tried again now.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.until().is_some_and(|until| until <= now)
     }
 
     /// Whether something failed and is not to be tried again yet.
-    pub(super) fn is_waiting(&self, now: Instant) -> bool {
+    pub(crate) fn is_waiting(&self, now: Instant) -> bool {
         self.until().is_some_and(|until| now < until)
     }
 }

@@ -1,0 +1,76 @@
+//! The file that says what a forwarder has last seen in the stream: if that is gone later, the server has lost what it
+//! had acknowledged.
+//!
+//! It is written before what it names is deleted from the queue, and not synced. After a loss of power it may name an
+//! older entry, or nothing. Both are safe: more of the stream is read then.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use queue::Reader;
+
+use crate::history::HistoryError;
+use crate::history::log::StateFile;
+use crate::protocol::id::{Id, StreamId};
+
+/// Longest content, in bytes. It is always written as a whole.
+const BYTES: usize = 256;
+
+/// The file, and what it names.
+#[derive(Debug)]
+pub(crate) struct Confirmed {
+    file: StateFile,
+    /// Names the stream. What was confirmed by another server or in another stream says nothing about this one.
+    prefix: String,
+    last: Option<StreamId>,
+}
+
+impl Confirmed {
+    /// Opens the file of a queue, in the configured history directory or in that of the queue.
+    ///
+    /// # Errors
+    /// When the directory is not one that it may be in, or cannot be used.
+    pub(crate) fn open(reader: &Reader, directory: Option<&Path>, prefix: &str) -> Result<Confirmed, HistoryError> {
+        let file = StateFile::open(reader, directory)?;
+        let last = read(file.file(), prefix).unwrap_or_default();
+        Ok(Confirmed { file, prefix: prefix.to_owned(), last })
+    }
+
+    /// The last entry that was seen.
+    pub(super) fn last(&self) -> Option<StreamId> {
+        self.last
+    }
+
+    /// Notes an entry.
+    ///
+    /// # Errors
+    /// When it cannot be written. What it stands for must not be deleted then.
+    pub(super) fn note(&mut self, id: StreamId) -> io::Result<()> {
+        let mut content = format!("1 {} {}\n", self.prefix, Id::Stream(id)).into_bytes();
+        content.resize(BYTES, b' ');
+        let written = rustix::io::pwrite(self.file.file(), &content, 0)?;
+        if written < content.len() {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.last = Some(id);
+        Ok(())
+    }
+
+    /// Where it is, for messages.
+    pub(super) fn path(&self) -> &Path {
+        self.file.path()
+    }
+}
+
+fn read(file: &OwnedFd, prefix: &str) -> Option<Option<StreamId>> {
+    let mut content = [0; BYTES];
+    let length = rustix::io::pread(file, &mut content, 0).ok()?;
+    let text = str::from_utf8(&content[..length]).ok()?;
+    let (line, _) = text.split_once('\n')?;
+    let id = line.strip_prefix("1 ")?.strip_prefix(prefix)?.strip_prefix(' ')?;
+    match Id::parse(id)? {
+        Id::Stream(id) => Some(Some(id)),
+        Id::Own { .. } => None,
+    }
+}

@@ -1,0 +1,242 @@
+//! The thread that follows the stream: what comes there goes to the hub, in that order.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rand::RngExt;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::connect::connect;
+use super::connection::{Connection, Woken};
+use super::entry::{Content, StreamEntry};
+use super::interruption::Interruption;
+use super::options::BrokerOptions;
+use super::redis_stream::RedisStream;
+use super::uid_window::UidWindow;
+use crate::backoff::Backoff;
+use crate::hub::{Batch, Delivery, Feed, Numbered, Room};
+use crate::notifier::wait;
+use crate::protocol::id::StreamId;
+use crate::publication::{Publication, Seq};
+use crate::source::{Stop, has_expired};
+
+/// How long an entry is waited for. Then it is looked whether the stream still has what was read last.
+const BLOCK: Duration = Duration::from_secs(5);
+/// How long the server may take to answer after that.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Entries that are read at once, and about how many bytes: not so many that the memory for them matters.
+const MAX_AT_ONCE: usize = 1024;
+const MAX_BYTES_AT_ONCE: usize = 1 << 20;
+/// Bytes of frames that go to the hub at once.
+const MAX_BATCH_BYTES: u64 = 256 * 1024;
+
+/// Brings what is in the stream to the clients of this machine.
+pub(crate) struct Follow {
+    feed: Feed,
+    options: BrokerOptions,
+    stream: RedisStream,
+    stop: Stop,
+    connection: Option<Connection>,
+    /// The entry that was read last.
+    last: Option<StreamId>,
+    uids: UidWindow,
+    batch: Batch,
+    entries: Vec<Numbered>,
+    /// The largest entry that was read a short time ago, in bytes.
+    largest: usize,
+    /// Dropped when what was in the stream at the start is there, or cannot be read.
+    filling: Option<oneshot::Sender<()>>,
+    backoff: Backoff,
+}
+
+impl Follow {
+    /// What is to run on a thread of its own, and what tells that clients may come: what they have missed is there, or
+    /// cannot be had now.
+    pub(crate) fn new(options: BrokerOptions, feed: Feed, stop: Stop) -> (Follow, oneshot::Receiver<()>) {
+        let (filling, filled) = oneshot::channel();
+        let follow = Follow {
+            stream: RedisStream::new(&options),
+            uids: UidWindow::new(options.max_events),
+            feed,
+            options,
+            stop,
+            connection: None,
+            last: None,
+            batch: Batch::default(),
+            entries: Vec::new(),
+            largest: 0,
+            filling: Some(filling),
+            backoff: Backoff::default(),
+        };
+        (follow, filled)
+    }
+
+    /// Runs until it is asked to stop.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        while !self.stop.is_requested() {
+            match self.read() {
+                Ok(()) => {
+                    if self.backoff.succeed() {
+                        info!("follows the broker again");
+                    }
+                }
+                Err(interruption) => self.on_failure(&interruption)?,
+            }
+            self.feed.hub().trim_history(Seq::default(), 0);
+        }
+        Ok(())
+    }
+
+    fn on_failure(&mut self, interruption: &Interruption) -> io::Result<()> {
+        if interruption.needs_another_connection() {
+            self.connection = None;
+        }
+        self.filling = None;
+        let now = Instant::now();
+        if self.backoff.fail(now, interruption) {
+            warn!(error = %interruption, "clients receive nothing, because the broker cannot be read");
+        }
+        let pause = self.backoff.until().map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        wait(&[self.stop.as_fd()], pause.mul_f64(rand::rng().random_range(0.5..1.0)))
+    }
+
+    /// Reads what is next and publishes it.
+    fn read(&mut self) -> Result<(), Interruption> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connect(&self.options.address, self.stream.key())?,
+        };
+        let read = match self.last {
+            None => self.begin(&mut connection),
+            Some(last) => self.read_after(&mut connection, last),
+        };
+        let read = read.map_err(|interruption| interruption.at(&connection));
+        self.connection = Some(connection);
+        read
+    }
+
+    /// Reads what the stream has: it is for those who come back. Everything after it is for all.
+    fn begin(&mut self, connection: &mut Connection) -> Result<(), Interruption> {
+        let newest = self.newest(connection)?;
+        let mut place = None;
+        while self.last.is_none_or(|last| last.place < newest.id.place) && !self.stop.is_requested() {
+            let entries = self.stream.after(connection, place, self.count())?;
+            // It was emptied meanwhile.
+            let Some(last) = entries.last() else { break };
+            place = Some(last.id.place);
+            self.publish(entries, Delivery::Past)?;
+        }
+        self.feed.hub().note_gap();
+        self.filling = None;
+        info!(entries = self.feed.hub().head().0, "follows the broker");
+        Ok(())
+    }
+
+    fn read_after(&mut self, connection: &mut Connection, last: StreamId) -> Result<(), Interruption> {
+        self.await_room()?;
+        self.stream.ask_after(connection, last, self.count(), BLOCK.as_millis() as u64)?;
+        match connection.wait(self.stop.as_fd(), BLOCK + ANSWER_TIMEOUT).map_err(Interruption::CannotWait)? {
+            Woken::Answer => {}
+            Woken::Timeout => return Err(Interruption::NoAnswer { server: String::new() }),
+            // The connection is not used again.
+            Woken::Other => return Ok(()),
+        }
+        match self.stream.answer_after(connection, last)? {
+            Some(entries) => self.publish(entries, Delivery::Live),
+            None => {
+                let newest = self.newest(connection)?;
+                warn!(
+                    "the broker's stream no longer has what was read last: clients are told that they may have missed \
+                    events. It was emptied or trimmed, or another server took over that did not have it"
+                );
+                self.feed.hub().begin_again(newest.numbered());
+                self.last = Some(newest.id);
+                Ok(())
+            }
+        }
+    }
+
+    /// The newest entry. Who finds the stream empty begins it.
+    fn newest(&self, connection: &mut Connection) -> Result<StreamEntry, Interruption> {
+        loop {
+            if let Some(newest) = self.stream.newest(connection)? {
+                return Ok(newest);
+            }
+            self.stream.add_begin(connection, self.options.max_events)?;
+        }
+    }
+
+    /// How many entries are read at once.
+    fn count(&self) -> usize {
+        MAX_BYTES_AT_ONCE.checked_div(self.largest).unwrap_or(MAX_AT_ONCE / 16).clamp(1, MAX_AT_ONCE)
+    }
+
+    fn publish(&mut self, entries: Vec<StreamEntry>, delivery: Delivery) -> Result<(), Interruption> {
+        let largest = entries.iter().map(|entry| entry.bytes).max().unwrap_or(0);
+        self.largest = largest.max(self.largest / 2);
+        let max_bytes = self.feed.max_batch_bytes().min(MAX_BATCH_BYTES);
+        for entry in entries {
+            let numbered = entry.numbered();
+            match entry.content {
+                Content::Event(event) => {
+                    let is_new = self.uids.is_new(event.uid(), entry.id.place.millis);
+                    if is_new && !has_expired(&event) {
+                        self.batch.push(&Publication::of(&event));
+                    } else {
+                        self.batch.push_nothing();
+                    }
+                }
+                Content::Begin => self.batch.push_nothing(),
+                Content::Foreign(problem) => {
+                    warn!(entry = %entry.id.place, problem, "an entry of the stream is no event, it is left out");
+                    self.batch.push_nothing();
+                }
+                Content::Gap | Content::Newer => {
+                    if matches!(entry.content, Content::Newer) {
+                        warn!(
+                            entry = %entry.id.place,
+                            "a newer broadcaster wrote an entry of the stream that this one cannot read: clients are told \
+                             that they may have missed events"
+                        );
+                    }
+                    self.flush(delivery);
+                    self.feed.hub().begin_again(numbered);
+                    self.last = Some(entry.id);
+                    continue;
+                }
+            }
+            self.entries.push(numbered);
+            self.last = Some(entry.id);
+            if self.batch.bytes() >= max_bytes {
+                self.flush(delivery);
+                if delivery == Delivery::Live {
+                    self.await_room()?;
+                }
+            }
+        }
+        self.flush(delivery);
+        Ok(())
+    }
+
+    fn flush(&mut self, delivery: Delivery) {
+        if !self.entries.is_empty() {
+            self.feed.publish_followed(&mut self.batch, &self.entries, delivery);
+            self.entries.clear();
+        }
+    }
+
+    /// Waits until the hub has room for more. Slow clients lose their place in it meanwhile.
+    fn await_room(&mut self) -> Result<(), Interruption> {
+        while !self.stop.is_requested() {
+            let progress = self.feed.progress();
+            let Room::Later(time) = self.feed.room(progress) else { break };
+            if self.feed.await_progress(progress) {
+                wait(&[self.stop.as_fd(), self.feed.as_fd()], time).map_err(Interruption::CannotWait)?;
+                self.feed.clear_notification();
+            }
+        }
+        Ok(())
+    }
+}

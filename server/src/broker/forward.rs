@@ -1,0 +1,190 @@
+//! The thread that forwards: it adds what the source has read from the queue to the stream, in that order. What is not
+//! in the stream stays in the queue, whatever happens to the server.
+
+use std::collections::HashSet;
+use std::io;
+use std::time::{Duration, Instant};
+
+use queue::Uid;
+use rand::RngExt;
+use redis::{RedisResult, cmd};
+use tracing::{debug, info, warn};
+
+use super::confirmed::Confirmed;
+use super::connect::connect;
+use super::connection::Connection;
+use super::interruption::Interruption;
+use super::lines::{self, Lines, Outgoing};
+use super::options::BrokerOptions;
+use super::reconcile::{Found, reconcile};
+use super::redis_stream::{Line, RedisStream};
+use crate::backoff::Backoff;
+
+/// How long replicas are waited for before it is said that there are too few.
+const REPLICA_TIMEOUT_MILLIS: u64 = 1_000;
+/// What an entry takes in the stream beside its line, about.
+const ENTRY_OVERHEAD_BYTES: u64 = 64;
+/// Of so many events the average size is known.
+const AVERAGE_OF: u64 = 1024;
+
+/// Adds events to the stream.
+pub(crate) struct Forward {
+    outgoing: Outgoing,
+    options: BrokerOptions,
+    stream: RedisStream,
+    confirmed: Confirmed,
+    connection: Option<Connection>,
+    /// It is not known what the last commands have done.
+    is_uncertain: bool,
+    /// Events of the queue that were found in the stream.
+    found: HashSet<Uid>,
+    /// Bytes of an entry.
+    average_bytes: u64,
+    backoff: Backoff,
+}
+
+/// Ends a thread that forwards.
+#[derive(Debug, Clone)]
+pub(crate) struct EndForwarding(Outgoing);
+
+impl EndForwarding {
+    /// Forwards nothing more. What is not in the stream stays in the queue.
+    pub(crate) fn end(&self) {
+        self.0.end();
+    }
+}
+
+impl Forward {
+    /// What is to run on a thread of its own, where its events go in, and what ends it.
+    pub(crate) fn new(options: BrokerOptions, confirmed: Confirmed) -> io::Result<(Forward, Lines, EndForwarding)> {
+        let stream = RedisStream::new(&options);
+        let (lines, outgoing) = lines::channel(stream.clone())?;
+        let end = EndForwarding(outgoing.clone());
+        let forward = Forward {
+            outgoing,
+            options,
+            stream,
+            confirmed,
+            connection: None,
+            is_uncertain: true,
+            found: HashSet::new(),
+            average_bytes: 0,
+            backoff: Backoff::default(),
+        };
+        Ok((forward, lines, end))
+    }
+
+    /// Runs until it is ended.
+    pub(crate) fn run(mut self) {
+        while let Some(lines) = self.outgoing.take() {
+            while let Err(interruption) = self.add(&lines) {
+                self.is_uncertain = true;
+                if interruption.needs_another_connection() {
+                    self.connection = None;
+                }
+                let now = Instant::now();
+                if self.backoff.fail(now, &interruption) {
+                    warn!(error = %interruption, "events wait in the queue, because they cannot be forwarded");
+                }
+                let pause = self.backoff.until().map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+                // So that not all machines come back at the same moment.
+                if self.outgoing.wait(pause.mul_f64(rand::rng().random_range(0.5..1.0))) {
+                    return;
+                }
+            }
+            if self.backoff.succeed() {
+                info!("events are forwarded again");
+            }
+            self.outgoing.confirm(&lines);
+            if !self.found.is_empty() && self.outgoing.is_caught_up() {
+                self.found = HashSet::new();
+            }
+        }
+    }
+
+    /// Adds those events that are not in the stream yet.
+    fn add(&mut self, lines: &[Line]) -> Result<(), Interruption> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                self.is_uncertain = true;
+                connect(&self.options.address, self.stream.key())?
+            }
+        };
+        let added = self.add_over(&mut connection, lines).map_err(|interruption| interruption.at(&connection));
+        self.connection = Some(connection);
+        added
+    }
+
+    fn add_over(&mut self, connection: &mut Connection, lines: &[Line]) -> Result<(), Interruption> {
+        if self.is_uncertain {
+            self.find_out(connection)?;
+        }
+        let new: Vec<&Line> = lines.iter().filter(|line| !self.found.contains(&line.uid)).collect();
+        let last = match new.is_empty() {
+            true => None,
+            false => self.stream.add(connection, &new, self.max_entries())?,
+        };
+        self.note_sizes(&new);
+        // Also for what was found: it was added, and perhaps not waited for.
+        self.await_replicas(connection)?;
+        match last {
+            Some(last) => self.confirmed.note(last).map_err(|cause| self.cannot_note(cause)),
+            None => Ok(()),
+        }
+    }
+
+    /// Finds out what is in the stream.
+    fn find_out(&mut self, connection: &mut Connection) -> Result<(), Interruption> {
+        let before = self.confirmed.last();
+        let Found { uids, newest, is_there, has_lost } =
+            reconcile(&self.stream, connection, before, self.max_entries())?;
+        if has_lost {
+            warn!("the broker has lost events that it had acknowledged: clients are told that they have missed some");
+        }
+        debug!(events = uids.len(), has_lost, "read the stream behind what was confirmed");
+        if let Some(newest) = newest {
+            self.confirmed.note(newest).map_err(|cause| self.cannot_note(cause))?;
+        }
+        // What was found before is in front of what is confirmed, and as lost as that.
+        if !is_there {
+            self.found.clear();
+        }
+        self.found.extend(uids);
+        self.is_uncertain = false;
+        Ok(())
+    }
+
+    /// Waits until enough replicas have what was added.
+    fn await_replicas(&self, connection: &mut Connection) -> Result<(), Interruption> {
+        let wanted = self.options.min_replicas;
+        if wanted == 0 {
+            return Ok(());
+        }
+        let reply: RedisResult<u32> = cmd("WAIT").arg(wanted).arg(REPLICA_TIMEOUT_MILLIS).query(connection);
+        match reply? {
+            replicas if replicas >= wanted => Ok(()),
+            replicas => Err(Interruption::TooFewReplicas { replicas, wanted }),
+        }
+    }
+
+    /// How many entries the stream is to have, so that it has not too many bytes.
+    fn max_entries(&self) -> u64 {
+        let of_bytes = self.options.max_bytes.checked_div(self.average_bytes).unwrap_or(u64::MAX);
+        of_bytes.clamp(1, self.options.max_events)
+    }
+
+    fn note_sizes(&mut self, added: &[&Line]) {
+        let events = added.len() as u64;
+        if events == 0 {
+            return;
+        }
+        let bytes: u64 = added.iter().map(|line| line.json.len() as u64 + ENTRY_OVERHEAD_BYTES).sum();
+        let known = if self.average_bytes == 0 { 0 } else { AVERAGE_OF.saturating_sub(events) };
+        self.average_bytes = (self.average_bytes * known + bytes) / (known + events);
+    }
+
+    fn cannot_note(&self, cause: io::Error) -> Interruption {
+        Interruption::CannotNote { path: self.confirmed.path().to_owned(), cause }
+    }
+}
