@@ -40,8 +40,8 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     hub: Hub,
     health: Arc<Health>,
-    /// Cancelled when a thread of the hub ends.
-    hub_ends: CancellationToken,
+    /// Cancelled when a thread ends without which clients receive nothing.
+    threads_end: CancellationToken,
     threads: Threads,
     /// Tells when clients may come.
     filled: Option<oneshot::Receiver<()>>,
@@ -102,10 +102,10 @@ impl Server {
             Some((reader, destination)) => Some(open_source(reader, &config, destination, health.clone())?),
             None => None,
         };
-        threads.broker = broker.map(Broker::start).transpose()?;
-        let hub_ends = CancellationToken::new();
+        let threads_end = CancellationToken::new();
+        threads.broker = broker.map(|broker| broker.start(&threads_end)).transpose()?;
         for shard in shards {
-            let ending = hub_ends.clone().drop_guard();
+            let ending = threads_end.clone().drop_guard();
             threads.shards.push(Worker::spawn("hub", || {
                 let _ending = ending;
                 shard.run()
@@ -121,7 +121,7 @@ impl Server {
         if let Some((source, stop)) = source {
             threads.source = Some((Worker::spawn("source", || source.run())?, stop));
         }
-        Ok(Server { config, listeners, is_passed, addresses, hub, health, hub_ends, threads, filled })
+        Ok(Server { config, listeners, is_passed, addresses, hub, health, threads_end, threads, filled })
     }
 
     /// The addresses that clients connect to: one, or those of the name that was to be listened on.
@@ -147,7 +147,7 @@ impl Server {
     /// # Errors
     /// When a part of the server failed. The others were stopped then.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let Server { config, listeners, is_passed, hub, health, hub_ends, mut threads, filled, .. } = self;
+        let Server { config, listeners, is_passed, hub, health, threads_end, mut threads, filled, .. } = self;
         let stop = CancellationToken::new();
         let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
         let accepting = Listener {
@@ -174,7 +174,7 @@ impl Server {
         let mut accepted = None;
         tokio::select! {
             () = shutdown => {}
-            () = hub_ends.cancelled() => {}
+            () = threads_end.cancelled() => {}
             () = threads.source_ended() => {}
             // Nobody can connect any more, so nobody may take events from the directory.
             ended = &mut accepting => accepted = Some(ended),

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rand::RngExt;
 use tokio::sync::oneshot;
@@ -20,14 +20,15 @@ use crate::hub::{Batch, Delivery, Feed, Numbered, Room};
 use crate::notifier::wait;
 use crate::protocol::id::StreamId;
 use crate::publication::{Publication, Seq};
-use crate::source::{Stop, has_expired};
+use crate::source::{Backlog, Stop, has_expired};
 
 /// How long an entry is waited for. Then it is looked whether the stream still has what was read last.
 const BLOCK: Duration = Duration::from_secs(5);
 /// How long the server may take to answer after that.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Entries that are read at once, and about how many bytes: not so many that the memory for them matters.
-const MAX_AT_ONCE: usize = 1024;
+/// Entries that are read at once, and about how many bytes. Redis bounds only their number, and after small ones large
+/// ones can come: so many of the largest must fit into memory.
+const MAX_AT_ONCE: usize = 128;
 const MAX_BYTES_AT_ONCE: usize = 1 << 20;
 /// Bytes of frames that go to the hub at once.
 const MAX_BATCH_BYTES: u64 = 256 * 1024;
@@ -48,6 +49,7 @@ pub(crate) struct Follow {
     largest: usize,
     /// Dropped when what was in the stream at the start is there, or cannot be read.
     filling: Option<oneshot::Sender<()>>,
+    backlog: Backlog,
     backoff: Backoff,
 }
 
@@ -68,6 +70,7 @@ impl Follow {
             entries: Vec::new(),
             largest: 0,
             filling: Some(filling),
+            backlog: Backlog::begun(SystemTime::now()),
             backoff: Backoff::default(),
         };
         (follow, filled)
@@ -144,7 +147,10 @@ impl Follow {
             Woken::Other => return Ok(()),
         }
         match self.stream.answer_after(connection, last)? {
-            Some(entries) => self.publish(entries, Delivery::Live),
+            Some(entries) => {
+                self.note_age(entries.first());
+                self.publish(entries, Delivery::Live)
+            }
             None => {
                 let newest = self.newest(connection)?;
                 warn!(
@@ -170,7 +176,14 @@ impl Follow {
 
     /// How many entries are read at once.
     fn count(&self) -> usize {
-        MAX_BYTES_AT_ONCE.checked_div(self.largest).unwrap_or(MAX_AT_ONCE / 16).clamp(1, MAX_AT_ONCE)
+        MAX_BYTES_AT_ONCE.checked_div(self.largest).unwrap_or(MAX_AT_ONCE).clamp(1, MAX_AT_ONCE)
+    }
+
+    /// Notes whether what comes has waited for long: then clients that read are waited for.
+    fn note_age(&mut self, first: Option<&StreamEntry>) {
+        let Some(first) = first else { return self.backlog.end() };
+        let came_at = SystemTime::UNIX_EPOCH + Duration::from_millis(first.id.place.millis);
+        self.feed.set_catching_up(self.backlog.contains(Some(came_at), SystemTime::now()));
     }
 
     fn publish(&mut self, entries: Vec<StreamEntry>, delivery: Delivery) -> Result<(), Interruption> {

@@ -3,6 +3,7 @@
 use std::io;
 
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::confirmed::Confirmed;
 use super::follow::Follow;
@@ -57,18 +58,24 @@ impl Broker {
         Ok((Broker { options: options.clone(), hub, forward, follow, stop }, BrokerEnds { lines, filled }))
     }
 
-    /// Starts the threads.
-    pub(crate) fn start(self) -> io::Result<BrokerThreads> {
+    /// Starts the threads. When one ends, `ends` is cancelled: without it clients would receive nothing any more.
+    pub(crate) fn start(self, ends: &CancellationToken) -> io::Result<BrokerThreads> {
         let Broker { options, hub, forward, follow, stop } = self;
         let mut threads = BrokerThreads { hub: hub.clone(), stop, end: None, workers: Vec::new() };
-        threads.workers.push(Worker::spawn("follow", move || follow.run())?);
+        let ending = ends.clone().drop_guard();
+        threads.workers.push(Worker::spawn("follow", move || {
+            let _ending = ending;
+            follow.run()
+        })?);
         threads.workers.push(Worker::spawn("look-up", move || {
             lookup::run(&options, &hub);
             Ok(())
         })?);
         if let Some((forward, end)) = forward {
             threads.end = Some(end);
+            let ending = ends.clone().drop_guard();
             threads.workers.push(Worker::spawn("forward", move || {
+                let _ending = ending;
                 forward.run();
                 Ok(())
             })?);

@@ -92,11 +92,16 @@ impl Hub {
         self.shared.inboxes.iter().for_each(|inbox| inbox.append(frames, ends, channel_frames));
     }
 
-    /// Whether what a client names has to come from the stream yet. Who is answered then has to wait for it, and asks
-    /// whether it will come.
+    /// The entry that a client has named, if it has to come from the stream yet.
     pub(crate) fn ahead(&self, after: After) -> Option<StreamId> {
-        let After::Id(Id::Stream(_)) = after else { return None };
-        self.lock().ahead(after)
+        let After::Id(Id::Stream(id)) = after else { return None };
+        self.lock().is_ahead(id).then_some(id)
+    }
+
+    /// Which of these still have to come.
+    pub(crate) fn still_ahead(&self, ids: impl Iterator<Item = StreamId>) -> Vec<bool> {
+        let published = self.lock();
+        ids.map(|id| published.is_ahead(id)).collect()
     }
 
     /// Asks whether an entry is in the stream.

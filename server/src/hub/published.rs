@@ -9,7 +9,6 @@ use crate::hub::batch::{Batch, Item};
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::interest::Interest;
 use crate::hub::stream_ids::{Found, StreamIds};
-use crate::protocol::after::After;
 use crate::protocol::id::{Id, StreamId};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
@@ -133,11 +132,10 @@ impl Published {
         self.stream = Some(Stream::default());
     }
 
-    /// The place in the stream that a client has named, if that may still come.
-    pub(super) fn ahead(&self, after: After) -> Option<StreamId> {
-        let (After::Id(Id::Stream(id)), Some(stream)) = (after, &self.stream) else { return None };
-        let is_ahead = stream.ids.as_ref().is_none_or(|ids| ids.find(id) == Found::Ahead);
-        (is_ahead && !stream.absent.contains(&id)).then_some(id)
+    /// Whether an entry that a client has named may still come.
+    pub(super) fn is_ahead(&self, id: StreamId) -> bool {
+        let Some(stream) = &self.stream else { return false };
+        stream.ids.as_ref().is_none_or(|ids| ids.find(id) == Found::Ahead) && !stream.absent.contains(&id)
     }
 
     /// Notes that an id is not in the stream.

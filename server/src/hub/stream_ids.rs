@@ -51,10 +51,12 @@ impl StreamIds {
 
     /// The number of an entry.
     pub(super) fn find(&self, id: StreamId) -> Found {
+        if self.ids.back().is_none_or(|last| last.place < id.place) {
+            return Found::Ahead;
+        }
         let place = |known: &StreamId| known.place;
         match self.ids.binary_search_by_key(&id.place, place) {
             Ok(index) if self.ids[index] == id => Found::At(self.first.plus(index)),
-            Err(index) if index == self.ids.len() => Found::Ahead,
             _ => Found::Nowhere,
         }
     }

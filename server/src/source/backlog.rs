@@ -11,7 +11,7 @@ const MIN_AGE: Duration = Duration::from_secs(2);
 /// What was queued while it is read is no part of it, although that is old as well when its turn comes: clients that read
 /// slowly must not make all others wait without end. So the next backlog can begin only after everything was read.
 #[derive(Debug)]
-pub(super) struct Backlog {
+pub(crate) struct Backlog {
     /// Entries that were queued before this time belong to it.
     until: Option<SystemTime>,
     may_begin: bool,
@@ -19,18 +19,18 @@ pub(super) struct Backlog {
 
 impl Backlog {
     /// What waits already at a start is one.
-    pub(super) fn begun(now: SystemTime) -> Backlog {
+    pub(crate) fn begun(now: SystemTime) -> Backlog {
         Backlog { until: Some(now), may_begin: false }
     }
 
     /// Notes that nothing waits.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         *self = Backlog { until: None, may_begin: true };
     }
 
     /// Notes when the oldest of the entries was queued that were just read, as far as that is known. Returns whether
     /// they are part of a backlog.
-    pub(super) fn contains(&mut self, queued_at: Option<SystemTime>, now: SystemTime) -> bool {
+    pub(crate) fn contains(&mut self, queued_at: Option<SystemTime>, now: SystemTime) -> bool {
         if self.may_begin && queued_at.is_some_and(|time| time + MIN_AGE <= now) {
             *self = Backlog { until: Some(now), may_begin: false };
         }

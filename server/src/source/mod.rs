@@ -16,6 +16,7 @@ mod taken;
 mod takeover;
 mod watch;
 
+pub(crate) use backlog::Backlog;
 pub(crate) use destination::Destination;
 pub(crate) use directory::{DirectoryOptions, DirectorySource};
 pub(crate) use history::HistoryOptions;

@@ -51,8 +51,18 @@ impl Location {
         self.is_configured.then_some(&self.path)
     }
 
-    /// Opens the directory, and creates it if it is missing.
+    /// Opens the directory, creates it if it is missing, and locks it.
     pub(super) fn open(&self) -> Result<LogDirectory, HistoryError> {
+        let directory = self.open_unlocked()?;
+        match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => Err(HistoryError::InUse(self.path.clone())),
+            // Not every file system has locks. The lock of the queue keeps all others out that use the default.
+            _ => Ok(LogDirectory { directory }),
+        }
+    }
+
+    /// Opens the directory for what the lock of the queue protects, and creates it if it is missing.
+    pub(super) fn open_unlocked(&self) -> Result<OwnedFd, HistoryError> {
         let path = || self.path.clone();
         let error = |doing, errno: Errno| HistoryError::Io { doing, path: path(), cause: errno.into() };
         let (parent, name) =
@@ -76,11 +86,7 @@ impl Location {
         if stat.st_mode & 0o077 != 0 {
             return Err(HistoryError::OpenToOthers { path: path(), mode: stat.st_mode & 0o7777 });
         }
-        match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) => Err(HistoryError::InUse(path())),
-            // Not every file system has locks. The lock of the queue keeps all others out that use the default.
-            _ => Ok(LogDirectory { directory }),
-        }
+        Ok(directory)
     }
 }
 

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use queue::{FORWARDED, Reader, clear_of_standard};
 use rustix::fs::OFlags;
 
-use super::directory::{FILE_MODE, Location, LogDirectory};
+use super::directory::{FILE_MODE, Location};
 use super::error::HistoryError;
 
-/// The file that says what was forwarded, open. Its directory is locked meanwhile.
+/// The file that says what was forwarded, open. Its directory is not locked: who has the lock of the queue uses it, and
+/// the thread that forwards may end a moment after that lock was released.
 #[derive(Debug)]
 pub(crate) struct StateFile {
     file: OwnedFd,
     path: PathBuf,
-    _directory: LogDirectory,
 }
 
 impl StateFile {
@@ -24,12 +24,12 @@ impl StateFile {
     /// When the directory is not one that it may be in, or cannot be used.
     pub(crate) fn open(reader: &Reader, configured: Option<&Path>) -> Result<StateFile, HistoryError> {
         let location = Location::new(reader, configured)?;
-        let directory = location.open()?;
+        let directory = location.open_unlocked()?;
         let path = location.path().join(FORWARDED);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = rustix::fs::openat(&directory.directory, FORWARDED, flags, FILE_MODE);
+        let opened = rustix::fs::openat(&directory, FORWARDED, flags, FILE_MODE);
         match opened.map(clear_of_standard) {
-            Ok(file) => Ok(StateFile { file, path, _directory: directory }),
+            Ok(file) => Ok(StateFile { file, path }),
             Err(errno) => Err(HistoryError::Io { doing: "open", path, cause: errno.into() }),
         }
     }

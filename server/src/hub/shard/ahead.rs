@@ -17,30 +17,47 @@ use crate::session_id::SessionId;
 /// How long a client waits. Then it is told to come back later.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How many wait on one thread. More are told to come back later.
+const MAX_WAITING: usize = 4096;
+
 /// Who waits, in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
-    joining: VecDeque<(Instant, Box<Joining>)>,
+    joining: VecDeque<Wait<Box<Joining>>>,
     /// Clients whose command waits, with what they have sent behind it.
-    asking: VecDeque<(Instant, SessionId, Vec<Request>)>,
+    asking: VecDeque<Wait<(SessionId, Vec<Request>)>>,
     /// What was known of the stream when it was last asked whether they still have to wait.
     version: u64,
 }
 
+/// Somebody who waits.
+#[derive(Debug)]
+struct Wait<T> {
+    id: StreamId,
+    until: Instant,
+    who: T,
+}
+
+/// What becomes of one.
+enum Next<T> {
+    GoesOn(T),
+    ComesBackLater(T),
+}
+
 impl Ahead {
-    fn is_empty(&self) -> bool {
-        self.joining.is_empty() && self.asking.is_empty()
+    fn len(&self) -> usize {
+        self.joining.len() + self.asking.len()
     }
 
     /// When somebody has waited for long enough.
     pub(super) fn next(&self) -> Option<Instant> {
-        let joining = self.joining.front().map(|(until, _)| *until);
-        self.asking.front().map(|(until, ..)| *until).into_iter().chain(joining).min()
+        let joining = self.joining.front().map(|wait| wait.until);
+        self.asking.front().map(|wait| wait.until).into_iter().chain(joining).min()
     }
 
     /// The clients that wait to join.
     pub(super) fn take_joining(&mut self) -> impl Iterator<Item = Box<Joining>> {
-        self.joining.drain(..).map(|(_, joining)| joining)
+        self.joining.drain(..).map(|wait| wait.who)
     }
 }
 
@@ -49,71 +66,91 @@ impl<A: Application> Shard<A> {
     pub(super) fn await_stream(&mut self, joining: Box<Joining>, now: Instant) -> Option<Box<Joining>> {
         let after = joining.opening.after().and_then(After::parse);
         let Some(id) = after.and_then(|after| self.hub.ahead(after)) else { return Some(joining) };
-        self.note_version();
-        self.ahead.joining.push_back((now + PATIENCE, joining));
-        self.hub.ask_for(id);
+        if self.begin_to_wait(id) {
+            self.ahead.joining.push_back(Wait { id, until: now + PATIENCE, who: joining });
+        } else {
+            joining.refuse_for_now();
+        }
         None
     }
 
     /// Lets a command wait that has to, and what the client has sent behind it. Returns it if it need not.
-    pub(super) fn await_stream_for(&mut self, id: SessionId, request: Request, now: Instant) -> Option<Request> {
-        if let Some((_, _, requests)) = self.ahead.asking.iter_mut().find(|(_, asking, _)| *asking == id) {
-            requests.push(request);
+    pub(super) fn await_stream_for(&mut self, session: SessionId, request: Request, now: Instant) -> Option<Request> {
+        let key = self.key(session)?;
+        if self.sessions[key].is_paused()
+            && let Some(wait) = self.ahead.asking.iter_mut().find(|wait| wait.who.0 == session)
+        {
+            wait.who.1.push(request);
             return None;
         }
-        let Some(place) = place_of(&self.hub, &request) else { return Some(request) };
-        self.note_version();
-        self.ahead.asking.push_back((now + PATIENCE, id, vec![request]));
-        self.hub.ask_for(place);
-        // What it sends now stays where it is.
-        if let Some(key) = self.key(id) {
+        let after = match &request.command {
+            Ok(Command::Subscribe { after, .. }) => *after,
+            _ => None,
+        };
+        let Some(id) = after.and_then(|after| self.hub.ahead(after)) else { return Some(request) };
+        if self.begin_to_wait(id) {
+            self.ahead.asking.push_back(Wait { id, until: now + PATIENCE, who: (session, vec![request]) });
+            // What it sends now stays where it is.
             self.sessions[key].pause();
+        } else {
+            self.hub.close(session, Disconnect::Overloaded);
         }
         None
     }
 
-    /// What comes from now on is looked at.
-    fn note_version(&mut self) {
-        if self.ahead.is_empty() {
+    /// Asks whether the entry will come. Returns whether there is room for one more who waits.
+    fn begin_to_wait(&mut self, id: StreamId) -> bool {
+        if self.ahead.len() == 0 {
+            // What comes from now on is looked at.
             self.ahead.version = self.hub.stream_version();
         }
+        let has_room = self.ahead.len() < MAX_WAITING;
+        if has_room {
+            self.hub.ask_for(id);
+        }
+        has_room
     }
 
     /// Goes on with those who have waited for what is there now, and ends the wait of others.
     pub(super) fn go_on_after_stream(&mut self, now: Instant) {
         let version = self.hub.stream_version();
         let is_overdue = self.ahead.next().is_some_and(|until| until <= now);
-        if self.ahead.is_empty() || version == self.ahead.version && !is_overdue {
+        if self.ahead.len() == 0 || version == self.ahead.version && !is_overdue {
             return;
         }
         self.ahead.version = version;
-        for (until, joining) in std::mem::take(&mut self.ahead.joining) {
-            let after = joining.opening.after().and_then(After::parse);
-            if after.and_then(|after| self.hub.ahead(after)).is_none() {
-                self.joining.push_back(joining);
-            } else if until <= now {
-                joining.refuse_for_now();
-            } else {
-                self.ahead.joining.push_back((until, joining));
+        for next in decide(&self.hub, &mut self.ahead.joining, now) {
+            match next {
+                Next::GoesOn(joining) => self.joining.push_back(joining),
+                Next::ComesBackLater(joining) => joining.refuse_for_now(),
             }
         }
-        for (until, id, requests) in std::mem::take(&mut self.ahead.asking) {
-            let Some(key) = self.key(id) else { continue };
-            if requests.first().and_then(|request| place_of(&self.hub, request)).is_none() {
-                self.sessions[key].resume();
-                self.mark_unread(key);
-                requests.into_iter().for_each(|request| self.follow(id, request, now));
-            } else if until <= now {
-                self.hub.close(id, Disconnect::Overloaded);
-            } else {
-                self.ahead.asking.push_back((until, id, requests));
+        for next in decide(&self.hub, &mut self.ahead.asking, now) {
+            match next {
+                Next::GoesOn((session, requests)) => {
+                    let Some(key) = self.key(session) else { continue };
+                    self.sessions[key].resume();
+                    self.mark_unread(key);
+                    requests.into_iter().for_each(|request| self.follow(session, request, now));
+                }
+                Next::ComesBackLater((session, _)) => self.hub.close(session, Disconnect::Overloaded),
             }
         }
     }
 }
 
-/// The place that a command has to wait for.
-fn place_of(hub: &Hub, request: &Request) -> Option<StreamId> {
-    let Ok(Command::Subscribe { after: Some(after), .. }) = &request.command else { return None };
-    hub.ahead(*after)
+/// Takes out those who do not wait any more.
+fn decide<T>(hub: &Hub, waiting: &mut VecDeque<Wait<T>>, now: Instant) -> Vec<Next<T>> {
+    let still = hub.still_ahead(waiting.iter().map(|wait| wait.id));
+    let mut decided = Vec::new();
+    for (wait, is_ahead) in std::mem::take(waiting).into_iter().zip(still) {
+        if !is_ahead {
+            decided.push(Next::GoesOn(wait.who));
+        } else if wait.until <= now {
+            decided.push(Next::ComesBackLater(wait.who));
+        } else {
+            waiting.push_back(wait);
+        }
+    }
+    decided
 }
