@@ -1,6 +1,7 @@
 # Every task of a developer or CI is a target here. `make help` lists them.
 #
-# PHP, PHP_CONFIG, PHP_FPM, NGINX, CHROMIUM, FIREFOX and NODE choose other programs than those in PATH; CARGO_FLAGS goes to every cargo build.
+# PHP, PHP_CONFIG, PHP_FPM, NGINX, CHROMIUM, FIREFOX, REDIS_SERVER and NODE choose other programs than those in PATH;
+# CARGO_FLAGS goes to every cargo build.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -41,7 +42,7 @@ build: setup-run ## Build the extension and the broadcaster for release
 # In the dev profile: tests need its debug assertions and overflow checks more than speed.
 .PHONY: rust-test
 rust-test: ## Test the Rust crates
-	cargo test $(CARGO_FLAGS) -p fastapi-websocket-queue -p fastapi-websocket-server -p fastapi-broadcaster
+	cargo test $(CARGO_FLAGS) -p fastapi-websocket-queue -p fastapi-websocket-server -p fastapi-broadcaster -p testkit
 
 .PHONY: php-test
 php-test: build ## Test the extension with PHP's own run-tests.php

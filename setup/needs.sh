@@ -14,7 +14,7 @@ needs_of() {
     case "$1" in
         run) echo cc php php-dev libclang ;;
         lint) echo cc php php-dev libclang shellcheck ;;
-        test) echo cc php php-dev libclang php-fpm nginx caddy haproxy apache2 chromium firefox openssl systemd-analyze systemd-nspawn ip node npm ;;
+        test) echo cc php php-dev libclang php-fpm nginx caddy haproxy apache2 chromium firefox openssl systemd-analyze systemd-nspawn ip redis-server node npm ;;
         client) echo cc php php-dev libclang node npm ;;
         valgrind) echo cc php php-dev libclang valgrind ;;
         autobahn) echo cc php php-dev libclang python2 ;;
@@ -44,7 +44,8 @@ check() {
         valgrind) check_valgrind ;;
         python2) check_python2 ;;
         nchan) check_nchan ;;
-        nats-server | redis-server) setup/find "$1" >/dev/null || fail "no $1" ;;
+        redis-server) check_redis_server ;;
+        nats-server) setup/find "$1" >/dev/null || fail "no $1" ;;
         node) check_node ;;
         perf) "${PERF:-perf}" record --quiet --output "$scratch/perf" true >/dev/null 2>&1 || fail "no perf that may sample" ;;
         ip) PATH="$PATH:/usr/sbin:/sbin" ip -V >/dev/null 2>&1 || fail "no ip" ;;
@@ -164,6 +165,14 @@ check_haproxy() {
 
 check_apache2() {
     "$(setup/find apache2)" -v >/dev/null 2>&1 || fail "no Apache"
+}
+
+# Before 7, neither the bus of a cluster nor the haste of Sentinels can be chosen.
+check_redis_server() {
+    local redis version
+    redis=$(setup/find redis-server) || fail "no redis-server" || return
+    version=$("$redis" --version 2>/dev/null | sed -n 's/.* v=\([0-9]*\)\..*/\1/p')
+    [ "${version:-0}" -ge 7 ] || fail "'$redis' is no Redis 7 or newer, or Valkey"
 }
 
 check_node() {

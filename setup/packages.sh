@@ -15,12 +15,13 @@ packages_of() {
             systemd-nspawn) echo systemd-container ;;
             nchan) echo libnginx-mod-nchan ;;
             ip) echo iproute2 ;;
+            redis-server) echo redis-server redis-sentinel ;;
             node) echo nodejs ;;
             # Ubuntu has one for each kernel.
             perf) apt-cache show linux-perf >/dev/null 2>&1 && echo linux-perf || echo "linux-tools-$(uname -r)" ;;
             # Ubuntu has no ESR.
             firefox) apt-cache show firefox-esr >/dev/null 2>&1 && echo firefox-esr || echo firefox ;;
-            nginx | caddy | haproxy | apache2 | valgrind | chromium | openssl | shellcheck | nats-server | redis-server | npm) echo "$need" ;;
+            nginx | caddy | haproxy | apache2 | valgrind | chromium | openssl | shellcheck | nats-server | npm) echo "$need" ;;
         esac
     done | tr ' ' '\n'
 }

@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use tempfile::TempDir;
-use testkit::{Broadcaster, Process, temporary_directory};
+use testkit::{Broadcaster, Certificate, Process};
 
 use crate::docs;
 use crate::harness::{Browser, Fpm, Nginx, Php, broadcaster, built, queue_dir};
@@ -151,7 +150,7 @@ async fn events_arrive_through_caddy_with_tls_as_documented() {
     fs::write(certificate.path("Caddyfile"), format!("{options}{caddyfile}")).unwrap();
     let mut command = Process::command(built::server_program("caddy"));
     command.args(["run", "--adapter", "caddyfile", "--config"]).arg(certificate.path("Caddyfile"));
-    let mut caddy = Process::spawn(command.env("HOME", certificate.directory.path()));
+    let mut caddy = Process::spawn(command.env("HOME", certificate.directory()));
     let serves = |line: &str| line.contains("serving initial configuration").then_some(());
     caddy.line("it serves", serves).await.expect("caddy starts");
 
@@ -185,33 +184,6 @@ fn adapted(documented: &str, broadcaster: &Broadcaster, fpm: &Fpm) -> String {
         adapted.push('\n');
     }
     adapted.replace("127.0.0.1:8081", &broadcaster.address().to_string())
-}
-
-/// A certificate for `localhost`, which is its own authority.
-struct Certificate {
-    directory: TempDir,
-}
-
-impl Certificate {
-    fn new() -> Certificate {
-        let certificate = Certificate { directory: temporary_directory() };
-        let status = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
-            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-            .arg("-keyout")
-            .arg(certificate.path("key.pem"))
-            .arg("-out")
-            .arg(certificate.path("cert.pem"))
-            .output()
-            .expect("openssl");
-        assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
-        certificate
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
 }
 
 async fn output(command: &mut Command) -> Vec<String> {

@@ -1,0 +1,7 @@
+//! Tests of what other tests rely on.
+
+mod cluster;
+mod faulty_proxy;
+mod redis_server;
+mod reserved_port;
+mod sentinels;
