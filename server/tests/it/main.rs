@@ -5,6 +5,7 @@
 mod application;
 mod bounds;
 mod broadcast;
+mod broker;
 mod budget;
 mod burst;
 mod channels;

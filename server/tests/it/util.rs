@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use queue::ChannelName;
 use serde_json::Value;
@@ -51,8 +52,28 @@ impl TestServer {
         TestServer::build(queue, Settings { port: Some(port), ..Settings::default() }, |_| NoApplication)
     }
 
+    /// Starts on a directory that has been used before.
+    pub(crate) fn on_with(queue: QueueDir, settings: Settings) -> TestServer {
+        TestServer::build(queue, settings, |_| NoApplication)
+    }
+
+    /// Reads no directory.
+    pub(crate) fn without_queue(settings: Settings) -> TestServer {
+        TestServer::run(QueueDir::new(), None, settings, |_| NoApplication)
+    }
+
     fn build<A: Application>(queue: QueueDir, settings: Settings, make: impl FnMut(&Hub) -> A) -> TestServer {
-        let own = Settings { queue: Some(queue.path()), port: settings.port.or(Some(0)), ..Settings::default() };
+        let path = queue.path();
+        TestServer::run(queue, Some(path), settings, make)
+    }
+
+    fn run<A: Application>(
+        queue: QueueDir,
+        path: Option<PathBuf>,
+        settings: Settings,
+        make: impl FnMut(&Hub) -> A,
+    ) -> TestServer {
+        let own = Settings { queue: path, port: settings.port.or(Some(0)), ..Settings::default() };
         let server = Server::bind(own.or(settings).resolve().unwrap(), make).unwrap();
         let (address, hub) = (server.local_addr(), server.hub().clone());
         let (stop, stopped) = oneshot::channel::<()>();

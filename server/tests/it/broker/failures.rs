@@ -1,0 +1,144 @@
+//! Redis is away, slow, full, or takes no writes: events wait in the queue, and nothing is lost or sent twice.
+
+use serde_json::Value;
+use testkit::redis::{RedisOptions, RedisServer};
+use testkit::{FaultyProxy, eventually};
+
+use super::{length, node, node_on, payloads, queue};
+
+fn numbers(range: std::ops::Range<i64>) -> Vec<Value> {
+    range.map(Value::from).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_wait_while_redis_is_away_and_come_in_order_afterwards() {
+    let mut redis = RedisOptions::default().append_only().start();
+    let nodes = [node(&redis.url()), node(&redis.url())];
+    let (mut client, _) = nodes[1].native("").await;
+    queue(&nodes[0], &[], 0);
+    payloads(&mut client, 1).await;
+    redis.kill();
+    for number in 1..200 {
+        queue(&nodes[0], &[], number);
+    }
+    redis.start_again();
+    assert_eq!(payloads(&mut client, 199).await.0, numbers(1..200));
+    eventually("everything is acked", || nodes[0].queue.waiting() == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_starts_without_redis_and_goes_on_when_it_is_there() {
+    let mut redis = RedisServer::start();
+    redis.kill();
+    let node = node(&redis.url());
+    let (mut client, _) = node.native("").await;
+    queue(&node, &[], 1);
+    redis.start_again();
+    // It came before anything was known of the stream.
+    let message = client.json().await;
+    assert_eq!(message["type"], "gap", "{message}");
+    eventually("it is acked", || node.queue.waiting() == 0).await;
+    queue(&node, &[], 2);
+    loop {
+        let (got, _) = payloads(&mut client, 1).await;
+        if got == [2] {
+            break;
+        }
+        assert_eq!(got, [1]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_under_many_commands_sends_nothing_twice_and_nothing_out_of_order() {
+    let redis = RedisServer::start();
+    let proxy = FaultyProxy::start(redis.addr());
+    let (first, second) = (node(&redis.url_through(proxy.addr())), node(&redis.url()));
+    let (mut client, _) = second.native("").await;
+    proxy.drop_replies();
+    for number in 0..2_000 {
+        queue(&first, &[], number);
+    }
+    eventually("some are in the stream", || length(&redis) > 1).await;
+    assert!(first.queue.waiting() > 0);
+    proxy.cut();
+    proxy.mend();
+    assert_eq!(payloads(&mut client, 2_000).await.0, numbers(0..2_000));
+    eventually("everything is acked", || first.queue.waiting() == 0).await;
+    queue(&second, &[], 2_000);
+    assert_eq!(payloads(&mut client, 1).await.0, [2_000]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_forwarder_had_sent_is_not_sent_again() {
+    let redis = RedisServer::start();
+    let proxy = FaultyProxy::start(redis.addr());
+    let (first, second) = (node(&redis.url_through(proxy.addr())), node(&redis.url()));
+    let (mut client, _) = second.native("").await;
+    proxy.drop_replies();
+    for number in 0..10 {
+        queue(&first, &[], number);
+    }
+    eventually("they are in the stream", || length(&redis) == 11).await;
+    proxy.cut();
+    let queue_of_first = first.stopped().await;
+    assert_eq!(queue_of_first.waiting(), 10);
+    let first = node_on(queue_of_first, &redis.url());
+    queue(&first, &[], 10);
+    assert_eq!(payloads(&mut client, 11).await.0, numbers(0..11));
+    eventually("everything is acked", || first.queue.waiting() == 0).await;
+    assert_eq!(length(&redis), 12);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_redis_keeps_events_waiting() {
+    let redis = RedisOptions::default().max_memory("3mb", "noeviction").start();
+    let node = node(&redis.url());
+    let (mut client, _) = node.native("").await;
+    let text = format!("\"{}\"", "x".repeat(100_000));
+    for _ in 0..60 {
+        queue(&node, &[], &text);
+    }
+    eventually("it is full", || matches!(redis.query::<()>(&["SET", "k", "v"]), Err(error) if error.code() == Some("OOM"))).await;
+    queue(&node, &[], "\"last\"");
+    assert!(node.queue.waiting() > 0);
+    redis.command(&["CONFIG", "SET", "maxmemory", "100mb"]);
+    for _ in 0..60 {
+        assert_eq!(client.json().await["payload"].as_str().unwrap().len(), 100_000);
+    }
+    assert_eq!(client.json().await["payload"], "last");
+    eventually("everything is acked", || node.queue.waiting() == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_no_writes_keeps_events_waiting() {
+    let redis = RedisServer::start();
+    let other = RedisServer::start();
+    let node = node(&redis.url());
+    let (mut client, _) = node.native("").await;
+    let (host, port) = (other.addr().ip().to_string(), other.addr().port().to_string());
+    redis.command(&["CONFIG", "SET", "replica-serve-stale-data", "yes"]);
+    // It keeps what it has as long as it cannot reach its master.
+    other.pause();
+    redis.command(&["REPLICAOF", &host, &port]);
+    queue(&node, &[], 1);
+    queue(&node, &[], 2);
+    assert_eq!(node.queue.waiting(), 2);
+    redis.command(&["REPLICAOF", "NO", "ONE"]);
+    assert_eq!(payloads(&mut client, 2).await.0, [1, 2]);
+    other.resume();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_wait_for_as_many_replicas_as_are_asked_for() {
+    let redis = RedisServer::start();
+    let settings = server::config::Settings { broker_min_replicas: Some(1), ..super::of_broker(&redis.url()) };
+    let node = crate::util::TestServer::with(settings);
+    let (mut client, _) = node.native("").await;
+    queue(&node, &[], 1);
+    assert_eq!(payloads(&mut client, 1).await.0, [1]);
+    assert_eq!(node.queue.waiting(), 1);
+    let _replica = RedisOptions::default().replica_of(&redis).start();
+    eventually("a replica has it", || node.queue.waiting() == 0).await;
+    queue(&node, &[], 2);
+    assert_eq!(payloads(&mut client, 1).await.0, [2]);
+}
