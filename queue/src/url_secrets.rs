@@ -3,24 +3,22 @@
 
 use std::borrow::Cow;
 
-/// The parameter of a URL that holds a token.
-const TOKEN: &[u8] = b"token";
+/// Parameters of a URL that hold a secret: a token, and passwords of a broker.
+const SECRETS: [&str; 3] = ["token", "pass", "sentinel_password"];
 /// What is shown for a secret.
 const HIDDEN: &str = "[hidden]";
-/// What is shown for a token and its name, however that is written.
-const HIDDEN_TOKEN: &str = "token=[hidden]";
 /// How every JWT begins: `{"` in base64url.
 const BEGINNING_OF_JWT: &str = "eyJ";
 
-/// A URL, or the target of a request, without user and password and without tokens. It may be wrong in any way: people
+/// A URL, or the target of a request, without user and password, tokens and other secrets. It may be wrong in any way: people
 /// give what they have in the clipboard.
 pub fn url_without_secrets(url: &str) -> Cow<'_, str> {
     if is_jwt(url) {
         return HIDDEN.into();
     }
     match without_users(url) {
-        Cow::Borrowed(url) => without_tokens(url),
-        Cow::Owned(url) => without_tokens(&url).into_owned().into(),
+        Cow::Borrowed(url) => without_parameters(url),
+        Cow::Owned(url) => without_parameters(&url).into_owned().into(),
     }
 }
 
@@ -84,25 +82,26 @@ fn authority(rest: &str) -> &str {
     &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())]
 }
 
-fn without_tokens(url: &str) -> Cow<'_, str> {
+fn without_parameters(url: &str) -> Cow<'_, str> {
     let Some(start) = url.find(['?', '#']) else { return url.into() };
     let (address, query) = url.split_at(start + 1);
-    let shown: Vec<Cow<'_, str>> = query.split('&').map(part_without_token).collect();
+    let shown: Vec<Cow<'_, str>> = query.split('&').map(part_without_secret).collect();
     if shown.iter().all(|part| matches!(part, Cow::Borrowed(_))) {
         return url.into();
     }
     format!("{address}{}", shown.join("&")).into()
 }
 
-/// A parameter, unless it is a token, or holds one after a `?` or `#` that should not be there.
-fn part_without_token(part: &str) -> Cow<'_, str> {
+/// A parameter, unless it is a secret, or holds one after a `?` or `#` that should not be there. Its name is shown as we
+/// know it, however it is written.
+fn part_without_secret(part: &str) -> Cow<'_, str> {
     let starts = part.match_indices(['?', '#']).map(|(index, _)| index + 1);
-    let start = std::iter::once(0).chain(starts).find(|start| is_token(&part[*start..]));
-    start.map_or(part.into(), |start| format!("{}{HIDDEN_TOKEN}", &part[..start]).into())
+    let secret = std::iter::once(0).chain(starts).find_map(|start| Some((start, name_of_secret(&part[start..])?)));
+    secret.map_or(part.into(), |(start, name)| format!("{}{name}={HIDDEN}", &part[..start]).into())
 }
 
-/// Whether a parameter is a token.
-fn is_token(parameter: &str) -> bool {
+/// The name of a parameter that is a secret.
+fn name_of_secret(parameter: &str) -> Option<&'static str> {
     let end = parameter.find(['=', '?', '#']).unwrap_or(parameter.len());
     let mut rest = &parameter.as_bytes()[..end];
     let mut name = Vec::new();
@@ -112,7 +111,7 @@ fn is_token(parameter: &str) -> bool {
         name.push(decoded.unwrap_or(*first));
         rest = if decoded.is_some() { &behind[2..] } else { behind };
     }
-    name.eq_ignore_ascii_case(TOKEN)
+    SECRETS.into_iter().find(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
 }
 
 #[cfg(test)]
@@ -120,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_hidden_however_its_name_is_written() {
+    fn a_secret_parameter_is_hidden_however_its_name_is_written() {
         for (url, shown) in [
             ("/ws", "/ws"),
             ("/token=x", "/token=x"),
@@ -135,6 +134,9 @@ mod tests {
             ("http://x/ws?token=s#s", "http://x/ws?token=[hidden]"),
             ("/ws?token", "/ws?token=[hidden]"),
             ("ws://x/?token=s s", "ws://x/?token=[hidden]"),
+            ("redis+unix:///s?db=1&pass=s&user=u", "redis+unix:///s?db=1&pass=[hidden]&user=u"),
+            ("redis+sentinel://a,b/m?sentinel_password=s", "redis+sentinel://a,b/m?sentinel_password=[hidden]"),
+            ("/ws?bypass=1&password_less", "/ws?bypass=1&password_less"),
             ("eyJhbGciOi.eyJzdWIiOiI0.c2lnbmF0dXJl", "[hidden]"),
             ("eyJ.js", "eyJ.js"),
         ] {

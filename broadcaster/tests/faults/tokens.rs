@@ -181,6 +181,9 @@ fn no_error_repeats_the_secret_of_a_url() {
         (&["--queue", path, "--allowed-origins", "https://user:Hidden@host"], "https://[hidden]@host"),
         (&["--queue", path, "--allowed-origins", "https://host/?token=Hidden"], "https://host/?token=[hidden]"),
         (&["--queue", path, "--public-channels", "ws://host/?token=Hidden"], "ws://host/?token=[hidden]"),
+        (&["--queue", path, "--broker-url", "redis://user:Hidden@host:port"], "broker.url: a port is no number"),
+        (&["--queue", path, "--broker-url", "redis+unix://s?pass=Hidden"], "broker.url: the path of the socket"),
+        (&["--queue", path, "redis+unix:///s?pass=Hidden"], "redis+unix:///s?pass=[hidden]"),
         (&["--queue", path, "--log-format", "ws://host/?token=Hidden"], "ws://host/?token=[hidden]"),
     ] {
         let output = command(BINARY).args(arguments).finish();

@@ -20,7 +20,7 @@ const MAX_MOVES: usize = 5;
 pub(crate) enum ConnectError {
     #[error("cannot connect to Redis at {server}: {cause}")]
     Unreachable { server: String, cause: io::Error },
-    #[error("cannot agree on TLS with Redis at {server}: {cause}")]
+    #[error("cannot agree on TLS with Redis at {server}: {cause}{}", hint(.cause))]
     Tls { server: String, cause: io::Error },
     #[error(
         "Redis at {server} closes the connection at once: if the port is one for TLS, the scheme begins with rediss"

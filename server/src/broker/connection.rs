@@ -92,6 +92,12 @@ impl Connection {
     /// Waits for the answer to a command that was sent, for another descriptor, or for the end of the time. All answers
     /// to earlier commands must have been received: what the parser holds is not seen here.
     pub(crate) fn wait(&mut self, other: BorrowedFd<'_>, timeout: Duration) -> io::Result<Woken> {
+        let woken = self.wait_unless_it_breaks(other, timeout);
+        self.is_broken |= woken.is_err();
+        woken
+    }
+
+    fn wait_unless_it_breaks(&mut self, other: BorrowedFd<'_>, timeout: Duration) -> io::Result<Woken> {
         let end = Instant::now() + timeout;
         if self.stream.holds_bytes()? {
             return Ok(Woken::Answer);
@@ -138,7 +144,7 @@ impl ConnectionLike for Connection {
     fn req_packed_commands(&mut self, packed: &[u8], offset: usize, count: usize) -> RedisResult<Vec<Value>> {
         self.send(packed)?;
         for _ in 0..offset {
-            // A command that was not queued in a transaction makes the answer to EXEC an error, which is among the rest.
+            // A command that a transaction refuses makes the answer to EXEC an error, which is among the rest.
             self.receive()?;
         }
         (0..count).map(|_| self.receive()).collect()

@@ -52,7 +52,7 @@ impl Stream {
     ) -> io::Result<Stream> {
         let mut session = ClientConnection::new(config, name).map_err(io::Error::other)?;
         while session.is_handshaking() {
-            match session.complete_io(&mut socket) {
+            match session.complete_io(&mut socket).map_err(told) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
@@ -64,7 +64,7 @@ impl Stream {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         // It bounds connecting as well: a server that accepts nothing has a full queue.
         socket.set_write_timeout(Some(CONNECT_TIMEOUT))?;
-        socket.connect(&SockAddr::unix(path)?)?;
+        socket.connect(&SockAddr::unix(path)?).map_err(told)?;
         let stream = UnixStream::from(socket);
         stream.set_read_timeout(Some(CONNECT_TIMEOUT))?;
         Ok(Stream::Unix(stream))
@@ -111,6 +111,11 @@ fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// A socket with a timeout says that it would wait, when the time is over.
+fn told(error: io::Error) -> io::Error {
+    if error.kind() == ErrorKind::WouldBlock { ErrorKind::TimedOut.into() } else { error }
+}
+
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
@@ -132,9 +137,7 @@ impl Read for Stream {
             match read {
                 // A signal ends a read that has a timeout, whatever SA_RESTART says.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // What a socket with a timeout says when it is over.
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(ErrorKind::TimedOut.into()),
-                read => return read,
+                read => return read.map_err(told),
             }
         }
     }
@@ -147,10 +150,7 @@ impl Write for Stream {
             Stream::Tls(stream) => stream.write(bytes),
             Stream::Unix(stream) => stream.write(bytes),
         };
-        written.map_err(|error| match error.kind() {
-            ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
-            _ => error,
-        })
+        written.map_err(told)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -19,20 +19,22 @@ section! { "Several machines";
          machine: use the variable or the file",
         more: "Without it there is no broker. Characters other than letters, digits and -._~ of user and password are \
                percent-encoded (@ as %40).\n\
-               - `redis://USER:PASSWORD@HOST:6379/DB`: one server; only HOST is needed, `redis://:PASSWORD@HOST` logs in as \
-               the default user.\n\
+               - `redis://USER:PASSWORD@HOST:6379/DB`: one server; only HOST is needed, `redis://:PASSWORD@HOST` logs \
+               in as the default user.\n\
                - `redis+unix:///PATH?db=DB&user=USER&pass=PASSWORD`: the same by a socket of the machine.\n\
-               - `redis+sentinel://USER:PASSWORD@HOST:26379,HOST,HOST/MASTER/DB`: the master that sentinels name. User and \
-               password are those of the master; sentinels that need them too: `?sentinel_username=` and \
+               - `redis+sentinel://USER:PASSWORD@HOST:26379,HOST,HOST/MASTER/DB`: the master that sentinels name. \
+               User and password are those of the master; sentinels that need them too: `?sentinel_username=` and \
                `&sentinel_password=`.\n\
-               - `redis+cluster://USER:PASSWORD@HOST:6379,HOST`: some servers of a Redis Cluster. All keys are on one of \
-               its masters.\n\
-               - `rediss://`, `rediss+sentinel://`, `rediss+cluster://`: with TLS, and certificates that the system trusts; \
-               `?ca=/FILE.pem` for another authority, `&cert=/FILE.pem&key=/FILE.pem` if the server asks for a certificate.",
+               - `redis+cluster://USER:PASSWORD@HOST:6379,HOST`: some servers of a Redis Cluster. All keys are on one \
+               of its masters.\n\
+               - `rediss://`, `rediss+sentinel://`, `rediss+cluster://`: with TLS, and certificates that the system \
+               trusts; `?ca=/FILE.pem` for another authority, `&cert=/FILE.pem&key=/FILE.pem` if the server asks for a \
+               certificate.",
         example: Some("redis://127.0.0.1:6379"),
         table: TABLE;
     broker_prefix: String = "fastapi".to_owned(), Form::Text,
-        "How the keys in Redis begin: letters, digits, -, _, dots and colons. Broadcasters with the same prefix share their events",
+        "How the keys in Redis begin: letters, digits, -, _, dots and colons. Broadcasters with the same prefix share \
+         their events",
         table: TABLE;
     broker_max_events: u64 = 1_000_000, Form::between(Unit::Count, 1_000, Unit::Count.most(), ""),
         "Events that the stream in Redis keeps, about. The oldest go first",
@@ -41,12 +43,13 @@ section! { "Several machines";
     // Events of 512 bytes reach both bounds at the same time.
     broker_max_bytes: u64 = 512 * 1024 * 1024, Form::between(Unit::Bytes, 1024 * 1024, Unit::Bytes.most(), ""),
         "Bytes of events that the stream in Redis keeps, about. The oldest go first",
-        more: "Redis needs some more memory than that. Its `maxmemory` must be larger, and `maxmemory-policy` be noeviction.",
+        more: "Redis needs some more memory than that. Its `maxmemory` must be larger, and `maxmemory-policy` be \
+               noeviction.",
         table: TABLE;
     broker_min_replicas: u32 = 0, Form::between(Unit::Count, 0, 100, ""),
         "Replicas of Redis that must have an event before it is deleted from the queue. 0: none",
-        more: "Without it, a failover can lose events that Redis had confirmed; clients are then told that they may have \
-               missed something.",
+        more: "Without it, a failover can lose events that Redis had confirmed; clients are then told that they may \
+               have missed something.",
         table: TABLE;
 }
 

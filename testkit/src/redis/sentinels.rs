@@ -39,7 +39,7 @@ impl Sentinels {
         let options = RedisOptions::default()
             .of_kind(Kind::Sentinel)
             .set("sentinel", &["monitor", SERVICE, &ip, &port, "2"])
-            .set("sentinel", &["down-after-milliseconds", SERVICE, "1000"])
+            .set("sentinel", &["down-after-milliseconds", SERVICE, "1500"])
             // When two Sentinels want to do it at once, they try again after twice this time.
             .set("sentinel", &["failover-timeout", SERVICE, "2000"])
             .set("sentinel", &["parallel-syncs", SERVICE, "2"]);
@@ -86,13 +86,13 @@ impl Sentinels {
         &mut self.servers
     }
 
-    /// The index of the server that the Sentinels name as the master. None while they do not agree.
+    /// The index of the server that the running Sentinels name as the master. None while they do not agree.
     pub fn master_index(&self) -> Option<usize> {
         let port_at = |sentinel: &RedisServer| {
             let address: RedisAddress = sentinel.query(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE]).ok()?;
             Some(address.1)
         };
-        let mut ports = self.sentinels.iter().map(port_at);
+        let mut ports = self.sentinels.iter().filter(|sentinel| sentinel.listens()).map(port_at);
         let port = ports.next()??;
         let index = self.servers.iter().position(|server| server.addr().port() == port)?;
         ports.all(|other| other == Some(port)).then_some(index)
@@ -113,7 +113,7 @@ impl Sentinels {
         // The one that leads names the new master before it has told the replicas.
         self.await_knowledge();
         self.servers[master].await_info("role", "master");
-        let running = self.servers.iter_mut().filter_map(|server| (!server.has_exited()).then_some(())).count();
+        let running = self.servers.iter().filter(|server| server.listens()).count();
         let master = &self.servers[master];
         master.await_info("connected_slaves", &(running - 1).to_string());
         let is_written = || master.query::<()>(&["SET", "testkit:failover", "1", "PX", "1"]).is_ok();
@@ -122,7 +122,7 @@ impl Sentinels {
     }
 
     fn await_knowledge(&self) {
-        for sentinel in &self.sentinels {
+        for sentinel in self.sentinels.iter().filter(|sentinel| sentinel.listens()) {
             until("the Sentinels know all others", || {
                 let fields: Vec<String> = sentinel.query(&["SENTINEL", "MASTER", SERVICE]).unwrap_or_default();
                 let is = |key: &str, value: &str| fields.chunks(2).any(|field| field == [key, value]);
@@ -134,11 +134,12 @@ impl Sentinels {
     }
 }
 
-/// Lets a Sentinel ask and tell more often. By themselves, they tell about each other every two seconds, and look at the
-/// roles of servers every ten. They ping a server no more often than the time after which it counts as gone, and so take
-/// one for gone that lives.
+/// Lets a Sentinel ask and tell more often. By itself, it tells about itself every two seconds, looks at the roles of
+/// servers every ten, and pings each second, which leaves one chance to answer before a server counts as gone.
 fn hurry(sentinel: &RedisServer) {
-    let periods = ["PING-PERIOD", "100", "ASK-PERIOD", "100", "PUBLISH-PERIOD", "200", "INFO-PERIOD", "200"];
+    // Not less for pings: a replica can become the master if it was looked at in the last five periods, and that
+    // happens once a second while the master is gone.
+    let periods = ["PING-PERIOD", "400", "ASK-PERIOD", "200", "PUBLISH-PERIOD", "200", "INFO-PERIOD", "200"];
     sentinel.command(&[&["SENTINEL", "DEBUG"], &periods[..]].concat());
 }
 

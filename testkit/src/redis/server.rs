@@ -181,6 +181,11 @@ impl RedisServer {
         self.await_answer();
     }
 
+    /// Whether it accepts connections, which it does also while it is paused.
+    pub fn listens(&self) -> bool {
+        UnixStream::connect(self.socket()).is_ok()
+    }
+
     /// Whether it has ended.
     pub fn has_exited(&mut self) -> bool {
         self.process.has_exited()

@@ -1,4 +1,5 @@
 //! Tests of what other tests rely on.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod cluster;
 mod faulty_proxy;

@@ -26,4 +26,10 @@ fn clients_find_the_new_master_after_each_failover() {
     until("it has the same data", || {
         sentinels.servers()[killed].query::<Option<u64>>(&["GET", "a"]).unwrap() == Some(2)
     });
+
+    // Two Sentinels are enough.
+    sentinels.sentinels_mut()[0].kill();
+    let killed = sentinels.failover();
+    assert_ne!(killed, 0);
+    assert_eq!(client.get_connection().unwrap().incr::<_, _, u64>("a", 1).unwrap(), 3);
 }
