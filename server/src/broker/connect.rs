@@ -43,6 +43,24 @@ pub(crate) enum ConnectError {
     Each(Vec<ConnectError>),
 }
 
+/// What helps against the usual mistakes.
+fn hint(cause: &io::Error) -> &'static str {
+    use rustls::{CertificateError, Error};
+    const NO_TLS: &str = " (is it a port without TLS? Then the scheme begins with redis)";
+    // Redis takes the beginning of TLS for that of a command, and waits for its end.
+    if cause.kind() == io::ErrorKind::TimedOut {
+        return NO_TLS;
+    }
+    match cause.get_ref().and_then(|cause| cause.downcast_ref::<Error>()) {
+        Some(Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => "",
+        Some(Error::InvalidCertificate(_)) => " (?ca=/FILE.pem in the URL names the authority that signed it)",
+        Some(Error::InvalidMessage(_)) => NO_TLS,
+        _ => "",
+    }
+}
+
 /// Connects to the server that accepts writes to a key.
 pub(crate) fn connect(address: &Address, key: &str) -> Result<Connection, ConnectError> {
     match &address.servers {

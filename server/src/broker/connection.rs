@@ -69,6 +69,12 @@ impl Connection {
         &self.server
     }
 
+    /// How long an answer may take.
+    #[cfg(test)]
+    pub(super) fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.stream.set_read_timeout(timeout)
+    }
+
     /// Sends commands whose answers [`Connection::receive`] gives, one for each, in their order.
     pub(crate) fn send(&mut self, packed: &[u8]) -> RedisResult<()> {
         if self.is_broken {
