@@ -67,8 +67,8 @@ impl FaultyProxy {
         self.change(Mode::Stalls);
     }
 
-    /// Forwards requests, and throws away what the server sends. A connection that has lost something this way ends
-    /// with the next `mend`, since TCP never leaves out bytes in the middle.
+    /// Forwards requests, and throws away what the server sends. The next change ends all connections that are open
+    /// then: clients never get a later reply in place of one that was lost.
     pub fn drop_replies(&self) {
         self.change(Mode::DropsReplies);
     }

@@ -1,7 +1,7 @@
 //! The thread of the proxy. It never waits for one socket alone, so an order is carried out at once.
 
 use std::io::{ErrorKind, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
+use socket2::SockRef;
 
 use super::connection::Connection;
 use super::{Counts, Mode};
@@ -80,15 +81,19 @@ impl Relay {
     }
 
     fn obey(&mut self, order: &Order) {
-        self.mode = order.mode;
-        match order.mode {
-            Mode::Refuses => {
-                self.listener = None;
-                self.connections.clear();
-            }
-            Mode::Forwards => self.connections.retain(|connection| !connection.has_lost_replies()),
-            Mode::Stalls | Mode::DropsReplies => {}
+        // TCP never leaves out bytes in the middle, so none of these connections can go on. It does not matter whether a
+        // reply has come yet.
+        let ends = self.mode == Mode::DropsReplies && order.mode != Mode::DropsReplies;
+        if ends || order.mode == Mode::Refuses {
+            self.connections.clear();
         }
+        if order.mode == Mode::Refuses
+            && let Some(listener) = self.listener.take()
+        {
+            // Closing alone is not enough: a child that another test starts has its descriptor for a moment.
+            SockRef::from(&listener).shutdown(Shutdown::Both).unwrap();
+        }
+        self.mode = order.mode;
         if order.mode != Mode::Refuses && self.listener.is_none() {
             self.listener = Some(listen(self.address));
         }

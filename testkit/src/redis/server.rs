@@ -1,7 +1,7 @@
 //! One Redis server.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -250,7 +250,21 @@ fn exchange(stream: &mut UnixStream, arguments: &[&str]) -> RedisResult<Value> {
     let mut command = redis::Cmd::new();
     command.arg(arguments);
     stream.write_all(&command.get_packed_command())?;
-    Parser::new().parse_value(stream)?.extract_error()
+    Parser::new().parse_value(Uninterrupted(stream))?.extract_error()
+}
+
+/// Linux interrupts reading with a time limit when the process is stopped and goes on.
+struct Uninterrupted<'a>(&'a UnixStream);
+
+impl Read for Uninterrupted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
 }
 
 fn text(path: &Path) -> &str {

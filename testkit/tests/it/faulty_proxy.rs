@@ -48,7 +48,8 @@ fn cut_ends_connections_and_refuses_others_until_it_is_mended() {
     assert_eq!(proxy.open(), 0);
     assert!(connection.get::<_, Option<String>>("a").unwrap_err().is_connection_dropped());
     let client = Client::open(server.url_through(proxy.addr())).unwrap();
-    assert!(client.get_connection().err().unwrap().is_connection_refusal());
+    let error = client.get_connection().err().unwrap();
+    assert!(error.is_connection_refusal(), "{error:?}");
     proxy.mend();
     connect(&server, &proxy).set::<_, _, ()>("a", 1).unwrap();
 }
@@ -82,13 +83,32 @@ fn commands_are_executed_whose_replies_are_dropped() {
     let proxy = FaultyProxy::start(server.addr());
     let mut connection = connect(&server, &proxy);
     proxy.drop_replies();
-    connection.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-    assert!(connection.incr::<_, _, u64>("a", 1).unwrap_err().is_timeout());
-    until("it is executed", || server.query::<Option<u64>>(&["GET", "a"]).unwrap() == Some(1));
-    // A connection that has lost a reply gets no other one.
-    proxy.mend();
+    std::thread::scope(|scope| {
+        let reply = scope.spawn(|| connection.incr::<_, _, u64>("a", 1));
+        until("it is executed", || server.query::<Option<u64>>(&["GET", "a"]).unwrap() == Some(1));
+        proxy.mend();
+        assert!(reply.join().unwrap().unwrap_err().is_connection_dropped());
+    });
     assert_eq!(proxy.open(), 0);
     assert_eq!(connect(&server, &proxy).incr::<_, _, u64>("a", 1).unwrap(), 2);
+}
+
+/// An answer comes at once after the question, while the proxy may still be about to look.
+#[test]
+fn no_reply_arrives_while_replies_are_dropped() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let proxy = FaultyProxy::start(listener.local_addr().unwrap());
+    let mut client = TcpStream::connect(proxy.addr()).unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    proxy.drop_replies();
+    let mut byte = [0];
+    for _ in 0..5000 {
+        client.write_all(b"?").unwrap();
+        server.read_exact(&mut byte).unwrap();
+        server.write_all(b"!").unwrap();
+    }
+    proxy.cut();
+    assert_eq!(client.read(&mut byte).unwrap_or(0), 0, "a reply arrived");
 }
 
 #[test]

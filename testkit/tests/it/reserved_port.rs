@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 
+use socket2::SockRef;
 use testkit::{ReservedPort, free_address};
 
 #[test]
@@ -14,6 +15,8 @@ fn a_server_can_listen_again_and_again_and_nobody_gets_the_port_meanwhile() {
         let listener = TcpListener::bind(port.address()).unwrap();
         let _client = TcpStream::connect(port.address()).unwrap();
         drop(listener.accept().unwrap());
+        // Closing alone is not enough: a child that another test starts has its descriptor for a moment.
+        SockRef::from(&listener).shutdown(Shutdown::Both).unwrap();
     }
     let others: Vec<ReservedPort> = (0..500).map(|_| ReservedPort::new()).collect();
     let mut numbers: HashSet<u16> = others.iter().map(ReservedPort::number).collect();
