@@ -20,23 +20,14 @@ pub(crate) struct Joining {
 }
 
 impl Joining {
-    /// Answers a client that comes to a server that stops, if its protocol has an answer for that.
-    pub(super) fn refuse_while_stopping(self) {
-        if let Some(last) = self.opening.come_back_later() {
-            self.answer(last);
-        }
-    }
-
-    /// Answers a client that would have to wait for too long: it is to come back.
-    pub(super) fn refuse_for_now(self) {
-        let last = self.opening.overloaded();
-        self.answer(last);
-    }
-
-    fn answer(self, last: Vec<u8>) {
+    /// Answers a client that is to come back later, because the server stops or the client has waited for long, if its
+    /// protocol has an answer for that. Returns it if it has none.
+    pub(super) fn refuse_for_now(self: Box<Self>) -> Option<Box<Self>> {
+        let Some(last) = self.opening.come_back_later() else { return Some(self) };
         let Connection { mut stream, response, .. } = self.connection;
         // The socket is new, so it takes this; if the client has gone, nobody misses it.
         let _ = stream.write_all(&[response, last].concat());
+        None
     }
 }
 

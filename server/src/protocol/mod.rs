@@ -58,12 +58,10 @@ impl Opening {
         }
     }
 
-    /// What follows the response to a client that has to wait for too long.
-    pub(crate) fn overloaded(&self) -> Vec<u8> {
-        match self {
-            Opening::WebSocket { .. } => WebSocket::close_frame(Disconnect::Overloaded),
-            Opening::Sse { .. } => sse::come_back_later(),
-        }
+    /// Lets a client that is disconnected at once ask for nothing.
+    pub(crate) fn want_nothing(&mut self) {
+        let (Opening::WebSocket { wants, .. } | Opening::Sse { wants, .. }) = self;
+        *wants = Wants { kind: ClientKind::Plain, identity: None, after: None };
     }
 
     /// The position that it names.

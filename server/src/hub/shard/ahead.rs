@@ -69,9 +69,20 @@ impl<A: Application> Shard<A> {
         if self.begin_to_wait(id) {
             self.ahead.joining.push_back(Wait { id, until: now + PATIENCE, who: joining });
         } else {
-            joining.refuse_for_now();
+            self.refuse_for_now(joining, now);
         }
         None
+    }
+
+    /// Tells a client that has not joined to come back later.
+    fn refuse_for_now(&mut self, joining: Box<Joining>, now: Instant) {
+        if let Some(mut joining) = joining.refuse_for_now() {
+            // It is told by a close frame, which it answers.
+            joining.opening.want_nothing();
+            if let Some(key) = self.join(self.log.head(), *joining, now) {
+                self.close(key, self.log.head(), Disconnect::Overloaded, now);
+            }
+        }
     }
 
     /// Lets a command wait that has to, and what the client has sent behind it. Returns it if it need not.
@@ -122,7 +133,7 @@ impl<A: Application> Shard<A> {
         for next in decide(&self.hub, &mut self.ahead.joining, now) {
             match next {
                 Next::GoesOn(joining) => self.joining.push_back(joining),
-                Next::ComesBackLater(joining) => joining.refuse_for_now(),
+                Next::ComesBackLater(joining) => self.refuse_for_now(joining, now),
             }
         }
         for next in decide(&self.hub, &mut self.ahead.asking, now) {

@@ -29,7 +29,7 @@ impl<A: Application> Shard<A> {
     pub(super) fn on_command(&mut self, seq: Seq, command: Command, now: Instant) {
         let position = self.log.end_of(seq);
         match command {
-            Command::Join(joining) if self.stopping.is_some() => joining.refuse_while_stopping(),
+            Command::Join(joining) if self.stopping.is_some() => drop(joining.refuse_for_now()),
             Command::Join(joining) => self.joining.push_back(joining),
             Command::Send(id, frame) => {
                 if let Some(key) = self.key(id) {
@@ -61,7 +61,7 @@ impl<A: Application> Shard<A> {
             Command::Shutdown { grace } => {
                 // Who came before gets an answer and a place in the order in which clients are closed.
                 self.let_join(usize::MAX, now);
-                self.ahead.take_joining().for_each(|joining| joining.refuse_for_now());
+                self.ahead.take_joining().for_each(|joining| drop(joining.refuse_for_now()));
                 self.begin_to_stop(grace, now);
             }
         }
@@ -94,7 +94,8 @@ impl<A: Application> Shard<A> {
         }
     }
 
-    fn join(&mut self, position: Position, joining: Joining, now: Instant) {
+    /// Makes a session of a client. Returns its key. `None`: there is none.
+    pub(super) fn join(&mut self, position: Position, joining: Joining, now: Instant) -> Option<usize> {
         self.generation = self.generation.wrapping_add(1);
         let entry = self.sessions.vacant_entry();
         let key = entry.key();
@@ -119,7 +120,7 @@ impl<A: Application> Shard<A> {
         if let Err(error) = self.registry.register(session.stream(), token_of(id), interest) {
             warn!(%address, %error, "cannot watch a new connection");
             self.sessions.remove(key);
-            return;
+            return None;
         }
         debug!(session = id.0, %address, path = %url_without_secrets(&path), "client connected");
         self.touched.push(key);
@@ -133,6 +134,7 @@ impl<A: Application> Shard<A> {
         if received_early {
             self.mark_unread(key);
         }
+        Some(key)
     }
 
     pub(super) fn close(&mut self, key: usize, after: Position, disconnect: Disconnect, now: Instant) {

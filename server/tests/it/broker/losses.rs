@@ -86,7 +86,9 @@ async fn a_stream_that_was_trimmed_under_a_machine_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_new_master_does_not_have_is_told_by_who_had_sent_it() {
     let master = RedisServer::start();
-    let replica = RedisOptions::default().replica_of(&master).start();
+    let to_replica = FaultyProxy::start(master.addr());
+    let (host, port) = (to_replica.addr().ip().to_string(), to_replica.addr().port().to_string());
+    let replica = RedisOptions::default().set("replicaof", &[&host, &port]).start();
     replica.await_info("master_link_status", "up");
     let proxy = FaultyProxy::start(master.addr());
     let url = master.url_through(proxy.addr());
@@ -95,14 +97,13 @@ async fn what_a_new_master_does_not_have_is_told_by_who_had_sent_it() {
     queue(&first, &[], 1);
     let (_, id) = payloads(&mut client, 1).await;
     eventually("the replica has it", || length(&replica) == length(&master)).await;
-    replica.pause();
+    to_replica.stall();
     queue(&first, &[], 2);
     let (_, lost) = payloads(&mut client, 1).await;
     eventually("it is acked", || first.queue.waiting() == 0).await;
     let queue_of_first = first.stopped().await;
     proxy.cut();
     drop(master);
-    replica.resume();
     replica.command(&["REPLICAOF", "NO", "ONE"]);
     let queue_of_second = second.stopped().await;
     // Both come back on the new master. The second has no memory of what was lost; the first says it.

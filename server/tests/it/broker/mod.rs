@@ -6,6 +6,7 @@ mod resuming;
 mod servers;
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use queue::{ChannelName, NewEvent, Priority, Uid, Writer};
 use redis::Value as Reply;
@@ -37,16 +38,28 @@ pub(crate) fn queue(node: &TestServer, channels: &[&str], payload: impl ToString
 
 pub(crate) fn queue_with_key(node: &TestServer, channels: &[&str], key: Option<&str>, payload: impl ToString) {
     let (channels, payload): (Vec<ChannelName>, _) = (names(channels), payload.to_string());
-    let event = NewEvent {
+    let channels = (!channels.is_empty()).then_some(&channels[..]);
+    let event = NewEvent { channels, key, ..new_event(payload.as_bytes()) };
+    Writer::new(node.queue.path()).enqueue_events(&[event], Priority::default()).unwrap();
+}
+
+/// Queues events for everybody in one entry.
+pub(crate) fn queue_together(node: &TestServer, payloads: Range<i64>) {
+    let payloads: Vec<String> = payloads.map(|payload| payload.to_string()).collect();
+    let events: Vec<NewEvent<'_>> = payloads.iter().map(|payload| new_event(payload.as_bytes())).collect();
+    Writer::new(node.queue.path()).enqueue_events(&events, Priority::default()).unwrap();
+}
+
+fn new_event(payload_json: &[u8]) -> NewEvent<'_> {
+    NewEvent {
         uid: Uid::new(),
         name_json: b"\"test\"",
-        payload_json: payload.as_bytes(),
-        channels: (!channels.is_empty()).then_some(&channels),
+        payload_json,
+        channels: None,
         ttl: None,
-        key,
+        key: None,
         except: None,
-    };
-    Writer::new(node.queue.path()).enqueue_events(&[event], Priority::default()).unwrap();
+    }
 }
 
 /// How many entries the stream has.
@@ -137,7 +150,7 @@ async fn an_event_with_a_key_is_added_once_for_all_machines() {
 async fn what_has_expired_on_its_way_is_not_delivered() {
     let redis = RedisServer::start();
     let node = node(&redis.url());
-    let (mut client, _) = node.by_url("").await;
+    let (mut client, _) = node.native("").await;
     let line = |expires_at: &str, payload: i32| {
         let uid = Uid::new();
         format!(
@@ -154,7 +167,7 @@ async fn what_has_expired_on_its_way_is_not_delivered() {
 async fn what_no_broadcaster_wrote_is_left_out() {
     let redis = RedisServer::start();
     let node = node(&redis.url());
-    let (mut client, _) = node.by_url("").await;
+    let (mut client, _) = node.native("").await;
     redis.command(&["XADD", "{fastapi}:events", "*", "d", "{}", "n", "0000000a"]);
     redis.command(&["XADD", "{fastapi}:events", "*", "x", "y"]);
     queue(&node, &[], 1);
@@ -165,7 +178,7 @@ async fn what_no_broadcaster_wrote_is_left_out() {
 async fn a_machine_without_a_queue_follows() {
     let redis = RedisServer::start();
     let (first, second) = (node(&redis.url()), TestServer::without_queue(of_broker(&redis.url())));
-    let (mut client, _) = second.by_url("").await;
+    let (mut client, _) = second.native("").await;
     queue(&first, &[], 1);
     assert_eq!(payloads(&mut client, 1).await.0, [1]);
 }

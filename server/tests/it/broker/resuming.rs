@@ -102,7 +102,10 @@ async fn who_is_ahead_of_a_machine_waits_for_it() {
     assert_eq!((&welcome["recovered"], &welcome["id"]), (&json!(true), &json!(id)), "{welcome}");
     assert_eq!(payloads(&mut joined, 1).await.0, [2]);
     let answer = behind.json().await;
-    assert_eq!((&answer["type"], &answer["ref"], &answer["recovered"]), (&json!("subscribed"), &json!(1), &json!(true)));
+    assert_eq!(
+        (&answer["type"], &answer["ref"], &answer["recovered"]),
+        (&json!("subscribed"), &json!(1), &json!(true))
+    );
     let answer = behind.json().await;
     assert_eq!((&answer["type"], &answer["ref"]), (&json!("pong"), &json!(2)), "{answer}");
 }

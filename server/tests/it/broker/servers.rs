@@ -1,7 +1,7 @@
 //! All ways to reach Redis.
 
-use testkit::redis::{Cluster, RedisOptions, RedisServer, Sentinels};
 use testkit::eventually;
+use testkit::redis::{Cluster, RedisOptions, RedisServer, Sentinels};
 
 use super::{node, payloads, queue};
 
@@ -18,7 +18,8 @@ async fn links(first: &str, second: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn by_tls_by_a_socket_and_with_a_password() {
     let redis = RedisOptions::default().tls().password("p@ss/word").start();
-    links(&redis.tls_url(), &redis.socket_url()).await;
+    let tls = format!("{}?ca={}", redis.tls_url(), redis.certificate().display());
+    links(&tls, &redis.socket_url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
