@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::{self, Write};
 
-/// A text without control characters (C0, DEL and C1) and line separators. A backslash stays as it is: people read the
+/// A text without control characters (C0, DEL and C1), line separators, and characters that change the direction in
+/// which the others are shown. A backslash stays as it is: people read the
 /// text, programs do not parse it.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_unprintable) {
@@ -43,7 +44,8 @@ impl fmt::Display for Shown<'_> {
 }
 
 fn is_unprintable(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
+    character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn escape(text: &str, out: &mut impl Write) -> fmt::Result {
@@ -68,6 +70,8 @@ mod tests {
         let escaped = printable("a\n\r\t\0\x1b[2J\x7f\u{85}\u{9b}\u{2028}\u{2029}\u{e9} \\z");
         assert_eq!(escaped, r"a\n\r\t\u0000\u001b[2J\u007f\u0085\u009b\u2028\u2029é \z");
         assert_eq!(printable(&escaped), escaped, "escaping again changes nothing");
+        assert_eq!(printable("\u{202a}\u{202e}a\u{2066}\u{2069}"), r"\u202a\u202ea\u2066\u2069");
+        assert_eq!(printable("\u{2065}\u{200f}שלום"), "\u{2065}\u{200f}שלום", "texts of that direction stay readable");
         assert!(matches!(printable("plain é"), Cow::Borrowed("plain é")));
     }
 

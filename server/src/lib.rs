@@ -54,7 +54,9 @@ pub use claim::{BindError, Claim};
 pub use client_message::ClientMessage;
 pub use config::Config;
 pub use disconnect::Disconnect;
-pub use history::{ChannelRule, HistoryError, InvalidChannelRule, LogError, LogOnDisk, LogSummary, PastEvent};
+pub use history::{
+    ChannelRule, HistoryError, InvalidChannelRule, LogError, LogOnDisk, LogSummary, NextStart, PastEvent,
+};
 pub use http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS, origin};
 pub use hub::{Batch, Feed, Hub, Limits, Progress, Room};
 pub use protocol::after::is_position;

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::bail;
 use clap::Subcommand;
 use queue::{ChannelName, Reader, printable, shown};
-use server::LogOnDisk;
+use server::{LogOnDisk, NextStart};
 
 use super::listen::position;
 use super::token::channel;
@@ -120,9 +120,10 @@ fn stat(log: &LogOnDisk, is_owned: bool) -> anyhow::Result<()> {
     // While it is written it is not closed, and needs not be.
     let closed = if summary.is_closed { "yes" } else { "no" };
     writeln!(out, "closed\t{}", if is_in_use { "in use" } else { closed })?;
-    match summary.anew {
-        Some(reason) => writeln!(out, "next start\tbegins anew: {}", printable(&reason))?,
-        None => writeln!(out, "next start\tcontinues it")?,
+    match summary.next_start {
+        NextStart::Continues => writeln!(out, "next start\tcontinues it")?,
+        NextStart::BeginsAnew(reason) => writeln!(out, "next start\tbegins anew: {}", printable(&reason))?,
+        _ => writeln!(out, "next start\tnot known: it depends on the queue directory (--queue)")?,
     }
     Ok(())
 }

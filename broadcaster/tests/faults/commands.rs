@@ -352,14 +352,17 @@ fn full() -> Stdio {
     std::fs::File::options().write(true).open("/dev/full").unwrap().into()
 }
 
-/// Control characters that clear a terminal or end a line: C0, C1, DEL and separators.
-const HOSTILE: &str = "a\u{1b}[2J\n2026 ERROR forged\r\t\u{9b}2J\u{85}\u{7f}\u{2028}b.json";
-const SHOWN: &str = r"a\u001b[2J\n2026 ERROR forged\r\t\u009b2J\u0085\u007f\u2028b.json";
+/// Characters that clear a terminal, end a line or turn it around: C0, C1, DEL, separators and directions.
+const HOSTILE: &str = "a\u{1b}[2J\n2026 ERROR forged\r\t\u{9b}2J\u{85}\u{7f}\u{2028}\u{202e}b.json";
+const SHOWN: &str = r"a\u001b[2J\n2026 ERROR forged\r\t\u009b2J\u0085\u007f\u2028\u202eb.json";
 
 /// No line but those of the format has control characters.
 fn assert_printable(text: &str) {
     let is_allowed = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
-    assert!(text.chars().all(|character| is_allowed(character) && character != '\u{2028}'), "{text:?}");
+    assert!(
+        text.chars().all(|character| is_allowed(character) && !matches!(character, '\u{2028}' | '\u{202e}')),
+        "{text:?}"
+    );
 }
 
 #[test]

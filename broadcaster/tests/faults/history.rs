@@ -314,3 +314,85 @@ fn events_wait_while_the_log_can_neither_be_written_nor_deleted() {
     assert!(!page.back(broadcaster.address()), "there was no log any more");
     broadcaster.stop();
 }
+
+#[test]
+fn a_start_that_has_to_wait_says_only_at_its_end_that_history_begins_anew() {
+    let directory = QueueDir::new();
+    let (path, history) = (directory.path(), directory.root().join("history"));
+    let flags = ["--history-dir", history.to_str().unwrap()];
+    let mut broadcaster = broadcaster::with(&path, &flags);
+    let mut page = Page::open(broadcaster.address());
+    queue(&path, 0, None);
+    page.gets([0]);
+    drained(&directory);
+    broadcaster.stop();
+    let mut content = fs::read(history.join("log")).unwrap();
+    *content.last_mut().unwrap() ^= 1;
+    fs::write(history.join("log"), content).unwrap();
+    let announcement = path.join(".reader");
+    fs::remove_file(&announcement).unwrap();
+    fs::create_dir(&announcement).unwrap();
+    let mut broadcaster = broadcaster::waiting(&path, &flags);
+    broadcaster.await_log("the history log cannot be used yet");
+    assert!(broadcaster.log_lines("history begins anew").is_empty(), "{:?}", broadcaster.stderr());
+    fs::remove_dir(&announcement).unwrap();
+    let mut broadcaster = broadcaster.listening();
+    assert_eq!(broadcaster.log_lines("history begins anew").len(), 1, "{:?}", broadcaster.stderr());
+    assert!(!page.back(broadcaster.address()));
+    broadcaster.stop();
+}
+
+#[test]
+fn a_client_that_had_what_was_cut_off_the_log_is_told() {
+    let directory = QueueDir::new();
+    let (path, log) = (directory.path(), directory.path().join("history/log"));
+    let mut broadcaster = broadcaster::start(&path);
+    let mut page = Page::open(broadcaster.address());
+    queue(&path, 0, None);
+    page.gets([0]);
+    drained(&directory);
+    let one = fs::metadata(&log).unwrap().len();
+    queue(&path, 1, None);
+    page.gets([1]);
+    drained(&directory);
+    // The log says once a second how far it goes.
+    let end = format!("\"end\":{}", fs::metadata(&log).unwrap().len());
+    until("the log says so", || String::from_utf8_lossy(&fs::read(&log).unwrap()).contains(&end));
+    broadcaster.kill();
+    // The last record as a whole: what is left has no sign of it.
+    fs::File::options().write(true).open(&log).unwrap().set_len(one).unwrap();
+    let mut broadcaster = broadcaster::start(&path);
+    assert!(broadcaster.log_lines("history begins anew")[0].contains("the history log is damaged"));
+    queue(&path, 2, None);
+    drained(&directory);
+    assert!(!page.back(broadcaster.address()));
+    broadcaster.stop();
+}
+
+#[test]
+fn a_log_that_holds_much_more_than_memory_is_not_read_as_a_whole() {
+    const EVENTS: usize = 400;
+    let directory = QueueDir::new();
+    let (path, flags) = (directory.path(), ["--history-events-everybody", "10"]);
+    let mut broadcaster = broadcaster::with(&path, &flags);
+    let at_start = broadcaster.memory_kb("VmHWM");
+    // The only event of a channel stays, and with it all records behind it.
+    queue(&path, 0, None);
+    drained(&directory);
+    let filler = "x".repeat(100_000);
+    for number in 0..EVENTS {
+        directory.enqueue(format!("[{number},\"{filler}\"]"));
+        if number % 20 == 0 {
+            drained(&directory);
+        }
+    }
+    drained(&directory);
+    broadcaster.kill();
+    let log = fs::metadata(path.join("history/log")).unwrap().len();
+    assert!(log > 100_000 * EVENTS as u64, "{log}");
+    let mut broadcaster = broadcaster::with(&path, &flags);
+    broadcaster.await_log("continues the history log");
+    let most = broadcaster.memory_kb("VmHWM");
+    assert!(most < at_start + 10_000, "{most} kB, with an empty log {at_start} kB");
+    broadcaster.stop();
+}

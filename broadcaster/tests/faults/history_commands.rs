@@ -125,10 +125,17 @@ fn why_the_next_start_begins_anew_is_told() {
     broadcaster.stop();
     let log = queue.path().join("history/log");
     let good = fs::read(&log).unwrap();
+    let of_directory = || {
+        let (code, out, error) = history(&["stat"], &["--history-dir", log.parent().unwrap().to_str().unwrap()]);
+        assert_eq!(code, 0, "{error}");
+        out.lines().find_map(|line| line.strip_prefix("next start\t")).unwrap().to_owned()
+    };
+    assert_eq!(of_directory(), "not known: it depends on the queue directory (--queue)");
     // A copy has another inode, as what comes from a backup.
     fs::rename(&log, queue.root().join("original")).unwrap();
     fs::write(&log, &good).unwrap();
     assert_eq!(stat(&queue)["next start"], "begins anew: the history log is a copy, and may lack what was sent since");
+    assert_eq!(of_directory(), stat(&queue)["next start"], "whatever the queue is");
     fs::remove_file(&log).unwrap();
     fs::rename(queue.root().join("original"), &log).unwrap();
     assert_eq!(stat(&queue)["next start"], "continues it");

@@ -17,6 +17,8 @@ use crate::session_id::SessionId;
 const EMPTY_SHARE: usize = 4;
 /// Lists that are looked at to find the oldest event exactly.
 const MAX_LOOKED_AT: usize = 1024;
+/// Events that one client does not get, and that are looked at for it: the lock is held meanwhile.
+const MAX_PASSED_OVER: usize = 10_000;
 /// By so much a moment may be ahead of the clock.
 const MAX_AHEAD_MILLIS: u64 = 2_000;
 
@@ -55,21 +57,16 @@ impl History {
         }
     }
 
-    /// With what the log of the process before holds.
-    pub(crate) fn of_log(rules: HistoryRules, begin: Trimmed, events: &[Kept]) -> History {
-        let mut history = History::new(rules, begin);
-        let mut text = Vec::new();
-        for event in events {
-            // Those before the beginning are there because their entries still wait. There are holes between them.
-            if event.seq > begin.seq {
-                let publication = event.logged().publication;
-                text.clear();
-                native::write_text(&publication, &mut text);
-                let written = Written { text: &text, name_len: publication.name_json.len() };
-                history.add(event.seq, event.at, written, event.channels.as_deref(), None, event.expires_at);
-            }
+    /// Keeps an event that is in the log of the process before.
+    pub(crate) fn add_logged(&mut self, event: &Kept) {
+        // Those before the beginning are there because their entries still wait. There are holes between them.
+        if event.seq > self.begin {
+            let publication = event.logged().publication;
+            let mut text = Vec::new();
+            native::write_text(&publication, &mut text);
+            let written = Written { text: &text, name_len: publication.name_json.len() };
+            self.add(event.seq, event.at, written, event.channels.as_deref(), None, event.expires_at);
         }
-        history
     }
 
     /// Forgets everything, and begins with what is not known.
@@ -187,42 +184,55 @@ impl History {
         self.size.bytes -= freed.bytes;
     }
 
-    /// What came after a number for channels, in order, each once. `None`: something of it is not kept any more, or is
-    /// too much to be sent again. `head` is the last number. `now` in seconds since 1970.
+    /// What came after a number for channels, in order, each once, of what has not expired and the client gets.
+    /// `None`: something is not kept any more, or it is too much to be sent again. `head` is the last number. `now` in
+    /// seconds since 1970.
     pub(crate) fn after<'a>(
         &self,
         seq: Seq,
         head: Seq,
         channels: impl IntoIterator<Item = Option<&'a ChannelName>>,
         now: f64,
+        gets: impl Fn(&PastPublication) -> bool,
     ) -> Option<Vec<PastPublication>> {
         if seq > head || seq < self.begin {
             return None;
         }
         let time = LogTime((now * 1e9) as u64);
-        let most = self.rules.recover_limit.saturating_mul(2).saturating_add(1);
-        let mut found: Vec<PastPublication> = Vec::new();
+        let limit = self.rules.recover_limit;
+        let (mut found, mut passed_over) = (Vec::new(), 0);
         for channel in channels {
             if self.rules.of(channel).events == 0 && seq < head {
                 return None;
             }
-            match self.list(channel) {
-                // Of more, none is sent.
-                Some(list) => found.extend(list.after(seq, time)?.take(most).cloned()),
-                None if seq < self.channels.forgotten() => return None,
-                None => {}
+            let Some(list) = self.list(channel) else {
+                if seq < self.channels.forgotten() {
+                    return None;
+                }
+                continue;
+            };
+            let before = found.len();
+            for event in list.after(seq, time)? {
+                if event.has_expired(now) || !gets(event) {
+                    passed_over += 1;
+                } else {
+                    found.push(event.clone());
+                }
+                // Of more, none is sent. The events of one channel are all different.
+                if found.len() - before > limit || passed_over > MAX_PASSED_OVER {
+                    return None;
+                }
             }
-            if found.len() > self.rules.recover_limit.saturating_mul(2) {
+            if found.len() > limit.saturating_mul(2) {
                 found = in_order(found);
-                if found.len() > self.rules.recover_limit {
+                if found.len() > limit {
                     return None;
                 }
             }
         }
-        let mut found = in_order(found);
-        found.retain(|event| !event.has_expired(now));
+        let found = in_order(found);
         let bytes: usize = found.iter().map(|event| event.written().text.len()).sum();
-        let is_too_much = found.len() > self.rules.recover_limit || bytes > self.rules.recover_bytes;
+        let is_too_much = found.len() > limit || bytes > self.rules.recover_bytes;
         (!is_too_much).then_some(found)
     }
 

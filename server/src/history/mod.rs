@@ -12,7 +12,7 @@ mod rules;
 mod times;
 
 pub use channel_rule::{ChannelRule, InvalidChannelRule};
-pub use log::{HistoryError, LogError, LogOnDisk, LogSummary, PastEvent};
+pub use log::{HistoryError, LogError, LogOnDisk, LogSummary, NextStart, PastEvent};
 
 pub(crate) use memory::{History, in_order};
 pub(crate) use past::PastPublication;

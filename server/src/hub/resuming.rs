@@ -91,26 +91,28 @@ impl Published {
     fn try_resume(&self, after: After, session: SessionId, asked: &Asked<'_>) -> Option<Resumed> {
         let now = unix_time::now();
         let from = self.position(after, now)?;
-        let channels = || asked.channels.iter().map(Some).chain(asked.everybody.then_some(None));
+        let had: HashMap<Option<&ChannelName>, Seq> =
+            asked.had.iter().map(|(channel, after)| (channel.as_ref(), *after)).collect();
+        let gets = |publication: &PastPublication| {
+            let has_had = |name: Option<&ChannelName>| had.get(&name).is_some_and(|after| publication.seq() > *after);
+            let is_had = match publication.channels() {
+                None => has_had(None),
+                Some(names) => names.iter().any(|name| has_had(Some(name))),
+            };
+            !is_had && publication.except() != Some(session)
+        };
+        let channels = asked.channels.iter().map(Some).chain(asked.everybody.then_some(None));
         let missed = match self.history() {
-            Some(history) => history.after(from, self.head(), channels(), now.as_secs_f64())?,
+            Some(history) => history.after(from, self.head(), channels, now.as_secs_f64(), gets)?,
             // Nothing is kept, but it may have missed nothing.
             None => (from == self.head()).then(Vec::new)?,
         };
-        let missed = missed.into_iter().filter(|publication| publication.except() != Some(session));
-        let had: HashMap<Option<&ChannelName>, Seq> =
-            asked.had.iter().map(|(channel, after)| (channel.as_ref(), *after)).collect();
         let channels: HashSet<&ChannelName> = asked.channels.iter().collect();
-        let events = missed.filter_map(|publication| {
-            let has_had = |name: Option<&ChannelName>| had.get(&name).is_some_and(|after| publication.seq() > *after);
-            let channel = match publication.channels() {
-                None if has_had(None) => return None,
-                None => None,
-                Some(names) if names.iter().any(|name| has_had(Some(name))) => return None,
-                // The first of them that it has, as with those that come live.
-                Some(names) => names.iter().find(|name| channels.contains(name)).cloned(),
-            };
-            Some(Missed { id: self.id_of(publication.seq()), publication, channel })
+        let events = missed.into_iter().map(|publication| {
+            // The first of them that it has, as with those that come live.
+            let names = publication.channels();
+            let channel = names.and_then(|names| names.iter().find(|name| channels.contains(name)).cloned());
+            Missed { id: self.id_of(publication.seq()), publication, channel }
         });
         Some(Resumed::Recovered { from, id: self.id_of(from), events: events.collect() })
     }

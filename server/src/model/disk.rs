@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
@@ -163,20 +163,45 @@ impl Disk {
         lost
     }
 
-    /// Cuts the last record somewhere, which began at an offset: its writer was killed.
-    pub(super) fn tear(&mut self, begin: u64, random: &mut Random) -> bool {
+    /// The log as it is before something is appended.
+    pub(super) fn before_append(&self) -> Before {
+        let mut header = fs::read(self.log()).unwrap_or_default();
+        let bytes = header.len() as u64;
+        header.truncate(HEADER_BYTES);
+        Before { bytes, header }
+    }
+
+    /// Cuts the record somewhere that was appended last: its writer was killed. The header was written only later.
+    pub(super) fn tear(&mut self, before: &Before, random: &mut Random) -> bool {
         let end = self.log_bytes();
-        let can_be_torn = end > begin && begin >= HEADER_BYTES as u64;
+        let can_be_torn = end > before.bytes && before.bytes >= HEADER_BYTES as u64;
         if can_be_torn {
-            let length = begin + random.below((end - begin) as usize) as u64;
-            File::options().write(true).open(self.log()).expect("it is there").set_len(length).expect("cut");
+            let length = before.bytes + random.below((end - before.bytes) as usize) as u64;
+            let file = File::options().write(true).open(self.log()).expect("it is there");
+            file.set_len(length).expect("cut");
+            file.write_all_at(&before.header, 0).expect("written");
         }
         can_be_torn
+    }
+
+    /// Cuts the log anywhere behind the header, as somebody does by hand.
+    pub(super) fn cut(&mut self, random: &mut Random) {
+        let records = self.log_bytes().saturating_sub(HEADER_BYTES as u64);
+        if records > 0 {
+            let length = HEADER_BYTES as u64 + random.below(records as usize) as u64;
+            File::options().write(true).open(self.log()).expect("it is there").set_len(length).expect("cut");
+        }
     }
 
     fn kept(&self, inode: u64) -> PathBuf {
         self.queue.root().join("inodes").join(inode.to_string())
     }
+}
+
+/// A log before something is appended.
+pub(super) struct Before {
+    bytes: u64,
+    header: Vec<u8>,
 }
 
 fn version(log: &Path) -> Version {

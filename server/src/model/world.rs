@@ -35,6 +35,7 @@ pub(super) struct Counts {
     pub(super) gaps: u64,
     pub(super) power_losses: u64,
     pub(super) torn: u64,
+    pub(super) cuts: u64,
 }
 
 impl Counts {
@@ -46,6 +47,7 @@ impl Counts {
         self.gaps += other.gaps;
         self.power_losses += other.power_losses;
         self.torn += other.torn;
+        self.cuts += other.cuts;
     }
 }
 
@@ -159,6 +161,15 @@ impl World {
                 self.counts.power_losses += 1;
                 let lost = self.disk.lose_power(&mut random);
                 self.lost.extend(lost.iter().flat_map(|content| payloads(&String::from_utf8_lossy(content))));
+            }
+            // Of a process that was killed before, it is not known how far its log went.
+            What::Cut if self.process.is_none() => {}
+            What::Cut => {
+                // Somebody needs more than the second in which the log says how far it goes.
+                self.trim();
+                self.kill(&mut random)?;
+                self.counts.cuts += 1;
+                self.disk.cut(&mut random);
             }
             What::Stop => self.stop(&mut random)?,
             What::Start => {

@@ -43,7 +43,7 @@ pub(crate) enum Problem {
 #[serde(transparent)]
 pub(crate) struct Token(pub(crate) String);
 
-/// The keys of all commands. Unknown ones are ignored.
+/// The keys of all commands. Unknown ones are ignored, and one that is null is not there.
 #[derive(serde::Deserialize)]
 struct Fields {
     #[serde(rename = "type")]
@@ -226,6 +226,18 @@ mod tests {
             command(r#"{"type":"authenticate","token":"t","everybody":false}"#),
             Ok(Command::Authenticate { everybody: Some(false), .. })
         ));
+    }
+
+    #[test]
+    fn a_key_that_is_null_is_not_there() {
+        let subscribe = r#"{"type":"subscribe","channel":"a","channels":null,"token":null,"after":null,"ref":null}"#;
+        let request = Request::parse(subscribe, 3).expect("a command");
+        assert!(request.reference.is_none());
+        assert!(matches!(request.command, Ok(Command::Subscribe { token: None, after: None, .. })), "{request:?}");
+        let login = command(r#"{"type":"authenticate","token":"t","everybody":null}"#);
+        assert!(matches!(login, Ok(Command::Authenticate { everybody: None, .. })), "{login:?}");
+        assert!(problem(r#"{"type":"authenticate","token":null}"#).contains("needs a token"));
+        assert!(problem(r#"{"type":"subscribe","channel":null}"#).contains("needs channel"));
     }
 
     #[test]

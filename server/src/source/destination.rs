@@ -39,10 +39,7 @@ impl Destination {
         options: &HistoryOptions,
     ) -> Result<(SourceHistory, Selection), HistoryError> {
         match self {
-            Destination::Hub(feed) => {
-                let mut selection = Selection::default();
-                SourceHistory::begin(reader, options, feed.hub(), &mut selection).map(|history| (history, selection))
-            }
+            Destination::Hub(feed) => SourceHistory::begin(reader, options, feed.hub()),
             Destination::Broker(_, hub) => Ok((SourceHistory::elsewhere(reader, hub)?, Selection::without_keys())),
         }
     }

@@ -5,14 +5,15 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use queue::{EntryName, Event, Reader, Uid};
+use queue::Reader;
 use tracing::{debug, info, warn};
 
-use crate::history::log::{HistoryLog, Kept, Trimmed, begin_without_log};
+use crate::history::log::{HistoryLog, begin_without_log};
 use crate::history::{History, HistoryError, HistoryRules};
 use crate::hub::{Beginning, Hub};
 use crate::publication::Seq;
 use crate::source::outstanding::Outstanding;
+use crate::source::past::{Numbered, Past};
 use crate::source::selection::Selection;
 use crate::trim::give_back_memory;
 
@@ -43,16 +44,6 @@ pub(super) struct SourceHistory {
     trim_due: Instant,
 }
 
-/// An entry whose events have numbers.
-#[derive(Debug)]
-pub(super) struct Numbered {
-    pub(super) name: EntryName,
-    /// The number of the first.
-    pub(super) first: Seq,
-    /// Each with its line.
-    events: Vec<(u32, Uid)>,
-}
-
 impl SourceHistory {
     /// Of a source whose events get their numbers elsewhere. Says in the queue directory that a log of before is not
     /// complete.
@@ -78,30 +69,27 @@ impl SourceHistory {
         reader: &Reader,
         options: &HistoryOptions,
         hub: &Hub,
-        selection: &mut Selection,
-    ) -> Result<SourceHistory, HistoryError> {
+    ) -> Result<(SourceHistory, Selection), HistoryError> {
         let HistoryOptions { rules, directory } = options;
         let mut history = SourceHistory::without_log(hub, rules.max_bytes);
         history.has_log = rules.keep_anything();
         if !history.has_log {
             let epoch = begin_without_log(reader)?;
             hub.begin(Beginning { epoch, last: Seq::default(), history: None, log: None });
-            return Ok(history);
+            return Ok((history, Selection::default()));
         }
-        let opened = HistoryLog::open(reader, directory.as_deref())?;
-        history.again = opened.entries().filter_map(|(name, events)| Numbered::of(name, events)).collect();
-        selection.remember(&opened.kept);
-        history.goes_on_with = opened.anew.is_none().then_some(opened.kept.len());
+        let begin = |trimmed| Past::after(History::new(rules.clone(), trimmed));
+        let opened = HistoryLog::open(reader, directory.as_deref(), begin)?;
+        let Past { history: kept, selection, again, events, .. } = opened.kept;
+        history.again = again;
+        history.goes_on_with = opened.anew.is_none().then_some(events);
         let last = Seq(opened.next.0.saturating_sub(1));
-        let Trimmed { seq, .. } = opened.trimmed;
         let (goes_on, entries) = (opened.anew.is_none(), history.again.len());
-        debug!(goes_on, after = seq.0, last = last.0, entries, "history begins");
-        let kept = History::of_log(rules.clone(), opened.trimmed, &opened.kept);
+        debug!(goes_on, after = opened.trimmed.seq.0, last = last.0, entries, "history begins");
         hub.begin(Beginning { epoch: opened.epoch, last, history: Some(kept), log: Some(opened.log) });
-        // The log can hold many times the events that are kept in memory.
-        drop(opened.kept);
+        // All events in the log were in memory, one record after the other.
         give_back_memory();
-        Ok(history)
+        Ok((history, selection))
     }
 
     /// Logs that the numbers of the process before go on. To be called when the source runs: a start that fails, because
@@ -188,20 +176,5 @@ impl SourceHistory {
             let queue = reader.path().display();
             warn!(%queue, %error, "cannot close the history log: it counts until the system is started again");
         }
-    }
-}
-
-impl Numbered {
-    fn of(name: &EntryName, events: &[Kept]) -> Option<Numbered> {
-        let first = events.first()?.seq;
-        let line = |event: &Kept| Some((event.origin.as_ref()?.1, event.uid?));
-        Some(Numbered { name: name.clone(), first, events: events.iter().filter_map(line).collect() })
-    }
-
-    /// The numbered ones among the events of the entry that has this name now. `None`: it is another entry, which has
-    /// used the name again.
-    pub(super) fn of_entry<'a>(&self, events: &'a [Event]) -> Option<Vec<&'a Event>> {
-        let event = |(line, uid): &(u32, Uid)| events.get(*line as usize).filter(|event| event.uid() == *uid);
-        self.events.iter().map(event).collect()
     }
 }

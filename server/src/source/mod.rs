@@ -8,6 +8,7 @@ mod history;
 mod key_window;
 mod lock_watch;
 mod outstanding;
+mod past;
 mod rejections;
 mod retry;
 mod selection;

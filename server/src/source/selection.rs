@@ -51,16 +51,14 @@ impl Selection {
         }
     }
 
-    /// Takes the keys of events that the process before has published.
-    pub(super) fn remember(&mut self, events: &[Kept]) {
-        let (now, time) = (Instant::now(), LogTime::now());
-        for Kept { at, uid, key, channels, .. } in events {
-            let age = Duration::from_nanos(time.0.saturating_sub(at.0));
+    /// Takes the key of an event that the process before has published.
+    pub(super) fn remember(&mut self, event: &Kept) {
+        let Kept { at, uid, key, channels, .. } = event;
+        if let (Some(keys), Some(key), Some(uid)) = (&mut self.keys, key, uid) {
+            let (now, age) = (Instant::now(), Duration::from_nanos(LogTime::now().0.saturating_sub(at.0)));
             // A system that runs for a shorter time cannot say when that was. The key is known for a while longer then.
             let taken = now.checked_sub(age).unwrap_or(now);
-            if let (Some(keys), Some(key), Some(uid)) = (&mut self.keys, key, uid) {
-                keys.take(channels.as_deref().and_then(<[_]>::first), key, *uid, taken);
-            }
+            keys.take(channels.as_deref().and_then(<[_]>::first), key, *uid, taken);
         }
     }
 }

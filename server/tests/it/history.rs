@@ -260,6 +260,20 @@ async fn the_client_that_an_event_is_not_for_does_not_get_it_later() {
 }
 
 #[tokio::test]
+async fn who_names_no_position_is_told_nothing_of_the_past() {
+    let server = TestServer::start();
+    let (mut client, _) = server.native("?everybody=0").await;
+    server.publish(&["a"], 1);
+    for ask in
+        [json!({ "type": "subscribe", "channel": "a" }), json!({ "type": "subscribe", "channel": "a", "after": null })]
+    {
+        let answer = client.ask(ask).await;
+        assert_eq!((&answer["type"], seq_of(&answer)), (&json!("subscribed"), 1));
+        assert!(answer.get("recovered").is_none() && answer.get("events").is_none(), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn what_has_expired_is_not_sent_again() {
     let server = TestServer::start();
     let (_, first) = server.native("").await;
@@ -272,6 +286,28 @@ async fn what_has_expired_is_not_sent_again() {
     let (mut client, welcome) = server.by_url(&format!("?channel=a&after={}", id_of(&first))).await;
     assert_eq!(welcome["recovered"], true);
     assert_eq!(payloads(&mut client, 2).await, [2, 3]);
+}
+
+#[tokio::test]
+async fn what_a_client_does_not_get_is_not_counted() {
+    let server = TestServer::with(Settings { recover_limit: Some(2), ..Settings::default() });
+    let (mut client, first) = server.native("?channel=b&everybody=0").await;
+    let own = first["client"].as_str().unwrap().to_owned();
+    for number in 0..3 {
+        let (channels, expired) = (names(&["a"]), Some(1.0));
+        let event = Publication::to_everybody("\"test\"", "0", 7);
+        server.hub.publish(&Publication { audience: Audience::Channels(&channels), expires_at: expired, ..event });
+        server.publish_except(Some(&own), &["a"], 10 + number);
+        server.publish(&["a", "b"], 20 + number);
+    }
+    server.publish(&["a"], 1);
+    server.publish(&["a"], 2);
+    assert_eq!(payloads(&mut client, 3).await, [20, 21, 22]);
+    let ask = json!({ "type": "subscribe", "channel": "a", "after": first["id"] });
+    let answer = client.ask(ask.clone()).await;
+    assert_eq!((&answer["recovered"], missed(&answer)), (&json!(true), vec![json!(1), json!(2)]));
+    let (mut other, _) = server.native("?everybody=0").await;
+    assert_eq!(other.ask(ask).await["recovered"], false, "it would get eight");
 }
 
 #[tokio::test]

@@ -56,3 +56,24 @@ fn a_start_that_fails_leaves_queue_and_port_free() {
     assert!(!Reader::is_owned(&queue.path()));
     drop(other);
 }
+
+#[test]
+fn a_start_without_its_port_leaves_a_log_that_it_would_not_continue() {
+    let (queue, address) = (QueueDir::new(), free_address());
+    let (log, announcement) = (queue.root().join("history/log"), queue.path().join(".reader"));
+    drop(Server::bind(config(&queue, 0), |_| NoApplication).unwrap());
+    fs::write(&log, "damaged").unwrap();
+    let announced = fs::read(&announcement).unwrap();
+    let other = TcpListener::bind(address).unwrap();
+    for _ in 0..2 {
+        let refused = Server::bind(config(&queue, address.port()), |_| NoApplication).map(drop);
+        assert!(matches!(refused, Err(BindError::Listen { .. })), "{refused:?}");
+        assert_eq!(
+            (fs::read(&log).unwrap(), fs::read(&announcement).unwrap()),
+            (b"damaged".to_vec(), announced.clone())
+        );
+    }
+    drop(other);
+    drop(Server::bind(config(&queue, address.port()), |_| NoApplication).unwrap());
+    assert_ne!(fs::read(&announcement).unwrap(), announced);
+}

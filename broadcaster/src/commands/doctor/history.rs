@@ -8,7 +8,7 @@ use std::path::Path;
 
 use queue::{HISTORY, Reader};
 use rustix::fs::{Access, AtFlags, CWD};
-use server::{Config, LogError, LogOnDisk, LogSummary};
+use server::{Config, LogError, LogOnDisk, LogSummary, NextStart};
 
 use super::finding::Finding::{self, Bad, Good, Note};
 use crate::output::ago;
@@ -117,7 +117,7 @@ fn log(path: &Path, queue: &Path, configured: Option<&Path>) -> Option<Finding> 
             "see what it logs (a full disk), and whether it has these settings and this version".into(),
         ),
         Err(error) => Bad(error.to_string(), "the next start begins anew, if it can".into()),
-        Ok(LogSummary { anew: Some(reason), .. }) => Note(
+        Ok(LogSummary { next_start: NextStart::BeginsAnew(reason), .. }) => Note(
             format!("history begins anew at the next start: {reason}"),
             format!("nothing, if you know why; after a backup was restored: {clear}"),
         ),

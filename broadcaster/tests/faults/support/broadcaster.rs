@@ -65,12 +65,21 @@ pub(crate) fn with_first_client(queue: &QueueDir, flags: &[&str]) -> (Broadcaste
 
 /// The same as [`with`] with another binary than the one under test.
 pub(crate) fn of(binary: &Path, queue: &Path, flags: &[&str]) -> Broadcaster {
+    spawn(binary, queue, flags).listening()
+}
+
+/// Starts one that cannot listen yet.
+pub(crate) fn waiting(queue: &Path, flags: &[&str]) -> Broadcaster {
+    spawn(Path::new(BINARY), queue, flags)
+}
+
+fn spawn(binary: &Path, queue: &Path, flags: &[&str]) -> Broadcaster {
     let mut command = command(binary);
     for usual in arguments(queue).chunks(2).filter(|usual| !flags.contains(&usual[0].as_str())) {
         command.args(usual);
     }
     command.args(flags);
-    Broadcaster::spawn(command).listening()
+    Broadcaster::spawn(command)
 }
 
 /// Starts one on a directory that another one owns, and blocks until it waits.

@@ -1,11 +1,10 @@
 //! Whether a log that an earlier process has left can be continued, and what it holds.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
 
-use queue::ChannelName;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
@@ -15,17 +14,25 @@ use super::event::Kept;
 use super::file::Place;
 use super::header::{HEADER_BYTES, Header};
 use super::records::Records;
+use super::time::Trimmed;
 
 /// A log that can be continued.
-pub(super) struct Found {
+pub(super) struct Found<T> {
     pub(super) file: OwnedFd,
     pub(super) header: Header,
     pub(super) places: VecDeque<Place>,
-    pub(super) events: Vec<Kept>,
+    /// What was made of its events.
+    pub(super) kept: T,
 }
 
-/// Reads the log and decides. `epoch` is that of the last process that sent events.
-pub(super) fn find(directory: &LogDirectory, epoch: Option<u64>, boot_id: &str) -> Result<Found, Anew> {
+/// Reads the log and decides. `epoch` is that of the last process that sent events. `begin` gives what takes the events.
+/// It is dropped if the log cannot be continued after all.
+pub(super) fn find<T: Extend<Kept>>(
+    directory: &LogDirectory,
+    epoch: Option<u64>,
+    boot_id: &str,
+    begin: impl Fn(Trimmed) -> T,
+) -> Result<Found<T>, Anew> {
     let file = match directory.open_log() {
         Ok(file) => file,
         Err(Errno::NOENT) => return Err(Anew::NoLog),
@@ -40,8 +47,9 @@ pub(super) fn find(directory: &LogDirectory, epoch: Option<u64>, boot_id: &str) 
     let size = stat.st_size.cast_unsigned();
     let header = read_header(&mut file, size)?;
     judge(&header, stat.st_ino, epoch, boot_id)?;
-    let (places, events) = read(&mut file, &header, size)?;
-    Ok(Found { file: file.into(), header, places, events })
+    let mut kept = begin(header.trimmed());
+    let places = read(&mut file, &header, size, &mut kept)?;
+    Ok(Found { file: file.into(), header, places, kept })
 }
 
 /// Reads what stands before the records.
@@ -70,26 +78,14 @@ pub(super) fn judge(header: &Header, inode: u64, epoch: Option<u64>, boot_id: &s
     Ok(())
 }
 
-/// Reads all records up to the end of the file, or to one that was not written whole.
-fn read(file: &mut File, header: &Header, size: u64) -> Result<(VecDeque<Place>, Vec<Kept>), Anew> {
-    let (mut places, mut events) = (VecDeque::new(), Vec::new());
+/// Reads all records up to the end of the file, or to one that was not written whole. Each is handed over before the next
+/// is read: all together, they can take several times the memory of the file.
+fn read(file: &mut File, header: &Header, size: u64, kept: &mut impl Extend<Kept>) -> Result<VecDeque<Place>, Anew> {
+    let mut places = VecDeque::new();
     let mut records = Records::new(file, header, size)?;
-    // Of many events for the same channels, each name is held once.
-    let mut names = HashSet::new();
     while let Some(record) = records.next()? {
         places.push_back(Place { last: records.last(), at: record.at, end: record.end });
-        for mut event in record.events {
-            event.channels.iter_mut().flatten().for_each(|name| share(name, &mut names));
-            events.push(event);
-        }
+        kept.extend(record.events);
     }
-    Ok((places, events))
-}
-
-/// Replaces a name by the same one of before, if there is one.
-fn share(name: &mut ChannelName, names: &mut HashSet<ChannelName>) {
-    match names.get(name) {
-        Some(known) => name.clone_from(known),
-        None => _ = names.insert(name.clone()),
-    }
+    Ok(places)
 }

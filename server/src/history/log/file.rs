@@ -80,7 +80,7 @@ impl LogFile {
         let file = LogFile {
             file: file.into(),
             given_back: HEADER_BYTES as u64,
-            header: found.opened(boot_id),
+            header: found.opened(boot_id, end),
             places,
             end,
             can_give_back: true,
@@ -98,6 +98,11 @@ impl LogFile {
         self.end += record.len() as u64;
         self.places.push_back(Place { last, at, end: self.end });
         Ok(())
+    }
+
+    /// Says in the header that what was appended is there.
+    pub(super) fn state_end(&mut self) -> io::Result<()> {
+        if self.header.end == self.end { Ok(()) } else { self.write_header(self.header.with_end(self.end)) }
     }
 
     /// Forgets the oldest records beyond the bounds. Returns whether there were any.
@@ -136,6 +141,14 @@ impl LogFile {
         self.sync()
     }
 
+    /// The number and the time of the last event, or of the last one that was trimmed.
+    pub(super) fn last(&self) -> Trimmed {
+        let trimmed = self.header.trimmed();
+        let last = self.places.back();
+        // Those that were not acked when the log was written anew can have numbers from before its beginning.
+        last.map_or(trimmed, |last| Trimmed { seq: last.last.max(trimmed.seq), at: last.at.max(trimmed.at) })
+    }
+
     /// Bytes of the records that are part of the log.
     pub(super) fn live_bytes(&self) -> u64 {
         self.end - self.header.start
@@ -165,6 +178,7 @@ impl LogFile {
             from += bytes as u64;
         }
         new.end = self.end - shift;
+        new.state_end()?;
         new.places = self.places.iter().map(|place| Place { end: place.end - shift, ..*place }).collect();
         Ok(new)
     }

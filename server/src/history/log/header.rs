@@ -1,7 +1,11 @@
-//! The header of the log: whose it is, where its records begin, and whether it was closed.
+//! The header of the log: whose it is, where its records begin and end, and whether it was closed.
 //!
 //! It is the first block of the file, and has room for two copies. A change is written over the older one, so that one
 //! of the two is whole whenever the process is killed. Which of them counts says its generation.
+//!
+//! It says how far the records are whole, so that one that its writer has not finished, which nobody has, can be told
+//! from one that was cut off later. That is written when clients have the record, because they would wait for it, and
+//! before its entries are deleted: what a killed process has not stated is still in the queue.
 
 use queue::record::{self, HEAD_BYTES, Head};
 use serde::{Deserialize, Serialize};
@@ -32,6 +36,9 @@ pub(super) struct Header {
     pub(super) inode: u64,
     /// Where the records begin.
     pub(super) start: u64,
+    /// Up to here they are whole, and clients can have them. More can follow. 0 in logs of earlier versions.
+    #[serde(default)]
+    pub(super) end: u64,
     trimmed: u64,
     trimmed_at: u64,
     closed: bool,
@@ -47,6 +54,7 @@ impl Header {
             boot_id: boot_id.to_owned(),
             inode,
             start: HEADER_BYTES as u64,
+            end: HEADER_BYTES as u64,
             trimmed: trimmed.seq.0,
             trimmed_at: trimmed.at.0,
             closed: false,
@@ -63,9 +71,14 @@ impl Header {
         Header { start, trimmed: trimmed.seq.0, trimmed_at: trimmed.at.0, ..self.next() }
     }
 
+    /// The next header, after records.
+    pub(super) fn with_end(&self, end: u64) -> Header {
+        Header { end, ..self.next() }
+    }
+
     /// The next header, of a log that is written on.
-    pub(super) fn opened(&self, boot_id: &str) -> Header {
-        Header { boot_id: boot_id.to_owned(), closed: false, ..self.next() }
+    pub(super) fn opened(&self, boot_id: &str, end: u64) -> Header {
+        Header { boot_id: boot_id.to_owned(), end, closed: false, ..self.next() }
     }
 
     /// The next header, of a log that is complete.
@@ -96,7 +109,7 @@ impl Header {
         record::finish(&mut bytes, self.trimmed_at).map_err(std::io::Error::other)?;
         bytes.resize(SLOT_BYTES - 1, b' ');
         bytes.push(b'\n');
-        // With the bounds of its values a header has some 350 bytes.
+        // With the bounds of its values a header has some 400 bytes.
         bytes.try_into().map_err(|_| std::io::Error::other("the header of the history log is too long"))
     }
 

@@ -26,7 +26,7 @@ mod time;
 use std::io;
 use std::time::{Duration, Instant};
 
-use queue::{EntryName, Reader};
+use queue::Reader;
 use tracing::{debug, warn};
 
 use batch_record::BatchRecord;
@@ -37,7 +37,7 @@ use time::Clock;
 use crate::publication::Seq;
 
 pub use error::HistoryError;
-pub use on_disk::{LogError, LogOnDisk, LogSummary, PastEvent};
+pub use on_disk::{LogError, LogOnDisk, LogSummary, NextStart, PastEvent};
 
 pub(crate) use anew::Anew;
 pub(crate) use error::CannotGiveUp;
@@ -81,7 +81,7 @@ enum State {
 
 /// What a start has found.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct Opened<T> {
     pub(crate) log: HistoryLog,
     /// Of all numbers of this run.
     pub(crate) epoch: u64,
@@ -89,20 +89,10 @@ pub(crate) struct Opened {
     pub(crate) next: Seq,
     /// What the log no longer holds: the events of this epoch up to there, or the beginning of the epoch.
     pub(crate) trimmed: Trimmed,
-    /// The events in the log, in the order of their numbers.
-    pub(crate) kept: Vec<Kept>,
+    /// What was made of the events in the log, which come in the order of their numbers.
+    pub(crate) kept: T,
     /// Why the epoch is a new one. `None`: the numbers of the process before go on.
     pub(crate) anew: Option<Anew>,
-}
-
-impl Opened {
-    /// The entries that the log names, in the order of their numbers, with the events that were published of each. A
-    /// name can be used again for another entry: then the uids differ.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (&EntryName, &[Kept])> {
-        let name = |event: &Kept| event.origin.as_ref().map(|(name, _)| name.clone());
-        let of_one = self.kept.chunk_by(move |one, next| name(one) == name(next));
-        of_one.filter_map(|events| Some((&events.first()?.origin.as_ref()?.0, events)))
-    }
 }
 
 impl HistoryLog {
@@ -139,8 +129,20 @@ impl HistoryLog {
         Ok(at)
     }
 
+    /// Notes in the log how far it goes.
+    fn state_end(&mut self) {
+        if let State::Written(_, file) = &mut self.state
+            && let Err(error) = file.state_end()
+        {
+            // What is there counts without it as well, as long as nobody cuts it off. The next call tries again.
+            debug!(%error, "cannot write the header of the history log");
+        }
+    }
+
     /// Forgets what is beyond the bounds, at the front only. To be called now and then, such as once a second.
     pub(crate) fn trim(&mut self, bounds: &Bounds) {
+        // Not with each batch, for which clients would wait: what is cut off by hand within a second is not noticed.
+        self.state_end();
         let State::Written(directory, file) = &mut self.state else { return };
         match file.trim(bounds) {
             Ok(true) => {}
@@ -198,6 +200,7 @@ impl HistoryLog {
         reader.sync()?;
         #[cfg(test)]
         testing::queue_synced();
+        file.state_end()?;
         file.sync()?;
         directory.sync()?;
         file.mark_closed()

@@ -29,7 +29,7 @@ use summary::Counts;
 
 pub use error::LogError;
 pub use past_event::PastEvent;
-pub use summary::LogSummary;
+pub use summary::{LogSummary, NextStart};
 
 /// So many times the log is read again from its new beginning, when that was moved while it was read.
 const MAX_ATTEMPTS: u32 = 10;
@@ -99,16 +99,24 @@ impl LogOnDisk {
             counts.add(event);
             ControlFlow::Continue(())
         });
-        let anew = match read {
-            Err(LogError::Damaged { offset, .. }) => Some(Anew::Damaged { offset }),
+        let next_start = match read {
+            Err(LogError::Damaged { offset, .. }) => NextStart::BeginsAnew(Anew::Damaged { offset }.to_string()),
             Err(error) => return Err(error),
-            Ok(()) => self.queue.as_ref().and_then(|queue| {
-                let epoch = Announcement::read(queue.as_fd()).map(|announcement| announcement.epoch);
-                continuing::judge(&header, stat.st_ino, epoch, &boot::id()).err()
-            }),
+            Ok(()) => self.next_start(&header, stat.st_ino),
         };
         let (size, blocks) = (stat.st_size.cast_unsigned(), stat.st_blocks.cast_unsigned());
-        Ok(counts.summary(&header, size, blocks, anew.map(|reason| reason.to_string())))
+        Ok(counts.summary(&header, size, blocks, next_start))
+    }
+
+    /// What a start now does with a log whose records are whole.
+    fn next_start(&self, header: &Header, inode: u64) -> NextStart {
+        let announced = self.queue.as_ref().map(|queue| Announcement::read(queue.as_fd()).map(|said| said.epoch));
+        // Without the queue, what is not in order whatever that says.
+        match continuing::judge(header, inode, announced.unwrap_or(Some(header.epoch)), &boot::id()) {
+            Err(reason) => NextStart::BeginsAnew(reason.to_string()),
+            Ok(()) if announced.is_none() => NextStart::Unknown,
+            Ok(()) => NextStart::Continues,
+        }
     }
 
     /// Hands over the events in the order of their numbers, all or those after a position, until told to stop.

@@ -30,56 +30,59 @@ pub(crate) fn begin_without_log(reader: &Reader) -> Result<u64, HistoryError> {
 
 impl HistoryLog {
     /// Opens the log of a queue: in a configured directory, else in the queue directory. The caller owns the queue.
+    /// `begin` gives what takes the events in it, and is told what the log no longer holds. Of a log that turns out to be
+    /// damaged nothing stays: it is asked again then.
     ///
     /// # Errors
     /// When the directory is not one that the log may be in, or cannot be used. Where only space is missing, the run
     /// begins without a log.
-    pub(crate) fn open(reader: &Reader, configured: Option<&Path>) -> Result<Opened, HistoryError> {
-        HistoryLog::open_in_boot(reader, configured, boot::id())
+    pub(crate) fn open<T: Extend<Kept>>(
+        reader: &Reader,
+        configured: Option<&Path>,
+        begin: impl Fn(Trimmed) -> T,
+    ) -> Result<Opened<T>, HistoryError> {
+        HistoryLog::open_in_boot(reader, configured, boot::id(), begin)
     }
 
-    pub(super) fn open_in_boot(
+    pub(super) fn open_in_boot<T: Extend<Kept>>(
         reader: &Reader,
         configured: Option<&Path>,
         boot_id: String,
-    ) -> Result<Opened, HistoryError> {
+        begin: impl Fn(Trimmed) -> T,
+    ) -> Result<Opened<T>, HistoryError> {
         let location = Location::new(reader, configured)?;
-        let begun = match location.open() {
-            Ok(directory) => begin(reader, directory, &boot_id),
-            Err(error) if error.is_full_disk() => Begun::without_log(None, Anew::Failed(error.to_string())),
+        let found = match location.open() {
+            Ok(directory) => Found::look(reader, directory, &boot_id, &begin),
+            Err(error) if error.is_full_disk() => {
+                Found::Nothing { directory: None, reason: Anew::Failed(error.to_string()) }
+            }
             Err(error) => return Err(error),
         };
-        match &begun.anew {
+        let epoch = found.epoch().unwrap_or_else(rand::random);
+        // Before a log is replaced: where this fails, the start is tried again, and shall find what it has found now.
+        let is_announced = announce(reader, epoch).map_err(|cause| cannot_announce(reader, cause))?;
+        let (run, kept) = if is_announced { found.begin(epoch, &boot_id) } else { found.begin_without_log() };
+        match &run.anew {
             None | Some(Anew::NoLog) => {}
             Some(reason) => warn!(
                 path = %location.log().display(), %reason,
                 "history begins anew: clients that come back are told that they may have missed events"
             ),
         }
-        let is_announced = announce(reader, begun.epoch).map_err(|cause| cannot_announce(reader, cause))?;
-        let last = begun.kept.last();
-        let mut log = HistoryLog {
-            clock: Clock::after(last.map_or(begun.trimmed.at, |event| event.at.max(begun.trimmed.at))),
+        let log = HistoryLog {
+            clock: Clock::after(run.last.at),
             location,
-            epoch: begun.epoch,
+            epoch,
             boot_id,
-            state: begun.state,
+            state: run.state,
             is_announced,
             record: BatchRecord::default(),
             compaction_due: None,
             failures: 0,
         };
-        if !is_announced {
-            log.state = log.state.given_up();
-        }
-        Ok(Opened {
-            log,
-            epoch: begun.epoch,
-            next: last.map_or(begun.trimmed.seq, |event| event.seq.max(begun.trimmed.seq)).plus(1),
-            trimmed: begun.trimmed,
-            kept: begun.kept,
-            anew: begun.anew,
-        })
+        let Begun { trimmed, last, anew, .. } = run;
+        let kept = kept.unwrap_or_else(|| begin(trimmed));
+        Ok(Opened { log, epoch, next: last.seq.plus(1), trimmed, kept, anew })
     }
 
     /// Goes on in the directory that replaced the queue directory: says there which epoch this is, and has the log
@@ -110,51 +113,88 @@ impl State {
     }
 }
 
+/// What is there, before anything is replaced.
+enum Found<T> {
+    /// A log that goes on, and what was made of its events.
+    Log { directory: LogDirectory, file: LogFile, epoch: u64, trimmed: Trimmed, kept: T },
+    /// No such log. Without a directory, none can be written.
+    Nothing { directory: Option<LogDirectory>, reason: Anew },
+}
+
+/// How a run begins.
 struct Begun {
     state: State,
-    epoch: u64,
     trimmed: Trimmed,
-    kept: Vec<Kept>,
+    /// The number and the time of the last event before.
+    last: Trimmed,
     anew: Option<Anew>,
 }
 
-impl Begun {
-    fn without_log(directory: Option<LogDirectory>, anew: Anew) -> Begun {
-        Begun {
-            state: State::Missing(directory, Instant::now()),
-            epoch: rand::random(),
-            trimmed: Trimmed { seq: Seq::default(), at: LogTime::now() },
-            kept: Vec::new(),
-            anew: Some(anew),
+impl<T: Extend<Kept>> Found<T> {
+    fn look(reader: &Reader, directory: LogDirectory, boot_id: &str, begin: impl Fn(Trimmed) -> T) -> Found<T> {
+        // A process that was killed while it wrote a new log left it.
+        directory.discard();
+        let announced = Announcement::read(reader.directory()).map(|announcement| announcement.epoch);
+        let resumed = continuing::find(&directory, announced, boot_id, begin).and_then(|found| {
+            let (epoch, trimmed) = (found.header.epoch, found.header.trimmed());
+            let file = LogFile::resume(found.file, found.header, boot_id, found.places)?;
+            Ok((file, epoch, trimmed, found.kept))
+        });
+        match resumed {
+            Ok((file, epoch, trimmed, kept)) => Found::Log { directory, file, epoch, trimmed, kept },
+            Err(reason) => Found::Nothing { directory: Some(directory), reason },
+        }
+    }
+
+    /// The epoch that goes on.
+    fn epoch(&self) -> Option<u64> {
+        match self {
+            Found::Log { epoch, .. } => Some(*epoch),
+            Found::Nothing { .. } => None,
+        }
+    }
+
+    /// Goes on with the log, or puts a new one in its place.
+    fn begin(self, epoch: u64, boot_id: &str) -> (Begun, Option<T>) {
+        let (directory, reason) = match self {
+            Found::Log { directory, file, trimmed, kept, .. } => {
+                let last = file.last();
+                let begun = Begun { state: State::Written(directory, file), trimmed, last, anew: None };
+                return (begun, Some(kept));
+            }
+            found @ Found::Nothing { directory: None, .. } => return found.begin_without_log(),
+            Found::Nothing { directory: Some(directory), reason } => (directory, reason),
+        };
+        let mut begun = Begun::anew(State::Missing(None, Instant::now()), reason);
+        begun.state = match begin_anew(&directory, epoch, boot_id, begun.trimmed) {
+            Ok(file) => State::Written(directory, file),
+            Err(error) => {
+                warn!(%error, "cannot write the history log, going on without it");
+                State::Missing(Some(directory), Instant::now())
+            }
+        };
+        (begun, None)
+    }
+
+    /// Goes on without a log. What is there stays, or goes: no later start continues it, since no epoch is announced.
+    fn begin_without_log(self) -> (Begun, Option<T>) {
+        match self {
+            Found::Log { directory, file, trimmed, kept, .. } => {
+                let last = file.last();
+                let state = State::Written(directory, file).given_up();
+                (Begun { state, trimmed, last, anew: None }, Some(kept))
+            }
+            Found::Nothing { directory, reason } => {
+                (Begun::anew(State::Missing(directory, Instant::now()), reason), None)
+            }
         }
     }
 }
 
-/// Continues the log, or begins a new one.
-fn begin(reader: &Reader, directory: LogDirectory, boot_id: &str) -> Begun {
-    // A process that was killed while it wrote a new log left it.
-    directory.discard();
-    let epoch = Announcement::read(reader.directory()).map(|announcement| announcement.epoch);
-    let resumed = continuing::find(&directory, epoch, boot_id).and_then(|found| {
-        let (epoch, trimmed) = (found.header.epoch, found.header.trimmed());
-        let file = LogFile::resume(found.file, found.header, boot_id, found.places)?;
-        Ok((file, epoch, trimmed, found.events))
-    });
-    match resumed {
-        Ok((file, epoch, trimmed, kept)) => {
-            Begun { state: State::Written(directory, file), epoch, trimmed, kept, anew: None }
-        }
-        Err(anew) => {
-            let mut begun = Begun::without_log(None, anew);
-            begun.state = match begin_anew(&directory, begun.epoch, boot_id, begun.trimmed) {
-                Ok(file) => State::Written(directory, file),
-                Err(error) => {
-                    warn!(%error, "cannot write the history log, going on without it");
-                    State::Missing(Some(directory), Instant::now())
-                }
-            };
-            begun
-        }
+impl Begun {
+    fn anew(state: State, reason: Anew) -> Begun {
+        let trimmed = Trimmed { seq: Seq::default(), at: LogTime::now() };
+        Begun { state, trimmed, last: trimmed, anew: Some(reason) }
     }
 }
 

@@ -54,17 +54,20 @@ impl<'a> Records<'a> {
     /// The next one, if there is one.
     pub(super) fn next(&mut self) -> Result<Option<Record>, Anew> {
         let left = self.size - self.offset;
-        if left == 0 {
-            return Ok(None);
-        }
         let damaged = Anew::Damaged { offset: self.offset };
+        // Clients can have what was there.
+        let is_missing = self.offset < self.header.end;
+        if left == 0 {
+            return if is_missing { Err(damaged) } else { Ok(None) };
+        }
         let mut bytes = [0; HEAD_BYTES];
         let head_bytes = HEAD_BYTES.min(usize::try_from(left).unwrap_or(HEAD_BYTES));
         self.file.read_exact(&mut bytes[..head_bytes])?;
         let head = Head::parse(&bytes).filter(|_| head_bytes == HEAD_BYTES);
         let Some(head) = head.filter(|head| head.body_bytes as u64 <= left - HEAD_BYTES as u64) else {
             // Nobody has the events of a record whose writer was killed. In a log that was closed there is none.
-            let is_torn = !self.header.is_closed()
+            let is_torn = !is_missing
+                && !self.header.is_closed()
                 && record::is_torn(&bytes[..head_bytes])
                 && self.holds_body_only(left - head_bytes as u64)?;
             return if is_torn { Ok(None) } else { Err(damaged) };

@@ -74,6 +74,7 @@ impl HistoryLog {
         let directory = directory.map_or_else(|| self.location.open(), Ok).map_err(io::Error::other)?;
         let written = LogFile::create(&directory, self.epoch, &self.boot_id, trimmed).and_then(|mut file| {
             self.write_all(&mut file, events)?;
+            file.state_end()?;
             file.sync()?;
             directory.commit()?;
             Ok(file)

@@ -30,12 +30,14 @@ struct Past {
     history: History,
     head: u64,
     secs: u64,
+    /// The numbers of what clients get.
+    gets: fn(u64) -> bool,
 }
 
 impl Past {
     fn of(rules: HistoryRules) -> Past {
         let begin = Trimmed { seq: Seq(10), at: LogTime(START) };
-        Past { history: History::new(rules, begin), head: 10, secs: 0 }
+        Past { history: History::new(rules, begin), head: 10, secs: 0, gets: |_| true }
     }
 
     fn new() -> Past {
@@ -65,7 +67,8 @@ impl Past {
         let names: Vec<Option<ChannelName>> =
             channels.split_whitespace().map(|name| (name != "*").then(|| name.parse().expect("a name"))).collect();
         let now = self.at().0 as f64 / 1e9;
-        let found = self.history.after(Seq(seq), Seq(self.head), names.iter().map(Option::as_ref), now)?;
+        let channels = names.iter().map(Option::as_ref);
+        let found = self.history.after(Seq(seq), Seq(self.head), channels, now, |event| (self.gets)(event.seq().0))?;
         Some(found.iter().map(|event| event.seq().0).collect())
     }
 }
@@ -256,6 +259,32 @@ fn more_than_one_client_may_get_is_a_gap() {
         past.add("a");
     }
     assert_eq!((past.after(10, "a"), past.after(11, "a")), (None, Some(vec![12, 13])));
+}
+
+#[test]
+fn what_a_client_does_not_get_is_not_counted() {
+    let text = br#"{"event":"e","payload":1,"timestamp":7"#.len();
+    let everybody = Rule { events: 2 * MAX_PASSED_OVER, ..rules().everybody };
+    let bounds = HistoryRules { recover_limit: 2, recover_bytes: 2 * text, max_bytes: 1 << 30, everybody, ..rules() };
+    let mut past = Past::of(bounds);
+    past.gets = |number| number > 12;
+    let start = START as f64 / 1e9;
+    for channels in ["a", "a b", "a", "b a"] {
+        past.add(channels);
+    }
+    past.add_until("a b", Some(start));
+    assert_eq!((past.after(10, "b"), past.after(10, "b a")), (Some(vec![14]), None), "13 of a is gone");
+    assert_eq!(past.after(12, "b a"), Some(vec![13, 14]));
+    past.gets = |_| true;
+    assert_eq!((past.after(11, "b a"), past.after(12, "b a")), (None, Some(vec![13, 14])));
+    // Not for ever: others wait for the lock.
+    for _ in 0..MAX_PASSED_OVER {
+        past.add_until("", Some(start));
+    }
+    past.add("");
+    assert_eq!(past.after(15, "*"), Some(vec![past.head]));
+    past.add_until("", Some(start));
+    assert_eq!((past.after(15, "*"), past.after(16, "*")), (None, Some(vec![past.head - 1])));
 }
 
 #[test]

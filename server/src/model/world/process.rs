@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::health::Health;
 use crate::hub::shard::ShardThread;
 use crate::hub::{Feed, Hub};
-use crate::model::disk::Disk;
+use crate::model::disk::{Before, Disk};
 use crate::model::order::{CHANNELS, EVERYBODY, Queued};
 use crate::model::wire::Wire;
 use crate::model::{Broken, Random};
@@ -35,7 +35,7 @@ pub(super) struct Process {
     /// What plain clients get.
     pub(super) all_plain: Vec<u64>,
     /// Where the last record begins, and how many events were published before, if no client can have it.
-    pub(super) unseen: Option<(u64, usize)>,
+    pub(super) unseen: Option<(Before, usize)>,
 }
 
 impl World {
@@ -74,7 +74,7 @@ impl World {
     /// Publishes a batch. `full_disk`: nothing can be appended to the log, and it can be deleted or not.
     pub(super) fn publish(&mut self, max_bytes: u64, full_disk: Option<bool>) -> Result<(), Broken> {
         let Some(process) = &mut self.process else { return Ok(()) };
-        let (log_bytes, published) = (self.disk.log_bytes(), self.order.published.len());
+        let (before, published) = (self.disk.before_append(), self.order.published.len());
         match full_disk {
             None => drop(process.source.step_publish(max_bytes)),
             Some(keeps_log) => {
@@ -89,28 +89,28 @@ impl World {
             }
         }
         self.observe()?;
-        self.note_unseen(log_bytes, published);
+        self.note_unseen(before, published);
         Ok(())
     }
 
     pub(super) fn relay(&mut self) -> Result<(), Broken> {
         let Some(process) = &mut self.process else { return Ok(()) };
-        let (log_bytes, published) = (self.disk.log_bytes(), self.order.published.len());
+        let (before, published) = (self.disk.before_append(), self.order.published.len());
         let payload = self.next_payload;
         self.next_payload += 1;
         self.order.queued.insert(payload, Queued { channels: vec![EVERYBODY], expires_at: None, key: None });
         process.hub.publish(&Publication::to_everybody("\"e\"", &payload.to_string(), 7));
         self.lost.insert(payload);
         self.observe()?;
-        self.note_unseen(log_bytes, published);
+        self.note_unseen(before, published);
         Ok(())
     }
 
-    pub(super) fn note_unseen(&mut self, log_bytes: u64, published: usize) {
+    pub(super) fn note_unseen(&mut self, before: Before, published: usize) {
         if let Some(process) = &mut self.process
             && self.order.published.len() > published
         {
-            process.unseen = Some((log_bytes, published));
+            process.unseen = Some((before, published));
         }
     }
 
@@ -169,9 +169,9 @@ impl World {
         self.lose_connections(random)?;
         let Some(Process { source, unseen, .. }) = self.process.take() else { return Ok(()) };
         source.kill();
-        if let Some((begin, published)) = unseen
+        if let Some((before, published)) = unseen
             && random.one_in(2)
-            && self.disk.tear(begin, random)
+            && self.disk.tear(&before, random)
         {
             // Nobody has these events.
             self.order.published.truncate(published);

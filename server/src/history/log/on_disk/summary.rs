@@ -33,8 +33,20 @@ pub struct LogSummary {
     pub ages: Option<(Duration, Duration)>,
     /// Whether it is marked as closed: all of it is on disk.
     pub is_closed: bool,
-    /// Why the next start does not continue it. `None`: it does.
-    pub anew: Option<String>,
+    /// What the next start does with it.
+    pub next_start: NextStart,
+}
+
+/// What the next start does with a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NextStart {
+    /// It continues it.
+    Continues,
+    /// It begins anew. Why.
+    BeginsAnew(String),
+    /// The queue, which says whether events were sent since, is not known or cannot be opened.
+    Unknown,
 }
 
 /// What is counted while a log is read.
@@ -61,7 +73,7 @@ impl Counts {
     }
 
     /// What it is together with what the file says.
-    pub(super) fn summary(self, header: &Header, size: u64, blocks: u64, anew: Option<String>) -> LogSummary {
+    pub(super) fn summary(self, header: &Header, size: u64, blocks: u64, next_start: NextStart) -> LogSummary {
         let both = self.first.zip(self.last);
         LogSummary {
             epoch: format!("{:016x}", header.epoch),
@@ -74,7 +86,7 @@ impl Counts {
             bytes_on_disk: blocks * 512,
             ages: both.map(|((_, first), (_, last))| (age(first), age(last))),
             is_closed: header.is_closed(),
-            anew,
+            next_start,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Files that are not as they were written.
 
 use queue::record;
+use rustix::io::Errno;
+use testkit::sandbox;
 
 use super::*;
 use crate::history::log::header::{HEADER_BYTES, SLOT_BYTES};
@@ -10,23 +12,67 @@ fn records(content: &[u8]) -> Vec<usize> {
     (HEADER_BYTES..content.len()).filter(|offset| content[*offset] == 0x1e).collect()
 }
 
+/// What a process leaves that was killed while it appended the last record: the header does not know of that yet.
+fn killed_while_appending(queue: &Queue, whole: u64) -> (Saved, Vec<Kept>) {
+    let mut log = queue.open().log;
+    let kept = (1..=whole).flat_map(|seq| append(&mut log, &[event(seq)])).collect();
+    log.append([event(whole + 1).logged()]).expect("appended");
+    drop(log);
+    (Saved::of(queue), kept)
+}
+
 #[test]
 fn a_last_record_that_was_not_written_whole_is_cut_off_and_its_number_is_given_again() {
     let queue = Queue::new();
-    let kept = killed_after(&queue, 2);
-    let saved = Saved::of(&queue);
-    let last = records(&saved.content)[1];
-    for cut in last..saved.content.len() {
-        saved.restore_as(&queue, &saved.content[..cut]);
+    let (saved, kept) = killed_while_appending(&queue, 1);
+    let content = saved.content.clone();
+    let last = records(&content)[1];
+    for cut in last..content.len() {
+        saved.restore_as(&queue, &content[..cut]);
         let mut opened = queue.open();
         assert_eq!((&opened.anew, opened.next), (&None, Seq(2)), "{cut}");
-        assert_eq!(opened.kept, kept[..1], "{cut}");
+        assert_eq!(opened.kept, kept, "{cut}");
         assert_eq!(fs::metadata(queue.log()).expect("there").len(), last as u64, "{cut}");
         let again = append(&mut opened.log, &[event(2)]);
         drop(opened.log);
         let opened = queue.open();
         assert_eq!((opened.anew, &opened.kept[1..]), (None, &again[..]), "{cut}");
     }
+    // It is whole, and nobody has it.
+    saved.restore_as(&queue, &content);
+    let opened = queue.open();
+    assert_eq!((opened.anew, opened.next), (None, Seq(3)));
+}
+
+#[test]
+fn a_log_that_ends_before_what_was_sent_begins_a_new_epoch() {
+    let cut_anywhere = |queue: &Queue| {
+        let saved = Saved::of(queue);
+        let starts = records(&saved.content);
+        for cut in HEADER_BYTES..saved.content.len() {
+            saved.restore_as(queue, &saved.content[..cut]);
+            let offset = *starts.iter().rfind(|start| **start <= cut).expect("a record") as u64;
+            assert_eq!(queue.open().anew, Some(Anew::Damaged { offset }), "{cut} of {}", saved.content.len());
+        }
+        saved.restore(queue);
+        assert_eq!(queue.open().anew, None);
+    };
+    let queue = Queue::new();
+    killed_after(&queue, 3);
+    cut_anywhere(&queue);
+    // What a process finds and adds nothing to counts as well.
+    let queue = Queue::new();
+    killed_after(&queue, 2);
+    drop(queue.open());
+    cut_anywhere(&queue);
+    // A log that was written as a whole.
+    let queue = Queue::new();
+    let Opened { mut log, trimmed, .. } = queue.open();
+    let no_room = sandbox::filter(&[(libc::SYS_pwrite64, 0, 0)], Errno::NOSPC);
+    let kept = sandbox::run_under(no_room, || append(&mut log, &[event(1)]));
+    assert!(log.renew(trimmed, kept.iter().map(|event| (event.at, event.logged()))));
+    drop(log);
+    cut_anywhere(&queue);
 }
 
 #[test]
@@ -41,15 +87,8 @@ fn a_damaged_record_begins_a_new_epoch() {
         for bit in [0, 3, 6] {
             let mut content = saved.content.clone();
             content[offset] ^= 1 << bit;
-            let tail = &content[starts[2]..];
             saved.restore_as(&queue, &content);
             let opened = queue.open();
-            if record == starts[2] && record::is_torn(tail) {
-                // A length beyond the end of the file: as if its writer had been killed.
-                assert!((9..17).contains(&(offset - record)), "{offset}");
-                assert_eq!((opened.anew, opened.kept.len()), (None, 2), "{offset}");
-                continue;
-            }
             assert_eq!(opened.anew, Some(Anew::Damaged { offset: record as u64 }), "{offset}");
             assert_ne!(opened.epoch, before);
             assert_eq!((opened.next, opened.kept.len(), opened.trimmed.seq), (Seq(1), 0, Seq(0)));
@@ -130,8 +169,8 @@ fn the_older_copy_of_the_header_counts_while_the_newer_one_is_not_whole() {
     log.trim(&Bounds { keep_from: Seq(3), acked: Seq(3), max_bytes: u64::MAX });
     drop(log);
     let saved = Saved::of(&queue);
-    // The third generation is in the first copy.
-    for (damaged, first) in [(SLOT_BYTES, 3), (0, 2)] {
+    // One generation for each event and each trim: the last one is in the second copy.
+    for (damaged, first) in [(0, 3), (SLOT_BYTES, 2)] {
         let mut content = saved.content.clone();
         content[damaged + 50] ^= 1;
         saved.restore_as(&queue, &content);

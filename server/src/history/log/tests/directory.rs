@@ -8,8 +8,12 @@ use testkit::has_root;
 
 use super::*;
 
+fn open(queue: &Queue, directory: Option<&Path>) -> Result<Opened<Vec<Kept>>, HistoryError> {
+    HistoryLog::open(&queue.reader, directory, |_| Vec::new())
+}
+
 fn error(queue: &Queue, directory: Option<&Path>) -> String {
-    HistoryLog::open(&queue.reader, directory).expect_err("it is refused").to_string()
+    open(queue, directory).expect_err("it is refused").to_string()
 }
 
 fn mode(path: &Path) -> u32 {
@@ -22,7 +26,7 @@ fn the_directory_and_the_log_are_for_their_owner_alone() {
     let _log = queue.open().log;
     assert_eq!((mode(&queue.history()), mode(&queue.log())), (0o700, 0o600));
     let configured = queue.directory.root().join("state");
-    let _other = HistoryLog::open(&queue.reader, Some(&configured)).expect("a log");
+    let _other = open(&queue, Some(&configured)).expect("a log");
     assert_eq!((mode(&configured), mode(&configured.join("log"))), (0o700, 0o600));
 }
 

@@ -89,7 +89,7 @@ fn a_start_that_fails_gives_no_number_twice() {
             let Opened { mut log, epoch: first, .. } = queue.open();
             send(&mut log, 0);
             log.close(&queue.reader).expect("closed");
-            let opened = under(&calls, || HistoryLog::open_in_boot(&queue.reader, None, boot.to_owned()));
+            let opened = under(&calls, || queue.try_open_in(boot));
             let Ok(Opened { mut log, epoch, next, .. }) = opened else {
                 // Nothing was sent.
                 check(&queue, first, 1, boot, &what);
@@ -109,12 +109,34 @@ fn a_start_that_fails_gives_no_number_twice() {
 fn a_first_start_that_fails_gives_no_number_twice() {
     for (what, calls) in failing() {
         let queue = Queue::new();
-        let opened = under(&calls, || HistoryLog::open_in_boot(&queue.reader, None, BOOT.to_owned()));
+        let opened = under(&calls, || queue.try_open_in(BOOT));
         let Ok(Opened { mut log, epoch, .. }) = opened else { continue };
         let sent = send(&mut log, 0);
         drop(log);
         check(&queue, epoch, sent, BOOT, &what);
     }
+}
+
+#[test]
+fn a_start_that_cannot_say_its_epoch_leaves_a_log_that_it_would_not_continue() {
+    let queue = Queue::new();
+    killed_after(&queue, 2);
+    let mut content = fs::read(queue.log()).expect("read");
+    *content.last_mut().expect("records") ^= 1;
+    fs::write(queue.log(), &content).expect("written");
+    // It can neither be replaced nor deleted.
+    let reader = queue.directory.path().join(".reader");
+    let announced = fs::read(&reader).expect("read");
+    fs::remove_file(&reader).expect("removed");
+    fs::create_dir(&reader).expect("a directory");
+    for _ in 0..2 {
+        let refused = queue.try_open_in(BOOT).map(drop);
+        assert!(matches!(refused, Err(HistoryError::Io { .. })), "{refused:?}");
+        assert!(fs::read(queue.log()).expect("read") == content, "the log was changed");
+    }
+    fs::remove_dir(&reader).expect("removed");
+    fs::write(&reader, announced).expect("written");
+    assert!(matches!(queue.open().anew, Some(Anew::Damaged { .. })));
 }
 
 #[test]

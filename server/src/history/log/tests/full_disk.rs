@@ -104,7 +104,7 @@ fn a_start_on_a_full_disk_sends_without_a_log_and_later_with_one() {
 fn a_read_only_file_system_is_an_error_that_may_pass() {
     let Some(queue) = small("256k") else { return };
     queue.directory.remount("ro");
-    let error = HistoryLog::open(&queue.reader, None).expect_err("nothing can be written");
+    let error = queue.try_open_in(BOOT).expect_err("nothing can be written");
     assert!(error.is_passing(), "{error}");
     assert!(error.to_string().contains("Read-only"), "{error}");
     queue.directory.remount("rw");

@@ -36,12 +36,16 @@ impl Queue {
         Queue { directory, reader }
     }
 
-    fn open(&self) -> Opened {
+    fn open(&self) -> Opened<Vec<Kept>> {
         self.open_in(BOOT)
     }
 
-    fn open_in(&self, boot: &str) -> Opened {
-        HistoryLog::open_in_boot(&self.reader, None, boot.to_owned()).expect("a log")
+    fn open_in(&self, boot: &str) -> Opened<Vec<Kept>> {
+        self.try_open_in(boot).expect("a log")
+    }
+
+    fn try_open_in(&self, boot: &str) -> Result<Opened<Vec<Kept>>, HistoryError> {
+        HistoryLog::open_in_boot(&self.reader, None, boot.to_owned(), |_| Vec::new())
     }
 
     fn history(&self) -> PathBuf {
@@ -89,6 +93,7 @@ fn append(log: &mut HistoryLog, events: &[Kept]) -> Vec<Kept> {
 
 fn try_append(log: &mut HistoryLog, events: &[Kept]) -> Result<Vec<Kept>, CannotGiveUp> {
     let at = log.append(events.iter().map(Kept::logged))?;
+    log.state_end();
     Ok(events.iter().cloned().map(|event| Kept { at, ..event }).collect())
 }
 

@@ -93,24 +93,3 @@ fn a_log_that_is_from_the_future_holds_the_time_until_the_clock_is_there() {
     let mut log = queue.open().log;
     assert_eq!(append(&mut log, &[event(2)])[0].at, LogTime(u64::MAX - 5));
 }
-
-#[test]
-fn entries_come_in_the_order_of_their_numbers_with_the_events_that_were_published_of_them() {
-    let queue = Queue::new();
-    let mut log = queue.open().log;
-    append(&mut log, &[event_of(1, "b.json", 0), event_of(2, "a.json", 1), event_of(3, "a.json", 4)]);
-    append(&mut log, &[Kept { origin: None, ..event(4) }]);
-    append(&mut log, &[event_of(5, "c.json", 0)]);
-    drop(log);
-    let opened = queue.open();
-    let entry = |(name, events): (&EntryName, &[Kept])| {
-        let line = |event: &Kept| (event.origin.as_ref().expect("an entry").1, event.seq.0);
-        (name.to_string(), events.iter().map(line).collect::<Vec<_>>())
-    };
-    let expected = [
-        ("b.json".to_owned(), vec![(0, 1)]),
-        ("a.json".to_owned(), vec![(1, 2), (4, 3)]),
-        ("c.json".to_owned(), vec![(0, 5)]),
-    ];
-    assert_eq!(opened.entries().map(entry).collect::<Vec<_>>(), expected);
-}

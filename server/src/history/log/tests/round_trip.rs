@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use queue::EntryName;
 
 use super::*;
 

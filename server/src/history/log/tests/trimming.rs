@@ -112,6 +112,24 @@ fn a_log_that_was_copied_to_a_shorter_file_goes_on_after_another_boot() {
 }
 
 #[test]
+fn where_a_log_ends_that_was_copied_to_a_shorter_file_is_known() {
+    let queue = Queue::new();
+    let mut log = queue.open().log;
+    let inode = || fs::metadata(queue.log()).expect("there").ino();
+    let before = inode();
+    for number in 1.. {
+        run(&queue, &mut log, number..=number);
+        if inode() != before {
+            break;
+        }
+    }
+    drop(log);
+    let end = fs::metadata(queue.log()).expect("there").len();
+    File::options().write(true).open(queue.log()).expect("opened").set_len(end - 1).expect("cut");
+    assert!(matches!(queue.open().anew, Some(Anew::Damaged { offset }) if offset < end));
+}
+
+#[test]
 fn a_log_that_cannot_be_copied_goes_on() {
     let queue = Queue::new();
     let mut log = queue.open().log;
