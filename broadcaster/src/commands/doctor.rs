@@ -1,6 +1,7 @@
 //! `fastapi-broadcaster doctor`: looks at everything between PHP and a client, and says how to fix what is wrong.
 
 mod address;
+mod broker;
 mod finding;
 mod history;
 mod producers;
@@ -59,6 +60,7 @@ pub(crate) fn run(config: &Config, queue: &Path, arguments: DoctorArgs) -> anyho
         findings.extend(history::findings(config, queue));
     }
     findings.extend(producers::unread_queues(queue));
+    findings.extend(config.broker.iter().flat_map(broker::findings));
     let port = address::port(config);
     let round_trip = arguments.url.as_ref().map(|url| address::round_trip(queue, url));
     findings.push(descriptors(config));

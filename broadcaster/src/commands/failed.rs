@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use queue::{Backlog, EntryName, Failed, FailedEntry, FailedError, shown, shown_bytes};
+use server::Config;
+use server::broker::{BrokerOptions, Forwarded, forwarded};
 
 use crate::output::ago;
 
@@ -35,7 +37,8 @@ pub(crate) enum FailedCommand {
 /// `fastapi-broadcaster queue ...`
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueueCommand {
-    /// Prints how many entries wait, how many events they hold, and how long the oldest has waited
+    /// Prints how many entries wait, how many events they hold, and how long the oldest has waited. With a broker they
+    /// wait until Redis has them, and what was forwarded last is printed too
     #[command(after_help = QUEUE_EXAMPLES)]
     Stat,
 }
@@ -145,8 +148,8 @@ fn for_each(
     }
 }
 
-pub(crate) fn stat(queue: &Path, max_event_bytes: u64) -> anyhow::Result<()> {
-    let backlog = Backlog::of(queue, max_event_bytes)
+pub(crate) fn stat(queue: &Path, config: &Config) -> anyhow::Result<()> {
+    let backlog = Backlog::of(queue, config.max_event_bytes)
         .with_context(|| format!("cannot read the queue directory {}", shown(queue)))?;
     let failed = match Failed::open(queue)? {
         Some(folder) => folder.count()?,
@@ -162,7 +165,21 @@ pub(crate) fn stat(queue: &Path, max_event_bytes: u64) -> anyhow::Result<()> {
     }
     let owner = if queue::Reader::is_owned(queue) { "running" } else { "none" };
     writeln!(out, "broadcaster\t{owner}")?;
+    if let Some(options) = &config.broker {
+        writeln!(out, "forwards to\tstream {}", options.stream_key())?;
+        writeln!(out, "forwarded\t{}", last_forwarded(queue, config, options))?;
+    }
     Ok(())
+}
+
+/// The last entry of the stream that the broadcaster has noted. What waits comes behind it.
+fn last_forwarded(queue: &Path, config: &Config, options: &BrokerOptions) -> String {
+    match forwarded(queue, config.history_dir.as_deref()) {
+        Ok(Some(Forwarded { prefix, id, age })) if prefix == options.prefix => format!("{id}, {} ago", ago(age)),
+        Ok(_) => "-".to_owned(),
+        // For the user of the broadcaster alone.
+        Err((path, error)) => format!("unknown: {}: {error}", shown(&path)),
+    }
 }
 
 impl Selection {

@@ -18,9 +18,10 @@ fn every_test_that_the_document_names_exists() {
     let named: Vec<&str> = document.split('`').skip(1).step_by(2).filter(|code| code.contains("::")).collect();
     assert!(named.len() > 30, "{} tests are named", named.len());
     for name in named {
-        let mut parts = name.split("::");
-        let (binary, module, test) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
-        let directory = match binary {
+        let parts: Vec<&str> = name.split("::").collect();
+        let [binary, modules @ .., test] = &parts[..] else { panic!("{name}: no test") };
+        let module = modules.join("/");
+        let directory = match *binary {
             "faults" => "broadcaster/tests/faults",
             "server" => "server/tests/it",
             "queue" => "queue/tests/it",

@@ -17,6 +17,7 @@ mod crowd;
 mod directory;
 mod disk;
 mod doctor;
+mod doctor_broker;
 mod events;
 mod frames;
 mod guarantees;

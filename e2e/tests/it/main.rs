@@ -32,5 +32,6 @@ mod requests;
 mod restart;
 mod resuming;
 mod sandboxes;
+mod scale;
 mod shutdown;
 mod tls;

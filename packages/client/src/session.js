@@ -1,8 +1,7 @@
 // One connection: what is said on it, from the address to its end. fastapi-client.js makes a new one for each attempt.
 //
-// The server sends neither the error codes 100 and 112 nor the message `gap` on a WebSocket: it answers
-// `recovered: false`, or closes the connection. The three are reserved, so they are handled here. Only the scripted
-// servers of the tests send them.
+// The server does not send the error codes 100 and 112: it answers `recovered: false`, or closes the connection. Both are
+// reserved, so they are handled here. Only the scripted servers of the tests send them.
 
 import { openEventStream, openWebSocket } from './transports.js';
 

@@ -29,6 +29,13 @@ pub struct Address {
     pub(super) tls: Option<TlsFiles>,
 }
 
+impl Address {
+    /// The user that logs in.
+    pub fn user(&self) -> &str {
+        self.login.as_ref().and_then(|login| login.user.as_deref()).unwrap_or("default")
+    }
+}
+
 /// Which servers are asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Servers {

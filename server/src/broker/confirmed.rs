@@ -15,7 +15,7 @@ use crate::history::log::StateFile;
 use crate::protocol::id::{Id, StreamId};
 
 /// Longest content, in bytes. It is always written as a whole.
-const BYTES: usize = 256;
+pub(super) const BYTES: usize = 256;
 
 /// The file, and what it names.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Confirmed {
     /// When the directory is not one that it may be in, or cannot be used.
     pub(crate) fn open(reader: &Reader, directory: Option<&Path>, prefix: &str) -> Result<Confirmed, HistoryError> {
         let file = StateFile::open(reader, directory)?;
-        let last = read(file.file(), prefix).unwrap_or_default();
+        let last = read(file.file(), prefix);
         Ok(Confirmed { file, prefix: prefix.to_owned(), last })
     }
 
@@ -63,14 +63,18 @@ impl Confirmed {
     }
 }
 
-fn read(file: &OwnedFd, prefix: &str) -> Option<Option<StreamId>> {
+fn read(file: &OwnedFd, prefix: &str) -> Option<StreamId> {
     let mut content = [0; BYTES];
     let length = rustix::io::pread(file, &mut content, 0).ok()?;
-    let text = str::from_utf8(&content[..length]).ok()?;
-    let (line, _) = text.split_once('\n')?;
-    let id = line.strip_prefix("1 ")?.strip_prefix(prefix)?.strip_prefix(' ')?;
+    parse(&content[..length]).filter(|(of, _)| *of == prefix).map(|(_, id)| id)
+}
+
+/// The prefix and the entry that a file names.
+pub(super) fn parse(content: &[u8]) -> Option<(&str, StreamId)> {
+    let (line, _) = str::from_utf8(content).ok()?.split_once('\n')?;
+    let (prefix, id) = line.strip_prefix("1 ")?.split_once(' ')?;
     match Id::parse(id)? {
-        Id::Stream(id) => Some(Some(id)),
+        Id::Stream(id) => Some((prefix, id)),
         Id::Own { .. } => None,
     }
 }

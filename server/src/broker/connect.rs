@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::address::{Address, Host, Login, Servers};
 use super::connection::Connection;
-use super::failure::Failure;
+use super::failure::{Failure, FailureKind};
 use super::stream::Stream;
 use super::tls::{self, TlsFileError};
 
@@ -41,6 +41,17 @@ pub(crate) enum ConnectError {
     /// Each of several servers was asked.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Each(Vec<ConnectError>),
+}
+
+impl ConnectError {
+    /// Whether the rules of a server do not let this user do what is needed.
+    pub(super) fn is_about_rights(&self) -> bool {
+        match self {
+            ConnectError::Refused { failure, .. } => failure.kind == FailureKind::Permission,
+            ConnectError::Each(errors) => errors.iter().any(ConnectError::is_about_rights),
+            _ => false,
+        }
+    }
 }
 
 /// What helps against the usual mistakes.

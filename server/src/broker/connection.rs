@@ -149,11 +149,15 @@ impl ConnectionLike for Connection {
 
     fn req_packed_commands(&mut self, packed: &[u8], offset: usize, count: usize) -> RedisResult<Vec<Value>> {
         self.send(packed)?;
-        for _ in 0..offset {
-            // A command that a transaction refuses makes the answer to EXEC an error, which is among the rest.
-            self.receive()?;
+        let before = (0..offset).map(|_| self.receive()).collect::<RedisResult<Vec<Value>>>()?;
+        let answers = (0..count).map(|_| self.receive()).collect::<RedisResult<Vec<Value>>>()?;
+        // A transaction has answers before that to EXEC. The first that is an error says why the whole is refused: EXEC
+        // itself often says only that it is.
+        if offset > 0 {
+            let last = answers.iter().filter(|answer| matches!(answer, Value::ServerError(_))).cloned();
+            before.into_iter().chain(last).try_for_each(|answer| answer.extract_error().map(drop))?;
         }
-        (0..count).map(|_| self.receive()).collect()
+        Ok(answers)
     }
 
     fn req_command(&mut self, command: &Cmd) -> RedisResult<Value> {

@@ -65,8 +65,12 @@ impl Failure {
 
     fn said_by_server(error: &ServerError) -> Failure {
         let details = error.details().unwrap_or_default();
-        // Redis up to version 6 tells the error of a command in a script as a part of its text.
-        let is_it = |code: &str| error.code() == code || details.contains(&format!("-{code} "));
+        // Redis up to version 6 tells the error of a command in a script as a part of its text. So does every version
+        // with a transaction that is refused as a whole.
+        let is_in_text = |code: &str| {
+            details.contains(&format!("-{code} ")) || details.contains(&format!("discarded because of: {code} "))
+        };
+        let is_it = |code: &str| error.code() == code || is_in_text(code);
         let details = shortened(details);
         match CODES.iter().find(|(code, ..)| is_it(code)) {
             Some((code, kind, meaning)) if details.is_empty() => {
@@ -122,6 +126,11 @@ mod tests {
             ("-NOAUTH x\r\n", FailureKind::Permission, "it asks for a password"),
             ("-WRONGPASS x\r\n", FailureKind::Permission, "it does not accept the user"),
             ("-NOPERM this user\r\n", FailureKind::Permission, "its rules (ACL) do not allow that"),
+            (
+                "-EXECABORT Transaction discarded because of: NOPERM this user\r\n",
+                FailureKind::Permission,
+                "its rules (ACL) do not allow that",
+            ),
             ("-NOREPLICAS x\r\n", FailureKind::Other, "it has fewer replicas"),
             ("-WRONGTYPE Operation\r\n", FailureKind::Other, "it answers WRONGTYPE Operation"),
         ] {

@@ -4,6 +4,7 @@
 //!
 //! The commands are in [`redis_stream`]. Where Redis is ([`address`]), how the server that accepts writes is found
 //! ([`connect`]), the connection to it ([`connection`]), and what went wrong with it ([`failure`]) know nothing of events.
+//! What people want to know of it is in [`inspect`](mod@inspect) and [`forwarded`](mod@forwarded).
 
 mod address;
 mod confirmed;
@@ -13,6 +14,8 @@ mod entry;
 mod failure;
 mod follow;
 mod forward;
+mod forwarded;
+mod inspect;
 mod interruption;
 mod lines;
 mod lookup;
@@ -27,6 +30,8 @@ mod tls;
 mod uid_window;
 
 pub use address::{Address, InvalidAddress};
+pub use forwarded::{Forwarded, forwarded};
+pub use inspect::{BrokerReport, InspectError, Memory, Refusal, Saving, Seen, Software, StreamReport, inspect};
 pub use options::BrokerOptions;
 
 pub(crate) use confirmed::Confirmed;

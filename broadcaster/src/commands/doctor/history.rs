@@ -17,11 +17,15 @@ use crate::output::ago;
 const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
 
 pub(super) fn findings(config: &Config, queue: &Path) -> Vec<Finding> {
+    let configured = config.history_dir.as_deref();
+    let path = configured.map_or_else(|| queue.join(HISTORY), Path::to_owned);
+    // With a broker, the stream is the log. A small file in the directory says what was forwarded.
+    if config.broker.is_some() {
+        return vec![directory(&path)];
+    }
     if !config.keeps_history() {
         return vec![Good("no history is kept, as the settings say".into())];
     }
-    let configured = config.history_dir.as_deref();
-    let path = configured.map_or_else(|| queue.join(HISTORY), Path::to_owned);
     let mut findings = vec![directory(&path)];
     findings.extend(volatile(&path, queue));
     if matches!(findings[0], Good(_)) {

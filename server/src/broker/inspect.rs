@@ -1,0 +1,211 @@
+//! A look at Redis for people: whether it is fit for the stream, and whether it lets us do what is needed. It changes
+//! nothing there.
+
+mod info;
+mod rights;
+
+use std::time::{Duration, Instant, SystemTime};
+
+use redis::{Cmd, ConnectionLike, FromRedisValue, cmd};
+use thiserror::Error;
+
+use super::connect::{ConnectError, connect};
+use super::connection::Connection;
+use super::failure::{Failure, FailureKind};
+use super::options::BrokerOptions;
+use super::redis_stream::RedisStream;
+
+pub use info::{Memory, Saving, Software};
+pub use rights::Refusal;
+
+/// How many answers are timed.
+const PINGS: usize = 20;
+
+/// What was seen, or why it could not be.
+pub type Seen<T> = Result<T, String>;
+
+/// What a look at Redis shows.
+#[derive(Debug)]
+pub struct BrokerReport {
+    /// Where the server is that was looked at: it accepts writes to the stream.
+    pub server: String,
+    /// Which program it is.
+    pub software: Seen<Software>,
+    /// How much memory it has.
+    pub memory: Seen<Memory>,
+    /// What it writes to disk.
+    pub saving: Seen<Saving>,
+    /// Replicas that have all data.
+    pub replicas: Seen<u32>,
+    /// How long an answer takes: the median.
+    pub latency: Seen<Duration>,
+    /// How far its clock is from ours.
+    pub clock_difference: Seen<Duration>,
+    /// What is in the stream.
+    pub stream: Seen<StreamReport>,
+    /// What the broadcaster needs and cannot do.
+    pub refusals: Vec<Refusal>,
+    /// The rights that its user needs, as arguments of `ACL SETUSER` behind the name.
+    pub rights: String,
+}
+
+/// What is in the stream.
+#[derive(Debug)]
+pub struct StreamReport {
+    /// How many entries there are.
+    pub entries: u64,
+    /// Their memory.
+    pub bytes: Seen<u64>,
+    /// The age of the oldest.
+    pub oldest: Option<Duration>,
+}
+
+/// Why nothing can be seen.
+#[derive(Debug, Error)]
+#[error("{cause}")]
+pub struct InspectError {
+    cause: Cause,
+    /// The rights that the user of the URL needs, if those are the problem.
+    pub rights: Option<String>,
+}
+
+#[derive(Debug, Error)]
+enum Cause {
+    #[error("{0}")]
+    Connect(#[from] ConnectError),
+    #[error("Redis at {server}: {failure}")]
+    Lost { server: String, failure: Failure },
+}
+
+/// Connects to Redis as the broadcaster does, and looks at it.
+///
+/// # Errors
+/// When there is no connection, or it breaks.
+pub fn inspect(options: &BrokerOptions) -> Result<BrokerReport, InspectError> {
+    let rights = rights::needed(options);
+    let connection = connect(&options.address, &options.stream_key()).map_err(|error| {
+        let rights = error.is_about_rights().then(|| rights.clone());
+        InspectError { cause: error.into(), rights }
+    })?;
+    let mut look = Look { connection };
+    look.at(options, rights).map_err(|failure| {
+        let server = look.connection.server().to_owned();
+        InspectError { cause: Cause::Lost { server, failure }, rights: None }
+    })
+}
+
+/// Asks one server. An error is the end of the connection.
+struct Look {
+    connection: Connection,
+}
+
+impl Look {
+    fn at(&mut self, options: &BrokerOptions, rights: String) -> Result<BrokerReport, Failure> {
+        let (hello, info) = (self.ask(cmd("HELLO").arg(2))?, self.ask::<String>(&mut cmd("INFO"))?);
+        let saving = match &info {
+            Ok(info) => Ok(self.saving(info)?),
+            Err(reason) => Err(reason.clone()),
+        };
+        let server_time = self.server_time()?;
+        let stream = self.stream(options, server_time.as_ref().ok())?;
+        Ok(BrokerReport {
+            server: self.connection.server().to_owned(),
+            software: Software::of(hello, &info),
+            memory: info.clone().and_then(|info| Memory::of(&info)),
+            saving,
+            replicas: info.map(|info| info::replicas(&info)),
+            latency: self.latency()?,
+            clock_difference: server_time.map(|time| time.difference),
+            stream,
+            // The last, because it may leave the connection in a transaction.
+            refusals: self.refusals(options)?,
+            rights,
+        })
+    }
+
+    /// What a command answers, or why it does not.
+    fn ask<T: FromRedisValue>(&mut self, command: &mut Cmd) -> Result<Seen<T>, Failure> {
+        command.query(&mut self.connection).map_or_else(
+            |error| match Failure::of(&error) {
+                failure if failure.kind == FailureKind::Lost && !self.connection.is_open() => Err(failure),
+                failure => Ok(Err(failure.to_string())),
+            },
+            |answer| Ok(Ok(answer)),
+        )
+    }
+
+    /// What is written to disk is partly in `INFO`, and partly in the configuration.
+    fn saving(&mut self, info: &str) -> Result<Saving, Failure> {
+        let mut setting = |name: &str| -> Result<Seen<String>, Failure> {
+            let found: Seen<Vec<String>> = self.ask(cmd("CONFIG").arg("GET").arg(name))?;
+            Ok(found.map(|found| found.into_iter().nth(1).unwrap_or_default()))
+        };
+        Ok(Saving {
+            is_append_only: info::value(info, "aof_enabled") == Some("1"),
+            syncs: setting("appendfsync")?,
+            snapshots: setting("save")?.map(|times| !times.is_empty()),
+        })
+    }
+
+    fn latency(&mut self) -> Result<Seen<Duration>, Failure> {
+        let mut times = Vec::new();
+        for _ in 0..PINGS {
+            let began = Instant::now();
+            if let Err(reason) = self.ask::<redis::Value>(&mut cmd("PING"))? {
+                return Ok(Err(reason));
+            }
+            times.push(began.elapsed());
+        }
+        times.sort_unstable();
+        Ok(Ok(times[PINGS / 2]))
+    }
+
+    fn server_time(&mut self) -> Result<Seen<ServerTime>, Failure> {
+        let (before, began) = (SystemTime::now(), Instant::now());
+        let answer: Seen<(u64, u64)> = self.ask(&mut cmd("TIME"))?;
+        // It was read between the question and the answer.
+        let ours = before + began.elapsed() / 2;
+        Ok(answer.map(|(seconds, micros)| {
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_micros(micros);
+            let difference = now.duration_since(ours).unwrap_or_else(|earlier| earlier.duration());
+            ServerTime { now, difference }
+        }))
+    }
+
+    fn stream(
+        &mut self,
+        options: &BrokerOptions,
+        server_time: Option<&ServerTime>,
+    ) -> Result<Seen<StreamReport>, Failure> {
+        let key = options.stream_key();
+        let entries = match self.ask(cmd("XLEN").arg(&key))? {
+            Ok(entries) => entries,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let bytes: Seen<Option<u64>> = self.ask(cmd("MEMORY").arg("USAGE").arg(&key))?;
+        // Entries are named by the server's clock.
+        let now = server_time.map_or_else(SystemTime::now, |time| time.now);
+        let oldest = RedisStream::new(options).oldest(&mut self.connection).ok().flatten().map(|entry| {
+            let added = SystemTime::UNIX_EPOCH + Duration::from_millis(entry.id.place.millis);
+            now.duration_since(added).unwrap_or_default()
+        });
+        Ok(Ok(StreamReport { entries, bytes: bytes.map(Option::unwrap_or_default), oldest }))
+    }
+
+    fn refusals(&mut self, options: &BrokerOptions) -> Result<Vec<Refusal>, Failure> {
+        let mut refusals = Vec::new();
+        for trial in rights::trials(options) {
+            match trial.run(&mut self.connection) {
+                Some(refusal) if !self.connection.is_open() => return Err(refusal.into_failure()),
+                refusal => refusals.extend(refusal),
+            }
+        }
+        Ok(refusals)
+    }
+}
+
+/// The server's clock.
+struct ServerTime {
+    now: SystemTime,
+    difference: Duration,
+}
