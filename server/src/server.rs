@@ -23,7 +23,8 @@ use crate::http_server::Listener;
 use crate::hub::shard::ShardThread;
 use crate::hub::{Beginning, Feed, Hub};
 use crate::publication::Seq;
-use crate::source::{Destination, DirectoryOptions, DirectorySource, HistoryOptions, Stop, hand_over, has_successor};
+use crate::source::{Destination, DirectoryOptions, DirectorySource, HistoryOptions, hand_over, has_successor};
+use crate::stop::Stop;
 use crate::threads::{Threads, Worker};
 
 pub use crate::claim::BindError;

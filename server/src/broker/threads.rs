@@ -12,7 +12,7 @@ use super::lines::Lines;
 use super::lookup;
 use super::options::BrokerOptions;
 use crate::hub::{Feed, Hub};
-use crate::source::Stop;
+use crate::stop::Stop;
 use crate::threads::Worker;
 
 /// What is to run.
