@@ -11,6 +11,7 @@
 //! [`server`] is the only module that knows all others.
 
 pub mod application;
+mod backlog;
 mod backoff;
 #[cfg(feature = "benching")]
 #[doc(hidden)]
@@ -43,6 +44,7 @@ pub mod server;
 mod session_id;
 pub mod signal;
 mod source;
+mod stop;
 mod target;
 mod threads;
 pub mod token;

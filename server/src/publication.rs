@@ -5,6 +5,8 @@ use std::time::SystemTime;
 
 use queue::{ChannelName, Event};
 
+use crate::unix_time;
+
 /// An event on its way to clients.
 #[derive(Debug, Clone, Copy)]
 pub struct Publication<'a> {
@@ -61,6 +63,12 @@ impl<'a> Publication<'a> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Publication::to_everybody(name_json, payload_json, now.as_secs().cast_signed())
     }
+}
+
+/// Tells whether nobody needs an event any more.
+pub(crate) fn has_expired(event: &Event) -> bool {
+    // By this clock: the producer's may be that of another machine.
+    event.expires_at().is_some_and(|time| time <= unix_time::now().as_secs_f64())
 }
 
 /// The number of a publication: the first of a server is 1, and each is one more than the one before. 0 is before all

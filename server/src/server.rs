@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::application::Application;
-use crate::broker::{Broker, BrokerEnds, Confirmed};
+use crate::broker::{Broker, BrokerHandles, Confirmed};
 use crate::claim::Claim;
 use crate::config::Config;
 use crate::health::Health;
@@ -23,7 +23,8 @@ use crate::http_server::Listener;
 use crate::hub::shard::ShardThread;
 use crate::hub::{Beginning, Feed, Hub};
 use crate::publication::Seq;
-use crate::source::{Destination, DirectoryOptions, DirectorySource, HistoryOptions, Stop, hand_over, has_successor};
+use crate::source::{Destination, DirectoryOptions, DirectorySource, HistoryOptions, hand_over, has_successor};
+use crate::stop::Stop;
 use crate::threads::{Threads, Worker};
 
 pub use crate::claim::BindError;
@@ -93,7 +94,7 @@ impl Server {
             Some(options) => {
                 let confirmed = |reader| Confirmed::open(reader, config.history_dir.as_deref(), &options.prefix);
                 let confirmed = reader.as_ref().map(confirmed).transpose()?;
-                let (prepared, BrokerEnds { lines, filled: has_filled }) = Broker::new(options, feed, confirmed)?;
+                let (prepared, BrokerHandles { lines, filled: has_filled }) = Broker::new(options, feed, confirmed)?;
                 (broker, filled) = (Some(prepared), Some(has_filled));
                 lines.map(|lines| Destination::Broker(lines, hub.clone()))
             }

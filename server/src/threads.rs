@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::broker::BrokerThreads;
 use crate::hub::Hub;
-use crate::source::Stop;
+use crate::stop::Stop;
 
 /// The threads of a server. Whatever ends the server, also while it is being built: they are stopped and joined.
 pub(crate) struct Threads {

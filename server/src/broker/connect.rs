@@ -9,10 +9,10 @@ use thiserror::Error;
 use super::address::{Address, Host, Login, Servers};
 use super::connection::Connection;
 use super::failure::{Failure, FailureKind};
-use super::stream::Stream;
+use super::socket::Socket;
 use super::tls::{self, TlsFileError};
 
-/// From server to server of a cluster: one step is needed, further ones while it changes.
+/// How often a cluster may send us to another of its servers: once is normal, more often while it changes.
 const MAX_MOVES: usize = 5;
 
 /// Why there is no connection. No text has a secret.
@@ -78,9 +78,9 @@ pub(crate) fn connect(address: &Address, key: &str) -> Result<Connection, Connec
         Servers::One(host) => to_host(address, host, address.login.as_ref(), address.db),
         Servers::Unix(path) => {
             let server = path.display().to_string();
-            let stream =
-                Stream::unix(path).map_err(|cause| ConnectError::Unreachable { server: server.clone(), cause })?;
-            logged_in(stream, server, address.login.as_ref(), address.db)
+            let socket =
+                Socket::unix(path).map_err(|cause| ConnectError::Unreachable { server: server.clone(), cause })?;
+            logged_in(socket, server, address.login.as_ref(), address.db)
         }
         Servers::Sentinel { sentinels, master, login } => {
             first_of(sentinels, |sentinel| by_sentinel(address, sentinel, login.as_ref(), master))
@@ -145,7 +145,7 @@ fn by_seed(address: &Address, seed: &Host, key: &str) -> Result<Connection, Conn
     Err(ConnectError::Moves { server: seed.to_string() })
 }
 
-/// A server that does not know its own address leaves it out: it is that under which it was asked.
+/// A server that does not know its own address leaves it out. Then it is the address at which it was asked.
 fn moved_to(place: &str, asked: &Host) -> Option<Host> {
     let (name, port) = place.rsplit_once(':')?;
     let name = if name.is_empty() { &asked.name } else { name.trim_start_matches('[').trim_end_matches(']') };
@@ -155,22 +155,22 @@ fn moved_to(place: &str, asked: &Host) -> Option<Host> {
 fn to_host(address: &Address, host: &Host, login: Option<&Login>, db: u32) -> Result<Connection, ConnectError> {
     let config = address.tls.as_ref().map(tls::config).transpose()?;
     let server = host.to_string();
-    let socket = Stream::tcp(host).map_err(|cause| ConnectError::Unreachable { server: server.clone(), cause })?;
-    let stream = match config {
-        None => Stream::Tcp(socket),
+    let socket = Socket::tcp(host).map_err(|cause| ConnectError::Unreachable { server: server.clone(), cause })?;
+    let socket = match config {
+        None => Socket::Tcp(socket),
         Some(config) => {
             let name = ServerName::try_from(host.name.clone()).map_err(io::Error::other);
-            let agreed = name.and_then(|name| Stream::tls(socket, name, config));
+            let agreed = name.and_then(|name| Socket::tls(socket, name, config));
             agreed.map_err(|cause| ConnectError::Tls { server: server.clone(), cause })?
         }
     };
-    logged_in(stream, server, login, db)
+    logged_in(socket, server, login, db)
 }
 
-fn logged_in(stream: Stream, server: String, login: Option<&Login>, db: u32) -> Result<Connection, ConnectError> {
-    let is_plain = matches!(stream, Stream::Tcp(_));
-    Connection::log_in(stream, server.clone(), login, db).map_err(|error| {
-        // What a port with TLS does with bytes that are none.
+fn logged_in(socket: Socket, server: String, login: Option<&Login>, db: u32) -> Result<Connection, ConnectError> {
+    let is_plain = matches!(socket, Socket::Tcp(_));
+    Connection::log_in(socket, server.clone(), login, db).map_err(|error| {
+        // A port for TLS closes the connection when it gets anything else.
         if is_plain && error.is_connection_dropped() {
             ConnectError::Closed { server }
         } else {

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::address::Login;
-use super::stream::Stream;
+use super::socket::Socket;
 
 /// How long an answer may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,10 +21,10 @@ const NAME: &str = "fastapi-broadcaster";
 
 /// A connection that is logged in. It asks for RESP2, in which nothing comes that was not asked for.
 ///
-/// After an error of the socket, timeouts included, nobody knows which answer belongs to which command: it is broken
-/// and takes no further commands.
+/// After an error of the socket, timeouts included, nobody knows which answer belongs to which command. So the connection
+/// is broken then, and takes no further commands.
 pub(crate) struct Connection {
-    stream: Stream,
+    socket: Socket,
     parser: Parser,
     db: u32,
     is_broken: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Connection {
 /// What woke [`Connection::wait`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Woken {
-    /// An answer begins to arrive, or the connection has ended: receive tells.
+    /// An answer begins to arrive, or the connection has ended: [`Connection::receive`] tells which.
     Answer,
     /// The other descriptor can be read. There may be an answer too.
     Other,
@@ -44,8 +44,8 @@ pub(crate) enum Woken {
 
 impl Connection {
     /// Logs in. An answer of the server that is an error is returned as one.
-    pub(super) fn log_in(stream: Stream, server: String, login: Option<&Login>, db: u32) -> RedisResult<Connection> {
-        let mut connection = Connection { stream, parser: Parser::new(), db, is_broken: false, server };
+    pub(super) fn log_in(socket: Socket, server: String, login: Option<&Login>, db: u32) -> RedisResult<Connection> {
+        let mut connection = Connection { socket, parser: Parser::new(), db, is_broken: false, server };
         if let Some(Login { user, password }) = login {
             redis::cmd("AUTH").arg(user.as_deref()).arg(password.as_bytes()).exec(&mut connection)?;
         }
@@ -59,8 +59,8 @@ impl Connection {
         }
         // Not every server lets every user do that, and it is only for people who look.
         let _: Value = connection.req_command(redis::cmd("CLIENT").arg("SETNAME").arg(NAME))?;
-        connection.stream.set_read_timeout(READ_TIMEOUT)?;
-        connection.stream.set_write_timeout(WRITE_TIMEOUT)?;
+        connection.socket.set_read_timeout(READ_TIMEOUT)?;
+        connection.socket.set_write_timeout(WRITE_TIMEOUT)?;
         Ok(connection)
     }
 
@@ -72,7 +72,7 @@ impl Connection {
     /// How long an answer may take.
     #[cfg(test)]
     pub(super) fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
-        self.stream.set_read_timeout(timeout)
+        self.socket.set_read_timeout(timeout)
     }
 
     /// Sends commands whose answers [`Connection::receive`] gives, one for each, in their order.
@@ -80,7 +80,7 @@ impl Connection {
         if self.is_broken {
             return Err(io::Error::from(ErrorKind::NotConnected).into());
         }
-        let sent = self.stream.write_all(packed).and_then(|()| self.stream.flush());
+        let sent = self.socket.write_all(packed).and_then(|()| self.socket.flush());
         self.is_broken = sent.is_err();
         sent.map_err(RedisError::from)
     }
@@ -90,7 +90,7 @@ impl Connection {
         if self.is_broken {
             return Err(io::Error::from(ErrorKind::NotConnected).into());
         }
-        let answer = self.parser.parse_value(&mut self.stream);
+        let answer = self.parser.parse_value(&mut self.socket);
         self.is_broken = answer.is_err();
         answer
     }
@@ -105,13 +105,13 @@ impl Connection {
 
     fn wait_unless_it_breaks(&mut self, other: BorrowedFd<'_>, timeout: Duration) -> io::Result<Woken> {
         let end = Instant::now() + timeout;
-        if self.stream.holds_bytes()? {
+        if self.socket.holds_bytes()? {
             return Ok(Woken::Answer);
         }
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
-            let watched = [self.stream.as_fd(), other];
+            let watched = [self.socket.as_fd(), other];
             let mut watched = watched.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
             match poll(&mut watched, Some(&left)) {
                 Ok(0) => return Ok(Woken::Timeout),
@@ -122,7 +122,7 @@ impl Connection {
             if is_other {
                 return Ok(Woken::Other);
             }
-            if is_answer && self.stream.has_bytes()? {
+            if is_answer && self.socket.has_bytes()? {
                 return Ok(Woken::Answer);
             }
         }
@@ -137,7 +137,7 @@ impl fmt::Debug for Connection {
 
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
+        self.socket.as_fd()
     }
 }
 

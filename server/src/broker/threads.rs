@@ -12,7 +12,7 @@ use super::lines::Lines;
 use super::lookup;
 use super::options::BrokerOptions;
 use crate::hub::{Feed, Hub};
-use crate::source::Stop;
+use crate::stop::Stop;
 use crate::threads::Worker;
 
 /// What is to run.
@@ -33,7 +33,7 @@ pub(crate) struct BrokerThreads {
 }
 
 /// What others need of it.
-pub(crate) struct BrokerEnds {
+pub(crate) struct BrokerHandles {
     /// Where the events of the queue go in, if there is a queue.
     pub(crate) lines: Option<Lines>,
     /// Resolves when clients may come.
@@ -46,7 +46,7 @@ impl Broker {
         options: &BrokerOptions,
         feed: Feed,
         confirmed: Option<Confirmed>,
-    ) -> io::Result<(Broker, BrokerEnds)> {
+    ) -> io::Result<(Broker, BrokerHandles)> {
         let (hub, stop) = (feed.hub().clone(), Stop::new()?);
         hub.follow_stream();
         let (mut forward, mut lines) = (None, None);
@@ -55,7 +55,7 @@ impl Broker {
             (forward, lines) = (Some((thread, end)), Some(events));
         }
         let (follow, filled) = Follow::new(options.clone(), feed, stop.clone());
-        Ok((Broker { options: options.clone(), hub, forward, follow, stop }, BrokerEnds { lines, filled }))
+        Ok((Broker { options: options.clone(), hub, forward, follow, stop }, BrokerHandles { lines, filled }))
     }
 
     /// Starts the threads. When one ends, `ends` is cancelled: without it clients would receive nothing any more.

@@ -13,12 +13,12 @@ use std::time::{Duration, Instant, SystemTime};
 use queue::{Entry, Reader};
 use tracing::{info, trace, warn};
 
+use crate::backlog::Backlog;
 use crate::backoff::Backoff;
 use crate::health::Health;
 use crate::history::HistoryError;
 use crate::hub::{Batch, Room};
 use crate::publication::{Publication, Seq};
-use crate::source::backlog::Backlog;
 use crate::source::destination::Destination;
 use crate::source::failed_folder::FailedFolder;
 use crate::source::history::{HistoryOptions, SourceHistory};
@@ -27,9 +27,9 @@ use crate::source::outstanding::Outstanding;
 use crate::source::rejections::Rejections;
 use crate::source::retry::RefusedAcks;
 use crate::source::selection::Selection;
-use crate::source::stop::Stop;
 use crate::source::taken::Taken;
 use crate::source::watch::Watch;
+use crate::stop::Stop;
 
 /// Entries that are read before clients get them: few enough for the first to be on its way soon, so many that writing
 /// to a thousand clients is worth it.

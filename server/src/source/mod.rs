@@ -1,6 +1,5 @@
-//! Where events come from: a thread that empties a queue into the hub.
+//! Where events come from: a thread that empties a queue into the hub, or into the broker that links several machines.
 
-mod backlog;
 mod destination;
 mod directory;
 mod failed_folder;
@@ -12,16 +11,16 @@ mod past;
 mod rejections;
 mod retry;
 mod selection;
-mod stop;
 mod taken;
 mod takeover;
 mod watch;
 
-pub(crate) use backlog::Backlog;
 pub(crate) use destination::Destination;
 pub(crate) use directory::{DirectoryOptions, DirectorySource};
 pub(crate) use history::HistoryOptions;
-pub(crate) use selection::has_expired;
-pub(crate) use stop::Stop;
 pub use takeover::STANDBY_INTERVAL;
 pub(crate) use takeover::{hand_over, has_successor};
+
+pub(crate) use crate::backlog::Backlog;
+pub(crate) use crate::publication::has_expired;
+pub(crate) use crate::stop::Stop;

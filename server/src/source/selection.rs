@@ -6,12 +6,12 @@ use queue::Event;
 use tracing::debug;
 
 use crate::history::log::{Kept, LogTime};
+use crate::publication::has_expired;
 use crate::source::key_window::KeyWindow;
-use crate::unix_time;
 
 #[derive(Debug)]
 pub(super) struct Selection {
-    /// `None`: somebody else finds repeats, for several machines.
+    /// `None`: the broker finds repeats, for all machines.
     keys: Option<KeyWindow>,
 }
 
@@ -63,15 +63,10 @@ impl Selection {
     }
 }
 
-/// Tells whether nobody needs an event any more.
-pub(crate) fn has_expired(event: &Event) -> bool {
-    // By this clock: the producer's may be that of another machine.
-    event.expires_at().is_some_and(|time| time <= unix_time::now().as_secs_f64())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unix_time;
 
     /// The events of an entry with these keys in its lines. They are for everybody, unless the keys say for whom.
     fn events(keys: &[&str]) -> Vec<Event> {

@@ -20,7 +20,8 @@ use crate::model::wire::Wire;
 use crate::model::{Broken, Random};
 use crate::protocol::ClientKind;
 use crate::publication::Publication;
-use crate::source::{Destination, DirectoryOptions, DirectorySource, HistoryOptions, Stop};
+use crate::source::{Destination, DirectoryOptions, DirectorySource, HistoryOptions};
+use crate::stop::Stop;
 use crate::unix_time::testing::TIME;
 
 pub(super) struct Process {

@@ -74,7 +74,7 @@ mod tests {
     use crate::source::destination::Destination;
     use crate::source::directory::{DirectoryOptions, DirectorySource};
     use crate::source::history::HistoryOptions;
-    use crate::source::stop::Stop;
+    use crate::stop::Stop;
 
     #[test]
     fn a_deleted_directory_is_not_taken_for_an_empty_one_when_the_next_try_is_due() {

@@ -3,8 +3,7 @@
 use tracing::debug;
 
 use super::{BATCH_ENTRIES, DirectorySource};
-use crate::publication::Publication;
-use crate::source::selection::has_expired;
+use crate::publication::{Publication, has_expired};
 
 impl DirectorySource {
     /// Publishes what was taken. If the history log can neither be written nor deleted, it waits: a later start would

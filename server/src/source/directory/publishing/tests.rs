@@ -19,7 +19,7 @@ use crate::publication::Seq;
 use crate::source::Destination;
 use crate::source::directory::DirectoryOptions;
 use crate::source::history::HistoryOptions;
-use crate::source::stop::Stop;
+use crate::stop::Stop;
 
 /// A source whose hub has no thread, so that nothing is delivered unless the test says so.
 struct Started {

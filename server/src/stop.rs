@@ -1,4 +1,4 @@
-//! How a source is told to end.
+//! How a thread that waits on descriptors is told to end: a source, and the thread that follows the broker's stream.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::notifier::Notifier;
 
-/// Tells a source to stop, from another thread.
+/// Tells a thread to stop, from another one.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop {
     shared: Arc<Shared>,
@@ -30,7 +30,7 @@ impl Stop {
         Ok(Stop { shared: Arc::new(shared) })
     }
 
-    /// Asks the source to end when all that it has published is delivered.
+    /// Asks the thread to end. A source ends when all that it has published is delivered.
     pub(crate) fn request(&self) {
         self.shared.is_requested.store(true, Ordering::SeqCst);
         self.shared.notifier.notify();
@@ -43,7 +43,7 @@ impl Stop {
         self.request();
     }
 
-    pub(super) fn is_abandoned(&self) -> bool {
+    pub(crate) fn is_abandoned(&self) -> bool {
         self.shared.is_abandoned.load(Ordering::SeqCst)
     }
 
@@ -51,13 +51,13 @@ impl Stop {
         self.shared.is_requested.load(Ordering::SeqCst)
     }
 
-    pub(super) fn clear_notification(&self) {
+    pub(crate) fn clear_notification(&self) {
         self.shared.notifier.clear();
     }
 }
 
 impl AsFd for Stop {
-    /// Can be read when the source is to stop.
+    /// Can be read when the thread is to stop.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.shared.notifier.as_fd()
     }

@@ -1,5 +1,5 @@
-//! A socket to Redis: TCP, TCP with TLS, or a socket of the machine. The `redis` crate has such sockets too, and does
-//! not give their descriptors, on which a thread waits together with its stop.
+//! A socket to Redis: TCP, TCP with TLS, or a Unix socket. The `redis` crate has such sockets too. It does not give their
+//! descriptors, which we need: a thread waits for its socket and for its stop at the same time.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -11,27 +11,27 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
-use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, SockAddr, SockRef, TcpKeepalive, Type};
 
 use super::address::Host;
 
-/// How long each address of a server, and each answer while logging in, may take.
+/// How long connecting to one address of a server may take, and each answer while logging in.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a connection may be silent before the system asks whether the other side is still there.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
-/// How long what was sent may stay without the confirmation of the other side's system. It holds for keepalive too.
+/// How long the other side's system may leave what was sent, or keepalive probes, without an acknowledgment.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A connected socket.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(super) enum Socket {
     Tcp(TcpStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
     Unix(UnixStream),
 }
 
-impl Stream {
+impl Socket {
     /// Tries all addresses of the name, one after the other.
     pub(super) fn tcp(host: &Host) -> io::Result<TcpStream> {
         let mut failure = io::Error::new(ErrorKind::NotFound, "the name has no address");
@@ -49,25 +49,26 @@ impl Stream {
         mut socket: TcpStream,
         name: ServerName<'static>,
         config: Arc<ClientConfig>,
-    ) -> io::Result<Stream> {
+    ) -> io::Result<Socket> {
         let mut session = ClientConnection::new(config, name).map_err(io::Error::other)?;
         while session.is_handshaking() {
-            match session.complete_io(&mut socket).map_err(told) {
+            match session.complete_io(&mut socket).map_err(timed_out) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
         }
-        Ok(Stream::Tls(Box::new(StreamOwned::new(session, socket))))
+        Ok(Socket::Tls(Box::new(StreamOwned::new(session, socket))))
     }
 
-    pub(super) fn unix(path: &Path) -> io::Result<Stream> {
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        // It bounds connecting as well: a server that accepts nothing has a full queue.
+    /// Connects to a Unix socket.
+    pub(super) fn unix(path: &Path) -> io::Result<Socket> {
+        let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        // It bounds connecting as well, which waits when the server accepts nothing and its backlog is full.
         socket.set_write_timeout(Some(CONNECT_TIMEOUT))?;
-        socket.connect(&SockAddr::unix(path)?).map_err(told)?;
+        socket.connect(&SockAddr::unix(path)?).map_err(timed_out)?;
         let stream = UnixStream::from(socket);
         stream.set_read_timeout(Some(CONNECT_TIMEOUT))?;
-        Ok(Stream::Unix(stream))
+        Ok(Socket::Unix(stream))
     }
 
     /// How long one read may wait.
@@ -80,9 +81,9 @@ impl Stream {
         SockRef::from(&self.as_fd()).set_write_timeout(Some(timeout))
     }
 
-    /// Whether TLS holds bytes that were read from the socket already: polling that does not show them.
+    /// Whether TLS holds bytes that were read from the socket already: `poll` does not show them.
     pub(super) fn holds_bytes(&mut self) -> io::Result<bool> {
-        let Stream::Tls(tls) = self else { return Ok(false) };
+        let Socket::Tls(tls) = self else { return Ok(false) };
         let state = tls.conn.process_new_packets().map_err(io::Error::other)?;
         Ok(state.plaintext_bytes_to_read() > 0 || state.peer_has_closed())
     }
@@ -90,7 +91,7 @@ impl Stream {
     /// Whether a read gives something, now that the socket is readable. With TLS that may have been a message of TLS
     /// itself, such as a ticket, and a read would wait.
     pub(super) fn has_bytes(&mut self) -> io::Result<bool> {
-        let Stream::Tls(tls) = self else { return Ok(true) };
+        let Socket::Tls(tls) = self else { return Ok(true) };
         match tls.conn.read_tls(&mut tls.sock) {
             // The end of the connection, which a read tells.
             Ok(0) => Ok(true),
@@ -111,53 +112,53 @@ fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// A socket with a timeout says that it would wait, when the time is over.
-fn told(error: io::Error) -> io::Error {
+/// When its time is over, a socket with a timeout fails with `WouldBlock`.
+fn timed_out(error: io::Error) -> io::Error {
     if error.kind() == ErrorKind::WouldBlock { ErrorKind::TimedOut.into() } else { error }
 }
 
-impl AsFd for Stream {
+impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Stream::Tcp(stream) => stream.as_fd(),
-            Stream::Tls(stream) => stream.sock.as_fd(),
-            Stream::Unix(stream) => stream.as_fd(),
+            Socket::Tcp(stream) => stream.as_fd(),
+            Socket::Tls(stream) => stream.sock.as_fd(),
+            Socket::Unix(stream) => stream.as_fd(),
         }
     }
 }
 
-impl Read for Stream {
+impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let read = match self {
-                Stream::Tcp(stream) => stream.read(buffer),
-                Stream::Tls(stream) => stream.read(buffer),
-                Stream::Unix(stream) => stream.read(buffer),
+                Socket::Tcp(stream) => stream.read(buffer),
+                Socket::Tls(stream) => stream.read(buffer),
+                Socket::Unix(stream) => stream.read(buffer),
             };
             match read {
                 // A signal ends a read that has a timeout, whatever SA_RESTART says.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                read => return read.map_err(told),
+                read => return read.map_err(timed_out),
             }
         }
     }
 }
 
-impl Write for Stream {
+impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = match self {
-            Stream::Tcp(stream) => stream.write(bytes),
-            Stream::Tls(stream) => stream.write(bytes),
-            Stream::Unix(stream) => stream.write(bytes),
+            Socket::Tcp(stream) => stream.write(bytes),
+            Socket::Tls(stream) => stream.write(bytes),
+            Socket::Unix(stream) => stream.write(bytes),
         };
-        written.map_err(told)
+        written.map_err(timed_out)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Stream::Tcp(stream) => stream.flush(),
-            Stream::Tls(stream) => stream.flush(),
-            Stream::Unix(stream) => stream.flush(),
+            Socket::Tcp(stream) => stream.flush(),
+            Socket::Tls(stream) => stream.flush(),
+            Socket::Unix(stream) => stream.flush(),
         }
     }
 }

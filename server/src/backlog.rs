@@ -1,5 +1,5 @@
-//! Whether what is read is a backlog: it waited while nobody read, after a restart for example. Then the source
-//! waits for clients that read, from the first event on: nothing in a backlog is urgent.
+//! Whether what is read, from a queue or from the broker's stream, is a backlog: it waited while nobody read, after a
+//! restart for example. Then clients that read are waited for, from the first event on: nothing in a backlog is urgent.
 
 use std::time::{Duration, SystemTime};
 
