@@ -16,6 +16,7 @@ mod plot;
 mod process;
 mod profile;
 mod publisher;
+mod pusher;
 mod redis;
 mod report;
 mod servers;

@@ -9,6 +9,7 @@ use crate::client::Manner;
 use crate::lanes::{LANES, Protocol};
 use crate::machine::Cores;
 use crate::process::Process;
+use crate::pusher;
 use crate::redis::{self, free_address};
 
 /// The programs that peers need. Peers without theirs are left out.
@@ -30,6 +31,8 @@ pub(crate) struct Programs {
     ws_modules: Option<PathBuf>,
     #[arg(long, env = "BUN", help = "Bun, which has uWebSockets")]
     bun: Option<PathBuf>,
+    #[arg(long, env = "SOCKUDO", help = "Sockudo with its Redis adapter")]
+    sockudo: Option<PathBuf>,
     /// The folder of the peers' scripts
     #[arg(long, default_value = "bench/peers", value_name = "DIR")]
     peer_scripts: PathBuf,
@@ -101,6 +104,25 @@ impl Programs {
         command.arg(self.peer_scripts.join("ws.js")).env("NODE_PATH", self.ws_modules.as_ref()?);
         Some(command)
     }
+}
+
+/// Sockudo without what others do not do either: limits of the rate, and metrics.
+pub(crate) fn sockudo(
+    cores: Cores,
+    programs: &Programs,
+    redis: &Process,
+    home: &Path,
+) -> anyhow::Result<Option<Process>> {
+    let Some(program) = &programs.sockudo else { return Ok(None) };
+    let address = free_address()?;
+    let mut command = Command::new(program);
+    command.current_dir(home).env("HOST", "127.0.0.1").env("PORT", address.port().to_string());
+    command.env("ADAPTER_DRIVER", "redis").env("DATABASE_REDIS_HOST", "127.0.0.1");
+    command.env("DATABASE_REDIS_PORT", redis.address.port().to_string());
+    command.env("SOCKUDO_DEFAULT_APP_ID", pusher::APP).env("SOCKUDO_DEFAULT_APP_KEY", pusher::KEY);
+    command.env("SOCKUDO_DEFAULT_APP_SECRET", pusher::SECRET).env("SOCKUDO_DEFAULT_APP_MAX_CONNECTIONS", "100000");
+    command.env("RATE_LIMITER_ENABLED", "false").env("METRICS_ENABLED", "false");
+    Process::listening_on(cores, &mut command, address, address).map(Some)
 }
 
 fn nats(cores: Cores, program: &str, home: &Path) -> anyhow::Result<Process> {

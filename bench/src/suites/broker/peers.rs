@@ -8,6 +8,7 @@ use anyhow::Context;
 use super::{Nodes, not_measured};
 use crate::client::Manner;
 use crate::lanes::{LANES, Protocol};
+use crate::peers;
 use crate::process::Process;
 use crate::publisher::Publisher;
 use crate::redis as server;
@@ -41,6 +42,7 @@ const ONE_AT_A_TIME: &str = "one at a time";
 enum Subject {
     Ours,
     Node,
+    Sockudo,
 }
 
 /// Processes of one kind, with clients at each of them.
@@ -55,12 +57,13 @@ struct Running {
 }
 
 impl Subject {
-    const ALL: [Subject; 2] = [Subject::Ours, Subject::Node];
+    const ALL: [Subject; 3] = [Subject::Ours, Subject::Node, Subject::Sockudo];
 
     fn name(self) -> &'static str {
         match self {
             Subject::Ours => "three of fastapi-broadcaster",
             Subject::Node => "three of Node with ws, Redis pub/sub",
+            Subject::Sockudo => "three of Sockudo, its Redis adapter",
         }
     }
 
@@ -87,6 +90,18 @@ impl Subject {
                 let publisher = Publisher::to_foreign(redis.address, Protocol::Redis, BYTES)?;
                 Running { swarm, publisher, server: together(processes)?, redis, _homes: vec![home] }
             }
+            Subject::Sockudo => {
+                let mut processes = Vec::new();
+                for _ in 0..PROCESSES {
+                    let Some(process) = peers::sockudo(plan.cores, &plan.peers, &redis, home.path())? else {
+                        return Ok(None);
+                    };
+                    processes.push(process);
+                }
+                let swarm = connect(&processes, Manner { lanes: LANES, pusher: true, ..Manner::default() })?;
+                let publisher = Publisher::to_foreign(processes[0].address, Protocol::Pusher, BYTES)?;
+                Running { swarm, publisher, server: together(processes)?, redis, _homes: vec![home] }
+            }
         };
         Ok(Some(running))
     }
@@ -99,7 +114,8 @@ pub(in crate::suites) fn measure(plan: &Plan) -> anyhow::Result<Section> {
         &format!(
             "{PROCESSES} processes of {CLIENTS} clients, {BYTES} B, for {:?} a round; at most {WINDOW} messages ahead of the \
              slowest client. Ours have their events from the queue directory of one of them, in memory; Node over {LANES} \
-             connections to Redis. All of them and Redis share one core. CPU of the processes, without Redis. Ratios to ours.",
+             connections to Redis, Sockudo by POST requests over {LANES} connections to one of them, the next on a connection \
+             when the one before is answered. All of them and Redis share one core. CPU of the processes, without Redis. Ratios to ours.",
             plan.load_time()
         ),
         METRICS,
