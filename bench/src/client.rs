@@ -19,6 +19,7 @@ use crate::due::Due;
 use crate::frames;
 use crate::message;
 use crate::nats;
+use crate::pusher;
 
 pub(crate) use reading::{Reading, Tally};
 
@@ -55,6 +56,8 @@ pub(crate) struct Manner {
     pub(crate) lanes: usize,
     /// NATS inside WebSocket frames.
     pub(crate) nats: bool,
+    /// The Pusher protocol.
+    pub(crate) pusher: bool,
     /// It sends commands (subprotocol `fastapi.v1`).
     pub(crate) native: bool,
     /// It asks for what is for everybody, so that its messages have ids.
@@ -76,6 +79,7 @@ impl Manner {
     pub(crate) const PLAIN: Manner = Manner {
         lanes: 0,
         nats: false,
+        pusher: false,
         native: false,
         everybody: false,
         stream: false,
@@ -128,7 +132,7 @@ struct Words {
 enum State {
     Connecting,
     AwaitingResponse,
-    /// Only with NATS.
+    /// Only with NATS and Pusher.
     Subscribing,
     /// Only if messages come that are no events.
     AwaitingWelcome,
@@ -223,7 +227,8 @@ impl Client {
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
         let headers = if self.manner.stream { STREAM } else { HEADERS };
         let native = if self.manner.native { NATIVE } else { "" };
-        format!("GET {PATH}{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}{native}\r\n")
+        let target = if self.manner.pusher { pusher::TARGET.to_owned() } else { format!("{PATH}{query}") };
+        format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}{native}\r\n")
     }
 
     /// Returns how many bytes the response has, once it is complete.
@@ -234,6 +239,8 @@ impl Client {
         ensure!(line.starts_with(expected), "the server answers {:?}", String::from_utf8_lossy(line));
         self.state = if self.manner.nats {
             self.send_text(&nats::subscribe(self.due.names()))?;
+            State::Subscribing
+        } else if self.manner.pusher {
             State::Subscribing
         } else if self.manner.has_answers() {
             State::AwaitingWelcome

@@ -22,10 +22,10 @@ pub(crate) struct Directory {
 #[derive(Debug, Deserialize)]
 pub(crate) struct PlainEvent<'a> {
     #[serde(borrow)]
-    event: &'a RawValue,
+    pub(crate) event: &'a RawValue,
     #[serde(borrow)]
-    payload: &'a RawValue,
-    timestamp: i64,
+    pub(crate) payload: &'a RawValue,
+    pub(crate) timestamp: i64,
     /// None: it is for all.
     #[serde(borrow, default)]
     pub(crate) channels: Option<Vec<&'a str>>,

@@ -8,6 +8,8 @@ use anyhow::{Context, ensure};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
+use crate::pusher;
+
 /// Connections of a publisher to a foreign server.
 pub(crate) const LANES: usize = 16;
 
@@ -19,6 +21,8 @@ pub(crate) enum Protocol {
     /// A POST request for each; the next on a connection when the one before is answered.
     Http,
     Nats,
+    /// A signed POST request for each, as with [`Protocol::Http`].
+    Pusher,
     Redis,
 }
 
@@ -42,7 +46,7 @@ impl Protocol {
     fn greeting(self) -> &'static str {
         match self {
             Protocol::Nats => "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n",
-            Protocol::Lines | Protocol::Http | Protocol::Redis => "",
+            Protocol::Lines | Protocol::Http | Protocol::Pusher | Protocol::Redis => "",
         }
     }
 
@@ -54,6 +58,7 @@ impl Protocol {
                 format!("POST /publish HTTP/1.1\r\nHost: bench\r\nContent-Length: {length}\r\n\r\n{text}")
             }
             Protocol::Nats => format!("PUB {subject} {length}\r\n{text}\r\n"),
+            Protocol::Pusher => pusher::request(text),
             Protocol::Redis => {
                 let bytes = subject.len();
                 format!("*3\r\n$7\r\nPUBLISH\r\n${bytes}\r\n{subject}\r\n${length}\r\n{text}\r\n")
@@ -81,7 +86,7 @@ impl Lanes {
         if lane.unanswered && !lane.has_answer()? {
             return Ok(false);
         }
-        lane.unanswered = self.protocol == Protocol::Http;
+        lane.unanswered = matches!(self.protocol, Protocol::Http | Protocol::Pusher);
         self.protocol.wrap(subject, &text(), &mut lane.out);
         Ok(true)
     }
@@ -106,8 +111,10 @@ impl Lane {
         let text = std::str::from_utf8(&self.answer).context("an answer is not text")?;
         let Some((head, body)) = text.split_once("\r\n\r\n") else { return Ok(false) };
         ensure!(head.starts_with("HTTP/1.1 20"), "the server answers {text:?}");
-        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
-        let length: usize = length.context("an answer without length")?.parse()?;
+        let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+        let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let (_, length) = length.context("an answer without length")?;
+        let length: usize = length.parse()?;
         let complete = body.len() >= length;
         if complete {
             self.answer.clear();

@@ -16,6 +16,8 @@ mod plot;
 mod process;
 mod profile;
 mod publisher;
+mod pusher;
+mod redis;
 mod report;
 mod servers;
 mod signing;

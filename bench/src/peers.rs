@@ -1,6 +1,5 @@
 //! Foreign servers from distributions and registries, each configured to do the same work.
 
-use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,6 +9,8 @@ use crate::client::Manner;
 use crate::lanes::{LANES, Protocol};
 use crate::machine::Cores;
 use crate::process::Process;
+use crate::pusher;
+use crate::redis::{self, free_address};
 
 /// The programs that peers need. Peers without theirs are left out.
 #[derive(Debug, Clone, clap::Args)]
@@ -22,7 +23,7 @@ pub(crate) struct Programs {
     #[arg(long, env = "NATS_SERVER", help = "nats-server")]
     nats_server: Option<String>,
     #[arg(long, env = "REDIS_SERVER", help = "redis-server")]
-    redis_server: Option<String>,
+    pub(crate) redis_server: Option<String>,
     #[arg(long, env = "NODE", help = "Node")]
     node: Option<String>,
     /// The folder of Node modules that has `ws`
@@ -30,6 +31,8 @@ pub(crate) struct Programs {
     ws_modules: Option<PathBuf>,
     #[arg(long, env = "BUN", help = "Bun, which has uWebSockets")]
     bun: Option<PathBuf>,
+    #[arg(long, env = "SOCKUDO", help = "Sockudo with its Redis adapter")]
+    sockudo: Option<PathBuf>,
     /// The folder of the peers' scripts
     #[arg(long, default_value = "bench/peers", value_name = "DIR")]
     peer_scripts: PathBuf,
@@ -95,11 +98,31 @@ impl Peer {
 }
 
 impl Programs {
-    fn ws(&self) -> Option<Command> {
+    /// Node with our script for `ws`.
+    pub(crate) fn ws(&self) -> Option<Command> {
         let mut command = Command::new(self.node.as_ref()?);
         command.arg(self.peer_scripts.join("ws.js")).env("NODE_PATH", self.ws_modules.as_ref()?);
         Some(command)
     }
+}
+
+/// Sockudo without what others do not do either: limits of the rate, and metrics.
+pub(crate) fn sockudo(
+    cores: Cores,
+    programs: &Programs,
+    redis: &Process,
+    home: &Path,
+) -> anyhow::Result<Option<Process>> {
+    let Some(program) = &programs.sockudo else { return Ok(None) };
+    let address = free_address()?;
+    let mut command = Command::new(program);
+    command.current_dir(home).env("HOST", "127.0.0.1").env("PORT", address.port().to_string());
+    command.env("ADAPTER_DRIVER", "redis").env("DATABASE_REDIS_HOST", "127.0.0.1");
+    command.env("DATABASE_REDIS_PORT", redis.address.port().to_string());
+    command.env("SOCKUDO_DEFAULT_APP_ID", pusher::APP).env("SOCKUDO_DEFAULT_APP_KEY", pusher::KEY);
+    command.env("SOCKUDO_DEFAULT_APP_SECRET", pusher::SECRET).env("SOCKUDO_DEFAULT_APP_MAX_CONNECTIONS", "100000");
+    command.env("RATE_LIMITER_ENABLED", "false").env("METRICS_ENABLED", "false");
+    Process::listening_on(cores, &mut command, address, address).map(Some)
 }
 
 fn nats(cores: Cores, program: &str, home: &Path) -> anyhow::Result<Process> {
@@ -137,16 +160,7 @@ fn nchan(cores: Cores, program: &str, module: &Path, home: &Path) -> anyhow::Res
 }
 
 fn redis_and_ws(cores: Cores, program: &str, mut node: Command, home: &Path) -> anyhow::Result<Process> {
-    let feed = free_address()?;
-    let mut command = Command::new(program);
-    command.args(["--bind", "127.0.0.1", "--port"]).arg(feed.port().to_string());
-    command.args(["--save", "", "--appendonly", "no", "--dir"]).arg(home);
-    let redis = Process::listening_on(cores, &mut command, feed, feed)?;
-    node.arg(feed.port().to_string());
+    let redis = redis::start(cores, program, home)?;
+    node.arg(redis.address.port().to_string());
     Ok(Process::announced(cores, &mut node)?.fed_by(redis))
-}
-
-/// An address that is free, unless another process takes it now.
-fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use queue::{ChannelName, EntryName, NewEvent, Priority, Uid, Writer};
 
 use crate::channels::Channels;
@@ -23,6 +23,8 @@ pub(crate) struct Publisher {
     bytes: usize,
     /// Without, every message is for all.
     channels: Option<Channels>,
+    /// Messages in an entry of a queue. Only those for all can share one.
+    per_entry: u64,
     next: u64,
     /// The entry of the latest message.
     entry: Option<PathBuf>,
@@ -67,7 +69,7 @@ impl Publisher {
     }
 
     fn new(into: Into, bytes: usize) -> Publisher {
-        Publisher { into: Rc::new(RefCell::new(into)), bytes, channels: None, next: 0, entry: None }
+        Publisher { into: Rc::new(RefCell::new(into)), bytes, channels: None, per_entry: 1, next: 0, entry: None }
     }
 
     /// The same with messages for channels.
@@ -75,9 +77,15 @@ impl Publisher {
         Publisher { channels: Some(channels), ..self }
     }
 
+    /// The same with so many messages in an entry of a queue, as PHP's `EventQueue` writes them.
+    pub(crate) fn in_entries_of(self, per_entry: u64) -> Publisher {
+        Publisher { per_entry, ..self }
+    }
+
     /// Another one over the same connections, whose messages for channels have numbers of their own.
     pub(crate) fn beside(&self, channels: Channels, bytes: usize) -> Publisher {
-        Publisher { into: self.into.clone(), bytes, channels: Some(channels), next: 0, entry: None }
+        let (into, channels) = (self.into.clone(), Some(channels));
+        Publisher { into, bytes, channels, per_entry: 1, next: 0, entry: None }
     }
 
     /// Messages published so far.
@@ -92,6 +100,9 @@ impl Publisher {
 
     /// Publishes so many messages, or fewer if a foreign server has to answer first.
     pub(crate) fn publish(&mut self, count: u64) -> anyhow::Result<()> {
+        if self.per_entry > 1 {
+            return self.publish_entries(count);
+        }
         let into = &mut *self.into.borrow_mut();
         for _ in 0..count {
             let number = self.next;
@@ -146,22 +157,40 @@ impl Publisher {
         }
         Ok(())
     }
+
+    /// Publishes so many messages for all, several in each entry.
+    fn publish_entries(&mut self, count: u64) -> anyhow::Result<()> {
+        let Into::Queues(writers) = &*self.into.borrow() else { bail!("only a queue has entries") };
+        let end = self.next + count;
+        while self.next < end {
+            let numbers = self.next..end.min(self.next + self.per_entry);
+            let payloads: Vec<_> = numbers.clone().map(|number| message::payload_json(number, self.bytes)).collect();
+            let events: Vec<_> = payloads.iter().map(|payload| new_event(payload, None)).collect();
+            for (writer, directory) in writers {
+                let name = writer.enqueue_events(&events, Priority::Normal).context("cannot queue events")?;
+                self.entry = Some(directory.join(name.as_os_str()));
+            }
+            self.next = numbers.end;
+        }
+        Ok(())
+    }
 }
 
 /// Writes an entry as the extension does.
 fn enqueue(writer: &Writer, payload: &str, channel: Option<&str>) -> anyhow::Result<EntryName> {
-    let (name_json, payload_json) = (NAME_JSON.as_bytes(), payload.as_bytes());
     let channel: Option<ChannelName> = channel.map(str::parse).transpose()?;
     let queued = match &channel {
-        None => writer.enqueue(name_json, payload_json),
+        None => writer.enqueue(NAME_JSON.as_bytes(), payload.as_bytes()),
         Some(channel) => {
-            let channels = Some(std::slice::from_ref(channel));
-            let uid = Uid::new();
-            let event = NewEvent { uid, name_json, payload_json, channels, ttl: None, key: None, except: None };
-            writer.enqueue_events(&[event], Priority::Normal)
+            writer.enqueue_events(&[new_event(payload, Some(std::slice::from_ref(channel)))], Priority::Normal)
         }
     };
     queued.context("cannot queue an event")
+}
+
+fn new_event<'a>(payload: &'a str, channels: Option<&'a [ChannelName]>) -> NewEvent<'a> {
+    let (name_json, payload_json) = (NAME_JSON.as_bytes(), payload.as_bytes());
+    NewEvent { uid: Uid::new(), name_json, payload_json, channels, ttl: None, key: None, except: None }
 }
 
 /// The channel and the payload of a line, as servers read it that are fed over TCP.

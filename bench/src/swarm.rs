@@ -64,6 +64,16 @@ impl Swarm {
         count: usize,
         concurrent: usize,
     ) -> anyhow::Result<Swarm> {
+        Swarm::connect_to(&[address], manner, count, concurrent)
+    }
+
+    /// The same with clients that are dealt out among several servers.
+    pub(crate) fn connect_to(
+        addresses: &[SocketAddr],
+        manner: Manner,
+        count: usize,
+        concurrent: usize,
+    ) -> anyhow::Result<Swarm> {
         let mut swarm = Swarm {
             poll: Poll::new().context("cannot create an epoll instance")?,
             events: Events::with_capacity(1024),
@@ -74,9 +84,10 @@ impl Swarm {
         let mut waited = Instant::now();
         while swarm.open < count {
             while swarm.clients.len() < count && swarm.clients.len() - swarm.open < concurrent {
-                let mut client = Client::connect(address, manner, swarm.clients.len())?;
+                let index = swarm.clients.len();
+                let mut client = Client::connect(addresses[index % addresses.len()], manner, index)?;
                 let interest = Interest::READABLE | Interest::WRITABLE;
-                swarm.poll.registry().register(&mut client.stream, Token(swarm.clients.len()), interest)?;
+                swarm.poll.registry().register(&mut client.stream, Token(index), interest)?;
                 swarm.clients.push(client);
             }
             let before = swarm.open;

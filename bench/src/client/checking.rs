@@ -9,6 +9,7 @@ use crate::frames;
 use crate::machine::monotonic_nanos;
 use crate::message;
 use crate::nats::{self, Operation};
+use crate::pusher::{self, Said};
 
 /// An empty pong, masked with zeros.
 const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
@@ -25,6 +26,7 @@ impl Client {
                 frames::TEXT | frames::BINARY if self.manner.nats => {
                     self.take_operations(payload, now, tally)?;
                 }
+                frames::TEXT if self.manner.pusher => self.take_pusher(payload, now, tally)?,
                 frames::TEXT if self.manner.has_answers() && message::is_no_event(payload) => {
                     self.take_answer(payload, tally)?;
                 }
@@ -64,9 +66,6 @@ impl Client {
 
     pub(super) fn take_message(&mut self, text: &[u8], now: u64, tally: &mut Tally) -> anyhow::Result<()> {
         let number = message::number(text)?;
-        let lane = (number as usize).checked_rem(self.manner.lanes);
-        let due = lane.map_or(self.due.number(), |lane| self.lanes[lane]);
-        ensure!(number == due, "message {number} came where {due} was due");
         if let Some(name) = self.due.channel() {
             let channel = message::channel(text).unwrap_or_default();
             ensure!(
@@ -75,6 +74,28 @@ impl Client {
                 String::from_utf8_lossy(channel)
             );
         }
+        self.take_numbered(number, || message::sent_at(text), now, tally)
+    }
+
+    fn take_pusher(&mut self, text: &[u8], now: u64, tally: &mut Tally) -> anyhow::Result<()> {
+        match pusher::read(text)? {
+            Said::Connected => self.send_text(pusher::SUBSCRIBE)?,
+            Said::Subscribed => self.state = State::Open,
+            Said::Event { number, sent_at } => self.take_numbered(number, || sent_at, now, tally)?,
+        }
+        Ok(())
+    }
+
+    fn take_numbered(
+        &mut self,
+        number: u64,
+        sent_at: impl FnOnce() -> u64,
+        now: u64,
+        tally: &mut Tally,
+    ) -> anyhow::Result<()> {
+        let lane = (number as usize).checked_rem(self.manner.lanes);
+        let due = lane.map_or(self.due.number(), |lane| self.lanes[lane]);
+        ensure!(number == due, "message {number} came where {due} was due");
         match lane {
             Some(lane) => self.lanes[lane] += self.manner.lanes as u64,
             None => self.due.advance(),
@@ -82,7 +103,7 @@ impl Client {
         self.next += 1;
         tally.received += 1;
         if let Some(latencies) = &mut tally.latencies {
-            latencies.push(now.saturating_sub(message::sent_at(text)));
+            latencies.push(now.saturating_sub(sent_at()));
         }
         Ok(())
     }

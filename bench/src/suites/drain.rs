@@ -85,14 +85,23 @@ fn reader(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
 }
 
 fn broadcaster(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
-    drain_by(plan, &plan.broadcaster, path)
+    drain_by(plan, &plan.broadcaster, path).map(|drained| Duration::from_secs_f64(drained.secs))
 }
 
 fn other_broadcaster(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
-    drain_by(plan, plan.other_broadcaster.as_deref().unwrap_or(&plan.broadcaster), path)
+    let program = plan.other_broadcaster.as_deref().unwrap_or(&plan.broadcaster);
+    drain_by(plan, program, path).map(|drained| Duration::from_secs_f64(drained.secs))
 }
 
-fn drain_by(plan: &Plan, program: &Path, path: &Path) -> anyhow::Result<Duration> {
+/// What it took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Drained {
+    pub(super) secs: f64,
+    pub(super) cpu_secs: f64,
+}
+
+/// Lets a build of the broadcaster empty a directory.
+pub(super) fn drain_by(plan: &Plan, program: &Path, path: &Path) -> anyhow::Result<Drained> {
     let names = Directory::open(path)?.list()?;
     let last = names.last().context("no entries")?;
     let last = path.join(last.to_str().context("a name is not text")?);
@@ -102,8 +111,8 @@ fn drain_by(plan: &Plan, program: &Path, path: &Path) -> anyhow::Result<Duration
         ensure!(begun.elapsed() < TIMEOUT, "process {} does not drain its queue", server.id());
         std::thread::sleep(Duration::from_millis(1));
     }
-    let took = begun.elapsed();
+    let drained = Drained { secs: begun.elapsed().as_secs_f64(), cpu_secs: server.cpu_secs()? };
     let left = Directory::open(path)?.list()?.len();
     ensure!(left == 0, "{left} entries are left behind the last");
-    Ok(took)
+    Ok(drained)
 }

@@ -1,5 +1,6 @@
 //! What is measured, table by table. Every suite lets its subjects take turns within each round.
 
+mod broker;
 mod channel_memory;
 mod channels;
 mod drain;
@@ -36,7 +37,7 @@ use crate::report::Section;
 type Suite = fn(&Plan) -> anyhow::Result<Section>;
 
 /// All tables, by the name to ask for one.
-pub(crate) const ALL: [(&str, Suite); 21] = [
+pub(crate) const ALL: [(&str, Suite); 25] = [
     ("queue-event", queue_event::measure),
     ("fpm", fpm::measure),
     ("latency", latency::one_client),
@@ -58,11 +59,29 @@ pub(crate) const ALL: [(&str, Suite); 21] = [
     ("sse", sse::measure),
     ("history", history::measure),
     ("resume", resume::measure),
+    ("forward", broker::forward::measure),
+    ("nodes", broker::nodes::measure),
+    ("broker-latency", broker::latency::measure),
+    ("broker-peers", broker::peers::measure),
 ];
 
 /// Those that a quick run makes only if they are asked for.
-pub(crate) const ONLY_FULL: [&str; 10] =
-    ["scale", "threads", "peers", "channels", "fairness", "channel-memory", "tokens", "sse", "history", "resume"];
+pub(crate) const ONLY_FULL: [&str; 14] = [
+    "scale",
+    "threads",
+    "peers",
+    "channels",
+    "fairness",
+    "channel-memory",
+    "tokens",
+    "sse",
+    "history",
+    "resume",
+    "forward",
+    "nodes",
+    "broker-latency",
+    "broker-peers",
+];
 /// Those that are made only if they are asked for: it takes another build.
 pub(crate) const ONLY_ASKED: [&str; 1] = ["builds"];
 

@@ -16,6 +16,7 @@ use crate::machine::monotonic_nanos;
 use crate::publisher::Publisher;
 use crate::report::Section;
 use crate::sockets::{held_by_kernel, is_open};
+use crate::stats::percentile_ms;
 use crate::suites::Plan;
 use crate::suites::subject::{Started, Subject};
 use crate::swarm::Swarm;
@@ -57,7 +58,8 @@ pub(super) fn measure(plan: &Plan, section: &mut Section) -> anyhow::Result<Stri
             if let Some(slow) = &slow {
                 slow.fill(&mut publisher.beside(QUIET, QUIET_BYTES), &mut swarm)?;
             }
-            let (p50, p99) = workload::steady(&mut swarm, &mut publisher, Duration::from_millis(20), messages)?;
+            let mut latencies = workload::steady(&mut swarm, &mut publisher, Duration::from_millis(20), messages)?;
+            let [p50, p99] = [0.5, 0.99].map(|part| percentile_ms(&mut latencies, part));
             let flood = workload::flood(&started.server, &mut swarm, &mut publisher, WINDOW, plan.load_time())?;
             let lost = slow.map(|slow| slow.is_disconnected()).transpose()?;
             let slow_lost = lost.map_or(f64::NAN, |lost| f64::from(u8::from(lost)));
