@@ -7,7 +7,7 @@ use super::Address;
 pub struct BrokerOptions {
     /// Where Redis is.
     pub address: Address,
-    /// Beginning of the names of all keys: one Redis may serve several applications.
+    /// How the names of all keys begin, so that several applications can share one Redis.
     pub prefix: String,
     /// Events that the stream keeps, about.
     pub max_events: u64,

@@ -1,9 +1,9 @@
 //! What history promises, tested with random operations on the real source, history log and hub.
 //!
 //! The disk is a directory: what is not synced may be lost when the power fails, and the process may be killed between
-//! any two steps, and the log be cut by hand. Clients of all kinds come, leave, and come back by id and by moment. A checker knows the order in which
-//! events were published, and says what nobody may ever see: an event that a client has missed in silence, one that comes
-//! twice, a number that is given twice.
+//! any two steps, and the log be cut by hand. Clients of all kinds come, leave, and come back by id and by moment. A
+//! checker knows the order in which events were published, and says what nobody may ever see: an event that a client has
+//! missed in silence, one that comes twice, a number that is given twice.
 //!
 //! `MODEL_RUNS=100000 cargo test -p fastapi-websocket-server --lib model` runs it for longer, `MODEL_SEED=7` from another
 //! seed on. A run that breaks is made as short as possible and shown.
