@@ -49,8 +49,8 @@ impl StreamEntry {
         Numbered { id: self.id, at: LogTime(millis.saturating_mul(1_000_000)) }
     }
 
-    /// Reads the entries of a reply such as that of `XRANGE`: a list, with a place and fields for each. `None`: it is no
-    /// such list.
+    /// Reads the entries of a reply such as that of `XRANGE`: a list, with a place and fields for each. `None`: it is
+    /// no such list.
     pub(super) fn read_all(reply: Value) -> Option<Vec<StreamEntry>> {
         match reply {
             Value::Nil => Some(Vec::new()),

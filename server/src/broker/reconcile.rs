@@ -26,8 +26,8 @@ pub(super) struct Found {
     pub(super) has_lost: bool,
 }
 
-/// Looks for what was confirmed last, and reads on after it. If the server has lost it, adds an entry first that says so
-/// to all who follow.
+/// Looks for what was confirmed last, and reads on after it. If the server has lost it, adds an entry first that says
+/// so to all who follow.
 pub(super) fn reconcile(
     stream: &RedisStream,
     connection: &mut impl ConnectionLike,

@@ -41,7 +41,8 @@ pub(super) struct RedisStream {
 pub(super) struct Line {
     pub(super) uid: Uid,
     pub(super) json: Vec<u8>,
-    /// The key of Redis that stands for the event's own key, if it has one: another event with the same one is a repeat.
+    /// The key of Redis that stands for the event's own key, if it has one: another event with the same one is a
+    /// repeat.
     pub(super) key: Option<String>,
 }
 

@@ -58,8 +58,8 @@ impl Broker {
         Ok((Broker { options: options.clone(), hub, forward, follow, stop }, BrokerHandles { lines, filled }))
     }
 
-    /// Starts the threads. When `follow` or `forward` ends, `ends` is cancelled: without them clients of this machine, or
-    /// of others, would miss events.
+    /// Starts the threads. When `follow` or `forward` ends, `ends` is cancelled: without them clients of this machine,
+    /// or of others, would miss events.
     pub(crate) fn start(self, ends: &CancellationToken) -> io::Result<BrokerThreads> {
         let Broker { options, hub, forward, follow, stop } = self;
         let mut threads = BrokerThreads { hub: hub.clone(), stop, end: None, workers: Vec::new() };

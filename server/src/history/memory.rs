@@ -184,9 +184,9 @@ impl History {
         self.size.bytes -= freed.bytes;
     }
 
-    /// The events of these channels after a number, in order, each once: those that have not expired and that the client
-    /// gets. `None`: something is not kept any more, or it is too much to be sent again. `head` is the last number. `now` in
-    /// seconds since 1970.
+    /// The events of these channels after a number, in order, each once: those that have not expired and that the
+    /// client gets. `None`: something is not kept any more, or it is too much to be sent again. `head` is the last
+    /// number. `now` in seconds since 1970.
     pub(crate) fn after<'a>(
         &self,
         seq: Seq,

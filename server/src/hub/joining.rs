@@ -20,8 +20,8 @@ pub(crate) struct Joining {
 }
 
 impl Joining {
-    /// Tells a client to come back later: the server stops, or what the client named did not come in time. Returns a client
-    /// whose protocol has no such answer.
+    /// Tells a client to come back later: the server stops, or what the client named did not come in time. Returns a
+    /// client whose protocol has no such answer.
     pub(super) fn refuse_for_now(self: Box<Self>) -> Option<Box<Self>> {
         let Some(last) = self.opening.come_back_later() else { return Some(self) };
         let Connection { mut stream, response, .. } = self.connection;

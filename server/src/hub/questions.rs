@@ -1,5 +1,5 @@
-//! Entries of the broker's stream that clients have named and that have not come. The threads of the hub ask whether the
-//! stream has them. A thread of the broker looks them up.
+//! Entries of the broker's stream that clients have named and that have not come. The threads of the hub ask whether
+//! the stream has them. A thread of the broker looks them up.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};

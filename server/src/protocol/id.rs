@@ -22,8 +22,8 @@ pub(crate) enum Id {
     Stream(StreamId),
 }
 
-/// Names an entry of the stream. After the stream was emptied, or another server took its place, a new entry can have the
-/// place of an older one. Then the two have different nonces.
+/// Names an entry of the stream. After the stream was emptied, or another server took its place, a new entry can have
+/// the place of an older one. Then the two have different nonces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StreamId {
     pub(crate) place: StreamPlace,
@@ -31,8 +31,8 @@ pub(crate) struct StreamId {
     pub(crate) nonce: u32,
 }
 
-/// What Redis calls the id of an entry. A later entry has a greater one, as long as the stream is on the same server and
-/// is not deleted.
+/// What Redis calls the id of an entry. A later entry has a greater one, as long as the stream is on the same server
+/// and is not deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StreamPlace {
     /// Milliseconds since 1970, by the server's clock.

@@ -1,5 +1,5 @@
-//! Whether Redis lets us do what is needed: each command is tried in a form that changes nothing. Redis checks the rights
-//! of the user, its memory and its replicas before it looks at the arguments.
+//! Whether Redis lets us do what is needed: each command is tried in a form that changes nothing. Redis checks the
+//! rights of the user, its memory and its replicas before it looks at the arguments.
 
 use redis::{Cmd, RedisError, Value, cmd};
 

@@ -25,8 +25,8 @@ pub(super) struct Found<T> {
     pub(super) kept: T,
 }
 
-/// Reads the log and decides. `epoch` is that of the last process that sent events. `begin` makes the value to which the
-/// events are added. If the log turns out to be damaged, that value is dropped.
+/// Reads the log and decides. `epoch` is that of the last process that sent events. `begin` makes the value to which
+/// the events are added. If the log turns out to be damaged, that value is dropped.
 pub(super) fn find<T: Extend<Kept>>(
     directory: &LogDirectory,
     epoch: Option<u64>,

@@ -134,7 +134,8 @@ impl HistoryLog {
         if let State::Written(_, file) = &mut self.state
             && let Err(error) = file.state_end()
         {
-            // A start reads the records after that place as well. Only a cut would not be noticed. The next call tries again.
+            // A start reads the records after that place as well. Only a cut would not be noticed. The next call tries
+            // again.
             debug!(%error, "cannot write the header of the history log");
         }
     }

@@ -1,5 +1,5 @@
-//! The file `forwarded` beside the history log: what the broker has to remember over restarts. Here it is only opened, in
-//! a directory that is checked as that of the log.
+//! The file `forwarded` beside the history log: what the broker has to remember over restarts. Here it is only opened,
+//! in a directory that is checked as that of the log.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use rustix::fs::OFlags;
 use super::directory::{FILE_MODE, Location};
 use super::error::HistoryError;
 
-/// The open file. Its directory is not locked: the lock of the queue protects it. The thread that forwards may end a moment
-/// after that lock was released.
+/// The open file. Its directory is not locked. The lock of the queue protects it, and a successor that has that lock
+/// must be able to open the file although the thread that forwards ends a moment later.
 #[derive(Debug)]
 pub(crate) struct StateFile {
     file: OwnedFd,

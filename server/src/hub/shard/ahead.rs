@@ -85,8 +85,8 @@ impl<A: Application> Shard<A> {
         }
     }
 
-    /// Lets a command wait that names an entry that has not come yet, and what the client sends after it. Returns any other
-    /// command: it is to be carried out.
+    /// Lets a command wait that names an entry that has not come yet, and what the client sends after it. Returns any
+    /// other command: it is to be carried out.
     pub(super) fn await_stream_for(&mut self, session: SessionId, request: Request, now: Instant) -> Option<Request> {
         let key = self.key(session)?;
         if self.sessions[key].is_paused()
