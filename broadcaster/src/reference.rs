@@ -55,7 +55,8 @@ const TITLE: &str = "\
 const INTRODUCTION: [&str; 3] = [
     "Every setting of `fastapi-broadcaster` is an environment variable, a key of a TOML file, which `--config` or \
      `FASTAPI_WS_CONFIG` names, and a flag (all but [`token_secret`](#token_secret) and [`channel`](#channel)). A flag wins over its variable, that over the file, that over the default. An empty variable is not \
-     set. A key such as [`broker.url`](#brokerurl) stands as `url` below a line `[broker]`, after all keys of no table. Unknown keys and values out of range are errors: exit code 64, with the line of the file. `fastapi-broadcaster config \
+     set. A key such as [`broker.url`](#brokerurl) stands as `url` below a line `[broker]`, after all keys that are in no \
+     table. Unknown keys and values out of range are errors: exit code 64, with the line of the file. `fastapi-broadcaster config \
      check` says so without a start. [The sample file](../broadcaster/config.example.toml) has every key.",
     "There is one exception: a `WS_PORT` that is not a number and a `WS_HOST` that is a URL are ignored, with a warning in the log. \
      Kubernetes sets such variables for a service named `ws`.",

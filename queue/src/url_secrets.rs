@@ -10,8 +10,8 @@ const HIDDEN: &str = "[hidden]";
 /// How every JWT begins: `{"` in base64url.
 const BEGINNING_OF_JWT: &str = "eyJ";
 
-/// A URL, or the target of a request, without user and password, tokens and other secrets. It may be wrong in any way: people
-/// give what they have in the clipboard.
+/// A URL, or the target of a request, without user and password, tokens and other secrets. It may be wrong in any way:
+/// people give what they have in the clipboard.
 pub fn url_without_secrets(url: &str) -> Cow<'_, str> {
     if is_jwt(url) {
         return HIDDEN.into();
@@ -92,8 +92,8 @@ fn without_parameters(url: &str) -> Cow<'_, str> {
     format!("{address}{}", shown.join("&")).into()
 }
 
-/// A parameter, unless it is a secret, or holds one after a `?` or `#` that should not be there. Its name is shown as we
-/// know it, however it is written.
+/// A parameter, unless it is a secret, or holds one after a `?` or `#` that should not be there. Its name is shown as
+/// we know it, however it is written.
 fn part_without_secret(part: &str) -> Cow<'_, str> {
     let starts = part.match_indices(['?', '#']).map(|(index, _)| index + 1);
     let secret = std::iter::once(0).chain(starts).find_map(|start| Some((start, name_of_secret(&part[start..])?)));

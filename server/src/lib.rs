@@ -7,6 +7,9 @@
 //!    appends them to its one log of frames (`hub::log`).
 //! 3. Every client is a `hub::session`: a position in that log, and an outbox for what only it receives.
 //!
+//! With several machines, [`broker`] is between the first step and the second: the source hands events to it, and what
+//! comes from the stream of all machines goes to the hub.
+//!
 //! Clients come in through [`http_server`]; what code outside does when one speaks goes through [`application`].
 //! [`server`] is the only module that knows all others.
 

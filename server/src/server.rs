@@ -30,7 +30,7 @@ use crate::threads::{Threads, Worker};
 pub use crate::claim::BindError;
 pub use crate::source::STANDBY_INTERVAL;
 
-/// How long clients wait until what the stream of several machines has was read.
+/// How long no client is accepted because the broker's stream is still being read.
 const FILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server that has its port and its queue, and runs when it is told to.
@@ -44,7 +44,7 @@ pub struct Server {
     /// Cancelled when a thread ends without which clients receive nothing.
     threads_end: CancellationToken,
     threads: Threads,
-    /// Tells when clients may come.
+    /// With a broker: resolves when what the stream has was read, so that clients may come.
     filled: Option<oneshot::Receiver<()>>,
 }
 
@@ -82,7 +82,7 @@ impl Server {
             None => Health::without_source(),
         });
         let mut threads = Threads::new(hub.clone());
-        // Nothing has come of a stream: numbers begin. A source begins where the log of the process before ends.
+        // Numbers begin here, unless a source goes on after the history log of an earlier process.
         if config.broker.is_some() || reader.is_none() {
             begin_without_log(&config, &hub);
         }

@@ -69,7 +69,7 @@ impl Threads {
         if let Some((source, _)) = self.source.take() {
             ended = ended.and(source.join());
         }
-        // What the source had handed over is in the stream, or stays in the queue.
+        // After the source: what it has handed over is in the stream then, or stays in the queue.
         match self.broker.take() {
             Some(broker) => ended.and(broker.end().await),
             None => ended,

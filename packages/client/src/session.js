@@ -1,7 +1,7 @@
 // One connection: what is said on it, from the address to its end. fastapi-client.js makes a new one for each attempt.
 //
-// The server does not send the error codes 100 and 112: it answers `recovered: false`, or closes the connection. Both are
-// reserved, so they are handled here. Only the scripted servers of the tests send them.
+// The server does not send the error codes 100 and 112: it answers `recovered: false`, or closes the connection. Both
+// are reserved, so they are handled here. Only the scripted servers of the tests send them.
 
 import { openEventStream, openWebSocket } from './transports.js';
 

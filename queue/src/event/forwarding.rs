@@ -1,5 +1,5 @@
-//! An event as a broadcaster gives it to others: a line of the form that entries of several events have, without the line
-//! feed. What came as an entry of one event has such a line too, with the uid that it got when it was read.
+//! An event as a broadcaster gives it to others: a line as in an entry of several events, without the line feed. An
+//! event of an entry of one is written in the same way, with the uid that it got when it was read.
 
 use std::io::Write;
 

@@ -1,8 +1,8 @@
-//! The file that says what a forwarder has last seen in the stream: if that is gone later, the server has lost what it
-//! had acknowledged.
+//! The file that names the last entry that a forwarder has seen in the stream. If that entry is gone later, Redis has
+//! lost what it had acknowledged.
 //!
-//! It is written before what it names is deleted from the queue, and not synced. After a loss of power it may name an
-//! older entry, or nothing. Both are safe: more of the stream is read then.
+//! It is written before the events up to that entry are deleted from the queue, and not synced. After a loss of power
+//! it may name an older entry, or nothing. Both are safe: more of the stream is read then.
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -21,8 +21,8 @@ const NAME: &str = "fastapi-broadcaster";
 
 /// A connection that is logged in. It asks for RESP2, in which nothing comes that was not asked for.
 ///
-/// After an error of the socket, timeouts included, nobody knows which answer belongs to which command. So the connection
-/// is broken then, and takes no further commands.
+/// After an error of the socket, timeouts included, nobody knows which answer belongs to which command. So the
+/// connection is broken then, and takes no further commands.
 pub(crate) struct Connection {
     socket: Socket,
     parser: Parser,

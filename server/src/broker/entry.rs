@@ -9,7 +9,7 @@ use crate::protocol::id::{StreamId, StreamPlace, hex};
 
 /// The event, as a line.
 pub(super) const EVENT: &str = "d";
-/// Drawn by the sender for each entry: eight hexadecimal digits.
+/// A random number of the sender, another one for each entry: eight hexadecimal digits.
 pub(super) const NONCE: &str = "n";
 /// When it was sent, by the sender's clock: milliseconds since 1970.
 pub(super) const SENT_AT: &str = "a";
@@ -17,13 +17,14 @@ pub(super) const SENT_AT: &str = "a";
 pub(super) const KIND: &str = "k";
 /// Kind: acknowledged entries before this one were lost.
 pub(super) const GAP: &str = "gap";
-/// Kind: somebody found the stream empty.
+/// Kind: a follower found the stream empty. It has to name an entry after which it reads on.
 pub(super) const BEGIN: &str = "begin";
 
 /// An entry as it was read.
 #[derive(Debug)]
 pub(super) struct StreamEntry {
     pub(super) id: StreamId,
+    /// Milliseconds since 1970, by the sender's clock. 0 if it does not say.
     sent_at: u64,
     pub(super) content: Content,
     /// Bytes of its fields.
@@ -42,14 +43,14 @@ pub(super) enum Content {
 }
 
 impl StreamEntry {
-    /// When it came into the stream, at the latest that is known.
+    /// Its id, and the later of its two times: when Redis added it, and when it was sent.
     pub(super) fn numbered(&self) -> Numbered {
         let millis = self.id.place.millis.max(self.sent_at);
         Numbered { id: self.id, at: LogTime(millis.saturating_mul(1_000_000)) }
     }
 
-    /// Reads the entries of a reply, such as that of `XRANGE`: a list of a place and fields each. `None`: it is no such
-    /// list.
+    /// Reads the entries of a reply such as that of `XRANGE`: a list, with a place and fields for each. `None`: it is
+    /// no such list.
     pub(super) fn read_all(reply: Value) -> Option<Vec<StreamEntry>> {
         match reply {
             Value::Nil => Some(Vec::new()),

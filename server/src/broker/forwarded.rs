@@ -1,5 +1,5 @@
-//! A look at what a forwarder has last seen in the stream, for code outside. It needs no broadcaster, and leaves
-//! everything as it is.
+//! A look, for code outside, at the file that names the last entry that a forwarder has seen in the stream. It needs no
+//! broadcaster, and changes nothing.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

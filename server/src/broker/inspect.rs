@@ -18,7 +18,7 @@ use super::redis_stream::RedisStream;
 pub use info::{Memory, Saving, Software};
 pub use rights::Refusal;
 
-/// How many answers are timed.
+/// How many answers are timed: so many that a single slow one does not change the median.
 const PINGS: usize = 20;
 
 /// What was seen, or why it could not be.
@@ -39,7 +39,7 @@ pub struct BrokerReport {
     pub replicas: Seen<u32>,
     /// How long an answer takes: the median.
     pub latency: Seen<Duration>,
-    /// How far its clock is from ours.
+    /// By how much its clock differs from ours.
     pub clock_difference: Seen<Duration>,
     /// What is in the stream.
     pub stream: Seen<StreamReport>,
@@ -54,7 +54,7 @@ pub struct BrokerReport {
 pub struct StreamReport {
     /// How many entries there are.
     pub entries: u64,
-    /// Their memory.
+    /// Bytes of memory that they take.
     pub bytes: Seen<u64>,
     /// The age of the oldest.
     pub oldest: Option<Duration>,
@@ -163,7 +163,7 @@ impl Look {
     fn server_time(&mut self) -> Result<Seen<ServerTime>, Failure> {
         let (before, began) = (SystemTime::now(), Instant::now());
         let answer: Seen<(u64, u64)> = self.ask(&mut cmd("TIME"))?;
-        // It was read between the question and the answer.
+        // The server read its clock between the question and the answer.
         let ours = before + began.elapsed() / 2;
         Ok(answer.map(|(seconds, micros)| {
             let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_micros(micros);

@@ -1,5 +1,5 @@
-//! The thread that looks whether the stream has an entry that a client has named and that has not come yet. The thread
-//! that follows cannot: it waits for the server's reply.
+//! The thread that looks up whether the stream has an entry that a client has named and that has not come yet. The
+//! thread that follows cannot do that: it waits for the next entries.
 
 use tracing::debug;
 
@@ -20,7 +20,7 @@ pub(crate) fn run(options: &BrokerOptions, hub: &Hub) {
             Ok(true) => {}
             Ok(false) => hub.note_absent(id),
             Err(interruption) => {
-                // Those who wait for an answer are told to come back later.
+                // Clients that wait for an answer are told to come back later when their time is over.
                 debug!(error = %interruption, "cannot look for an entry of the stream");
                 connection = None;
             }

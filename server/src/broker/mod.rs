@@ -3,13 +3,14 @@
 //! there to its clients. So all machines have one order: that of the stream.
 //!
 //! 1. [`lines`]: events on their way from the source to the thread `forward`.
-//! 2. [`forward`] adds them to the stream. [`reconcile`] and [`confirmed`] find out what an interrupted forwarder added.
+//! 2. [`forward`] adds them to the stream. [`reconcile`] and [`confirmed`] find out what an interrupted forwarder
+//!    added.
 //! 3. [`redis_stream`] has the commands, [`entry`] the fields of an entry.
 //! 4. [`follow`] reads the stream into the hub. [`uid_window`] drops repeats. [`lookup`] answers questions of the hub.
 //!
-//! These know nothing of events: where Redis is ([`address`]), how the server that accepts writes is found ([`connect`]),
-//! the connection to it ([`connection`]), and what went wrong with it ([`failure`]). What people want to know of the
-//! broker is in [`inspect`](mod@inspect) and [`forwarded`](mod@forwarded).
+//! These know nothing of events: where Redis is ([`address`]), how the server that accepts writes is found
+//! ([`connect`]), the connection to it ([`connection`]), and what went wrong with it ([`failure`]). What people want to
+//! know of the broker is in [`inspect`](mod@inspect) and [`forwarded`](mod@forwarded).
 
 mod address;
 mod confirmed;

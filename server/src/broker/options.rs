@@ -7,11 +7,11 @@ use super::Address;
 pub struct BrokerOptions {
     /// Where Redis is.
     pub address: Address,
-    /// Beginning of the names of all keys: one Redis may serve several applications.
+    /// How the names of all keys begin, so that several applications can share one Redis.
     pub prefix: String,
-    /// Events that the stream keeps, about.
+    /// About how many events the stream keeps.
     pub max_events: u64,
-    /// Bytes of events that the stream keeps, about.
+    /// About how many bytes of events the stream keeps.
     pub max_bytes: u64,
     /// Replicas that must have an event before it is acked.
     pub min_replicas: u32,

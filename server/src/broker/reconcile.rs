@@ -1,4 +1,4 @@
-//! What a forwarder finds out when it cannot know what its last commands have done: after its start, or when a connection
+//! What a forwarder looks up when it does not know what its last commands did: after its start, and after a connection
 //! broke.
 
 use std::collections::HashSet;
@@ -16,7 +16,7 @@ const AT_ONCE: usize = 1000;
 /// What is in the stream.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// The events behind what was confirmed last, or all if that is gone.
+    /// The events after what was confirmed last, or all if that is gone.
     pub(super) uids: HashSet<Uid>,
     /// The newest entry of those that were read.
     pub(super) newest: Option<StreamId>,
@@ -26,7 +26,8 @@ pub(super) struct Found {
     pub(super) has_lost: bool,
 }
 
-/// Looks for what was confirmed last, and reads on from there. If it was lost, that is said in the stream first.
+/// Looks for what was confirmed last, and reads on after it. If the server has lost it, adds an entry first that says
+/// so to all who follow.
 pub(super) fn reconcile(
     stream: &RedisStream,
     connection: &mut impl ConnectionLike,
@@ -40,7 +41,7 @@ pub(super) fn reconcile(
         if found.is_there {
             place = Some(id.place);
         } else {
-            // A stream that begins later may have been trimmed, or emptied: then all who follow it find that out.
+            // A stream that begins after it was trimmed or emptied. All who follow it find that out by themselves.
             found.has_lost = stream.oldest(connection)?.is_some_and(|oldest| oldest.id.place <= id.place);
         }
     }

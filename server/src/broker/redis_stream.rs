@@ -13,8 +13,8 @@ use crate::unix_time;
 const KEY_TIME_MILLIS: u64 = 300_000;
 
 /// Adds events up to the first that is refused. Those whose key another event has are left out. The arguments: how many
-/// entries the stream may have, how long a key counts, then five for each event: the number of its key among the keys or
-/// 0, its uid, its line, what was drawn for it, and the time.
+/// entries the stream may have, how many milliseconds a key counts, then five for each event: the number of its key
+/// among the keys or 0, its uid, its line, its nonce, and the time.
 const ADD_WITH_KEYS: &str = r"
 local added = {}
 for at = 3, #ARGV, 5 do
@@ -29,7 +29,7 @@ end
 return added
 ";
 
-/// Names of what is kept in Redis. All begin with the same part in braces, so that a cluster keeps them on one server.
+/// The names of our keys in Redis. All begin with the same part in braces, so that a cluster keeps them on one server.
 #[derive(Debug, Clone)]
 pub(super) struct RedisStream {
     prefix: String,
@@ -41,7 +41,8 @@ pub(super) struct RedisStream {
 pub(super) struct Line {
     pub(super) uid: Uid,
     pub(super) json: Vec<u8>,
-    /// Its key in Redis, if another event with the same is a repeat.
+    /// The key of Redis that stands for the event's own key, if it has one: another event with the same one is a
+    /// repeat.
     pub(super) key: Option<String>,
 }
 
@@ -50,7 +51,7 @@ impl RedisStream {
         RedisStream { prefix: options.prefix.clone(), key: options.stream_key() }
     }
 
-    /// The name of what says that an event with a key was added.
+    /// The name of the key of Redis that says that an event with this key was added.
     pub(super) fn key_of(&self, channel: Option<&ChannelName>, key: &str) -> String {
         format!("{{{}}}:key:{}:{key}", self.prefix, channel.map_or("", ChannelName::as_str))
     }

@@ -1,5 +1,5 @@
-//! A socket to Redis: TCP, TCP with TLS, or a Unix socket. The `redis` crate has such sockets too. It does not give their
-//! descriptors, which we need: a thread waits for its socket and for its stop at the same time.
+//! A socket to Redis: TCP, TCP with TLS, or a Unix socket. The `redis` crate has such sockets too. It does not give
+//! their descriptors, which we need: a thread waits for its socket and for its stop at the same time.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};

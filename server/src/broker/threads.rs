@@ -32,7 +32,7 @@ pub(crate) struct BrokerThreads {
     workers: Vec<Worker>,
 }
 
-/// What others need of it.
+/// What the rest of the server needs of the broker.
 pub(crate) struct BrokerHandles {
     /// Where the events of the queue go in, if there is a queue.
     pub(crate) lines: Option<Lines>,
@@ -41,7 +41,7 @@ pub(crate) struct BrokerHandles {
 }
 
 impl Broker {
-    /// Prepares the threads. `confirmed`: of the queue, if there is one.
+    /// Prepares the threads. `confirmed` is that of the queue. Without a queue nothing is forwarded.
     pub(crate) fn new(
         options: &BrokerOptions,
         feed: Feed,
@@ -58,7 +58,8 @@ impl Broker {
         Ok((Broker { options: options.clone(), hub, forward, follow, stop }, BrokerHandles { lines, filled }))
     }
 
-    /// Starts the threads. When one ends, `ends` is cancelled: without it clients would receive nothing any more.
+    /// Starts the threads. When `follow` or `forward` ends, `ends` is cancelled: without them clients of this machine,
+    /// or of others, would miss events.
     pub(crate) fn start(self, ends: &CancellationToken) -> io::Result<BrokerThreads> {
         let Broker { options, hub, forward, follow, stop } = self;
         let mut threads = BrokerThreads { hub: hub.clone(), stop, end: None, workers: Vec::new() };
@@ -92,7 +93,7 @@ impl BrokerThreads {
         self.end.iter().for_each(EndForwarding::end);
     }
 
-    /// Ends them, and waits for it: for as long as the server's replies take at most.
+    /// Ends the threads and waits for them: each may have to wait until Redis answers, or until a time limit.
     pub(crate) async fn end(mut self) -> io::Result<()> {
         self.request_end();
         let mut ended = Ok(());

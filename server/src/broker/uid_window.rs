@@ -1,5 +1,5 @@
-//! Uids of events that came a short time ago. A command of a connection that broke can take effect late, when its sender
-//! has added the event again: what comes with a uid of these is dropped.
+//! Uids of events that came a short time ago. A command of a connection that broke can take effect late, after its
+//! sender has added the event again. So an event whose uid is known is dropped.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -13,7 +13,7 @@ const MIN_UIDS: usize = 100_000;
 /// The uids of the last 300 s of the stream, and at least the last 100,000.
 #[derive(Debug)]
 pub(super) struct UidWindow {
-    /// How many are known at most: of more entries than the stream has, no server knows.
+    /// How many are known at most: as many as the stream has entries. It bounds the memory.
     max: usize,
     known: HashSet<Uid>,
     /// With the time at which each came, oldest first.

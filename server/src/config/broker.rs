@@ -37,14 +37,14 @@ section! { "Several machines";
          their events",
         table: TABLE;
     broker_max_events: u64 = 1_000_000, Form::between(Unit::Count, 1_000, Unit::Count.most(), ""),
-        "Events that the stream in Redis keeps, about. The oldest go first",
+        "About how many events the stream in Redis keeps. The oldest go first",
         more: "A broadcaster that was away for longer tells its clients that they may have missed something.",
         table: TABLE;
     // Events of 512 bytes reach both bounds at the same time.
     broker_max_bytes: u64 = 512 * 1024 * 1024, Form::between(Unit::Bytes, 1024 * 1024, Unit::Bytes.most(), ""),
-        "Bytes of events that the stream in Redis keeps, about. The oldest go first",
-        more: "Redis needs some more memory than that. Its `maxmemory` must be larger, and `maxmemory-policy` be \
-               noeviction.",
+        "About how many bytes of events the stream in Redis keeps. The oldest go first",
+        more: "Redis needs some more memory than that. Its `maxmemory` must be larger, and its `maxmemory-policy` must \
+               be noeviction.",
         table: TABLE;
     broker_min_replicas: u32 = 0, Form::between(Unit::Count, 0, 100, ""),
         "Replicas of Redis that must have an event before it is deleted from the queue. 0: none",

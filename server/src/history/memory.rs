@@ -17,7 +17,7 @@ use crate::session_id::SessionId;
 const EMPTY_SHARE: usize = 4;
 /// Lists that are looked at to find the oldest event exactly.
 const MAX_LOOKED_AT: usize = 1024;
-/// Events that one client does not get, and that are looked at for it: the lock is held meanwhile.
+/// How many events that a client does not get are looked at for it. The lock is held meanwhile.
 const MAX_PASSED_OVER: usize = 10_000;
 /// By so much a moment may be ahead of the clock.
 const MAX_AHEAD_MILLIS: u64 = 2_000;
@@ -69,7 +69,7 @@ impl History {
         }
     }
 
-    /// Forgets everything, and begins with what is not known.
+    /// Forgets everything. What came up to `begin` cannot be sent again.
     pub(crate) fn begin_again(&mut self, begin: Trimmed) {
         *self = History::new(self.rules.clone(), begin);
     }
@@ -184,9 +184,9 @@ impl History {
         self.size.bytes -= freed.bytes;
     }
 
-    /// What came after a number for channels, in order, each once, of what has not expired and the client gets.
-    /// `None`: something is not kept any more, or it is too much to be sent again. `head` is the last number. `now` in
-    /// seconds since 1970.
+    /// The events of these channels after a number, in order, each once: those that have not expired and that the
+    /// client gets. `None`: something is not kept any more, or it is too much to be sent again. `head` is the last
+    /// number. `now` in seconds since 1970.
     pub(crate) fn after<'a>(
         &self,
         seq: Seq,

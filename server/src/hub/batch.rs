@@ -60,7 +60,8 @@ impl Batch {
         self.items.push(Item { text, name_len, channels, except, expires_at: publication.expires_at });
     }
 
-    /// Adds what is for nobody and has a number.
+    /// Adds a publication that nobody gets: each entry of the broker's stream takes a number, also one without an
+    /// event.
     pub(crate) fn push_nothing(&mut self) {
         let (text, channels) = (self.texts.len(), self.channels.len());
         self.ends.push(self.frames.len());

@@ -25,7 +25,7 @@ pub(super) enum Command {
     Send(SessionId, Box<[u8]>),
     Close(SessionId, Disconnect),
     Resume(SessionId),
-    /// Something was lost for all. The id of what comes after it.
+    /// Events may have been lost. Holds the id that is the new position of all clients.
     Gap(Arc<str>),
     Answer(oneshot::Sender<()>),
     Shutdown {

@@ -20,8 +20,8 @@ pub(crate) struct Joining {
 }
 
 impl Joining {
-    /// Answers a client that is to come back later, because the server stops or the client has waited for long, if its
-    /// protocol has an answer for that. Returns it if it has none.
+    /// Tells a client to come back later: the server stops, or what the client named did not come in time. Returns a
+    /// client whose protocol has no such answer.
     pub(super) fn refuse_for_now(self: Box<Self>) -> Option<Box<Self>> {
         let Some(last) = self.opening.come_back_later() else { return Some(self) };
         let Connection { mut stream, response, .. } = self.connection;

@@ -1,4 +1,5 @@
-//! What the threads of the hub want to know of the stream of several machines, for the thread that asks it.
+//! Entries of the broker's stream that clients have named and that have not come. The threads of the hub ask whether
+//! the stream has them. A thread of the broker looks them up.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,10 +7,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::protocol::id::StreamId;
 
-/// How many ids may wait. Who names one more waits for the stream itself to bring it.
+/// How many ids may wait. One more is not looked up: its client waits until the stream brings it, or its time is over.
 const MAX_WAITING: usize = 1024;
 
-/// Ids that clients have named and that have not come.
+/// Ids that are to be looked up.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
     waiting: Mutex<Waiting>,
@@ -53,7 +54,7 @@ impl Questions {
         self.changed.notify_all();
     }
 
-    /// How often an answer may have changed.
+    /// Rises whenever an answer may have changed.
     pub(super) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }

@@ -18,7 +18,7 @@ use crate::publication::Seq;
 use crate::session_id::SessionId;
 use crate::unix_time;
 
-/// By so much the clocks of several machines may differ.
+/// How much the clocks of several machines may differ.
 const MAX_CLOCK_DIFFERENCE_MILLIS: u64 = 3_000;
 
 /// What a client asks for.
@@ -125,7 +125,7 @@ impl Published {
         match after {
             After::Id(id) => self.number_of(id),
             After::Moment(millis) => {
-                // What a machine whose clock is behind has sent then has an earlier time.
+                // A machine whose clock is slow gives its events earlier times.
                 let millis = if self.follows() { millis.saturating_sub(MAX_CLOCK_DIFFERENCE_MILLIS) } else { millis };
                 self.history()?.last_before(millis, now.as_millis() as u64)
             }

@@ -6,10 +6,10 @@ use std::collections::VecDeque;
 use crate::protocol::id::StreamId;
 use crate::publication::Seq;
 
-/// How many ids are known at most, about 24 MiB. The oldest are forgotten first.
+/// How many ids are known at most. They take about 24 MiB. The oldest are forgotten first.
 const MAX_IDS: usize = 1_000_000;
 
-/// The entries of the stream from one on, without a hole.
+/// The ids of the last entries of the stream, without a hole.
 #[derive(Debug)]
 pub(super) struct StreamIds {
     /// The number of the first.
@@ -30,7 +30,7 @@ pub(super) enum Found {
 }
 
 impl StreamIds {
-    /// With one entry, which has this number.
+    /// With one entry, and the number that it has here.
     pub(super) fn beginning(number: Seq, id: StreamId) -> StreamIds {
         StreamIds { first: number, ids: VecDeque::from([id]) }
     }
@@ -44,7 +44,7 @@ impl StreamIds {
         }
     }
 
-    /// The entry that has a number. One that is forgotten has the name of the oldest that is known.
+    /// The entry that has a number. For one that is forgotten, the oldest that is known.
     pub(super) fn of(&self, number: Seq) -> Option<StreamId> {
         self.ids.get(number.0.saturating_sub(self.first.0) as usize).copied()
     }
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_found_by_its_place_and_what_its_sender_has_drawn() {
+    fn an_entry_is_found_by_its_place_and_its_nonce() {
         let mut ids = StreamIds::beginning(Seq(7), id(100, 1));
         ids.push(id(105, 2));
         ids.push(id(110, 3));

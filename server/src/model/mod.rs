@@ -1,12 +1,12 @@
 //! What history promises, tested with random operations on the real source, history log and hub.
 //!
 //! The disk is a directory: what is not synced may be lost when the power fails, and the process may be killed between
-//! any two steps, and the log be cut by hand. Clients of all kinds come, leave, and come back by id and by moment. A checker knows the order in which
-//! events were published, and says what nobody may ever see: an event that a client has missed in silence, one that comes
-//! twice, a number that is given twice.
+//! any two steps, and the log be cut by hand. Clients of all kinds come, leave, and come back by id and by moment. A
+//! checker knows the order in which events were published, and says what nobody may ever see: an event that a client
+//! has missed in silence, one that comes twice, a number that is given twice.
 //!
-//! `MODEL_RUNS=100000 cargo test -p fastapi-websocket-server --lib model` runs it for longer, `MODEL_SEED=7` from another
-//! seed on. A run that breaks is made as short as possible and shown.
+//! `MODEL_RUNS=100000 cargo test -p fastapi-websocket-server --lib model` runs it for longer, `MODEL_SEED=7` from
+//! another seed on. A run that breaks is made as short as possible and shown.
 
 mod disk;
 mod order;
@@ -111,8 +111,8 @@ const STARTS: &[What] = {
     ]
 };
 
-/// In this order, again and again: entries that come back when the power fails after a clean stop, although their records
-/// are gone. Random operations do not get there.
+/// In this order, again and again: entries that come back when the power fails after a clean stop, although their
+/// records are gone. Random operations do not get there.
 const CYCLE: &[What] = {
     use What::*;
     &[
@@ -169,8 +169,8 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |value| value.parse().expect("a number"))
 }
 
-/// Runs seeds on several threads: much of the time of a run is waiting for the kernel to give up its watches. Returns what
-/// happened, and the first seed that broke something.
+/// Runs seeds on several threads: much of the time of a run is waiting for the kernel to give up its watches. Returns
+/// what happened, and the first seed that broke something.
 fn run_all(seeds: Range<u64>) -> (world::Counts, Option<(u64, Broken)>) {
     let (next, all) = (AtomicU64::new(seeds.start), Mutex::new((world::Counts::default(), None)));
     let work = || {

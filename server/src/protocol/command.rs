@@ -43,7 +43,7 @@ pub(crate) enum Problem {
 #[serde(transparent)]
 pub(crate) struct Token(pub(crate) String);
 
-/// The keys of all commands. Unknown ones are ignored, and one that is null is not there.
+/// The keys of all commands. Unknown ones are ignored. One whose value is null counts as missing.
 #[derive(serde::Deserialize)]
 struct Fields {
     #[serde(rename = "type")]

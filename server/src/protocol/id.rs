@@ -1,4 +1,4 @@
-//! Ids: a place in the order of all publications, as clients know it. For them it is a text without a meaning, which
+//! Ids: a place in the order of all publications, as clients know it. To clients it is a text without a meaning, which
 //! they compare for equality only.
 
 use std::fmt;
@@ -6,7 +6,7 @@ use std::io::{Cursor, Write};
 
 use crate::publication::Seq;
 
-/// Longest id that we write, in bytes: three numbers at their longest, with two signs between.
+/// Longest id that we write, in bytes: two numbers of 20 digits, one of 8, and two hyphens.
 const MAX_BYTES: usize = 50;
 
 /// A place in the order of all publications.
@@ -22,17 +22,17 @@ pub(crate) enum Id {
     Stream(StreamId),
 }
 
-/// Names an entry of the stream. Two entries can have the same time and number, after the stream was emptied or when
-/// another server took its place: they differ in what their sender has drawn.
+/// Names an entry of the stream. After the stream was emptied, or another server took its place, a new entry can have
+/// the place of an older one. Then the two have different nonces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StreamId {
     pub(crate) place: StreamPlace,
-    /// Drawn for each entry by who added it.
+    /// A random number of the sender, another one for each entry.
     pub(crate) nonce: u32,
 }
 
-/// What Redis calls the id of an entry. Entries that are added later have a greater one, as long as the server is the
-/// same and the stream is not deleted.
+/// What Redis calls the id of an entry. A later entry has a greater one, as long as the stream is on the same server
+/// and is not deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StreamPlace {
     /// Milliseconds since 1970, by the server's clock.

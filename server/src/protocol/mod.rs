@@ -58,7 +58,7 @@ impl Opening {
         }
     }
 
-    /// Lets a client that is disconnected at once ask for nothing.
+    /// Forgets what the client asks for: it is disconnected at once.
     pub(crate) fn want_nothing(&mut self) {
         let (Opening::WebSocket { wants, .. } | Opening::Sse { wants, .. }) = self;
         *wants = Wants { kind: ClientKind::Plain, identity: None, after: None };

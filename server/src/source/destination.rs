@@ -15,7 +15,7 @@ use crate::source::history::SourceHistory;
 use crate::source::selection::Selection;
 use crate::source::taken::Taken;
 
-/// How long a source waits for room at the broker if nothing tells of it.
+/// How long a source waits for room at the broker if it is not notified earlier.
 const BROKER_INTERVAL: Duration = Duration::from_secs(1);
 /// Bytes of entries that one batch for the broker has.
 const BROKER_BATCH_BYTES: u64 = 256 * 1024;
@@ -27,12 +27,12 @@ const BROKER_MAX_UNDELIVERED: usize = 100_000;
 pub(crate) enum Destination {
     /// To the clients of this machine.
     Hub(Feed),
-    /// To those of several machines. The hub gets them from the broker.
+    /// To the broker, for the clients of all machines. The hub of this machine gets them from the broker's stream.
     Broker(Lines, Hub),
 }
 
 impl Destination {
-    /// Opens the history: where numbers go on.
+    /// Opens the history log, after which numbers go on. With a broker there is none.
     pub(super) fn begin(
         &self,
         reader: &Reader,
@@ -114,7 +114,7 @@ impl Destination {
     pub(super) fn publish_again(&mut self, batch: &mut Batch) -> Seq {
         match self {
             Destination::Hub(feed) => feed.publish_again(batch),
-            // Whoever forwards has numbered nothing.
+            // With a broker, no process before has numbered events of the queue.
             Destination::Broker(lines, _) => lines.send([]),
         }
     }
@@ -127,7 +127,7 @@ impl Destination {
         }
     }
 
-    /// Takes a notification back that was seen.
+    /// Clears a notification that was seen.
     pub(super) fn clear_notification(&self) {
         match self {
             Destination::Hub(feed) => feed.clear_notification(),

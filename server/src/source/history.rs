@@ -13,7 +13,7 @@ use crate::history::{History, HistoryError, HistoryRules};
 use crate::hub::{Beginning, Hub};
 use crate::publication::Seq;
 use crate::source::outstanding::Outstanding;
-use crate::source::past::{Numbered, Past};
+use crate::source::past::{NumberedEntry, Past};
 use crate::source::selection::Selection;
 use crate::trim::give_back_memory;
 
@@ -38,15 +38,15 @@ pub(super) struct SourceHistory {
     goes_on_with: Option<usize>,
     max_bytes: usize,
     /// What the process before has numbered and perhaps not delivered, in order.
-    again: VecDeque<Numbered>,
+    again: VecDeque<NumberedEntry>,
     /// Up to this number, all is acked.
     acked: Seq,
     trim_due: Instant,
 }
 
 impl SourceHistory {
-    /// Of a source whose events get their numbers elsewhere. Says in the queue directory that a log of before is not
-    /// complete.
+    /// Of a source whose events get their numbers elsewhere. Begins a new epoch in the queue directory: the log of an
+    /// earlier process lacks what is published from now on.
     pub(super) fn elsewhere(reader: &Reader, hub: &Hub) -> Result<SourceHistory, HistoryError> {
         begin_without_log(reader)?;
         Ok(SourceHistory::without_log(hub, 0))
@@ -101,7 +101,7 @@ impl SourceHistory {
     }
 
     /// Takes the next entry that the process before has numbered and that may still wait.
-    pub(super) fn next_again(&mut self) -> Option<Numbered> {
+    pub(super) fn next_again(&mut self) -> Option<NumberedEntry> {
         self.again.pop_front()
     }
 
@@ -111,7 +111,7 @@ impl SourceHistory {
     }
 
     /// Gives one back that could not be read.
-    pub(super) fn put_back(&mut self, numbered: Numbered) {
+    pub(super) fn put_back(&mut self, numbered: NumberedEntry) {
         self.again.push_front(numbered);
     }
 

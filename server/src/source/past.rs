@@ -16,16 +16,16 @@ pub(super) struct Past {
     pub(super) history: History,
     pub(super) selection: Selection,
     /// The entries that the log names, in the order of their numbers.
-    pub(super) again: VecDeque<Numbered>,
+    pub(super) again: VecDeque<NumberedEntry>,
     /// How many events there are.
     pub(super) events: usize,
-    /// The event before was of the last of these entries.
+    /// Whether the event before was of the last of the entries in `again`.
     is_in_entry: bool,
 }
 
 /// An entry whose events have numbers.
 #[derive(Debug)]
-pub(super) struct Numbered {
+pub(super) struct NumberedEntry {
     pub(super) name: EntryName,
     /// The number of the first.
     pub(super) first: Seq,
@@ -52,7 +52,7 @@ impl Past {
         match self.again.back_mut().filter(|last| self.is_in_entry && last.name == name) {
             Some(entry) => entry.events.extend(event),
             // Most have one event.
-            None => self.again.push_back(Numbered { name, first: seq, events: event.into_iter().collect() }),
+            None => self.again.push_back(NumberedEntry { name, first: seq, events: event.into_iter().collect() }),
         }
         self.is_in_entry = true;
     }
@@ -64,7 +64,7 @@ impl Extend<Kept> for Past {
     }
 }
 
-impl Numbered {
+impl NumberedEntry {
     /// The numbered ones among the events of the entry that has this name now. `None`: it is another entry, which has
     /// used the name again.
     pub(super) fn of_entry<'a>(&self, events: &'a [Event]) -> Option<Vec<&'a Event>> {
@@ -106,7 +106,7 @@ mod tests {
     fn entries_come_in_the_order_of_their_numbers_with_the_events_that_were_published_of_them() {
         let origins = [Some(("b.json", 0)), Some(("a.json", 1)), Some(("a.json", 4)), None, Some(("a.json", 0))];
         let past = past(0, (1..).zip(origins).map(|(seq, origin)| event(seq, origin)));
-        let entry = |entry: &Numbered| {
+        let entry = |entry: &NumberedEntry| {
             let lines: Vec<u32> = entry.events.iter().map(|(line, _)| *line).collect();
             (entry.name.to_string(), entry.first.0, lines)
         };

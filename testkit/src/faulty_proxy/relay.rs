@@ -81,8 +81,8 @@ impl Relay {
     }
 
     fn obey(&mut self, order: &Order) {
-        // TCP never leaves out bytes in the middle, so none of these connections can go on. It does not matter whether a
-        // reply has come yet.
+        // TCP never leaves out bytes in the middle, so none of these connections can go on, whether a reply has come
+        // yet or not.
         let ends = self.mode == Mode::DropsReplies && order.mode != Mode::DropsReplies;
         if ends || order.mode == Mode::Refuses {
             self.connections.clear();

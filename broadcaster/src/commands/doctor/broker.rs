@@ -7,11 +7,12 @@ use server::broker::{BrokerOptions, BrokerReport, InspectError, Memory, Saving, 
 use super::finding::Finding::{self, Bad, Good, Note};
 use crate::output::ago;
 
-/// An answer that takes longer is worth a look: events are later by it.
+/// An answer that takes longer is noted: each event comes later by that time.
 const LONG_LATENCY: Duration = Duration::from_millis(20);
-/// Clocks that differ by more are worth a look.
+/// Clocks that differ by more are noted.
 const NOTED_DIFFERENCE: Duration = Duration::from_secs(1);
-/// Positions that name a moment are judged wrong from there on.
+/// From this difference on, clients that come back with a moment can miss events: the server allows for so much
+/// (`MAX_CLOCK_DIFFERENCE_MILLIS` in `hub/resuming.rs`).
 const BAD_DIFFERENCE: Duration = Duration::from_secs(3);
 
 pub(super) fn findings(options: &BrokerOptions) -> Vec<Finding> {
@@ -144,8 +145,8 @@ fn saving(saving: &Saving) -> Finding {
         ),
         (false, Ok(false)) => Note(
             "the broker writes nothing to disk: when Redis is started again, the stream is empty. Events that it had \
-             confirmed and that a broadcaster had not read yet are lost, and clients are told that they may have missed \
-             something"
+             confirmed and that a broadcaster had not read yet are lost, and clients are told that they may have \
+             missed something"
                 .to_owned(),
             "appendonly yes in redis.conf".to_owned(),
         ),

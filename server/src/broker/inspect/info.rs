@@ -6,7 +6,7 @@ use redis::Value;
 
 use super::Seen;
 
-/// The oldest version of Redis that has what the stream needs: the parts of a stream can be read from behind an entry.
+/// The oldest version of Redis that has what the stream needs: `XRANGE` from after an entry.
 const NEEDED: (u32, u32) = (6, 2);
 
 /// A program and its version.
@@ -34,16 +34,16 @@ pub struct Memory {
 /// What a server writes to disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Saving {
-    /// Each command, in a file to which it appends.
+    /// Whether it appends each command to a file.
     pub is_append_only: bool,
-    /// When that file is synced.
+    /// When that file is synced: `appendfsync`.
     pub syncs: Seen<String>,
-    /// Everything, at times.
+    /// Whether it saves snapshots of everything from time to time.
     pub snapshots: Seen<bool>,
 }
 
 impl Software {
-    /// Every user may say hello. Redis has it since version 6.
+    /// `HELLO` says it, and needs no rights. Redis 5 has only `INFO`.
     pub(super) fn of(hello: Seen<HashMap<String, Value>>, info: &Seen<String>) -> Seen<Software> {
         let text = |hello: &HashMap<String, Value>, key: &str| match hello.get(key) {
             Some(Value::BulkString(bytes)) => String::from_utf8(bytes.clone()).ok(),

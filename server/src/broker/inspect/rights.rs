@@ -1,5 +1,5 @@
-//! Whether Redis lets us do what is needed: each command is tried in a form that changes nothing. Redis looks at the
-//! rights of a user, at its memory and at its replicas before it looks at anything else.
+//! Whether Redis lets us do what is needed: each command is tried in a form that changes nothing. Redis checks the
+//! rights of the user, its memory and its replicas before it looks at the arguments.
 
 use redis::{Cmd, RedisError, Value, cmd};
 
@@ -11,7 +11,7 @@ use crate::unix_time;
 
 /// Commands that are always needed.
 const ALWAYS: [&str; 9] = ["xadd", "xread", "xrange", "xrevrange", "eval", "set", "get", "multi", "exec"];
-/// Commands that are good to have: the log of the server names its clients.
+/// Commands that are not needed: with them, Redis shows people which clients are ours.
 const GOOD: [&str; 2] = ["ping", "client|setname"];
 
 /// Something that the broadcaster needs and cannot do.
@@ -79,7 +79,7 @@ pub(super) fn trials(options: &BrokerOptions) -> Vec<Trial> {
         trial("XRANGE", &[&stream, "-", "+", "COUNT", "1"]),
         trial("XREVRANGE", &[&stream, "+", "-", "COUNT", "1"]),
         trial("EVAL", &["return 1", "1", &stream]),
-        // Only if there is one.
+        // With `XX` it sets only a key that is there, and this one never is.
         trial("SET", &[&key, "", "XX", "PX", "1"]),
         trial("GET", &[&key]),
     ];
@@ -100,7 +100,7 @@ impl Trial {
         if self.name == "XADD" && error.code() == Some("ERR") && error.detail().is_some_and(is_about_id) {
             return None;
         }
-        // After a `MULTI` that was refused, which has been said.
+        // It follows a `MULTI` that was refused, and that is reported already.
         if self.name == "EXEC" && error.code() == Some("ERR") {
             return None;
         }

@@ -25,8 +25,8 @@ pub(super) struct Found<T> {
     pub(super) kept: T,
 }
 
-/// Reads the log and decides. `epoch` is that of the last process that sent events. `begin` gives what takes the events.
-/// It is dropped if the log cannot be continued after all.
+/// Reads the log and decides. `epoch` is that of the last process that sent events. `begin` makes the value to which
+/// the events are added. If the log turns out to be damaged, that value is dropped.
 pub(super) fn find<T: Extend<Kept>>(
     directory: &LogDirectory,
     epoch: Option<u64>,
@@ -78,8 +78,8 @@ pub(super) fn judge(header: &Header, inode: u64, epoch: Option<u64>, boot_id: &s
     Ok(())
 }
 
-/// Reads all records up to the end of the file, or to one that was not written whole. Each is handed over before the next
-/// is read: all together, they can take several times the memory of the file.
+/// Reads all records up to the end of the file, or to one that was not written whole. Each is handed over before the
+/// next is read: all together, they can take several times the memory of the file.
 fn read(file: &mut File, header: &Header, size: u64, kept: &mut impl Extend<Kept>) -> Result<VecDeque<Place>, Anew> {
     let mut places = VecDeque::new();
     let mut records = Records::new(file, header, size)?;

@@ -100,7 +100,7 @@ impl LogFile {
         Ok(())
     }
 
-    /// Says in the header that what was appended is there.
+    /// Writes into the header how far the records are whole.
     pub(super) fn state_end(&mut self) -> io::Result<()> {
         if self.header.end == self.end { Ok(()) } else { self.write_header(self.header.with_end(self.end)) }
     }

@@ -3,9 +3,10 @@
 //! It is the first block of the file, and has room for two copies. A change is written over the older one, so that one
 //! of the two is whole whenever the process is killed. Which of them counts says its generation.
 //!
-//! It says how far the records are whole, so that one that its writer has not finished, which nobody has, can be told
-//! from one that was cut off later. That is written when clients have the record, because they would wait for it, and
-//! before its entries are deleted: what a killed process has not stated is still in the queue.
+//! It says up to where the records are whole. A start can then see the difference between a record that its writer did
+//! not finish, whose events no client has, and one that was cut off later. This is written once a second and not with
+//! each record, for which clients would wait. So a cut in what was written in the last second before a kill is not
+//! noticed.
 
 use queue::record::{self, HEAD_BYTES, Head};
 use serde::{Deserialize, Serialize};

@@ -129,19 +129,20 @@ impl HistoryLog {
         Ok(at)
     }
 
-    /// Notes in the log how far it goes.
+    /// Writes into the header how far the log goes.
     fn state_end(&mut self) {
         if let State::Written(_, file) = &mut self.state
             && let Err(error) = file.state_end()
         {
-            // What is there counts without it as well, as long as nobody cuts it off. The next call tries again.
+            // A start reads the records after that place as well. Only a cut would not be noticed. The next call tries
+            // again.
             debug!(%error, "cannot write the header of the history log");
         }
     }
 
     /// Forgets what is beyond the bounds, at the front only. To be called now and then, such as once a second.
     pub(crate) fn trim(&mut self, bounds: &Bounds) {
-        // Not with each batch, for which clients would wait: what is cut off by hand within a second is not noticed.
+        // Not with each batch: clients would wait for it.
         self.state_end();
         let State::Written(directory, file) = &mut self.state else { return };
         match file.trim(bounds) {

@@ -111,7 +111,8 @@ impl LogOnDisk {
     /// What a start now does with a log whose records are whole.
     fn next_start(&self, header: &Header, inode: u64) -> NextStart {
         let announced = self.queue.as_ref().map(|queue| Announcement::read(queue.as_fd()).map(|said| said.epoch));
-        // Without the queue, what is not in order whatever that says.
+        // Without the queue, the epoch of the log is taken for the right one. Other reasons to begin anew are still
+        // found.
         match continuing::judge(header, inode, announced.unwrap_or(Some(header.epoch)), &boot::id()) {
             Err(reason) => NextStart::BeginsAnew(reason.to_string()),
             Ok(()) if announced.is_none() => NextStart::Unknown,

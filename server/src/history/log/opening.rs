@@ -30,8 +30,8 @@ pub(crate) fn begin_without_log(reader: &Reader) -> Result<u64, HistoryError> {
 
 impl HistoryLog {
     /// Opens the log of a queue: in a configured directory, else in the queue directory. The caller owns the queue.
-    /// `begin` gives what takes the events in it, and is told what the log no longer holds. Of a log that turns out to be
-    /// damaged nothing stays: it is asked again then.
+    /// `begin` makes the value to which the events in the log are added. It is told what the log no longer holds. It is
+    /// called again if the log turns out to be damaged: then none of its events is used.
     ///
     /// # Errors
     /// When the directory is not one that the log may be in, or cannot be used. Where only space is missing, the run
@@ -59,7 +59,7 @@ impl HistoryLog {
             Err(error) => return Err(error),
         };
         let epoch = found.epoch().unwrap_or_else(rand::random);
-        // Before a log is replaced: where this fails, the start is tried again, and shall find what it has found now.
+        // Before a log is replaced: if this fails, the start is tried again, and has to find the same log.
         let is_announced = announce(reader, epoch).map_err(|cause| cannot_announce(reader, cause))?;
         let (run, kept) = if is_announced { found.begin(epoch, &boot_id) } else { found.begin_without_log() };
         match &run.anew {

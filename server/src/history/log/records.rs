@@ -55,7 +55,7 @@ impl<'a> Records<'a> {
     pub(super) fn next(&mut self) -> Result<Option<Record>, Anew> {
         let left = self.size - self.offset;
         let damaged = Anew::Damaged { offset: self.offset };
-        // Clients can have what was there.
+        // The header says that there was a record, so clients can have its events.
         let is_missing = self.offset < self.header.end;
         if left == 0 {
             return if is_missing { Err(damaged) } else { Ok(None) };

@@ -1,4 +1,5 @@
-//! A small file beside the history log, for what another part has to remember over restarts.
+//! The file `forwarded` beside the history log: what the broker has to remember over restarts. Here it is only opened,
+//! in a directory that is checked as that of the log.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,8 @@ use rustix::fs::OFlags;
 use super::directory::{FILE_MODE, Location};
 use super::error::HistoryError;
 
-/// The file that says what was forwarded, open. Its directory is not locked: who has the lock of the queue uses it, and
-/// the thread that forwards may end a moment after that lock was released.
+/// The open file. Its directory is not locked. The lock of the queue protects it, and a successor that has that lock
+/// must be able to open the file although the thread that forwards ends a moment later.
 #[derive(Debug)]
 pub(crate) struct StateFile {
     file: OwnedFd,
@@ -21,7 +22,7 @@ impl StateFile {
     /// Opens or creates it: in the configured history directory, or in that of the queue.
     ///
     /// # Errors
-    /// When the directory is not one that it may be in, or cannot be used.
+    /// When the file may not be in the directory, or the directory cannot be used.
     pub(crate) fn open(reader: &Reader, configured: Option<&Path>) -> Result<StateFile, HistoryError> {
         let location = Location::new(reader, configured)?;
         let directory = location.open_unlocked()?;

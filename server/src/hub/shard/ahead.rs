@@ -1,5 +1,5 @@
-//! Clients that name a place in the stream of several machines that has not come here yet. They wait for it, so that no
-//! client is ever behind a place that its server does not know.
+//! Clients that name an entry of the broker's stream that has not come to this machine yet. They wait for it. Otherwise
+//! they would be told of a gap, or get events again that they have.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::protocol::id::StreamId;
 use crate::session_id::SessionId;
 
 /// How long a client waits. Then it is told to come back later.
-const PATIENCE: Duration = Duration::from_secs(5);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many wait on one thread. More are told to come back later.
 const MAX_WAITING: usize = 4096;
@@ -26,7 +26,7 @@ pub(super) struct Ahead {
     joining: VecDeque<Wait<Box<Joining>>>,
     /// Clients whose command waits, with what they have sent behind it.
     asking: VecDeque<Wait<(SessionId, Vec<Request>)>>,
-    /// What was known of the stream when it was last asked whether they still have to wait.
+    /// The [version](Hub::stream_version) of the stream when it was last checked who still has to wait.
     version: u64,
 }
 
@@ -62,12 +62,12 @@ impl Ahead {
 }
 
 impl<A: Application> Shard<A> {
-    /// Lets a client wait that has to. Returns it if it need not.
+    /// Lets a client wait that has named an entry that has not come yet. Returns any other client: it may join.
     pub(super) fn await_stream(&mut self, joining: Box<Joining>, now: Instant) -> Option<Box<Joining>> {
         let after = joining.opening.after().and_then(After::parse);
         let Some(id) = after.and_then(|after| self.hub.ahead(after)) else { return Some(joining) };
         if self.begin_to_wait(id) {
-            self.ahead.joining.push_back(Wait { id, until: now + PATIENCE, who: joining });
+            self.ahead.joining.push_back(Wait { id, until: now + WAIT_TIMEOUT, who: joining });
         } else {
             self.refuse_for_now(joining, now);
         }
@@ -85,7 +85,8 @@ impl<A: Application> Shard<A> {
         }
     }
 
-    /// Lets a command wait that has to, and what the client has sent behind it. Returns it if it need not.
+    /// Lets a command wait that names an entry that has not come yet, and what the client sends after it. Returns any
+    /// other command: it is to be carried out.
     pub(super) fn await_stream_for(&mut self, session: SessionId, request: Request, now: Instant) -> Option<Request> {
         let key = self.key(session)?;
         if self.sessions[key].is_paused()
@@ -100,8 +101,8 @@ impl<A: Application> Shard<A> {
         };
         let Some(id) = after.and_then(|after| self.hub.ahead(after)) else { return Some(request) };
         if self.begin_to_wait(id) {
-            self.ahead.asking.push_back(Wait { id, until: now + PATIENCE, who: (session, vec![request]) });
-            // What it sends now stays where it is.
+            self.ahead.asking.push_back(Wait { id, until: now + WAIT_TIMEOUT, who: (session, vec![request]) });
+            // What it sends from now on stays in its socket.
             self.sessions[key].pause();
         } else {
             self.hub.close(session, Disconnect::Overloaded);
@@ -109,10 +110,10 @@ impl<A: Application> Shard<A> {
         None
     }
 
-    /// Asks whether the entry will come. Returns whether there is room for one more who waits.
+    /// Asks whether the stream has the entry. Returns whether one more client may wait.
     fn begin_to_wait(&mut self, id: StreamId) -> bool {
         if self.ahead.len() == 0 {
-            // What comes from now on is looked at.
+            // Only what changes from now on matters.
             self.ahead.version = self.hub.stream_version();
         }
         let has_room = self.ahead.len() < MAX_WAITING;
@@ -150,7 +151,7 @@ impl<A: Application> Shard<A> {
     }
 }
 
-/// Takes out those who do not wait any more.
+/// Takes out those who need not wait any more, and those whose time is over.
 fn decide<T>(hub: &Hub, waiting: &mut VecDeque<Wait<T>>, now: Instant) -> Vec<Next<T>> {
     let still = hub.still_ahead(waiting.iter().map(|wait| wait.id));
     let mut decided = Vec::new();

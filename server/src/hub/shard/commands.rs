@@ -77,7 +77,7 @@ impl<A: Application> Shard<A> {
         }
     }
 
-    /// Tells clients with ids that something was lost at a place, except for those who came after it.
+    /// Tells clients with ids that events were lost before this place. Those who came after it have missed nothing.
     fn tell_of_gap(&mut self, seq: Seq, position: Position, id: &str, now: Instant) {
         let was_there = |session: &Session| {
             let subscriptions = session.subscriber().map_or(&[][..], |subscriber| subscriber.subscriptions());

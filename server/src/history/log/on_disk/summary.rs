@@ -43,9 +43,9 @@ pub struct LogSummary {
 pub enum NextStart {
     /// It continues it.
     Continues,
-    /// It begins anew. Why.
+    /// It begins anew, for this reason.
     BeginsAnew(String),
-    /// The queue, which says whether events were sent since, is not known or cannot be opened.
+    /// The queue is not known or cannot be opened. It says whether events were sent that the log lacks.
     Unknown,
 }
 
