@@ -102,6 +102,17 @@ torture: ## Clients resume at random for ten minutes of kills, restarts and hand
 		cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \
 		--exact torture::every_client_gets_each_event_once_or_is_told --nocapture
 
+.PHONY: torture-nodes
+torture-nodes: ## The same with three broadcasters, ten minutes with one Redis and ten with Sentinels (TORTURE_SECONDS=N)
+	seconds=$${TORTURE_SECONDS:-600}; for play in \
+		"clients_of_several_broadcasters_get_each_event_once_or_are_told $$((seconds * 3 / 5))" \
+		"clients_are_told_of_what_a_failover_has_lost $$((seconds / 4))"; do \
+		set -- $$play; \
+		TORTURE_SECONDS=$$seconds TORTURE_FAULTS=$${TORTURE_FAULTS:-$$2} TORTURE_CLIENTS=$${TORTURE_CLIENTS:-40} \
+			cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \
+			--exact nodes::$$1 --nocapture || exit 1; \
+	done
+
 .PHONY: attack
 attack: ## Measure good clients under attacks, some minutes (ATTACK_BASELINE=BINARY compares)
 	cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \

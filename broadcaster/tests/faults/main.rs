@@ -31,6 +31,7 @@ mod listening_sse;
 mod log;
 mod looking;
 mod names;
+mod nodes;
 mod other_files;
 mod ownership;
 mod permission;

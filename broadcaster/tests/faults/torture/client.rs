@@ -110,8 +110,7 @@ impl<'a> TortureClient<'a> {
             return self.has_last || self.play.ending.get().is_some_and(|ending| self.connected >= *ending);
         }
         let Some(end) = self.play.end.get() else { return false };
-        let is_at_end =
-            |position: Option<Id>| position.is_some_and(|id| id.epoch == end.epoch && id.number >= end.number);
+        let is_at_end = |position: Option<Id>| position.is_some_and(|id| id.has_reached(*end));
         let is_second_at_end = self.audiences[1].channels.is_empty() || is_at_end(self.positions[1]);
         is_at_end(self.positions[0]) && is_second_at_end
     }
@@ -183,7 +182,8 @@ impl<'a> TortureClient<'a> {
     fn visit(&mut self) {
         let request = self.request();
         let asked = [self.after(0), self.after(1)];
-        let Some(mut connection) = Connection::open(self.play.address, &request) else { return };
+        let address = self.play.addresses[self.random.below(self.play.addresses.len())];
+        let Some(mut connection) = Connection::open(address, &request) else { return };
         self.connected = now_millis();
         self.is_second_answered = false;
         self.steps.push(Step::Connected(self.connected));
@@ -236,6 +236,11 @@ impl<'a> TortureClient<'a> {
             }
             Message::Heartbeat(id) => {
                 self.steps.push(Step::Told(id));
+                self.moves_to(id);
+            }
+            Message::Gap(id) => {
+                self.steps.push(Step::Gap(id));
+                self.earlier.clear();
                 self.moves_to(id);
             }
             Message::Event(arrival) => {

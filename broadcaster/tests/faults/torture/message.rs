@@ -8,23 +8,44 @@ pub(crate) const CHANNELS: [&str; 6] = ["a", "b", "c", "d", "short", "all"];
 /// The last of them.
 pub(crate) const ALL: usize = CHANNELS.len() - 1;
 
-/// A position: the epoch in an id, and the number.
+/// A position: the epoch in an id, and the number. Or an entry of the stream of several broadcasters: its milliseconds,
+/// its number in them, and what its sender drew for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Id {
     pub(crate) epoch: u64,
     pub(crate) number: u64,
+    pub(crate) drawn: Option<u32>,
 }
 
 impl Id {
     pub(crate) fn parse(text: &str) -> Id {
-        let parts = text.split_once('-').and_then(|(epoch, number)| {
-            Some(Id { epoch: u64::from_str_radix(epoch, 16).ok()?, number: number.parse().ok()? })
-        });
-        parts.unwrap_or_else(|| panic!("{text} is no id"))
+        let parts: Vec<&str> = text.split('-').collect();
+        let id = match parts[..] {
+            [epoch, number] => u64::from_str_radix(epoch, 16)
+                .ok()
+                .and_then(|epoch| Some(Id { epoch, number: number.parse().ok()?, drawn: None })),
+            [millis, number, drawn] => u32::from_str_radix(drawn, 16).ok().and_then(|drawn| {
+                Some(Id { epoch: millis.parse().ok()?, number: number.parse().ok()?, drawn: Some(drawn) })
+            }),
+            _ => None,
+        };
+        id.unwrap_or_else(|| panic!("{text} is no id"))
     }
 
     pub(crate) fn text(self) -> String {
-        format!("{:016x}-{}", self.epoch, self.number)
+        match self.drawn {
+            None => format!("{:016x}-{}", self.epoch, self.number),
+            Some(drawn) => format!("{}-{}-{drawn:08x}", self.epoch, self.number),
+        }
+    }
+
+    /// Whether it is another one, or behind it in the same order.
+    pub(crate) fn has_reached(self, other: Id) -> bool {
+        match (self.drawn, other.drawn) {
+            (None, None) => self.epoch == other.epoch && self.number >= other.number,
+            (Some(_), Some(_)) => (self.epoch, self.number) >= (other.epoch, other.number),
+            _ => false,
+        }
     }
 }
 
@@ -44,9 +65,18 @@ pub(crate) struct Arrival {
 /// A message.
 #[derive(Debug)]
 pub(crate) enum Message {
-    Welcome { recovered: Option<bool>, id: Id },
-    Subscribed { recovered: Option<bool>, id: Id, events: Vec<Arrival> },
+    Welcome {
+        recovered: Option<bool>,
+        id: Id,
+    },
+    Subscribed {
+        recovered: Option<bool>,
+        id: Id,
+        events: Vec<Arrival>,
+    },
     Heartbeat(Id),
+    /// Something before this was lost.
+    Gap(Id),
     Event(Arrival),
 }
 
@@ -61,6 +91,7 @@ impl Message {
         match json["type"].as_str() {
             Some("welcome") => Message::Welcome { recovered, id: id() },
             Some("heartbeat") => Message::Heartbeat(id()),
+            Some("gap") => Message::Gap(id()),
             Some("subscribed") => {
                 let events = json["events"].as_array().into_iter().flatten().map(arrival).collect();
                 Message::Subscribed { recovered, id: id(), events }
@@ -77,6 +108,9 @@ impl Message {
             let is_gap = block.event.as_deref() == Some("gap");
             assert!(has_asked || !is_gap, "a gap without a question: {text:?}");
             return Some(Message::Welcome { recovered: has_asked.then_some(!is_gap), id });
+        }
+        if block.event.as_deref() == Some("gap") {
+            return id.map(Message::Gap);
         }
         if block.data.is_none() {
             return id.map(Message::Heartbeat);

@@ -8,13 +8,13 @@
 //!
 //! `TORTURE_SEED` chooses what happens, though not when.
 
-mod client;
-mod connection;
-mod message;
-mod order;
-mod play;
-mod producers;
-mod record;
+pub(crate) mod client;
+pub(crate) mod connection;
+pub(crate) mod message;
+pub(crate) mod order;
+pub(crate) mod play;
+pub(crate) mod producers;
+pub(crate) mod record;
 mod tests;
 
 use std::collections::HashMap;
@@ -26,19 +26,20 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use queue::Priority;
 use testkit::{Broadcaster, QueueDir, free_address, until};
 
 use crate::support::{Random, command_on, standby};
 use client::TortureClient;
 use order::Order;
 use play::{KINDS, Kind, Play, Progress};
-use producers::Producers;
+use producers::{Habits, Producers};
 use record::{Tally, check, check_plain};
 
 const PRODUCERS: usize = 3;
 const PACE: Duration = Duration::from_millis(30);
 
-fn number(variable: &str, default: usize) -> usize {
+pub(crate) fn number(variable: &str, default: usize) -> usize {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap())
 }
 
@@ -69,7 +70,7 @@ fn acts(restarts: usize, hand_overs: usize, random: &mut Random) -> Vec<Act> {
 }
 
 /// Some channels keep little, so that clients are told; the channel of all events keeps all.
-fn broadcaster(queue: &Path, address: SocketAddr, hub_threads: usize) -> Command {
+pub(crate) fn broadcaster(queue: &Path, address: SocketAddr, hub_threads: usize) -> Command {
     let mut command = command_on(queue, address);
     command.args(["--scan-interval-secs", "0.02", "--shutdown-grace-secs", "0.5", "--ping-interval-secs", "1"]);
     command.args(["--hub-threads", &hub_threads.to_string()]);
@@ -80,7 +81,7 @@ fn broadcaster(queue: &Path, address: SocketAddr, hub_threads: usize) -> Command
     command
 }
 
-struct EndOnDrop<'a>(&'a AtomicBool);
+pub(crate) struct EndOnDrop<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {
@@ -102,14 +103,14 @@ fn every_client_gets_each_event_once_or_is_told() {
     let queue = QueueDir::new();
     let path = queue.path();
     let play = Play {
-        address: free_address(),
+        addresses: vec![free_address()],
         last: (PRODUCERS as u32, 0),
         ending: OnceLock::new(),
         end: OnceLock::new(),
         is_over: AtomicBool::new(false),
     };
     let (producers, progress) = (Producers::default(), Progress::default());
-    let mut stage = Stage::new(&queue, play.address, random);
+    let mut stage = Stage::new(&queue, play.addresses[0], random);
 
     let (lists, all, clients) = std::thread::scope(|scope| {
         let _over = EndOnDrop(&play.is_over);
@@ -130,7 +131,10 @@ fn every_client_gets_each_event_once_or_is_told() {
         let queueing: Vec<_> = (0..PRODUCERS)
             .map(|id| {
                 let (producers, path) = (&producers, &path);
-                scope.spawn(move || producers.run(path, id, PACE))
+                // The first producer uses another lane.
+                let priority = if id == 0 { Priority::High } else { Priority::Normal };
+                let habits = Habits { id, priority, has_keys: true, pause: PACE };
+                scope.spawn(move || producers.run(path, &habits))
             })
             .collect();
         for act in acts.iter().copied() {
@@ -237,7 +241,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-struct StopOnDrop<'a>(&'a Producers);
+pub(crate) struct StopOnDrop<'a>(pub(crate) &'a Producers);
 
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {

@@ -1,6 +1,6 @@
 //! The order in which everything was published, as far as clients can know it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::torture::message::{Arrival, EventKey, Id};
 use crate::torture::producers::Queued;
@@ -26,15 +26,40 @@ impl Audience {
     }
 }
 
-/// The number of an epoch, and a number in it.
-pub(crate) type Place = (usize, u64);
+/// The number of an epoch, and a number in it. In the stream of several broadcasters: milliseconds, and a number.
+pub(crate) type Place = (u64, u64);
 
 /// All events in the order of their numbers.
 #[derive(Default)]
 pub(crate) struct Order {
-    epochs: Vec<u64>,
+    series: Series,
     pub(crate) events: BTreeMap<Place, EventKey>,
     lists: HashMap<u32, Vec<Queued>>,
+}
+
+/// What ids mean.
+enum Series {
+    /// The epochs of one broadcaster, in their order.
+    Epochs(Vec<u64>),
+    /// Entries of the stream of several.
+    Stream(Entries),
+}
+
+impl Default for Series {
+    fn default() -> Series {
+        Series::Epochs(Vec::new())
+    }
+}
+
+/// What is known of the entries of a stream beside their events.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    /// What the sender of each has drawn.
+    pub(crate) drawn: BTreeMap<Place, u32>,
+    /// Places of an event, if it was added more than once.
+    pub(crate) places: HashMap<EventKey, Vec<Place>>,
+    /// Entries that Redis has lost after others may have got them.
+    pub(crate) lost: BTreeSet<Place>,
 }
 
 impl Order {
@@ -48,13 +73,11 @@ impl Order {
         let mut next: HashMap<u32, u32> = HashMap::new();
         for step in all {
             match step {
-                Step::Answered { id, .. } if order.epochs.last() != Some(&id.epoch) => {
-                    assert!(!order.epochs.contains(&id.epoch), "the epoch of {} is back", id.text());
-                    order.epochs.push(id.epoch);
-                    last = Some(order.place(*id));
+                Step::Answered { id, .. } if order.adds_epoch(*id) => {
+                    last = order.place(*id);
                 }
                 Step::Got(Arrival { event, id, .. }) => {
-                    let place = order.place(id.unwrap());
+                    let place = order.place(id.unwrap()).unwrap();
                     let (epoch, number) = last.expect("an answer");
                     assert_eq!(place, (epoch, number + 1), "{event:?} does not have the next number");
                     last = Some(place);
@@ -76,15 +99,77 @@ impl Order {
         order
     }
 
+    /// Of a stream: the events that it was to bring, and what is known of its entries.
+    pub(crate) fn of_stream(
+        lists: HashMap<u32, Vec<Queued>>,
+        events: BTreeMap<Place, EventKey>,
+        entries: Entries,
+    ) -> Order {
+        Order { series: Series::Stream(entries), events, lists }
+    }
+
+    /// Notes the epoch of an id. Returns whether it is new.
+    fn adds_epoch(&mut self, id: Id) -> bool {
+        let Series::Epochs(epochs) = &mut self.series else { return false };
+        let is_new = epochs.last() != Some(&id.epoch);
+        if is_new {
+            assert!(!epochs.contains(&id.epoch), "the epoch of {} is back", id.text());
+            epochs.push(id.epoch);
+        }
+        is_new
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.events.len()
     }
 
+    /// Where an id is. `None`: nowhere, because the broadcaster had not seen the stream.
+    ///
     /// # Panics
-    /// When nobody else was given an id of this epoch.
-    pub(crate) fn place(&self, id: Id) -> Place {
-        let epoch = self.epochs.iter().position(|epoch| *epoch == id.epoch);
-        (epoch.unwrap_or_else(|| panic!("nobody else knows the epoch of {}", id.text())), id.number)
+    /// When nobody else was given an id of this epoch, or no entry of the stream has it.
+    pub(crate) fn place(&self, id: Id) -> Option<Place> {
+        match (&self.series, id.drawn) {
+            (Series::Epochs(epochs), _) => {
+                let epoch = epochs.iter().position(|epoch| *epoch == id.epoch);
+                let epoch = epoch.unwrap_or_else(|| panic!("nobody else knows the epoch of {}", id.text()));
+                Some((epoch as u64, id.number))
+            }
+            (Series::Stream(entries), Some(drawn)) => {
+                let place = (id.epoch, id.number);
+                let known = entries.drawn.get(&place).copied();
+                assert_eq!(known, Some(drawn), "no entry of the stream has ever had the id {}", id.text());
+                Some(place)
+            }
+            (Series::Stream(_), None) => None,
+        }
+    }
+
+    /// Whether a client can go on from one place to the other.
+    pub(crate) fn is_of_one_series(&self, from: Place, to: Place) -> bool {
+        matches!(self.series, Series::Stream(_)) || from.0 == to.0
+    }
+
+    /// The place before this one.
+    pub(crate) fn before(&self, place: Place) -> Place {
+        match (&self.series, place) {
+            (Series::Stream(_), (millis, 0)) => (millis - 1, u64::MAX),
+            (_, (first, number)) => (first, number - 1),
+        }
+    }
+
+    /// All places of the event at a place.
+    pub(crate) fn places(&self, place: Place) -> Vec<Place> {
+        let of_stream = |entries: &Entries| entries.places.get(&self.events[&place]).cloned();
+        let several = match &self.series {
+            Series::Stream(entries) => of_stream(entries),
+            Series::Epochs(_) => None,
+        };
+        several.unwrap_or_else(|| vec![place])
+    }
+
+    /// Whether the entry at a place was lost. Who has not got it has to be told, perhaps later.
+    pub(crate) fn is_lost(&self, place: Place) -> bool {
+        matches!(&self.series, Series::Stream(entries) if entries.lost.contains(&place))
     }
 
     pub(crate) fn queued(&self, event: EventKey) -> &Queued {

@@ -23,7 +23,8 @@ pub(crate) const KINDS: [Kind; 4] = [Kind::Plain, Kind::ByUrl, Kind::Native, Kin
 
 /// What all clients are told.
 pub(crate) struct Play {
-    pub(crate) address: SocketAddr,
+    /// Of the broadcasters.
+    pub(crate) addresses: Vec<SocketAddr>,
     /// The last event that is for everybody.
     pub(crate) last: EventKey,
     /// When everybody stays until it has everything. Before the last events are queued.

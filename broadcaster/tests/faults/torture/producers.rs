@@ -38,6 +38,17 @@ pub(crate) struct Producers {
     forgotten: AtomicUsize,
 }
 
+/// How a producer queues.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Habits {
+    pub(crate) id: usize,
+    pub(crate) priority: Priority,
+    /// Whether its events have keys, and some repeat them.
+    pub(crate) has_keys: bool,
+    /// Between two entries, about.
+    pub(crate) pause: Duration,
+}
+
 impl Producers {
     /// Lets nobody queue until the guard is dropped.
     pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
@@ -57,20 +68,20 @@ impl Producers {
         self.stop.store(true, Ordering::SeqCst);
     }
 
-    /// Queues events of all kinds until it is stopped. The first producer uses another lane. Returns the list.
-    pub(crate) fn run(&self, queue: &Path, id: usize, pause: Duration) -> Vec<Queued> {
+    /// Queues events of all kinds until it is stopped. Returns the list.
+    pub(crate) fn run(&self, queue: &Path, habits: &Habits) -> Vec<Queued> {
+        let Habits { id, priority, has_keys, pause } = *habits;
         let writer = Writer::new(queue);
         let mut random = Random::with_seed(id as u64 * 7919 + now_millis());
         let (mut list, mut left_of_burst): (Vec<Queued>, usize) = (Vec::new(), 0);
         // Whether the last event has a key that the broadcaster knows.
         let (mut has_key, mut forgotten) = (false, 0);
-        let priority = if id == 0 { Priority::High } else { Priority::Normal };
         while !self.stop.load(Ordering::SeqCst) {
             let gate = self.hold();
             let first = list.len();
             let forgotten_now = self.forgotten.load(Ordering::SeqCst);
             has_key &= std::mem::replace(&mut forgotten, forgotten_now) == forgotten_now;
-            if id != 0 && random.below(3) == 0 {
+            if priority == Priority::Normal && random.below(3) == 0 {
                 let event = Queued { began: now_millis(), channels: None, is_repeat: false };
                 writer.enqueue(br#""test""#, payload(id, first).as_bytes()).unwrap();
                 list.push(event);
@@ -81,9 +92,9 @@ impl Producers {
                     let is_repeat = has_key && random.below(30) == 0;
                     let channels = if is_repeat { list[list.len() - 1].channels.clone() } else { pick(&mut random) };
                     list.push(Queued { began: now_millis(), channels, is_repeat });
-                    has_key = !is_repeat;
+                    has_key = has_keys && !is_repeat;
                 }
-                enqueue(&writer, id, &list, first, priority);
+                enqueue(&writer, habits, &list, first);
             }
             let due = list[first..].iter().filter(|event| !event.is_repeat).count();
             self.due.fetch_add(due, Ordering::SeqCst);
@@ -100,16 +111,18 @@ impl Producers {
 
     /// Queues two events in an entry: one for everybody, and one that is in all channels.
     pub(crate) fn finish(&self, queue: &Path, id: usize) -> Vec<Queued> {
+        let habits = Habits { id, priority: Priority::Normal, has_keys: true, pause: Duration::ZERO };
         let in_all = Some((0..CHANNELS.len()).collect());
         let list = [None, in_all].map(|channels| Queued { began: now_millis(), channels, is_repeat: false }).to_vec();
-        enqueue(&Writer::new(queue), id, &list, 0, Priority::Normal);
+        enqueue(&Writer::new(queue), &habits, &list, 0);
         self.due.fetch_add(list.len(), Ordering::SeqCst);
         list
     }
 }
 
 /// Queues what is in a list from here on, as one entry.
-fn enqueue(writer: &Writer, id: usize, list: &[Queued], first: usize, priority: Priority) {
+fn enqueue(writer: &Writer, habits: &Habits, list: &[Queued], first: usize) {
+    let Habits { id, priority, has_keys, .. } = *habits;
     let events = &list[first..];
     let names = |channels: &Vec<usize>| channels.iter().map(|channel| CHANNELS[*channel].parse().unwrap()).collect();
     let channels: Vec<Option<Vec<_>>> = events.iter().map(|event| event.channels.as_ref().map(names)).collect();
@@ -124,7 +137,7 @@ fn enqueue(writer: &Writer, id: usize, list: &[Queued], first: usize, priority: 
         payload_json: payloads[index].as_bytes(),
         channels: channels[index].as_deref(),
         ttl: None,
-        key: Some(&keys[index]),
+        key: has_keys.then_some(keys[index].as_str()),
         except: None,
     });
     writer.enqueue_events(&new.collect::<Vec<_>>(), priority).unwrap();

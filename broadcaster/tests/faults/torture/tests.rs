@@ -12,7 +12,7 @@ use crate::torture::record::{After, QUESTIONS, Step, Tally, check, check_plain};
 const EVENTS: [&[usize]; 6] = [&[0, ALL], &[], &[1, ALL], &[0, 1, ALL], &[0, ALL], &[]];
 
 fn id(number: u64) -> Id {
-    Id { epoch: 7, number }
+    Id { epoch: 7, number, drawn: None }
 }
 
 fn arrival(number: u64, channel: Option<usize>) -> Arrival {
@@ -121,7 +121,10 @@ fn each_mistake_of_coming_back_is_found() {
     finds("comes after", &[resumed(2), got(2)]);
     finds("resumed from", &[answered(0, Some(After::Id(id(2))), Some(true), 3), got(4)]);
     finds("is answered with None", &[answered(0, Some(After::Id(id(2))), None, 6)]);
-    finds("nobody else knows the epoch", &[answered(0, None, None, 6), Step::Told(Id { epoch: 8, number: 6 })]);
+    finds(
+        "nobody else knows the epoch",
+        &[answered(0, None, None, 6), Step::Told(Id { epoch: 8, number: 6, drawn: None })],
+    );
     // It was told of what it had missed before, and not of this.
     finds("was lost", &[told(2, 4), got(6)]);
 }
