@@ -42,6 +42,8 @@ pub(crate) struct Follow {
     connection: Option<Connection>,
     /// The entry that was read last.
     last: Option<StreamId>,
+    /// What was in the stream when it was first read, or when it was read anew, is there.
+    is_filled: bool,
     uids: UidWindow,
     batch: Batch,
     entries: Vec<Numbered>,
@@ -66,6 +68,7 @@ impl Follow {
             stop,
             connection: None,
             last: None,
+            is_filled: false,
             batch: Batch::default(),
             entries: Vec::new(),
             largest: 0,
@@ -112,29 +115,51 @@ impl Follow {
             None => connect(&self.options.address, self.stream.key())?,
         };
         let read = match self.last {
-            None => self.begin(&mut connection),
-            Some(last) => self.read_after(&mut connection, last),
+            Some(last) if self.is_filled => self.read_after(&mut connection, last),
+            _ => self.fill(&mut connection),
         };
         let read = read.map_err(|interruption| interruption.at(&connection));
         self.connection = Some(connection);
         read
     }
 
-    /// Reads what the stream has: it is for those who come back. Everything after it is for all.
-    fn begin(&mut self, connection: &mut Connection) -> Result<(), Interruption> {
-        let newest = self.newest(connection)?;
-        let mut place = None;
-        while self.last.is_none_or(|last| last.place < newest.id.place) && !self.stop.is_requested() {
-            let entries = self.stream.after(connection, place, self.count())?;
+    /// Reads what the stream has: it is for those who come back. Everything after it is for all. If the connection
+    /// breaks, the next one goes on with that.
+    fn fill(&mut self, connection: &mut Connection) -> Result<(), Interruption> {
+        let newest = self.newest(connection)?.id.place;
+        while self.last.is_none_or(|last| last.place < newest) {
+            if self.stop.is_requested() {
+                return Ok(());
+            }
+            let entries = match self.last {
+                Some(last) => self.stream.after_entry(connection, last, self.count())?,
+                None => Some(self.stream.after(connection, None, self.count())?),
+            };
             // It was emptied meanwhile.
-            let Some(last) = entries.last() else { break };
-            place = Some(last.id.place);
+            let Some(entries) = entries else {
+                self.begin_anew();
+                return Ok(());
+            };
+            let Some(first) = entries.first() else { break };
+            if self.last.is_none() {
+                // A uid that came before says nothing about this stream: whoever reads only this one must get the same.
+                self.uids = UidWindow::new(self.options.max_events);
+                self.feed.hub().begin_filling(first.numbered().at);
+            }
             self.publish(entries, Delivery::Past)?;
         }
-        self.feed.hub().note_gap();
-        self.filling = None;
-        info!(entries = self.feed.hub().head().0, "follows the broker");
+        if self.last.is_some() {
+            self.feed.hub().end_filling();
+            self.is_filled = true;
+            self.filling = None;
+            info!(entries = self.feed.hub().head().0, "follows the broker");
+        }
         Ok(())
+    }
+
+    /// Reads the stream from its beginning, because it has lost what was read.
+    fn begin_anew(&mut self) {
+        (self.last, self.is_filled) = (None, false);
     }
 
     fn read_after(&mut self, connection: &mut Connection, last: StreamId) -> Result<(), Interruption> {
@@ -152,13 +177,11 @@ impl Follow {
                 self.publish(entries, Delivery::Live)
             }
             None => {
-                let newest = self.newest(connection)?;
                 warn!(
                     "the broker's stream no longer has what was read last: clients are told that they may have missed \
                     events. It was emptied or trimmed, or another server took over that did not have it"
                 );
-                self.feed.hub().begin_again(newest.numbered());
-                self.last = Some(newest.id);
+                self.begin_anew();
                 Ok(())
             }
         }

@@ -149,10 +149,29 @@ impl RedisStream {
         place: Option<StreamPlace>,
         count: usize,
     ) -> RedisResult<Vec<StreamEntry>> {
+        entries(self.range_after(place, count).query(connection)?)
+    }
+
+    /// The next entries behind one. `None`: that one is not there any more after the reading.
+    pub(super) fn after_entry(
+        &self,
+        connection: &mut impl ConnectionLike,
+        id: StreamId,
+        count: usize,
+    ) -> RedisResult<Option<Vec<StreamEntry>>> {
+        let mut both = pipe();
+        both.add_command(self.range_after(Some(id.place), count)).add_command(self.find(id.place));
+        let (read, found): (Value, Value) = both.query(connection)?;
+        let is_there = entries(found)?.iter().any(|entry| entry.id == id);
+        let read = entries(read)?;
+        Ok(is_there.then_some(read))
+    }
+
+    fn range_after(&self, place: Option<StreamPlace>, count: usize) -> Cmd {
         let from = place.map_or_else(|| "-".to_owned(), |place| format!("({place}"));
         let mut range = cmd("XRANGE");
         range.arg(&self.key).arg(from).arg("+").arg("COUNT").arg(count);
-        entries(range.query(connection)?)
+        range
     }
 
     /// Whether an entry is there.

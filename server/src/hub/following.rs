@@ -72,14 +72,31 @@ impl Hub {
         published.begin_again(entry.id, entry.at);
         published.last = published.last.plus(1);
         self.append_to_all(&[], &[0], &ChannelFrames::default());
-        self.tell_of_gap(&published);
+        // While it is filled, they are told at its end.
+        if published.is_filled() {
+            self.tell_of_gap(&published);
+        }
         drop(published);
         self.stream_has_changed();
     }
 
-    /// Tells all clients with ids that came before now that they have missed something. They can get it again.
-    pub(crate) fn note_gap(&self) {
-        self.tell_of_gap(&self.lock());
+    /// Forgets all that came so far: the stream is read from its beginning, whose time this is. Until
+    /// [all of it](Self::end_filling) is there, no place of it is named to clients: who is connected gets nothing of
+    /// it, and would be taken for one that has.
+    pub(crate) fn begin_filling(&self, at: LogTime) {
+        self.lock().begin_filling(at);
+        self.stream_has_changed();
+    }
+
+    /// Notes that all of the stream is there. Clients with ids that came before are told that they have missed
+    /// something. They can get it again.
+    pub(crate) fn end_filling(&self) {
+        let mut published = self.lock();
+        published.end_filling();
+        self.tell_of_gap(&published);
+        drop(published);
+        self.stream_has_changed();
+        self.wake();
     }
 
     /// Under the lock, so that it comes before everything that follows.

@@ -49,6 +49,8 @@ pub(super) struct Published {
 struct Stream {
     /// `None`: nothing has come of it.
     ids: Option<StreamIds>,
+    /// What it had when it was read from its beginning is there.
+    is_filled: bool,
     /// Ids that clients have named and that are not in it.
     absent: VecDeque<StreamId>,
 }
@@ -108,9 +110,9 @@ impl Published {
 
     /// The number that an id names. `None`: it is of another series of numbers, or not known any more.
     pub(super) fn number_of(&self, id: Id) -> Option<Seq> {
-        match (id, self.stream_ids()) {
+        match (id, &self.stream) {
             (Id::Own { epoch, seq }, None) => (epoch == self.epoch && seq <= self.head()).then_some(seq),
-            (Id::Stream(id), Some(ids)) => match ids.find(id) {
+            (Id::Stream(id), Some(_)) => match self.stream_ids()?.find(id) {
                 Found::At(number) => Some(number),
                 Found::Ahead | Found::Nowhere => None,
             },
@@ -118,8 +120,14 @@ impl Published {
         }
     }
 
+    /// Those that clients may know.
     fn stream_ids(&self) -> Option<&StreamIds> {
-        self.stream.as_ref().and_then(|stream| stream.ids.as_ref())
+        self.stream.as_ref().filter(|stream| stream.is_filled).and_then(|stream| stream.ids.as_ref())
+    }
+
+    /// Whether what can be sent again is there, as far as it is kept.
+    pub(super) fn is_filled(&self) -> bool {
+        self.stream.as_ref().is_none_or(|stream| stream.is_filled)
     }
 
     /// Whether publications come from the stream of several machines.
@@ -135,7 +143,8 @@ impl Published {
     /// Whether an entry that a client has named may still come.
     pub(super) fn is_ahead(&self, id: StreamId) -> bool {
         let Some(stream) = &self.stream else { return false };
-        stream.ids.as_ref().is_none_or(|ids| ids.find(id) == Found::Ahead) && !stream.absent.contains(&id)
+        let is_ahead = self.stream_ids().is_none_or(|ids| ids.find(id) == Found::Ahead);
+        is_ahead && !stream.absent.contains(&id)
     }
 
     /// Notes that an id is not in the stream.
@@ -164,10 +173,28 @@ impl Published {
     pub(super) fn begin_again(&mut self, id: StreamId, at: LogTime) {
         let (number, at) = (self.head().plus(1), self.time(at));
         if let Some(stream) = &mut self.stream {
-            *stream = Stream { ids: Some(StreamIds::beginning(number, id)), absent: VecDeque::new() };
+            let is_filled = stream.is_filled;
+            *stream = Stream { ids: Some(StreamIds::beginning(number, id)), is_filled, absent: VecDeque::new() };
         }
         if let Some(history) = &mut self.history {
             history.begin_again(Trimmed { seq: number, at });
+        }
+    }
+
+    /// Forgets all that came so far. The next number is that of the first entry of the stream, which came at this time:
+    /// everything comes behind it.
+    pub(super) fn begin_filling(&mut self, at: LogTime) {
+        let number = self.head().plus(1);
+        self.stream = Some(Stream::default());
+        self.at = at;
+        if let Some(history) = &mut self.history {
+            history.begin_again(Trimmed { seq: number, at });
+        }
+    }
+
+    pub(super) fn end_filling(&mut self) {
+        if let Some(stream) = &mut self.stream {
+            stream.is_filled = true;
         }
     }
 

@@ -89,6 +89,9 @@ impl Published {
     }
 
     fn try_resume(&self, after: After, session: SessionId, asked: &Asked<'_>) -> Option<Resumed> {
+        if !self.is_filled() {
+            return None;
+        }
         let now = unix_time::now();
         let from = self.position(after, now)?;
         let had: HashMap<Option<&ChannelName>, Seq> =

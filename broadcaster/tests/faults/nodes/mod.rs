@@ -10,6 +10,7 @@
 //! `TORTURE_SECONDS`, `TORTURE_FAULTS` and `TORTURE_CLIENTS`. `TORTURE_SEED` chooses what happens, though not when.
 
 mod entries;
+mod losing;
 mod node;
 mod plain;
 mod redis;

@@ -10,7 +10,8 @@ use crate::history::History;
 use crate::history::log::{LogTime, Trimmed};
 use crate::hub::shard::stepping::{connect, message};
 use crate::hub::shard::{JOINS_AT_ONCE, RESUMES_AT_ONCE, ShardThread};
-use crate::hub::{Beginning, Hub};
+use crate::hub::{Batch, Beginning, Delivery, Hub, Numbered};
+use crate::protocol::id::{StreamId, StreamPlace};
 use crate::protocol::{ClientKind, Opening, Wants};
 use crate::publication::{Audience, Publication};
 
@@ -174,4 +175,39 @@ fn what_commands_ask_for_again_goes_out_before_more_is_read() {
     }
     assert_eq!(text.matches("\"recovered\":true").count(), 40);
     assert_eq!(text.matches("\"events\":[{").count(), 1, "what it had on this connection is not sent again");
+}
+
+#[test]
+fn while_a_stream_is_read_from_its_beginning_no_place_of_it_is_named() {
+    let (_shard, hub) = hub();
+    hub.follow_stream();
+    let named = || {
+        let published = hub.lock();
+        matches!(published.id(published.last), Id::Stream(_))
+    };
+    let now = unix_time::now().as_millis() as u64;
+    let at = |after: u64| LogTime((now + after) * 1_000_000);
+    let publish = |after, delivery| {
+        let mut batch = Batch::default();
+        batch.push(&Publication::to_everybody("\"e\"", "1", 7));
+        let id = StreamId { place: StreamPlace { millis: now + after, number: 0 }, nonce: 0xab };
+        hub.append_followed(&batch, &[Numbered { id, at: at(after) }], delivery);
+    };
+    let again = |after: &str| resumed(&hub, after, "", &[]).map(|events| events.len());
+    let resumed = |after: u64| again(&format!("{}-0-000000ab", now + after));
+    hub.begin_filling(at(1));
+    publish(1, Delivery::Past);
+    publish(2, Delivery::Past);
+    assert_eq!((named(), resumed(1)), (false, None));
+    hub.end_filling();
+    assert_eq!((named(), resumed(1), resumed(2)), (true, Some(1), Some(0)));
+    publish(3, Delivery::Live);
+    // It was emptied, and has one entry now.
+    hub.begin_filling(at(4));
+    publish(4, Delivery::Past);
+    assert_eq!((named(), resumed(2)), (false, None));
+    hub.end_filling();
+    assert_eq!((named(), resumed(2), resumed(4)), (true, None, Some(0)));
+    let of_this_process = format!("{EPOCH:016x}-11");
+    assert_eq!(again(&of_this_process), None);
 }
