@@ -24,6 +24,9 @@ use crate::backoff::Backoff;
 const REPLICA_TIMEOUT_MILLIS: u64 = 1_000;
 /// What an entry takes in the stream beside its line, about.
 const ENTRY_OVERHEAD_BYTES: u64 = 64;
+/// How long events are waited for. Then it is looked whether the stream still has what was confirmed last: who has lost
+/// something is to be told although nothing more is queued here.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// Of so many events the average size is known.
 const AVERAGE_OF: u64 = 1024;
 
@@ -76,7 +79,11 @@ impl Forward {
 
     /// Runs until it is ended.
     pub(crate) fn run(mut self) {
-        while let Some(lines) = self.outgoing.take() {
+        while let Some(lines) = self.outgoing.take(LOOK_INTERVAL) {
+            if lines.is_empty() {
+                self.look();
+                continue;
+            }
             while let Err(interruption) = self.add(&lines) {
                 self.is_uncertain = true;
                 if interruption.needs_another_connection() {
@@ -96,14 +103,43 @@ impl Forward {
                 info!("events are forwarded again");
             }
             self.outgoing.confirm(&lines);
-            if !self.found.is_empty() && self.outgoing.is_caught_up() {
-                self.found = HashSet::new();
+            self.forget_found();
+        }
+    }
+
+    /// Forgets what was found, unless it may still come from the queue.
+    fn forget_found(&mut self) {
+        if !self.found.is_empty() && self.outgoing.is_caught_up() {
+            self.found = HashSet::new();
+        }
+    }
+
+    /// Finds out whether what was confirmed last was lost. If that cannot be found out now, it is tried again.
+    fn look(&mut self) {
+        let Some(last) = self.confirmed.last() else { return };
+        let looked = self.with_connection(|forward, connection| {
+            if forward.is_uncertain || !forward.stream.has(connection, last)? {
+                forward.find_out(connection)?;
             }
+            Ok(())
+        });
+        self.forget_found();
+        if let Err(interruption) = looked {
+            debug!(error = %interruption, "cannot look for what was confirmed last");
+            self.is_uncertain = true;
+            self.connection = None;
         }
     }
 
     /// Adds those events that are not in the stream yet.
     fn add(&mut self, lines: &[Line]) -> Result<(), Interruption> {
+        self.with_connection(|forward, connection| forward.add_over(connection, lines))
+    }
+
+    fn with_connection(
+        &mut self,
+        does: impl FnOnce(&mut Forward, &mut Connection) -> Result<(), Interruption>,
+    ) -> Result<(), Interruption> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
@@ -111,9 +147,9 @@ impl Forward {
                 connect(&self.options.address, self.stream.key())?
             }
         };
-        let added = self.add_over(&mut connection, lines).map_err(|interruption| interruption.at(&connection));
+        let done = does(self, &mut connection).map_err(|interruption| interruption.at(&connection));
         self.connection = Some(connection);
-        added
+        done
     }
 
     fn add_over(&mut self, connection: &mut Connection, lines: &[Line]) -> Result<(), Interruption> {

@@ -121,14 +121,14 @@ impl AsFd for Lines {
 }
 
 impl Outgoing {
-    /// Waits for events, and takes as many as are added at once. `None`: it is over.
-    pub(super) fn take(&self) -> Option<Vec<Line>> {
-        let mut waiting = self.shared.lock();
-        while waiting.lines.is_empty() {
-            if waiting.is_over {
-                return None;
-            }
-            waiting = self.shared.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+    /// Waits for events, and takes as many as are added at once: none if nothing comes in the time. `None`: it is over.
+    pub(super) fn take(&self, time: Duration) -> Option<Vec<Line>> {
+        let waiting = self.shared.lock();
+        let has_nothing = |waiting: &mut Waiting| waiting.lines.is_empty() && !waiting.is_over;
+        let waited = self.shared.changed.wait_timeout_while(waiting, time, has_nothing);
+        let mut waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if waiting.is_over && waiting.lines.is_empty() {
+            return None;
         }
         let (mut taken, mut bytes) = (Vec::new(), 0);
         while taken.len() < MAX_AT_ONCE

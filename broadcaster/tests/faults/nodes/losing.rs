@@ -7,10 +7,12 @@ use std::thread;
 
 use queue::Uid;
 use testkit::redis::RedisServer;
-use testkit::FaultyProxy;
+use testkit::{FaultyProxy, until};
 
 use crate::nodes::entries::{STREAM, flush};
 use crate::nodes::node::{Node, Visitor};
+use crate::nodes::redis::Redis;
+use crate::nodes::seen::Seen;
 use crate::nodes::ways::{pass, serve};
 use crate::support::Random;
 use crate::torture::message::{Id, Message};
@@ -34,6 +36,30 @@ fn an_event_that_redis_has_lost_is_delivered_when_it_is_added_again() {
     assert_eq!([other.next_event(), other.next_event()], [(0, 1), (0, 2)]);
     drop(client);
     node.end();
+}
+
+#[test]
+fn a_loss_is_told_although_nothing_more_is_queued_where_it_came_from() {
+    let mut redis = Redis::one();
+    let mut random = Random::with_seed(1);
+    let way = FaultyProxy::start(redis.master().addr());
+    let origin = Node::start(redis.master().url(), None, &mut random);
+    let other = Node::start(redis.master().url_through(way.addr()), None, &mut random);
+    let mut client = Visitor::open(other.address, "channel=all").unwrap();
+    origin.queue.enqueue("[0,1]");
+    assert_eq!(client.next_event(), (0, 1));
+    way.stall();
+    let had = redis.lose_what(&mut Seen::default(), || {
+        origin.queue.enqueue("[0,2]");
+        until("it is confirmed", || origin.queue.waiting() == 0);
+    });
+    assert_eq!(had.last().unwrap().event, Some((0, 2)));
+    // The other broadcaster has not read it, and so cannot miss it.
+    way.mend();
+    next_gap(&mut client);
+    drop(client);
+    other.end();
+    origin.end();
 }
 
 #[test]
