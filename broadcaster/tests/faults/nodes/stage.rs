@@ -100,7 +100,12 @@ impl Stage {
             }
             Act::Lose => {
                 let time = self.millis(50, 1000);
+                // Who has not read what is lost cannot find that out.
+                let away = Some(self.random.below(2 * NODES)).filter(|node| *node < NODES);
+                let proxy = away.map(|node| self.nodes[node].proxy.as_ref().expect("Redis is at one place"));
+                proxy.iter().for_each(|proxy| proxy.cut());
                 self.redis.lose_what(&mut self.seen, || thread::sleep(time));
+                proxy.iter().for_each(|proxy| proxy.mend());
             }
             Act::BeginAnew => {
                 let away = self.millis(0, 1500);
