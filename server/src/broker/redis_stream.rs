@@ -1,5 +1,7 @@
 //! The commands by which the stream is read and written.
 
+use std::time::Duration;
+
 use queue::{ChannelName, Uid};
 use redis::{Cmd, ConnectionLike, RedisError, RedisResult, Value, cmd, pipe};
 
@@ -187,16 +189,19 @@ impl RedisStream {
     }
 
     /// Asks for entries behind one, and whether that one is there after the reading. The server answers when there are
-    /// some, or after some time.
+    /// some, or after a time, or at once if none is given.
     pub(super) fn ask_after(
         &self,
         connection: &mut Connection,
         id: StreamId,
         count: usize,
-        block_millis: u64,
+        time: Option<Duration>,
     ) -> RedisResult<()> {
         let mut both = pipe();
-        let read = both.cmd("XREAD").arg("COUNT").arg(count).arg("BLOCK").arg(block_millis);
+        let read = both.cmd("XREAD").arg("COUNT").arg(count);
+        if let Some(time) = time {
+            read.arg("BLOCK").arg(time.as_millis() as u64);
+        }
         read.arg("STREAMS").arg(&self.key).arg(id.place.to_string());
         both.add_command(self.find(id.place));
         connection.send(&both.get_packed_pipeline())
