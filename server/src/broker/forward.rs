@@ -19,6 +19,7 @@ use super::options::BrokerOptions;
 use super::reconcile::{Found, reconcile};
 use super::redis_stream::{Line, RedisStream};
 use crate::backoff::Backoff;
+use crate::protocol::id::StreamId;
 
 /// How long replicas are waited for before it is said that there are too few.
 const REPLICA_TIMEOUT_MILLIS: u64 = 1_000;
@@ -119,9 +120,13 @@ impl Forward {
         let Some(last) = self.confirmed.last() else { return };
         let looked = self.with_connection(|forward, connection| {
             if forward.is_uncertain || !forward.stream.has(connection, last)? {
-                forward.find_out(connection)?;
+                return forward.find_out(connection);
             }
-            Ok(())
+            // One that others add is as good, and is trimmed later.
+            match forward.stream.newest(connection)? {
+                Some(newest) if newest.id != last => forward.note(newest.id),
+                _ => Ok(()),
+            }
         });
         self.forget_found();
         if let Err(interruption) = looked {
@@ -164,10 +169,7 @@ impl Forward {
         self.note_sizes(&new);
         // Also for what was found: it was added, and perhaps not waited for.
         self.await_replicas(connection)?;
-        match last {
-            Some(last) => self.confirmed.note(last).map_err(|cause| self.cannot_note(cause)),
-            None => Ok(()),
-        }
+        last.map_or(Ok(()), |last| self.note(last))
     }
 
     /// Finds out what is in the stream.
@@ -179,9 +181,7 @@ impl Forward {
             warn!("the broker has lost events that it had acknowledged: clients are told that they have missed some");
         }
         debug!(events = uids.len(), has_lost, "read the stream behind what was confirmed");
-        if let Some(newest) = newest {
-            self.confirmed.note(newest).map_err(|cause| self.cannot_note(cause))?;
-        }
+        newest.map_or(Ok(()), |newest| self.note(newest))?;
         // What was found before is in front of what is confirmed, and as lost as that.
         if !is_there {
             self.found.clear();
@@ -220,7 +220,9 @@ impl Forward {
         self.average_bytes = (self.average_bytes * known + bytes) / (known + events);
     }
 
-    fn cannot_note(&self, cause: io::Error) -> Interruption {
-        Interruption::CannotNote { path: self.confirmed.path().to_owned(), cause }
+    /// Notes an entry as confirmed.
+    fn note(&mut self, id: StreamId) -> Result<(), Interruption> {
+        let noted = self.confirmed.note(id);
+        noted.map_err(|cause| Interruption::CannotNote { path: self.confirmed.path().to_owned(), cause })
     }
 }

@@ -44,9 +44,9 @@ impl StreamIds {
         }
     }
 
-    /// The entry that has a number. For one that is forgotten, the oldest that is known.
+    /// The entry that has a number. `None`: it is forgotten, or has not come.
     pub(super) fn of(&self, number: Seq) -> Option<StreamId> {
-        self.ids.get(number.0.saturating_sub(self.first.0) as usize).copied()
+        self.ids.get(number.0.checked_sub(self.first.0)? as usize).copied()
     }
 
     /// The number of an entry.
@@ -95,5 +95,6 @@ mod tests {
         (2..=MAX_IDS as u64 + 2).for_each(|millis| ids.push(id(millis, 1)));
         assert_eq!(ids.ids.len(), MAX_IDS);
         assert_eq!((ids.find(id(2, 1)), ids.find(id(3, 1))), (Found::Nowhere, Found::At(Seq(3))));
+        assert_eq!((ids.of(Seq(2)), ids.of(Seq(3))), (None, Some(id(3, 1))));
     }
 }

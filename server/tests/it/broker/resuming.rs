@@ -130,11 +130,17 @@ async fn who_would_wait_for_too_long_is_told_to_come_back() {
     redis.pause();
     let ahead = "9999999999999-0-0000000a";
     behind.send_text(&json!({"type": "subscribe", "channel": "a", "after": ahead}).to_string()).await;
-    let mut client = testkit::Client::native(node.address, &format!("/?after={ahead}")).await;
-    assert_eq!(client.close_code().await, 1013);
-    let mut stream = EventStream::open(node.address, &format!("/?after={ahead}"), "").await;
-    let block = stream.block().await.unwrap();
+    // At the same time: who does not answer a close frame is dropped.
+    let joining = async {
+        let mut client = testkit::Client::native(node.address, &format!("/?after={ahead}")).await;
+        client.close_code().await
+    };
+    let streaming = async {
+        let mut stream = EventStream::open(node.address, &format!("/?after={ahead}"), "").await;
+        stream.block().await.unwrap()
+    };
+    let (of_asking, of_joining, block) = tokio::join!(behind.close_code(), joining, streaming);
+    assert_eq!((of_asking, of_joining), (1013, 1013));
     assert!(block.retry.is_some() && block.id.is_none(), "{block:?}");
-    assert_eq!(behind.close_code().await, 1013);
     redis.resume();
 }
