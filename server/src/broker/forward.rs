@@ -28,7 +28,7 @@ const ENTRY_OVERHEAD_BYTES: u64 = 64;
 /// How long events are waited for. Then it is looked whether the stream still has what was confirmed last: who has lost
 /// something is to be told although nothing more is queued here.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
-/// Of so many events the average size is known.
+/// The average size is that of about so many events.
 const AVERAGE_OF: u64 = 1024;
 
 /// Adds events to the stream.
@@ -182,7 +182,7 @@ impl Forward {
         }
         debug!(events = uids.len(), has_lost, "read the stream behind what was confirmed");
         newest.map_or(Ok(()), |newest| self.note(newest))?;
-        // What was found before is in front of what is confirmed, and as lost as that.
+        // What was found before stood before the entry that is lost, and may be lost as well.
         if !is_there {
             self.found.clear();
         }

@@ -16,6 +16,7 @@ mod address;
 mod confirmed;
 mod connect;
 mod connection;
+mod delivering;
 mod entry;
 mod failure;
 mod follow;

@@ -198,8 +198,8 @@ impl Published {
         }
     }
 
-    /// Whether what does not come from the stream of several machines gets no number: there is one and this is not it, or
-    /// a successor gives the next numbers.
+    /// Whether a publication that does not come from the stream of several machines gets no number: because there is such
+    /// a stream, or because another process gives the next numbers.
     pub(super) fn gives_no_numbers(&self) -> bool {
         self.is_over || self.follows()
     }
@@ -211,7 +211,7 @@ impl Published {
         frames
     }
 
-    /// A time at which numbers are given. It never goes backwards.
+    /// A time at which numbers are given. It never goes backwards, except when a stream is read from its beginning.
     pub(super) fn time(&mut self, at: LogTime) -> LogTime {
         self.at = self.at.max(at);
         self.at

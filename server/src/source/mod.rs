@@ -20,7 +20,3 @@ pub(crate) use directory::{DirectoryOptions, DirectorySource};
 pub(crate) use history::HistoryOptions;
 pub use takeover::STANDBY_INTERVAL;
 pub(crate) use takeover::{hand_over, has_successor};
-
-pub(crate) use crate::backlog::Backlog;
-pub(crate) use crate::publication::has_expired;
-pub(crate) use crate::stop::Stop;
