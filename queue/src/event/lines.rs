@@ -36,7 +36,7 @@ fn parse_line(line: &[u8]) -> Result<Event, LineError> {
     let event = parse_object(line.strip_suffix(b"\n").ok_or(LineError::NotEnded)?)?;
     let name = event.name_json();
     if !name.starts_with('"') || name.len() > MAX_EVENT_NAME_BYTES {
-        return Err(wrong("event", format!("a string of at most {MAX_EVENT_NAME_BYTES} bytes")));
+        return Err(wrong_name());
     }
     Ok(event)
 }
@@ -59,7 +59,7 @@ pub(super) fn parse_object(line: &[u8]) -> Result<Event, LineError> {
     let uid = text("uid", uid)?.parse::<Uid>().map_err(|_| wrong("uid", "a UUID"))?;
     let name = fields.event.required("event")?;
     if name.get().starts_with(['{', '[', 'n']) {
-        return Err(wrong("event", "a string"));
+        return Err(wrong_name());
     }
     let channels = channels(fields.channels.required("channels")?)?;
     let queued_at = fields.queued_at.number("queued_at")?;
@@ -110,6 +110,10 @@ fn channels(value: &RawValue) -> Result<Option<Box<[ChannelName]>>, LineError> {
 
 fn text(key: &'static str, value: &RawValue) -> Result<String, LineError> {
     serde_json::from_str(value.get()).map_err(|_| wrong(key, "a string"))
+}
+
+fn wrong_name() -> LineError {
+    wrong("event", format!("a string of at most {MAX_EVENT_NAME_BYTES} bytes"))
 }
 
 fn wrong(key: &'static str, expected: impl Into<String>) -> LineError {
