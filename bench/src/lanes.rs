@@ -21,7 +21,7 @@ pub(crate) enum Protocol {
     /// A POST request for each; the next on a connection when the one before is answered.
     Http,
     Nats,
-    /// A signed POST request for each, as with [`Protocol::Http`].
+    /// A signed POST request for each, as with [`Protocol::Http`]. Sockudo closes the connection after each answer.
     Pusher,
     Redis,
 }
@@ -34,12 +34,15 @@ pub(crate) struct Lanes {
 
 #[derive(Debug)]
 struct Lane {
+    address: SocketAddr,
     stream: TcpStream,
     /// Bytes that wait for the next flush.
     out: Vec<u8>,
     /// The beginning of an answer.
     answer: Vec<u8>,
     unanswered: bool,
+    /// The server sends nothing more on this connection.
+    is_closed: bool,
 }
 
 impl Protocol {
@@ -71,10 +74,9 @@ impl Protocol {
 impl Lanes {
     pub(crate) fn connect(address: SocketAddr, protocol: Protocol) -> anyhow::Result<Lanes> {
         let connect = |_| -> anyhow::Result<Lane> {
-            let mut stream = TcpStream::connect(address).context("cannot reach the server's feed")?;
-            stream.set_nodelay(true)?;
+            let mut stream = connect(address)?;
             stream.write_all(protocol.greeting().as_bytes())?;
-            Ok(Lane { stream, out: Vec::new(), answer: Vec::new(), unanswered: false })
+            Ok(Lane { address, stream, out: Vec::new(), answer: Vec::new(), unanswered: false, is_closed: false })
         };
         Ok(Lanes { protocol, lanes: (0..LANES).map(connect).collect::<anyhow::Result<_>>()? })
     }
@@ -98,6 +100,7 @@ impl Lanes {
             lane.out.clear();
             if !lane.unanswered {
                 lane.receive()?;
+                ensure!(!lane.is_closed, "the server closed its feed");
                 lane.answer.clear();
             }
         }
@@ -109,17 +112,21 @@ impl Lane {
     fn has_answer(&mut self) -> anyhow::Result<bool> {
         self.receive()?;
         let text = std::str::from_utf8(&self.answer).context("an answer is not text")?;
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { return Ok(false) };
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            ensure!(!self.is_closed, "the server closed its feed before an answer");
+            return Ok(false);
+        };
         ensure!(head.starts_with("HTTP/1.1 20"), "the server answers {text:?}");
-        let mut headers = head.lines().filter_map(|line| line.split_once(": "));
-        let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-        let (_, length) = length.context("an answer without length")?;
-        let length: usize = length.parse()?;
-        let complete = body.len() >= length;
-        if complete {
-            self.answer.clear();
+        let length: usize = header(head, "content-length").context("an answer without length")?.parse()?;
+        if body.len() < length {
+            ensure!(!self.is_closed, "the server closed its feed within an answer");
+            return Ok(false);
         }
-        Ok(complete)
+        if self.is_closed || header(head, "connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
+            (self.stream, self.is_closed) = (connect(self.address)?, false);
+        }
+        self.answer.clear();
+        Ok(true)
     }
 
     /// Reads what is there, without waiting.
@@ -127,7 +134,10 @@ impl Lane {
         let mut buffer = [0; 4096];
         loop {
             match rustix::net::recv(&self.stream, &mut buffer, RecvFlags::DONTWAIT) {
-                Ok((0, _)) => anyhow::bail!("the server closed its feed"),
+                Ok((0, _)) => {
+                    self.is_closed = true;
+                    return Ok(());
+                }
                 Ok((read, _)) => self.answer.extend_from_slice(&buffer[..read]),
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(Errno::INTR) => {}
@@ -135,4 +145,16 @@ impl Lane {
             }
         }
     }
+}
+
+fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
+    let stream = TcpStream::connect(address).context("cannot reach the server's feed")?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// A header of an answer.
+fn header<'a>(head: &'a str, wanted: &str) -> Option<&'a str> {
+    let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+    headers.find_map(|(name, value)| name.eq_ignore_ascii_case(wanted).then_some(value))
 }

@@ -117,7 +117,7 @@ pub(crate) fn sockudo(
     let address = free_address()?;
     let mut command = Command::new(program);
     command.current_dir(home).env("HOST", "127.0.0.1").env("PORT", address.port().to_string());
-    command.env("ADAPTER_DRIVER", "redis").env("DATABASE_REDIS_HOST", "127.0.0.1");
+    command.env("ADAPTER_DRIVER", "redis").env("CACHE_DRIVER", "redis").env("DATABASE_REDIS_HOST", "127.0.0.1");
     command.env("DATABASE_REDIS_PORT", redis.address.port().to_string());
     command.env("SOCKUDO_DEFAULT_APP_ID", pusher::APP).env("SOCKUDO_DEFAULT_APP_KEY", pusher::KEY);
     command.env("SOCKUDO_DEFAULT_APP_SECRET", pusher::SECRET).env("SOCKUDO_DEFAULT_APP_MAX_CONNECTIONS", "100000");

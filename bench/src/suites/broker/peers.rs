@@ -112,10 +112,10 @@ pub(in crate::suites) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let mut section = Section::new(
         TITLE,
         &format!(
-            "{PROCESSES} processes of {CLIENTS} clients, {BYTES} B, for {:?} a round; at most {WINDOW} messages ahead of the \
-             slowest client. Ours have their events from the queue directory of one of them, in memory; Node over {LANES} \
-             connections to Redis, Sockudo by POST requests over {LANES} connections to one of them, the next on a connection \
-             when the one before is answered. All of them and Redis share one core. CPU of the processes, without Redis. Ratios to ours.",
+            "{PROCESSES} processes of {CLIENTS} clients, {BYTES} B, for {:?} a round; at most {WINDOW} messages \
+             ahead of the slowest client. Ours have their events from the queue directory of one of them, in memory; \
+             Node over {LANES} connections to Redis, Sockudo by POST requests to one of them, {LANES} at a time. All \
+             of them and Redis share one core. CPU of the processes, without Redis. Ratios to ours.",
             plan.load_time()
         ),
         METRICS,
