@@ -82,10 +82,11 @@ pub(in crate::suites) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let mut section = Section::new(
         TITLE,
         &format!(
-            "{events} events of {BYTES} B, queued in tmpfs, until the stream has them all; no clients. The broadcaster's time \
-             includes its start, and it follows the stream as well. Plain programs: XADD with the same fields, {AT_ONCE} at \
-             a time, each beside a thread with XREAD but the second. Without a broker: until the last entry is deleted. \
-             Redis has the other core. Ratios to lines in memory, and to the same files."
+            "{events} events of {BYTES} B, queued in tmpfs, until the stream has them all; no clients. The \
+             broadcaster's time includes its start, and it follows the stream as well. Plain programs: XADD with the \
+             same fields, {AT_ONCE} at a time, each beside a thread with XREAD but the second. Without a broker: \
+             until the last entry is deleted. Redis has the other core. Ratios to lines in memory, and to the same \
+             files."
         ),
         METRICS,
     );
@@ -233,9 +234,8 @@ fn line(event: &PlainEvent<'_>) -> String {
 
 fn line_of(name: &str, payload: &str, timestamp: i64) -> String {
     let uid = Uid::new();
-    format!(
-        r#"{{"v":1,"uid":"{uid}","event":{name},"payload":{payload},"timestamp":{timestamp},"queued_at":{timestamp}.000000,"channels":null}}"#
-    )
+    let times = format!(r#""timestamp":{timestamp},"queued_at":{timestamp}.000000"#);
+    format!(r#"{{"v":1,"uid":"{uid}","event":{name},"payload":{payload},{times},"channels":null}}"#)
 }
 
 fn nonce() -> String {

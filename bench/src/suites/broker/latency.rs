@@ -35,9 +35,9 @@ pub(in crate::suites) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let mut section = Section::new(
         TITLE,
         &format!(
-            "From the producer's call to each client that has read the message, {messages} messages of {BYTES} B, one each \
-             {INTERVAL:?}, queue on tmpfs, one broadcaster. Round trip: the median of as many PINGs \
-             at the same rate from the broadcaster's core, and of those without pauses."
+            "From the producer's call to each client that has read the message, {messages} messages of {BYTES} B, \
+             one each {INTERVAL:?}, queue on tmpfs, one broadcaster. Round trip: the median of as many PINGs at the \
+             same rate from the broadcaster's core, and of those without pauses."
         ),
         METRICS,
     );

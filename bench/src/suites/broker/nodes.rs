@@ -59,9 +59,10 @@ pub(in crate::suites) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let mut section = Section::new(
         TITLE,
         &format!(
-            "Events of {BYTES} B for everybody, as many as go, at most {WINDOW} ahead of the slowest client, or {BACKLOG_WINDOW}, for {:?} a round; \
-             all are queued at one broadcaster, in tmpfs, and at each of the three that are alone. Broadcasters and Redis share one core. Ratios to one that is alone, \
-             with as many clients as one of the three, and with as many as all.",
+            "Events of {BYTES} B for everybody, as many as go, at most {WINDOW} ahead of the slowest client, or \
+             {BACKLOG_WINDOW}, for {:?} a round; all are queued at one broadcaster, in tmpfs, and at each of the \
+             three that are alone. Broadcasters and Redis share one core. Ratios to one that is alone, with as many \
+             clients as one of the three, and with as many as all.",
             plan.load_time()
         ),
         METRICS,
