@@ -26,6 +26,9 @@ pub(crate) struct Failure {
     said: String,
 }
 
+/// Characters of an answer that are shown: whoever answers chooses how many there are.
+const MAX_DETAILS: usize = 200;
+
 /// Codes of Redis, what they mean, and what is to be done.
 const CODES: [(&str, FailureKind, &str); 14] = [
     ("READONLY", FailureKind::Elsewhere, "it is a replica and takes no writes: the master is another server"),
@@ -90,7 +93,8 @@ impl Failure {
 /// Without the arguments of the command, which Redis repeats where it does not know one.
 fn shortened(details: &str) -> String {
     let end = details.find(", with args").or_else(|| details.find(['\r', '\n'])).unwrap_or(details.len());
-    queue::printable(details[..end].trim_end()).into_owned()
+    let details: String = details[..end].trim_end().chars().take(MAX_DETAILS).collect();
+    queue::printable(&details).into_owned()
 }
 
 impl fmt::Display for Failure {

@@ -39,7 +39,9 @@ impl<A: Application> Shard<A> {
         } else if let Some(stopping) = &self.stopping {
             Some(stopping.deadline().min(self.ticks.next()))
         } else {
-            (!self.sessions.is_empty()).then(|| self.ticks.next())
+            // Time in which the thread slept for longer than between ticks does not count for those who wait.
+            let somebody_waits = !self.sessions.is_empty() || self.ahead.next().is_some();
+            somebody_waits.then(|| self.ticks.next())
         };
         self.reading.next().into_iter().chain(self.ahead.next()).chain(next).min()
     }

@@ -144,3 +144,19 @@ async fn who_would_wait_for_too_long_is_told_to_come_back() {
     assert!(block.retry.is_some() && block.id.is_none(), "{block:?}");
     redis.resume();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_at_a_server_without_other_clients_waits_no_longer() {
+    let redis = RedisServer::start();
+    let settings = server::config::Settings { hub_threads: Some(1), ..super::of_broker(&redis.url()) };
+    let node = crate::util::TestServer::with(settings);
+    // It has read the stream.
+    drop(node.native("").await);
+    redis.pause();
+    let begin = std::time::Instant::now();
+    let mut client = testkit::Client::native(node.address, "/?after=9999999999999-0-0000000a").await;
+    assert_eq!(client.close_code().await, 1013);
+    // 5 seconds; they were 15.
+    assert!(begin.elapsed() < std::time::Duration::from_secs(12), "{:?}", begin.elapsed());
+    redis.resume();
+}
