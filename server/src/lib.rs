@@ -70,3 +70,4 @@ pub use protocol::{frames, plain};
 pub use publication::{Audience, Publication, Seq};
 pub use server::Server;
 pub use session_id::SessionId;
+pub use unix_time::MAX_CLOCK_DIFFERENCE;

@@ -1,6 +1,10 @@
-//! The system's clock.
+//! The system's clock, and how far those of several machines may be apart.
 
 use std::time::{Duration, SystemTime};
+
+/// By so much the clocks of several machines may differ. From this difference on, clients that come back with a moment can
+/// miss events.
+pub const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(3);
 
 /// The time since 1970.
 pub(crate) fn now() -> Duration {

@@ -117,7 +117,12 @@ impl Delivering {
                 Content::Begin => self.batch.push_nothing(),
                 Content::Foreign(problem) => {
                     if let Some(suppressed) = self.foreign.allow(Instant::now()) {
-                        warn!(suppressed, entry = %entry.id.place, problem, "an entry of the stream is no event, it is left out");
+                        warn!(
+                            suppressed,
+                            entry = %entry.id.place,
+                            problem,
+                            "an entry of the stream is no event, it is left out"
+                        );
                     }
                     self.batch.push_nothing();
                 }

@@ -198,8 +198,8 @@ impl Published {
         }
     }
 
-    /// Whether a publication that does not come from the stream of several machines gets no number: because there is such
-    /// a stream, or because another process gives the next numbers.
+    /// Whether a publication that does not come from the stream of several machines gets no number: because there is
+    /// such a stream, or because another process gives the next numbers.
     pub(super) fn gives_no_numbers(&self) -> bool {
         self.is_over || self.follows()
     }

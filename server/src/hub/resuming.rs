@@ -18,9 +18,6 @@ use crate::publication::Seq;
 use crate::session_id::SessionId;
 use crate::unix_time;
 
-/// How much the clocks of several machines may differ.
-const MAX_CLOCK_DIFFERENCE_MILLIS: u64 = 3_000;
-
 /// What a client asks for.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
@@ -126,7 +123,8 @@ impl Published {
             After::Id(id) => self.number_of(id),
             After::Moment(millis) => {
                 // A machine whose clock is slow gives its events earlier times.
-                let millis = if self.follows() { millis.saturating_sub(MAX_CLOCK_DIFFERENCE_MILLIS) } else { millis };
+                let difference = unix_time::MAX_CLOCK_DIFFERENCE.as_millis() as u64;
+                let millis = if self.follows() { millis.saturating_sub(difference) } else { millis };
                 self.history()?.last_before(millis, now.as_millis() as u64)
             }
             After::Unknown => None,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use server::MAX_CLOCK_DIFFERENCE;
 use server::broker::{BrokerOptions, BrokerReport, InspectError, Memory, Saving, Seen, StreamReport, inspect};
 
 use super::finding::Finding::{self, Bad, Good, Note};
@@ -11,9 +12,6 @@ use crate::output::ago;
 const LONG_LATENCY: Duration = Duration::from_millis(20);
 /// Clocks that differ by more are noted.
 const NOTED_DIFFERENCE: Duration = Duration::from_secs(1);
-/// From this difference on, clients that come back with a moment can miss events: the server allows for so much
-/// (`MAX_CLOCK_DIFFERENCE_MILLIS` in `hub/resuming.rs`).
-const BAD_DIFFERENCE: Duration = Duration::from_secs(3);
 
 pub(super) fn findings(options: &BrokerOptions) -> Vec<Finding> {
     match inspect(options) {
@@ -181,7 +179,7 @@ fn latency(latency: Duration) -> Finding {
 fn clock(difference: Duration) -> Finding {
     let text = format!("the clocks of the broker and of this machine differ by {:.3} s", difference.as_secs_f64());
     let remedy = || "let NTP set the clock of each machine (timedatectl)".to_owned();
-    if difference >= BAD_DIFFERENCE {
+    if difference >= MAX_CLOCK_DIFFERENCE {
         Bad(format!("{text}: a page that names a moment (EventQueue::now()) can miss events"), remedy())
     } else if difference > NOTED_DIFFERENCE {
         Note(text, remedy())
