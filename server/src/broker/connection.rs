@@ -1,7 +1,7 @@
 //! A connection to one Redis server, for all that the `redis` crate does with one: commands, pipelines, scripts.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,8 @@ use super::socket::Socket;
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the other side may read nothing while we write.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes that an answer may have: 128 of the largest entries of a usual configuration, and some more.
+const MAX_ANSWER_BYTES: u64 = 256 << 20;
 /// The name of our connections in `CLIENT LIST`.
 const NAME: &str = "fastapi-broadcaster";
 
@@ -28,6 +30,7 @@ pub(crate) struct Connection {
     parser: Parser,
     db: u32,
     is_broken: bool,
+    max_answer_bytes: u64,
     server: String,
 }
 
@@ -45,7 +48,8 @@ pub(crate) enum Woken {
 impl Connection {
     /// Logs in. An answer of the server that is an error is returned as one.
     pub(super) fn log_in(socket: Socket, server: String, login: Option<&Login>, db: u32) -> RedisResult<Connection> {
-        let mut connection = Connection { socket, parser: Parser::new(), db, is_broken: false, server };
+        let (parser, max_answer_bytes) = (Parser::new(), MAX_ANSWER_BYTES);
+        let mut connection = Connection { socket, parser, db, is_broken: false, max_answer_bytes, server };
         if let Some(Login { user, password }) = login {
             redis::cmd("AUTH").arg(user.as_deref()).arg(password.as_bytes()).exec(&mut connection)?;
         }
@@ -75,6 +79,12 @@ impl Connection {
         self.socket.set_read_timeout(timeout)
     }
 
+    /// How many bytes an answer may have.
+    #[cfg(test)]
+    pub(super) fn set_max_answer_bytes(&mut self, bytes: u64) {
+        self.max_answer_bytes = bytes;
+    }
+
     /// Sends commands whose answers [`Connection::receive`] gives, one for each, in their order.
     pub(crate) fn send(&mut self, packed: &[u8]) -> RedisResult<()> {
         if self.is_broken {
@@ -90,9 +100,17 @@ impl Connection {
         if self.is_broken {
             return Err(io::Error::from(ErrorKind::NotConnected).into());
         }
-        let answer = self.parser.parse_value(&mut self.socket);
+        // What the parser has read of the next answer counts for this one, which does not matter.
+        let mut bounded = (&mut self.socket).take(self.max_answer_bytes);
+        let answer = self.parser.parse_value(&mut bounded);
+        let is_too_large = bounded.limit() == 0;
         self.is_broken = answer.is_err();
-        answer
+        answer.map_err(|error| if is_too_large { self.too_large() } else { error })
+    }
+
+    fn too_large(&self) -> RedisError {
+        let problem = format!("an answer has more than {} bytes", self.max_answer_bytes);
+        io::Error::new(ErrorKind::FileTooLarge, problem).into()
     }
 
     /// Waits for the answer to a command that was sent, for another descriptor, or for the end of the time. All answers

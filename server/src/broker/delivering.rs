@@ -1,5 +1,6 @@
 //! Entries of the stream on their way to the hub: gathered into batches, without what came before or is of no use.
 
+use std::mem;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -33,8 +34,12 @@ pub(super) struct Delivering {
     last: Option<StreamId>,
     max_events: u64,
     uids: UidWindow,
+    /// While the stream is read anew because it has lost what was read: what clients got before.
+    got_before: Option<UidWindow>,
     batch: Batch,
     entries: Vec<Numbered>,
+    /// Who gets the batch.
+    delivery: Delivery,
     /// The largest entry of a short time ago, in bytes.
     largest: usize,
     backlog: Backlog,
@@ -51,8 +56,10 @@ impl Delivering {
             last: None,
             max_events,
             uids: UidWindow::new(max_events),
+            got_before: None,
             batch: Batch::default(),
             entries: Vec::new(),
+            delivery: Delivery::Past,
             largest: 0,
             backlog: Backlog::begun(SystemTime::now()),
             foreign: LogLimit::default(),
@@ -75,10 +82,18 @@ impl Delivering {
         self.hub().begin_filling(first.numbered().at);
     }
 
-    /// Forgets what was taken: the stream has lost it.
+    /// Forgets what was taken: the stream has lost it. What comes until [`Delivering::end`] is for those who come back.
+    /// Clients without ids cannot: they get what they have not got before.
     pub(super) fn begin_anew(&mut self) {
-        self.flush(Delivery::Live);
+        self.flush();
         self.last = None;
+        self.got_before.get_or_insert_with(|| mem::replace(&mut self.uids, UidWindow::new(self.max_events)));
+        self.feed.set_catching_up(true);
+    }
+
+    /// Notes that all that was in the stream is there.
+    pub(super) fn end(&mut self) {
+        self.got_before = None;
     }
 
     /// Whether something was taken and not published, and there is room for more beside it.
@@ -89,6 +104,11 @@ impl Delivering {
     /// How many entries are read at once.
     pub(super) fn count(&self) -> usize {
         MAX_BYTES_AT_ONCE.checked_div(self.largest).unwrap_or(MAX_AT_ONCE).clamp(1, MAX_AT_ONCE)
+    }
+
+    /// Reads little at once for a while: perhaps the last answer was too large.
+    pub(super) fn read_less(&mut self) {
+        self.largest = MAX_AT_ONCE * MAX_BYTES_AT_ONCE;
     }
 
     /// Notes whether what comes has waited for long: then clients that read are waited for.
@@ -103,11 +123,16 @@ impl Delivering {
         let largest = entries.iter().map(|entry| entry.bytes).max().unwrap_or(0);
         self.largest = largest.max(self.largest / 2);
         let max_bytes = self.feed.max_batch_bytes().min(MAX_BATCH_BYTES);
+        self.turn_to(delivery);
         for entry in entries {
             let numbered = entry.numbered();
             match entry.content {
                 Content::Event(event) => {
-                    let is_new = self.uids.is_new(event.uid(), entry.id.place.millis);
+                    let (uid, millis) = (event.uid(), entry.id.place.millis);
+                    let is_new = self.uids.is_new(uid, millis);
+                    let is_late =
+                        is_new && self.got_before.as_mut().is_some_and(|uids| uids.is_new_and_later(uid, millis));
+                    self.turn_to(if is_late { Delivery::Late } else { delivery });
                     if is_new && !has_expired(&event) {
                         self.batch.push(&Publication::of(&event));
                     } else {
@@ -134,7 +159,7 @@ impl Delivering {
                              that they may have missed events"
                         );
                     }
-                    self.flush(delivery);
+                    self.flush();
                     self.feed.hub().begin_again(numbered);
                     self.last = Some(entry.id);
                     continue;
@@ -143,8 +168,8 @@ impl Delivering {
             self.entries.push(numbered);
             self.last = Some(entry.id);
             if self.batch.bytes() >= max_bytes {
-                self.flush(delivery);
-                if delivery == Delivery::Live {
+                self.flush();
+                if self.delivery != Delivery::Past {
                     self.await_room()?;
                 }
             }
@@ -152,10 +177,18 @@ impl Delivering {
         Ok(())
     }
 
+    /// Publishes the batch if what comes next is for others.
+    fn turn_to(&mut self, delivery: Delivery) {
+        if self.delivery != delivery {
+            self.flush();
+            self.delivery = delivery;
+        }
+    }
+
     /// Publishes the batch.
-    pub(super) fn flush(&mut self, delivery: Delivery) {
+    pub(super) fn flush(&mut self) {
         if !self.entries.is_empty() {
-            self.feed.publish_followed(&mut self.batch, &self.entries, delivery);
+            self.feed.publish_followed(&mut self.batch, &self.entries, self.delivery);
             self.entries.clear();
         }
     }

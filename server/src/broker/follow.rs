@@ -8,11 +8,11 @@ use rand::RngExt;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::connect::connect;
 use super::connection::{Connection, Woken};
 use super::delivering::Delivering;
 use super::entry::StreamEntry;
 use super::interruption::Interruption;
+use super::link::{Link, LinkEnd};
 use super::options::BrokerOptions;
 use super::redis_stream::RedisStream;
 use crate::backoff::Backoff;
@@ -26,13 +26,14 @@ use crate::stop::Stop;
 const BLOCK: Duration = Duration::from_secs(5);
 /// How long the server may take to answer after that.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Brings what is in the stream to the clients of this machine.
 pub(crate) struct Follow {
     delivering: Delivering,
-    options: BrokerOptions,
     stream: RedisStream,
+    max_events: u64,
     stop: Stop,
-    connection: Option<Connection>,
+    link: Link,
     /// What was in the stream when it was first read, or when it was read anew, is there.
     is_filled: bool,
     /// Dropped when what was in the stream at the start is there, or cannot be read.
@@ -43,19 +44,25 @@ pub(crate) struct Follow {
 impl Follow {
     /// What is to run on a thread of its own, and what tells that clients may come: what they have missed is there, or
     /// cannot be had now.
-    pub(crate) fn new(options: BrokerOptions, feed: Feed, stop: Stop) -> (Follow, oneshot::Receiver<()>) {
+    pub(crate) fn new(options: &BrokerOptions, feed: Feed, stop: Stop) -> (Follow, oneshot::Receiver<()>) {
         let (filling, filled) = oneshot::channel();
+        let stream = RedisStream::new(options);
         let follow = Follow {
             delivering: Delivering::new(feed, stop.clone(), options.max_events),
-            stream: RedisStream::new(&options),
-            options,
+            link: Link::new(options.address.clone(), stream.key()),
+            stream,
+            max_events: options.max_events,
             stop,
-            connection: None,
             is_filled: false,
             filling: Some(filling),
             backoff: Backoff::default(),
         };
         (follow, filled)
+    }
+
+    /// What ends its connection.
+    pub(super) fn link_end(&self) -> LinkEnd {
+        self.link.end()
     }
 
     /// Runs until it is asked to stop.
@@ -75,10 +82,8 @@ impl Follow {
     }
 
     fn on_failure(&mut self, interruption: &Interruption) -> io::Result<()> {
-        if interruption.needs_another_connection() {
-            self.connection = None;
-        }
         self.filling = None;
+        self.delivering.read_less();
         let now = Instant::now();
         if self.backoff.fail(now, interruption) {
             warn!(error = %interruption, "clients receive nothing, because the broker cannot be read");
@@ -89,17 +94,12 @@ impl Follow {
 
     /// Reads what is next and publishes it.
     fn read(&mut self) -> Result<(), Interruption> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => connect(&self.options.address, self.stream.key())?,
-        };
+        let mut connection = self.link.take()?;
         let read = match self.delivering.last() {
             Some(last) if self.is_filled => self.read_after(&mut connection, last),
             _ => self.fill(&mut connection),
         };
-        let read = read.map_err(|interruption| interruption.at(&connection));
-        self.connection = Some(connection);
-        read
+        self.link.put_back(connection, read)
     }
 
     /// Reads what the stream has: it is for those who come back. Everything after it is for all. If the connection
@@ -125,10 +125,11 @@ impl Follow {
                 self.delivering.begin(first);
             }
             let taken = self.delivering.take(entries, Delivery::Past);
-            self.delivering.flush(Delivery::Past);
+            self.delivering.flush();
             taken?;
         }
         if self.delivering.last().is_some() {
+            self.delivering.end();
             let hub = self.delivering.hub();
             hub.end_filling();
             info!(entries = hub.head().0, "follows the broker");
@@ -146,7 +147,7 @@ impl Follow {
     fn read_after(&mut self, connection: &mut Connection, last: StreamId) -> Result<(), Interruption> {
         self.delivering.await_room()?;
         let gathered = self.gather(connection, last);
-        self.delivering.flush(Delivery::Live);
+        self.delivering.flush();
         gathered
     }
 
@@ -187,7 +188,7 @@ impl Follow {
             if let Some(newest) = self.stream.newest(connection)? {
                 return Ok(newest);
             }
-            self.stream.add_begin(connection, self.options.max_events)?;
+            self.stream.add_begin(connection, self.max_events)?;
         }
     }
 }

@@ -11,10 +11,10 @@ use redis::{RedisResult, cmd};
 use tracing::{debug, info, warn};
 
 use super::confirmed::Confirmed;
-use super::connect::connect;
 use super::connection::Connection;
 use super::interruption::Interruption;
 use super::lines::{self, Lines, Outgoing};
+use super::link::{Link, LinkEnd};
 use super::options::BrokerOptions;
 use super::reconcile::{Found, reconcile};
 use super::redis_stream::{Line, RedisStream};
@@ -37,7 +37,7 @@ pub(crate) struct Forward {
     options: BrokerOptions,
     stream: RedisStream,
     confirmed: Confirmed,
-    connection: Option<Connection>,
+    link: Link,
     /// It is not known what the last commands have done.
     is_uncertain: bool,
     /// Events of the queue that were found in the stream.
@@ -62,6 +62,7 @@ impl Forward {
     /// What is to run on a thread of its own, where its events go in, and what ends it.
     pub(crate) fn new(options: BrokerOptions, confirmed: Confirmed) -> io::Result<(Forward, Lines, EndForwarding)> {
         let stream = RedisStream::new(&options);
+        let link = Link::new(options.address.clone(), stream.key());
         let (lines, outgoing) = lines::channel(stream.clone())?;
         let end = EndForwarding(outgoing.clone());
         let forward = Forward {
@@ -69,13 +70,18 @@ impl Forward {
             options,
             stream,
             confirmed,
-            connection: None,
+            link,
             is_uncertain: true,
             found: HashSet::new(),
             average_bytes: 0,
             backoff: Backoff::default(),
         };
         Ok((forward, lines, end))
+    }
+
+    /// What ends its connection.
+    pub(super) fn link_end(&self) -> LinkEnd {
+        self.link.end()
     }
 
     /// Runs until it is ended.
@@ -87,9 +93,6 @@ impl Forward {
             }
             while let Err(interruption) = self.add(&lines) {
                 self.is_uncertain = true;
-                if interruption.needs_another_connection() {
-                    self.connection = None;
-                }
                 let now = Instant::now();
                 if self.backoff.fail(now, &interruption) {
                     warn!(error = %interruption, "events wait in the queue, because they cannot be forwarded");
@@ -132,7 +135,6 @@ impl Forward {
         if let Err(interruption) = looked {
             debug!(error = %interruption, "cannot look for what was confirmed last");
             self.is_uncertain = true;
-            self.connection = None;
         }
     }
 
@@ -145,16 +147,10 @@ impl Forward {
         &mut self,
         does: impl FnOnce(&mut Forward, &mut Connection) -> Result<(), Interruption>,
     ) -> Result<(), Interruption> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                self.is_uncertain = true;
-                connect(&self.options.address, self.stream.key())?
-            }
-        };
-        let done = does(self, &mut connection).map_err(|interruption| interruption.at(&connection));
-        self.connection = Some(connection);
-        done
+        self.is_uncertain |= self.link.is_down();
+        let mut connection = self.link.take()?;
+        let done = does(self, &mut connection);
+        self.link.put_back(connection, done)
     }
 
     fn add_over(&mut self, connection: &mut Connection, lines: &[Line]) -> Result<(), Interruption> {

@@ -3,40 +3,47 @@
 
 use tracing::debug;
 
-use super::connect::connect;
-use super::connection::Connection;
 use super::interruption::Interruption;
+use super::link::{Link, LinkEnd};
 use super::options::BrokerOptions;
 use super::redis_stream::RedisStream;
 use crate::hub::Hub;
 use crate::protocol::id::StreamId;
 
-/// Answers what the hub wants to know, until it asks no more.
-pub(crate) fn run(options: &BrokerOptions, hub: &Hub) {
-    let stream = RedisStream::new(options);
-    let mut connection = None;
-    while let Some(id) = hub.next_question() {
-        match look_up(options, &stream, &mut connection, id) {
-            Ok(true) => {}
-            Ok(false) => hub.note_absent(id),
-            Err(interruption) => {
+/// Looks for entries in the stream.
+pub(crate) struct LookUp {
+    stream: RedisStream,
+    link: Link,
+    hub: Hub,
+}
+
+impl LookUp {
+    /// What is to run on a thread of its own.
+    pub(crate) fn new(options: &BrokerOptions, hub: Hub) -> LookUp {
+        let stream = RedisStream::new(options);
+        LookUp { link: Link::new(options.address.clone(), stream.key()), stream, hub }
+    }
+
+    /// What ends its connection.
+    pub(super) fn link_end(&self) -> LinkEnd {
+        self.link.end()
+    }
+
+    /// Answers what the hub wants to know, until it asks no more.
+    pub(crate) fn run(mut self) {
+        while let Some(id) = self.hub.next_question() {
+            match self.look_for(id) {
+                Ok(true) => {}
+                Ok(false) => self.hub.note_absent(id),
                 // Clients that wait for an answer are told to come back later when their time is over.
-                debug!(error = %interruption, "cannot look for an entry of the stream");
-                connection = None;
+                Err(interruption) => debug!(error = %interruption, "cannot look for an entry of the stream"),
             }
         }
     }
-}
 
-fn look_up(
-    options: &BrokerOptions,
-    stream: &RedisStream,
-    connection: &mut Option<Connection>,
-    id: StreamId,
-) -> Result<bool, Interruption> {
-    let connection = match connection {
-        Some(connection) => connection,
-        None => connection.insert(connect(&options.address, stream.key())?),
-    };
-    Ok(stream.has(connection, id)?)
+    fn look_for(&mut self, id: StreamId) -> Result<bool, Interruption> {
+        let mut connection = self.link.take()?;
+        let found = self.stream.has(&mut connection, id).map_err(Interruption::from);
+        self.link.put_back(connection, found)
+    }
 }

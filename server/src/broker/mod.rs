@@ -9,7 +9,7 @@
 //! 4. [`follow`] reads the stream into the hub. [`uid_window`] drops repeats. [`lookup`] answers questions of the hub.
 //!
 //! These know nothing of events: where Redis is ([`address`]), how the server that accepts writes is found
-//! ([`connect`]), the connection to it ([`connection`]), and what went wrong with it ([`failure`]). What people want to
+//! ([`connect`]), the connection to it ([`connection`], [`link`]), and what went wrong with it ([`failure`]). What people want to
 //! know of the broker is in [`inspect`](mod@inspect) and [`forwarded`](mod@forwarded).
 
 mod address;
@@ -25,6 +25,7 @@ mod forwarded;
 mod inspect;
 mod interruption;
 mod lines;
+mod link;
 mod lookup;
 mod options;
 mod reconcile;

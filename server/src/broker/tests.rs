@@ -179,6 +179,19 @@ fn a_server_that_does_not_answer_is_given_up() {
 }
 
 #[test]
+fn an_answer_that_is_too_large_is_given_up() {
+    let server = RedisServer::start();
+    let mut connection = connected(&server.url());
+    connection.set_max_answer_bytes(100_000);
+    let mut echo = |bytes| redis::cmd("ECHO").arg("x".repeat(bytes)).query::<String>(&mut connection);
+    // The limit is that of each answer, not of all.
+    (0..3).for_each(|_| assert_eq!(echo(90_000).map(|text| text.len()), Ok(90_000)));
+    let error = failure(echo(200_000));
+    assert_eq!(error.kind, FailureKind::Lost);
+    assert!(error.to_string().ends_with("an answer has more than 100000 bytes"), "{error}");
+}
+
+#[test]
 fn commands_go_in_pipelines_transactions_and_scripts() {
     let server = RedisServer::start();
     let mut connection = connected(&server.url());

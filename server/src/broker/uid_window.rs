@@ -42,6 +42,13 @@ impl UidWindow {
         }
         true
     }
+
+    /// The same, and whether it came after the oldest that is known. Of what came before that it is not known whether it
+    /// is new.
+    pub(super) fn is_new_and_later(&mut self, uid: Uid, millis: u64) -> bool {
+        let is_later = self.order.front().is_none_or(|(oldest, _)| *oldest <= millis);
+        is_later && self.is_new(uid, millis)
+    }
 }
 
 #[cfg(test)]
@@ -58,6 +65,15 @@ mod tests {
         assert!(!window.is_new(first, MIN_AGE_MILLIS));
         assert!(window.is_new(Uid::new(), MIN_AGE_MILLIS + 1));
         assert!(window.is_new(first, MIN_AGE_MILLIS + 1));
+    }
+
+    #[test]
+    fn what_came_before_the_oldest_that_is_known_is_not_taken_for_new() {
+        let mut window = UidWindow::new(1);
+        assert!(window.is_new_and_later(Uid::new(), 5), "nothing came before");
+        let uid = Uid::new();
+        assert!(!window.is_new_and_later(uid, 4));
+        assert!(window.is_new_and_later(uid, 5) && !window.is_new_and_later(uid, 6));
     }
 
     #[test]

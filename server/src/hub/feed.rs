@@ -114,7 +114,7 @@ impl Feed {
     pub(crate) fn publish_followed(&mut self, batch: &mut Batch, entries: &[Numbered], delivery: Delivery) {
         let first = self.hub.append_followed(batch, entries, delivery);
         match delivery {
-            Delivery::Live => self.published(first, batch),
+            Delivery::Live | Delivery::Late => self.published(first, batch),
             Delivery::Past => {
                 batch.clear();
                 self.hub.wake();

@@ -31,6 +31,9 @@ pub(crate) enum Delivery {
     Live,
     /// Those who come back and ask for it: it was published before this server came.
     Past,
+    /// Clients without ids, now, and those who come back: the stream was lost, and this was added before it was read
+    /// anew. Clients with ids are told that they have missed something.
+    Late,
 }
 
 impl Hub {
@@ -57,6 +60,7 @@ impl Hub {
         }
         match delivery {
             Delivery::Live => self.append_to_all(&batch.frames, &batch.ends, &frames),
+            Delivery::Late => self.append_to_all(&batch.frames, &batch.ends, &frames),
             Delivery::Past => self.append_to_all(&[], &vec![0; batch.len()], &frames),
         }
         published.frames = frames;

@@ -16,6 +16,10 @@ pub enum HistoryError {
          name another one in history_dir", path = shown(.0)
     )]
     NotADirectory(PathBuf),
+    /// The file that names what was forwarded is a link, or something else.
+    #[error("{path} is a link or no file, and what was forwarded is to be noted in it: move it away (the broadcaster \
+         creates a file)", path = shown(.0))]
+    NotAFile(PathBuf),
     /// The directory that it would be in is missing.
     #[error("the history directory {} cannot be created: create the directory that it is in, or name another one in \
          history_dir", shown(.0))]
@@ -63,7 +67,10 @@ impl HistoryError {
     pub fn is_passing(&self) -> bool {
         match self {
             HistoryError::InUse(_) | HistoryError::NoParent(_) | HistoryError::Io { .. } => true,
-            HistoryError::NotADirectory(_) | HistoryError::NotOurs { .. } | HistoryError::OpenToOthers { .. } => false,
+            HistoryError::NotADirectory(_)
+            | HistoryError::NotAFile(_)
+            | HistoryError::NotOurs { .. }
+            | HistoryError::OpenToOthers { .. } => false,
         }
     }
 

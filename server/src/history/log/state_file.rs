@@ -5,7 +5,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use queue::{FORWARDED, Reader, clear_of_standard};
-use rustix::fs::OFlags;
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
 
 use super::directory::{FILE_MODE, Location};
 use super::error::HistoryError;
@@ -29,9 +30,15 @@ impl StateFile {
         let path = location.path().join(FORWARDED);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = rustix::fs::openat(&directory, FORWARDED, flags, FILE_MODE);
-        match opened.map(clear_of_standard) {
-            Ok(file) => Ok(StateFile { file, path }),
-            Err(errno) => Err(HistoryError::Io { doing: "open", path, cause: errno.into() }),
+        let file = match opened.map(clear_of_standard) {
+            Ok(file) => file,
+            Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => return Err(HistoryError::NotAFile(path)),
+            Err(errno) => return Err(HistoryError::Io { doing: "open", path, cause: errno.into() }),
+        };
+        match rustix::fs::fstat(&file) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_file() => Ok(StateFile { file, path }),
+            Ok(_) => Err(HistoryError::NotAFile(path)),
+            Err(errno) => Err(HistoryError::Io { doing: "look at", path, cause: errno.into() }),
         }
     }
 

@@ -1,10 +1,17 @@
 //! Redis is away, slow, full, or takes no writes: events wait in the queue, and nothing is lost or sent twice.
 
-use serde_json::Value;
-use testkit::redis::{RedisOptions, RedisServer};
-use testkit::{FaultyProxy, eventually};
+use std::time::Duration;
 
-use super::{length, node, node_on, payloads, queue, queue_together};
+use serde_json::Value;
+use server::config::Settings;
+use testkit::redis::{RedisOptions, RedisServer};
+use testkit::{FaultyProxy, QueueDir, eventually};
+
+use super::{length, node, node_on, of_broker, payloads, queue, queue_together};
+use crate::util::TestServer;
+
+/// How long the server waits for an answer while it runs.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn numbers(range: std::ops::Range<i64>) -> Vec<Value> {
     range.map(Value::from).collect()
@@ -147,4 +154,20 @@ async fn events_wait_for_as_many_replicas_as_are_asked_for() {
     eventually("a replica has it", || node.queue.waiting() == 0).await;
     queue(&node, &[], 2);
     assert_eq!(payloads(&mut client, 1).await.0, [2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_ends_while_redis_does_not_answer() {
+    let redis = RedisServer::start();
+    let proxy = FaultyProxy::start(redis.addr());
+    let settings = Settings { shutdown_grace_secs: Some(0.2), ..of_broker(&redis.url_through(proxy.addr())) };
+    let node = TestServer::on_with(QueueDir::new(), settings);
+    let mut client = node.connect().await;
+    queue(&node, &[], 1);
+    client.payload().await;
+    proxy.stall();
+    // The thread that forwards waits for the answer to this one.
+    queue(&node, &[], 2);
+    let stopped = tokio::time::timeout(ANSWER_TIMEOUT / 2, node.stopped()).await;
+    assert_eq!(stopped.expect("it does not wait for the answer").waiting(), 1);
 }

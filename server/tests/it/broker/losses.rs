@@ -65,6 +65,34 @@ async fn who_was_behind_when_the_stream_was_emptied_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_without_ids_gets_what_came_before_a_lost_stream_was_read_anew() {
+    let redis = RedisServer::start();
+    let proxy = FaultyProxy::start(redis.addr());
+    let (first, second) = (node(&redis.url()), node(&redis.url_through(proxy.addr())));
+    let (mut plain, mut other) = (second.connect().await, first.connect().await);
+    let (mut client, _) = first.native("").await;
+    queue(&first, &[], 1);
+    queue(&first, &[], 2);
+    for number in ["1", "2"] {
+        assert_eq!((plain.payload().await, other.payload().await), (number.into(), number.into()));
+    }
+    proxy.cut();
+    // The newest entry is lost, and the one before is not.
+    let (_, newest) = payloads(&mut client, 2).await;
+    redis.command(&["XDEL", "{fastapi}:events", newest.rsplit_once('-').unwrap().0]);
+    for number in 3..6 {
+        queue(&first, &[], number);
+    }
+    eventually("they are in the stream", || first.queue.waiting() == 0).await;
+    proxy.mend();
+    queue(&first, &[], 6);
+    for number in ["3", "4", "5", "6"] {
+        assert_eq!(plain.payload().await, number, "each once, in order, and nothing again");
+        assert_eq!(other.payload().await, number);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_was_trimmed_under_a_machine_is_told() {
     let redis = RedisServer::start();
     let proxy = FaultyProxy::start(redis.addr());

@@ -101,3 +101,25 @@ fn a_link_in_place_of_the_log_is_replaced_and_its_target_stays() {
         assert_eq!(fs::read_to_string(&target).expect("read"), "theirs");
     }
 }
+
+#[test]
+fn what_was_forwarded_is_noted_in_a_file_and_in_nothing_else() {
+    let queue = Queue::new();
+    let path = queue.history().join("forwarded");
+    let file = StateFile::open(&queue.reader, None).expect("it is created");
+    assert_eq!(file.path(), path);
+    fs::remove_file(&path).expect("a file");
+    let puts: [fn(&Path); 3] = [
+        |path| std::os::unix::fs::symlink("log", path).expect("a link"),
+        |path| fs::create_dir(path).expect("a directory"),
+        |path| drop(std::os::unix::net::UnixListener::bind(path).expect("a socket")),
+    ];
+    for put in puts {
+        put(&path);
+        let error = StateFile::open(&queue.reader, None).expect_err("no file");
+        assert!(!error.is_passing(), "{error}");
+        let told = format!("{} is a link or no file, and what was forwarded is to be noted in it: ", path.display());
+        assert!(error.to_string().starts_with(&told), "{error}");
+        _ = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));
+    }
+}
