@@ -39,6 +39,7 @@ mod logged_reason;
 #[cfg(test)]
 mod model;
 mod notifier;
+mod observer;
 mod permit;
 mod protocol;
 pub mod publication;
@@ -64,6 +65,7 @@ pub use history::{
 };
 pub use http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS, origin};
 pub use hub::{Batch, Feed, Hub, Limits, Progress, Room};
+pub use observer::Observer;
 pub use protocol::after::is_position;
 pub use protocol::allowance::Rates;
 pub use protocol::{frames, plain};

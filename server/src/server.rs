@@ -22,6 +22,7 @@ use crate::history::log::{LogTime, Trimmed};
 use crate::http_server::Listener;
 use crate::hub::shard::ShardThread;
 use crate::hub::{Beginning, Feed, Hub};
+use crate::observer::Observer;
 use crate::publication::Seq;
 use crate::source::{Destination, DirectoryOptions, DirectorySource, HistoryOptions, hand_over, has_successor};
 use crate::stop::Stop;
@@ -141,6 +142,11 @@ impl Server {
     /// The hub, to broadcast and to send to single clients.
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// What can be seen of it while it runs.
+    pub fn observer(&self) -> Observer {
+        Observer::new(self.hub.clone(), self.health.clone())
     }
 
     /// Serves until `shutdown` completes, then lets every client have what was read and closes it.
