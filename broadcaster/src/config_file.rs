@@ -53,7 +53,12 @@ pub(crate) fn resolve_without_rights(given: Settings, path: Option<&Path>) -> Re
     resolve_with(given, path, Settings::without_rights)
 }
 
-fn resolve_with(given: Settings, path: Option<&Path>, needed: fn(Settings) -> Settings) -> Result<Config, Refused> {
+/// The same with some of the settings only.
+pub(crate) fn resolve_with(
+    given: Settings,
+    path: Option<&Path>,
+    needed: fn(Settings) -> Settings,
+) -> Result<Config, Refused> {
     let given = needed(given);
     let Some(path) = path else { return given.resolve().map_err(Refused::Given) };
     let text = std::fs::read_to_string(path).map_err(|cause| Refused::Unreadable { path: path.to_owned(), cause })?;

@@ -64,7 +64,7 @@ pub use history::{
     ChannelRule, HistoryError, InvalidChannelRule, LogError, LogOnDisk, LogSummary, NextStart, PastEvent,
 };
 pub use http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS, origin};
-pub use hub::{Batch, Feed, Hub, Limits, Progress, Room};
+pub use hub::{Batch, ChannelPage, Feed, Hub, HubEnded, InvalidClient, Limits, Progress, Room, Who};
 pub use observer::Observer;
 pub use protocol::after::is_position;
 pub use protocol::allowance::Rates;

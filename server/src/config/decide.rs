@@ -4,15 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::setting::{Section, Setting};
-use super::{Config, ConfigError, Settings, broker, clients, history, hub, process, queue, rights};
+use super::{Config, ConfigError, Settings, admin, broker, clients, history, hub, process, queue, rights};
 
 /// The section of channels and tokens.
 pub const RIGHTS: Section = rights::SECTION;
 /// The section of what is kept for clients that come back.
 pub const HISTORY: Section = history::SECTION;
 /// Every section. In the file, keys in a table come after all others, so the section of the broker is the last.
-pub const SECTIONS: [Section; 7] =
-    [queue::SECTION, clients::SECTION, RIGHTS, HISTORY, hub::SECTION, process::SECTION, broker::SECTION];
+pub const SECTIONS: [Section; 8] = [
+    queue::SECTION,
+    clients::SECTION,
+    RIGHTS,
+    HISTORY,
+    hub::SECTION,
+    admin::SECTION,
+    process::SECTION,
+    broker::SECTION,
+];
 
 /// Every setting, by section.
 pub fn all_settings() -> impl Iterator<Item = &'static Setting> {
@@ -37,10 +45,27 @@ impl Settings {
         self
     }
 
-    /// Forgets all about rights: for what needs no keys, and runs as a user who may not read them.
+    /// Forgets all about rights, also those of operators: for what needs no keys, and runs as a user who may not read
+    /// them.
     #[must_use]
-    pub fn without_rights(mut self) -> Settings {
-        for setting in RIGHTS.settings {
+    pub fn without_rights(self) -> Settings {
+        self.for_operators().without_operators()
+    }
+
+    /// Forgets the rights of clients: for who talks to the admin listener.
+    #[must_use]
+    pub fn for_operators(self) -> Settings {
+        self.without(&RIGHTS)
+    }
+
+    /// Forgets the admin listener: for who makes tokens of clients.
+    #[must_use]
+    pub fn without_operators(self) -> Settings {
+        self.without(&admin::SECTION)
+    }
+
+    fn without(mut self, section: &Section) -> Settings {
+        for setting in section.settings {
             setting.unset(&mut self);
         }
         self
@@ -57,6 +82,7 @@ impl Settings {
         let (rights, history) = (rights::Values::of(&self), history::Values::of(&self));
         let (host, port) = clients::address(&self, &clients)?;
         let hub_threads = hub::threads(&hub);
+        let admin = admin::options(admin::Values::of(&self), (&host, port))?;
         Ok(Config {
             queue: queue.queue,
             host,
@@ -71,6 +97,7 @@ impl Settings {
             admission: clients::admission(clients),
             history: history::rules(&self, &history, hub.max_outbox_bytes)?,
             history_dir: history.history_dir,
+            admin,
             broker: broker::options(&self, broker::Values::of(&self), hub.relay_client_events)?,
             hub_threads,
             rights: Arc::new(rights::rights(rights)?),
@@ -182,6 +209,10 @@ mod tests {
             channel: Some(Vec::new()),
             history_dir: Some("/history".into()),
             hub_threads: Some(1),
+            admin_listen: Some("127.0.0.1:9611".to_owned()),
+            admin_token: Some(vec![Secret::new(*b"0123456789abcdef")]),
+            admin_token_file: Some(Vec::new()),
+            admin_hosts: Some(Vec::new()),
             broker_url: Some(Secret::new(*b"redis://localhost")),
             ..settings()
         }

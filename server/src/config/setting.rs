@@ -88,6 +88,7 @@ impl Setting {
             Form::Patterns => "CHANNEL",
             Form::ChannelRules => "RULE",
             Form::Files => "FILE",
+            Form::Hosts => "HOST",
             Form::Secrets => "SECRET",
             Form::Choice(_) => "FORMAT",
         })

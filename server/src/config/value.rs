@@ -30,6 +30,8 @@ pub enum Value {
     ChannelRules(Vec<ChannelRule>),
     /// Files.
     Files(Vec<PathBuf>),
+    /// Names of hosts.
+    Hosts(Vec<String>),
     /// Secrets, which are shown nowhere.
     Secrets(Vec<Secret>),
 }
@@ -95,6 +97,7 @@ kept!(Vec<Rule>, Origins);
 kept!(Vec<Pattern>, Patterns);
 kept!(Vec<ChannelRule>, ChannelRules);
 kept!(Vec<PathBuf>, Files);
+kept!(Vec<String>, Hosts);
 kept!(Vec<Secret>, Secrets);
 kept_number!(u16, u32, u64, usize);
 
@@ -133,6 +136,7 @@ impl fmt::Display for Value {
                 f.write_str(&rules.join("; "))
             }
             Value::Files(paths) => list(f, &paths.iter().map(|path| path.display()).collect::<Vec<_>>()),
+            Value::Hosts(names) => list(f, names),
             Value::Secrets(secrets) => list(f, secrets),
         }
     }
