@@ -308,6 +308,10 @@ fn a_configuration_is_checked_without_a_start() {
         ("listen = '[::1'", "listen: must be ADDRESS:PORT"),
         ("queue = ", "line 1, column 9: "),
         ("port = 1\n[broker]\nurl = 'redis://h/x'", "broker.url: the database is no number"),
+        (
+            "[broker]\nurl = 'redis://u:p/w@h'",
+            "write redis://HOST[:6379][/DB], rediss://... (TLS), redis+unix:///PATH[?db=DB], redis+sentinel://HOST",
+        ),
         ("[broker]\nprefix = 'x'", "broker.url is not set: without it there is no broker"),
         ("\nmax_event_bytes = 10_000_000", "log_bytes = 16777216: must be at least twice max_event_bytes"),
     ] {
