@@ -312,6 +312,7 @@ fn a_configuration_is_checked_without_a_start() {
             "[broker]\nurl = 'redis://u:p/w@h'",
             "write redis://HOST[:6379][/DB], rediss://... (TLS), redis+unix:///PATH[?db=DB], redis+sentinel://HOST",
         ),
+        ("port = 1\n[broker]\n# url = 'redis://h'", "line 2, column 2: [broker] sets nothing"),
         ("[broker]\nprefix = 'x'", "broker.url is not set: without it there is no broker"),
         ("\nmax_event_bytes = 10_000_000", "log_bytes = 16777216: must be at least twice max_event_bytes"),
     ] {
