@@ -86,6 +86,21 @@ fn a_server_that_is_not_there_is_a_problem() {
 }
 
 #[test]
+fn a_login_that_is_refused_has_the_line_that_makes_the_user() {
+    let redis = RedisOptions::default().user("app", "s3cret", &NEEDED).start();
+    let address = redis.addr();
+    let made = |user: &str| format!("ACL SETUSER {user} on '>PASSWORD' '~{{fastapi}}:*' +xadd +xread");
+    for (url, user, told) in [
+        (format!("redis://app:wr0ng@{address}"), "app", "does not accept the user and the password"),
+        (format!("redis://{address}"), "broadcaster", "asks for a password"),
+    ] {
+        let (code, report) = doctor(&QueueDir::new(), &url, &[]);
+        says(&report, "BAD ", &[told, &made(user), "percent-encoded (@ as %40)", "'+client|setname'"]);
+        assert!(code == Some(1) && !report.contains("wr0ng"), "{report}");
+    }
+}
+
+#[test]
 fn a_policy_that_deletes_keys_is_a_problem() {
     let redis = RedisOptions::default().max_memory("900mb", "allkeys-lru").start();
     let (code, report) = doctor(&QueueDir::new(), &redis.url(), &[]);
@@ -126,7 +141,7 @@ fn too_few_replicas_are_a_problem_and_so_is_a_replica() {
 
 #[test]
 fn a_right_that_is_missing_is_named_with_the_line_that_gives_it() {
-    let grant = "ACL SETUSER app ~{fastapi}:* +xadd +xread +xrange +xrevrange +eval +set +get +multi +exec +ping";
+    let grant = "ACL SETUSER app '~{fastapi}:*' +xadd +xread +xrange +xrevrange +eval +set +get +multi +exec +ping";
     for missing in NEEDED {
         let others: Vec<&str> = NEEDED.into_iter().filter(|command| *command != missing).collect();
         let redis = RedisOptions::default().user("app", "s3cret", &others).start();
@@ -155,7 +170,7 @@ fn what_the_user_may_not_ask_could_not_be_checked() {
 fn keys_that_a_user_may_not_touch_are_a_missing_right() {
     let redis = RedisOptions::default().user("app", "s3cret", &NEEDED).start();
     redis.command(&["ACL", "SETUSER", "app", "resetkeys", "~other:*"]);
-    says(&report(&redis.url(), &[]), "BAD ", &["(XADD, XREAD", "~{fastapi}:*"]);
+    says(&report(&redis.url(), &[]), "BAD ", &["(XADD, XREAD", "'~{fastapi}:*'"]);
     assert!(report(&redis.url(), &["--broker-prefix", "other"]).contains("(XADD, XREAD"));
 }
 

@@ -13,7 +13,9 @@ pub(crate) enum FailureKind {
     Elsewhere,
     /// Redis has no memory left. Somebody has to do something.
     Memory,
-    /// User, password or rights are wrong. Somebody has to do something.
+    /// User or password are wrong, or missing. Somebody has to do something.
+    Login,
+    /// The user has not all rights. Somebody has to do something.
     Permission,
     /// Anything else that Redis said.
     Other,
@@ -44,10 +46,15 @@ const CODES: [(&str, FailureKind, &str); 14] = [
         FailureKind::Memory,
         "it has no memory left: raise `maxmemory` of Redis, or lower broker.max_bytes or broker.max_events",
     ),
-    ("NOAUTH", FailureKind::Permission, "it asks for a password: broker.url needs one"),
-    ("WRONGPASS", FailureKind::Permission, "it does not accept the user and the password of broker.url"),
+    ("NOAUTH", FailureKind::Login, "it asks for a password: broker.url needs one"),
+    (
+        "WRONGPASS",
+        FailureKind::Login,
+        "it does not accept the user and the password of broker.url, where special characters are percent-encoded \
+         (@ as %40)",
+    ),
     ("NOPERM", FailureKind::Permission, "its rules (ACL) do not allow that to the user of broker.url"),
-    ("DENIED", FailureKind::Permission, "it has no password and so accepts only clients of its own machine"),
+    ("DENIED", FailureKind::Login, "it has no password and so accepts only clients of its own machine"),
     ("NOREPLICAS", FailureKind::Other, "it has fewer replicas than its `min-replicas-to-write` asks for"),
 ];
 
@@ -81,10 +88,9 @@ impl Failure {
             }
             Some((code, kind, meaning)) => Failure { kind: *kind, said: format!("{meaning} ({code} {details})") },
             // A server without users answers so to a login.
-            None if details.contains("without any password configured") => Failure {
-                kind: FailureKind::Permission,
-                said: "it has no password, and broker.url names one".to_owned(),
-            },
+            None if details.contains("without any password configured") => {
+                Failure { kind: FailureKind::Login, said: "it has no password, and broker.url names one".to_owned() }
+            }
             None => Failure { kind: FailureKind::Other, said: format!("it answers {} {details}", error.code()) },
         }
     }
@@ -127,8 +133,8 @@ mod tests {
             ("-UNBLOCKED force\r\n", FailureKind::Elsewhere, "it has become a replica"),
             ("-OOM command\r\n", FailureKind::Memory, "it has no memory left: raise `maxmemory`"),
             ("-ERR Error running script: @user_script:1: -OOM no\r\n", FailureKind::Memory, "it has no memory left"),
-            ("-NOAUTH x\r\n", FailureKind::Permission, "it asks for a password"),
-            ("-WRONGPASS x\r\n", FailureKind::Permission, "it does not accept the user"),
+            ("-NOAUTH x\r\n", FailureKind::Login, "it asks for a password"),
+            ("-WRONGPASS x\r\n", FailureKind::Login, "it does not accept the user"),
             ("-NOPERM this user\r\n", FailureKind::Permission, "its rules (ACL) do not allow that"),
             (
                 "-EXECABORT Transaction discarded because of: NOPERM this user\r\n",

@@ -45,7 +45,7 @@ pub struct BrokerReport {
     pub stream: Seen<StreamReport>,
     /// What the broadcaster needs and cannot do.
     pub refusals: Vec<Refusal>,
-    /// The rights that its user needs, as arguments of `ACL SETUSER` behind the name.
+    /// The rights that its user needs, as arguments of `ACL SETUSER` for a shell.
     pub rights: String,
 }
 
@@ -65,8 +65,19 @@ pub struct StreamReport {
 #[error("{cause}")]
 pub struct InspectError {
     cause: Cause,
-    /// The rights that the user of the URL needs, if those are the problem.
-    pub rights: Option<String>,
+    /// What is to be looked at.
+    pub remedy: Remedy,
+}
+
+/// What is to be looked at when there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// Redis, and its address.
+    Server,
+    /// User and password. The user needs these rights, as arguments of `ACL SETUSER` for a shell.
+    Login(String),
+    /// These rights of the user.
+    Rights(String),
 }
 
 #[derive(Debug, Error)]
@@ -84,14 +95,24 @@ enum Cause {
 pub fn inspect(options: &BrokerOptions) -> Result<BrokerReport, InspectError> {
     let rights = rights::needed(options);
     let connection = connect(&options.address, &options.stream_key()).map_err(|error| {
-        let rights = error.is_about_rights().then(|| rights.clone());
-        InspectError { cause: error.into(), rights }
+        let remedy = remedy(&error, &rights);
+        InspectError { cause: error.into(), remedy }
     })?;
     let mut look = Look { connection };
     look.at(options, rights).map_err(|failure| {
         let server = look.connection.server().to_owned();
-        InspectError { cause: Cause::Lost { server, failure }, rights: None }
+        InspectError { cause: Cause::Lost { server, failure }, remedy: Remedy::Server }
     })
+}
+
+fn remedy(error: &ConnectError, rights: &str) -> Remedy {
+    if error.has_kind(FailureKind::Login) {
+        Remedy::Login(rights.to_owned())
+    } else if error.has_kind(FailureKind::Permission) {
+        Remedy::Rights(rights.to_owned())
+    } else {
+        Remedy::Server
+    }
 }
 
 /// Asks one server. An error is the end of the connection.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use server::MAX_CLOCK_DIFFERENCE;
-use server::broker::{BrokerOptions, BrokerReport, InspectError, Memory, Saving, Seen, StreamReport, inspect};
+use server::broker::{BrokerOptions, BrokerReport, InspectError, Memory, Remedy, Saving, Seen, StreamReport, inspect};
 
 use super::finding::Finding::{self, Bad, Good, Note};
 use crate::output::ago;
@@ -21,9 +21,10 @@ pub(super) fn findings(options: &BrokerOptions) -> Vec<Finding> {
 }
 
 fn no_connection(error: &InspectError, options: &BrokerOptions) -> Finding {
-    let remedy = match &error.rights {
-        Some(rights) => format!("user and password in broker.url; then its rights: {}", grant(options, rights)),
-        None => {
+    let remedy = match &error.remedy {
+        Remedy::Login(rights) => login(options, rights),
+        Remedy::Rights(rights) => grant(options.address.user(), rights),
+        Remedy::Server => {
             "see whether Redis runs, and whether broker.url has its address. Until then events wait in the queue of \
                  each machine, and no client receives any"
                 .to_owned()
@@ -32,8 +33,23 @@ fn no_connection(error: &InspectError, options: &BrokerOptions) -> Finding {
     Bad(format!("broker: {error}"), remedy)
 }
 
-fn grant(options: &BrokerOptions, rights: &str) -> String {
-    format!("ACL SETUSER {} {rights}", options.address.user())
+/// How the user is made. Who logs in as nobody gets a user, so that the default one need not be open.
+fn login(options: &BrokerOptions, rights: &str) -> String {
+    let user = match options.address.user() {
+        "default" => "broadcaster",
+        user => user,
+    };
+    let create = grant(user, &format!("on '>PASSWORD' {rights}"));
+    format!(
+        "user and password in broker.url, with all characters but letters, digits and -._~ percent-encoded (@ as %40). \
+         If Redis does not have the user: {create}"
+    )
+}
+
+fn grant(user: &str, rights: &str) -> String {
+    format!(
+        "ACL SETUSER {user} {rights}; then CONFIG REWRITE (ACL SAVE with an aclfile), or its next restart forgets it"
+    )
 }
 
 fn of_report(report: &BrokerReport, options: &BrokerOptions) -> Vec<Finding> {
@@ -88,7 +104,7 @@ fn refusals(report: &BrokerReport, options: &BrokerOptions) -> Vec<Finding> {
                 commands.join(", "),
                 first.reason()
             ),
-            grant(options, &report.rights),
+            grant(options.address.user(), &report.rights),
         ));
     }
     // A server that takes no writes refuses several commands for the same reason.

@@ -38,7 +38,7 @@ impl Refusal {
     }
 }
 
-/// The rights that the user of the URL needs, as arguments of `ACL SETUSER`.
+/// The rights that the user of the URL needs, as arguments of `ACL SETUSER` for a shell.
 pub(super) fn needed(options: &BrokerOptions) -> String {
     let mut commands: Vec<&str> = ALWAYS.to_vec();
     if options.min_replicas > 0 {
@@ -51,9 +51,14 @@ pub(super) fn needed(options: &BrokerOptions) -> String {
         commands.push("role");
     }
     commands.extend(GOOD);
-    let commands: String = commands.iter().map(|command| format!(" +{command}")).collect();
+    let commands: String = commands.into_iter().map(|command| format!(" {}", granted(command))).collect();
     // In patterns of Redis, braces stand for themselves.
-    format!("~{{{}}}:*{commands}", options.prefix)
+    format!("'~{{{}}}:*'{commands}", options.prefix)
+}
+
+/// A shell takes the `|` of a subcommand for a pipe.
+fn granted(command: &str) -> String {
+    if command.contains('|') { format!("'+{command}'") } else { format!("+{command}") }
 }
 
 /// One command that is tried.
@@ -129,9 +134,9 @@ mod tests {
 
     #[test]
     fn the_rights_depend_on_the_settings() {
-        let least = "~{shop}:* +xadd +xread +xrange +xrevrange +eval +set +get +multi +exec";
-        assert_eq!(rights("redis://h", 0), format!("{least} +ping +client|setname"));
-        assert_eq!(rights("redis://h/2", 1), format!("{least} +wait +select +ping +client|setname"));
-        assert_eq!(rights("redis+sentinel://h/m", 0), format!("{least} +role +ping +client|setname"));
+        let least = "'~{shop}:*' +xadd +xread +xrange +xrevrange +eval +set +get +multi +exec";
+        assert_eq!(rights("redis://h", 0), format!("{least} +ping '+client|setname'"));
+        assert_eq!(rights("redis://h/2", 1), format!("{least} +wait +select +ping '+client|setname'"));
+        assert_eq!(rights("redis+sentinel://h/m", 0), format!("{least} +role +ping '+client|setname'"));
     }
 }
