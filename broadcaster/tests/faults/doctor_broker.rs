@@ -183,8 +183,36 @@ fn the_doctor_goes_where_sentinels_and_a_cluster_lead() {
     let cluster = Cluster::start();
     let url = cluster.urls()[0].replace("redis://", "redis+cluster://");
     let found = report(&url, &[]);
-    says(&found, "ok  ", &[&format!("the broker at {} answers", cluster.node_of("{fastapi}:events").addr())]);
+    let node = cluster.node_of("{fastapi}:events");
+    says(&found, "ok  ", &[&format!("the broker at {} answers", node.addr())]);
     says(&found, "ok  ", &["do all that it needs"]);
+    assert!(!found.contains("begins with redis+cluster"), "{found}");
+    says(&report(&node.url(), &[]), "note", &["is a part of a cluster", "write redis+cluster://"]);
+}
+
+#[test]
+fn the_scheme_of_a_cluster_for_one_server_is_noted() {
+    let redis = RedisServer::start();
+    let found = report(&redis.url().replace("redis://", "redis+cluster://"), &[]);
+    says(&found, "note", &["is one server and no cluster", "write redis:// (rediss:// with TLS)"]);
+    says(&found, "ok  ", &["do all that it needs"]);
+    assert!(!report(&redis.url(), &[]).contains("cluster"), "{found}");
+}
+
+#[test]
+fn a_right_that_nothing_depends_on_is_noted_with_its_use() {
+    for (missing, use_of_it, granted) in [
+        ("ping", "with ping the doctor measures", "ACL SETUSER app '+ping';"),
+        ("client|setname", "CLIENT LIST shows", "ACL SETUSER app '+client|setname';"),
+    ] {
+        let others = ["ping", "client|setname"].into_iter().filter(|command| *command != missing);
+        let allowed: Vec<&str> = NEEDED.into_iter().chain(others).collect();
+        let redis = RedisOptions::default().user("app", "s3cret", &allowed).start();
+        let found = report(&redis.url(), &[]);
+        says(&found, "note", &["nothing depends on it", use_of_it, granted]);
+        assert_eq!(found.matches("nothing depends on it").count(), 1, "{found}");
+    }
+    assert!(!report(&RedisServer::start().url(), &[]).contains("depends"));
 }
 
 #[test]

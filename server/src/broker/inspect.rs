@@ -4,16 +4,20 @@
 mod info;
 mod rights;
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use redis::{Cmd, ConnectionLike, FromRedisValue, cmd};
+use redis::{Cmd, ConnectionLike, FromRedisValue, Value, cmd};
 use thiserror::Error;
 
+use super::address::Servers;
 use super::connect::{ConnectError, connect};
 use super::connection::Connection;
 use super::failure::{Failure, FailureKind};
 use super::options::BrokerOptions;
 use super::redis_stream::RedisStream;
+
+use info::Mode;
 
 pub use info::{Memory, Saving, Software};
 pub use rights::Refusal;
@@ -31,6 +35,8 @@ pub struct BrokerReport {
     pub server: String,
     /// Which program it is.
     pub software: Seen<Software>,
+    /// How the scheme of the URL does not fit the server, if it does not.
+    pub unfit_scheme: Option<UnfitScheme>,
     /// How much memory it has.
     pub memory: Seen<Memory>,
     /// What it writes to disk.
@@ -45,8 +51,19 @@ pub struct BrokerReport {
     pub stream: Seen<StreamReport>,
     /// What the broadcaster needs and cannot do.
     pub refusals: Vec<Refusal>,
+    /// Commands that its user may not use and that nothing depends on.
+    pub refused_extras: Vec<&'static str>,
     /// The rights that its user needs, as arguments of `ACL SETUSER` for a shell.
     pub rights: String,
+}
+
+/// How the scheme of the URL does not fit the server. It works all the same, for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnfitScheme {
+    /// It is for a cluster, and the server is of none.
+    NoCluster,
+    /// It is for one server, and the server is of a cluster.
+    Cluster,
 }
 
 /// What is in the stream.
@@ -122,7 +139,8 @@ struct Look {
 
 impl Look {
     fn at(&mut self, options: &BrokerOptions, rights: String) -> Result<BrokerReport, Failure> {
-        let (hello, info) = (self.ask(cmd("HELLO").arg(2))?, self.ask::<String>(&mut cmd("INFO"))?);
+        let (hello, info) = (self.hello()?, self.ask::<String>(&mut cmd("INFO"))?);
+        let mode = info::mode(&hello);
         let saving = match &info {
             Ok(info) => Ok(self.saving(info)?),
             Err(reason) => Err(reason.clone()),
@@ -132,12 +150,14 @@ impl Look {
         Ok(BrokerReport {
             server: self.connection.server().to_owned(),
             software: Software::of(hello, &info),
+            unfit_scheme: unfit_scheme(&options.address.servers, mode),
             memory: info.clone().and_then(|info| Memory::of(&info)),
             saving,
             replicas: info.map(|info| info::replicas(&info)),
             latency: self.latency()?,
             clock_difference: server_time.map(|time| time.difference),
             stream,
+            refused_extras: self.refused_extras()?,
             // The last, because it may leave the connection in a transaction.
             refusals: self.refusals(options)?,
             rights,
@@ -153,6 +173,11 @@ impl Look {
             },
             |answer| Ok(Ok(answer)),
         )
+    }
+
+    /// Which server it is. This needs no rights.
+    fn hello(&mut self) -> Result<Seen<HashMap<String, Value>>, Failure> {
+        self.ask(cmd("HELLO").arg(2))
     }
 
     /// What is written to disk is partly in `INFO`, and partly in the configuration.
@@ -172,7 +197,7 @@ impl Look {
         let mut times = Vec::new();
         for _ in 0..PINGS {
             let began = Instant::now();
-            if let Err(reason) = self.ask::<redis::Value>(&mut cmd("PING"))? {
+            if let Err(reason) = self.ask::<Value>(&mut cmd("PING"))? {
                 return Ok(Err(reason));
             }
             times.push(began.elapsed());
@@ -213,6 +238,18 @@ impl Look {
         Ok(Ok(StreamReport { entries, bytes: bytes.map(Option::unwrap_or_default), oldest }))
     }
 
+    fn refused_extras(&mut self) -> Result<Vec<&'static str>, Failure> {
+        let mut refused = Vec::new();
+        for (name, trial) in rights::extra_trials() {
+            match trial.run(&mut self.connection) {
+                Some(refusal) if !self.connection.is_open() => return Err(refusal.into_failure()),
+                Some(refusal) if refusal.is_about_rights() => refused.push(name),
+                _ => {}
+            }
+        }
+        Ok(refused)
+    }
+
     fn refusals(&mut self, options: &BrokerOptions) -> Result<Vec<Refusal>, Failure> {
         let mut refusals = Vec::new();
         for trial in rights::trials(options) {
@@ -222,6 +259,14 @@ impl Look {
             }
         }
         Ok(refusals)
+    }
+}
+
+fn unfit_scheme(servers: &Servers, mode: Option<Mode>) -> Option<UnfitScheme> {
+    match (servers, mode?) {
+        (Servers::Cluster(_), Mode::Standalone) => Some(UnfitScheme::NoCluster),
+        (Servers::One(_) | Servers::Unix(_), Mode::Cluster) => Some(UnfitScheme::Cluster),
+        _ => None,
     }
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use server::MAX_CLOCK_DIFFERENCE;
-use server::broker::{BrokerOptions, BrokerReport, InspectError, Memory, Remedy, Saving, Seen, StreamReport, inspect};
+use server::broker::{
+    BrokerOptions, BrokerReport, InspectError, Memory, Remedy, Saving, Seen, StreamReport, UnfitScheme, inspect,
+};
 
 use super::finding::Finding::{self, Bad, Good, Note};
 use crate::output::ago;
@@ -54,7 +56,9 @@ fn grant(user: &str, rights: &str) -> String {
 
 fn of_report(report: &BrokerReport, options: &BrokerOptions) -> Vec<Finding> {
     let mut findings = vec![software(report)];
+    findings.extend(report.unfit_scheme.map(|unfit| scheme(unfit, &report.server)));
     findings.extend(refusals(report, options));
+    findings.extend(extras(&report.refused_extras, options));
     findings.push(seen(&report.memory, "what it does when its memory is full", |found| memory(found, options)));
     findings.push(seen(&report.saving, "what it writes to disk", saving));
     findings.push(seen(&report.replicas, "how many replicas it has", |count| replicas(*count, options.min_replicas)));
@@ -90,6 +94,39 @@ fn software(report: &BrokerReport) -> Finding {
             "Redis 6.2 or newer, or Valkey, is needed".to_owned(),
         ),
     }
+}
+
+fn scheme(unfit: UnfitScheme, server: &str) -> Finding {
+    match unfit {
+        UnfitScheme::NoCluster => Note(
+            format!("the broker at {server} is one server and no cluster, and broker.url begins with redis+cluster"),
+            "write redis:// (rediss:// with TLS) and one host".to_owned(),
+        ),
+        UnfitScheme::Cluster => Note(
+            format!(
+                "the broker at {server} is a part of a cluster, and broker.url names this server only: when the stream \
+                 goes to another one, events wait"
+            ),
+            "write redis+cluster:// (rediss+cluster:// with TLS) and several hosts".to_owned(),
+        ),
+    }
+}
+
+/// What nothing depends on.
+fn extras(refused: &[&str], options: &BrokerOptions) -> Option<Finding> {
+    let uses = |command: &&str| match *command {
+        "ping" => "with ping the doctor measures how fast Redis answers",
+        _ => "by client|setname CLIENT LIST shows which connections are those of broadcasters",
+    };
+    let uses: Vec<&str> = refused.iter().map(uses).collect();
+    let rights: Vec<String> = refused.iter().map(|command| format!("'+{command}'")).collect();
+    let user = options.address.user();
+    (!refused.is_empty()).then(|| {
+        Note(
+            format!("broker: the user {user} may not do this, and nothing depends on it: {}", uses.join("; ")),
+            grant(user, &rights.join(" ")),
+        )
+    })
 }
 
 fn refusals(report: &BrokerReport, options: &BrokerOptions) -> Vec<Finding> {
@@ -257,6 +294,7 @@ mod tests {
         let report = BrokerReport {
             server: "h:1".to_owned(),
             software: Ok(Software { name, version, is_sufficient: false }),
+            unfit_scheme: None,
             memory: Err("x".to_owned()),
             saving: Err("x".to_owned()),
             replicas: Err("x".to_owned()),
@@ -264,6 +302,7 @@ mod tests {
             clock_difference: Err("x".to_owned()),
             stream: Err("x".to_owned()),
             refusals: Vec::new(),
+            refused_extras: Vec::new(),
             rights: String::new(),
         };
         let found: Vec<String> = of_report(&report, &options()).iter().map(shown).collect();

@@ -11,8 +11,9 @@ use crate::unix_time;
 
 /// Commands that are always needed.
 const ALWAYS: [&str; 9] = ["xadd", "xread", "xrange", "xrevrange", "eval", "set", "get", "multi", "exec"];
-/// Commands that are not needed: with them, Redis shows people which clients are ours.
-const GOOD: [&str; 2] = ["ping", "client|setname"];
+/// Commands that nothing depends on: the doctor measures with the first, and with the second Redis shows people which
+/// clients are ours.
+const EXTRAS: [&str; 2] = ["ping", "client|setname"];
 
 /// Something that the broadcaster needs and cannot do.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ pub(super) fn needed(options: &BrokerOptions) -> String {
     if matches!(options.address.servers, Servers::Sentinel { .. }) {
         commands.push("role");
     }
-    commands.extend(GOOD);
+    commands.extend(EXTRAS);
     let commands: String = commands.into_iter().map(|command| format!(" {}", granted(command))).collect();
     // In patterns of Redis, braces stand for themselves.
     format!("'~{{{}}}:*'{commands}", options.prefix)
@@ -93,6 +94,15 @@ pub(super) fn trials(options: &BrokerOptions) -> Vec<Trial> {
     }
     trials.extend([trial("MULTI", &[]), trial("EXEC", &[])]);
     trials
+}
+
+/// Commands that nothing depends on, each with its name in rules.
+pub(super) fn extra_trials() -> [(&'static str, Trial); 2] {
+    let [ping, set_name] = EXTRAS;
+    let mut named = cmd("CLIENT");
+    // A name that Redis refuses.
+    named.arg("SETNAME").arg("a b");
+    [(ping, Trial { name: "PING", command: cmd("PING") }), (set_name, Trial { name: "CLIENT", command: named })]
 }
 
 const REFUSED_ID: &str = "0-0";
