@@ -191,6 +191,40 @@ fn the_doctor_goes_where_sentinels_and_a_cluster_lead() {
 }
 
 #[test]
+fn a_sentinel_where_redis_should_be_is_told_so() {
+    let sentinels = Sentinels::start();
+    let sentinel = sentinels.addresses()[0];
+    for login in ["", "app:s3cret@", ":s3cret@"] {
+        let (code, found) = doctor(&QueueDir::new(), &format!("redis://{login}{sentinel}/0"), &[]);
+        let remedy = "write redis+sentinel:// with all Sentinels, and behind them the name of the master";
+        says(&found, "BAD ", &[&format!("what answers at {sentinel} is a Sentinel"), remedy, "HOST/mymaster"]);
+        assert!(code == Some(1) && !found.contains("s3cret"), "{found}");
+    }
+}
+
+#[test]
+fn an_http_server_where_redis_should_be_is_told_so() {
+    let queue = QueueDir::new();
+    let mut web = broadcaster::start(&queue.path());
+    let (code, found) = doctor(&QueueDir::new(), &format!("redis://app:s3cret@{}", web.address()), &[]);
+    says(&found, "BAD ", &["it answers HTTP and is no Redis", "whether broker.url has its address"]);
+    assert!(code == Some(1) && !found.contains("s3cret"), "{found}");
+    web.stop();
+}
+
+#[test]
+fn a_file_of_tls_that_cannot_be_used_is_named_with_the_remedy() {
+    let redis = RedisOptions::default().tls().start();
+    let queue = QueueDir::new();
+    let file = queue.root().join("ca.pem");
+    let url = format!("{}?ca={}", redis.tls_url(), file.display());
+    let shown = file.display().to_string();
+    says(&report(&url, &[]), "BAD ", &[&shown, "No such file", "the broadcaster's user can read"]);
+    fs::write(&file, "no certificate").unwrap();
+    says(&report(&url, &[]), "BAD ", &[&shown, "no certificate in PEM", "broker.url must name files in PEM"]);
+}
+
+#[test]
 fn the_scheme_of_a_cluster_for_one_server_is_noted() {
     let redis = RedisServer::start();
     let found = report(&redis.url().replace("redis://", "redis+cluster://"), &[]);

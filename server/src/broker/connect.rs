@@ -44,6 +44,11 @@ pub(crate) enum ConnectError {
 }
 
 impl ConnectError {
+    /// Whether a server has answered as Redis does.
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(self, ConnectError::Refused { failure, .. } if failure.kind != FailureKind::Lost)
+    }
+
     /// Whether a server has refused something for a reason of this kind.
     pub(super) fn has_kind(&self, kind: FailureKind) -> bool {
         match self {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use redis::{Cmd, ConnectionLike, FromRedisValue, Value, cmd};
 use thiserror::Error;
 
-use super::address::Servers;
+use super::address::{Address, Servers};
 use super::connect::{ConnectError, connect};
 use super::connection::Connection;
 use super::failure::{Failure, FailureKind};
@@ -95,12 +95,18 @@ pub enum Remedy {
     Login(String),
     /// These rights of the user.
     Rights(String),
+    /// The files of TLS that the URL names.
+    TlsFiles,
+    /// The scheme of the URL: it is a Sentinel that answers.
+    Sentinel,
 }
 
 #[derive(Debug, Error)]
 enum Cause {
     #[error("{0}")]
     Connect(#[from] ConnectError),
+    #[error("what answers at {0} is a Sentinel, which has no data, and broker.url is for Redis itself")]
+    Sentinel(String),
     #[error("Redis at {server}: {failure}")]
     Lost { server: String, failure: Failure },
 }
@@ -111,7 +117,13 @@ enum Cause {
 /// When there is no connection, or it breaks.
 pub fn inspect(options: &BrokerOptions) -> Result<BrokerReport, InspectError> {
     let rights = rights::needed(options);
-    let connection = connect(&options.address, &options.stream_key()).map_err(|error| {
+    let connected = connect(&options.address, &options.stream_key());
+    if connected.as_ref().map_or_else(ConnectError::is_answer, |_| true)
+        && let Some(server) = sentinel(options)
+    {
+        return Err(InspectError { cause: Cause::Sentinel(server), remedy: Remedy::Sentinel });
+    }
+    let connection = connected.map_err(|error| {
         let remedy = remedy(&error, &rights);
         InspectError { cause: error.into(), remedy }
     })?;
@@ -122,11 +134,25 @@ pub fn inspect(options: &BrokerOptions) -> Result<BrokerReport, InspectError> {
     })
 }
 
+/// The Sentinel that answers where Redis should, if one does. It is asked without a login: the user of the URL is one of
+/// Redis, which Sentinels do not know.
+fn sentinel(options: &BrokerOptions) -> Option<String> {
+    if !matches!(options.address.servers, Servers::One(_) | Servers::Unix(_)) {
+        return None;
+    }
+    let address = Address { login: None, db: 0, ..options.address.clone() };
+    let mut look = Look { connection: connect(&address, &options.stream_key()).ok()? };
+    let mode = info::mode(&look.hello().ok()?);
+    (mode == Some(Mode::Sentinel)).then(|| look.connection.server().to_owned())
+}
+
 fn remedy(error: &ConnectError, rights: &str) -> Remedy {
     if error.has_kind(FailureKind::Login) {
         Remedy::Login(rights.to_owned())
     } else if error.has_kind(FailureKind::Permission) {
         Remedy::Rights(rights.to_owned())
+    } else if matches!(error, ConnectError::TlsFiles(_)) {
+        Remedy::TlsFiles
     } else {
         Remedy::Server
     }

@@ -26,6 +26,12 @@ fn no_connection(error: &InspectError, options: &BrokerOptions) -> Finding {
     let remedy = match &error.remedy {
         Remedy::Login(rights) => login(options, rights),
         Remedy::Rights(rights) => grant(options.address.user(), rights),
+        Remedy::TlsFiles => "broker.url must name files in PEM that are there and that the broadcaster's user can read \
+                             (?ca=, &cert=, &key=)"
+            .to_owned(),
+        Remedy::Sentinel => "write redis+sentinel:// with all Sentinels, and behind them the name of the master, as in \
+                             redis+sentinel://HOST:26379,HOST,HOST/mymaster (mymaster stands in their `sentinel monitor`)"
+            .to_owned(),
         Remedy::Server => {
             "see whether Redis runs, and whether broker.url has its address. Until then events wait in the queue of \
                  each machine, and no client receives any"
