@@ -114,13 +114,13 @@ fn run(args: Args) -> Result<(), Failure> {
         .map_err(Failure::Usage)?;
     decided.queue = Some(queue.clone());
     match args.command {
-        Some(Command::Config(ConfigCommand::Check)) => config::check(&args.foreign),
+        Some(Command::Config(ConfigCommand::Check)) => config::check(&args.warnings),
         Some(Command::Failed(command)) => failed::failed(&queue, command),
         Some(Command::Queue(failed::QueueCommand::Stat)) => failed::stat(&queue, &decided),
         Some(Command::History(command)) => history::run(Some(&queue), decided.history_dir.as_deref(), command),
         Some(Command::Publish(arguments)) => publish::run(&queue, decided.max_event_bytes, arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&decided, &queue, arguments),
-        _ => serve::run(decided, &queue, &args.foreign),
+        _ => serve::run(decided, &queue, &args.warnings),
     }
     .map_err(Failure::Other)
 }

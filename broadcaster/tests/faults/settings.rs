@@ -247,6 +247,24 @@ fn variables_that_are_empty_are_not_set() {
 }
 
 #[test]
+fn a_variable_that_is_no_setting_is_warned_of_and_stops_nothing() {
+    let queue = QueueDir::new();
+    let typo = ("FASTAPI_WS_BROKER_URI", "redis://:s3cret@host");
+    let mut serving = command(BINARY);
+    serving.args(arguments(&queue.path())).env(typo.0, typo.1);
+    let mut broadcaster = Broadcaster::spawn(serving).listening();
+    let warned = broadcaster.log_lines("FASTAPI_WS_");
+    assert!(warned.len() == 1 && warned[0].contains(" WARN "), "{warned:?}");
+    assert!(warned[0].contains("meant as FASTAPI_WS_BROKER_URL?") && !warned[0].contains("s3cret"), "{warned:?}");
+    broadcaster.stop();
+
+    let mut check = command(BINARY);
+    let output = check.args(["config", "check", "--queue"]).arg(queue.path()).env(typo.0, typo.1).finish();
+    let [said, error] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(output.status.success() && said == "ok\n" && error.contains("FASTAPI_WS_BROKER_URL?"), "{error}");
+}
+
+#[test]
 fn every_flag_that_is_a_setting_is_a_key_of_the_file() {
     let help = command(BINARY).arg("--help").finish();
     let help = String::from_utf8(help.stdout).unwrap();
