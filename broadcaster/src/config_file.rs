@@ -1,5 +1,6 @@
 //! The configuration file: a TOML file with the keys of the settings.
 
+mod exposed;
 mod values;
 
 use std::borrow::Cow;
@@ -13,6 +14,8 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use values::value;
+
+pub(crate) use exposed::ExposedSecret;
 
 /// Why a configuration is refused.
 #[derive(Debug, Error)]

@@ -36,6 +36,11 @@ impl Address {
     pub fn user(&self) -> &str {
         self.login.as_ref().and_then(|login| login.user.as_deref()).unwrap_or("default")
     }
+
+    /// Whether it has a password.
+    pub fn has_password(&self) -> bool {
+        self.login.is_some() || matches!(&self.servers, Servers::Sentinel { login: Some(_), .. })
+    }
 }
 
 /// Which servers are asked.
