@@ -186,8 +186,8 @@ fn broker_without_settings(text: &str, all: &Settings) -> Option<Mistake> {
     let (table, keys) = file.get_ref().iter().find(|(key, _)| key.get_ref() == BROKER)?;
     let is_empty = keys.get_ref().as_table().is_some_and(DeTable::is_empty);
     (is_empty && all.broker_url.is_none()).then(|| {
-        let problem = "[broker] sets nothing, and broker.url is not set elsewhere: without it there is no broker, and this \
-                       broadcaster is alone. Set `url` below [broker], or the variable FASTAPI_WS_BROKER_URL, or \
+        let problem = "[broker] sets nothing, and broker.url is not set elsewhere: without it there is no broker, and \
+                       this broadcaster is alone. Set `url` below [broker], or the variable FASTAPI_WS_BROKER_URL, or \
                        remove [broker]";
         Mistake::at(text, table.span().start, None, problem.to_owned())
     })

@@ -134,8 +134,8 @@ pub fn inspect(options: &BrokerOptions) -> Result<BrokerReport, InspectError> {
     })
 }
 
-/// The Sentinel that answers where Redis should, if one does. It is asked without a login: the user of the URL is one of
-/// Redis, which Sentinels do not know.
+/// The Sentinel that answers where Redis should, if one does. It is asked without a login: the user of the URL is one
+/// of Redis, which Sentinels do not know.
 fn sentinel(options: &BrokerOptions) -> Option<String> {
     if !matches!(options.address.servers, Servers::One(_) | Servers::Unix(_)) {
         return None;
