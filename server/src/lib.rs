@@ -36,6 +36,7 @@ pub mod log_level;
 mod log_limit;
 pub mod log_lines;
 mod logged_reason;
+pub mod metrics;
 #[cfg(test)]
 mod model;
 mod notifier;
@@ -65,6 +66,7 @@ pub use history::{
 };
 pub use http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS, origin};
 pub use hub::{Batch, ChannelPage, Feed, Hub, HubEnded, InvalidClient, Limits, Progress, Room, Who};
+pub use metrics::Metrics;
 pub use observer::Observer;
 pub use protocol::after::is_position;
 pub use protocol::allowance::Rates;
