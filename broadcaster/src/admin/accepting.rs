@@ -22,7 +22,7 @@ use tower_service::Service;
 use tracing::debug;
 
 /// Connections at a time.
-const MAX_CONNECTIONS: usize = 64;
+pub(super) const MAX_CONNECTIONS: usize = 64;
 /// How long a request's head may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a request's head, and its lines.

@@ -17,8 +17,8 @@ use subtle::ConstantTimeEq;
 use super::App;
 use super::answer::Refusal;
 
-/// What everybody may read wherever it comes from: supervisors have no token.
-const OPEN: [&str; 2] = ["/live", "/ready"];
+/// What everybody may read wherever it comes from: supervisors have no token, and the page itself tells nothing.
+const OPEN: [&str; 3] = ["/live", "/ready", "/status"];
 
 /// What the guard knows.
 #[derive(Debug)]
@@ -67,11 +67,15 @@ impl Guard {
     }
 
     fn is_ours(&self, host: &str) -> bool {
-        // With user and password it would be a name of something else.
-        let Some(authority) = host.parse::<Authority>().ok().filter(|authority| !authority.as_str().contains('@')) else {
-            return false;
-        };
+        let Ok(authority) = host.parse::<Authority>() else { return false };
         let name = authority.host().to_ascii_lowercase();
+        // A user in front, or more behind an address, would make it a name of something else.
+        let port = authority.as_str().get(name.len()..).unwrap_or("@");
+        if !port.is_empty()
+            && !port.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+        {
+            return false;
+        }
         let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         name == "localhost"
             || name.parse::<Ipv4Addr>().is_ok()
@@ -164,7 +168,9 @@ mod tests {
     fn names_of_others_are_refused_wherever_they_stand() {
         let guard = guard("127.0.0.1:1", &[]);
         let of = |host| status(&guard, Method::GET, "/status", &[("host", host)]);
-        for host in ["127.0.0.1", "127.0.0.1:9611", "localhost", "LOCALHOST:1", "[::1]:9611", "10.1.2.3", "ws1.internal"] {
+        for host in
+            ["127.0.0.1", "127.0.0.1:9611", "localhost", "LOCALHOST:1", "[::1]:9611", "10.1.2.3", "ws1.internal"]
+        {
             assert_eq!(of(host), 200, "{host}");
         }
         for host in [
@@ -230,11 +236,11 @@ mod tests {
         assert_eq!(of(&without, Method::GET, "/metrics", ""), 200);
         for (address, reading) in [("127.0.0.1:1", 200), ("0.0.0.0:1", 401)] {
             let guard = guard(address, &["another-token-of-operators", TOKEN]);
-            for target in ["/metrics", "/status", "/status.json", "/nothing"] {
+            for target in ["/metrics", "/status/events", "/status.json", "/nothing"] {
                 assert_eq!(of(&guard, Method::GET, target, ""), reading, "{address} {target}");
                 assert_eq!(of(&guard, Method::GET, target, &format!("Bearer {TOKEN}")), 200);
             }
-            assert_eq!((of(&guard, Method::GET, "/live", ""), of(&guard, Method::GET, "/ready", "")), (200, 200));
+            assert!(OPEN.iter().all(|target| of(&guard, Method::GET, target, "") == 200));
             assert_eq!(of(&guard, Method::POST, "/live", ""), 401);
             for wrong in ["", "Bearer", "Bearer ", "Bearer 0123456789abcde", "Basic 0123456789abcdef", TOKEN] {
                 assert_eq!(of(&guard, Method::POST, "/publish", wrong), 401, "{wrong}");

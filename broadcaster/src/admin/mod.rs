@@ -41,6 +41,9 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 64;
 
+/// Descriptors that it takes at most.
+pub(crate) const DESCRIPTORS: u64 = accepting::MAX_CONNECTIONS as u64 + 1;
+
 /// What the handlers share.
 pub(crate) struct App {
     observer: Observer,

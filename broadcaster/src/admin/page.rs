@@ -53,10 +53,12 @@ mod tests {
     #[test]
     fn nothing_in_the_page_is_beside_its_policy() {
         assert!(PAGE.contains("<script>") && PAGE.contains("<style>"));
-        for beside in ["<script ", "<style ", " style=", " onclick=", " onload=", "javascript:", "http://", "https://"] {
-            let found = PAGE.match_indices(beside).map(|(at, _)| &PAGE[at..]).find(|rest| {
-                !rest.starts_with("http://www.w3.org/")
-            });
+        for beside in ["<script ", "<style ", " style=", " onclick=", " onload=", "javascript:", "http://", "https://"]
+        {
+            let found = PAGE
+                .match_indices(beside)
+                .map(|(at, _)| &PAGE[at..])
+                .find(|rest| !rest.starts_with("http://www.w3.org/"));
             assert!(found.is_none(), "{beside} is refused by the policy: {:.80}", found.unwrap_or_default());
         }
     }

@@ -103,14 +103,13 @@ fn address(text: &str, (host, port): (&str, u16)) -> Result<SocketAddr, ConfigEr
 
 fn problem(token: &Secret) -> Option<String> {
     let length = token.as_bytes().len();
-    if !token.as_bytes().iter().all(u8::is_ascii_graphic) {
-        return Some("a token has characters that cannot stand in a header: use letters and digits".to_owned());
-    }
-    (length < MIN_TOKEN_BYTES).then(|| {
-        format!(
+    if length < MIN_TOKEN_BYTES {
+        return Some(format!(
             "a token has {length} bytes, and at least {MIN_TOKEN_BYTES} are needed: make one with `openssl rand -hex 32`"
-        )
-    })
+        ));
+    }
+    (!token.as_bytes().iter().all(u8::is_ascii_graphic))
+        .then(|| "a token has characters that cannot stand in a header: use letters and digits".to_owned())
 }
 
 #[cfg(test)]
