@@ -64,6 +64,7 @@ async fn a_connection_that_breaks_under_many_commands_sends_nothing_twice_and_no
     // It connects for the first event.
     queue(&first, &[], -1);
     payloads(&mut client, 1).await;
+    eventually("the reply has come", || first.queue.waiting() == 0).await;
     for round in 0..5 {
         let all = round * 2_000..(round + 1) * 2_000;
         proxy.drop_replies();
@@ -89,6 +90,7 @@ async fn what_a_killed_forwarder_had_sent_is_not_sent_again() {
     let (mut client, _) = second.native("").await;
     queue(&first, &[], 0);
     payloads(&mut client, 1).await;
+    eventually("the reply has come", || first.queue.waiting() == 0).await;
     proxy.drop_replies();
     queue_together(&first, 1..11);
     eventually("they are in the stream", || length(&redis) == 12).await;
