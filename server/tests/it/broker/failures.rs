@@ -91,9 +91,11 @@ async fn what_a_killed_forwarder_had_sent_is_not_sent_again() {
     queue(&first, &[], 0);
     payloads(&mut client, 1).await;
     eventually("the reply has come", || first.queue.waiting() == 0).await;
+    // Each machine may have begun the stream.
+    let before = length(&redis);
     proxy.drop_replies();
     queue_together(&first, 1..11);
-    eventually("they are in the stream", || length(&redis) == 12).await;
+    eventually("they are in the stream", || length(&redis) == before + 10).await;
     proxy.cut();
     let queue_of_first = first.stopped().await;
     assert_eq!(queue_of_first.waiting(), 1);
@@ -101,7 +103,7 @@ async fn what_a_killed_forwarder_had_sent_is_not_sent_again() {
     queue(&first, &[], 11);
     assert_eq!(payloads(&mut client, 11).await.0, numbers(1..12));
     eventually("everything is acked", || first.queue.waiting() == 0).await;
-    assert_eq!(length(&redis), 13);
+    assert_eq!(length(&redis), before + 11);
 }
 
 #[tokio::test(flavor = "multi_thread")]
