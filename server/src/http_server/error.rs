@@ -24,6 +24,8 @@ pub(super) enum HttpError {
     Request(String),
     #[error("the client has no right: {0}")]
     Denied(Denial),
+    #[error("the hook has decided nothing")]
+    NoAnswer,
     #[error("too many connections")]
     TooMany,
     #[error("plain HTTP: {0}")]
