@@ -70,7 +70,7 @@ impl Listener {
         let address = self.listeners.first().and_then(|listener| listener.local_addr().ok());
         let address = address.map(|address| address.ip());
         let proxies = self.entrance.proxies.clone();
-        let hook = self.entrance.hook.clone().map(|options| Arc::new(Hook::new(options)));
+        let hook = self.entrance.hook.clone().map(|options| Arc::new(Hook::new(options, self.hub.clone())));
         let answer_timeout = ANSWER_TIMEOUT + hook.as_ref().map(|hook| hook.patience()).unwrap_or_default();
         let entrance = (self.entrance, hook.clone());
         let gate = Gate::new(allowed_origins, address, self.rights, entrance, answered, self.max_channels);

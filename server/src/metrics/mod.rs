@@ -7,7 +7,7 @@ mod api;
 mod histogram;
 mod labels;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub use labels::AuthFailure;
@@ -22,6 +22,7 @@ const HOOK_BOUNDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 #[derive(Debug)]
 pub struct Metrics {
     hook: Histogram<{ HOOK_BOUNDS.len() }>,
+    hook_waiting: AtomicUsize,
     auth_failures: [AtomicU64; AuthFailure::ALL.len()],
     api: ApiRequests,
     reloads: [AtomicU64; 2],
@@ -31,6 +32,7 @@ impl Metrics {
     pub(crate) fn new() -> Metrics {
         Metrics {
             hook: Histogram::new(&HOOK_BOUNDS),
+            hook_waiting: AtomicUsize::new(0),
             auth_failures: Default::default(),
             api: ApiRequests::default(),
             reloads: Default::default(),
@@ -40,6 +42,20 @@ impl Metrics {
     /// Notes that the hook has answered, whatever it said, or that it has failed, after so long.
     pub fn hook_answered(&self, duration: Duration) {
         self.hook.add(duration);
+    }
+
+    /// Notes that a client waits for the hook, until what is returned is dropped.
+    pub(crate) fn hook_waits(&self) -> impl Drop + '_ {
+        struct Waits<'a>(&'a AtomicUsize);
+
+        impl Drop for Waits<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+
+        self.hook_waiting.fetch_add(1, Ordering::Relaxed);
+        Waits(&self.hook_waiting)
     }
 
     /// Notes that somebody was not let in, or may not have what it asked for.

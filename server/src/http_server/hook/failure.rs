@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::http_server::hook::answer::AnswerError;
 use crate::http_server::hook::records::RecordError;
+use crate::metrics::AuthFailure;
 
 /// Why the hook has decided nothing.
 #[derive(Debug, Error)]
@@ -35,4 +36,14 @@ pub(crate) enum HookFailure {
     Answer(AnswerError),
     #[error("the server stops")]
     Stopped,
+}
+
+impl HookFailure {
+    /// As what it is counted.
+    pub(super) fn kind(&self) -> AuthFailure {
+        match self {
+            HookFailure::QueueFull(_) | HookFailure::Busy(_) => AuthFailure::HookBusy,
+            _ => AuthFailure::HookFailed,
+        }
+    }
 }

@@ -12,7 +12,6 @@ mod question;
 mod records;
 mod url;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -21,10 +20,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::broker::config_of_system;
+use crate::hub::Hub;
 use crate::log_limit::LogLimit;
+use crate::metrics::AuthFailure;
 
 pub(crate) use answer::Decision;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -69,37 +70,13 @@ pub(crate) struct Hook {
     turns: Arc<Semaphore>,
     running: TaskTracker,
     stop: CancellationToken,
-    counts: Counts,
+    hub: Hub,
     failures: Mutex<LogLimit>,
-}
-
-/// What has happened since the start.
-#[derive(Debug, Default)]
-struct Counts {
-    asked: AtomicU64,
-    failed: AtomicU64,
-    waiting: AtomicUsize,
-}
-
-/// A client that waits, as counted.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn new(count: &'a AtomicUsize) -> Waiting<'a> {
-        count.fetch_add(1, Ordering::Relaxed);
-        Waiting(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Hook {
     /// Reads whom the system trusts, if the hook needs that. Connects to nothing.
-    pub(crate) fn new(options: HookOptions) -> Hook {
+    pub(crate) fn new(options: HookOptions, hub: Hub) -> Hook {
         let needs_tls = matches!(&options.url, HookUrl::Http(url) if url.is_tls);
         let tls = needs_tls.then(config_of_system).transpose().map_err(|error| error.to_string());
         Hook {
@@ -108,7 +85,7 @@ impl Hook {
             turns: Arc::new(Semaphore::new(options.concurrency)),
             running: TaskTracker::new(),
             stop: CancellationToken::new(),
-            counts: Counts::default(),
+            hub,
             failures: Mutex::default(),
             options,
         }
@@ -122,9 +99,14 @@ impl Hook {
     /// Asks. Whatever goes wrong, nobody is let in for it.
     pub(crate) async fn ask(&self, question: Question<'_>) -> Result<Decision, NoAnswer> {
         match self.decide(question).await {
-            Ok(decision) => Ok(decision),
+            Ok(decision) => {
+                if matches!(decision, Decision::Out(_)) {
+                    self.hub.metrics().auth_failed(AuthFailure::HookDenied);
+                }
+                Ok(decision)
+            }
             Err(failure) => {
-                self.counts.failed.fetch_add(1, Ordering::Relaxed);
+                self.hub.metrics().auth_failed(failure.kind());
                 self.log(&failure);
                 Err(NoAnswer)
             }
@@ -141,7 +123,7 @@ impl Hook {
     async fn decide(&self, question: Question<'_>) -> Result<Decision, HookFailure> {
         let HookOptions { timeout: limit, queue, .. } = self.options;
         let _place = self.places.try_acquire().map_err(|_| HookFailure::QueueFull(queue))?;
-        let _waiting = Waiting::new(&self.counts.waiting);
+        let _waits = self.hub.metrics().hook_waits();
         let turn = timeout(limit, self.turns.clone().acquire_owned()).await.map_err(|_| HookFailure::Busy(limit))?;
         let turn = turn.map_err(|_| HookFailure::Stopped)?;
         let answered = self.start(question, turn)?;
@@ -156,9 +138,8 @@ impl Hook {
         turn: OwnedSemaphorePermit,
     ) -> Result<oneshot::Receiver<Result<Decision, HookFailure>>, HookFailure> {
         let asking = self.asking(question)?;
-        self.counts.asked.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
-        let (stop, limit) = (self.stop.clone(), self.options.timeout + MAX_LATE);
+        let (stop, hub, limit) = (self.stop.clone(), self.hub.clone(), self.options.timeout + MAX_LATE);
         self.running.spawn(async move {
             let _turn = turn;
             let begun = Instant::now();
@@ -166,7 +147,7 @@ impl Hook {
                 biased;
                 () = stop.cancelled() => {}
                 outcome = timeout(limit, asking) => {
-                    debug!(seconds = begun.elapsed().as_secs_f64(), "the hook is done with a question");
+                    hub.metrics().hook_answered(begun.elapsed());
                     // If nobody waits any more, it is too late.
                     let _ = answer.send(outcome.unwrap_or(Err(HookFailure::TooLong(limit))));
                 }
