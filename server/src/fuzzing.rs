@@ -2,6 +2,7 @@
 //! with the feature `fuzzing` and in tests, which keep what was found; no part of the server's interface.
 
 mod command;
+mod hook;
 mod reading;
 mod token;
 
@@ -27,6 +28,7 @@ use crate::publication::Publication;
 use crate::session_id::SessionId;
 
 pub use command::command;
+pub use hook::{fastcgi_records, hook_answer};
 pub use reading::reading;
 pub use token::token;
 
@@ -148,7 +150,7 @@ impl Play {
     fn turn(&mut self, client_reads: bool) -> ControlFlow<()> {
         let takes_messages = self.takes_messages;
         let deliver = |_| if takes_messages { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
-        let outcome = self.session.read(&mut self.read_buffer, &self.log, &self.limits, self.now, Some(deliver));
+        let (outcome, _) = self.session.read(&mut self.read_buffer, &self.log, &self.limits, self.now, Some(deliver));
         let written = self.session.write(self.log.head(), &self.log, self.now);
         if client_reads {
             self.listen();

@@ -64,10 +64,12 @@ pub use disconnect::Disconnect;
 pub use history::{
     ChannelRule, HistoryError, InvalidChannelRule, LogError, LogOnDisk, LogSummary, NextStart, PastEvent,
 };
-pub use http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS, origin};
+pub use http_server::{
+    Admission, AnsweredPaths, InvalidNetwork, InvalidRouteRule, MAX_SPARE_SLOTS, Network, Require, RouteRule, origin,
+};
 pub use hub::{Batch, ChannelPage, Feed, Hub, HubEnded, InvalidClient, Limits, Progress, Room, Who};
 pub use metrics::Metrics;
-pub use observer::Observer;
+pub use observer::{Observer, Status};
 pub use protocol::after::is_position;
 pub use protocol::allowance::Rates;
 pub use protocol::{frames, plain};

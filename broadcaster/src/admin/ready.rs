@@ -15,10 +15,11 @@ pub(super) async fn live() -> &'static str {
 
 /// `GET /ready`: a line for each problem.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
-    let problems = app.problems().await;
-    if problems.is_empty() {
+    let status = app.look().await;
+    let problems = status.problems.iter().map(|problem| problem.what.as_str());
+    let lines: String = app.stops().into_iter().chain(problems).map(|problem| format!("{problem}\n")).collect();
+    if lines.is_empty() {
         return "ok\n".into_response();
     }
-    let lines: String = problems.iter().map(|problem| format!("{}\n", problem.what)).collect();
     (StatusCode::SERVICE_UNAVAILABLE, lines).into_response()
 }

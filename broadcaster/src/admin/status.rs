@@ -11,7 +11,8 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde_json::{Value, json};
+use serde_json::json;
+use server::Status;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -29,20 +30,13 @@ const MAX_AGE: Duration = Duration::from_millis(200);
 /// The format of Prometheus.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Until the server has more to tell.
-mod numbers {
-    pub(super) fn metrics(_: &server::Observer) -> String {
-        String::new()
-    }
-    pub(super) fn status(_: &server::Observer) -> serde_json::Value {
-        serde_json::json!({ "version": env!("CARGO_PKG_VERSION") })
-    }
-}
+/// What was looked up last, and when.
+type Kept<T> = Mutex<Option<(Instant, T)>>;
 
-/// What was looked up last.
+/// All of it.
 pub(super) struct Snapshots {
-    status: Mutex<Option<(Instant, Bytes)>>,
-    metrics: Mutex<Option<(Instant, Bytes)>>,
+    status: Kept<Arc<Status>>,
+    metrics: Kept<Bytes>,
     streams: Arc<Semaphore>,
 }
 
@@ -53,17 +47,11 @@ impl Default for Snapshots {
     }
 }
 
-/// Why the server is not ready, and what to do.
-pub(super) struct Problem {
-    pub(super) what: String,
-    pub(super) fix: Option<&'static str>,
-}
-
 /// `GET /metrics`
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     let text = kept(&app.snapshots.metrics, async {
         let observer = app.observer.clone();
-        spawn_blocking(move || numbers::metrics(&observer)).await.map(Bytes::from).map_err(|_| failed())
+        spawn_blocking(move || observer.metrics()).await.map(Bytes::from).map_err(|_| failed())
     });
     Ok(([(CONTENT_TYPE, METRICS_TYPE)], text.await?).into_response())
 }
@@ -99,47 +87,39 @@ fn event(status: &Bytes) -> Bytes {
 }
 
 impl App {
-    /// Why clients should not be sent to this server.
-    pub(super) async fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if self.stopping.is_cancelled() {
-            problems.push(Problem { what: "the server is stopping".to_owned(), fix: None });
-        }
-        problems.extend(self.observer.problem().await.map(|what| Problem { what: what.to_owned(), fix: None }));
-        problems
+    /// How the server was a moment ago.
+    pub(super) async fn look(&self) -> Arc<Status> {
+        let look = async { Ok::<_, Infallible>(Arc::new(self.observer.status().await)) };
+        kept(&self.snapshots.status, look).await.unwrap_or_else(|never| match never {})
+    }
+
+    /// Why clients should not be sent here, beside what the status says.
+    pub(super) fn stops(&self) -> Option<&'static str> {
+        self.stopping.is_cancelled().then_some("the server is stopping")
     }
 
     async fn status(&self) -> Result<Bytes, Refusal> {
-        kept(&self.snapshots.status, async {
-            let problems = self.problems().await;
-            let observer = self.observer.clone();
-            let status = spawn_blocking(move || serde_json::to_value(numbers::status(&observer))).await;
-            let Ok(Ok(Value::Object(mut status))) = status else { return Err(failed()) };
-            let told = problems.iter().map(|Problem { what, fix }| json!({ "what": what, "fix": fix }));
-            status.insert("ready".to_owned(), problems.is_empty().into());
-            status.insert("problems".to_owned(), told.collect());
-            let errors = serde_json::to_value(self.problems.all()).map_err(|_| failed())?;
-            status.insert("errors".to_owned(), errors);
-            Ok(format!("{}\n", Value::Object(status)).into())
-        })
-        .await
+        let mut status = serde_json::to_value(&*self.look().await).map_err(|_| failed())?;
+        if let (Some(stops), Some(problems)) = (self.stops(), status["problems"].as_array_mut()) {
+            problems.insert(0, json!({ "what": stops, "fix": null }));
+            status["ready"] = false.into();
+        }
+        status["errors"] = serde_json::to_value(self.problems.all()).map_err(|_| failed())?;
+        Ok(format!("{status}\n").into())
     }
 }
 
 /// What was looked up a moment ago, or is now. Others wait for it meanwhile.
-async fn kept(
-    kept: &Mutex<Option<(Instant, Bytes)>>,
-    look: impl Future<Output = Result<Bytes, Refusal>>,
-) -> Result<Bytes, Refusal> {
+async fn kept<T: Clone, E>(kept: &Kept<T>, look: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let mut kept = kept.lock().await;
-    if let Some((at, text)) = &*kept
+    if let Some((at, value)) = &*kept
         && at.elapsed() < MAX_AGE
     {
-        return Ok(text.clone());
+        return Ok(value.clone());
     }
-    let text = look.await?;
-    *kept = Some((Instant::now(), text.clone()));
-    Ok(text)
+    let value = look.await?;
+    *kept = Some((Instant::now(), value.clone()));
+    Ok(value)
 }
 
 fn failed() -> Refusal {

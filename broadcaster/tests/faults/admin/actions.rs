@@ -141,7 +141,11 @@ fn what_cannot_be_understood_is_refused_with_a_sentence_that_says_what_is_wrong(
         ("/publish", json!({ "event": "x" }), "missing field `payload`"),
         ("/publish", json!({ "payload": 1 }), "missing field `event`"),
         ("/publish", json!({ "event": "x", "payload": 1, "chanel": "a" }), "unknown field `chanel`"),
-        ("/publish", json!({ "event": "x", "payload": 1, "channel": "a b" }), "\"a b\" is no channel: a channel name has"),
+        (
+            "/publish",
+            json!({ "event": "x", "payload": 1, "channel": "a b" }),
+            "\"a b\" is no channel: a channel name has",
+        ),
         ("/publish", json!({ "event": "x", "payload": 1, "channel": "a", "channels": ["b"] }), "and not both"),
         ("/publish", json!({ "event": "x", "payload": 1, "channels": [] }), "channels is empty"),
         ("/publish", json!({ "event": "x", "payload": 1, "key": "" }), "key"),

@@ -26,7 +26,9 @@ fn a_page_that_gives_its_own_name_this_address_is_refused_everything() {
             assert!(answer.error().contains("admin_hosts"), "{answer:?}");
         }
     }
-    for host in ["localhost".to_owned(), format!("127.0.0.1:{port}"), format!("[::1]:{port}"), "WS1.internal".to_owned()] {
+    for host in
+        ["localhost".to_owned(), format!("127.0.0.1:{port}"), format!("[::1]:{port}"), "WS1.internal".to_owned()]
+    {
         assert_eq!(admin.request("GET", "/live", &[("Host", &host)], "").status, 200, "{host}");
     }
     // The whole address in the first line counts too, as RFC 9112 says.
@@ -80,7 +82,8 @@ fn actions_need_the_token_and_say_so() {
         let answer = admin.request("POST", path, &[], "{}");
         assert!(answer.status == 401 && answer.error().contains("Authorization: Bearer TOKEN"), "{answer:?}");
         assert!(answer.head.contains("www-authenticate: bearer"), "{}", answer.head);
-        for wrong in ["Bearer a-token-of-these-test", "Bearer a-token-of-these-testss", "Basic a-token-of-these-tests"] {
+        for wrong in ["Bearer a-token-of-these-test", "Bearer a-token-of-these-testss", "Basic a-token-of-these-tests"]
+        {
             let answer = admin.request("POST", path, &[("Authorization", wrong)], "{}");
             assert_eq!(answer.status, 401, "{wrong}: {answer:?}");
         }
@@ -157,7 +160,9 @@ fn a_body_that_never_comes_or_is_too_large_is_cut_off() {
     let queue = QueueDir::new();
     let (mut broadcaster, admin) = Admin::start(&queue.path(), &["--max-event-bytes", "10000"]);
     let head = |path: &str, length: usize| {
-        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {length}\r\n\r\n")
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {length}\r\n\r\n"
+        )
     };
     let answer = admin.send(format!("{}{}", head("/publish", 200_000), "x".repeat(200_000)).as_bytes());
     assert!(answer.status == 413 && answer.error().contains("more than 75536 bytes"), "{answer:?}");

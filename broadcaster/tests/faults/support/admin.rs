@@ -28,12 +28,7 @@ impl Admin {
         Admin::start_with(queue, "127.0.0.1:0", Some(TOKEN), flags)
     }
 
-    pub(crate) fn start_with(
-        queue: &Path,
-        address: &str,
-        token: Option<&str>,
-        flags: &[&str],
-    ) -> (Broadcaster, Admin) {
+    pub(crate) fn start_with(queue: &Path, address: &str, token: Option<&str>, flags: &[&str]) -> (Broadcaster, Admin) {
         let mut command = broadcaster_command(queue);
         command.args(["--admin-listen", address]).args(flags);
         command.envs(token.map(|token| ("FASTAPI_WS_ADMIN_TOKEN", token)));
