@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 use tracing::debug;
@@ -25,6 +25,8 @@ use tracing::debug;
 pub(super) const MAX_CONNECTIONS: usize = 64;
 /// How long a request's head may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// After so long without a request, one makes room for others.
+const SLOW_HEAD: Duration = Duration::from_millis(500);
 /// Bytes of a request's head, and its lines.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
@@ -42,8 +44,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Endless;
 
 /// What became of a connection so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Progress {
+    began: Instant,
     /// The head of its request is there.
     is_asked: AtomicBool,
     /// Its answer is a stream.
@@ -83,12 +86,18 @@ struct Connections {
 }
 
 impl Connections {
-    /// If there are as many as there may be, the oldest makes room that has not sent its request; if all have, the oldest.
+    /// If there are as many as there may be, one makes room: the oldest that takes long for its request, or else the oldest
+    /// that is no stream, or else the oldest. Who asks and reads at once is never among them.
     async fn make_room(&mut self) {
         self.order.retain(|(task, _)| !task.is_finished());
         while self.order.len() >= MAX_CONNECTIONS {
-            let waits = |(_, progress): &(_, Arc<Progress>)| !progress.is_asked.load(Ordering::Relaxed);
-            let oldest = self.order.iter().position(waits).unwrap_or(0);
+            let is_slow = |connection: &Progress| {
+                !connection.is_asked.load(Ordering::Relaxed) && connection.began.elapsed() >= SLOW_HEAD
+            };
+            let is_finite = |connection: &Progress| !connection.is_endless.load(Ordering::Relaxed);
+            let find =
+                |is_it: &dyn Fn(&Progress) -> bool| self.order.iter().position(|(_, connection)| is_it(connection));
+            let oldest = find(&is_slow).or_else(|| find(&is_finite)).unwrap_or(0);
             if let Some((task, _)) = self.order.remove(oldest) {
                 task.abort();
             }
@@ -99,7 +108,8 @@ impl Connections {
     }
 
     fn add(&mut self, stream: TcpStream, router: Router, ending: CancellationToken) {
-        let progress = Arc::<Progress>::default();
+        let (is_asked, is_endless) = (AtomicBool::new(false), AtomicBool::new(false));
+        let progress = Arc::new(Progress { began: Instant::now(), is_asked, is_endless });
         let serving = serve(stream, router, progress.clone(), ending);
         self.order.push_back((self.tasks.spawn(serving), progress));
     }

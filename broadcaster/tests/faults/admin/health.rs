@@ -42,7 +42,7 @@ fn it_is_not_ready_while_redis_is_away() {
     let (mut broadcaster, admin) = Admin::start(&queue.path(), &["--broker-url", &redis.url()]);
     await_ready(admin);
     redis.kill();
-    await_not_ready(admin, "broker");
+    await_not_ready(admin, "Redis cannot be read");
     redis.start_again();
     await_ready(admin);
     broadcaster.stop();

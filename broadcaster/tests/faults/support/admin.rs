@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use testkit::Broadcaster;
 
-use super::{broadcaster_command, exchange};
+use super::{BINARY, arguments, command, exchange};
 
 pub(crate) const TOKEN: &str = "a-token-of-these-tests";
 
@@ -29,7 +29,10 @@ impl Admin {
     }
 
     pub(crate) fn start_with(queue: &Path, address: &str, token: Option<&str>, flags: &[&str]) -> (Broadcaster, Admin) {
-        let mut command = broadcaster_command(queue);
+        let mut command = command(BINARY);
+        for usual in arguments(queue).chunks(2).filter(|usual| !flags.contains(&usual[0].as_str())) {
+            command.args(usual);
+        }
         command.args(["--admin-listen", address]).args(flags);
         command.envs(token.map(|token| ("FASTAPI_WS_ADMIN_TOKEN", token)));
         let mut broadcaster = Broadcaster::spawn(command).listening();
