@@ -15,6 +15,7 @@ mod history;
 mod isolation;
 mod joining;
 mod logins;
+mod metrics;
 mod plain_http;
 mod protocol;
 mod rights;
