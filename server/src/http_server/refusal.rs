@@ -14,11 +14,20 @@ pub(super) enum Refusal {
     /// It is from a page that may not connect.
     Origin { problem: String },
     /// The sender has no right.
-    Denied(Denial),
+    Denied(Denial, DecidedBy),
     /// There is no room for it.
     TooMany(TooMany),
     /// The hook has decided nothing. It may come back.
     NoAnswer,
+}
+
+/// What has denied something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DecidedBy {
+    /// Our own rules and the token, if there is one.
+    Rights,
+    /// The hook, which counts it.
+    Hook,
 }
 
 impl Refusal {
@@ -40,7 +49,7 @@ impl From<Denial> for StatusCode {
 
 impl From<Denial> for Refusal {
     fn from(denial: Denial) -> Refusal {
-        Refusal::Denied(denial)
+        Refusal::Denied(denial, DecidedBy::Rights)
     }
 }
 
