@@ -22,7 +22,7 @@ use crate::history::log::{LogTime, Trimmed};
 use crate::http_server::Listener;
 use crate::hub::shard::ShardThread;
 use crate::hub::{Beginning, Feed, Hub};
-use crate::observer::Observer;
+use crate::observer::{Observer, Seen};
 use crate::publication::Seq;
 use crate::source::{Destination, DirectoryOptions, DirectorySource, HistoryOptions, hand_over, has_successor};
 use crate::stop::Stop;
@@ -42,6 +42,7 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     hub: Hub,
     health: Arc<Health>,
+    seen: Arc<Seen>,
     /// Cancelled when a thread ends without which clients receive nothing.
     threads_end: CancellationToken,
     threads: Threads,
@@ -123,7 +124,8 @@ impl Server {
         if let Some((source, stop)) = source {
             threads.source = Some((Worker::spawn("source", || source.run())?, stop));
         }
-        Ok(Server { config, listeners, is_passed, addresses, hub, health, threads_end, threads, filled })
+        let seen = Arc::new(Seen::of(&config));
+        Ok(Server { config, listeners, is_passed, addresses, hub, health, seen, threads_end, threads, filled })
     }
 
     /// The addresses that clients connect to: one, or those of the name that was to be listened on.
@@ -146,7 +148,7 @@ impl Server {
 
     /// What can be seen of it while it runs.
     pub fn observer(&self) -> Observer {
-        Observer::new(self.hub.clone(), self.health.clone())
+        Observer::new(self.hub.clone(), self.health.clone(), self.seen.clone())
     }
 
     /// Serves until `shutdown` completes, then lets every client have what was read and closes it.

@@ -54,7 +54,7 @@ impl EventStreams {
                 let (opening, response) = (Opening::Sse { form, wants }, response(headers)?);
                 Ok(Some(Accepted { head, response, opening, permit }))
             }
-            Err(_) => Err(postpone(stream, &head, headers, HttpError::TooMany).await),
+            Err(too_many) => Err(postpone(stream, &head, headers, HttpError::TooMany(too_many)).await),
         }
     }
 }
@@ -98,7 +98,8 @@ async fn postpone(stream: &mut TcpStream, head: &Head, headers: HeaderMap, error
 async fn refuse(stream: &mut TcpStream, head: &Head, headers: HeaderMap, refusal: Refusal) -> HttpError {
     let (status, problem, error) = match refusal {
         Refusal::Request { status, problem } => (status, problem.clone(), HttpError::Request(problem)),
-        Refusal::TooMany(_) => return postpone(stream, head, headers, HttpError::TooMany).await,
+        Refusal::Origin { problem } => (StatusCode::FORBIDDEN, problem.clone(), HttpError::Origin(problem)),
+        Refusal::TooMany(too_many) => return postpone(stream, head, headers, HttpError::TooMany(too_many)).await,
         Refusal::NoAnswer => return postpone(stream, head, headers, HttpError::NoAnswer).await,
         Refusal::Denied(denial) => (StatusCode::from(denial), denial.to_string(), HttpError::Denied(denial)),
     };

@@ -28,6 +28,7 @@ use crate::http_server::routes::Routes;
 use crate::http_server::spare_slots::{SpareSlot, SpareSlots};
 use crate::http_server::upgrade::Handshakes;
 use crate::hub::Hub;
+use crate::metrics::RefusedFor;
 use crate::permit::{Permits, TooMany};
 use crate::rights::Rights;
 
@@ -132,7 +133,10 @@ impl Listener {
                 // An address with too many does not make the others wait.
                 Some(TooMany::OfAddress) => match spare_slots.try_acquire() {
                     Some(spare) => Some(spare),
-                    None => continue,
+                    None => {
+                        responder.hub.metrics().refused(RefusedFor::Address);
+                        continue;
+                    }
                 },
                 Some(TooMany::Altogether) => tokio::select! {
                     biased;

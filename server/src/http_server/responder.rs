@@ -54,6 +54,7 @@ impl Responder {
         spare: Option<&SpareSlot>,
     ) -> Result<(), HttpError> {
         let answered = self.answer_on(&mut stream, address, limit, &mut pending, spare).await;
+        answered.as_ref().err().into_iter().for_each(|error| self.count(error));
         match answered {
             Ok(Some((accepted, client))) => {
                 accepted.join(&self.hub, stream, client)?;
@@ -66,6 +67,14 @@ impl Responder {
                 linger(&mut stream).await;
                 answered.map(|_| ())
             }
+        }
+    }
+
+    /// Counts a connection that does not become a client.
+    fn count(&self, error: &HttpError) {
+        error.refused_for().into_iter().for_each(|reason| self.hub.metrics().refused(reason));
+        if let HttpError::Denied(denial) = error {
+            self.hub.metrics().auth_failed((*denial).into());
         }
     }
 

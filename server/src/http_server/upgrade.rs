@@ -54,7 +54,7 @@ impl Handshakes {
             }
             Err(too_many) => {
                 refuse_full(stream, &head, response, too_many).await?;
-                Err(HttpError::TooMany)
+                Err(HttpError::TooMany(too_many))
             }
         }
     }
@@ -65,10 +65,15 @@ impl Handshakes {
 async fn refuse_request(stream: &mut TcpStream, head: &Head, mut response: Vec<u8>, refusal: Refusal) -> HttpError {
     let (answered, error) = match refusal {
         Refusal::Request { status, problem } => (refuse(stream, status, &problem).await, HttpError::Handshake(problem)),
+        Refusal::Origin { problem } => {
+            (refuse(stream, StatusCode::FORBIDDEN, &problem).await, HttpError::Origin(problem))
+        }
         Refusal::Denied(denial) if head.origin().is_none() => {
             (refuse(stream, denial.into(), &denial.to_string()).await, HttpError::Denied(denial))
         }
-        Refusal::TooMany(too_many) => (refuse_full(stream, head, response, too_many).await, HttpError::TooMany),
+        Refusal::TooMany(too_many) => {
+            (refuse_full(stream, head, response, too_many).await, HttpError::TooMany(too_many))
+        }
         Refusal::NoAnswer if head.origin().is_none() => {
             let problem = "login cannot be checked now, connect again later";
             (refuse(stream, StatusCode::SERVICE_UNAVAILABLE, problem).await, HttpError::NoAnswer)
