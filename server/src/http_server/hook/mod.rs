@@ -25,7 +25,6 @@ use tracing::warn;
 use crate::broker::config_of_system;
 use crate::hub::Hub;
 use crate::log_limit::LogLimit;
-use crate::metrics::AuthFailure;
 
 pub(crate) use answer::Decision;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -99,12 +98,7 @@ impl Hook {
     /// Asks. Whatever goes wrong, nobody is let in for it.
     pub(crate) async fn ask(&self, question: Question<'_>) -> Result<Decision, NoAnswer> {
         match self.decide(question).await {
-            Ok(decision) => {
-                if matches!(decision, Decision::Out(_)) {
-                    self.hub.metrics().auth_failed(AuthFailure::HookDenied);
-                }
-                Ok(decision)
-            }
+            Ok(decision) => Ok(decision),
             Err(failure) => {
                 self.hub.metrics().auth_failed(failure.kind());
                 self.log(&failure);
