@@ -412,7 +412,7 @@ async fn get_in(address: SocketAddr) -> usize {
             [0x88, _, 0x03, 0xf5, ..] => {
                 told += 1;
                 // As clients do, which do not come back at once.
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                tokio::time::sleep(Duration::from_millis(500)).await;
             }
             [0x81, ..] => return told,
             other => panic!("{other:?}"),
