@@ -5,8 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::http_server::head::HeadError;
-use crate::http_server::refusal::DecidedBy;
-use crate::metrics::RefusedFor;
+use crate::metrics::{AuthFailure, RefusedFor};
 use crate::permit::TooMany;
 use crate::rights::Denial;
 
@@ -26,7 +25,7 @@ pub(super) enum HttpError {
     #[error("the request is not valid: {0}")]
     Request(String),
     #[error("the client has no right: {0}")]
-    Denied(Denial, DecidedBy),
+    Denied(Denial, AuthFailure),
     #[error("it is of a page that may not connect: {0}")]
     Origin(String),
     #[error("the hook has decided nothing")]

@@ -16,8 +16,9 @@ use crate::http_server::hook::{Decision, Hook, Question};
 use crate::http_server::origin::{AllowedOrigins, RefusedOrigins};
 use crate::http_server::proxies::Sender;
 use crate::http_server::query::{Looked, Query, QueryError};
-use crate::http_server::refusal::{DecidedBy, Refusal};
+use crate::http_server::refusal::Refusal;
 use crate::http_server::route_rule::Require;
+use crate::metrics::AuthFailure;
 use crate::permit::PendingPermit;
 use crate::protocol::after::is_position;
 use crate::protocol::{ClientKind, NATIVE, Wants};
@@ -178,7 +179,7 @@ impl Gate {
         let has_cookies = cookies_count(head, &self.origins, without_origin);
         match hook.ask(Question { head, sender, has_cookies }).await? {
             Decision::In(identity) => Ok(*identity),
-            Decision::Out(denial) => Err(Refusal::Denied(denial, DecidedBy::Hook)),
+            Decision::Out(denial) => Err(Refusal::Denied(denial, AuthFailure::HookDenied)),
         }
     }
 

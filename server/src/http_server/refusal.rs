@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use crate::http_server::hook::NoAnswer;
+use crate::metrics::AuthFailure;
 use crate::permit::TooMany;
 use crate::rights::Denial;
 
@@ -13,21 +14,12 @@ pub(super) enum Refusal {
     Request { status: StatusCode, problem: String },
     /// It is from a page that may not connect.
     Origin { problem: String },
-    /// The sender has no right.
-    Denied(Denial, DecidedBy),
+    /// The sender has no right; as what that is counted.
+    Denied(Denial, AuthFailure),
     /// There is no room for it.
     TooMany(TooMany),
     /// The hook has decided nothing. It may come back.
     NoAnswer,
-}
-
-/// What has denied something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DecidedBy {
-    /// Our own rules and the token, if there is one.
-    Rights,
-    /// The hook, which counts it.
-    Hook,
 }
 
 impl Refusal {
@@ -49,7 +41,7 @@ impl From<Denial> for StatusCode {
 
 impl From<Denial> for Refusal {
     fn from(denial: Denial) -> Refusal {
-        Refusal::Denied(denial, DecidedBy::Rights)
+        Refusal::Denied(denial, denial.into())
     }
 }
 

@@ -15,7 +15,6 @@ use crate::http_server::event_stream::EventStreams;
 use crate::http_server::head_reader::HeadReader;
 use crate::http_server::linger::linger;
 use crate::http_server::proxies::{Sender, TrustedProxies};
-use crate::http_server::refusal::DecidedBy;
 use crate::http_server::routes::Routes;
 use crate::http_server::spare_slots::SpareSlot;
 use crate::http_server::upgrade::Handshakes;
@@ -74,8 +73,8 @@ impl Responder {
     /// Counts a connection that does not become a client.
     fn count(&self, error: &HttpError) {
         error.refused_for().into_iter().for_each(|reason| self.hub.metrics().refused(reason));
-        if let HttpError::Denied(denial, DecidedBy::Rights) = error {
-            self.hub.metrics().auth_failed((*denial).into());
+        if let HttpError::Denied(_, counted) = error {
+            self.hub.metrics().auth_failed(*counted);
         }
     }
 
