@@ -17,6 +17,7 @@ mod hook;
 mod isolation;
 mod joining;
 mod logins;
+mod metrics;
 mod plain_http;
 mod protocol;
 mod rights;
