@@ -19,6 +19,8 @@ use crate::protocol::native::ErrorCode;
 
 /// For how long a piece may take. Events wait for it.
 const PIECE: Duration = Duration::from_micros(300);
+/// How long nothing of it is done after a piece. Most events come in this time, and the processor is free for others.
+const REST: Duration = Duration::from_millis(1);
 /// Steps after which the time is looked at.
 const STEPS: usize = 8;
 /// Subscriptions of a session that one step looks at.
@@ -26,7 +28,11 @@ const SUBSCRIPTIONS: usize = 64;
 
 /// What was asked and is not done.
 #[derive(Debug, Default)]
-pub(super) struct Acting(VecDeque<Task>);
+pub(super) struct Acting {
+    tasks: VecDeque<Task>,
+    /// When the next piece may be done. `None`: at once.
+    next: Option<Instant>,
+}
 
 #[derive(Debug)]
 struct Task {
@@ -50,24 +56,29 @@ enum Step {
 }
 
 impl Acting {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// When there is something to do, if there is.
+    pub(super) fn next(&self, now: Instant) -> Option<Instant> {
+        (!self.tasks.is_empty()).then(|| self.next.unwrap_or(now))
     }
 
     pub(super) fn act(&mut self, action: Action, answer: oneshot::Sender<usize>) {
-        self.0.push_back(Task { work: Work::Act { action, done: 0, answer }, next: 0 });
+        self.tasks.push_back(Task { work: Work::Act { action, done: 0, answer }, next: 0 });
     }
 
     pub(super) fn list(&mut self, page: Arc<ChannelPage>, answer: oneshot::Sender<Found>) {
         let work = Work::List { page, found: Found::new(), after: None, answer };
-        self.0.push_back(Task { work, next: 0 });
+        self.tasks.push_back(Task { work, next: 0 });
     }
 }
 
 impl<A: Application> Shard<A> {
     /// Does a piece of what was asked.
     pub(super) fn act(&mut self, now: Instant) {
-        let Some(mut task) = self.acting.0.pop_front() else { return };
+        if self.acting.next.is_some_and(|next| next > now) {
+            return;
+        }
+        self.acting.next = None;
+        let Some(mut task) = self.acting.tasks.pop_front() else { return };
         // Who stopped waiting for a list needs none. Of an action, the rest is done all the same.
         if matches!(&task.work, Work::List { answer, .. } if answer.is_closed()) {
             return;
@@ -87,8 +98,12 @@ impl<A: Application> Shard<A> {
             }
             steps += 1;
             if steps % STEPS == 0 && began.elapsed() >= PIECE {
-                return self.acting.0.push_front(task);
+                self.acting.next = Some(now + REST);
+                return self.acting.tasks.push_front(task);
             }
+        }
+        if !self.acting.tasks.is_empty() {
+            self.acting.next = Some(now + REST);
         }
         // Who asked may have stopped waiting.
         match task.work {

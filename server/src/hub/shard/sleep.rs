@@ -30,7 +30,6 @@ impl<A: Application> Shard<A> {
 
     fn next_work(&self, now: Instant) -> Option<Instant> {
         let has_work = !self.touched.is_empty() || !self.waiting.is_empty() || !self.joining.is_empty();
-        let has_work = has_work || !self.acting.is_empty();
         let next = if self.reading.is_due() || has_work {
             Some(now)
         } else if let Some(next) = self.stopping.as_ref().and_then(|stopping| stopping.next()) {
@@ -44,6 +43,6 @@ impl<A: Application> Shard<A> {
             let somebody_waits = !self.sessions.is_empty() || self.ahead.next().is_some();
             somebody_waits.then(|| self.ticks.next())
         };
-        self.reading.next().into_iter().chain(self.ahead.next()).chain(next).min()
+        self.reading.next().into_iter().chain(self.ahead.next()).chain(self.acting.next(now)).chain(next).min()
     }
 }
