@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::commands::admin::{self, AdminArgs};
 use crate::commands::config::{self, ConfigCommand};
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::failed::{self, FailedCommand, QueueCommand};
@@ -81,6 +82,7 @@ fn options_of(command: &str) -> &'static [&'static str] {
     match command {
         "doctor" => &["queue", "listen", "history_dir", "config"],
         "config" => &["queue", "listen", "config"],
+        "admin" => &["admin_listen", "admin_token_file", "config"],
         "history" => &["queue", "history_dir", "config"],
         "token" => &["token_secret_file", "token_public_key_file", "token_audience", "token_issuer", "config"],
         // Its own, see above.
@@ -96,7 +98,7 @@ fn ignores(command: Option<&str>, option: &str) -> bool {
         // A token is no setting: it is this command's own.
         Some("listen") => option != "token",
         Some("generate") => true,
-        Some("publish" | "failed" | "queue" | "history") => ["listen", "host", "port"].contains(&option),
+        Some("admin" | "publish" | "failed" | "queue" | "history") => ["listen", "host", "port"].contains(&option),
         _ => false,
     }
 }
@@ -122,6 +124,9 @@ pub(crate) enum Command {
     /// Looks at the history log, or deletes it
     #[command(subcommand, after_help = history::EXAMPLES)]
     History(HistoryCommand),
+    /// Asks a broadcaster that runs: publishes, disconnects, unsubscribes, lists channels, prints its status
+    #[command(after_help = admin::EXAMPLES)]
+    Admin(AdminArgs),
     /// Queues an event
     Publish(PublishArgs),
     /// Connects as a client and prints what it receives, a message a line
@@ -161,6 +166,7 @@ Examples:
   fastapi-broadcaster config check --config /etc/fastapi-broadcaster/config.toml
   fastapi-broadcaster failed list --queue /var/lib/fastapi-broadcaster/queue
   fastapi-broadcaster history stat --config /etc/fastapi-broadcaster/config.toml
+  fastapi-broadcaster admin status --config /etc/fastapi-broadcaster/config.toml
 
 A flag wins over its environment variable, that over the file, that over the default. An empty variable is not set.
 

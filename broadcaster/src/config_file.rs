@@ -58,7 +58,12 @@ pub(crate) fn resolve_without_rights(given: Settings, path: Option<&Path>) -> Re
     resolve_with(given, path, Settings::without_rights)
 }
 
-fn resolve_with(given: Settings, path: Option<&Path>, needed: fn(Settings) -> Settings) -> Result<Config, Refused> {
+/// The same with some of the settings only.
+pub(crate) fn resolve_with(
+    given: Settings,
+    path: Option<&Path>,
+    needed: fn(Settings) -> Settings,
+) -> Result<Config, Refused> {
     let given = needed(given);
     let Some(path) = path else { return given.resolve().map_err(Refused::Given) };
     let text = std::fs::read_to_string(path).map_err(|cause| Refused::Unreadable { path: path.to_owned(), cause })?;
@@ -478,10 +483,13 @@ mod tests {
             .map(|line| format!("{line}\n"))
             .collect();
         let listed = parse(&listed).expect("a file");
-        let error = listed.clone().resolve().expect_err("the secret is only an example").to_string();
+        let error = listed.clone().resolve().expect_err("the token is only an example").to_string();
+        assert!(error.contains("a token has 12 bytes"), "{error}");
+        let without_operators = listed.clone().without_operators();
+        let error = without_operators.clone().resolve().expect_err("the secret is only an example").to_string();
         assert!(error.contains("a secret has 28 bytes"), "{error}");
         let without_keys =
-            Settings { token_secret: None, token_secret_file: None, token_public_key_file: None, ..listed.clone() };
+            Settings { token_secret: None, token_secret_file: None, token_public_key_file: None, ..without_operators };
         let config = format!("{:?}", without_keys.resolve().expect("a config").limits);
         assert_eq!(config, format!("{:?}", Settings::default().resolve().expect("a config").limits));
         let all = format!("{listed:?}");

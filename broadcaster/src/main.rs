@@ -1,5 +1,6 @@
 //! `fastapi-broadcaster`: from the command line to an exit code.
 
+mod admin;
 mod args;
 mod commands;
 mod config_file;
@@ -9,6 +10,7 @@ mod logging;
 mod numbers;
 mod options;
 mod output;
+mod recent_problems;
 mod reference;
 mod remedy;
 mod serve;
@@ -83,9 +85,14 @@ fn run(args: Args) -> Result<(), Failure> {
         Some(Command::Token(command)) => {
             // Which channels are public matters to no token, so it need not be said for this.
             let settings = Settings { public_channels: Some(Vec::new()), anonymous: Some(true), ..args.settings.0 };
-            let decided = config_file::resolve(settings, args.config.as_deref());
+            let decided = config_file::resolve_with(settings, args.config.as_deref(), Settings::without_operators);
             let decided = decided.map_err(|error| Failure::Usage(error.into()))?;
             return token::run(&decided, command).map_err(Failure::Other);
+        }
+        Some(Command::Admin(arguments)) => {
+            let decided = config_file::resolve_with(args.settings.0, args.config.as_deref(), Settings::for_operators);
+            let decided = decided.map_err(|error| Failure::Usage(error.into()))?;
+            return commands::admin::run(&decided, arguments).map_err(Failure::Other);
         }
         _ => {}
     }

@@ -59,7 +59,9 @@ fn option(setting: &'static Setting) -> Arg {
         .value_parser(parser(&setting.form))
         .help(format!("{}{default}", setting.help));
     match setting.form {
-        Form::Origins | Form::Patterns | Form::Networks => option.action(ArgAction::Append).value_delimiter(','),
+        Form::Origins | Form::Patterns | Form::Networks | Form::Hosts => {
+            option.action(ArgAction::Append).value_delimiter(',')
+        }
         Form::Files => option.action(ArgAction::Append).value_delimiter(',').value_hint(ValueHint::FilePath),
         Form::Path => option.value_hint(ValueHint::AnyPath),
         _ => option,
@@ -81,6 +83,7 @@ fn parser(form: &Form) -> ValueParser {
         Form::Origins => ValueParser::new(|text: &str| text.parse::<Rule>()),
         Form::Patterns => ValueParser::new(|text: &str| text.parse::<Pattern>()),
         Form::Networks => ValueParser::new(|text: &str| text.parse::<Network>()),
+        Form::Hosts => ValueParser::new(StringValueParser::new()),
         Form::Files | Form::Secrets | Form::ChannelRules | Form::Routes => PathBufValueParser::new().into(),
         Form::Choice(words) => {
             let words = words.iter().map(|(word, help)| PossibleValue::new(*word).help(*help));
@@ -95,6 +98,7 @@ fn given(setting: &Setting, matches: &ArgMatches) -> Option<Value> {
         Form::Patterns => list(setting, matches).map(Value::Patterns),
         Form::Networks => list(setting, matches).map(Value::Networks),
         Form::Files => list(setting, matches).map(Value::Files),
+        Form::Hosts => list(setting, matches).map(Value::Hosts),
         _ => matches.get_one::<Value>(setting.key).cloned(),
     }
 }

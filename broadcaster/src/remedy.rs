@@ -45,3 +45,69 @@ fn permission(queue: &Path) -> String {
     let open = open.replace("DIR", &shown(queue).to_string());
     format!("run the broadcaster as a user of the directory's group, {group}{open}")
 }
+
+/// What to do about lines of the log that do not say it themselves, by how they begin.
+const REMEDIES: [(&str, &str); 16] = [
+    ("cannot raise the limit of open files", "Raise LimitNOFILE= in the unit, or ulimit -Hn."),
+    ("fewer files may be open than max_connections needs", "Raise LimitNOFILE= in the unit, or ulimit -Hn."),
+    (
+        "cannot accept connections",
+        "The process has no descriptor or memory left: raise LimitNOFILE=, or lower max_connections.",
+    ),
+    ("server is full", "Raise max_connections, or start another broadcaster (docs/scale.md)."),
+    ("clients hold more memory", "Raise max_memory, or find out which clients do not read."),
+    (
+        "clients receive nothing, because the broker cannot be read",
+        "Look at Redis: fastapi-broadcaster doctor says what is wrong.",
+    ),
+    (
+        "events wait in the queue, because they cannot be forwarded",
+        "Look at Redis: fastapi-broadcaster doctor says what is wrong.",
+    ),
+    ("the broker has lost events", "Set appendonly in Redis and broker.min_replicas (docs/scale.md)."),
+    ("entry is no event", "fastapi-broadcaster failed list shows such entries, failed retry puts them back."),
+    ("entries of a newer version wait", "Update the broadcaster: a producer is newer."),
+    (
+        "events wait in a directory beside the queue",
+        "Give producer and broadcaster the same path, or delete that directory.",
+    ),
+    ("file system reports no changes", "Raise fs.inotify.max_user_instances and fs.inotify.max_user_watches."),
+    ("log lines were dropped", "Find out why nobody reads standard error, or log less (RUST_LOG)."),
+    (
+        "cannot write the history log",
+        "Make room on its file system, and look at its owner: fastapi-broadcaster doctor.",
+    ),
+    ("a page may not connect", "If the page is yours, add its origin to allowed_origins."),
+    ("thread panicked", "This is a fault of the broadcaster: please report it with the lines of the log."),
+];
+
+/// What to do about a line of the log, if it is known.
+pub(crate) fn remedy_of_line(line: &str) -> Option<&'static str> {
+    REMEDIES.iter().find(|(beginning, _)| line.starts_with(beginning)).map(|(_, remedy)| *remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn each_line_that_has_a_remedy_is_logged_by_somebody() {
+        fn read(path: &Path, all: &mut String) {
+            for entry in fs::read_dir(path).expect("a directory").map(|entry| entry.expect("an entry").path()) {
+                if entry.is_dir() {
+                    read(&entry, all);
+                } else if !entry.ends_with("remedy.rs") {
+                    *all += &fs::read_to_string(entry).unwrap_or_default();
+                }
+            }
+        }
+        let (mut sources, root) = (String::new(), Path::new(env!("CARGO_MANIFEST_DIR")));
+        [root.join("src"), root.join("../server/src")].iter().for_each(|path| read(path, &mut sources));
+        for (line, _) in REMEDIES {
+            assert!(sources.contains(&format!("\"{line}")), "nobody logs {line:?}");
+        }
+    }
+}

@@ -6,9 +6,12 @@ use anyhow::{Context, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::signal::Signals;
 use server::{Admission, Config, MAX_SPARE_SLOTS};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::admin;
 use crate::logging;
+use crate::recent_problems::RecentProblems;
 use crate::starting;
 use crate::systemd;
 
@@ -19,20 +22,26 @@ pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
 const MIN_DESCRIPTORS_BESIDE_CLIENTS: u64 = 40;
 
 pub(crate) fn run(mut config: Config, queue: &Path, warnings: &[String]) -> anyhow::Result<()> {
-    logging::start(config.log_format).context("cannot start to log")?;
+    let problems = RecentProblems::default();
+    logging::start(config.log_format, problems.clone()).context("cannot start to log")?;
     warnings.iter().for_each(|warning| warn!("{warning}"));
-    raise_descriptor_limit(&mut config.admission)?;
+    let beside_clients = DESCRIPTORS_BESIDE_CLIENTS + config.admin.listen.map_or(0, |_| admin::DESCRIPTORS);
+    raise_descriptor_limit(&mut config.admission, beside_clients)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
         let mut signals = Signals::new().context("cannot listen to signals")?;
+        let (options, publisher) = (config.admin.clone(), admin::publisher(&config, queue));
         let Some(server) = starting::bind(config, queue, &mut signals).await? else { return Ok(()) };
         for address in server.local_addrs() {
             info!(%address, queue = %queue.display(), "listening");
         }
         warn_of_unread_queues(queue);
+        let admin = admin::start(&options, publisher, server.observer(), problems)?;
         let watchdog = systemd::ready(server.hub().clone());
-        server.run(stop_on_signal(signals)).await?;
+        let stopped = server.run(stop_on_signal(signals, admin.stopping())).await;
+        admin.stop().await;
+        stopped?;
         watchdog.stop().await;
         info!("stopped");
         Ok(())
@@ -48,9 +57,10 @@ fn warn_of_unread_queues(queue: &Path) {
 
 /// Returns at the first signal. A second one ends the process at once: nothing waits for this task, since it waits for
 /// nothing but that.
-async fn stop_on_signal(mut signals: Signals) {
+async fn stop_on_signal(mut signals: Signals, stopping: CancellationToken) {
     let signal = signals.next().await;
     info!(signal, "stopping, a second signal exits at once");
+    stopping.cancel();
     systemd::stopping();
     tokio::spawn(async move {
         let signal = signals.next().await;
@@ -62,9 +72,9 @@ async fn stop_on_signal(mut signals: Signals) {
 
 /// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select(). If it cannot
 /// be raised there may be fewer clients.
-fn raise_descriptor_limit(admission: &mut Admission) -> anyhow::Result<()> {
+fn raise_descriptor_limit(admission: &mut Admission, beside_clients: u64) -> anyhow::Result<()> {
     let limit = getrlimit(Resource::Nofile);
-    let wanted = admission.max_connections as u64 + DESCRIPTORS_BESIDE_CLIENTS;
+    let wanted = admission.max_connections as u64 + beside_clients;
     let reachable = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
     if limit.current.is_some_and(|current| current < reachable) {
         let raised = Rlimit { current: Some(reachable), maximum: limit.maximum };
@@ -76,7 +86,7 @@ fn raise_descriptor_limit(admission: &mut Admission) -> anyhow::Result<()> {
         return Ok(());
     }
     // Clients that took the last descriptor would keep us from reading the queue.
-    let kept = DESCRIPTORS_BESIDE_CLIENTS.min(reachable / 2).max(MIN_DESCRIPTORS_BESIDE_CLIENTS);
+    let kept = beside_clients.min(reachable / 2).max(MIN_DESCRIPTORS_BESIDE_CLIENTS);
     let room = reachable.saturating_sub(kept) as usize;
     ensure!(
         room > 0,

@@ -155,7 +155,7 @@ token_public_key_file
     refused
 closed for all: Exception: Failed to start the WebSocket server: fastapi_websocket.anonymous = false: without a key for tokens nobody could connect: set fastapi_websocket.token_secret_file or fastapi_websocket.token_public_key_file
 no file: Exception: Failed to start the WebSocket server: fastapi_websocket.token_secret_file = DIRECTORY/none: cannot read DIRECTORY/none: No such file or directory (os error 2)
-file for all to read: Exception: Failed to start the WebSocket server: fastapi_websocket.token_secret_file = DIRECTORY/secret: every user of the machine can use DIRECTORY/secret (mode 0644), and with it make tokens: chmod o= DIRECTORY/secret (in a container: `mode` of the secret in Compose, `defaultMode` in Kubernetes, 0440)
+file for all to read: Exception: Failed to start the WebSocket server: fastapi_websocket.token_secret_file = DIRECTORY/secret: every user of the machine can use the secret in DIRECTORY/secret (mode 0644): chmod o= DIRECTORY/secret (in a container: `mode` of the secret in Compose, `defaultMode` in Kubernetes, 0440)
 short: Exception: Failed to start the WebSocket server: fastapi_websocket.token_secret_file = DIRECTORY/short: DIRECTORY/short is refused: a secret has 6 bytes, and at least 32 are needed: make one with `openssl rand -hex 32`
 no public key: Exception: Failed to start the WebSocket server: fastapi_websocket.token_public_key_file = DIRECTORY/short: DIRECTORY/short holds no public key in PEM: it begins with -----BEGIN PUBLIC KEY-----
 key in PEM: Exception: Failed to start the WebSocket server: fastapi_websocket.token_secret_file = DIRECTORY/pem: DIRECTORY/pem holds a key in PEM and no secret: a public key goes into fastapi_websocket.token_public_key_file

@@ -67,7 +67,7 @@ pub use history::{
 pub use http_server::{
     Admission, AnsweredPaths, InvalidNetwork, InvalidRouteRule, MAX_SPARE_SLOTS, Network, Require, RouteRule, origin,
 };
-pub use hub::{Batch, Feed, Hub, Limits, Progress, Room};
+pub use hub::{Batch, ChannelPage, Feed, Hub, HubEnded, InvalidClient, Limits, Progress, Room, Who};
 pub use metrics::Metrics;
 pub use observer::{Observer, Status};
 pub use protocol::after::is_position;

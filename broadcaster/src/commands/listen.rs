@@ -7,7 +7,7 @@ mod connection;
 mod ended;
 mod event_stream;
 mod explained;
-mod http;
+pub(crate) mod http;
 mod position;
 mod request;
 mod socket;

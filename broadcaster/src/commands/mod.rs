@@ -1,5 +1,6 @@
 //! What the binary does besides serving, one file a command.
 
+pub(crate) mod admin;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod failed;

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use queue::{ChannelName, EnqueueError, EntryName, MAX_EXCEPT_BYTES, MAX_KEY_BYTES, NewEvent, Uid, Writer, shown};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::numbers::whole;
@@ -82,12 +83,7 @@ impl fmt::Display for BadPayload {
 }
 
 pub(crate) fn run(queue: &Path, max_event_bytes: u64, arguments: PublishArgs) -> anyhow::Result<()> {
-    let mut payload = arguments.payload;
-    if payload == "-" {
-        payload = read_from(io::stdin().lock(), max_event_bytes)?;
-    }
-    let payload: &RawValue = serde_json::from_str(&payload)
-        .context(BadPayload("the payload is not valid JSON; a text needs quotes of its own, as in '\"text\"'"))?;
+    let payload = arguments.payload(max_event_bytes)?;
     let name = serde_json::to_string(&arguments.event)?;
     let was_there = queue.exists();
     let writer = Writer::new(queue).max_event_bytes(usize::try_from(max_event_bytes).unwrap_or(usize::MAX));
@@ -106,6 +102,49 @@ pub(crate) fn run(queue: &Path, max_event_bytes: u64, arguments: PublishArgs) ->
         let _ = writeln!(io::stderr(), "fastapi-broadcaster: created {} (is --queue right?)", shown(queue));
     }
     Ok(())
+}
+
+impl PublishArgs {
+    fn payload(&self, max_event_bytes: u64) -> anyhow::Result<Box<RawValue>> {
+        let payload = match self.payload.as_str() {
+            "-" => read_from(io::stdin().lock(), max_event_bytes)?,
+            payload => payload.to_owned(),
+        };
+        RawValue::from_string(payload)
+            .context(BadPayload("the payload is not valid JSON; a text needs quotes of its own, as in '\"text\"'"))
+    }
+
+    /// The same as a request to an admin listener.
+    pub(super) fn request(&self, max_event_bytes: u64) -> anyhow::Result<String> {
+        let DeliveryOptions { channels, ttl, priority, key, except } = &self.options;
+        let request = Request {
+            event: &self.event,
+            payload: &self.payload(max_event_bytes)?,
+            channels: channels.iter().map(ChannelName::as_str).collect(),
+            ttl: *ttl,
+            priority: priority.as_ref().and_then(ValueEnum::to_possible_value).map(|word| word.get_name().to_owned()),
+            key: key.as_deref(),
+            except: except.as_deref(),
+        };
+        Ok(serde_json::to_string(&request)?)
+    }
+}
+
+/// As `/publish` takes it. The payload stays as it is.
+#[derive(Serialize)]
+struct Request<'a> {
+    event: &'a str,
+    payload: &'a RawValue,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    channels: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    except: Option<&'a str>,
 }
 
 impl DeliveryOptions {

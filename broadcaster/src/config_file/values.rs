@@ -55,6 +55,10 @@ pub(super) fn value(form: &Form, given: &Spanned<DeValue<'_>>) -> Result<Value, 
             let list = value.as_array().ok_or_else(|| (place, list_problem("/path/of/the/file")))?;
             list.iter().map(|item| text(item).map(Into::into)).collect::<Result<_, _>>().map(Value::Files)
         }
+        Form::Hosts => {
+            let list = value.as_array().ok_or_else(|| (place, list_problem("ws1.internal")))?;
+            list.iter().map(|item| text(item).map(str::to_owned)).collect::<Result<_, _>>().map(Value::Hosts)
+        }
         Form::Secrets => {
             let list =
                 value.as_array().ok_or_else(|| refuse("must be a list, with the secret in quotes: [\"...\"]"))?;

@@ -9,6 +9,7 @@
     reason = "a failed unwrap is a failed test, a skipped one says why"
 )]
 
+mod admin;
 mod attack;
 mod backlog;
 mod cleaners;

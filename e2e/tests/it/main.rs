@@ -8,6 +8,7 @@
 
 mod harness;
 
+mod admin;
 mod backlog;
 mod bad_start;
 mod channels;

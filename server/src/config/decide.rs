@@ -4,15 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::setting::{Section, Setting};
-use super::{Config, ConfigError, Settings, broker, clients, history, hook, hub, process, queue, rights};
+use super::{Config, ConfigError, Settings, admin, broker, clients, history, hook, hub, process, queue, rights};
 
 /// The section of channels and tokens.
 pub const RIGHTS: Section = rights::SECTION;
 /// The section of what is kept for clients that come back.
 pub const HISTORY: Section = history::SECTION;
 /// Every section. In the file, keys in a table come after all others, so the section of the broker is the last.
-pub const SECTIONS: [Section; 8] =
-    [queue::SECTION, clients::SECTION, RIGHTS, hook::SECTION, HISTORY, hub::SECTION, process::SECTION, broker::SECTION];
+pub const SECTIONS: [Section; 9] = [
+    queue::SECTION,
+    clients::SECTION,
+    RIGHTS,
+    hook::SECTION,
+    HISTORY,
+    hub::SECTION,
+    admin::SECTION,
+    process::SECTION,
+    broker::SECTION,
+];
 
 /// Every setting, by section.
 pub fn all_settings() -> impl Iterator<Item = &'static Setting> {
@@ -37,10 +46,27 @@ impl Settings {
         self
     }
 
-    /// Forgets all about rights: for what needs no keys, and runs as a user who may not read them.
+    /// Forgets all about rights, also those of operators: for what needs no keys, and runs as a user who may not read
+    /// them.
     #[must_use]
-    pub fn without_rights(mut self) -> Settings {
-        for setting in RIGHTS.settings.iter().chain(hook::SECTION.settings) {
+    pub fn without_rights(self) -> Settings {
+        self.for_operators().without_operators()
+    }
+
+    /// Forgets the rights of clients: for who talks to the admin listener.
+    #[must_use]
+    pub fn for_operators(self) -> Settings {
+        self.without(&RIGHTS).without(&hook::SECTION)
+    }
+
+    /// Forgets the admin listener: for who makes tokens of clients.
+    #[must_use]
+    pub fn without_operators(self) -> Settings {
+        self.without(&admin::SECTION)
+    }
+
+    fn without(mut self, section: &Section) -> Settings {
+        for setting in section.settings {
             setting.unset(&mut self);
         }
         self
@@ -58,6 +84,7 @@ impl Settings {
         let history = history::Values::of(&self);
         let (host, port) = clients::address(&self, &clients)?;
         let hub_threads = hub::threads(&hub);
+        let admin = admin::options(admin::Values::of(&self), (&host, port))?;
         let channel_limits = rights::limits(&rights, &clients);
         let rights = rights::rights(rights, hook.auth_hook.is_some())?;
         Ok(Config {
@@ -74,6 +101,7 @@ impl Settings {
             admission: clients::admission(clients),
             history: history::rules(&self, &history, hub.max_outbox_bytes)?,
             history_dir: history.history_dir,
+            admin,
             broker: broker::options(&self, broker::Values::of(&self), hub.relay_client_events)?,
             hub_threads,
             entrance: hook::entrance(hook, &rights)?,
@@ -189,6 +217,10 @@ mod tests {
             channel: Some(Vec::new()),
             history_dir: Some("/history".into()),
             hub_threads: Some(1),
+            admin_listen: Some("127.0.0.1:9611".to_owned()),
+            admin_token: Some(vec![Secret::new(*b"0123456789abcdef")]),
+            admin_token_file: Some(Vec::new()),
+            admin_hosts: Some(Vec::new()),
             broker_url: Some(Secret::new(*b"redis://localhost")),
             ..settings()
         }

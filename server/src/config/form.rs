@@ -38,6 +38,8 @@ pub enum Form {
     Routes,
     /// A list of files, written as that of pages.
     Files,
+    /// A list of names of hosts, written as that of pages.
+    Hosts,
     /// A list of secrets: of the variable, commas between, or of the file. No flag, which every user of the machine
     /// could read.
     Secrets,

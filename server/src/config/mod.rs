@@ -1,11 +1,13 @@
 //! The configuration: settings as users give them ([`settings`]: flags, environment, file, everything optional) and
 //! what was decided from them ([`decide`]): everything is set and checked once.
 //!
-//! A setting is declared in the file of its section: [`queue`], [`clients`], [`rights`], [`hook`],
-//! [`history`], [`hub`], [`process`], [`broker`]. There stand its key, type, default, bounds and help; its flag, its variable, the sample file and the reference page follow from that.
+//! A setting is declared in the file of its section: [`queue`], [`clients`], [`rights`], [`hook`], [`history`],
+//! [`hub`], [`admin`], [`process`], [`broker`]. There stand its key, type, default, bounds and help; its flag, its
+//! variable, the sample file and the reference page follow from that.
 //! Only its field in [`Settings`] is named again. This library reads neither configuration files nor command
 //! lines; the files of keys it does.
 
+mod admin;
 mod broker;
 mod clients;
 mod decide;
@@ -32,6 +34,7 @@ use crate::http_server::{Admission, Entrance};
 use crate::hub::limits::Limits;
 use crate::rights::Rights;
 
+pub use admin::AdminOptions;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use clients::DEFAULT_MAX_HEADER_BYTES;
 pub use decide::{HISTORY, RIGHTS, SECTIONS, all_settings};
@@ -81,6 +84,8 @@ pub struct Config {
     pub(crate) history: HistoryRules,
     /// The directory of the history log, unless it is in the queue directory.
     pub history_dir: Option<PathBuf>,
+    /// How operators reach it, if they do.
+    pub admin: AdminOptions,
     /// What links it to other broadcasters, if something does.
     pub broker: Option<BrokerOptions>,
 }

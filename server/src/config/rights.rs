@@ -120,10 +120,10 @@ fn choose(has_hook_alone: bool) -> ConfigError {
 }
 
 /// What is in each of the files. The first that is refused counts.
-fn all<T>(
+pub(super) fn all<T>(
     key: &'static str,
     paths: Option<Vec<PathBuf>>,
-    read: fn(&std::path::Path) -> Result<T, KeyFileError>,
+    read: impl Fn(&std::path::Path) -> Result<T, KeyFileError>,
 ) -> Result<Vec<T>, ConfigError> {
     let refuse = |path: &PathBuf, error: KeyFileError| match error {
         KeyFileError::Unreadable(path, cause) if path.is_relative() => {

@@ -89,6 +89,7 @@ impl Setting {
             Form::Networks => "ADDRESS",
             Form::ChannelRules | Form::Routes => "RULE",
             Form::Files => "FILE",
+            Form::Hosts => "HOST",
             Form::Secrets => "SECRET",
             Form::Choice(_) => "FORMAT",
         })

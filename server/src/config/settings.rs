@@ -69,6 +69,11 @@ pub struct Settings {
     pub hub_threads: Option<usize>,
     pub relay_client_events: Option<bool>,
 
+    pub admin_listen: Option<String>,
+    pub admin_token: Option<Vec<Secret>>,
+    pub admin_token_file: Option<Vec<PathBuf>>,
+    pub admin_hosts: Option<Vec<String>>,
+
     pub shutdown_grace_secs: Option<f64>,
     pub log_format: Option<LogFormat>,
 

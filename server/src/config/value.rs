@@ -35,6 +35,8 @@ pub enum Value {
     Routes(Vec<RouteRule>),
     /// Files.
     Files(Vec<PathBuf>),
+    /// Names of hosts.
+    Hosts(Vec<String>),
     /// Secrets, which are shown nowhere.
     Secrets(Vec<Secret>),
 }
@@ -102,6 +104,7 @@ kept!(Vec<ChannelRule>, ChannelRules);
 kept!(Vec<Network>, Networks);
 kept!(Vec<RouteRule>, Routes);
 kept!(Vec<PathBuf>, Files);
+kept!(Vec<String>, Hosts);
 kept!(Vec<Secret>, Secrets);
 kept_number!(u16, u32, u64, usize);
 
@@ -139,6 +142,7 @@ impl fmt::Display for Value {
             Value::Networks(networks) => joined(f, networks, ","),
             Value::Routes(rules) => joined(f, rules, "; "),
             Value::Files(paths) => joined(f, &paths.iter().map(|path| path.display()).collect::<Vec<_>>(), ","),
+            Value::Hosts(names) => joined(f, names, ","),
             Value::Secrets(secrets) => joined(f, secrets, ","),
         }
     }

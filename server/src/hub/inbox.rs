@@ -9,6 +9,7 @@ use mio::Waker;
 use tokio::sync::oneshot;
 
 use crate::disconnect::Disconnect;
+use crate::hub::actions::{Action, ChannelPage, Found};
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::joining::Joining;
 use crate::hub::progress::{ClientCounts, Progress, ProgressNotifier};
@@ -28,6 +29,9 @@ pub(super) enum Command {
     /// Events may have been lost. Holds the id that is the new position of all clients.
     Gap(Arc<str>),
     Answer(oneshot::Sender<()>),
+    /// An operator asks for it.
+    Act(Box<(Action, oneshot::Sender<usize>)>),
+    ListChannels(Arc<ChannelPage>, oneshot::Sender<Found>),
     Shutdown {
         grace: Duration,
     },

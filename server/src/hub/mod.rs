@@ -2,6 +2,7 @@
 //! thread or several, each with some of the clients, and an inbox from which it takes all of it
 //! ([`crate::hub::shard`]).
 
+mod actions;
 mod batch;
 mod channel_frames;
 mod feed;
@@ -52,6 +53,7 @@ use crate::protocol::Encoding;
 use crate::protocol::client_id::ClientId;
 use crate::session_id::SessionId;
 
+pub use actions::{ChannelPage, HubEnded, InvalidClient, Who};
 pub use batch::Batch;
 pub use feed::{Feed, Room};
 pub use limits::Limits;

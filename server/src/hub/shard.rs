@@ -2,6 +2,7 @@
 //! own ([`thread`]), and by who has published a single event. One epoll instance holds every socket; nothing here waits
 //! for a single client, and fan-out allocates nothing per client.
 
+mod acting;
 mod ahead;
 mod channels;
 mod clock;
@@ -45,6 +46,7 @@ use crate::log_limit::LogLimit;
 use crate::metrics::{ThreadCounts, TurnCounts};
 use crate::protocol::incoming::ReadBuffer;
 use crate::rights::Rights;
+use acting::Acting;
 use ahead::Ahead;
 use channels::Channels;
 use clock::{Clock, Ticks};
@@ -90,6 +92,8 @@ struct Shard<A> {
     joining: VecDeque<Box<Joining>>,
     /// Those that wait for what has to come from the stream of several machines first.
     ahead: Ahead,
+    /// What operators ask for.
+    acting: Acting,
     /// Subscriptions that brought what a client has missed, since the inbox was looked at.
     resumed: usize,
     /// Sessions that were given something of their own and are written to before the hub sleeps.
@@ -157,6 +161,7 @@ impl<A: Application> Shard<A> {
             read_buffer: ReadBuffer::new(),
             joining: VecDeque::new(),
             ahead: Ahead::default(),
+            acting: Acting::default(),
             resumed: 0,
             touched: Vec::new(),
             marks: VecDeque::new(),
@@ -193,6 +198,7 @@ impl<A: Application> Shard<A> {
             self.on_tick(now);
         }
         self.close_due(now);
+        self.act(now);
         self.deliver(now);
         self.counts.turned(begin.elapsed());
         self.has_stopped(now)

@@ -25,7 +25,7 @@ pub(crate) enum KeyFileError {
     #[error("{path} is no file", path = shown(.0))]
     NoFile(PathBuf),
     #[error(
-        "every user of the machine can use {path} (mode {mode:04o}), and with it make tokens: chmod o= {path}{elsewhere}",
+        "every user of the machine can use the secret in {path} (mode {mode:04o}): chmod o= {path}{elsewhere}",
         path = shown(.path),
         elsewhere = " (in a container: `mode` of the secret in Compose, `defaultMode` in Kubernetes, 0440)"
     )]
@@ -42,6 +42,15 @@ pub(crate) enum KeyFileError {
 
 /// The secret in a file. The end of its last line is not part of it.
 pub(crate) fn secret(path: &Path) -> Result<Secret, KeyFileError> {
+    secret_with(path, Secret::problem)
+}
+
+/// The token of operators in a file, in the same form.
+pub(crate) fn token(path: &Path, problem: fn(&Secret) -> Option<String>) -> Result<Secret, KeyFileError> {
+    secret_with(path, problem)
+}
+
+fn secret_with(path: &Path, problem: fn(&Secret) -> Option<String>) -> Result<Secret, KeyFileError> {
     let useless = |problem: &str| Err(KeyFileError::Useless(path.to_owned(), problem.to_owned()));
     let bytes = read(path, |mode| (mode & OTHERS != 0).then(|| KeyFileError::Open { path: path.to_owned(), mode }))?;
     let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
@@ -50,7 +59,7 @@ pub(crate) fn secret(path: &Path) -> Result<Secret, KeyFileError> {
         return Err(KeyFileError::Pem(path.to_owned()));
     }
     let secret = Secret::new(line);
-    match secret.problem() {
+    match problem(&secret) {
         None => Ok(secret),
         Some(problem) => useless(&format!("is refused: {problem}")),
     }

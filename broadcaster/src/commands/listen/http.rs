@@ -1,12 +1,13 @@
 //! One request by HTTP/1.1, and the head of its answer.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -26,11 +27,11 @@ const MAX_REFUSAL_BYTES: usize = 64 << 10;
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why there is no answer.
-pub(super) struct Failure {
-    pub(super) error: anyhow::Error,
-    pub(super) is_passing: bool,
+pub(crate) struct Failure {
+    pub(crate) error: anyhow::Error,
+    pub(crate) is_passing: bool,
     /// What to tell the user instead of the error.
-    pub(super) explanation: Option<String>,
+    pub(crate) explanation: Option<String>,
 }
 
 impl Failure {
@@ -44,11 +45,14 @@ impl Failure {
 }
 
 /// Sends the request and returns the head of the answer, whose body follows.
-pub(super) async fn exchange(
-    get: HttpRequest<Empty<Bytes>>,
+pub(crate) async fn exchange<B>(
+    request: HttpRequest<B>,
     url: &Url,
     connection: &mut JoinSet<()>,
-) -> Result<Response<Incoming>, Failure> {
+) -> Result<Response<Incoming>, Failure>
+where
+    B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+{
     let host = match url.host() {
         Some(Host::Ipv6(address)) => address.to_string(),
         Some(host) => host.to_string(),
@@ -57,7 +61,7 @@ pub(super) async fn exchange(
     let port = url.port_or_known_default().unwrap_or(80);
     let stream = TcpStream::connect((host.as_str(), port)).await.map_err(Failure::passing)?;
     if !["wss", "https"].contains(&url.scheme()) {
-        return exchange_on(stream, get, connection).await;
+        return exchange_on(stream, request, connection).await;
     }
     let name = ServerName::try_from(host).map_err(Failure::permanent)?;
     let connector = TlsConnector::from(Arc::new(tls_settings().map_err(Failure::permanent)?));
@@ -65,21 +69,22 @@ pub(super) async fn exchange(
         let explanation = tls_of_io(&error, url.as_str());
         Failure { explanation, ..Failure::passing(error) }
     })?;
-    exchange_on(stream, get, connection).await
+    exchange_on(stream, request, connection).await
 }
 
-async fn exchange_on<S>(
+async fn exchange_on<S, B>(
     stream: S,
-    get: HttpRequest<Empty<Bytes>>,
+    request: HttpRequest<B>,
     connection: &mut JoinSet<()>,
 ) -> Result<Response<Incoming>, Failure>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
 {
     let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(Failure::passing)?;
     // What it fails with is told by the answer or its body too.
     connection.spawn(async move { _ = driver.await });
-    sender.send_request(get).await.map_err(|error| match error.is_parse() {
+    sender.send_request(request).await.map_err(|error| match error.is_parse() {
         true => Failure::permanent(
             anyhow::Error::new(error).context("no HTTP server answers there, or one with TLS (https://)"),
         ),

@@ -1,5 +1,6 @@
 //! What several of these tests need, apart from what other crates need as well (`testkit`).
 
+pub(crate) mod admin;
 pub(crate) mod broadcaster;
 mod client;
 pub(crate) mod frames;

@@ -53,6 +53,11 @@ impl<A: Application> Shard<A> {
                 // The one who asked may have stopped waiting.
                 let _ = answer.send(());
             }
+            Command::Act(asked) => {
+                let (action, answer) = *asked;
+                self.acting.act(action, answer);
+            }
+            Command::ListChannels(page, answer) => self.acting.list(page, answer),
             Command::Resume(id) => {
                 if let Some(key) = self.key(id) {
                     self.sessions[key].resume();

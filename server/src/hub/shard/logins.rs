@@ -141,7 +141,12 @@ impl<A: Application> Shard<A> {
         self.end_subscriptions(key, ended, ErrorCode::TokenExpired);
     }
 
-    fn end_subscriptions(&mut self, key: usize, channels: Vec<ChannelKey>, code: ErrorCode) {
+    /// The keys of those of these channels that a client has.
+    pub(super) fn keys_of(&self, key: usize, names: &[ChannelName]) -> Vec<ChannelKey> {
+        names.iter().filter_map(|name| self.key_of(key, name)).collect()
+    }
+
+    pub(super) fn end_subscriptions(&mut self, key: usize, channels: Vec<ChannelKey>, code: ErrorCode) {
         if channels.is_empty() {
             return;
         }

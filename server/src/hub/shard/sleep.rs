@@ -30,6 +30,7 @@ impl<A: Application> Shard<A> {
 
     fn next_work(&self, now: Instant) -> Option<Instant> {
         let has_work = !self.touched.is_empty() || !self.waiting.is_empty() || !self.joining.is_empty();
+        let has_work = has_work || !self.acting.is_empty();
         let next = if self.reading.is_due() || has_work {
             Some(now)
         } else if let Some(next) = self.stopping.as_ref().and_then(|stopping| stopping.next()) {

@@ -254,7 +254,7 @@ impl<A: Application> Shard<A> {
     }
 
     /// The key of a channel, if the session has it.
-    fn key_of(&self, key: usize, name: &ChannelName) -> Option<ChannelKey> {
+    pub(super) fn key_of(&self, key: usize, name: &ChannelName) -> Option<ChannelKey> {
         let subscriber = self.sessions[key].subscriber()?;
         self.hub.find(name, self.encoding_of(key)).filter(|channel| subscriber.has(*channel))
     }

@@ -1,0 +1,7 @@
+//! The admin listener: what it answers, whom it refuses, and what its actions do to clients.
+
+mod actions;
+mod attacks;
+mod commands;
+mod health;
+mod reading;

@@ -1,0 +1,151 @@
+//! What may be read.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+
+use testkit::{QueueDir, ReservedPort, until};
+
+use crate::support::admin::{Admin, TOKEN};
+use crate::support::{Client, broadcaster_command, connect};
+
+#[test]
+fn everything_that_may_be_read_is_answered_with_headers_that_keep_pages_of_others_out() {
+    let queue = QueueDir::new();
+    let (mut broadcaster, admin) = Admin::start(&queue.path(), &[]);
+    for (path, kind, beginning) in [
+        ("/live", "text/plain", "ok\n"),
+        ("/ready", "text/plain", "ok\n"),
+        ("/metrics", "text/plain", ""),
+        ("/status", "text/html", "<!doctype html>"),
+        ("/status.json", "application/json", "{"),
+    ] {
+        let answer = admin.get(path);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.body.starts_with(beginning), "{path}: {}", answer.body);
+        for header in [
+            &format!("content-type: {kind}"),
+            "x-content-type-options: nosniff",
+            "x-frame-options: deny",
+            "cache-control: no-store",
+            "cross-origin-resource-policy: same-origin",
+            "frame-ancestors 'none'",
+            "default-src 'none'",
+        ] {
+            assert!(answer.head.contains(header), "{path} {header}: {}", answer.head);
+        }
+        assert!(!answer.head.contains("access-control"), "{}", answer.head);
+        assert_eq!(admin.request("HEAD", path, &[], "").body, "");
+    }
+    let page = admin.get("/status").head;
+    assert!(page.contains("script-src 'sha256-") && !page.contains("unsafe"), "{page}");
+    let status = admin.get("/status.json").json();
+    assert_eq!((&status["ready"], &status["problems"]), (&true.into(), &serde_json::json!([])), "{status}");
+    broadcaster.stop();
+}
+
+#[test]
+fn what_is_not_there_is_said_so() {
+    let queue = QueueDir::new();
+    let (mut broadcaster, admin) = Admin::start(&queue.path(), &[]);
+    let answer = admin.get("/nothing");
+    assert!(answer.status == 404 && answer.error().contains("/metrics"), "{answer:?}");
+    for (method, path) in [("GET", "/publish"), ("PUT", "/publish"), ("POST", "/status"), ("OPTIONS", "/publish")] {
+        let answer = admin.request(method, path, &[("Authorization", &format!("Bearer {TOKEN}"))], "");
+        assert!(answer.status == 405 && answer.error().contains("GET to read"), "{method} {path}: {answer:?}");
+    }
+    broadcaster.stop();
+}
+
+#[test]
+fn without_the_setting_nothing_listens_for_operators() {
+    let queue = QueueDir::new();
+    let mut broadcaster = crate::support::broadcaster::start(&queue.path());
+    assert!(broadcaster.log_lines("admin listener").is_empty());
+    broadcaster.stop();
+}
+
+#[test]
+fn the_last_errors_are_told_with_what_to_do() {
+    let queue = QueueDir::new();
+    let (mut broadcaster, admin) = Admin::start(&queue.path(), &["--entry-grace-secs", "0.05"]);
+    queue.write("1.json", "garbage");
+    let error = until("it is told", || {
+        let errors = admin.get("/status.json").json()["errors"].clone();
+        let of_entry = |error: &&serde_json::Value| error["message"].as_str().unwrap().starts_with("entry is no event");
+        errors.as_array().unwrap().iter().find(of_entry).cloned()
+    });
+    assert_eq!((&error["level"], &error["count"]), (&"error".into(), &1.into()), "{error}");
+    assert!(error["fix"].as_str().unwrap().contains("failed list"), "{error}");
+    assert!(error["at_ms"].as_u64().unwrap() > 1_600_000_000_000);
+    broadcaster.stop();
+}
+
+/// A stream of the status, of which the head was read.
+fn follow(admin: Admin) -> (String, BufReader<TcpStream>) {
+    let mut stream = connect(admin.0).unwrap();
+    write!(stream, "GET /status/events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(reader.read_line(&mut head).unwrap(), 0, "{head}");
+    }
+    (head, reader)
+}
+
+/// The next `data:` line.
+fn data(reader: &mut BufReader<TcpStream>) -> Option<serde_json::Value> {
+    let mut line = String::new();
+    while reader.read_line(&mut line).unwrap() > 0 {
+        if let Some(data) = line.strip_prefix("data: ") {
+            return Some(serde_json::from_str(data).unwrap());
+        }
+        line.clear();
+    }
+    None
+}
+
+#[test]
+fn streams_tell_the_status_every_second_until_the_server_stops_and_are_bounded() {
+    let queue = QueueDir::new();
+    let (mut broadcaster, admin) = Admin::start(&queue.path(), &[]);
+    let mut streams: Vec<_> = (0..16).map(|_| follow(admin)).collect();
+    for (head, stream) in &mut streams {
+        assert!(head.contains("200 OK") && head.contains("text/event-stream"), "{head}");
+        assert_eq!(data(stream).unwrap()["ready"], true);
+    }
+    let (_, first) = &mut streams[0];
+    assert!(data(first).is_some(), "a second later");
+    let refused = admin.get("/status/events");
+    assert!(refused.status == 503 && refused.error().contains("16 streams"), "{refused:?}");
+    drop(streams.pop());
+    until("there is room again", || {
+        let (head, stream) = follow(admin);
+        let has_room = head.contains("200 OK");
+        if has_room {
+            streams.push((head, stream));
+        }
+        has_room
+    });
+    broadcaster.stop();
+    for (_, stream) in &mut streams {
+        while data(stream).is_some() {}
+    }
+}
+
+#[test]
+fn an_address_that_is_in_use_is_waited_for_while_clients_are_served() {
+    let queue = QueueDir::new();
+    let port = ReservedPort::new();
+    let taken = std::net::TcpListener::bind(port.address()).unwrap();
+    let mut command = broadcaster_command(&queue.path());
+    command.args(["--admin-listen", &port.address().to_string()]);
+    let mut broadcaster = testkit::Broadcaster::spawn(command).listening();
+    broadcaster.await_log("the address of the admin listener is in use");
+    let mut client = Client::of(&broadcaster);
+    queue.enqueue(1);
+    assert_eq!(client.payload(), "1");
+    drop(taken);
+    let admin = Admin::of(&mut broadcaster);
+    assert_eq!(admin.get("/live").status, 200);
+    broadcaster.stop();
+}
