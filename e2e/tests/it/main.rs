@@ -22,6 +22,7 @@ mod failed_entries;
 mod frameworks;
 mod handlers;
 mod http;
+mod monitoring;
 mod older_reader;
 mod other_producers;
 mod packages;
