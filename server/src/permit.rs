@@ -41,7 +41,7 @@ struct Counted {
 }
 
 /// The connections that there may be.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Permits {
     slots: Arc<Semaphore>,
     addresses: Addresses,
@@ -51,7 +51,7 @@ pub(crate) struct Permits {
 /// What a connection needs to become a client, as far as it was available when the connection came.
 #[derive(Debug)]
 pub(crate) struct PendingPermit {
-    slots: Arc<Semaphore>,
+    permits: Permits,
     slot: Option<OwnedSemaphorePermit>,
     counted: Result<Option<Counted>, TooMany>,
 }
@@ -63,9 +63,18 @@ impl Permits {
 
     /// What there is for a new connection.
     pub(crate) fn request(&self, address: IpAddr) -> PendingPermit {
-        let counted = self.max_per_address.map(|max| Counted::new(&self.addresses, address, max)).transpose();
+        let counted = self.count(address);
         let slot = counted.is_ok().then(|| self.slots.clone().try_acquire_owned().ok()).flatten();
-        PendingPermit { slots: self.slots.clone(), slot, counted }
+        PendingPermit { permits: self.clone(), slot, counted }
+    }
+
+    /// What there is for a new connection of a proxy, which is counted once it is known for whom it is.
+    pub(crate) fn request_for_proxy(&self) -> PendingPermit {
+        PendingPermit { permits: self.clone(), slot: self.slots.clone().try_acquire_owned().ok(), counted: Ok(None) }
+    }
+
+    fn count(&self, address: IpAddr) -> Result<Option<Counted>, TooMany> {
+        self.max_per_address.map(|max| Counted::new(&self.addresses, address, max)).transpose()
     }
 
     pub(crate) fn are_exhausted(&self) -> bool {
@@ -83,17 +92,25 @@ impl PendingPermit {
         }
     }
 
+    /// Counts the connection of a proxy as one of its client's.
+    pub(crate) fn count_for(&mut self, client: IpAddr) {
+        self.counted = self.permits.count(client);
+    }
+
     /// Waits until the server has room for one more client.
     pub(crate) async fn wait_for_slot(&mut self) {
-        self.slot = self.slots.clone().acquire_owned().await.ok();
+        self.slot = self.permits.slots.clone().acquire_owned().await.ok();
     }
 
     /// The right to be a client. A slot that has become free meanwhile will do. Who does not get it stays counted as
     /// before.
     pub(crate) fn complete(&mut self) -> Result<Permit, TooMany> {
         let address = self.counted.as_mut().map_err(|too_many| *too_many)?;
-        let slot =
-            self.slot.take().or_else(|| self.slots.clone().try_acquire_owned().ok()).ok_or(TooMany::Altogether)?;
+        let slot = self
+            .slot
+            .take()
+            .or_else(|| self.permits.slots.clone().try_acquire_owned().ok())
+            .ok_or(TooMany::Altogether)?;
         Ok(Permit { _slot: slot, _address: address.take() })
     }
 }

@@ -165,6 +165,7 @@ impl Server {
             health,
             admission: config.admission,
             rights: config.rights,
+            entrance: config.entrance,
             max_channels: config.limits.max_channels_per_client,
             is_passed,
         };

@@ -19,9 +19,11 @@ use tracing::{debug, info, warn};
 use crate::descriptors;
 use crate::health::Health;
 use crate::http_server::Admission;
+use crate::http_server::entrance::Entrance;
 use crate::http_server::event_stream::EventStreams;
 use crate::http_server::gate::Gate;
-use crate::http_server::responder::Responder;
+use crate::http_server::hook::Hook;
+use crate::http_server::responder::{ANSWER_TIMEOUT, Responder};
 use crate::http_server::routes::Routes;
 use crate::http_server::spare_slots::{SpareSlot, SpareSlots};
 use crate::http_server::upgrade::Handshakes;
@@ -45,6 +47,7 @@ pub(crate) struct Listener {
     pub(crate) health: Arc<Health>,
     pub(crate) admission: Admission,
     pub(crate) rights: Arc<Rights>,
+    pub(crate) entrance: Entrance,
     /// Channels that one client may have.
     pub(crate) max_channels: usize,
     /// Whether the sockets were passed to us: they go on listening for other processes that have them.
@@ -67,12 +70,26 @@ impl Listener {
         // All of one name: either all are of this machine alone, or none is.
         let address = self.listeners.first().and_then(|listener| listener.local_addr().ok());
         let address = address.map(|address| address.ip());
-        let gate = Arc::new(Gate::new(allowed_origins, address, self.rights, answered, self.max_channels));
+        let proxies = self.entrance.proxies.clone();
+        let hook = self.entrance.hook.clone().map(|options| Arc::new(Hook::new(options, self.hub.clone())));
+        let answer_timeout = ANSWER_TIMEOUT + hook.as_ref().map(|hook| hook.patience()).unwrap_or_default();
+        let entrance = (self.entrance, hook.clone());
+        let gate = Gate::new(allowed_origins, address, self.rights, entrance, answered, self.max_channels);
+        let gate = Arc::new(gate);
         let routes = Routes { hub: self.hub.clone(), health: self.health, gate: gate.clone() };
         let event_streams = EventStreams { gate: gate.clone() };
         let handshakes = Handshakes { gate };
         let joined = AtomicUsize::new(0);
-        let responder = Responder { hub: self.hub, handshakes, event_streams, routes, max_header_bytes, joined };
+        let responder = Responder {
+            hub: self.hub,
+            handshakes,
+            event_streams,
+            routes,
+            proxies: proxies.clone(),
+            max_header_bytes,
+            answer_timeout,
+            joined,
+        };
         let responder = Arc::new(responder);
         let permits = Permits::new(max_connections, max_connections_per_address);
         let mut spare_slots = SpareSlots::new(spare_slots);
@@ -104,7 +121,8 @@ impl Listener {
                 }
             };
             is_failing = false;
-            let mut pending = permits.request(address.ip());
+            let mut pending =
+                if proxies.contain(address.ip()) { permits.request_for_proxy() } else { permits.request(address.ip()) };
             let problem = pending.problem();
             if problem == Some(TooMany::Altogether) {
                 fullness.found();
@@ -152,6 +170,9 @@ impl Listener {
         drop(self.listeners);
         requests.close();
         requests.wait().await;
+        if let Some(hook) = hook {
+            hook.stop().await;
+        }
     }
 }
 

@@ -14,14 +14,15 @@ use crate::http_server::error::HttpError;
 use crate::http_server::event_stream::EventStreams;
 use crate::http_server::head_reader::HeadReader;
 use crate::http_server::linger::linger;
+use crate::http_server::proxies::{Sender, TrustedProxies};
 use crate::http_server::routes::Routes;
 use crate::http_server::spare_slots::SpareSlot;
 use crate::http_server::upgrade::Handshakes;
 use crate::hub::Hub;
 use crate::permit::PendingPermit;
 
-/// How long answering may take, when the request is there.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long answering may take, when the request is there, beside the time of the hook.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Clients that join before this thread yields its core. When thousands connect at the same time, the scheduler would
 /// let it run for milliseconds, while events for connected clients wait for the same core.
@@ -34,7 +35,10 @@ pub(super) struct Responder {
     pub(super) handshakes: Handshakes,
     pub(super) event_streams: EventStreams,
     pub(super) routes: Routes,
+    pub(super) proxies: TrustedProxies,
     pub(super) max_header_bytes: usize,
+    /// How long the answer to a request may take that is there.
+    pub(super) answer_timeout: Duration,
     /// Clients that have joined.
     pub(super) joined: AtomicUsize,
 }
@@ -49,11 +53,11 @@ impl Responder {
         mut pending: PendingPermit,
         spare: Option<&SpareSlot>,
     ) -> Result<(), HttpError> {
-        let answered = self.answer_on(&mut stream, limit, &mut pending, spare).await;
+        let answered = self.answer_on(&mut stream, address, limit, &mut pending, spare).await;
         answered.as_ref().err().into_iter().for_each(|error| self.count(error));
         match answered {
-            Ok(Some(accepted)) => {
-                accepted.join(&self.hub, stream, address)?;
+            Ok(Some((accepted, client))) => {
+                accepted.join(&self.hub, stream, client)?;
                 self.yield_core();
                 Ok(())
             }
@@ -81,25 +85,35 @@ impl Responder {
         }
     }
 
-    /// Writes the answer, unless it is for the hub to write.
+    /// Writes the answer, unless it is for the hub to write. Then it is returned with the address of the client.
     async fn answer_on(
         &self,
         stream: &mut TcpStream,
+        peer: SocketAddr,
         limit: Duration,
         pending: &mut PendingPermit,
         spare: Option<&SpareSlot>,
-    ) -> Result<Option<Accepted>, HttpError> {
+    ) -> Result<Option<(Accepted, SocketAddr)>, HttpError> {
         let mut reader = HeadReader::new(self.max_header_bytes);
         let head = timeout(limit, reader.read(stream)).await.map_err(|_| HttpError::TooLong)??;
         let mut received = reader.into_received();
+        let sender = match &head {
+            Ok(Some(head)) => self.proxies.sender(peer, head),
+            _ => Sender { address: peer, is_proxied: false },
+        };
+        if sender.is_proxied {
+            pending.count_for(sender.address.ip());
+        }
         let answered = async {
             match head {
                 Ok(None) => Err(HttpError::Incomplete),
                 Ok(Some(head)) if head.is_upgrade() => {
                     let received = received.split_off(head.length);
-                    self.handshakes.accept(stream, head, received, pending).await.map(Some)
+                    self.handshakes.accept(stream, head, received, sender, pending).await.map(Some)
                 }
-                Ok(Some(head)) if head.is_event_stream() => self.event_streams.accept(stream, head, pending).await,
+                Ok(Some(head)) if head.is_event_stream() => {
+                    self.event_streams.accept(stream, head, sender, pending).await
+                }
                 Ok(Some(_)) => {
                     spare.inspect(|spare| spare.keep());
                     self.routes.serve(stream, received, self.max_header_bytes).await.map(|()| None)
@@ -110,6 +124,7 @@ impl Responder {
                 }
             }
         };
-        timeout(ANSWER_TIMEOUT, answered).await.map_err(|_| HttpError::TooLong)?
+        let answered = timeout(self.answer_timeout, answered).await.map_err(|_| HttpError::TooLong)??;
+        Ok(answered.map(|accepted| (accepted, sender.address)))
     }
 }
