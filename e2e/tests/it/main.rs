@@ -35,4 +35,5 @@ mod resuming;
 mod sandboxes;
 mod scale;
 mod shutdown;
+mod status_page;
 mod tls;
