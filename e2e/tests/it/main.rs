@@ -21,6 +21,7 @@ mod examples;
 mod failed_entries;
 mod frameworks;
 mod handlers;
+mod hook;
 mod http;
 mod monitoring;
 mod older_reader;
