@@ -61,10 +61,10 @@ package: build ## Build the two Debian packages, into target/packages
 	packaging/build $(target)/packages
 
 .PHONY: pictures
-pictures: setup build ## Take new pictures for docs, from the page in Chromium
-	cargo test $(CARGO_FLAGS) -p e2e page::pictures_are_taken::in_chromium
+pictures: setup build ## Take new pictures for docs, from the pages in Chromium
+	cargo test $(CARGO_FLAGS) -p e2e pictures_are_taken::in_chromium
 	install -d docs/images
-	install -m 644 $(target)/tmp/pictures/page-*.png docs/images
+	install -m 644 $(target)/tmp/pictures/{page-*,status-light}.png docs/images
 
 .PHONY: lint
 lint: setup-lint ## Check format, clippy, scripts, PHP syntax and the queue's dependencies

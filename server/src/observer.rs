@@ -75,6 +75,7 @@ impl Observer {
     /// that may wait. Clients receive their messages meanwhile: nothing that the hub needs is locked.
     pub fn metrics(&self) -> String {
         let look = Look {
+            max_connections: self.seen.max_connections as u64,
             subscriptions: self.hub.subscriptions() as u64,
             waiting: self.seen.queue.as_ref().and_then(QueueLook::look),
             has_queue: self.seen.queue.is_some(),

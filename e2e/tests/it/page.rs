@@ -222,8 +222,7 @@ async fn it_downloads_nothing_and_fits_a_phone() {
     assert_eq!(page.evaluate(elsewhere).await, serde_json::json!([]));
     for scheme in ["light", "dark"] {
         page.prefer(scheme).await;
-        let low = page.evaluate(LOW_CONTRAST).await;
-        assert_eq!(low, serde_json::json!([]), "{scheme}");
+        assert_eq!(page.low_contrast().await, serde_json::json!([]), "{scheme}");
     }
 }
 
@@ -393,7 +392,7 @@ async fn the_view_of_channels_is_for_keyboards_screen_readers_and_phones_too() {
     assert_eq!(page.evaluate("document.documentElement.scrollWidth").await, PHONE.0);
     for scheme in ["light", "dark"] {
         page.prefer(scheme).await;
-        assert_eq!(page.evaluate(LOW_CONTRAST).await, serde_json::json!([]), "{scheme}");
+        assert_eq!(page.low_contrast().await, serde_json::json!([]), "{scheme}");
     }
     let accessible = page.accessible().await;
     for (role, name) in
@@ -461,32 +460,6 @@ async fn take(page: &mut Page, browser: BrowserKind, name: &str) {
     page.picture(&path).await;
     assert!(path.metadata().unwrap().len() > 10_000, "{} shows something", path.display());
 }
-
-/// Texts whose contrast to what they stand on is lower than 4.5:1 (WCAG 2, level AA).
-const LOW_CONTRAST: &str = r"(() => {
-    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-    const rgb = (colours) => {
-        canvas.clearRect(0, 0, 1, 1);
-        for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
-        return [...canvas.getImageData(0, 0, 1, 1).data];
-    };
-    const luminance = ([...rgb]) => rgb.slice(0, 3).map((value) => value / 255)
-        .map((value) => value <= .04045 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4)
-        .reduce((sum, value, index) => sum + value * [.2126, .7152, .0722][index], 0);
-    const low = [];
-    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (texts.nextNode()) {
-        const element = texts.currentNode.parentElement;
-        if (!texts.currentNode.data.trim() || ['SCRIPT', 'STYLE'].includes(element.tagName)) continue;
-        if (!element.checkVisibility() || element.closest(':disabled') || element.closest('.unseen')) continue;
-        const grounds = [];
-        for (let at = element; at; at = at.parentElement) grounds.unshift(getComputedStyle(at).backgroundColor);
-        const [ground, text] = [rgb(grounds), rgb([...grounds, getComputedStyle(element).color])].map(luminance);
-        const contrast = (Math.max(ground, text) + .05) / (Math.min(ground, text) + .05);
-        if (contrast < 4.5) low.push(`${texts.currentNode.data.trim()}: ${contrast.toFixed(2)}`);
-    }
-    return low;
-})()";
 
 /// Everything that stands behind the page, and the page.
 struct Shown {

@@ -17,6 +17,7 @@ const PREFIX: &str = "fastapi_ws";
 /// What is to be shown beside the counts.
 #[derive(Debug)]
 pub(crate) struct Look {
+    pub(crate) max_connections: u64,
     pub(crate) subscriptions: u64,
     /// `None`: there is no queue, or it cannot be read.
     pub(crate) waiting: Option<Waiting>,
@@ -105,6 +106,7 @@ impl Ours {
     fn encode_clients(&self, families: &mut Families<'_>) -> fmt::Result {
         let hub = &self.hub;
         families.gauges("connections", "Clients that are connected.", "protocol", by_protocol(&hub.connections))?;
+        families.gauges_alone("max_connections", "How many clients there may be.", [self.look.max_connections])?;
         families.counters(
             "connections_accepted",
             "Clients that were accepted.",

@@ -169,6 +169,11 @@ impl Page {
         fs::write(path, bytes).unwrap();
     }
 
+    /// Texts whose contrast to what they stand on is lower than 4.5:1 (WCAG 2, level AA).
+    pub(crate) async fn low_contrast(&mut self) -> Value {
+        self.evaluate(LOW_CONTRAST).await
+    }
+
     /// What a screen reader gets: role and name of everything that it does not skip. Only Chromium tells.
     pub(crate) async fn accessible(&mut self) -> Vec<(String, String)> {
         match &self.0 {
@@ -177,7 +182,7 @@ impl Page {
         }
     }
 
-    /// Exceptions that no code of the page caught.
+    /// Exceptions that no code of the page caught, and what the page's own policy has refused.
     pub(crate) fn problems(&self) -> Vec<String> {
         match &self.0 {
             Tab::Chromium(tab) => tab.problems(),
@@ -185,3 +190,29 @@ impl Page {
         }
     }
 }
+
+/// See [`Page::low_contrast`].
+const LOW_CONTRAST: &str = r"(() => {
+    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const rgb = (colours) => {
+        canvas.clearRect(0, 0, 1, 1);
+        for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
+        return [...canvas.getImageData(0, 0, 1, 1).data];
+    };
+    const luminance = ([...rgb]) => rgb.slice(0, 3).map((value) => value / 255)
+        .map((value) => value <= .04045 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4)
+        .reduce((sum, value, index) => sum + value * [.2126, .7152, .0722][index], 0);
+    const low = [];
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const element = texts.currentNode.parentElement;
+        if (!texts.currentNode.data.trim() || ['SCRIPT', 'STYLE'].includes(element.tagName)) continue;
+        if (!element.checkVisibility() || element.closest(':disabled') || element.closest('.unseen')) continue;
+        const grounds = [];
+        for (let at = element; at; at = at.parentElement) grounds.unshift(getComputedStyle(at).backgroundColor);
+        const [ground, text] = [rgb(grounds), rgb([...grounds, getComputedStyle(element).color])].map(luminance);
+        const contrast = (Math.max(ground, text) + .05) / (Math.min(ground, text) + .05);
+        if (contrast < 4.5) low.push(`${texts.currentNode.data.trim()}: ${contrast.toFixed(2)}`);
+    }
+    return low;
+})()";

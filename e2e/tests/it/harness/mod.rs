@@ -15,6 +15,7 @@ mod php_server;
 mod proxy;
 pub(crate) mod secret;
 mod session;
+mod token_gate;
 
 pub(crate) use browser::{Browser, BrowserKind, Page, in_each_browser};
 pub(crate) use collector::{Collector, Message};
@@ -28,6 +29,7 @@ pub(crate) use php::{Php, example, extension_setting, websocket_address};
 pub(crate) use php_server::PhpServer;
 pub(crate) use proxy::Proxy;
 pub(crate) use session::Session;
+pub(crate) use token_gate::TokenGate;
 
 use testkit::{QueueDir, is_root};
 

@@ -32,12 +32,18 @@ pub(super) async fn start(profile: &TempDir, trusts_all: bool) -> (Process, Conn
     let mut process = Process::spawn(command.arg("about:blank"));
     let devtools = |line: &str| line.strip_prefix("DevTools listening on ").map(str::to_owned);
     let devtools = process.line("it can be driven", devtools).await.expect("Chromium starts");
-    (process, Connection::open(&devtools, exception).await)
+    (process, Connection::open(&devtools, problem).await)
 }
 
-fn exception(message: &Value) -> Option<(&str, String)> {
-    let is_exception = message["method"] == "Runtime.exceptionThrown";
-    is_exception.then(|| (message["sessionId"].as_str().expect("a session"), message["params"].to_string()))
+fn problem(message: &Value) -> Option<(&str, String)> {
+    let parameters = &message["params"];
+    let is_problem = match message["method"].as_str() {
+        Some("Runtime.exceptionThrown") => true,
+        // What a policy refuses is no exception.
+        Some("Log.entryAdded") => parameters["entry"]["source"] == "security",
+        _ => false,
+    };
+    is_problem.then(|| (message["sessionId"].as_str().expect("a session"), parameters.to_string()))
 }
 
 /// An open page.
@@ -54,6 +60,7 @@ impl Tab {
         let session = attached["sessionId"].as_str().expect("a session").to_owned();
         let tab = Tab { connection, session };
         tab.command("Runtime.enable", json!({})).await;
+        tab.command("Log.enable", json!({})).await;
         tab.resize(size).await;
         tab.command("Page.enable", json!({})).await;
         // Timers of a page that nobody sees are slow.

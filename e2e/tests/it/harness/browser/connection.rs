@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-/// What an event of the browser says of an exception that nobody caught: its page, and the exception.
+/// What an event of the browser says of an exception that nobody caught or the like: its page, and what it says.
 pub(super) type FindProblem = fn(&Value) -> Option<(&str, String)>;
 
 /// One for all pages of a browser.

@@ -21,10 +21,12 @@ user_pref("dom.ipc.processPrelaunch.enabled", false);
 user_pref("accessibility.force_disabled", 1);
 "#;
 
-/// Reports exceptions that nobody caught. The log of the browser has them too, among others that are no mistakes.
+/// Reports exceptions that nobody caught, and what a policy has refused. The log of the browser has them too, among others that are no mistakes.
 const REPORT: &str = "(report) => {
     addEventListener('error', ({ message }) => report(message));
     addEventListener('unhandledrejection', ({ reason }) => report(String(reason)));
+    addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
+        report(`${violatedDirective} refuses ${blockedURI}`));
 }";
 
 /// Starts one, and returns its process and the connection by which it is driven.
