@@ -43,6 +43,7 @@ mod observer;
 mod permit;
 mod protocol;
 pub mod publication;
+mod reloader;
 mod rights;
 pub mod server;
 mod session_id;
@@ -63,13 +64,14 @@ pub use disconnect::Disconnect;
 pub use history::{
     ChannelRule, HistoryError, InvalidChannelRule, LogError, LogOnDisk, LogSummary, NextStart, PastEvent,
 };
-pub use http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS, origin};
+pub use http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS, hosts, origin};
 pub use hub::{Batch, Feed, Hub, Limits, Progress, Room};
 pub use observer::Observer;
 pub use protocol::after::is_position;
 pub use protocol::allowance::Rates;
 pub use protocol::{frames, plain};
 pub use publication::{Audience, Publication, Seq};
+pub use reloader::Reloader;
 pub use server::Server;
 pub use session_id::SessionId;
 pub use unix_time::MAX_CLOCK_DIFFERENCE;

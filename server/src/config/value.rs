@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::history::ChannelRule;
+use crate::http_server::hosts::HostRule;
 use crate::http_server::origin::Rule;
 use crate::rights::{Pattern, Secret};
 
@@ -24,6 +25,8 @@ pub enum Value {
     Switch(bool),
     /// Pages that may connect.
     Origins(Vec<Rule>),
+    /// Hosts that requests may name.
+    Hosts(Vec<HostRule>),
     /// Channels.
     Patterns(Vec<Pattern>),
     /// What is kept of single channels.
@@ -92,6 +95,7 @@ kept!(Secret, Url);
 kept!(f64, Seconds);
 kept!(bool, Switch);
 kept!(Vec<Rule>, Origins);
+kept!(Vec<HostRule>, Hosts);
 kept!(Vec<Pattern>, Patterns);
 kept!(Vec<ChannelRule>, ChannelRules);
 kept!(Vec<PathBuf>, Files);
@@ -127,6 +131,7 @@ impl fmt::Display for Value {
             Value::Seconds(seconds) => seconds.fmt(f),
             Value::Switch(is_on) => is_on.fmt(f),
             Value::Origins(rules) => list(f, rules),
+            Value::Hosts(rules) => list(f, rules),
             Value::Patterns(patterns) => list(f, patterns),
             Value::ChannelRules(rules) => {
                 let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();

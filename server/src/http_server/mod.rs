@@ -6,11 +6,14 @@ mod answer;
 mod bind;
 mod cors;
 mod credentials;
+mod decisions;
+mod entrance;
 mod error;
 mod event_stream;
 mod gate;
 pub(crate) mod head;
 mod head_reader;
+pub mod hosts;
 mod linger;
 mod listener;
 pub mod origin;
@@ -23,6 +26,7 @@ mod upgrade;
 
 pub use admission::{Admission, AnsweredPaths, MAX_SPARE_SLOTS};
 pub(crate) use bind::listen;
+pub(crate) use entrance::Entrance;
 pub(crate) use listener::Listener;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use query::try_query;

@@ -31,7 +31,7 @@ impl Handshakes {
         received: Vec<u8>,
         pending: &mut PendingPermit,
     ) -> Result<Accepted, HttpError> {
-        if let Err(refusal) = self.gate.check_origin(&head) {
+        if let Err(refusal) = self.gate.check_host_and_origin(&head) {
             return Err(refuse_request(stream, &head, Vec::new(), refusal).await);
         }
         let response = match head.accept() {

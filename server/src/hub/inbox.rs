@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::disconnect::Disconnect;
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::joining::Joining;
+use crate::hub::reloading::Reloaded;
 use crate::hub::progress::{ClientCounts, Progress, ProgressNotifier};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
@@ -28,6 +29,8 @@ pub(super) enum Command {
     /// Events may have been lost. Holds the id that is the new position of all clients.
     Gap(Arc<str>),
     Answer(oneshot::Sender<()>),
+    /// Other limits and rights hold from now on.
+    Reload(Arc<Reloaded>),
     Shutdown {
         grace: Duration,
     },

@@ -19,6 +19,7 @@ mod published;
 mod publishing;
 mod questions;
 mod relay;
+mod reloading;
 mod relaying;
 mod resuming;
 mod run;
@@ -82,7 +83,7 @@ struct Shared {
     server: u64,
     /// Subscriptions of all clients.
     subscriptions: AtomicUsize,
-    max_subscriptions: usize,
+    max_subscriptions: AtomicUsize,
     /// Clients that joined so far; each thread gets one in turn.
     joined: AtomicUsize,
     feeding: Arc<ProgressNotifier>,
@@ -103,7 +104,7 @@ impl Hub {
             questions: Questions::default(),
             server: rand::random::<u64>() >> 1,
             subscriptions: AtomicUsize::new(0),
-            max_subscriptions: limits.max_subscriptions,
+            max_subscriptions: AtomicUsize::new(limits.max_subscriptions),
             joined: AtomicUsize::new(0),
             feeding,
         };
@@ -192,7 +193,7 @@ impl Hub {
     /// Takes room for subscriptions. Returns false if that would be more than there may be.
     fn reserve_subscriptions(&self, count: usize) -> bool {
         let before = self.shared.subscriptions.fetch_add(count, Ordering::Relaxed);
-        let has_room = before + count <= self.shared.max_subscriptions;
+        let has_room = before + count <= self.shared.max_subscriptions.load(Ordering::Relaxed);
         if !has_room {
             self.release_subscriptions(count);
         }

@@ -13,7 +13,9 @@ use crate::application::{Application, Client};
 use crate::disconnect::Disconnect;
 use crate::hub::inbox::Command;
 use crate::hub::joining::Joining;
+use crate::hub::limits::Limits;
 use crate::hub::log::Position;
+use crate::hub::reloading::Reloaded;
 use crate::hub::session::Session;
 use crate::hub::subscriber::Subscriber;
 use crate::protocol::native::ServerMessage;
@@ -51,6 +53,7 @@ impl<A: Application> Shard<A> {
                 // The one who asked may have stopped waiting.
                 let _ = answer.send(());
             }
+            Command::Reload(reloaded) => self.reload(&reloaded),
             Command::Resume(id) => {
                 if let Some(key) = self.key(id) {
                     self.sessions[key].resume();
@@ -65,6 +68,14 @@ impl<A: Application> Shard<A> {
                 self.begin_to_stop(grace, now);
             }
         }
+    }
+
+    /// Lets other limits and rights hold. What cannot change while the hub runs stays.
+    fn reload(&mut self, reloaded: &Reloaded) {
+        let Limits { log_bytes, relay_client_events, .. } = self.limits;
+        self.limits = Limits { log_bytes, relay_client_events, ..reloaded.limits.clone() };
+        self.max_memory = self.limits.max_memory / self.hub.inboxes().len();
+        self.rights = reloaded.rights.clone();
     }
 
     /// Lets some of the waiting clients join. The others join after what has arrived is delivered.
@@ -114,6 +125,10 @@ impl<A: Application> Shard<A> {
             let limit = self.limits.pong_timeout.max(self.limits.slow_client_timeout);
             let _ = SockRef::from(&connection.stream).set_tcp_user_timeout(Some(limit));
         }
+        let subscriber = subscriber.map(|mut subscriber: Box<Subscriber>| {
+            subscriber.heartbeat = self.limits.ping_interval;
+            subscriber
+        });
         let session = entry.insert(Session::new(id, position, connection, protocol, subscriber, now));
         session.identity = identity;
         let interest = Interest::READABLE | Interest::WRITABLE;

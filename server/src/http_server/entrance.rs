@@ -1,0 +1,40 @@
+//! The way in for connections: how many there may be, and what is decided about each. It can be changed while the server
+//! runs.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::health::Health;
+use crate::http_server::decisions::Decisions;
+use crate::http_server::responder::Responder;
+use crate::hub::Hub;
+use crate::permit::Permits;
+
+/// The way in for connections. All clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Entrance {
+    hub: Hub,
+    health: Arc<Health>,
+    /// All addresses of one name: either all are of this machine alone, or none is.
+    listening_on: Option<IpAddr>,
+    pub(super) permits: Permits,
+    pub(super) responder: Arc<Responder>,
+}
+
+impl Entrance {
+    pub(crate) fn new(config: &Config, hub: Hub, health: Arc<Health>, listening_on: Option<IpAddr>) -> Entrance {
+        let admission = &config.admission;
+        let permits = Permits::new(admission.max_connections, admission.max_connections_per_address);
+        let decisions = Decisions::of(config, &hub, &health, listening_on);
+        let responder = Arc::new(Responder::new(hub.clone(), decisions));
+        Entrance { hub, health, listening_on, permits, responder }
+    }
+
+    /// Admits by other settings from now on. Clients that are there stay.
+    pub(crate) fn change(&self, config: &Config) {
+        let admission = &config.admission;
+        self.permits.set(admission.max_connections, admission.max_connections_per_address);
+        self.responder.decide_by(Decisions::of(config, &self.hub, &self.health, self.listening_on));
+    }
+}

@@ -1,0 +1,46 @@
+//! Other settings for a server that runs. Whether a setting can be changed, its declaration says
+//! ([`Setting::reloads`](crate::config::Setting::reloads)).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::config::Config;
+use crate::http_server::Entrance;
+use crate::hub::Hub;
+
+/// Changes the settings of a server that runs. Cheap to clone, usable from every thread.
+#[derive(Debug, Clone)]
+pub struct Reloader {
+    hub: Hub,
+    entrance: Entrance,
+    shutdown_grace: Arc<ArcSwap<Duration>>,
+}
+
+impl Reloader {
+    pub(crate) fn new(config: &Config, hub: Hub, entrance: Entrance) -> Reloader {
+        Reloader { hub, entrance, shutdown_grace: Arc::new(ArcSwap::from_pointee(config.shutdown_grace)) }
+    }
+
+    /// Takes what can be changed, and nothing else. No client is disconnected: those that are there stay by the rights and
+    /// bounds by which they came, until their tokens end.
+    pub fn reload(&self, config: &Config) {
+        self.entrance.change(config);
+        self.hub.reload(config);
+        self.shutdown_grace.store(Arc::new(config.shutdown_grace));
+    }
+
+    /// Whether the server keeps history, or has at its start. Without, history cannot be turned on while it runs.
+    pub fn has_history(&self) -> bool {
+        self.hub.has_history()
+    }
+
+    pub(crate) fn entrance(&self) -> &Entrance {
+        &self.entrance
+    }
+
+    pub(crate) fn shutdown_grace(&self) -> Duration {
+        **self.shutdown_grace.load()
+    }
+}
