@@ -13,7 +13,7 @@ use crate::commands::history::{self, HistoryCommand};
 use crate::commands::listen::ListenArgs;
 use crate::commands::publish::PublishArgs;
 use crate::commands::token::{self, TokenCommand};
-use crate::environment::{self, ForeignVariable};
+use crate::environment;
 use crate::options::Options;
 
 /// Drains a queue directory that PHP writes events to, and sends each to all WebSocket clients, or to those of its channels.
@@ -27,15 +27,16 @@ pub(crate) struct Args {
     /// TOML file with the same keys as the flags, with underscores
     #[arg(long, short, value_name = "FILE", env = "FASTAPI_WS_CONFIG", global = true)]
     pub(crate) config: Option<PathBuf>,
-    /// Variables that were ignored
+    /// What is to be said of variables that were ignored
     #[arg(skip)]
-    pub(crate) foreign: Vec<ForeignVariable>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Args {
     /// Parses the command line and the environment.
     pub(crate) fn from_process() -> Result<Args, clap::Error> {
         let command = with_negative_numbers(Args::documented());
+        let unknown = environment::unknown_variables(&command, std::env::vars_os());
         // Nothing has to be given, so which command it is can be seen without any variable.
         let given = environment::without_variables(command.clone(), |_| true).try_get_matches();
         let name = given.as_ref().ok().and_then(|matches| matches.subcommand_name());
@@ -45,7 +46,7 @@ impl Args {
             .try_get_matches_from_mut(std::env::args_os())
             .map_err(|error| environment::with_variable(error, &command, std::env::args_os()))?;
         let mut args = Args::from_arg_matches(&matches)?;
-        args.foreign = foreign;
+        args.warnings = foreign.iter().map(ToString::to_string).chain(unknown).collect();
         // --host and --port have lower precedence than --listen, but a higher one than a variable.
         let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
         if (given("host") || given("port")) && !given("listen") {

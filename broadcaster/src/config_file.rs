@@ -1,5 +1,6 @@
 //! The configuration file: a TOML file with the keys of the settings.
 
+mod exposed;
 mod values;
 
 use std::borrow::Cow;
@@ -13,6 +14,8 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use values::value;
+
+pub(crate) use exposed::ExposedSecret;
 
 /// Why a configuration is refused.
 #[derive(Debug, Error)]
@@ -35,6 +38,8 @@ pub(crate) enum Refused {
     File { path: PathBuf, line: Option<usize>, cause: ConfigError },
 }
 
+/// The table of the broker.
+const BROKER: &str = "broker";
 /// Numbers and switches can be no secret.
 const IN_FILE: BroadcasterKeys = BroadcasterKeys { shows_texts: false };
 
@@ -57,8 +62,13 @@ fn resolve_with(given: Settings, path: Option<&Path>, needed: fn(Settings) -> Se
     let given = needed(given);
     let Some(path) = path else { return given.resolve().map_err(Refused::Given) };
     let text = std::fs::read_to_string(path).map_err(|cause| Refused::Unreadable { path: path.to_owned(), cause })?;
-    let file = parse(&text).map_err(|mistake| Refused::Mistake { path: path.to_owned(), mistake })?;
-    given.clone().or(needed(file)).resolve().map_err(|error| match given.resolve() {
+    let refused = |mistake| Refused::Mistake { path: path.to_owned(), mistake };
+    let file = parse(&text).map_err(refused)?;
+    let all = given.clone().or(needed(file));
+    if let Some(mistake) = broker_without_settings(&text, &all) {
+        return Err(refused(mistake));
+    }
+    all.resolve().map_err(|error| match given.resolve() {
         Err(alone) if alone.to_string() == error.to_string() => Refused::Given(error),
         _ => Refused::File { path: path.to_owned(), line: line_of(&text, error.key()), cause: error },
     })
@@ -170,6 +180,19 @@ fn unknown(table: Option<&str>, key: &str) -> String {
     }
 }
 
+/// Who writes the table of the broker believes that there is one. A table with other settings is refused for these.
+fn broker_without_settings(text: &str, all: &Settings) -> Option<Mistake> {
+    let file = DeTable::parse(text).ok()?;
+    let (table, keys) = file.get_ref().iter().find(|(key, _)| key.get_ref() == BROKER)?;
+    let is_empty = keys.get_ref().as_table().is_some_and(DeTable::is_empty);
+    (is_empty && all.broker_url.is_none()).then(|| {
+        let problem = "[broker] sets nothing, and broker.url is not set elsewhere: without it there is no broker, and \
+                       this broadcaster is alone. Set `url` below [broker], or the variable FASTAPI_WS_BROKER_URL, or \
+                       remove [broker]";
+        Mistake::at(text, table.span().start, None, problem.to_owned())
+    })
+}
+
 /// The line that sets a key, if one does.
 fn line_of(text: &str, key: &str) -> Option<usize> {
     let table = DeTable::parse(text).ok()?;
@@ -186,6 +209,7 @@ fn line_at(text: &str, offset: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use server::config::{Form, Whole};
+    use server::token::Secret;
 
     use super::*;
 
@@ -345,6 +369,23 @@ mod tests {
             error.contains("broker.url: a port is no number") && error.ends_with("(line 4 of the file)"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_table_of_the_broker_that_sets_nothing_is_refused() {
+        let directory = tempfile::TempDir::new().expect("a directory");
+        let path = directory.path().join("file.toml");
+        for text in ["port = 1\n[broker]", "port = 1\n[broker]\n#url = 'redis://h'\n", "port = 1\nbroker = {}"] {
+            let error = refused(Settings::default(), text).expect(text);
+            assert!(error.contains("line 2, column ") && error.contains("[broker] sets nothing"), "{error}");
+            assert!(error.contains("FASTAPI_WS_BROKER_URL, or remove [broker]"), "{error}");
+            // What the variable gives is the URL of all, and the others have their defaults.
+            let url = || Settings { broker_url: Some(Secret::new(*b"redis://h")), ..Settings::default() };
+            std::fs::write(&path, text).expect("a file");
+            assert!(resolve(url(), Some(&path)).expect(text).broker.is_some());
+        }
+        let error = refused(Settings::default(), "[broker]\nprefix = 'x'").expect("no URL");
+        assert!(error.contains("broker.url is not set: "), "{error}");
     }
 
     #[test]

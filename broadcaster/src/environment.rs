@@ -1,5 +1,7 @@
 //! Variables of the environment that bear the name of a setting and are none: empty ones, as Compose makes them, and
-//! those that Kubernetes sets beside a service of that name.
+//! those that Kubernetes sets beside a service of that name. [`unknown`] has those that bear the name of none.
+
+mod unknown;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -7,6 +9,8 @@ use std::fmt;
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue};
 use queue::url_without_secrets;
+
+pub(crate) use unknown::unknown_variables;
 
 /// A variable that was set for another program.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -31,6 +31,7 @@ use crate::commands::config::ConfigCommand;
 use crate::commands::listen::BadAddress;
 use crate::commands::publish::BadPayload;
 use crate::commands::{config, doctor, failed, generate, history, listen, publish, token};
+use crate::config_file::ExposedSecret;
 use crate::errors::{in_one_line, is_broken_pipe, without_secrets};
 
 /// Bad arguments or configuration, or a queue directory that must not be used, as in sysexits.h: only a person can
@@ -113,14 +114,17 @@ fn run(args: Args) -> Result<(), Failure> {
         .with_context(|| format!("cannot make the queue path {} absolute (give an absolute one)", queue.display()))
         .map_err(Failure::Usage)?;
     decided.queue = Some(queue.clone());
+    let exposed = args.config.as_deref().and_then(ExposedSecret::find);
+    let mut warnings = args.warnings;
+    warnings.extend(exposed.as_ref().map(|exposed| format!("{exposed}: {}", exposed.remedy())));
     match args.command {
-        Some(Command::Config(ConfigCommand::Check)) => config::check(&args.foreign),
+        Some(Command::Config(ConfigCommand::Check)) => config::check(&warnings),
         Some(Command::Failed(command)) => failed::failed(&queue, command),
         Some(Command::Queue(failed::QueueCommand::Stat)) => failed::stat(&queue, &decided),
         Some(Command::History(command)) => history::run(Some(&queue), decided.history_dir.as_deref(), command),
         Some(Command::Publish(arguments)) => publish::run(&queue, decided.max_event_bytes, arguments),
-        Some(Command::Doctor(arguments)) => doctor::run(&decided, &queue, arguments),
-        _ => serve::run(decided, &queue, &args.foreign),
+        Some(Command::Doctor(arguments)) => doctor::run(&decided, &queue, exposed.as_ref(), arguments),
+        _ => serve::run(decided, &queue, &warnings),
     }
     .map_err(Failure::Other)
 }

@@ -58,8 +58,9 @@ const INTRODUCTION: [&str; 3] = [
      set. A key such as [`broker.url`](#brokerurl) stands as `url` below a line `[broker]`, after all keys that are in no \
      table. Unknown keys and values out of range are errors: exit code 64, with the line of the file. `fastapi-broadcaster config \
      check` says so without a start. [The sample file](../broadcaster/config.example.toml) has every key.",
-    "There is one exception: a `WS_PORT` that is not a number and a `WS_HOST` that is a URL are ignored, with a warning in the log. \
-     Kubernetes sets such variables for a service named `ws`.",
+    "Two kinds of variables are ignored, with a warning in the log. A `WS_PORT` that is not a number and a `WS_HOST` that is a \
+     URL: Kubernetes sets such variables for a service named `ws`. And a `FASTAPI_WS_...` that is no setting: other programs \
+     may share the environment. The warning says which setting has a name like it.",
     "`RUST_LOG` sets the log level: off, error, warn, info (default), debug or trace. The settings of PHP are in [PHP \
      API](php-api.md#settings).",
 ];

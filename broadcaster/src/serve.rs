@@ -8,7 +8,6 @@ use server::signal::Signals;
 use server::{Admission, Config, MAX_SPARE_SLOTS};
 use tracing::{info, warn};
 
-use crate::environment::ForeignVariable;
 use crate::logging;
 use crate::starting;
 use crate::systemd;
@@ -19,9 +18,9 @@ pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
 /// The fewest with which the queue is read and health checks are answered while clients take all others.
 const MIN_DESCRIPTORS_BESIDE_CLIENTS: u64 = 40;
 
-pub(crate) fn run(mut config: Config, queue: &Path, foreign: &[ForeignVariable]) -> anyhow::Result<()> {
+pub(crate) fn run(mut config: Config, queue: &Path, warnings: &[String]) -> anyhow::Result<()> {
     logging::start(config.log_format).context("cannot start to log")?;
-    foreign.iter().for_each(|variable| warn!("{variable}"));
+    warnings.iter().for_each(|warning| warn!("{warning}"));
     raise_descriptor_limit(&mut config.admission)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;

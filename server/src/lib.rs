@@ -36,6 +36,7 @@ pub mod log_level;
 mod log_limit;
 pub mod log_lines;
 mod logged_reason;
+pub mod metrics;
 #[cfg(test)]
 mod model;
 mod notifier;
@@ -66,6 +67,7 @@ pub use history::{
 };
 pub use http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS, hosts, origin};
 pub use hub::{Batch, Feed, Hub, Limits, Progress, Room};
+pub use metrics::Metrics;
 pub use observer::Observer;
 pub use protocol::after::is_position;
 pub use protocol::allowance::Rates;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::health::Health;
 use crate::hub::Hub;
+use crate::metrics::Metrics;
 
 /// A view of a running server. Cheap to clone, usable from every thread.
 #[derive(Debug, Clone)]
@@ -20,6 +21,11 @@ impl Observer {
     /// The hub.
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// Where to note what is to be counted.
+    pub fn counters(&self) -> &Metrics {
+        self.hub.metrics()
     }
 
     /// Why the server does not do its work, in one line. `None`: it does.

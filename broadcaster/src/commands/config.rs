@@ -4,8 +4,6 @@ use std::io::{self, Write};
 
 use clap::Subcommand;
 
-use crate::environment::ForeignVariable;
-
 /// `fastapi-broadcaster config ...`
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
@@ -25,10 +23,10 @@ It takes every flag of the server, before or after its name: see fastapi-broadca
 It looks neither at the queue directory nor at the port: doctor does.";
 
 /// Called with settings that were decided, so there is nothing wrong with them.
-pub(crate) fn check(foreign: &[ForeignVariable]) -> anyhow::Result<()> {
-    for variable in foreign {
+pub(crate) fn check(warnings: &[String]) -> anyhow::Result<()> {
+    for warning in warnings {
         // Nobody needs a warning that cannot be written.
-        let _ = writeln!(io::stderr(), "fastapi-broadcaster: {variable}");
+        let _ = writeln!(io::stderr(), "fastapi-broadcaster: {warning}");
     }
     Ok(writeln!(io::stdout(), "ok")?)
 }

@@ -24,6 +24,7 @@ use finding::Finding::{self, Bad, Good, Note};
 use finding::print;
 
 use crate::commands::listen;
+use crate::config_file::ExposedSecret;
 use crate::output::ago;
 use crate::remedy::remedy;
 use crate::serve::DESCRIPTORS_BESIDE_CLIENTS;
@@ -51,8 +52,14 @@ Exit codes: 0 nothing is bad; 64 bad arguments or configuration; 1 something is 
 /// A backlog older than this is not being read.
 const OLD_BACKLOG: Duration = Duration::from_secs(60);
 
-pub(crate) fn run(config: &Config, queue: &Path, arguments: DoctorArgs) -> anyhow::Result<()> {
+pub(crate) fn run(
+    config: &Config,
+    queue: &Path,
+    exposed: Option<&ExposedSecret>,
+    arguments: DoctorArgs,
+) -> anyhow::Result<()> {
     let mut findings = vec![directory(queue, config.max_event_bytes)];
+    findings.extend(exposed.map(|exposed| Note(exposed.to_string(), exposed.remedy())));
     // Without the right to look it could only guess.
     if fs::read_dir(queue).is_ok() {
         findings.extend([owner(queue), backlog(queue, config.max_event_bytes)]);

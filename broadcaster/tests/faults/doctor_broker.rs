@@ -86,6 +86,21 @@ fn a_server_that_is_not_there_is_a_problem() {
 }
 
 #[test]
+fn a_login_that_is_refused_has_the_line_that_makes_the_user() {
+    let redis = RedisOptions::default().user("app", "s3cret", &NEEDED).start();
+    let address = redis.addr();
+    let made = |user: &str| format!("ACL SETUSER {user} on '>PASSWORD' '~{{fastapi}}:*' +xadd +xread");
+    for (url, user, told) in [
+        (format!("redis://app:wr0ng@{address}"), "app", "does not accept the user and the password"),
+        (format!("redis://{address}"), "broadcaster", "asks for a password"),
+    ] {
+        let (code, report) = doctor(&QueueDir::new(), &url, &[]);
+        says(&report, "BAD ", &[told, &made(user), "percent-encoded (@ as %40)", "'+client|setname'"]);
+        assert!(code == Some(1) && !report.contains("wr0ng"), "{report}");
+    }
+}
+
+#[test]
 fn a_policy_that_deletes_keys_is_a_problem() {
     let redis = RedisOptions::default().max_memory("900mb", "allkeys-lru").start();
     let (code, report) = doctor(&QueueDir::new(), &redis.url(), &[]);
@@ -126,7 +141,7 @@ fn too_few_replicas_are_a_problem_and_so_is_a_replica() {
 
 #[test]
 fn a_right_that_is_missing_is_named_with_the_line_that_gives_it() {
-    let grant = "ACL SETUSER app ~{fastapi}:* +xadd +xread +xrange +xrevrange +eval +set +get +multi +exec +ping";
+    let grant = "ACL SETUSER app '~{fastapi}:*' +xadd +xread +xrange +xrevrange +eval +set +get +multi +exec +ping";
     for missing in NEEDED {
         let others: Vec<&str> = NEEDED.into_iter().filter(|command| *command != missing).collect();
         let redis = RedisOptions::default().user("app", "s3cret", &others).start();
@@ -155,7 +170,7 @@ fn what_the_user_may_not_ask_could_not_be_checked() {
 fn keys_that_a_user_may_not_touch_are_a_missing_right() {
     let redis = RedisOptions::default().user("app", "s3cret", &NEEDED).start();
     redis.command(&["ACL", "SETUSER", "app", "resetkeys", "~other:*"]);
-    says(&report(&redis.url(), &[]), "BAD ", &["(XADD, XREAD", "~{fastapi}:*"]);
+    says(&report(&redis.url(), &[]), "BAD ", &["(XADD, XREAD", "'~{fastapi}:*'"]);
     assert!(report(&redis.url(), &["--broker-prefix", "other"]).contains("(XADD, XREAD"));
 }
 
@@ -168,8 +183,70 @@ fn the_doctor_goes_where_sentinels_and_a_cluster_lead() {
     let cluster = Cluster::start();
     let url = cluster.urls()[0].replace("redis://", "redis+cluster://");
     let found = report(&url, &[]);
-    says(&found, "ok  ", &[&format!("the broker at {} answers", cluster.node_of("{fastapi}:events").addr())]);
+    let node = cluster.node_of("{fastapi}:events");
+    says(&found, "ok  ", &[&format!("the broker at {} answers", node.addr())]);
     says(&found, "ok  ", &["do all that it needs"]);
+    assert!(!found.contains("begins with redis+cluster"), "{found}");
+    says(&report(&node.url(), &[]), "note", &["is a part of a cluster", "write redis+cluster://"]);
+}
+
+#[test]
+fn a_sentinel_where_redis_should_be_is_told_so() {
+    let sentinels = Sentinels::start();
+    let sentinel = sentinels.addresses()[0];
+    for login in ["", "app:s3cret@", ":s3cret@"] {
+        let (code, found) = doctor(&QueueDir::new(), &format!("redis://{login}{sentinel}/0"), &[]);
+        let remedy = "write redis+sentinel:// with all Sentinels, and behind them the name of the master";
+        says(&found, "BAD ", &[&format!("what answers at {sentinel} is a Sentinel"), remedy, "HOST/mymaster"]);
+        assert!(code == Some(1) && !found.contains("s3cret"), "{found}");
+    }
+}
+
+#[test]
+fn an_http_server_where_redis_should_be_is_told_so() {
+    let queue = QueueDir::new();
+    let mut web = broadcaster::start(&queue.path());
+    let (code, found) = doctor(&QueueDir::new(), &format!("redis://app:s3cret@{}", web.address()), &[]);
+    says(&found, "BAD ", &["it answers HTTP and is no Redis", "whether broker.url has its address"]);
+    assert!(code == Some(1) && !found.contains("s3cret"), "{found}");
+    web.stop();
+}
+
+#[test]
+fn a_file_of_tls_that_cannot_be_used_is_named_with_the_remedy() {
+    let redis = RedisOptions::default().tls().start();
+    let queue = QueueDir::new();
+    let file = queue.root().join("ca.pem");
+    let url = format!("{}?ca={}", redis.tls_url(), file.display());
+    let shown = file.display().to_string();
+    says(&report(&url, &[]), "BAD ", &[&shown, "No such file", "the broadcaster's user can read"]);
+    fs::write(&file, "no certificate").unwrap();
+    says(&report(&url, &[]), "BAD ", &[&shown, "no certificate in PEM", "broker.url must name files in PEM"]);
+}
+
+#[test]
+fn the_scheme_of_a_cluster_for_one_server_is_noted() {
+    let redis = RedisServer::start();
+    let found = report(&redis.url().replace("redis://", "redis+cluster://"), &[]);
+    says(&found, "note", &["is one server and no cluster", "write redis:// (rediss:// with TLS)"]);
+    says(&found, "ok  ", &["do all that it needs"]);
+    assert!(!report(&redis.url(), &[]).contains("cluster"), "{found}");
+}
+
+#[test]
+fn a_right_that_nothing_depends_on_is_noted_with_its_use() {
+    for (missing, use_of_it, granted) in [
+        ("ping", "with ping the doctor measures", "ACL SETUSER app '+ping';"),
+        ("client|setname", "CLIENT LIST shows", "ACL SETUSER app '+client|setname';"),
+    ] {
+        let others = ["ping", "client|setname"].into_iter().filter(|command| *command != missing);
+        let allowed: Vec<&str> = NEEDED.into_iter().chain(others).collect();
+        let redis = RedisOptions::default().user("app", "s3cret", &allowed).start();
+        let found = report(&redis.url(), &[]);
+        says(&found, "note", &["nothing depends on it", use_of_it, granted]);
+        assert_eq!(found.matches("nothing depends on it").count(), 1, "{found}");
+    }
+    assert!(!report(&RedisServer::start().url(), &[]).contains("depends"));
 }
 
 #[test]

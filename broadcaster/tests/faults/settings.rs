@@ -1,6 +1,8 @@
 //! Settings that no server can have, and environments that other programs have made.
 
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use testkit::{Broadcaster, Finish as _, HANDSHAKE, QueueDir};
@@ -247,6 +249,54 @@ fn variables_that_are_empty_are_not_set() {
 }
 
 #[test]
+fn a_variable_that_is_no_setting_is_warned_of_and_stops_nothing() {
+    let queue = QueueDir::new();
+    let typo = ("FASTAPI_WS_BROKER_URI", "redis://:s3cret@host");
+    let mut serving = command(BINARY);
+    serving.args(arguments(&queue.path())).env(typo.0, typo.1);
+    let mut broadcaster = Broadcaster::spawn(serving).listening();
+    let warned = broadcaster.log_lines("FASTAPI_WS_");
+    assert!(warned.len() == 1 && warned[0].contains(" WARN "), "{warned:?}");
+    assert!(warned[0].contains("meant as FASTAPI_WS_BROKER_URL?") && !warned[0].contains("s3cret"), "{warned:?}");
+    broadcaster.stop();
+
+    let mut check = command(BINARY);
+    let output = check.args(["config", "check", "--queue"]).arg(queue.path()).env(typo.0, typo.1).finish();
+    let [said, error] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(output.status.success() && said == "ok\n" && error.contains("FASTAPI_WS_BROKER_URL?"), "{error}");
+}
+
+#[test]
+fn a_file_with_a_secret_that_everybody_can_read_is_warned_of() {
+    let queue = QueueDir::new();
+    let file = queue.root().join("config.toml");
+    std::fs::write(&file, "token_secret = ['0123456789abcdef0123456789abcdef']\npublic_channels = []").unwrap();
+    let shown = file.display().to_string();
+    let remedy = format!("chmod 640 {shown}");
+    let told = format!("every user of the machine can read the secret of token_secret in {shown}");
+    let check = |command_line: &[&str]| {
+        let mut check = command(BINARY);
+        check.args(command_line).arg("--queue").arg(queue.path()).arg("--config").arg(&file);
+        let output = check.args(["--listen", "127.0.0.1:0"]).env("PHP", "/nowhere/php").finish();
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap())
+    };
+    for (mode, times) in [(0o644, 1), (0o640, 0)] {
+        std::fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        let [said, error] = check(&["config", "check"]);
+        assert!(said == "ok\n" && error.matches(&format!("{told} (mode 0644): {remedy}")).count() == times, "{error}");
+        let [said, _] = check(&["doctor"]);
+        assert_eq!(said.matches(&format!("note {told}")).count(), times, "{said}");
+        assert_eq!(said.matches(&format!("-> {remedy}")).count(), times, "{said}");
+        let mut serving = command(BINARY);
+        serving.args(arguments(&queue.path())).arg("--config").arg(&file);
+        let mut broadcaster = Broadcaster::spawn(serving).listening();
+        broadcaster.stop();
+        let warned = broadcaster.log_lines(&told);
+        assert!(warned.len() == times && warned.iter().all(|line| line.contains(&remedy)), "{warned:?}");
+    }
+}
+
+#[test]
 fn every_flag_that_is_a_setting_is_a_key_of_the_file() {
     let help = command(BINARY).arg("--help").finish();
     let help = String::from_utf8(help.stdout).unwrap();
@@ -308,6 +358,11 @@ fn a_configuration_is_checked_without_a_start() {
         ("listen = '[::1'", "listen: must be ADDRESS:PORT"),
         ("queue = ", "line 1, column 9: "),
         ("port = 1\n[broker]\nurl = 'redis://h/x'", "broker.url: the database is no number"),
+        (
+            "[broker]\nurl = 'redis://u:p/w@h'",
+            "write redis://HOST[:6379][/DB], rediss://... (TLS), redis+unix:///PATH[?db=DB], redis+sentinel://HOST",
+        ),
+        ("port = 1\n[broker]\n# url = 'redis://h'", "line 2, column 2: [broker] sets nothing"),
         ("[broker]\nprefix = 'x'", "broker.url is not set: without it there is no broker"),
         ("\nmax_event_bytes = 10_000_000", "log_bytes = 16777216: must be at least twice max_event_bytes"),
     ] {

@@ -12,9 +12,11 @@ use thiserror::Error;
 
 use crate::rights::Secret;
 
-/// The forms that are accepted, for error texts.
-const FORMS: &str = "redis://[USER:PASSWORD@]HOST[:6379][/DB], rediss://... (TLS), redis+unix:///PATH[?db=DB], \
-                     redis+sentinel://HOST[:26379],HOST,.../MASTER[/DB] or redis+cluster://HOST[:6379],HOST,...";
+/// The forms that are accepted, for error texts. The login stands apart: in a URL, all outputs hide it, even this one.
+const FORMS: &str = "redis://HOST[:6379][/DB], rediss://... (TLS), redis+unix:///PATH[?db=DB], \
+                     redis+sentinel://HOST[:26379],HOST,.../MASTER[/DB] or redis+cluster://HOST[:6379],HOST,...; a \
+                     login stands before the first HOST: USER:PASSWORD@ or :PASSWORD@, with all characters but \
+                     letters, digits and -._~ percent-encoded (@ as %40)";
 const DEFAULT_PORT: u16 = 6379;
 const DEFAULT_SENTINEL_PORT: u16 = 26379;
 
@@ -33,6 +35,11 @@ impl Address {
     /// The user that logs in.
     pub fn user(&self) -> &str {
         self.login.as_ref().and_then(|login| login.user.as_deref()).unwrap_or("default")
+    }
+
+    /// Whether it has a password.
+    pub fn has_password(&self) -> bool {
+        self.login.is_some() || matches!(&self.servers, Servers::Sentinel { login: Some(_), .. })
     }
 }
 
@@ -379,6 +386,8 @@ mod tests {
             let error = url.parse::<Address>().expect_err(url).to_string();
             assert!(error.starts_with(told) && error.contains(": write redis://"), "{url}: {error}");
             assert!(!error.contains("s3") && !error.contains("cret"), "{url}: {error}");
+            // Every output hides what looks like a login in a URL. The hint must stay as it is.
+            assert_eq!(queue::text_without_secrets(&error), error, "{url}");
         }
     }
 

@@ -44,11 +44,16 @@ pub(crate) enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether the rules of a server do not let this user do what is needed.
-    pub(super) fn is_about_rights(&self) -> bool {
+    /// Whether a server has answered as Redis does.
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(self, ConnectError::Refused { failure, .. } if failure.kind != FailureKind::Lost)
+    }
+
+    /// Whether a server has refused something for a reason of this kind.
+    pub(super) fn has_kind(&self, kind: FailureKind) -> bool {
         match self {
-            ConnectError::Refused { failure, .. } => failure.kind == FailureKind::Permission,
-            ConnectError::Each(errors) => errors.iter().any(ConnectError::is_about_rights),
+            ConnectError::Refused { failure, .. } => failure.kind == kind,
+            ConnectError::Each(errors) => errors.iter().any(|error| error.has_kind(kind)),
             _ => false,
         }
     }

@@ -13,7 +13,9 @@ pub(crate) enum FailureKind {
     Elsewhere,
     /// Redis has no memory left. Somebody has to do something.
     Memory,
-    /// User, password or rights are wrong. Somebody has to do something.
+    /// User or password are wrong, or missing. Somebody has to do something.
+    Login,
+    /// The user has not all rights. Somebody has to do something.
     Permission,
     /// Anything else that Redis said.
     Other,
@@ -44,10 +46,15 @@ const CODES: [(&str, FailureKind, &str); 14] = [
         FailureKind::Memory,
         "it has no memory left: raise `maxmemory` of Redis, or lower broker.max_bytes or broker.max_events",
     ),
-    ("NOAUTH", FailureKind::Permission, "it asks for a password: broker.url needs one"),
-    ("WRONGPASS", FailureKind::Permission, "it does not accept the user and the password of broker.url"),
+    ("NOAUTH", FailureKind::Login, "it asks for a password: broker.url needs one"),
+    (
+        "WRONGPASS",
+        FailureKind::Login,
+        "it does not accept the user and the password of broker.url, where special characters are percent-encoded \
+         (@ as %40)",
+    ),
     ("NOPERM", FailureKind::Permission, "its rules (ACL) do not allow that to the user of broker.url"),
-    ("DENIED", FailureKind::Permission, "it has no password and so accepts only clients of its own machine"),
+    ("DENIED", FailureKind::Login, "it has no password and so accepts only clients of its own machine"),
     ("NOREPLICAS", FailureKind::Other, "it has fewer replicas than its `min-replicas-to-write` asks for"),
 ];
 
@@ -62,7 +69,10 @@ impl Failure {
                 Failure { kind: FailureKind::Lost, said: format!("the connection is lost: {error}") }
             }
             // What is no Redis, or has stopped in the middle of an answer.
-            None => Failure { kind: FailureKind::Lost, said: "what it answers cannot be understood".to_owned() },
+            None => {
+                let hint = if is_http(error) { ": it answers HTTP and is no Redis (which port is it?)" } else { "" };
+                Failure { kind: FailureKind::Lost, said: format!("what it answers cannot be understood{hint}") }
+            }
         }
     }
 
@@ -81,12 +91,33 @@ impl Failure {
             }
             Some((code, kind, meaning)) => Failure { kind: *kind, said: format!("{meaning} ({code} {details})") },
             // A server without users answers so to a login.
-            None if details.contains("without any password configured") => Failure {
-                kind: FailureKind::Permission,
-                said: "it has no password, and broker.url names one".to_owned(),
-            },
-            None => Failure { kind: FailureKind::Other, said: format!("it answers {} {details}", error.code()) },
+            None if details.contains("without any password configured") => {
+                Failure { kind: FailureKind::Login, said: "it has no password, and broker.url names one".to_owned() }
+            }
+            None => {
+                let hint = hint_of_unknown_command(&details);
+                Failure { kind: FailureKind::Other, said: format!("it answers {} {details}{hint}", error.code()) }
+            }
         }
+    }
+}
+
+/// Whether the answer begins as one of HTTP, and as none of Redis. The `redis` crate says only that a byte is wrong.
+fn is_http(error: &RedisError) -> bool {
+    error.to_string().contains(&format!("Unexpected `{}`", b'H'))
+}
+
+/// Which server does not know a command that is needed.
+fn hint_of_unknown_command(details: &str) -> &'static str {
+    let command = details.strip_prefix("unknown command ").map(|rest| rest.trim_matches(['\'', '`', ',', ' ']));
+    match command {
+        // A Sentinel takes a login as Redis does.
+        Some("XADD" | "XREAD" | "XRANGE" | "XREVRANGE" | "SELECT") => {
+            " (a Sentinel? Then broker.url is redis+sentinel://HOST:26379/mymaster, where mymaster is the name of its \
+             `sentinel monitor`)"
+        }
+        Some("SENTINEL") => " (it is no Sentinel: is it Redis itself? Then the scheme begins with redis or rediss)",
+        _ => "",
     }
 }
 
@@ -127,8 +158,8 @@ mod tests {
             ("-UNBLOCKED force\r\n", FailureKind::Elsewhere, "it has become a replica"),
             ("-OOM command\r\n", FailureKind::Memory, "it has no memory left: raise `maxmemory`"),
             ("-ERR Error running script: @user_script:1: -OOM no\r\n", FailureKind::Memory, "it has no memory left"),
-            ("-NOAUTH x\r\n", FailureKind::Permission, "it asks for a password"),
-            ("-WRONGPASS x\r\n", FailureKind::Permission, "it does not accept the user"),
+            ("-NOAUTH x\r\n", FailureKind::Login, "it asks for a password"),
+            ("-WRONGPASS x\r\n", FailureKind::Login, "it does not accept the user"),
             ("-NOPERM this user\r\n", FailureKind::Permission, "its rules (ACL) do not allow that"),
             (
                 "-EXECABORT Transaction discarded because of: NOPERM this user\r\n",
@@ -146,7 +177,31 @@ mod tests {
     #[test]
     fn what_was_written_is_not_shown() {
         let failure = answered("-ERR unknown command 'XADD', with args beginning with: 's3cret' \r\n");
-        assert_eq!(failure.to_string(), "it answers ERR unknown command 'XADD'");
+        let told = failure.to_string();
+        assert!(told.starts_with("it answers ERR unknown command 'XADD' (a Sentinel?"), "{told}");
+        assert!(!told.contains("s3cret"), "{told}");
+    }
+
+    #[test]
+    fn commands_that_others_do_not_know_tell_which_server_it_is() {
+        for (answer, hint) in [
+            (
+                "-ERR unknown command 'SELECT', with args beginning with: '1' \r\n",
+                "redis+sentinel://HOST:26379/mymaster",
+            ),
+            // As Redis 6 writes it.
+            (
+                "-ERR unknown command `XREVRANGE`, with args beginning with: \r\n",
+                "redis+sentinel://HOST:26379/mymaster",
+            ),
+            ("-ERR unknown command 'SENTINEL', with args beginning with: \r\n", "it is no Sentinel"),
+        ] {
+            let told = answered(answer).to_string();
+            assert!(told.contains(hint) && queue::text_without_secrets(&told) == told, "{told}");
+        }
+        // A provider may have taken it away.
+        let told = answered("-ERR unknown command 'CONFIG', with args beginning with: 'GET' \r\n").to_string();
+        assert_eq!(told, "it answers ERR unknown command 'CONFIG'");
     }
 
     #[test]
@@ -156,11 +211,16 @@ mod tests {
             assert_eq!(failure.kind, FailureKind::Lost);
             assert!(failure.to_string().starts_with("the connection is lost: "), "{failure}");
         }
-        let failure = Failure::of(&parse_redis_value(b"HTTP/1.1 400\r\n").expect_err("no Redis"));
-        assert_eq!(
-            (failure.kind, failure.to_string().as_str()),
-            (FailureKind::Lost, "what it answers cannot be understood")
-        );
+        for (answer, told) in [
+            (
+                "HTTP/1.1 400\r\n",
+                "what it answers cannot be understood: it answers HTTP and is no Redis (which port is it?)",
+            ),
+            ("220 mail.example\r\n", "what it answers cannot be understood"),
+        ] {
+            let failure = Failure::of(&parse_redis_value(answer.as_bytes()).expect_err("no Redis"));
+            assert_eq!((failure.kind, failure.to_string().as_str()), (FailureKind::Lost, told));
+        }
         assert_eq!(Failure::of(&parse_redis_value(b"$5\r\nab").expect_err("not whole")).kind, FailureKind::Lost);
     }
 }

@@ -4,16 +4,20 @@
 mod info;
 mod rights;
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use redis::{Cmd, ConnectionLike, FromRedisValue, cmd};
+use redis::{Cmd, ConnectionLike, FromRedisValue, Value, cmd};
 use thiserror::Error;
 
+use super::address::{Address, Servers};
 use super::connect::{ConnectError, connect};
 use super::connection::Connection;
 use super::failure::{Failure, FailureKind};
 use super::options::BrokerOptions;
 use super::redis_stream::RedisStream;
+
+use info::Mode;
 
 pub use info::{Memory, Saving, Software};
 pub use rights::Refusal;
@@ -31,6 +35,8 @@ pub struct BrokerReport {
     pub server: String,
     /// Which program it is.
     pub software: Seen<Software>,
+    /// How the scheme of the URL does not fit the server, if it does not.
+    pub unfit_scheme: Option<UnfitScheme>,
     /// How much memory it has.
     pub memory: Seen<Memory>,
     /// What it writes to disk.
@@ -45,8 +51,19 @@ pub struct BrokerReport {
     pub stream: Seen<StreamReport>,
     /// What the broadcaster needs and cannot do.
     pub refusals: Vec<Refusal>,
-    /// The rights that its user needs, as arguments of `ACL SETUSER` behind the name.
+    /// Commands that its user may not use and that nothing depends on.
+    pub refused_extras: Vec<&'static str>,
+    /// The rights that its user needs, as arguments of `ACL SETUSER` for a shell.
     pub rights: String,
+}
+
+/// How the scheme of the URL does not fit the server. It works all the same, for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnfitScheme {
+    /// It is for a cluster, and the server is of none.
+    NoCluster,
+    /// It is for one server, and the server is of a cluster.
+    Cluster,
 }
 
 /// What is in the stream.
@@ -65,14 +82,31 @@ pub struct StreamReport {
 #[error("{cause}")]
 pub struct InspectError {
     cause: Cause,
-    /// The rights that the user of the URL needs, if those are the problem.
-    pub rights: Option<String>,
+    /// What is to be looked at.
+    pub remedy: Remedy,
+}
+
+/// What is to be looked at when there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// Redis, and its address.
+    Server,
+    /// User and password. The user needs these rights, as arguments of `ACL SETUSER` for a shell.
+    Login(String),
+    /// These rights of the user.
+    Rights(String),
+    /// The files of TLS that the URL names.
+    TlsFiles,
+    /// The scheme of the URL: it is a Sentinel that answers.
+    Sentinel,
 }
 
 #[derive(Debug, Error)]
 enum Cause {
     #[error("{0}")]
     Connect(#[from] ConnectError),
+    #[error("what answers at {0} is a Sentinel, which has no data, and broker.url is for Redis itself")]
+    Sentinel(String),
     #[error("Redis at {server}: {failure}")]
     Lost { server: String, failure: Failure },
 }
@@ -83,15 +117,45 @@ enum Cause {
 /// When there is no connection, or it breaks.
 pub fn inspect(options: &BrokerOptions) -> Result<BrokerReport, InspectError> {
     let rights = rights::needed(options);
-    let connection = connect(&options.address, &options.stream_key()).map_err(|error| {
-        let rights = error.is_about_rights().then(|| rights.clone());
-        InspectError { cause: error.into(), rights }
+    let connected = connect(&options.address, &options.stream_key());
+    if connected.as_ref().map_or_else(ConnectError::is_answer, |_| true)
+        && let Some(server) = sentinel(options)
+    {
+        return Err(InspectError { cause: Cause::Sentinel(server), remedy: Remedy::Sentinel });
+    }
+    let connection = connected.map_err(|error| {
+        let remedy = remedy(&error, &rights);
+        InspectError { cause: error.into(), remedy }
     })?;
     let mut look = Look { connection };
     look.at(options, rights).map_err(|failure| {
         let server = look.connection.server().to_owned();
-        InspectError { cause: Cause::Lost { server, failure }, rights: None }
+        InspectError { cause: Cause::Lost { server, failure }, remedy: Remedy::Server }
     })
+}
+
+/// The Sentinel that answers where Redis should, if one does. It is asked without a login: the user of the URL is one
+/// of Redis, which Sentinels do not know.
+fn sentinel(options: &BrokerOptions) -> Option<String> {
+    if !matches!(options.address.servers, Servers::One(_) | Servers::Unix(_)) {
+        return None;
+    }
+    let address = Address { login: None, db: 0, ..options.address.clone() };
+    let mut look = Look { connection: connect(&address, &options.stream_key()).ok()? };
+    let mode = info::mode(&look.hello().ok()?);
+    (mode == Some(Mode::Sentinel)).then(|| look.connection.server().to_owned())
+}
+
+fn remedy(error: &ConnectError, rights: &str) -> Remedy {
+    if error.has_kind(FailureKind::Login) {
+        Remedy::Login(rights.to_owned())
+    } else if error.has_kind(FailureKind::Permission) {
+        Remedy::Rights(rights.to_owned())
+    } else if matches!(error, ConnectError::TlsFiles(_)) {
+        Remedy::TlsFiles
+    } else {
+        Remedy::Server
+    }
 }
 
 /// Asks one server. An error is the end of the connection.
@@ -101,7 +165,8 @@ struct Look {
 
 impl Look {
     fn at(&mut self, options: &BrokerOptions, rights: String) -> Result<BrokerReport, Failure> {
-        let (hello, info) = (self.ask(cmd("HELLO").arg(2))?, self.ask::<String>(&mut cmd("INFO"))?);
+        let (hello, info) = (self.hello()?, self.ask::<String>(&mut cmd("INFO"))?);
+        let mode = info::mode(&hello);
         let saving = match &info {
             Ok(info) => Ok(self.saving(info)?),
             Err(reason) => Err(reason.clone()),
@@ -111,12 +176,14 @@ impl Look {
         Ok(BrokerReport {
             server: self.connection.server().to_owned(),
             software: Software::of(hello, &info),
+            unfit_scheme: unfit_scheme(&options.address.servers, mode),
             memory: info.clone().and_then(|info| Memory::of(&info)),
             saving,
             replicas: info.map(|info| info::replicas(&info)),
             latency: self.latency()?,
             clock_difference: server_time.map(|time| time.difference),
             stream,
+            refused_extras: self.refused_extras()?,
             // The last, because it may leave the connection in a transaction.
             refusals: self.refusals(options)?,
             rights,
@@ -132,6 +199,11 @@ impl Look {
             },
             |answer| Ok(Ok(answer)),
         )
+    }
+
+    /// Which server it is. This needs no rights.
+    fn hello(&mut self) -> Result<Seen<HashMap<String, Value>>, Failure> {
+        self.ask(cmd("HELLO").arg(2))
     }
 
     /// What is written to disk is partly in `INFO`, and partly in the configuration.
@@ -151,7 +223,7 @@ impl Look {
         let mut times = Vec::new();
         for _ in 0..PINGS {
             let began = Instant::now();
-            if let Err(reason) = self.ask::<redis::Value>(&mut cmd("PING"))? {
+            if let Err(reason) = self.ask::<Value>(&mut cmd("PING"))? {
                 return Ok(Err(reason));
             }
             times.push(began.elapsed());
@@ -192,6 +264,18 @@ impl Look {
         Ok(Ok(StreamReport { entries, bytes: bytes.map(Option::unwrap_or_default), oldest }))
     }
 
+    fn refused_extras(&mut self) -> Result<Vec<&'static str>, Failure> {
+        let mut refused = Vec::new();
+        for (name, trial) in rights::extra_trials() {
+            match trial.run(&mut self.connection) {
+                Some(refusal) if !self.connection.is_open() => return Err(refusal.into_failure()),
+                Some(refusal) if refusal.is_about_rights() => refused.push(name),
+                _ => {}
+            }
+        }
+        Ok(refused)
+    }
+
     fn refusals(&mut self, options: &BrokerOptions) -> Result<Vec<Refusal>, Failure> {
         let mut refusals = Vec::new();
         for trial in rights::trials(options) {
@@ -201,6 +285,14 @@ impl Look {
             }
         }
         Ok(refusals)
+    }
+}
+
+fn unfit_scheme(servers: &Servers, mode: Option<Mode>) -> Option<UnfitScheme> {
+    match (servers, mode?) {
+        (Servers::Cluster(_), Mode::Standalone) => Some(UnfitScheme::NoCluster),
+        (Servers::One(_) | Servers::Unix(_), Mode::Cluster) => Some(UnfitScheme::Cluster),
+        _ => None,
     }
 }
 

@@ -39,7 +39,9 @@ mod uid_window;
 
 pub use address::{Address, InvalidAddress};
 pub use forwarded::{Forwarded, forwarded};
-pub use inspect::{BrokerReport, InspectError, Memory, Refusal, Saving, Seen, Software, StreamReport, inspect};
+pub use inspect::{
+    BrokerReport, InspectError, Memory, Refusal, Remedy, Saving, Seen, Software, StreamReport, UnfitScheme, inspect,
+};
 pub use options::BrokerOptions;
 
 pub(crate) use confirmed::Confirmed;

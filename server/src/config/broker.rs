@@ -17,7 +17,7 @@ section! { "Several machines";
     broker_url: Secret, Form::Url,
         "Redis or Valkey that links several broadcasters. The flag shows a password in the URL to every user of the \
          machine: use the variable or the file",
-        more: "Without it there is no broker. Characters other than letters, digits and -._~ of user and password are \
+        more: "Without it there is no broker, and `[broker]` in the file is an error. Characters other than letters, digits and -._~ of user and password are \
                percent-encoded (@ as %40).\n\
                - `redis://USER:PASSWORD@HOST:6379/DB`: one server; only HOST is needed, `redis://:PASSWORD@HOST` logs \
                in as the default user.\n\

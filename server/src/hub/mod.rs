@@ -47,6 +47,7 @@ use crate::hub::published::Published;
 use crate::hub::questions::Questions;
 use crate::hub::relay::Relay;
 use crate::hub::resuming::{Asked, Outcome, Resumed, Subscribed};
+use crate::metrics::Metrics;
 use crate::notifier::Notifier;
 use crate::protocol::Encoding;
 use crate::protocol::client_id::ClientId;
@@ -86,6 +87,7 @@ struct Shared {
     max_subscriptions: AtomicUsize,
     /// Clients that joined so far; each thread gets one in turn.
     joined: AtomicUsize,
+    metrics: Metrics,
     feeding: Arc<ProgressNotifier>,
 }
 
@@ -106,9 +108,15 @@ impl Hub {
             subscriptions: AtomicUsize::new(0),
             max_subscriptions: AtomicUsize::new(limits.max_subscriptions),
             joined: AtomicUsize::new(0),
+            metrics: Metrics::new(),
             feeding,
         };
         Ok(Hub { shared: Arc::new(shared) })
+    }
+
+    /// What is counted. Also for parts that are no part of the hub: it has the way to all of them.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     /// Sends a frame ([`crate::protocol::frames::encode_text`]) to one client, after everything that was broadcast

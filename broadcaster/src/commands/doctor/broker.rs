@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use server::MAX_CLOCK_DIFFERENCE;
-use server::broker::{BrokerOptions, BrokerReport, InspectError, Memory, Saving, Seen, StreamReport, inspect};
+use server::broker::{
+    BrokerOptions, BrokerReport, InspectError, Memory, Remedy, Saving, Seen, StreamReport, UnfitScheme, inspect,
+};
 
 use super::finding::Finding::{self, Bad, Good, Note};
 use crate::output::ago;
@@ -21,9 +23,16 @@ pub(super) fn findings(options: &BrokerOptions) -> Vec<Finding> {
 }
 
 fn no_connection(error: &InspectError, options: &BrokerOptions) -> Finding {
-    let remedy = match &error.rights {
-        Some(rights) => format!("user and password in broker.url; then its rights: {}", grant(options, rights)),
-        None => {
+    let remedy = match &error.remedy {
+        Remedy::Login(rights) => login(options, rights),
+        Remedy::Rights(rights) => grant(options.address.user(), rights),
+        Remedy::TlsFiles => "broker.url must name files in PEM that are there and that the broadcaster's user can read \
+                             (?ca=, &cert=, &key=)"
+            .to_owned(),
+        Remedy::Sentinel => "write redis+sentinel:// with all Sentinels, and behind them the name of the master, as in \
+                             redis+sentinel://HOST:26379,HOST,HOST/mymaster (mymaster stands in their `sentinel monitor`)"
+            .to_owned(),
+        Remedy::Server => {
             "see whether Redis runs, and whether broker.url has its address. Until then events wait in the queue of \
                  each machine, and no client receives any"
                 .to_owned()
@@ -32,13 +41,30 @@ fn no_connection(error: &InspectError, options: &BrokerOptions) -> Finding {
     Bad(format!("broker: {error}"), remedy)
 }
 
-fn grant(options: &BrokerOptions, rights: &str) -> String {
-    format!("ACL SETUSER {} {rights}", options.address.user())
+/// How the user is made. Who logs in as nobody gets a user, so that the default one need not be open.
+fn login(options: &BrokerOptions, rights: &str) -> String {
+    let user = match options.address.user() {
+        "default" => "broadcaster",
+        user => user,
+    };
+    let create = grant(user, &format!("on '>PASSWORD' {rights}"));
+    format!(
+        "user and password in broker.url, with all characters but letters, digits and -._~ percent-encoded (@ as %40). \
+         If Redis does not have the user: {create}"
+    )
+}
+
+fn grant(user: &str, rights: &str) -> String {
+    format!(
+        "ACL SETUSER {user} {rights}; then CONFIG REWRITE (ACL SAVE with an aclfile), or its next restart forgets it"
+    )
 }
 
 fn of_report(report: &BrokerReport, options: &BrokerOptions) -> Vec<Finding> {
     let mut findings = vec![software(report)];
+    findings.extend(report.unfit_scheme.map(|unfit| scheme(unfit, &report.server)));
     findings.extend(refusals(report, options));
+    findings.extend(extras(&report.refused_extras, options));
     findings.push(seen(&report.memory, "what it does when its memory is full", |found| memory(found, options)));
     findings.push(seen(&report.saving, "what it writes to disk", saving));
     findings.push(seen(&report.replicas, "how many replicas it has", |count| replicas(*count, options.min_replicas)));
@@ -76,6 +102,39 @@ fn software(report: &BrokerReport) -> Finding {
     }
 }
 
+fn scheme(unfit: UnfitScheme, server: &str) -> Finding {
+    match unfit {
+        UnfitScheme::NoCluster => Note(
+            format!("the broker at {server} is one server and no cluster, and broker.url begins with redis+cluster"),
+            "write redis:// (rediss:// with TLS) and one host".to_owned(),
+        ),
+        UnfitScheme::Cluster => Note(
+            format!(
+                "the broker at {server} is a part of a cluster, and broker.url names this server only: when the stream \
+                 goes to another one, events wait"
+            ),
+            "write redis+cluster:// (rediss+cluster:// with TLS) and several hosts".to_owned(),
+        ),
+    }
+}
+
+/// What nothing depends on.
+fn extras(refused: &[&str], options: &BrokerOptions) -> Option<Finding> {
+    let uses = |command: &&str| match *command {
+        "ping" => "with ping the doctor measures how fast Redis answers",
+        _ => "by client|setname CLIENT LIST shows which connections are those of broadcasters",
+    };
+    let uses: Vec<&str> = refused.iter().map(uses).collect();
+    let rights: Vec<String> = refused.iter().map(|command| format!("'+{command}'")).collect();
+    let user = options.address.user();
+    (!refused.is_empty()).then(|| {
+        Note(
+            format!("broker: the user {user} may not do this, and nothing depends on it: {}", uses.join("; ")),
+            grant(user, &rights.join(" ")),
+        )
+    })
+}
+
 fn refusals(report: &BrokerReport, options: &BrokerOptions) -> Vec<Finding> {
     let (by_rights, others): (Vec<_>, Vec<_>) = report.refusals.iter().partition(|refusal| refusal.is_about_rights());
     let mut findings = Vec::new();
@@ -88,7 +147,7 @@ fn refusals(report: &BrokerReport, options: &BrokerOptions) -> Vec<Finding> {
                 commands.join(", "),
                 first.reason()
             ),
-            grant(options, &report.rights),
+            grant(options.address.user(), &report.rights),
         ));
     }
     // A server that takes no writes refuses several commands for the same reason.
@@ -241,6 +300,7 @@ mod tests {
         let report = BrokerReport {
             server: "h:1".to_owned(),
             software: Ok(Software { name, version, is_sufficient: false }),
+            unfit_scheme: None,
             memory: Err("x".to_owned()),
             saving: Err("x".to_owned()),
             replicas: Err("x".to_owned()),
@@ -248,6 +308,7 @@ mod tests {
             clock_difference: Err("x".to_owned()),
             stream: Err("x".to_owned()),
             refusals: Vec::new(),
+            refused_extras: Vec::new(),
             rights: String::new(),
         };
         let found: Vec<String> = of_report(&report, &options()).iter().map(shown).collect();

@@ -20,6 +20,17 @@ pub struct Software {
     pub is_sufficient: bool,
 }
 
+/// What a server is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// One server, perhaps with replicas.
+    Standalone,
+    /// A part of a cluster.
+    Cluster,
+    /// It says which server is the master, and has no data.
+    Sentinel,
+}
+
 /// Memory of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Memory {
@@ -42,14 +53,27 @@ pub struct Saving {
     pub snapshots: Seen<bool>,
 }
 
+/// `HELLO` says what a server is for.
+pub(super) fn mode(hello: &Seen<HashMap<String, Value>>) -> Option<Mode> {
+    match text(hello.as_ref().ok()?, "mode")?.as_str() {
+        "standalone" => Some(Mode::Standalone),
+        "cluster" => Some(Mode::Cluster),
+        "sentinel" => Some(Mode::Sentinel),
+        _ => None,
+    }
+}
+
+fn text(hello: &HashMap<String, Value>, key: &str) -> Option<String> {
+    match hello.get(key) {
+        Some(Value::BulkString(bytes)) => String::from_utf8(bytes.clone()).ok(),
+        Some(Value::SimpleString(text)) => Some(text.clone()),
+        _ => None,
+    }
+}
+
 impl Software {
     /// `HELLO` says it, and needs no rights. Redis 5 has only `INFO`.
     pub(super) fn of(hello: Seen<HashMap<String, Value>>, info: &Seen<String>) -> Seen<Software> {
-        let text = |hello: &HashMap<String, Value>, key: &str| match hello.get(key) {
-            Some(Value::BulkString(bytes)) => String::from_utf8(bytes.clone()).ok(),
-            Some(Value::SimpleString(text)) => Some(text.clone()),
-            _ => None,
-        };
         let said = hello.ok().and_then(|hello| Some((text(&hello, "server")?, text(&hello, "version")?)));
         match (said, info) {
             (Some((name, version)), _) => Ok(Software::new(name, version)),

@@ -11,8 +11,9 @@ use crate::unix_time;
 
 /// Commands that are always needed.
 const ALWAYS: [&str; 9] = ["xadd", "xread", "xrange", "xrevrange", "eval", "set", "get", "multi", "exec"];
-/// Commands that are not needed: with them, Redis shows people which clients are ours.
-const GOOD: [&str; 2] = ["ping", "client|setname"];
+/// Commands that nothing depends on: the doctor measures with the first, and with the second Redis shows people which
+/// clients are ours.
+const EXTRAS: [&str; 2] = ["ping", "client|setname"];
 
 /// Something that the broadcaster needs and cannot do.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ impl Refusal {
     }
 }
 
-/// The rights that the user of the URL needs, as arguments of `ACL SETUSER`.
+/// The rights that the user of the URL needs, as arguments of `ACL SETUSER` for a shell.
 pub(super) fn needed(options: &BrokerOptions) -> String {
     let mut commands: Vec<&str> = ALWAYS.to_vec();
     if options.min_replicas > 0 {
@@ -50,10 +51,15 @@ pub(super) fn needed(options: &BrokerOptions) -> String {
     if matches!(options.address.servers, Servers::Sentinel { .. }) {
         commands.push("role");
     }
-    commands.extend(GOOD);
-    let commands: String = commands.iter().map(|command| format!(" +{command}")).collect();
+    commands.extend(EXTRAS);
+    let commands: String = commands.into_iter().map(|command| format!(" {}", granted(command))).collect();
     // In patterns of Redis, braces stand for themselves.
-    format!("~{{{}}}:*{commands}", options.prefix)
+    format!("'~{{{}}}:*'{commands}", options.prefix)
+}
+
+/// A shell takes the `|` of a subcommand for a pipe.
+fn granted(command: &str) -> String {
+    if command.contains('|') { format!("'+{command}'") } else { format!("+{command}") }
 }
 
 /// One command that is tried.
@@ -88,6 +94,15 @@ pub(super) fn trials(options: &BrokerOptions) -> Vec<Trial> {
     }
     trials.extend([trial("MULTI", &[]), trial("EXEC", &[])]);
     trials
+}
+
+/// Commands that nothing depends on, each with its name in rules.
+pub(super) fn extra_trials() -> [(&'static str, Trial); 2] {
+    let [ping, set_name] = EXTRAS;
+    let mut named = cmd("CLIENT");
+    // A name that Redis refuses.
+    named.arg("SETNAME").arg("a b");
+    [(ping, Trial { name: "PING", command: cmd("PING") }), (set_name, Trial { name: "CLIENT", command: named })]
 }
 
 const REFUSED_ID: &str = "0-0";
@@ -129,9 +144,9 @@ mod tests {
 
     #[test]
     fn the_rights_depend_on_the_settings() {
-        let least = "~{shop}:* +xadd +xread +xrange +xrevrange +eval +set +get +multi +exec";
-        assert_eq!(rights("redis://h", 0), format!("{least} +ping +client|setname"));
-        assert_eq!(rights("redis://h/2", 1), format!("{least} +wait +select +ping +client|setname"));
-        assert_eq!(rights("redis+sentinel://h/m", 0), format!("{least} +role +ping +client|setname"));
+        let least = "'~{shop}:*' +xadd +xread +xrange +xrevrange +eval +set +get +multi +exec";
+        assert_eq!(rights("redis://h", 0), format!("{least} +ping '+client|setname'"));
+        assert_eq!(rights("redis://h/2", 1), format!("{least} +wait +select +ping '+client|setname'"));
+        assert_eq!(rights("redis+sentinel://h/m", 0), format!("{least} +role +ping '+client|setname'"));
     }
 }

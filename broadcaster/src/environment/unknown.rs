@@ -1,0 +1,90 @@
+//! Variables that look like ours and are none: most are mistyped. They are no error, since other programs may share the
+//! environment.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use queue::printable;
+use server::config::all_settings;
+
+/// How the names of our variables begin.
+const PREFIX: &str = "FASTAPI_WS_";
+/// From 0, nothing in common, to 1, the same.
+const ALIKE: f64 = 0.7;
+
+/// What is said of each variable that has the prefix and that no option of the command has. Values are not shown: they
+/// may be secrets.
+pub(crate) fn unknown_variables(
+    command: &clap::Command,
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Vec<String> {
+    let mut known: BTreeSet<String> = all_settings().map(|setting| setting.variable().into_owned()).collect();
+    add_variables_of(command, &mut known);
+    let given = variables.filter(|(_, value)| !value.to_string_lossy().trim().is_empty());
+    let names: BTreeSet<String> = given.map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+    let unknown = names.difference(&known).filter_map(|name| Some((name, name.strip_prefix(PREFIX)?)));
+    unknown.map(|(name, end)| told(name, closest(end, &known))).collect()
+}
+
+fn told(name: &str, closest: Option<&str>) -> String {
+    let hint = closest.map_or_else(String::new, |closest| format!(": is it meant as {closest}?"));
+    format!("{} (environment variable) is ignored because there is no such setting{hint}", printable(name))
+}
+
+fn add_variables_of(command: &clap::Command, known: &mut BTreeSet<String>) {
+    known.extend(command.get_arguments().filter_map(|arg| Some(arg.get_env()?.to_string_lossy().into_owned())));
+    command.get_subcommands().for_each(|subcommand| add_variables_of(subcommand, known));
+}
+
+fn closest<'a>(end: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
+    let likeness = |name: &'a String| {
+        let known_end = name.strip_prefix(PREFIX)?;
+        Some((strsim::normalized_damerau_levenshtein(&end.to_uppercase(), known_end), name.as_str()))
+    };
+    let (likeness, name) = known.iter().filter_map(likeness).max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    (likeness >= ALIKE).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Args;
+
+    fn unknown(variables: &[(&str, &str)]) -> Vec<String> {
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+        unknown_variables(&Args::documented(), variables)
+    }
+
+    #[test]
+    fn a_variable_that_is_mistyped_is_told_with_the_right_one() {
+        for (name, right) in [
+            ("FASTAPI_WS_BROKER_URI", Some("FASTAPI_WS_BROKER_URL")),
+            ("FASTAPI_WS_BROKERURL", Some("FASTAPI_WS_BROKER_URL")),
+            ("FASTAPI_WS_broker_url", Some("FASTAPI_WS_BROKER_URL")),
+            ("FASTAPI_WS_MAX_CONECTIONS", Some("FASTAPI_WS_MAX_CONNECTIONS")),
+            ("FASTAPI_WS_CONFIGS", Some("FASTAPI_WS_CONFIG")),
+            ("FASTAPI_WS_COLOUR_OF_THE_PAGE", None),
+        ] {
+            let told = unknown(&[(name, "s3cret")]);
+            let hint = right.map(|right| format!(": is it meant as {right}?")).unwrap_or_default();
+            assert_eq!(
+                told,
+                [format!("{name} (environment variable) is ignored because there is no such setting{hint}")]
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_known_empty_or_of_others_is_not_told() {
+        let known = [
+            ("FASTAPI_WS_CONFIG", "/file"),
+            ("FASTAPI_WS_TOKEN", "x"),
+            ("FASTAPI_WS_TOKEN_SECRET", "x"),
+            ("FASTAPI_WS_CHANNEL", "x"),
+            ("FASTAPI_WS_BROKER_URI", " "),
+            ("FASTAPI_WSS", "x"),
+            ("WS_PORT", "1"),
+        ];
+        assert_eq!(unknown(&known), [""; 0]);
+    }
+}
