@@ -4,11 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server::signal::Signals;
+use server::signal::{Received, Signals};
 use server::{Admission, Config, MAX_SPARE_SLOTS};
 use tracing::{info, warn};
 
 use crate::logging;
+use crate::reload::{Given, Reload};
 use crate::starting;
 use crate::systemd;
 
@@ -18,8 +19,8 @@ pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
 /// The fewest with which the queue is read and health checks are answered while clients take all others.
 const MIN_DESCRIPTORS_BESIDE_CLIENTS: u64 = 40;
 
-pub(crate) fn run(mut config: Config, queue: &Path, warnings: &[String]) -> anyhow::Result<()> {
-    logging::start(config.log_format).context("cannot start to log")?;
+pub(crate) fn run(mut config: Config, queue: &Path, given: Given, warnings: &[String]) -> anyhow::Result<()> {
+    logging::start(config.log_format, &config.log_level).context("cannot start to log")?;
     warnings.iter().for_each(|warning| warn!("{warning}"));
     raise_descriptor_limit(&mut config.admission)?;
     let runtime =
@@ -32,7 +33,8 @@ pub(crate) fn run(mut config: Config, queue: &Path, warnings: &[String]) -> anyh
         }
         warn_of_unread_queues(queue);
         let watchdog = systemd::ready(server.hub().clone());
-        server.run(stop_on_signal(signals)).await?;
+        let reload = Reload::new(given, &server);
+        server.run(stop_on_signal(signals, reload)).await?;
         watchdog.stop().await;
         info!("stopped");
         Ok(())
@@ -46,14 +48,29 @@ fn warn_of_unread_queues(queue: &Path) {
     }
 }
 
-/// Returns at the first signal. A second one ends the process at once: nothing waits for this task, since it waits for
-/// nothing but that.
-async fn stop_on_signal(mut signals: Signals) {
-    let signal = signals.next().await;
+/// Returns at the first signal that ends the server, and reads the settings again until then. A second one ends the
+/// process at once: nothing waits for this task, since it waits for nothing but that.
+async fn stop_on_signal(mut signals: Signals, mut reload: Reload) {
+    let signal = loop {
+        match signals.next().await {
+            Received::Stop(signal) => break signal,
+            Received::HangUp => {}
+        }
+        // The files may be slow to read: clients and signals do not wait for that.
+        let reading = tokio::task::spawn_blocking(move || {
+            reload.run();
+            reload
+        });
+        tokio::select! {
+            signal = signals.stop() => break signal,
+            Ok(done) = reading => reload = done,
+            else => break signals.stop().await,
+        }
+    };
     info!(signal, "stopping, a second signal exits at once");
     systemd::stopping();
     tokio::spawn(async move {
-        let signal = signals.next().await;
+        let signal = signals.stop().await;
         warn!(signal, "exiting at once");
         logging::finish();
         std::process::exit(1);
@@ -62,7 +79,7 @@ async fn stop_on_signal(mut signals: Signals) {
 
 /// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select(). If it cannot
 /// be raised there may be fewer clients.
-fn raise_descriptor_limit(admission: &mut Admission) -> anyhow::Result<()> {
+pub(crate) fn raise_descriptor_limit(admission: &mut Admission) -> anyhow::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let wanted = admission.max_connections as u64 + DESCRIPTORS_BESIDE_CLIENTS;
     let reachable = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));

@@ -7,26 +7,26 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::config::Config;
-use crate::http_server::Entrance;
+use crate::http_server::Intake;
 use crate::hub::Hub;
 
 /// Changes the settings of a server that runs. Cheap to clone, usable from every thread.
 #[derive(Debug, Clone)]
 pub struct Reloader {
     hub: Hub,
-    entrance: Entrance,
+    intake: Intake,
     shutdown_grace: Arc<ArcSwap<Duration>>,
 }
 
 impl Reloader {
-    pub(crate) fn new(config: &Config, hub: Hub, entrance: Entrance) -> Reloader {
-        Reloader { hub, entrance, shutdown_grace: Arc::new(ArcSwap::from_pointee(config.shutdown_grace)) }
+    pub(crate) fn new(config: &Config, hub: Hub, intake: Intake) -> Reloader {
+        Reloader { hub, intake, shutdown_grace: Arc::new(ArcSwap::from_pointee(config.shutdown_grace)) }
     }
 
     /// Takes what can be changed, and nothing else. No client is disconnected: those that are there stay by the rights and
     /// bounds by which they came, until their tokens end.
     pub fn reload(&self, config: &Config) {
-        self.entrance.change(config);
+        self.intake.change(config);
         self.hub.reload(config);
         self.shutdown_grace.store(Arc::new(config.shutdown_grace));
     }
@@ -36,8 +36,8 @@ impl Reloader {
         self.hub.has_history()
     }
 
-    pub(crate) fn entrance(&self) -> &Entrance {
-        &self.entrance
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.intake
     }
 
     pub(crate) fn shutdown_grace(&self) -> Duration {

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::health::Health;
 use crate::history::History;
 use crate::history::log::{LogTime, Trimmed};
-use crate::http_server::{Entrance, Listener};
+use crate::http_server::{Intake, Listener};
 use crate::hub::shard::ShardThread;
 use crate::hub::{Beginning, Feed, Hub};
 use crate::observer::Observer;
@@ -126,8 +126,8 @@ impl Server {
             threads.source = Some((Worker::spawn("source", || source.run())?, stop));
         }
         let listening_on = addresses.first().map(SocketAddr::ip);
-        let entrance = Entrance::new(&config, hub.clone(), health.clone(), listening_on);
-        let reloader = Reloader::new(&config, hub.clone(), entrance);
+        let intake = Intake::new(&config, hub.clone(), health.clone(), listening_on);
+        let reloader = Reloader::new(&config, hub.clone(), intake);
         Ok(Server { config, listeners, is_passed, addresses, hub, reloader, health, threads_end, threads, filled })
     }
 
@@ -169,7 +169,7 @@ impl Server {
         let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
         let accepting = Listener {
             listeners,
-            entrance: reloader.entrance().clone(),
+            intake: reloader.intake().clone(),
             spare_slots: config.admission.spare_slots,
             first_descriptor: config.admission.first_descriptor,
             is_passed,

@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use server::config::{Form, Unit, Value, Whole};
+use server::hosts::HostRule;
 use server::origin::Rule;
 use server::token::{InvalidPattern, Pattern, Secret};
 use server::{ChannelRule, InvalidChannelRule};
@@ -31,6 +32,11 @@ pub(super) fn value(form: &Form, given: &Spanned<DeValue<'_>>) -> Result<Value, 
             let list = value.as_array().ok_or_else(|| (place, list_problem("same-host")))?;
             let rule = |item| parsed::<Rule>(item, |error| error.reason().to_owned());
             list.iter().map(rule).collect::<Result<_, _>>().map(Value::Origins)
+        }
+        Form::Hosts => {
+            let list = value.as_array().ok_or_else(|| (place, list_problem("ws.example.com")))?;
+            let rule = |item| parsed::<HostRule>(item, |error| error.reason().to_owned());
+            list.iter().map(rule).collect::<Result<_, _>>().map(Value::Hosts)
         }
         Form::Patterns => {
             let list = value.as_array().ok_or_else(|| (place, list_problem("public.*")))?;

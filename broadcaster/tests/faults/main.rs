@@ -37,6 +37,7 @@ mod other_files;
 mod ownership;
 mod permission;
 mod rejections;
+mod reload;
 mod settings;
 mod shutdown;
 mod signals;

@@ -10,6 +10,7 @@
 mod broker;
 mod clients;
 mod decide;
+mod decided;
 mod error;
 mod form;
 mod history;

@@ -159,9 +159,16 @@ mod tests {
         ] {
             assert!(hosts.admit(Some(host)), "{host}");
         }
-        for host in
-            ["example.com", "evilws.example.com", "tenants.example", ".tenants.example", "127.0.0.2", "[::2]", "", "a b"]
-        {
+        for host in [
+            "example.com",
+            "evilws.example.com",
+            "tenants.example",
+            ".tenants.example",
+            "127.0.0.2",
+            "[::2]",
+            "",
+            "a b",
+        ] {
             assert!(!hosts.admit(Some(host)), "{host}");
         }
         assert!(!hosts.admit(None));

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::descriptors;
-use crate::http_server::entrance::Entrance;
+use crate::http_server::intake::Intake;
 use crate::http_server::spare_slots::{SpareSlot, SpareSlots};
 use crate::log_limit::LogLimit;
 use crate::permit::{Permits, TooMany};
@@ -32,7 +32,7 @@ const ROOM_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) listeners: Vec<TcpListener>,
-    pub(crate) entrance: Entrance,
+    pub(crate) intake: Intake,
     /// Connections beside the clients, only to answer health checks and to tell that the server is full.
     pub(crate) spare_slots: usize,
     /// The lowest number that sockets of clients have.
@@ -44,8 +44,8 @@ pub(crate) struct Listener {
 impl Listener {
     /// Accepts until it is told to stop, then waits for requests that have begun.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let Listener { listeners, entrance, spare_slots, first_descriptor, is_passed } = self;
-        let Entrance { permits, responder, .. } = entrance;
+        let Listener { listeners, intake, spare_slots, first_descriptor, is_passed } = self;
+        let Intake { permits, responder, .. } = intake;
         let mut spare_slots = SpareSlots::new(spare_slots);
         let mut fullness = Fullness::default();
         let mut failure = AcceptFailure::default();

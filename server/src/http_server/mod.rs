@@ -7,13 +7,13 @@ mod bind;
 mod cors;
 mod credentials;
 mod decisions;
-mod entrance;
 mod error;
 mod event_stream;
 mod gate;
 pub(crate) mod head;
 mod head_reader;
 pub mod hosts;
+mod intake;
 mod linger;
 mod listener;
 pub mod origin;
@@ -26,7 +26,7 @@ mod upgrade;
 
 pub use admission::{Admission, AnsweredPaths, MAX_SPARE_SLOTS};
 pub(crate) use bind::listen;
-pub(crate) use entrance::Entrance;
+pub(crate) use intake::Intake;
 pub(crate) use listener::Listener;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use query::try_query;

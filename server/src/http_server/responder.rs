@@ -2,8 +2,8 @@
 //! goes to the hub on any path, everything else is answered as plain HTTP.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use crate::http_server::accepted::Accepted;
 use crate::http_server::answer::refuse;
-use crate::http_server::error::HttpError;
 use crate::http_server::decisions::Decisions;
+use crate::http_server::error::HttpError;
 use crate::http_server::head_reader::HeadReader;
 use crate::http_server::linger::linger;
 use crate::http_server::spare_slots::SpareSlot;
@@ -105,9 +105,7 @@ impl Responder {
                     let received = received.split_off(head.length);
                     decisions.handshakes.accept(stream, head, received, pending).await.map(Some)
                 }
-                Ok(Some(head)) if head.is_event_stream() => {
-                    decisions.event_streams.accept(stream, head, pending).await
-                }
+                Ok(Some(head)) if head.is_event_stream() => decisions.event_streams.accept(stream, head, pending).await,
                 Ok(Some(_)) => {
                     spare.inspect(|spare| spare.keep());
                     decisions.routes.serve(stream, received, max_header_bytes).await.map(|()| None)

@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 use crate::disconnect::Disconnect;
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::joining::Joining;
-use crate::hub::reloading::Reloaded;
 use crate::hub::progress::{ClientCounts, Progress, ProgressNotifier};
+use crate::hub::reloading::Reloaded;
 use crate::publication::Seq;
 use crate::session_id::SessionId;
 

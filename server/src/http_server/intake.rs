@@ -13,7 +13,7 @@ use crate::permit::Permits;
 
 /// The way in for connections. All clones are the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Entrance {
+pub(crate) struct Intake {
     hub: Hub,
     health: Arc<Health>,
     /// All addresses of one name: either all are of this machine alone, or none is.
@@ -22,13 +22,13 @@ pub(crate) struct Entrance {
     pub(super) responder: Arc<Responder>,
 }
 
-impl Entrance {
-    pub(crate) fn new(config: &Config, hub: Hub, health: Arc<Health>, listening_on: Option<IpAddr>) -> Entrance {
+impl Intake {
+    pub(crate) fn new(config: &Config, hub: Hub, health: Arc<Health>, listening_on: Option<IpAddr>) -> Intake {
         let admission = &config.admission;
         let permits = Permits::new(admission.max_connections, admission.max_connections_per_address);
         let decisions = Decisions::of(config, &hub, &health, listening_on);
         let responder = Arc::new(Responder::new(hub.clone(), decisions));
-        Entrance { hub, health, listening_on, permits, responder }
+        Intake { hub, health, listening_on, permits, responder }
     }
 
     /// Admits by other settings from now on. Clients that are there stay.
