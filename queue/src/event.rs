@@ -3,6 +3,8 @@
 mod forwarding;
 mod lines;
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde::de::{Error, IgnoredAny, Unexpected};
 use serde_json::value::RawValue;
@@ -122,6 +124,11 @@ impl Event {
 
     pub(crate) fn queued_at(&self) -> Option<QueuedAt> {
         self.queued_at
+    }
+
+    /// When it was queued, since the Unix epoch, by the clock of its producer. `None`: the producer wrote no time.
+    pub fn queued_since_epoch(&self) -> Option<Duration> {
+        self.queued_at.map(|at| Duration::from_nanos(at.nanos()))
     }
 }
 

@@ -22,9 +22,9 @@ pub use channel::{ChannelName, InvalidChannel, MAX_CHANNEL_BYTES, MAX_CHANNELS_O
 pub use descriptor::{FIRST_DESCRIPTOR, clear_of_standard};
 pub use directory::{
     Announcement, Backlog, DEFAULT_GRACE, DEFAULT_MAX_EVENT_BYTES, Durability, Entry, EntryName, FORWARDED, Failed,
-    FailedEntry, FailedError, HISTORY, HISTORY_LOG, InvalidName, NEW_HISTORY_LOG, OtherFiles, Reader, ReaderOptions,
-    Rejected, Standby, Writer, create_directory, entry_files, holds_directory, is_unread_queue, lock_file, parse_entry,
-    unread_queues,
+    FailedEntry, FailedError, HISTORY, HISTORY_LOG, InvalidName, NEW_HISTORY_LOG, OtherFiles, Pending, Reader,
+    ReaderOptions, Rejected, Standby, Writer, create_directory, entry_files, holds_directory, is_unread_queue,
+    lock_file, parse_entry, unread_queues,
 };
 pub use entry_error::EntryError;
 pub use error::{AckError, EnqueueError, OpenError, RejectError, ScanError};

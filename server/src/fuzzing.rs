@@ -148,7 +148,7 @@ impl Play {
     fn turn(&mut self, client_reads: bool) -> ControlFlow<()> {
         let takes_messages = self.takes_messages;
         let deliver = |_| if takes_messages { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
-        let outcome = self.session.read(&mut self.read_buffer, &self.log, &self.limits, self.now, Some(deliver));
+        let (outcome, _) = self.session.read(&mut self.read_buffer, &self.log, &self.limits, self.now, Some(deliver));
         let written = self.session.write(self.log.head(), &self.log, self.now);
         if client_reads {
             self.listen();

@@ -68,7 +68,7 @@ pub use history::{
 pub use http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS, hosts, origin};
 pub use hub::{Batch, Feed, Hub, Limits, Progress, Room};
 pub use metrics::Metrics;
-pub use observer::Observer;
+pub use observer::{Observer, Status};
 pub use protocol::after::is_position;
 pub use protocol::allowance::Rates;
 pub use protocol::{frames, plain};

@@ -1,7 +1,7 @@
 //! What is published: events inside the server, numbered, not yet encoded.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use queue::{ChannelName, Event};
 
@@ -22,6 +22,8 @@ pub struct Publication<'a> {
     pub except: Option<&'a str>,
     /// From when on nobody needs it, in seconds since 1970: then it is not sent again.
     pub expires_at: Option<f64>,
+    /// When it was queued, since 1970, by the clock of its producer. `None`: that is not known, or not of interest.
+    pub queued_at: Option<Duration>,
 }
 
 /// Who gets a publication.
@@ -43,6 +45,7 @@ impl<'a> Publication<'a> {
             audience: event.channels().map_or(Audience::Everybody, Audience::Channels),
             except: event.except(),
             expires_at: event.expires_at(),
+            queued_at: event.queued_since_epoch(),
         }
     }
 
@@ -55,6 +58,7 @@ impl<'a> Publication<'a> {
             audience: Audience::Everybody,
             except: None,
             expires_at: None,
+            queued_at: None,
         }
     }
 

@@ -22,7 +22,7 @@ use crate::history::log::{LogTime, Trimmed};
 use crate::http_server::{Intake, Listener};
 use crate::hub::shard::ShardThread;
 use crate::hub::{Beginning, Feed, Hub};
-use crate::observer::Observer;
+use crate::observer::{Observer, Seen};
 use crate::publication::Seq;
 use crate::reloader::Reloader;
 use crate::source::{Destination, DirectoryOptions, DirectorySource, HistoryOptions, hand_over, has_successor};
@@ -44,6 +44,7 @@ pub struct Server {
     hub: Hub,
     reloader: Reloader,
     health: Arc<Health>,
+    seen: Arc<Seen>,
     /// Cancelled when a thread ends without which clients receive nothing.
     threads_end: CancellationToken,
     threads: Threads,
@@ -128,7 +129,20 @@ impl Server {
         let listening_on = addresses.first().map(SocketAddr::ip);
         let intake = Intake::new(&config, hub.clone(), health.clone(), listening_on);
         let reloader = Reloader::new(&config, hub.clone(), intake);
-        Ok(Server { config, listeners, is_passed, addresses, hub, reloader, health, threads_end, threads, filled })
+        let seen = Arc::new(Seen::of(&config));
+        Ok(Server {
+            config,
+            listeners,
+            is_passed,
+            addresses,
+            hub,
+            reloader,
+            health,
+            seen,
+            threads_end,
+            threads,
+            filled,
+        })
     }
 
     /// The addresses that clients connect to: one, or those of the name that was to be listened on.
@@ -151,7 +165,7 @@ impl Server {
 
     /// What can be seen of it while it runs.
     pub fn observer(&self) -> Observer {
-        Observer::new(self.hub.clone(), self.health.clone())
+        Observer::new(self.hub.clone(), self.health.clone(), self.seen.clone())
     }
 
     /// What changes its settings while it runs.

@@ -265,7 +265,9 @@ fn a_file_url_is_the_queue_in_it() {
         assert!(output.stdout.starts_with(b"waiting\t1\n"), "{url}: {output:?}");
         let mut serving = command(BINARY);
         serving.args(["--listen", "127.0.0.1:0", "--queue", &url]);
-        Broadcaster::spawn(serving).listening().stop();
+        let mut broadcaster = Broadcaster::spawn(serving).listening();
+        until("it reads the queue", || queue.waiting() == 0);
+        broadcaster.stop();
         queue.enqueue(1);
     }
 }

@@ -20,7 +20,7 @@ pub use announcement::Announcement;
 pub use create::create_directory;
 pub use entry::{Entry, EntryName, InvalidName, parse_entry};
 pub use failed::{Failed, FailedEntry, FailedError, Rejected};
-pub use inspect::{Backlog, entry_files, is_unread_queue, unread_queues};
+pub use inspect::{Backlog, Pending, entry_files, is_unread_queue, unread_queues};
 pub use layout::{FORWARDED, HISTORY, HISTORY_LOG, NEW_HISTORY_LOG};
 pub use lock::{Standby, holds_directory, lock_file};
 pub use reader::{DEFAULT_GRACE, OtherFiles, Reader, ReaderOptions};

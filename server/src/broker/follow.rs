@@ -83,6 +83,7 @@ impl Follow {
 
     fn on_failure(&mut self, interruption: &Interruption) -> io::Result<()> {
         self.filling = None;
+        self.delivering.hub().metrics().broker.disconnects();
         self.delivering.read_less();
         let now = Instant::now();
         if self.backoff.fail(now, interruption) {
@@ -94,7 +95,11 @@ impl Follow {
 
     /// Reads what is next and publishes it.
     fn read(&mut self) -> Result<(), Interruption> {
+        let is_new = self.link.is_down();
         let mut connection = self.link.take()?;
+        if is_new {
+            self.delivering.hub().metrics().broker.connects();
+        }
         let read = match self.delivering.last() {
             Some(last) if self.is_filled => self.read_after(&mut connection, last),
             _ => self.fill(&mut connection),
@@ -132,6 +137,7 @@ impl Follow {
             self.delivering.end();
             let hub = self.delivering.hub();
             hub.end_filling();
+            hub.metrics().broker.catches_up();
             info!(entries = hub.head().0, "follows the broker");
             (self.is_filled, self.filling) = (true, None);
         }
@@ -141,6 +147,7 @@ impl Follow {
     /// Reads the stream from its beginning, because it has lost what was read.
     fn begin_anew(&mut self) {
         self.delivering.begin_anew();
+        self.delivering.hub().metrics().broker.falls_behind();
         self.is_filled = false;
     }
 
@@ -148,11 +155,14 @@ impl Follow {
         self.delivering.await_room()?;
         let gathered = self.gather(connection, last);
         self.delivering.flush();
-        gathered
+        if gathered? {
+            self.delivering.hub().metrics().broker.catches_up();
+        }
+        Ok(())
     }
 
-    /// Waits for entries, and takes those that are there, up to a batch.
-    fn gather(&mut self, connection: &mut Connection, mut last: StreamId) -> Result<(), Interruption> {
+    /// Waits for entries, and takes those that are there, up to a batch. Returns whether that was all.
+    fn gather(&mut self, connection: &mut Connection, mut last: StreamId) -> Result<bool, Interruption> {
         loop {
             let (count, is_part) = (self.delivering.count(), self.delivering.has_part_of_batch());
             self.stream.ask_after(connection, last, count, (!is_part).then_some(BLOCK))?;
@@ -160,7 +170,7 @@ impl Follow {
                 Woken::Answer => {}
                 Woken::Timeout => return Err(Interruption::NoAnswer { server: String::new() }),
                 // The connection is not used again.
-                Woken::Other => return Ok(()),
+                Woken::Other => return Ok(false),
             }
             let Some(entries) = self.stream.answer_after(connection, last)? else {
                 warn!(
@@ -168,8 +178,11 @@ impl Follow {
                     events. It was emptied or trimmed, or another server took over that did not have it"
                 );
                 self.begin_anew();
-                return Ok(());
+                return Ok(false);
             };
+            if !entries.is_empty() {
+                self.delivering.hub().metrics().broker.falls_behind();
+            }
             if !is_part {
                 self.delivering.note_age(entries.first());
             }
@@ -177,7 +190,7 @@ impl Follow {
             self.delivering.take(entries, Delivery::Live)?;
             match self.delivering.last() {
                 Some(taken) if !is_all && self.delivering.has_part_of_batch() => last = taken,
-                _ => return Ok(()),
+                _ => return Ok(is_all),
             }
         }
     }

@@ -19,6 +19,8 @@ use super::options::BrokerOptions;
 use super::reconcile::{Found, reconcile};
 use super::redis_stream::{Line, RedisStream};
 use crate::backoff::Backoff;
+use crate::hub::Hub;
+use crate::metrics::QueueResult;
 use crate::protocol::id::StreamId;
 
 /// How long replicas are waited for before it is said that there are too few.
@@ -33,6 +35,7 @@ const AVERAGE_OF: u64 = 1024;
 
 /// Adds events to the stream.
 pub(crate) struct Forward {
+    hub: Hub,
     outgoing: Outgoing,
     options: BrokerOptions,
     stream: RedisStream,
@@ -45,6 +48,12 @@ pub(crate) struct Forward {
     /// Bytes of an entry.
     average_bytes: u64,
     backoff: Backoff,
+}
+
+/// What became of events that are not to be added any more.
+struct Added {
+    /// Those whose key another event has.
+    repeats: usize,
 }
 
 /// Ends a thread that forwards.
@@ -60,12 +69,17 @@ impl EndForwarding {
 
 impl Forward {
     /// What is to run on a thread of its own, where its events go in, and what ends it.
-    pub(crate) fn new(options: BrokerOptions, confirmed: Confirmed) -> io::Result<(Forward, Lines, EndForwarding)> {
+    pub(crate) fn new(
+        options: BrokerOptions,
+        hub: Hub,
+        confirmed: Confirmed,
+    ) -> io::Result<(Forward, Lines, EndForwarding)> {
         let stream = RedisStream::new(&options);
         let link = Link::new(options.address.clone(), stream.key());
         let (lines, outgoing) = lines::channel(stream.clone())?;
         let end = EndForwarding(outgoing.clone());
         let forward = Forward {
+            hub,
             outgoing,
             options,
             stream,
@@ -91,7 +105,11 @@ impl Forward {
                 self.look();
                 continue;
             }
-            while let Err(interruption) = self.add(&lines) {
+            let added = loop {
+                let interruption = match self.add(&lines) {
+                    Ok(added) => break added,
+                    Err(interruption) => interruption,
+                };
                 self.is_uncertain = true;
                 let now = Instant::now();
                 if self.backoff.fail(now, &interruption) {
@@ -102,13 +120,22 @@ impl Forward {
                 if self.outgoing.wait(pause.mul_f64(rand::rng().random_range(0.5..1.0))) {
                     return;
                 }
-            }
+            };
             if self.backoff.succeed() {
                 info!("events are forwarded again");
             }
             self.outgoing.confirm(&lines);
+            self.count(lines.len(), added);
             self.forget_found();
         }
+    }
+
+    /// Counts events that need not be forwarded any more: those that are in the stream, and those that repeat a key.
+    fn count(&self, events: usize, Added { repeats }: Added) {
+        let metrics = self.hub.metrics();
+        metrics.broker.forward(events);
+        metrics.queue_events(QueueResult::Sent, events - repeats);
+        metrics.queue_events(QueueResult::Duplicate, repeats);
     }
 
     /// Forgets what was found, unless it may still come from the queue.
@@ -139,33 +166,34 @@ impl Forward {
     }
 
     /// Adds those events that are not in the stream yet.
-    fn add(&mut self, lines: &[Line]) -> Result<(), Interruption> {
+    fn add(&mut self, lines: &[Line]) -> Result<Added, Interruption> {
         self.with_connection(|forward, connection| forward.add_over(connection, lines))
     }
 
-    fn with_connection(
+    fn with_connection<T>(
         &mut self,
-        does: impl FnOnce(&mut Forward, &mut Connection) -> Result<(), Interruption>,
-    ) -> Result<(), Interruption> {
+        does: impl FnOnce(&mut Forward, &mut Connection) -> Result<T, Interruption>,
+    ) -> Result<T, Interruption> {
         self.is_uncertain |= self.link.is_down();
         let mut connection = self.link.take()?;
         let done = does(self, &mut connection);
         self.link.put_back(connection, done)
     }
 
-    fn add_over(&mut self, connection: &mut Connection, lines: &[Line]) -> Result<(), Interruption> {
+    fn add_over(&mut self, connection: &mut Connection, lines: &[Line]) -> Result<Added, Interruption> {
         if self.is_uncertain {
             self.find_out(connection)?;
         }
         let new: Vec<&Line> = lines.iter().filter(|line| !self.found.contains(&line.uid)).collect();
-        let last = match new.is_empty() {
-            true => None,
+        let ids = match new.is_empty() {
+            true => Vec::new(),
             false => self.stream.add(connection, &new, self.max_entries())?,
         };
         self.note_sizes(&new);
         // Also for what was found: it was added, and perhaps not waited for.
         self.await_replicas(connection)?;
-        last.map_or(Ok(()), |last| self.note(last))
+        ids.last().map_or(Ok(()), |last| self.note(*last))?;
+        Ok(Added { repeats: new.len() - ids.len() })
     }
 
     /// Finds out what is in the stream.

@@ -64,13 +64,13 @@ impl RedisStream {
     }
 
     /// Adds events, all or none of them, unless some have keys: then a first part of them may be added. The stream has
-    /// about so many entries at most. Returns the last that was added.
+    /// about so many entries at most. Returns those that were added.
     pub(super) fn add(
         &self,
         connection: &mut impl ConnectionLike,
         lines: &[&Line],
         max_entries: u64,
-    ) -> RedisResult<Option<StreamId>> {
+    ) -> RedisResult<Vec<StreamId>> {
         let nonces: Vec<u32> = lines.iter().map(|_| rand::random()).collect();
         let sent_at = unix_time::now().as_millis() as u64;
         let replies: Vec<Value> = if lines.iter().any(|line| line.key.is_some()) {
@@ -85,13 +85,13 @@ impl RedisStream {
             }
             transaction.query(connection)?
         };
-        let mut last = None;
+        let mut added = Vec::with_capacity(replies.len());
         for (reply, nonce) in replies.into_iter().zip(nonces) {
             if reply != Value::Nil {
-                last = Some(StreamId { place: place_of(reply)?, nonce });
+                added.push(StreamId { place: place_of(reply)?, nonce });
             }
         }
-        Ok(last)
+        Ok(added)
     }
 
     fn with_keys(&self, lines: &[&Line], nonces: &[u32], sent_at: u64, max_entries: u64) -> Cmd {

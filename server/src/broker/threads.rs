@@ -57,7 +57,7 @@ impl Broker {
         hub.follow_stream();
         let (mut forward, mut lines) = (None, None);
         if let Some(confirmed) = confirmed {
-            let (thread, events, end) = Forward::new(options.clone(), confirmed)?;
+            let (thread, events, end) = Forward::new(options.clone(), hub.clone(), confirmed)?;
             (forward, lines) = (Some((thread, end)), Some(events));
         }
         let (follow, filled) = Follow::new(options, feed, stop.clone());

@@ -143,7 +143,7 @@ impl Speaker {
             assert_eq!(Some(message), expected.pop_front());
             if takes { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        let outcome = self.session.read(buffer, log, limits, now, Some(deliver));
+        let (outcome, _) = self.session.read(buffer, log, limits, now, Some(deliver));
         match outcome {
             ReadOutcome::All | ReadOutcome::More => {}
             ReadOutcome::Paused => assert!(!takes),

@@ -285,6 +285,13 @@ impl History {
         lists.flat_map(List::events).cloned().collect()
     }
 
+    /// How much is kept, with all that is kept beside the events, and when the oldest event was published or one before
+    /// it.
+    pub(crate) fn usage(&self) -> (HistorySize, Option<LogTime>) {
+        let bytes = self.size.bytes + self.channels.bytes();
+        (HistorySize { bytes, ..self.size }, self.fronts.first().map(|front| front.at))
+    }
+
     /// How much is kept.
     #[cfg(test)]
     pub(crate) fn size(&self) -> HistorySize {

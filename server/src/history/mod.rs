@@ -14,6 +14,6 @@ mod times;
 pub use channel_rule::{ChannelRule, InvalidChannelRule};
 pub use log::{HistoryError, LogError, LogOnDisk, LogSummary, NextStart, PastEvent};
 
-pub(crate) use memory::{History, in_order};
+pub(crate) use memory::{History, HistorySize, in_order};
 pub(crate) use past::PastPublication;
 pub(crate) use rules::{HistoryRules, Rule};

@@ -84,7 +84,8 @@ impl PastPublication {
         let (name_json, payload_json, timestamp) = plain::read_parts(text, name_len)?;
         let audience = self.channels().map_or(Audience::Everybody, Audience::Channels);
         let expires_at = self.head().expires_at;
-        let publication = Publication { name_json, payload_json, timestamp, audience, except: None, expires_at };
+        let publication =
+            Publication { name_json, payload_json, timestamp, audience, except: None, expires_at, queued_at: None };
         Some(Logged { seq: self.seq(), origin: None, uid: None, publication, key: None })
     }
 

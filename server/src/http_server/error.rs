@@ -5,6 +5,8 @@ use std::io;
 use thiserror::Error;
 
 use crate::http_server::head::HeadError;
+use crate::metrics::RefusedFor;
+use crate::permit::TooMany;
 use crate::rights::Denial;
 
 /// Why a connection ended before it became a session.
@@ -24,8 +26,25 @@ pub(super) enum HttpError {
     Request(String),
     #[error("the client has no right: {0}")]
     Denied(Denial),
+    #[error("it is of a page that may not connect: {0}")]
+    Origin(String),
     #[error("too many connections")]
-    TooMany,
+    TooMany(TooMany),
     #[error("plain HTTP: {0}")]
     Plain(#[from] hyper::Error),
+}
+
+impl HttpError {
+    /// As what it is counted. `None`: it is no client that was refused.
+    pub(super) fn refused_for(&self) -> Option<RefusedFor> {
+        match self {
+            HttpError::Io(_) | HttpError::Incomplete | HttpError::Plain(_) => None,
+            HttpError::TooLong => Some(RefusedFor::Timeout),
+            HttpError::Head(_) | HttpError::Handshake(_) | HttpError::Request(_) => Some(RefusedFor::BadRequest),
+            HttpError::Denied(_) => Some(RefusedFor::Rights),
+            HttpError::Origin(_) => Some(RefusedFor::Origin),
+            HttpError::TooMany(TooMany::OfAddress) => Some(RefusedFor::Address),
+            HttpError::TooMany(TooMany::Altogether) => Some(RefusedFor::Full),
+        }
+    }
 }

@@ -53,9 +53,9 @@ impl EventStreams {
                 let opening = Opening::Sse { form, wants };
                 Ok(Some(Accepted { head, response, opening, permit }))
             }
-            Err(_) => {
+            Err(too_many) => {
                 stream.write_all(&[response, sse::come_back_later()].concat()).await?;
-                Err(HttpError::TooMany)
+                Err(HttpError::TooMany(too_many))
             }
         }
     }
@@ -88,6 +88,7 @@ fn response(mut headers: HeaderMap) -> Result<Vec<u8>, HttpError> {
 async fn refuse(stream: &mut TcpStream, head: &Head, headers: HeaderMap, refusal: Refusal) -> HttpError {
     let (status, problem, error) = match refusal {
         Refusal::Request { status, problem } => (status, problem.clone(), HttpError::Request(problem)),
+        Refusal::Origin { problem } => (StatusCode::FORBIDDEN, problem.clone(), HttpError::Origin(problem)),
         Refusal::Denied(denial) => (StatusCode::from(denial), denial.to_string(), HttpError::Denied(denial)),
     };
     let answered = async {

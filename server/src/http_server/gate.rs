@@ -83,7 +83,7 @@ impl Gate {
         let origin = head.origin().unwrap_or_default();
         self.refused_origins.log_refusal(origin, head.host());
         let problem = format!("pages of {origin} may not connect: the operator can add it to allowed_origins");
-        Err(Refusal::Request { status: StatusCode::FORBIDDEN, problem })
+        Err(Refusal::Origin { problem })
     }
 
     /// Lets a valid handshake of an allowed page in, or refuses it. Async, because what is asked may be another process.
@@ -242,6 +242,7 @@ mod tests {
             }
             Err(Refusal::Denied(denial)) => denial.to_string(),
             Err(Refusal::Request { status, .. }) => status.as_u16().to_string(),
+            Err(Refusal::Origin { problem }) => problem,
         }
     }
 
@@ -327,6 +328,7 @@ mod tests {
                 Ok(other) => panic!("{other:?}"),
                 Err(Refusal::Denied(denial)) => denial.to_string(),
                 Err(Refusal::Request { status, .. }) => status.as_u16().to_string(),
+                Err(Refusal::Origin { problem }) => problem,
             }
         };
         let long = "y".repeat(65);

@@ -19,6 +19,7 @@ use crate::descriptors;
 use crate::http_server::intake::Intake;
 use crate::http_server::spare_slots::{SpareSlot, SpareSlots};
 use crate::log_limit::LogLimit;
+use crate::metrics::RefusedFor;
 use crate::permit::{Permits, TooMany};
 
 /// Pause after a failed accept. Descriptors come back when clients leave; asking sooner would only burn CPU.
@@ -85,7 +86,10 @@ impl Listener {
                 // An address with too many does not make the others wait.
                 Some(TooMany::OfAddress) => match spare_slots.try_acquire() {
                     Some(spare) => Some(spare),
-                    None => continue,
+                    None => {
+                        responder.hub.metrics().refused(RefusedFor::Address);
+                        continue;
+                    }
                 },
                 Some(TooMany::Altogether) => tokio::select! {
                     biased;

@@ -9,6 +9,8 @@ use crate::rights::Denial;
 pub(super) enum Refusal {
     /// The request is not valid, and no right would change that.
     Request { status: StatusCode, problem: String },
+    /// It is from a page that may not connect.
+    Origin { problem: String },
     /// The sender has no right.
     Denied(Denial),
 }

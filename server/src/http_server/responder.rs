@@ -30,7 +30,7 @@ const JOINS_BEFORE_YIELD: usize = 8;
 /// Answers the first request of every connection.
 #[derive(Debug)]
 pub(super) struct Responder {
-    hub: Hub,
+    pub(super) hub: Hub,
     /// Replaced as a whole.
     decisions: ArcSwap<Decisions>,
     /// Clients that have joined.
@@ -62,6 +62,7 @@ impl Responder {
         spare: Option<&SpareSlot>,
     ) -> Result<(), HttpError> {
         let answered = self.answer_on(&mut stream, limit, &mut pending, spare).await;
+        answered.as_ref().err().into_iter().for_each(|error| self.count(error));
         match answered {
             Ok(Some(accepted)) => {
                 accepted.join(&self.hub, stream, address)?;
@@ -74,6 +75,14 @@ impl Responder {
                 linger(&mut stream).await;
                 answered.map(|_| ())
             }
+        }
+    }
+
+    /// Counts a connection that does not become a client.
+    fn count(&self, error: &HttpError) {
+        error.refused_for().into_iter().for_each(|reason| self.hub.metrics().refused(reason));
+        if let HttpError::Denied(denial) = error {
+            self.hub.metrics().auth_failed((*denial).into());
         }
     }
 

@@ -52,7 +52,7 @@ impl Handshakes {
             }
             Err(too_many) => {
                 refuse_full(stream, &head, response, too_many).await?;
-                Err(HttpError::TooMany)
+                Err(HttpError::TooMany(too_many))
             }
         }
     }
@@ -63,6 +63,9 @@ impl Handshakes {
 async fn refuse_request(stream: &mut TcpStream, head: &Head, mut response: Vec<u8>, refusal: Refusal) -> HttpError {
     let (answered, error) = match refusal {
         Refusal::Request { status, problem } => (refuse(stream, status, &problem).await, HttpError::Handshake(problem)),
+        Refusal::Origin { problem } => {
+            (refuse(stream, StatusCode::FORBIDDEN, &problem).await, HttpError::Origin(problem))
+        }
         Refusal::Denied(denial) if head.origin().is_none() => {
             (refuse(stream, denial.into(), &denial.to_string()).await, HttpError::Denied(denial))
         }

@@ -16,6 +16,8 @@ pub struct Batch {
     pub(super) frames: Vec<u8>,
     /// Where the frame of each ends. A publication for channels has none there.
     pub(super) ends: Vec<usize>,
+    /// When each was queued, in microseconds since 1970. 0: not known.
+    pub(super) queued_at: Vec<u64>,
     /// The messages of publications for channels, without their ends.
     texts: Vec<u8>,
     channels: Vec<ChannelName>,
@@ -55,6 +57,7 @@ impl Batch {
             }
         };
         self.ends.push(self.frames.len());
+        self.queued_at.push(publication.queued_at.map_or(0, |at| at.as_micros() as u64));
         let except = publication.except.and_then(|id| id.parse().ok());
         let name_len = publication.name_json.len();
         self.items.push(Item { text, name_len, channels, except, expires_at: publication.expires_at });
@@ -65,6 +68,7 @@ impl Batch {
     pub(crate) fn push_nothing(&mut self) {
         let (text, channels) = (self.texts.len(), self.channels.len());
         self.ends.push(self.frames.len());
+        self.queued_at.push(0);
         let (text, channels) = (text..text, Some(channels..channels));
         self.items.push(Item { text, name_len: 0, channels, except: None, expires_at: None });
     }
@@ -88,6 +92,7 @@ impl Batch {
     pub fn clear(&mut self) {
         self.frames.clear();
         self.ends.clear();
+        self.queued_at.clear();
         self.texts.clear();
         self.channels.clear();
         self.items.clear();

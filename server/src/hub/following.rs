@@ -59,11 +59,13 @@ impl Hub {
             published.keep(seq, at, batch, item, except);
         }
         match delivery {
-            Delivery::Live => self.append_to_all(&batch.frames, &batch.ends, &frames),
-            Delivery::Late => self.append_to_all(&batch.frames, &batch.ends, &frames),
-            Delivery::Past => self.append_to_all(&[], &vec![0; batch.len()], &frames),
+            Delivery::Live | Delivery::Late => {
+                self.append_to_all(&batch.frames, &batch.ends, &batch.queued_at, &frames);
+            }
+            Delivery::Past => self.append_to_all(&[], &vec![0; batch.len()], &[], &frames),
         }
         published.frames = frames;
+        published.count_history(self.metrics());
         drop(published);
         self.stream_has_changed();
         first
@@ -75,7 +77,8 @@ impl Hub {
         let mut published = self.lock();
         published.begin_again(entry.id, entry.at);
         published.last = published.last.plus(1);
-        self.append_to_all(&[], &[0], &ChannelFrames::default());
+        self.append_to_all(&[], &[0], &[], &ChannelFrames::default());
+        published.count_history(self.metrics());
         // While it is filled, they are told at its end.
         if published.is_filled() {
             self.tell_of_gap(&published);
@@ -88,7 +91,10 @@ impl Hub {
     /// [all of it](Self::end_filling) is there, no place of it is named to clients: who is connected gets nothing of
     /// it, and would be taken for one that has.
     pub(crate) fn begin_filling(&self, at: LogTime) {
-        self.lock().begin_filling(at);
+        let mut published = self.lock();
+        published.begin_filling(at);
+        published.count_history(self.metrics());
+        drop(published);
         self.stream_has_changed();
     }
 
@@ -109,8 +115,8 @@ impl Hub {
         self.shared.inboxes.iter().for_each(|inbox| inbox.command(Command::Gap(id.clone())));
     }
 
-    fn append_to_all(&self, frames: &[u8], ends: &[usize], channel_frames: &ChannelFrames) {
-        self.shared.inboxes.iter().for_each(|inbox| inbox.append(frames, ends, channel_frames));
+    fn append_to_all(&self, frames: &[u8], ends: &[usize], queued_at: &[u64], channel_frames: &ChannelFrames) {
+        self.shared.inboxes.iter().for_each(|inbox| inbox.append(frames, ends, queued_at, channel_frames));
     }
 
     /// The entry that a client has named, if it has to come from the stream yet.

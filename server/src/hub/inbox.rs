@@ -44,6 +44,8 @@ pub(crate) struct Arrivals {
     pub(crate) frames: Vec<u8>,
     /// Where the frame of each publication ends in `frames`.
     pub(crate) ends: Vec<usize>,
+    /// When each publication was queued, in microseconds since 1970. 0: not known, or not of interest.
+    pub(super) queued_at: Vec<u64>,
     /// What is for subscribers of this thread, of the same publications.
     pub(super) channel_frames: ChannelFrames,
     /// Each with the last publication before it: what was broadcast before goes out before.
@@ -97,6 +99,11 @@ impl fmt::Debug for TurnElsewhere {
 }
 
 impl Arrivals {
+    /// The first publication of these.
+    pub(super) fn first(&self) -> Seq {
+        Seq(self.last.0 + 1 - self.ends.len() as u64)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.ends.is_empty() && self.commands.is_empty()
     }
@@ -104,6 +111,7 @@ impl Arrivals {
     fn clear(&mut self) {
         self.frames.clear();
         self.ends.clear();
+        self.queued_at.clear();
         self.channel_frames.clear();
         self.commands.clear();
         self.sent_bytes = 0;
@@ -192,12 +200,15 @@ impl Inbox {
     }
 
     /// Appends the frames of publications, which end at the given offsets, and those for subscribers of this thread. The
-    /// thread is not woken.
-    pub(super) fn append(&self, frames: &[u8], ends: &[usize], channel_frames: &ChannelFrames) {
+    /// thread is not woken. `queued_at`: when they were queued, or nothing.
+    pub(super) fn append(&self, frames: &[u8], ends: &[usize], queued_at: &[u64], channel_frames: &ChannelFrames) {
         let mut arrivals = self.lock();
         let base = arrivals.frames.len();
         arrivals.frames.extend_from_slice(frames);
         arrivals.ends.extend(ends.iter().map(|end| base + *end));
+        arrivals.queued_at.extend_from_slice(queued_at);
+        let publications = arrivals.ends.len();
+        arrivals.queued_at.resize(publications, 0);
         arrivals.channel_frames.append(channel_frames, self.index);
         arrivals.last = arrivals.last.plus(ends.len());
     }

@@ -162,6 +162,11 @@ impl Interest {
         }
     }
 
+    /// How many channels have subscribers.
+    pub(super) fn channels(&self) -> usize {
+        self.channels.len()
+    }
+
     /// The encodings that subscribers of a channel use.
     pub(super) fn of(&self, name: &ChannelName) -> impl Iterator<Item = InUse> {
         let channel = self.channels.get(name).copied();

@@ -96,8 +96,8 @@ impl Hub {
     pub(crate) fn new(wakers: impl IntoIterator<Item = Waker>, limits: &Limits) -> io::Result<Hub> {
         let feeding = Arc::new(ProgressNotifier::new()?);
         let inbox = |(index, waker)| Arc::new(Inbox::new(index, waker, feeding.clone()));
-        let inboxes = wakers.into_iter().enumerate().map(inbox).collect();
-        let published = Published::new(limits.max_channels);
+        let inboxes: Vec<Arc<Inbox>> = wakers.into_iter().enumerate().map(inbox).collect();
+        let (metrics, published) = (Metrics::new(inboxes.len()), Published::new(limits.max_channels));
         let shared = Shared {
             inboxes,
             published: Mutex::new(published),
@@ -108,7 +108,7 @@ impl Hub {
             subscriptions: AtomicUsize::new(0),
             max_subscriptions: AtomicUsize::new(limits.max_subscriptions),
             joined: AtomicUsize::new(0),
-            metrics: Metrics::new(),
+            metrics,
             feeding,
         };
         Ok(Hub { shared: Arc::new(shared) })
@@ -163,6 +163,7 @@ impl Hub {
         let inbox = self.inbox(session);
         let mut published = self.lock();
         let keys = published.interest.add_all(asked.new, asked.encoding, session.thread())?;
+        self.shared.metrics.channels.set(published.interest.channels() as u64);
         if asked.everybody {
             published.interest.add_everybody(asked.encoding, session.thread());
         }
@@ -171,7 +172,8 @@ impl Hub {
             Some(Resumed::Recovered { from, .. }) => from,
             Some(Resumed::Gap) | None => published.head(),
         };
-        let subscribed = Subscribed { keys, began: published.last, has_after };
+        let missed = resumed.as_ref().map(Resumed::missed);
+        let subscribed = Subscribed { keys, began: published.last, has_after, missed };
         let outcome = Outcome { head: published.id(published.last), resumed };
         let place = inbox.reserve(session);
         // Publishers need not wait while it is written.
@@ -195,7 +197,9 @@ impl Hub {
     /// Notes that a thread has no subscribers any more who use the encoding of a key: of the channel, or of what is for
     /// everybody.
     fn lose_interest(&self, channel: Option<&ChannelName>, key: ChannelKey, thread: usize) {
-        self.lock().interest.remove(channel, key.encoding(), thread);
+        let mut published = self.lock();
+        published.interest.remove(channel, key.encoding(), thread);
+        self.shared.metrics.channels.set(published.interest.channels() as u64);
     }
 
     /// Takes room for subscriptions. Returns false if that would be more than there may be.
@@ -210,6 +214,11 @@ impl Hub {
 
     fn release_subscriptions(&self, count: usize) {
         self.shared.subscriptions.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Subscriptions of all clients.
+    pub(crate) fn subscriptions(&self) -> usize {
+        self.shared.subscriptions.load(Ordering::Relaxed)
     }
 
     /// A session as clients and publishers name it.

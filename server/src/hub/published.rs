@@ -9,6 +9,7 @@ use crate::hub::batch::{Batch, Item};
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::interest::Interest;
 use crate::hub::stream_ids::{Found, StreamIds};
+use crate::metrics::Metrics;
 use crate::protocol::id::{Id, StreamId};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
@@ -246,6 +247,14 @@ impl Published {
     pub(super) fn forget_old(&mut self) {
         if let Some(history) = &mut self.history {
             history.forget_old(self.at.max(LogTime::now()));
+        }
+    }
+
+    /// Notes how much is kept, where it can be read without this lock.
+    pub(super) fn count_history(&self, metrics: &Metrics) {
+        if let Some(history) = &self.history {
+            let (size, oldest) = history.usage();
+            metrics.history.set(size, oldest);
         }
     }
 

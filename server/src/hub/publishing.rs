@@ -29,7 +29,10 @@ impl Hub {
     /// clients come.
     pub(crate) fn begin(&self, begin: Beginning) {
         let Beginning { epoch, last, history, log } = begin;
-        self.lock().begin(epoch, last, history);
+        let mut published = self.lock();
+        published.begin(epoch, last, history);
+        published.count_history(self.metrics());
+        drop(published);
         *self.lock_log() = log;
     }
 
@@ -99,9 +102,13 @@ impl Hub {
             encode(seq, batch, item, except, &published, &mut frames);
             published.keep(seq, at, batch, item, except);
         }
-        self.shared.inboxes.iter().for_each(|inbox| inbox.append(&batch.frames, &batch.ends, &frames));
+        self.shared
+            .inboxes
+            .iter()
+            .for_each(|inbox| inbox.append(&batch.frames, &batch.ends, &batch.queued_at, &frames));
         published.frames = frames;
         published.last = published.last.plus(batch.len());
+        published.count_history(self.metrics());
         Ok(Appended { at, is_logged, ..next })
     }
 
@@ -122,7 +129,10 @@ impl Hub {
         let first = published.last.plus(1);
         if !batch.is_empty() {
             let none = ChannelFrames::default();
-            self.shared.inboxes.iter().for_each(|inbox| inbox.append(&batch.frames, &batch.ends, &none));
+            self.shared
+                .inboxes
+                .iter()
+                .for_each(|inbox| inbox.append(&batch.frames, &batch.ends, &batch.queued_at, &none));
             published.last = published.last.plus(batch.len());
             published.without_number += batch.len() as u64;
         }
@@ -141,6 +151,7 @@ impl Hub {
         let keep_from = {
             let mut published = self.lock();
             published.forget_old();
+            published.count_history(self.metrics());
             published.oldest_kept().unwrap_or_else(|| published.head().plus(1))
         };
         if let Some(log) = log.as_mut() {

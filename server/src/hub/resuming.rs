@@ -77,6 +77,18 @@ pub(super) struct Subscribed {
     pub(super) began: Seq,
     /// The client has everything after this number.
     pub(super) has_after: Seq,
+    /// If it has said where it was: how many events it gets again, or that there is a gap.
+    pub(super) missed: Option<Option<usize>>,
+}
+
+impl Resumed {
+    /// How many events a client gets again. `None`: it has a gap.
+    pub(super) fn missed(&self) -> Option<usize> {
+        match self {
+            Resumed::Recovered { events, .. } => Some(events.len()),
+            Resumed::Gap => None,
+        }
+    }
 }
 
 impl Published {

@@ -18,6 +18,7 @@ use crate::hub::outbox::Outbox;
 use crate::hub::pace::Pace;
 use crate::hub::run::Piece;
 use crate::hub::subscriber::Subscriber;
+use crate::metrics::Spoken;
 use crate::permit::Permit;
 use crate::protocol::Protocol;
 use crate::rights::Identity;
@@ -34,6 +35,8 @@ pub(crate) struct Session {
     position: Position,
     /// If it gets publications by channel, and not from the log.
     subscriber: Option<Box<Subscriber>>,
+    /// How the client is counted.
+    pub(super) spoken: Spoken,
     /// Who the client is said to be.
     pub(super) identity: Option<Box<Identity>>,
     outbox: Outbox,
@@ -107,6 +110,7 @@ impl Session {
             stream,
             position,
             subscriber,
+            spoken: Spoken::Plain,
             identity: None,
             outbox,
             protocol,

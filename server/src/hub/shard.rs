@@ -8,6 +8,7 @@ mod clock;
 mod close_order;
 mod closing;
 mod commands;
+mod counting;
 mod deadlines;
 mod distributing;
 mod logins;
@@ -41,6 +42,7 @@ use crate::hub::session::Session;
 use crate::hub::undelivered::Undelivered;
 use crate::hub::{Hub, Limits};
 use crate::log_limit::LogLimit;
+use crate::metrics::{ThreadCounts, TurnCounts};
 use crate::protocol::incoming::ReadBuffer;
 use crate::rights::Rights;
 use ahead::Ahead;
@@ -103,6 +105,13 @@ struct Shard<A> {
     most_held_bytes: usize,
     generation: u32,
     stopping: Option<CloseOrder>,
+    /// Sessions that get what is for everybody from the log, and are not being closed.
+    in_log: usize,
+    /// What others can read of what is counted here, and what was counted in this turn.
+    counts: Arc<ThreadCounts>,
+    turn_counts: TurnCounts,
+    /// When the publications were queued that are written in this turn, in microseconds since 1970.
+    queued_at: Vec<u64>,
     clock: Clock,
     ticks: Ticks,
     /// When its thread wakes up by itself.
@@ -157,6 +166,10 @@ impl<A: Application> Shard<A> {
             max_memory: limits.max_memory / hub.inboxes().len(),
             generation: 0,
             stopping: None,
+            in_log: 0,
+            counts: hub.metrics().thread(inbox.index()),
+            turn_counts: TurnCounts::default(),
+            queued_at: Vec::new(),
             clock: Clock::new(now),
             ticks: Ticks::new(now),
             wakes_at: None,
@@ -169,7 +182,8 @@ impl<A: Application> Shard<A> {
 
     /// Does what the kernel tells of, and what waits in the inbox. Returns whether the hub has stopped.
     fn take_turn(&mut self, events: &Events, is_whole: bool) -> bool {
-        let now = self.clock.turn(Instant::now());
+        let begin = Instant::now();
+        let now = self.clock.turn(begin);
         for event in events {
             self.on_event(event, now);
         }
@@ -180,6 +194,7 @@ impl<A: Application> Shard<A> {
         }
         self.close_due(now);
         self.deliver(now);
+        self.counts.turned(begin.elapsed());
         self.has_stopped(now)
     }
 
@@ -192,8 +207,10 @@ impl<A: Application> Shard<A> {
         {
             return false;
         }
-        let now = self.clock.turn(Instant::now());
+        let begin = Instant::now();
+        let now = self.clock.turn(begin);
         self.deliver(now);
+        self.counts.turned(begin.elapsed());
         self.can_sleep_on(now)
     }
 
@@ -252,6 +269,7 @@ impl<A: Application> Shard<A> {
         let (appended, from) = (!arrivals.ends.is_empty(), self.log.head());
         if appended {
             self.append(&arrivals, now);
+            self.count_arrivals(&arrivals);
             self.turn.begin(&mut arrivals.channel_frames, &mut self.channels);
         }
         // Nothing is written before every command has found its place between the new frames.
@@ -268,6 +286,7 @@ impl<A: Application> Shard<A> {
         self.write_all(from, now);
         touched.iter().for_each(|key| self.write(*key, now));
         self.distribute(now);
+        self.count_sends();
         // Only now, so that a burst is no reason to disconnect a client whose socket takes it.
         touched.drain(..).for_each(|key| self.bound_outbox(key, now));
         touched.append(&mut self.touched);

@@ -1,22 +1,23 @@
 //! Durations, counted by bounds.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How many durations were at most as long as each of some bounds. Added to by one thread or several.
+use super::count::Count;
+
+/// How many durations were at most as long as each of some bounds.
 #[derive(Debug)]
 pub(crate) struct Histogram<const BOUNDS: usize> {
     bounds: &'static [f64; BOUNDS],
     /// Those that are at most as long as the bound of the same index, and longer than the one before.
-    counts: [AtomicU64; BOUNDS],
-    beyond: AtomicU64,
-    nanos: AtomicU64,
+    counts: [Count; BOUNDS],
+    beyond: Count,
+    nanos: Count,
 }
 
-/// What a histogram had counted at one moment.
+/// What histograms had counted at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Counted {
-    pub(crate) bounds: Vec<f64>,
+    pub(crate) bounds: &'static [f64],
     /// One for each bound, and the last for what is beyond all.
     pub(crate) counts: Vec<u64>,
     /// In seconds.
@@ -25,21 +26,41 @@ pub(crate) struct Counted {
 
 impl<const BOUNDS: usize> Histogram<BOUNDS> {
     pub(crate) fn new(bounds: &'static [f64; BOUNDS]) -> Histogram<BOUNDS> {
-        let counts = std::array::from_fn(|_| AtomicU64::new(0));
-        Histogram { bounds, counts, beyond: AtomicU64::new(0), nanos: AtomicU64::new(0) }
+        let counts = std::array::from_fn(|_| Count::default());
+        Histogram { bounds, counts, beyond: Count::default(), nanos: Count::default() }
     }
 
+    /// Adds, if several threads do.
     pub(crate) fn add(&self, duration: Duration) {
+        self.count_of(duration).add(1);
+        self.nanos.add(duration.as_nanos() as u64);
+    }
+
+    /// Adds, if no other thread does at the same time.
+    pub(crate) fn add_alone(&self, duration: Duration) {
+        self.count_of(duration).add_alone(1);
+        self.nanos.add_alone(duration.as_nanos() as u64);
+    }
+
+    fn count_of(&self, duration: Duration) -> &Count {
         let seconds = duration.as_secs_f64();
         let index = self.bounds.partition_point(|bound| *bound < seconds);
-        self.counts.get(index).unwrap_or(&self.beyond).fetch_add(1, Ordering::Relaxed);
-        self.nanos.fetch_add(duration.as_nanos() as u64, Ordering::Relaxed);
+        self.counts.get(index).unwrap_or(&self.beyond)
     }
 
     pub(crate) fn counted(&self) -> Counted {
-        let counts = self.counts.iter().chain([&self.beyond]).map(|count| count.load(Ordering::Relaxed)).collect();
-        let sum = Duration::from_nanos(self.nanos.load(Ordering::Relaxed)).as_secs_f64();
-        Counted { bounds: self.bounds.to_vec(), counts, sum }
+        let counts = self.counts.iter().chain([&self.beyond]).map(Count::get).collect();
+        let sum = Duration::from_nanos(self.nanos.get()).as_secs_f64();
+        Counted { bounds: self.bounds, counts, sum }
+    }
+}
+
+impl Counted {
+    /// Of both, which have the same bounds.
+    pub(crate) fn and(mut self, other: &Counted) -> Counted {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(count, other)| *count += other);
+        self.sum += other.sum;
+        self
     }
 }
 
@@ -53,8 +74,10 @@ mod tests {
         for millis in [0, 1, 2, 500, 501, 60_000] {
             histogram.add(Duration::from_millis(millis));
         }
-        let counted = histogram.counted();
-        assert_eq!((counted.bounds, counted.counts), (vec![0.001, 0.5], vec![2, 2, 2]));
-        assert!((counted.sum - 61.004).abs() < 1e-9);
+        let alone = Histogram::new(&[0.001, 0.5]);
+        alone.add_alone(Duration::from_millis(2));
+        let counted = histogram.counted().and(&alone.counted());
+        assert_eq!((counted.bounds, counted.counts), (&[0.001, 0.5][..], vec![2, 3, 2]));
+        assert!((counted.sum - 61.006).abs() < 1e-9);
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Turn {
     pub(crate) end: TurnEnd,
     /// Whether anything was received.
     pub(crate) received: bool,
+    /// Messages that were read, whether or not anybody wanted them.
+    pub(crate) messages: usize,
     /// What is to be sent to the client: pongs, or the answer to its close frame.
     pub(crate) answer: Vec<u8>,
 }
@@ -54,7 +56,7 @@ pub(crate) struct Turn {
 impl Turn {
     /// Nothing was read: the client has sent all that it may until then.
     pub(super) fn throttled(again: Instant) -> Turn {
-        Turn { end: TurnEnd::Throttled(again), received: false, answer: Vec::new() }
+        Turn { end: TurnEnd::Throttled(again), received: false, messages: 0, answer: Vec::new() }
     }
 }
 
@@ -96,7 +98,7 @@ impl ReadBuffer {
             Left::Later => TurnEnd::Drained,
             Left::Nothing => TurnEnd::Ended,
         };
-        (Turn { end, received: !received.is_empty(), answer: Vec::new() }, received.len())
+        (Turn { end, received: !received.is_empty(), messages: 0, answer: Vec::new() }, received.len())
     }
 
     /// Takes back what is in the middle of nothing. Most clients need memory of their own only while they speak.
@@ -176,10 +178,11 @@ impl Incoming {
             stopped: None,
             answer: &mut answer,
         };
-        let mut end = None;
+        let (mut end, mut messages) = (None, 0);
         while end.is_none() {
             end = match context.read(&mut wire) {
                 Ok(message) => {
+                    messages += usize::from(message.is_text() || message.is_binary());
                     let delivered = deliver.as_mut().and_then(|deliver| client_message(message).map(deliver));
                     delivered.is_some_and(|delivered| delivered.is_break()).then_some(TurnEnd::Full)
                 }
@@ -211,7 +214,7 @@ impl Incoming {
             self.rest_from += taken;
             self.rest = waited;
         }
-        Turn { end: end.unwrap_or(TurnEnd::More), received: taken > 0, answer }
+        Turn { end: end.unwrap_or(TurnEnd::More), received: taken > 0, messages, answer }
     }
 
     fn is_idle(&self) -> bool {

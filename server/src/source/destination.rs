@@ -9,6 +9,7 @@ use crate::broker::Lines;
 use crate::history::HistoryError;
 use crate::history::log::{CannotGiveUp, LogTime};
 use crate::hub::{Appended, Batch, Feed, Hub, Progress, Room};
+use crate::metrics::{Metrics, QueueResult};
 use crate::publication::Seq;
 use crate::source::HistoryOptions;
 use crate::source::history::SourceHistory;
@@ -91,6 +92,14 @@ impl Destination {
         }
     }
 
+    /// Where to count what becomes of events.
+    pub(super) fn metrics(&self) -> &Metrics {
+        match self {
+            Destination::Hub(feed) => feed.hub().metrics(),
+            Destination::Broker(_, hub) => hub.metrics(),
+        }
+    }
+
     /// Whether what is taken is to be encoded for clients.
     pub(super) fn needs_frames(&self) -> bool {
         matches!(self, Destination::Hub(_))
@@ -102,8 +111,15 @@ impl Destination {
     /// When the history log can neither be written nor deleted. Everything is as it was.
     pub(super) fn publish(&mut self, batch: &mut Batch, taken: &Taken) -> Result<Appended, CannotGiveUp> {
         match self {
-            Destination::Hub(feed) => feed.publish_logged(batch, |first| taken.logged(first)),
-            Destination::Broker(lines, _) => {
+            Destination::Hub(feed) => {
+                let events = batch.len();
+                let appended = feed.publish_logged(batch, |first| taken.logged(first))?;
+                feed.hub().metrics().queue_events(QueueResult::Sent, events);
+                Ok(appended)
+            }
+            Destination::Broker(lines, hub) => {
+                // Before they can be forwarded. They are counted as sent then.
+                hub.metrics().broker.hand_over(taken.events().count());
                 let first = lines.send(taken.events());
                 Ok(Appended { first, number: first, at: LogTime::default(), is_logged: true })
             }
@@ -113,7 +129,10 @@ impl Destination {
     /// Publishes again what the process before had numbered, for clients without ids. Returns the first place.
     pub(super) fn publish_again(&mut self, batch: &mut Batch) -> Seq {
         match self {
-            Destination::Hub(feed) => feed.publish_again(batch),
+            Destination::Hub(feed) => {
+                feed.hub().metrics().queue_events(QueueResult::Sent, batch.len());
+                feed.publish_again(batch)
+            }
             // With a broker, no process before has numbered events of the queue.
             Destination::Broker(lines, _) => lines.send([]),
         }

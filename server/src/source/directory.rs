@@ -18,6 +18,7 @@ use crate::backoff::Backoff;
 use crate::health::Health;
 use crate::history::HistoryError;
 use crate::hub::{Batch, Room};
+use crate::metrics::QueueResult;
 use crate::publication::{Publication, Seq};
 use crate::source::destination::Destination;
 use crate::source::failed_folder::FailedFolder;
@@ -26,7 +27,7 @@ use crate::source::lock_watch::LockWatch;
 use crate::source::outstanding::Outstanding;
 use crate::source::rejections::Rejections;
 use crate::source::retry::RefusedAcks;
-use crate::source::selection::Selection;
+use crate::source::selection::{LeftOut, Selection};
 use crate::source::taken::Taken;
 use crate::source::watch::Watch;
 use crate::stop::Stop;
@@ -204,11 +205,13 @@ impl DirectorySource {
                 }
                 Err(reason) => {
                     if self.rejections.reject(&mut self.reader, &name, &reason) {
+                        self.destination.metrics().queue_events(QueueResult::Rejected, 1);
                         self.failed_folder.note_added();
                     }
                 }
             }
         }
+        self.count_left_out();
         // Very many bad entries must not exceed the folder's limit by far until the next chores.
         if self.failed_folder.is_overfull() {
             self.chores_due = Instant::now();
@@ -218,6 +221,12 @@ impl DirectorySource {
             self.rejections.log_newer_entries(&newer_entries);
         }
         found && (self.taken.is_empty() || self.publish_taken())
+    }
+
+    fn count_left_out(&mut self) {
+        let (LeftOut { expired, duplicate }, metrics) = (self.selection.take_left_out(), self.destination.metrics());
+        metrics.queue_events(QueueResult::Expired, expired);
+        metrics.queue_events(QueueResult::Duplicate, duplicate);
     }
 
     /// Deletes what every client has. Returns whether there is more to delete.

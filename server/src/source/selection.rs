@@ -13,24 +13,34 @@ use crate::source::key_window::KeyWindow;
 pub(super) struct Selection {
     /// `None`: the broker finds repeats, for all machines.
     keys: Option<KeyWindow>,
+    /// Those that were not admitted, until they are counted.
+    left_out: LeftOut,
+}
+
+/// How many events were not published.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct LeftOut {
+    pub(super) expired: usize,
+    pub(super) duplicate: usize,
 }
 
 impl Default for Selection {
     fn default() -> Selection {
-        Selection { keys: Some(KeyWindow::default()) }
+        Selection { keys: Some(KeyWindow::default()), left_out: LeftOut::default() }
     }
 }
 
 impl Selection {
     /// Looks at no keys.
     pub(super) fn without_keys() -> Selection {
-        Selection { keys: None }
+        Selection { keys: None, left_out: LeftOut::default() }
     }
 
     /// Whether an event is to be published now. Its key is taken then.
     pub(super) fn admits(&mut self, event: &Event) -> bool {
         if has_expired(event) {
             debug!(uid = %event.uid(), event = event.name_json(), "event has expired, not sent");
+            self.left_out.expired += 1;
             return false;
         }
         let channel = event.channels().and_then(<[_]>::first);
@@ -38,9 +48,15 @@ impl Selection {
             && !keys.take(channel, key, event.uid(), Instant::now())
         {
             debug!(uid = %event.uid(), event = event.name_json(), "an event with this key was sent, not sent again");
+            self.left_out.duplicate += 1;
             return false;
         }
         true
+    }
+
+    /// How many events were not admitted since this was last asked.
+    pub(super) fn take_left_out(&mut self) -> LeftOut {
+        std::mem::take(&mut self.left_out)
     }
 
     /// Frees the key of an event that was admitted and is not published.

@@ -136,6 +136,7 @@ impl Kept {
                 audience: self.channels.as_deref().map_or(Audience::Everybody, Audience::Channels),
                 except: None,
                 expires_at: self.expires_at,
+                queued_at: None,
             },
             key: self.key.as_deref(),
         }

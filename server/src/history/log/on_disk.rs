@@ -297,6 +297,7 @@ mod tests {
                 audience: Audience::Everybody,
                 except: None,
                 expires_at: None,
+                queued_at: None,
             };
             record.begin();
             record.push(&Logged { seq, origin: None, uid: None, publication, key: None });

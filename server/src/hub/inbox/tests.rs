@@ -17,7 +17,7 @@ fn is_woken(poll: &mut Poll) -> bool {
 }
 
 fn append_one(inbox: &Inbox) {
-    inbox.append(b"frame", &[5], &ChannelFrames::default());
+    inbox.append(b"frame", &[5], &[], &ChannelFrames::default());
 }
 
 fn take(inbox: &Inbox) {

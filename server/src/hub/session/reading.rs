@@ -52,7 +52,7 @@ impl Session {
     }
 
     /// Reads what the client has sent and hands each message to `deliver`, until that breaks, there is no more, or it
-    /// is the next one's turn. Without `deliver` messages are read and forgotten.
+    /// is the next one's turn. Without `deliver` messages are read and forgotten. Returns also how many there were.
     pub(crate) fn read(
         &mut self,
         buffer: &mut ReadBuffer,
@@ -60,12 +60,12 @@ impl Session {
         limits: &Limits,
         now: Instant,
         deliver: Option<impl FnMut(ClientMessage) -> ControlFlow<()>>,
-    ) -> ReadOutcome {
+    ) -> (ReadOutcome, usize) {
         if self.paused && !self.is_closing() {
-            return ReadOutcome::Paused;
+            return (ReadOutcome::Paused, 0);
         }
         if self.ending != Ending::Awaited {
-            return self.discard();
+            return (self.discard(), 0);
         }
         // What comes after our close frame is of no interest, but the client's close frame is among it.
         let is_closing = self.is_closing();
@@ -96,7 +96,7 @@ impl Session {
             }
             _ => {}
         }
-        match turn.end {
+        let outcome = match turn.end {
             TurnEnd::Drained => ReadOutcome::All,
             TurnEnd::More => ReadOutcome::More,
             TurnEnd::Throttled(again) => ReadOutcome::Throttled(again),
@@ -107,7 +107,8 @@ impl Session {
             TurnEnd::Closed => ReadOutcome::Closing(None),
             TurnEnd::Broken(disconnect) => ReadOutcome::Closing(Some(disconnect)),
             TurnEnd::Ended => ReadOutcome::Ended,
-        }
+        };
+        (outcome, turn.messages)
     }
 
     /// The client's bytes mean nothing any more, but unread ones would turn our last bytes into a reset.

@@ -9,6 +9,7 @@ use crate::application::Application;
 use crate::disconnect::Disconnect;
 use crate::hub::Hub;
 use crate::hub::joining::Joining;
+use crate::metrics::RefusedFor;
 use crate::protocol::after::After;
 use crate::protocol::command::{Command, Request};
 use crate::protocol::id::StreamId;
@@ -76,7 +77,11 @@ impl<A: Application> Shard<A> {
 
     /// Tells a client that has not joined to come back later.
     fn refuse_for_now(&mut self, joining: Box<Joining>, now: Instant) {
-        if let Some(mut joining) = joining.refuse_for_now() {
+        let still = joining.refuse_for_now();
+        if still.is_none() {
+            self.hub.metrics().refused(RefusedFor::Ahead);
+        }
+        if let Some(mut joining) = still {
             // It is told by a close frame, which it answers.
             joining.opening.want_nothing();
             if let Some(key) = self.join(self.log.head(), *joining, now) {

@@ -40,7 +40,8 @@ impl<A: Application> Shard<A> {
         }
         self.sessions.clear();
         self.behind.clear();
-        self.closing_sessions = 0;
+        (self.closing_sessions, self.in_log) = (0, 0);
+        self.counts.all_left();
         self.publish_progress(now);
         true
     }

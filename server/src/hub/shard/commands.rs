@@ -18,6 +18,7 @@ use crate::hub::log::Position;
 use crate::hub::reloading::Reloaded;
 use crate::hub::session::Session;
 use crate::hub::subscriber::Subscriber;
+use crate::metrics::{RefusedFor, Spoken};
 use crate::protocol::native::ServerMessage;
 use crate::protocol::{ClientKind, Wants};
 use crate::publication::Seq;
@@ -31,11 +32,12 @@ impl<A: Application> Shard<A> {
     pub(super) fn on_command(&mut self, seq: Seq, command: Command, now: Instant) {
         let position = self.log.end_of(seq);
         match command {
-            Command::Join(joining) if self.stopping.is_some() => drop(joining.refuse_for_now()),
+            Command::Join(joining) if self.stopping.is_some() => self.refuse_joining(joining),
             Command::Join(joining) => self.joining.push_back(joining),
             Command::Send(id, frame) => {
                 if let Some(key) = self.key(id) {
                     self.flush_turn(key, seq, now);
+                    self.count_message(key, frame.len());
                     self.sessions[key].send(position, frame);
                     // Of a burst, once.
                     if self.touched.last() != Some(&key) {
@@ -64,7 +66,8 @@ impl<A: Application> Shard<A> {
             Command::Shutdown { grace } => {
                 // Who came before gets an answer and a place in the order in which clients are closed.
                 self.let_join(usize::MAX, now);
-                self.ahead.take_joining().for_each(|joining| drop(joining.refuse_for_now()));
+                let joining: Vec<_> = self.ahead.take_joining().collect();
+                joining.into_iter().for_each(|joining| self.refuse_joining(joining));
                 self.begin_to_stop(grace, now);
             }
         }
@@ -76,6 +79,12 @@ impl<A: Application> Shard<A> {
         self.limits = Limits { log_bytes, relay_client_events, ..reloaded.limits.clone() };
         self.max_memory = self.limits.max_memory / self.hub.inboxes().len();
         self.rights = reloaded.rights.clone();
+    }
+
+    /// Refuses a client because the server stops.
+    fn refuse_joining(&self, joining: Box<Joining>) {
+        self.hub.metrics().refused(RefusedFor::Stopping);
+        drop(joining.refuse_for_now());
     }
 
     /// Lets some of the waiting clients join. The others join after what has arrived is delivered.
@@ -99,6 +108,7 @@ impl<A: Application> Shard<A> {
         for key in told {
             if let Some(message) = self.sessions[key].protocol().message(&ServerMessage::Gap { id }) {
                 self.flush_turn(key, seq, now);
+                self.count_message(key, message.len());
                 self.sessions[key].send(position, message.into());
                 self.touched.push(key);
             }
@@ -115,6 +125,7 @@ impl<A: Application> Shard<A> {
         let received_early = opening.has_received();
         let (protocol, wants) = opening.into_parts(self.limits.max_message_bytes, now);
         let Wants { kind, identity, after } = wants;
+        let spoken = Spoken::of(&protocol, &kind);
         let subscriber = match &kind {
             ClientKind::Plain => None,
             ClientKind::ApplicationOnly => Some(Box::new(Subscriber::new(false, now))),
@@ -130,7 +141,8 @@ impl<A: Application> Shard<A> {
             subscriber
         });
         let session = entry.insert(Session::new(id, position, connection, protocol, subscriber, now));
-        session.identity = identity;
+        (session.identity, session.spoken) = (identity, spoken);
+        let is_in_log = session.subscriber().is_none();
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.registry.register(session.stream(), token_of(id), interest) {
             warn!(%address, %error, "cannot watch a new connection");
@@ -139,6 +151,8 @@ impl<A: Application> Shard<A> {
         }
         debug!(session = id.0, %address, path = %url_without_secrets(&path), "client connected");
         self.touched.push(key);
+        self.counts.joined(spoken);
+        self.in_log += usize::from(is_in_log);
         // Before what the application sends.
         if let ClientKind::Channels { channels, everybody, .. } = kind {
             self.welcome(key, &channels, everybody, after.as_deref());
@@ -156,16 +170,18 @@ impl<A: Application> Shard<A> {
         self.flush_turn(key, Seq(u64::MAX), now);
         let was_closing = self.sessions[key].is_closing();
         self.sessions[key].close(after, disconnect, &self.limits);
-        self.closing(key, was_closing, now);
+        self.closing(key, was_closing, Some(disconnect), now);
         self.touched.push(key);
     }
 
     /// From now on the application cannot reach the session, and it has a deadline.
-    pub(super) fn closing(&mut self, key: usize, was_closing: bool, now: Instant) {
+    pub(super) fn closing(&mut self, key: usize, was_closing: bool, reason: Option<Disconnect>, now: Instant) {
         let session = &mut self.sessions[key];
         session.deadline.get_or_insert(now + CLOSE_TIMEOUT);
         if !was_closing {
             self.closing_sessions += 1;
+            self.in_log -= usize::from(session.subscriber().is_none());
+            self.counts.disconnected(session.spoken, reason);
             tell_closed(&mut self.application, session);
         }
     }
@@ -180,9 +196,12 @@ impl<A: Application> Shard<A> {
             self.leave_all(subscriber.subscriptions());
         }
         debug!(session = session.id.0, "client disconnected");
+        self.counts.left(session.spoken);
         if session.is_closing() {
             self.closing_sessions -= 1;
         } else {
+            self.in_log -= usize::from(session.subscriber().is_none());
+            self.counts.disconnected(session.spoken, None);
             tell_closed(&mut self.application, &session);
         }
         if self.sessions.is_empty() {

@@ -110,6 +110,8 @@ impl<A: Application> Shard<A> {
         if due == Due::Nothing {
             return;
         }
+        let (messages, bytes) = (self.turn.messages(due), self.turn.bytes(due).len());
+        self.turn_counts.sent(self.sessions[key].spoken, messages, bytes);
         let mut written = 0;
         if self.sessions[key].may_write_directly() && !is_over {
             match self.sessions[key].write_directly(self.turn.bytes(due), now) {
@@ -152,6 +154,8 @@ impl<A: Application> Shard<A> {
             return;
         }
         if !self.turn.collect(session.id, subscriber, &self.channels, until).is_empty() {
+            let (messages, bytes) = (self.turn.messages(Due::Own), self.turn.bytes(Due::Own).len());
+            self.turn_counts.sent(self.sessions[key].spoken, messages, bytes);
             self.keep_for(key, Due::Own, 0, now);
         }
         if let Some(subscriber) = self.sessions[key].subscriber_mut() {

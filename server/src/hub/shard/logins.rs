@@ -12,6 +12,7 @@ use crate::disconnect::Disconnect;
 use crate::hub::interest::ChannelKey;
 use crate::hub::resuming::Asked;
 use crate::hub::subscriber::Subscription;
+use crate::metrics::AuthFailure;
 use crate::protocol::command::Token;
 use crate::protocol::native::{ErrorCode, ServerMessage};
 use crate::rights::Identity;
@@ -30,13 +31,18 @@ impl<A: Application> Shard<A> {
         now: Instant,
     ) -> Result<(), Refused> {
         let identity = self.rights.login(token, SystemTime::now());
-        let identity = identity.map_err(|denial| (code_of(denial), denial.to_string()))?;
+        let identity = identity.map_err(|denial| {
+            self.hub.metrics().auth_failed(denial.into());
+            (code_of(denial), denial.to_string())
+        })?;
         let session = &self.sessions[key];
         if session.identity.as_deref().is_some_and(|before| before.user != identity.user) {
+            self.hub.metrics().auth_failed(AuthFailure::NotAllowed);
             return Err((ErrorCode::NotAllowed, "the token is of another user".to_owned()));
         }
         // Who asked for them would wait for them without end.
         if everybody == Some(true) && !self.rights.gets_everybody(Some(&identity), everybody) {
+            self.hub.metrics().auth_failed(AuthFailure::NotAllowed);
             return Err((ErrorCode::NotAllowed, "the token does not allow events for everybody".to_owned()));
         }
         // A command that cannot be followed changes nothing.

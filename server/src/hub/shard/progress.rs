@@ -52,5 +52,6 @@ impl<A: Application> Shard<A> {
         let progress = Progress { offered: self.waiting.offered(last, now), delivered };
         self.log.release(written);
         self.inbox.publish(progress, counts);
+        self.publish_counts();
     }
 }

@@ -67,7 +67,8 @@ impl<A: Application> Shard<A> {
                 }
             }
         });
-        let outcome = session.read(&mut self.read_buffer, &self.log, &self.limits, now, deliver);
+        let (outcome, messages) = session.read(&mut self.read_buffer, &self.log, &self.limits, now, deliver);
+        self.turn_counts.received(session.spoken, messages);
         requests.into_iter().for_each(|request| self.follow(id, request, now));
         // What came in meanwhile was written, and its connection may have turned out to be broken.
         if self.key(id).is_none() {
@@ -84,7 +85,7 @@ impl<A: Application> Shard<A> {
             ReadOutcome::Paused => self.set_deadline_if_peer_closed(key, now),
             ReadOutcome::Closing(reason) => {
                 self.explain(key, reason, now);
-                self.closing(key, was_closing, now);
+                self.closing(key, was_closing, reason, now);
             }
         }
         self.write(key, now);

@@ -104,7 +104,10 @@ impl<A: Application> Shard<A> {
         for name in names {
             let token = token.map(|Token(token)| token.as_str());
             let allowed = self.rights.may_read(session.identity.as_deref(), name, token, now);
-            ends.push(allowed.map_err(|denial| (code_of(denial), format!("{name}: {denial}")))?);
+            ends.push(allowed.map_err(|denial| {
+                self.hub.metrics().auth_failed(denial.into());
+                (code_of(denial), format!("{name}: {denial}"))
+            })?);
         }
         let Some(subscriber) = session.subscriber() else { return Ok(()) };
         let new: Vec<ChannelName> = names.iter().filter(|name| !self.is_subscribed(key, name)).cloned().collect();
@@ -196,10 +199,11 @@ impl<A: Application> Shard<A> {
             return Err(TooManyChannels);
         }
         let id = self.sessions[key].id;
-        let Ok(Subscribed { keys, began, has_after }) = self.hub.subscribe(id, asked, answer) else {
+        let Ok(Subscribed { keys, began, has_after, missed }) = self.hub.subscribe(id, asked, answer) else {
             self.hub.release_subscriptions(count);
             return Err(TooManyChannels);
         };
+        missed.into_iter().for_each(|missed| self.count_resumed(key, missed));
         let everybody = asked.everybody.then_some((ChannelKey::everybody(asked.encoding), None));
         let Some(subscriber) = self.sessions[key].subscriber_mut() else { return Ok(has_after) };
         for (channel, name) in keys.into_iter().zip(asked.new.iter().map(Some)).chain(everybody) {

@@ -104,7 +104,7 @@ impl<A: Application> Shard<A> {
         let session = &mut self.sessions[key];
         let was_closing = session.is_closing();
         session.fall_out(&self.log, reason);
-        self.closing(key, was_closing, now);
+        self.closing(key, was_closing, Some(reason), now);
         self.count_memory(key);
         // Each keeps a copy of the rest of the message that it has begun. Where many go together, these would take more
         // than all clients may.

@@ -65,9 +65,19 @@ struct Mark {
 #[derive(Debug, Default)]
 struct Merged {
     sets: HashMap<Vec<u32>, usize>,
-    parts: Vec<(Range<usize>, Option<Arc<Piece>>)>,
+    parts: Vec<Part>,
     bytes: Vec<u8>,
     set: Vec<u32>,
+}
+
+/// What is due to sessions with the same touched channels.
+#[derive(Debug)]
+struct Part {
+    /// In the bytes.
+    range: Range<usize>,
+    messages: usize,
+    /// As outboxes hold it, if any do.
+    kept: Option<Arc<Piece>>,
 }
 
 /// The bytes that a session is due.
@@ -187,7 +197,7 @@ impl Turn {
         match due {
             Due::Nothing => &[],
             Due::Own => &self.own,
-            Due::Channels(index) => &self.merged.bytes[self.merged.parts[index].0.clone()],
+            Due::Channels(index) => &self.merged.bytes[self.merged.parts[index].range.clone()],
             Due::Channel(index) => {
                 let touched = &self.touched[index];
                 match &touched.joined {
@@ -198,12 +208,22 @@ impl Turn {
         }
     }
 
+    /// How many messages are due.
+    pub(super) fn messages(&self, due: Due) -> usize {
+        match due {
+            Due::Nothing => 0,
+            Due::Own => self.picked.len(),
+            Due::Channels(index) => self.merged.parts[index].messages,
+            Due::Channel(index) => self.touched[index].entries.len(),
+        }
+    }
+
     /// The bytes that are due, to be kept by outboxes.
     pub(super) fn keep(&mut self, due: Due, undelivered: &mut Undelivered, ticket: Ticket) -> Arc<Piece> {
         let kept = match due {
             Due::Nothing | Due::Own => return Arc::new(Piece::own(self.bytes(due), ticket)),
             Due::Channel(index) => &self.touched[index].kept,
-            Due::Channels(index) => &self.merged.parts[index].1,
+            Due::Channels(index) => &self.merged.parts[index].kept,
         };
         if let Some(piece) = kept {
             return piece.clone();
@@ -215,7 +235,7 @@ impl Turn {
         match due {
             Due::Nothing | Due::Own => {}
             Due::Channel(index) => self.touched[index].kept = Some(piece.clone()),
-            Due::Channels(index) => self.merged.parts[index].1 = Some(piece.clone()),
+            Due::Channels(index) => self.merged.parts[index].kept = Some(piece.clone()),
         }
         piece
     }
@@ -271,7 +291,7 @@ impl Turn {
         }
         let start = bytes.len();
         append_in_order(&self.frames, &mut self.picked, bytes);
-        parts.push((start..bytes.len(), None));
+        parts.push(Part { range: start..bytes.len(), messages: self.picked.len(), kept: None });
         sets.insert(set.clone(), parts.len() - 1);
         parts.len() - 1
     }

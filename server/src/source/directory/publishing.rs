@@ -3,6 +3,7 @@
 use tracing::debug;
 
 use super::{BATCH_ENTRIES, DirectorySource};
+use crate::metrics::QueueResult;
 use crate::publication::{Publication, has_expired};
 
 impl DirectorySource {
@@ -56,11 +57,14 @@ impl DirectorySource {
             };
             debug!(entry = %numbered.name, number = numbered.first.0, "published by the process before, and not delivered");
             let before = self.batch.len();
+            let all = events.len();
             events
                 .into_iter()
                 .filter(|event| !has_expired(event))
                 .for_each(|event| self.batch.push(&Publication::of(event)));
-            match self.batch.len() - before {
+            let published = self.batch.len() - before;
+            self.destination.metrics().queue_events(QueueResult::Expired, all - published);
+            match published {
                 0 => self.refused_acks.ack(&mut self.reader, numbered.name),
                 publications => entries.push((numbered.name, publications, numbered.first)),
             }
