@@ -434,6 +434,31 @@ mod tests {
     }
 
     #[test]
+    fn rules_for_paths_are_tables() {
+        let file = "[[route]]\npath = '/admin/*'\nchannels = ['a', 'b']\nrequire = 'token'\n[[route]]\npath = '*'\nrequire = 'none'";
+        let rules = parse(file).expect("a file").route.expect("rules");
+        let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
+        assert_eq!(rules, ["/admin/* channel=a channel=b require=token", "* require=none"]);
+        for (table, told) in [
+            ("path = 1", "line 2, column 8: route must be a text in quotes"),
+            ("path = '/a*b'\nrequire = 'none'", "line 1, column 1: route the path must begin with /"),
+            ("path = '/a'", "line 1, column 1: route needs channels or require or both"),
+            ("path = '/a'\nchannel = 'b'", "line 3, column 1: route has an unknown key"),
+            ("path = '/a'\nchannels = 'b'", "line 3, column 12: route channels: must be a list of texts"),
+            ("path = '/a'\nchannels = ['b*']", "line 3, column 13: route channels: "),
+            ("path = '/a'\nrequire = 'all'", "line 3, column 11: route require must be token, hook or none"),
+            ("require = 'none'", "line 1, column 1: route needs a path"),
+        ] {
+            let error = parse(&format!("[[route]]\n{table}")).expect_err(table).to_string();
+            assert!(error.starts_with(told), "{table}: {error}");
+        }
+        assert!(parse("route = 1").expect_err("a number").to_string().contains("write [[route]] above each"));
+        let networks = parse("trusted_proxies = ['127.0.0.1', '10.0.0.0/8']").expect("a file").trusted_proxies;
+        assert_eq!(networks.expect("networks").len(), 2);
+        assert!(parse("trusted_proxies = ['localhost']").is_err());
+    }
+
+    #[test]
     fn integers_may_be_written_in_every_way_of_toml() {
         for (text, expected) in
             [("-0", 0), ("+0", 0), ("0", 0), ("0x1F", 31), ("0o17", 15), ("0b11", 3), ("1_000", 1000)]

@@ -8,11 +8,11 @@ use clap::builder::{StringValueParser, TypedValueParser, ValueParser};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, ValueHint};
-use server::ChannelRule;
 use server::config::{Form, Setting, Settings, Value, Whole, all_settings};
 use server::hosts::HostRule;
 use server::origin::Rule;
 use server::token::{Pattern, Secret};
+use server::{ChannelRule, Network, RouteRule};
 
 use crate::numbers::{number_of_seconds, whole};
 
@@ -69,7 +69,9 @@ fn option(setting: &'static Setting) -> Arg {
         .value_parser(parser(&setting.form))
         .help(format!("{}{default}", setting.help));
     match setting.form {
-        Form::Origins | Form::Hosts | Form::Patterns => option.action(ArgAction::Append).value_delimiter(','),
+        Form::Origins | Form::Hosts | Form::Patterns | Form::Networks => {
+            option.action(ArgAction::Append).value_delimiter(',')
+        }
         Form::Files => option.action(ArgAction::Append).value_delimiter(',').value_hint(ValueHint::FilePath),
         Form::Path => option.value_hint(ValueHint::AnyPath),
         _ => option,
@@ -91,7 +93,8 @@ fn parser(form: &Form) -> ValueParser {
         Form::Origins => ValueParser::new(|text: &str| text.parse::<Rule>()),
         Form::Hosts => ValueParser::new(|text: &str| text.parse::<HostRule>()),
         Form::Patterns => ValueParser::new(|text: &str| text.parse::<Pattern>()),
-        Form::Files | Form::Secrets | Form::ChannelRules => PathBufValueParser::new().into(),
+        Form::Networks => ValueParser::new(|text: &str| text.parse::<Network>()),
+        Form::Files | Form::Secrets | Form::ChannelRules | Form::Routes => PathBufValueParser::new().into(),
         Form::Choice(words) => {
             let words = words.iter().map(|(word, help)| PossibleValue::new(*word).help(*help));
             PossibleValuesParser::new(words).map(Value::Text).into()
@@ -104,6 +107,7 @@ fn given(setting: &Setting, matches: &ArgMatches) -> Option<Value> {
         Form::Origins => list(setting, matches).map(Value::Origins),
         Form::Hosts => list(setting, matches).map(Value::Hosts),
         Form::Patterns => list(setting, matches).map(Value::Patterns),
+        Form::Networks => list(setting, matches).map(Value::Networks),
         Form::Files => list(setting, matches).map(Value::Files),
         _ => matches.get_one::<Value>(setting.key).cloned(),
     }
@@ -120,12 +124,16 @@ fn of_variable(setting: &Setting) -> Result<Option<Value>, clap::Error> {
     if setting.is_secret() {
         return Ok(Secret::all_of(text.as_bytes()).map(Value::Secrets));
     }
-    match text.to_str().map(ChannelRule::parse_all) {
-        _ if text.is_empty() => Ok(None),
-        Some(Ok(rules)) => Ok(Some(Value::ChannelRules(rules))),
-        Some(Err(error)) => Err(clap::Error::raw(ErrorKind::ValueValidation, format!("{variable}: {error}\n"))),
-        None => Err(clap::Error::raw(ErrorKind::ValueValidation, format!("{variable} must be valid UTF-8\n"))),
+    if text.is_empty() {
+        return Ok(None);
     }
+    let refuse = |problem: String| clap::Error::raw(ErrorKind::ValueValidation, format!("{variable}{problem}\n"));
+    let text = text.to_str().ok_or_else(|| refuse(" must be valid UTF-8".to_owned()))?;
+    let value = match setting.form {
+        Form::Routes => RouteRule::parse_all(text).map(Value::Routes).map_err(|error| error.to_string()),
+        _ => ChannelRule::parse_all(text).map(Value::ChannelRules).map_err(|error| error.to_string()),
+    };
+    value.map(Some).map_err(|problem| refuse(format!(": {problem}")))
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ const TITLE: &str = "\
 
 const INTRODUCTION: [&str; 3] = [
     "Every setting of `fastapi-broadcaster` is an environment variable, a key of a TOML file, which `--config` or \
-     `FASTAPI_WS_CONFIG` names, and a flag (all but [`token_secret`](#token_secret) and [`channel`](#channel)). A flag wins over its variable, that over the file, that over the default. An empty variable is not \
+     `FASTAPI_WS_CONFIG` names, and a flag (all but [`token_secret`](#token_secret), [`channel`](#channel) and [`route`](#route)). A flag wins over its variable, that over the file, that over the default. An empty variable is not \
      set. A key such as [`broker.url`](#brokerurl) stands as `url` below a line `[broker]`, after all keys that are in no \
      table. Unknown keys and values out of range are errors: exit code 64, with the line of the file. `fastapi-broadcaster config \
      check` says so without a start. [The sample file](../broadcaster/config.example.toml) has every key.",
@@ -101,6 +101,8 @@ fn bounds(form: &Form) -> String {
         | Form::Hosts
         | Form::Patterns
         | Form::ChannelRules
+        | Form::Networks
+        | Form::Routes
         | Form::Files
         | Form::Secrets => String::new(),
     }
@@ -127,9 +129,10 @@ fn sentences(setting: &Setting) -> String {
 fn in_file(setting: &Setting, value: &Value) -> String {
     match (setting.form, value) {
         (Form::Path | Form::Text | Form::Url | Form::Choice(_), value) => format!("{:?}", value.to_string()),
-        (Form::Patterns | Form::ChannelRules | Form::Files | Form::Secrets, value @ Value::Text(_)) => {
-            value.to_string()
-        }
+        (
+            Form::Patterns | Form::ChannelRules | Form::Networks | Form::Routes | Form::Files | Form::Secrets,
+            value @ Value::Text(_),
+        ) => value.to_string(),
         (_, Value::Hosts(rules)) => format!("{:?}", rules.iter().map(ToString::to_string).collect::<Vec<_>>()),
         (_, Value::Origins(rules)) => format!("{:?}", rules.iter().map(ToString::to_string).collect::<Vec<_>>()),
         (_, Value::Seconds(seconds)) => format!("{seconds:?}"),

@@ -22,6 +22,8 @@ pub enum Disconnect {
     Overloaded,
     /// The server has all the clients that it may have. Reconnect later.
     Full,
+    /// The hook did not say whether the client may connect. Reconnect later.
+    HookFailed,
     /// The client read too slowly and would have missed messages. Reconnect.
     Slow,
     /// The client did not answer a ping. Reconnect.
@@ -46,7 +48,7 @@ impl Disconnect {
             Disconnect::InvalidText => 1007,
             Disconnect::TooManyFrames => 1008,
             Disconnect::TooLarge => 1009,
-            Disconnect::Overloaded | Disconnect::Full => 1013,
+            Disconnect::Overloaded | Disconnect::Full | Disconnect::HookFailed => 1013,
             Disconnect::Slow => 4008,
             Disconnect::PingTimeout => 4009,
             Disconnect::NotAuthenticated | Disconnect::TokenExpired => 4401,
@@ -66,6 +68,7 @@ impl Disconnect {
             Disconnect::TooLarge => "message too large",
             Disconnect::Overloaded => "server is overloaded",
             Disconnect::Full => "server is full",
+            Disconnect::HookFailed => "login cannot be checked now",
             Disconnect::Slow => "too slow: messages would have been missed",
             Disconnect::PingTimeout => "no answer to ping",
             Disconnect::NotAuthenticated => "not authenticated",
@@ -102,7 +105,7 @@ impl From<Denial> for Disconnect {
 mod tests {
     use super::*;
 
-    const ALL: [Disconnect; 14] = [
+    const ALL: [Disconnect; 15] = [
         Disconnect::Closed,
         Disconnect::Shutdown,
         Disconnect::Protocol,
@@ -111,6 +114,7 @@ mod tests {
         Disconnect::TooLarge,
         Disconnect::Overloaded,
         Disconnect::Full,
+        Disconnect::HookFailed,
         Disconnect::Slow,
         Disconnect::PingTimeout,
         Disconnect::NotAuthenticated,
@@ -148,6 +152,7 @@ mod tests {
                 Disconnect::TooLarge
                 | Disconnect::Overloaded
                 | Disconnect::Full
+                | Disconnect::HookFailed
                 | Disconnect::Slow
                 | Disconnect::PingTimeout => {}
                 Disconnect::NotAuthenticated | Disconnect::TokenExpired => {}

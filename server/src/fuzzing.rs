@@ -2,6 +2,7 @@
 //! with the feature `fuzzing` and in tests, which keep what was found; no part of the server's interface.
 
 mod command;
+mod hook;
 mod reading;
 mod token;
 
@@ -27,6 +28,7 @@ use crate::publication::Publication;
 use crate::session_id::SessionId;
 
 pub use command::command;
+pub use hook::{fastcgi_records, hook_answer};
 pub use reading::reading;
 pub use token::token;
 

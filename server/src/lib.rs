@@ -65,7 +65,10 @@ pub use disconnect::Disconnect;
 pub use history::{
     ChannelRule, HistoryError, InvalidChannelRule, LogError, LogOnDisk, LogSummary, NextStart, PastEvent,
 };
-pub use http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS, hosts, origin};
+pub use http_server::{
+    Admission, AnsweredPaths, InvalidNetwork, InvalidRouteRule, MAX_SPARE_SLOTS, Network, Require, RouteRule, hosts,
+    origin,
+};
 pub use hub::{Batch, Feed, Hub, Limits, Progress, Room};
 pub use metrics::Metrics;
 pub use observer::{Observer, Status};

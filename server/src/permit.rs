@@ -75,7 +75,7 @@ struct Slot {
 /// What a connection needs to become a client, as far as it was available when the connection came.
 #[derive(Debug)]
 pub(crate) struct PendingPermit {
-    slots: Arc<Slots>,
+    permits: Permits,
     slot: Option<Slot>,
     counted: Result<Option<Counted>, TooMany>,
 }
@@ -94,9 +94,18 @@ impl Permits {
 
     /// What there is for a new connection.
     pub(crate) fn request(&self, address: IpAddr) -> PendingPermit {
-        let counted = Counted::new(&self.addresses, address, self.max_per_address.load(Ordering::Relaxed)).map(Some);
+        let counted = self.count(address);
         let slot = counted.is_ok().then(|| self.slots.take()).flatten();
-        PendingPermit { slots: self.slots.clone(), slot, counted }
+        PendingPermit { permits: self.clone(), slot, counted }
+    }
+
+    /// What there is for a new connection of a proxy, which is counted once it is known for whom it is.
+    pub(crate) fn request_for_proxy(&self) -> PendingPermit {
+        PendingPermit { permits: self.clone(), slot: self.slots.take(), counted: Ok(None) }
+    }
+
+    fn count(&self, address: IpAddr) -> Result<Option<Counted>, TooMany> {
+        Counted::new(&self.addresses, address, self.max_per_address.load(Ordering::Relaxed)).map(Some)
     }
 
     /// Clients that there may be.
@@ -168,16 +177,21 @@ impl PendingPermit {
         }
     }
 
+    /// Counts the connection of a proxy as one of its client's.
+    pub(crate) fn count_for(&mut self, client: IpAddr) {
+        self.counted = self.permits.count(client);
+    }
+
     /// Waits until the server has room for one more client.
     pub(crate) async fn wait_for_slot(&mut self) {
-        self.slot = self.slots.wait().await;
+        self.slot = self.permits.slots.wait().await;
     }
 
     /// The right to be a client. A slot that has become free meanwhile will do. Who does not get it stays counted as
     /// before.
     pub(crate) fn complete(&mut self) -> Result<Permit, TooMany> {
         let address = self.counted.as_mut().map_err(|too_many| *too_many)?;
-        let slot = self.slot.take().or_else(|| self.slots.take()).ok_or(TooMany::Altogether)?;
+        let slot = self.slot.take().or_else(|| self.permits.slots.take()).ok_or(TooMany::Altogether)?;
         Ok(Permit { _slot: slot, _address: address.take() })
     }
 }

@@ -9,18 +9,20 @@ use arc_swap::ArcSwap;
 use crate::config::Config;
 use crate::http_server::Intake;
 use crate::hub::Hub;
+use crate::observer::Seen;
 
 /// Changes the settings of a server that runs. Cheap to clone, usable from every thread.
 #[derive(Debug, Clone)]
 pub struct Reloader {
     hub: Hub,
     intake: Intake,
+    seen: Arc<Seen>,
     shutdown_grace: Arc<ArcSwap<Duration>>,
 }
 
 impl Reloader {
-    pub(crate) fn new(config: &Config, hub: Hub, intake: Intake) -> Reloader {
-        Reloader { hub, intake, shutdown_grace: Arc::new(ArcSwap::from_pointee(config.shutdown_grace)) }
+    pub(crate) fn new(config: &Config, hub: Hub, intake: Intake, seen: Arc<Seen>) -> Reloader {
+        Reloader { hub, intake, seen, shutdown_grace: Arc::new(ArcSwap::from_pointee(config.shutdown_grace)) }
     }
 
     /// Takes what can be changed, and nothing else. No client is disconnected: those that are there stay by the rights and
@@ -28,6 +30,7 @@ impl Reloader {
     pub fn reload(&self, config: &Config) {
         self.intake.change(config);
         self.hub.reload(config);
+        self.seen.change(config, self.has_history());
         self.shutdown_grace.store(Arc::new(config.shutdown_grace));
     }
 

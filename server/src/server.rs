@@ -128,8 +128,8 @@ impl Server {
         }
         let listening_on = addresses.first().map(SocketAddr::ip);
         let intake = Intake::new(&config, hub.clone(), health.clone(), listening_on);
-        let reloader = Reloader::new(&config, hub.clone(), intake);
         let seen = Arc::new(Seen::of(&config));
+        let reloader = Reloader::new(&config, hub.clone(), intake, seen.clone());
         Ok(Server {
             config,
             listeners,

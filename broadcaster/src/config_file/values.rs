@@ -3,11 +3,12 @@
 
 use std::str::FromStr;
 
+use queue::InvalidChannel;
 use server::config::{Form, Unit, Value, Whole};
 use server::hosts::HostRule;
 use server::origin::Rule;
 use server::token::{InvalidPattern, Pattern, Secret};
-use server::{ChannelRule, InvalidChannelRule};
+use server::{ChannelRule, InvalidChannelRule, InvalidNetwork, InvalidRouteRule, Network, RouteRule};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -46,6 +47,15 @@ pub(super) fn value(form: &Form, given: &Spanned<DeValue<'_>>) -> Result<Value, 
         Form::ChannelRules => {
             let list = value.as_array().ok_or_else(|| refuse("must be tables: write [[channel]] above each"))?;
             list.iter().map(channel_rule).collect::<Result<_, _>>().map(Value::ChannelRules)
+        }
+        Form::Networks => {
+            let list = value.as_array().ok_or_else(|| (place, list_problem("127.0.0.1")))?;
+            let network = |item| parsed::<Network>(item, InvalidNetwork::to_string);
+            list.iter().map(network).collect::<Result<_, _>>().map(Value::Networks)
+        }
+        Form::Routes => {
+            let list = value.as_array().ok_or_else(|| refuse("must be tables: write [[route]] above each"))?;
+            list.iter().map(route).collect::<Result<_, _>>().map(Value::Routes)
         }
         Form::Files => {
             let list = value.as_array().ok_or_else(|| (place, list_problem("/path/of/the/file")))?;
@@ -100,6 +110,31 @@ fn channel_rule(given: &Spanned<DeValue<'_>>) -> Result<ChannelRule, (usize, Str
         InvalidChannelRule::Form => {
             refuse(&format!("needs {} or {} or both", ChannelRule::EVENTS, ChannelRule::SECONDS))
         }
+        error => (place, error.to_string()),
+    })
+}
+
+fn route(given: &Spanned<DeValue<'_>>) -> Result<RouteRule, (usize, String)> {
+    let place = given.span().start;
+    let refuse = |problem: &str| (place, problem.to_owned());
+    let table = given.get_ref().as_table().ok_or_else(|| refuse("must be tables: write [[route]] above each"))?;
+    let (mut path, mut channels, mut require) = (None, Vec::new(), None);
+    for (key, value) in table {
+        match &**key.get_ref() {
+            "path" => path = Some(text(value)?),
+            "channels" => {
+                let problem = || (value.span().start, format!("channels: {}", list_problem("orders")));
+                let list = value.get_ref().as_array().ok_or_else(problem)?;
+                let name = |item| parsed(item, |_: &InvalidChannel| InvalidRouteRule::Channel.to_string());
+                channels = list.iter().map(name).collect::<Result<_, _>>()?;
+            }
+            "require" => require = Some(parsed(value, InvalidRouteRule::to_string)?),
+            _ => return Err((key.span().start, "has an unknown key, expected path, channels or require".to_owned())),
+        }
+    }
+    let path = path.ok_or_else(|| refuse("needs a path, such as path = \"/admin/*\""))?;
+    RouteRule::new(path, channels, require).map_err(|error| match error {
+        InvalidRouteRule::Form => refuse("needs channels or require or both"),
         error => (place, error.to_string()),
     })
 }

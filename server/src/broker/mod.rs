@@ -47,3 +47,4 @@ pub use options::BrokerOptions;
 pub(crate) use confirmed::Confirmed;
 pub(crate) use lines::Lines;
 pub(crate) use threads::{Broker, BrokerHandles, BrokerThreads};
+pub(crate) use tls::config_of_system;

@@ -20,6 +20,11 @@ pub(crate) enum TlsFileError {
     NoRoots,
 }
 
+/// Those whom the system trusts.
+pub(crate) fn config_of_system() -> Result<Arc<ClientConfig>, TlsFileError> {
+    config(&TlsFiles::default())
+}
+
 /// The files are read anew for each connection: certificates are renewed while we run.
 pub(super) fn config(files: &TlsFiles) -> Result<Arc<ClientConfig>, TlsFileError> {
     let roots = match &files.ca {

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::setting::{Section, Setting};
-use super::{Config, ConfigError, Settings, broker, clients, history, hub, process, queue, rights};
+use super::{Config, ConfigError, Settings, broker, clients, history, hook, hub, process, queue, rights};
 
 /// The section of channels and tokens.
 pub const RIGHTS: Section = rights::SECTION;
 /// The section of what is kept for clients that come back.
 pub const HISTORY: Section = history::SECTION;
 /// Every section. In the file, keys in a table come after all others, so the section of the broker is the last.
-pub const SECTIONS: [Section; 7] =
-    [queue::SECTION, clients::SECTION, RIGHTS, HISTORY, hub::SECTION, process::SECTION, broker::SECTION];
+pub const SECTIONS: [Section; 8] =
+    [queue::SECTION, clients::SECTION, RIGHTS, hook::SECTION, HISTORY, hub::SECTION, process::SECTION, broker::SECTION];
 
 /// Every setting, by section.
 pub fn all_settings() -> impl Iterator<Item = &'static Setting> {
@@ -40,7 +40,7 @@ impl Settings {
     /// Forgets all about rights: for what needs no keys, and runs as a user who may not read them.
     #[must_use]
     pub fn without_rights(mut self) -> Settings {
-        for setting in RIGHTS.settings {
+        for setting in RIGHTS.settings.iter().chain(hook::SECTION.settings) {
             setting.unset(&mut self);
         }
         self
@@ -54,9 +54,12 @@ impl Settings {
         all_settings().try_for_each(|setting| setting.check(&self))?;
         let (queue, clients) = (queue::Values::of(&self), clients::Values::of(&self));
         let (hub, process) = (hub::Values::of(&self), process::Values::of(&self));
-        let (rights, history) = (rights::Values::of(&self), history::Values::of(&self));
+        let (rights, hook) = (rights::Values::of(&self), hook::Values::of(&self));
+        let history = history::Values::of(&self);
         let (host, port) = clients::address(&self, &clients)?;
         let hub_threads = hub::threads(&hub);
+        let channel_limits = rights::limits(&rights, &clients);
+        let rights = rights::rights(rights, hook.auth_hook.is_some())?;
         Ok(Config {
             queue: queue.queue,
             host,
@@ -67,13 +70,14 @@ impl Settings {
             scan_interval: Duration::from_secs_f64(queue.scan_interval_secs),
             failed_max_entries: queue.failed_max_entries,
             failed_max_age: Duration::from_secs(queue.failed_max_age_secs),
-            limits: hub::limits(&self, &hub, hub_threads, queue.max_event_bytes, rights::limits(&rights, &clients))?,
+            limits: hub::limits(&self, &hub, hub_threads, queue.max_event_bytes, channel_limits)?,
             admission: clients::admission(clients),
             history: history::rules(&self, &history, hub.max_outbox_bytes)?,
             history_dir: history.history_dir,
             broker: broker::options(&self, broker::Values::of(&self), hub.relay_client_events)?,
             hub_threads,
-            rights: Arc::new(rights::rights(rights)?),
+            entrance: hook::entrance(hook, &rights)?,
+            rights: Arc::new(rights),
             shutdown_grace: Duration::from_secs_f64(process.shutdown_grace_secs),
             log_format: process.log_format,
             log_level: process::level(process.log_level)?,
@@ -179,6 +183,9 @@ mod tests {
             token_issuer: Some("us".to_owned()),
             public_channels: Some(Vec::new()),
             max_subscriptions: Some(1),
+            auth_hook: Some(Secret::new(*b"http://localhost/")),
+            trusted_proxies: Some(Vec::new()),
+            route: Some(Vec::new()),
             history_events_everybody: Some(1),
             channel: Some(Vec::new()),
             history_dir: Some("/history".into()),

@@ -34,6 +34,10 @@ pub enum Form {
     Patterns,
     /// Rules for single channels: tables of the file, or semicolons between in the variable. There is no flag.
     ChannelRules,
+    /// A list of addresses and networks, written as that of pages.
+    Networks,
+    /// Rules for single paths, written as those for channels. There is no flag.
+    Routes,
     /// A list of files, written as that of pages.
     Files,
     /// A list of secrets: of the variable, commas between, or of the file. No flag, which every user of the machine

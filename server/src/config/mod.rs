@@ -1,9 +1,8 @@
 //! The configuration: settings as users give them ([`settings`]: flags, environment, file, everything optional) and
 //! what was decided from them ([`decide`]): everything is set and checked once.
 //!
-//! A setting is declared in the file of its section: [`queue`], [`clients`], [`rights`], [`history`], [`hub`],
-//! [`process`], [`broker`]. There stand its key,
-//! type, default, bounds and help; its flag, its variable, the sample file and the reference page follow from that.
+//! A setting is declared in the file of its section: [`queue`], [`clients`], [`rights`], [`hook`],
+//! [`history`], [`hub`], [`process`], [`broker`]. There stand its key, type, default, bounds and help; its flag, its variable, the sample file and the reference page follow from that.
 //! Only its field in [`Settings`] is named again. This library reads neither configuration files nor command
 //! lines; the files of keys it does.
 
@@ -14,6 +13,7 @@ mod decided;
 mod error;
 mod form;
 mod history;
+mod hook;
 mod hub;
 mod naming;
 mod process;
@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use crate::broker::BrokerOptions;
 use crate::history::HistoryRules;
-use crate::http_server::Admission;
+use crate::http_server::{Admission, Entrance};
 use crate::hub::limits::Limits;
 use crate::rights::Rights;
 
@@ -72,6 +72,8 @@ pub struct Config {
     pub admission: Admission,
     /// Who may read which channel.
     pub(crate) rights: Arc<Rights>,
+    /// How a client is let in.
+    pub(crate) entrance: Entrance,
     /// How long clients may take to leave when the server stops.
     pub shutdown_grace: Duration,
     /// Threads of the hub.

@@ -65,9 +65,9 @@ impl Setting {
     }
 
     /// Whether it is given on the command line. Secrets of tokens are not: every user of the machine sees the arguments
-    /// of all processes. Rules for channels are not: there, `--channel` names channels.
+    /// of all processes. Rules are not: `--channel` names channels of commands, and there are several words to each rule.
     pub fn has_flag(&self) -> bool {
-        !matches!(self.form, Form::Secrets | Form::ChannelRules)
+        !matches!(self.form, Form::Secrets | Form::ChannelRules | Form::Routes)
     }
 
     /// Whether no output may show its value.
@@ -89,7 +89,8 @@ impl Setting {
             Form::Origins => "ORIGIN",
             Form::Hosts => "HOST",
             Form::Patterns => "CHANNEL",
-            Form::ChannelRules => "RULE",
+            Form::Networks => "ADDRESS",
+            Form::ChannelRules | Form::Routes => "RULE",
             Form::Files => "FILE",
             Form::Secrets => "SECRET",
             Form::Choice(_) => "FORMAT",

@@ -6,6 +6,7 @@ use super::value::LogFormat;
 use crate::history::ChannelRule;
 use crate::http_server::hosts::HostRule;
 use crate::http_server::origin::Rule;
+use crate::http_server::{Network, RouteRule};
 use crate::rights::{Pattern, Secret};
 
 /// What users may set. A flag wins over the environment, that over the file, that over the default. What each means,
@@ -40,6 +41,13 @@ pub struct Settings {
     pub max_channels_per_client: Option<usize>,
     pub max_channels: Option<usize>,
     pub max_subscriptions: Option<usize>,
+
+    pub auth_hook: Option<Secret>,
+    pub auth_hook_timeout_secs: Option<f64>,
+    pub auth_hook_concurrency: Option<usize>,
+    pub auth_hook_queue: Option<usize>,
+    pub trusted_proxies: Option<Vec<Network>>,
+    pub route: Option<Vec<RouteRule>>,
 
     pub history_events: Option<usize>,
     pub history_events_everybody: Option<usize>,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::history::ChannelRule;
 use crate::http_server::hosts::HostRule;
 use crate::http_server::origin::Rule;
+use crate::http_server::{Network, RouteRule};
 use crate::rights::{Pattern, Secret};
 
 /// A value of any setting.
@@ -31,6 +32,10 @@ pub enum Value {
     Patterns(Vec<Pattern>),
     /// What is kept of single channels.
     ChannelRules(Vec<ChannelRule>),
+    /// Proxies that are believed.
+    Networks(Vec<Network>),
+    /// What holds on single paths.
+    Routes(Vec<RouteRule>),
     /// Files.
     Files(Vec<PathBuf>),
     /// Secrets, which are shown nowhere.
@@ -98,6 +103,8 @@ kept!(Vec<Rule>, Origins);
 kept!(Vec<HostRule>, Hosts);
 kept!(Vec<Pattern>, Patterns);
 kept!(Vec<ChannelRule>, ChannelRules);
+kept!(Vec<Network>, Networks);
+kept!(Vec<RouteRule>, Routes);
 kept!(Vec<PathBuf>, Files);
 kept!(Vec<Secret>, Secrets);
 kept_number!(u16, u32, u64, usize);
@@ -130,20 +137,19 @@ impl fmt::Display for Value {
             Value::Whole(number) => number.fmt(f),
             Value::Seconds(seconds) => seconds.fmt(f),
             Value::Switch(is_on) => is_on.fmt(f),
-            Value::Origins(rules) => list(f, rules),
-            Value::Hosts(rules) => list(f, rules),
-            Value::Patterns(patterns) => list(f, patterns),
-            Value::ChannelRules(rules) => {
-                let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
-                f.write_str(&rules.join("; "))
-            }
-            Value::Files(paths) => list(f, &paths.iter().map(|path| path.display()).collect::<Vec<_>>()),
-            Value::Secrets(secrets) => list(f, secrets),
+            Value::Origins(rules) => joined(f, rules, ","),
+            Value::Hosts(rules) => joined(f, rules, ","),
+            Value::Patterns(patterns) => joined(f, patterns, ","),
+            Value::ChannelRules(rules) => joined(f, rules, "; "),
+            Value::Networks(networks) => joined(f, networks, ","),
+            Value::Routes(rules) => joined(f, rules, "; "),
+            Value::Files(paths) => joined(f, &paths.iter().map(|path| path.display()).collect::<Vec<_>>(), ","),
+            Value::Secrets(secrets) => joined(f, secrets, ","),
         }
     }
 }
 
-fn list(f: &mut fmt::Formatter<'_>, items: &[impl fmt::Display]) -> fmt::Result {
+fn joined(f: &mut fmt::Formatter<'_>, items: &[impl fmt::Display], separator: &str) -> fmt::Result {
     let items: Vec<String> = items.iter().map(ToString::to_string).collect();
-    f.write_str(&items.join(","))
+    f.write_str(&items.join(separator))
 }

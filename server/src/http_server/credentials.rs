@@ -50,11 +50,15 @@ fn bearer(head: &Head) -> Result<Option<&str>, Refusal> {
 }
 
 /// Any page can make a browser send cookies, so they count only for pages that are named (RFC 6455, section 10.2).
+pub(super) fn cookies_count(head: &Head, origins: &AllowedOrigins, without_origin: WithoutOrigin) -> bool {
+    let is_of_page = head.origin().is_some() || without_origin == WithoutOrigin::NoCookies;
+    !is_of_page || origins.name(head.origin(), head.host())
+}
+
 /// Cookies of that name that differ may come from another host of the domain: none of them counts, and the client is
 /// refused.
 fn cookie<'a>(head: &'a Head, origins: &AllowedOrigins, without_origin: WithoutOrigin) -> Option<&'a str> {
-    let is_of_page = head.origin().is_some() || without_origin == WithoutOrigin::NoCookies;
-    if is_of_page && !origins.name(head.origin(), head.host()) {
+    if !cookies_count(head, origins, without_origin) {
         return None;
     }
     let mut tokens = head.values(&header::COOKIE).flat_map(|line| line.split(';')).filter_map(|pair| {

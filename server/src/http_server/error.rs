@@ -28,6 +28,8 @@ pub(super) enum HttpError {
     Denied(Denial),
     #[error("it is of a page that may not connect: {0}")]
     Origin(String),
+    #[error("the hook has decided nothing")]
+    NoAnswer,
     #[error("too many connections")]
     TooMany(TooMany),
     #[error("plain HTTP: {0}")]
@@ -43,6 +45,7 @@ impl HttpError {
             HttpError::Head(_) | HttpError::Handshake(_) | HttpError::Request(_) => Some(RefusedFor::BadRequest),
             HttpError::Denied(_) => Some(RefusedFor::Rights),
             HttpError::Origin(_) => Some(RefusedFor::Origin),
+            HttpError::NoAnswer => Some(RefusedFor::Hook),
             HttpError::TooMany(TooMany::OfAddress) => Some(RefusedFor::Address),
             HttpError::TooMany(TooMany::Altogether) => Some(RefusedFor::Full),
         }

@@ -12,6 +12,7 @@ use crate::http_server::answer::{self, encode};
 use crate::http_server::error::HttpError;
 use crate::http_server::gate::Gate;
 use crate::http_server::head::Head;
+use crate::http_server::proxies::Sender;
 use crate::http_server::refusal::Refusal;
 use crate::permit::PendingPermit;
 use crate::protocol::sse::Form;
@@ -29,34 +30,31 @@ impl EventStreams {
         &self,
         stream: &mut TcpStream,
         head: Head,
+        sender: Sender,
         pending: &mut PendingPermit,
     ) -> Result<Option<Accepted>, HttpError> {
         let mut headers = HeaderMap::new();
         self.gate.let_read(&mut headers, head.origin(), head.host());
         let admitted = match self.gate.check_host_and_origin(&head) {
-            Ok(()) => self.gate.admit_stream(&head).await,
+            Ok(()) => self.gate.admit_stream(&head, sender, pending).await,
             Err(refusal) => Err(refusal),
         };
         let (is_named, wants) = match admitted {
             Ok(admitted) => admitted,
             Err(refusal) => return Err(refuse(stream, &head, headers, refusal).await),
         };
-        let response = response(headers)?;
         if head.is_head() {
-            stream.write_all(&response).await?;
+            stream.write_all(&response(headers)?).await?;
             return Ok(None);
         }
         match pending.complete() {
             Ok(permit) => {
                 // What came after the request has no meaning.
                 let form = Form { is_named, needs_data: is_firefox(&head) };
-                let opening = Opening::Sse { form, wants };
+                let (opening, response) = (Opening::Sse { form, wants }, response(headers)?);
                 Ok(Some(Accepted { head, response, opening, permit }))
             }
-            Err(too_many) => {
-                stream.write_all(&[response, sse::come_back_later()].concat()).await?;
-                Err(HttpError::TooMany(too_many))
-            }
+            Err(too_many) => Err(postpone(stream, &head, headers, HttpError::TooMany(too_many)).await),
         }
     }
 }
@@ -84,11 +82,25 @@ fn response(mut headers: HeaderMap) -> Result<Vec<u8>, HttpError> {
     encode(&response)
 }
 
-/// Tells a client why it is refused permanently. Returns what the log says.
+/// Tells a client to come back. Returns what the log says.
+async fn postpone(stream: &mut TcpStream, head: &Head, headers: HeaderMap, error: HttpError) -> HttpError {
+    let answered = async {
+        let mut answer = response(headers)?;
+        if !head.is_head() {
+            answer.extend(sse::come_back_later());
+        }
+        Ok::<(), HttpError>(stream.write_all(&answer).await?)
+    };
+    answered.await.err().unwrap_or(error)
+}
+
+/// Tells a client why it is refused: permanently, unless the reason will pass. Returns what the log says.
 async fn refuse(stream: &mut TcpStream, head: &Head, headers: HeaderMap, refusal: Refusal) -> HttpError {
     let (status, problem, error) = match refusal {
         Refusal::Request { status, problem } => (status, problem.clone(), HttpError::Request(problem)),
         Refusal::Origin { problem } => (StatusCode::FORBIDDEN, problem.clone(), HttpError::Origin(problem)),
+        Refusal::TooMany(too_many) => return postpone(stream, head, headers, HttpError::TooMany(too_many)).await,
+        Refusal::NoAnswer => return postpone(stream, head, headers, HttpError::NoAnswer).await,
         Refusal::Denied(denial) => (StatusCode::from(denial), denial.to_string(), HttpError::Denied(denial)),
     };
     let answered = async {

@@ -11,12 +11,17 @@ use crate::config::Config;
 use crate::http_server::Admission;
 use crate::http_server::admission::AnsweredPaths;
 use crate::http_server::cors::{self, CorsRequest};
-use crate::http_server::credentials::{self, WithoutOrigin};
+use crate::http_server::credentials::{self, WithoutOrigin, cookies_count};
+use crate::http_server::entrance::Entrance;
 use crate::http_server::head::Head;
+use crate::http_server::hook::{Decision, Hook, Question};
 use crate::http_server::hosts::{AllowedHosts, HostRule, RefusedHosts};
 use crate::http_server::origin::{AllowedOrigins, RefusedOrigins};
+use crate::http_server::proxies::Sender;
 use crate::http_server::query::{Looked, Query, QueryError};
 use crate::http_server::refusal::Refusal;
+use crate::http_server::route_rule::Require;
+use crate::permit::PendingPermit;
 use crate::protocol::after::is_position;
 use crate::protocol::{ClientKind, NATIVE, Wants};
 use crate::rights::{Denial, Identity, Rights};
@@ -32,25 +37,40 @@ pub(super) struct Gate {
     origins: AllowedOrigins,
     refused_origins: RefusedOrigins,
     rights: Arc<Rights>,
+    entrance: Entrance,
+    hook: Option<Arc<Hook>>,
     answered: AnsweredPaths,
     max_channels: usize,
 }
 
+/// A request as far as it says who the client is.
+#[derive(Debug, Clone, Copy)]
+struct Login<'a> {
+    head: &'a Head,
+    /// The token of its query.
+    token: Option<&'a str>,
+    without_origin: WithoutOrigin,
+    sender: Sender,
+    pending: &'a PendingPermit,
+}
+
 impl Gate {
-    /// What the settings say, on a server that listens on the address, if it is known.
-    pub(super) fn of(config: &Config, listening_on: Option<IpAddr>) -> Gate {
+    /// What the settings say, on a server that listens on the address, if it is known. The hook is that of the settings.
+    pub(super) fn of(config: &Config, hook: Option<Arc<Hook>>, listening_on: Option<IpAddr>) -> Gate {
         let Admission { allowed_origins, allowed_hosts, answered, .. } = config.admission.clone();
         let max_channels = config.limits.max_channels_per_client;
-        let gate = Gate::new(allowed_origins, listening_on, config.rights.clone(), answered, max_channels);
+        let (rights, entrance) = (config.rights.clone(), (config.entrance.clone(), hook));
+        let gate = Gate::new(allowed_origins, listening_on, rights, entrance, answered, max_channels);
         Gate { hosts: allowed_hosts, ..gate }
     }
 
     /// Lets pages of these origins in, on a server that listens on the address, if it is known. A client may have so
-    /// many channels.
+    /// many channels. The hook is that of the entrance.
     pub(super) fn new(
         origins: AllowedOrigins,
         listening_on: Option<IpAddr>,
         rights: Arc<Rights>,
+        (entrance, hook): (Entrance, Option<Arc<Hook>>),
         answered: AnsweredPaths,
         max_channels: usize,
     ) -> Gate {
@@ -64,6 +84,8 @@ impl Gate {
             origins,
             refused_origins: RefusedOrigins::default(),
             rights,
+            entrance,
+            hook,
             answered,
             max_channels,
         }
@@ -87,21 +109,23 @@ impl Gate {
     }
 
     /// Lets a valid handshake of an allowed page in, or refuses it. Async, because what is asked may be another process.
-    pub(super) async fn admit(&self, head: &Head) -> Result<Wants, Refusal> {
-        let now = SystemTime::now();
+    pub(super) async fn admit(&self, head: &Head, sender: Sender, pending: &PendingPermit) -> Result<Wants, Refusal> {
         let is_native = head.offers(NATIVE);
         let is_answered = !is_native && self.answered.contain(&head.target);
         let query = Query::parse(&head.target, self.looked(!is_answered, false))?;
-        let identity = self.identity(head, &query, WithoutOrigin::NoCookies, now)?;
+        let token = query.token.as_deref();
+        let login = Login { head, token, without_origin: WithoutOrigin::NoCookies, sender, pending };
+        let identity = self.identity(login).await?;
         let who = identity.as_ref();
         let everybody = self.rights.gets_everybody(who, query.everybody);
-        let names_channels = query.is_by_url() || who.is_some_and(|who| !who.channels.is_empty());
+        let of_route = self.entrance.route(&head.target).is_some_and(|route| !route.channels.is_empty());
+        let names_channels = query.is_by_url() || of_route || who.is_some_and(|who| !who.channels.is_empty());
         let kind = if is_native || !is_answered && names_channels {
             // A client that asked for them would wait for them without end.
             if query.everybody == Some(true) && !everybody {
                 return Err(self.rights.lacking(who).into());
             }
-            ClientKind::Channels { is_native, channels: self.channels(who, query.channels, now)?, everybody }
+            ClientKind::Channels { is_native, channels: self.channels(who, query.channels, head)?, everybody }
         } else if everybody {
             ClientKind::Plain
         } else if is_answered {
@@ -116,17 +140,23 @@ impl Gate {
     /// Lets a request for server-sent events in, or refuses it. Also on paths on which the application answers: who
     /// asks for them is no client that it could answer. Returns whether types are to be the names of events, and what
     /// the client gets.
-    pub(super) async fn admit_stream(&self, head: &Head) -> Result<(bool, Wants), Refusal> {
-        let now = SystemTime::now();
+    pub(super) async fn admit_stream(
+        &self,
+        head: &Head,
+        sender: Sender,
+        pending: &PendingPermit,
+    ) -> Result<(bool, Wants), Refusal> {
         let query = Query::parse(&head.target, self.looked(true, true))?;
-        let identity = self.identity(head, &query, WithoutOrigin::Cookies, now)?;
+        let token = query.token.as_deref();
+        let identity =
+            self.identity(Login { head, token, without_origin: WithoutOrigin::Cookies, sender, pending }).await?;
         let who = identity.as_ref();
         let everybody = self.rights.gets_everybody(who, query.everybody);
         // A client that asked for them, or can get nothing else, would wait for them without end.
         if query.everybody == Some(true) && !everybody {
             return Err(self.rights.lacking(who).into());
         }
-        let channels = self.channels(who, query.channels, now)?;
+        let channels = self.channels(who, query.channels, head)?;
         if query.everybody.is_none() && !everybody && channels.is_empty() {
             return Err(self.rights.lacking(who).into());
         }
@@ -149,32 +179,52 @@ impl Gate {
         Looked { wants, stream, token: self.rights.takes_tokens(), max_channels: self.max_channels }
     }
 
-    /// Who the request is from by its token, if it has one. One that is not valid is refused, also where none is
-    /// needed: its client expects to be somebody.
-    fn identity(
-        &self,
-        head: &Head,
-        query: &Query,
-        without_origin: WithoutOrigin,
-        now: SystemTime,
-    ) -> Result<Option<Identity>, Refusal> {
-        if !self.rights.takes_tokens() {
-            return Ok(None);
+    /// Who the request is from: by its token if it has one, else by what the hook says. A token that is not valid is
+    /// refused, also where none is needed: its client expects to be somebody.
+    async fn identity(&self, login: Login<'_>) -> Result<Option<Identity>, Refusal> {
+        let Login { head, token, without_origin, .. } = login;
+        let require = self.entrance.require(&head.target);
+        if self.rights.takes_tokens()
+            && require != Some(Require::Hook)
+            && let Some(token) = credentials::token(head, token, &self.origins, without_origin)?
+        {
+            return Ok(Some(self.rights.login(token, SystemTime::now())?));
         }
-        match credentials::token(head, query.token.as_deref(), &self.origins, without_origin)? {
-            Some(token) => Ok(Some(self.rights.login(token, now)?)),
-            None if self.rights.takes_anonymous() => Ok(None),
-            None => Err(Denial::NotAuthenticated.into()),
+        match (require, &self.hook) {
+            (Some(Require::Nothing), _) => Ok(None),
+            (Some(Require::Hook) | None, Some(hook)) => self.ask(hook, login).await.map(Some),
+            (None, None) if self.rights.takes_anonymous() => Ok(None),
+            (Some(Require::Token | Require::Hook) | None, _) => Err(Denial::NotAuthenticated.into()),
         }
     }
 
-    /// What is subscribed at once: the channels of the URL, then those of the token, no name twice.
+    /// Who the request is from by what the hook says. It is asked about clients alone that there is room for.
+    async fn ask(&self, hook: &Hook, login: Login<'_>) -> Result<Identity, Refusal> {
+        let Login { head, without_origin, sender, pending, .. } = login;
+        if let Some(too_many) = pending.problem() {
+            return Err(too_many.into());
+        }
+        let has_cookies = cookies_count(head, &self.origins, without_origin);
+        match hook.ask(Question { head, sender, has_cookies }).await? {
+            Decision::In(identity) => Ok(*identity),
+            Decision::Out(denial) => Err(denial.into()),
+        }
+    }
+
+    /// What is subscribed at once: the channels of the URL, then those of the route, then those of the token or the hook,
+    /// no name twice.
     fn channels(
         &self,
         who: Option<&Identity>,
         mut channels: Vec<ChannelName>,
-        now: SystemTime,
+        head: &Head,
     ) -> Result<Vec<ChannelName>, Refusal> {
+        let now = SystemTime::now();
+        for channel in self.entrance.route(&head.target).map(|route| route.channels.as_slice()).unwrap_or_default() {
+            if !channels.contains(channel) {
+                channels.push(channel.clone());
+            }
+        }
         channels.iter().try_for_each(|channel| self.rights.may_read(who, channel, None, now).map(drop))?;
         for channel in who.map(|who| who.channels.as_slice()).unwrap_or_default() {
             if !channels.contains(channel) {
@@ -203,6 +253,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::permit::Permits;
     use crate::rights::{Expected, Key, Keys, NewToken, Pattern, Secret, create};
 
     const SECRET: &[u8] = b"a secret of these tests, of 42 bytes in all";
@@ -218,7 +269,15 @@ mod tests {
             expected: Expected::default(),
         };
         let answered = AnsweredPaths::new(|target| target.split('?').next() == Some("/chat"));
-        Gate::new(AllowedOrigins::any(), None, Arc::new(rights), answered, 3)
+        Gate::new(AllowedOrigins::any(), None, Arc::new(rights), (Entrance::default(), None), answered, 3)
+    }
+
+    fn sender() -> Sender {
+        Sender { address: "127.0.0.1:1".parse().unwrap(), is_proxied: false }
+    }
+
+    fn pending() -> PendingPermit {
+        Permits::new(1, None).request(sender().address.ip())
     }
 
     /// A request of a program with a token that says this, if it says anything.
@@ -232,7 +291,7 @@ mod tests {
         let bearer = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
         let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Protocol: {protocol}\r\n{bearer}\r\n");
         let head = Head::parse(head.as_bytes(), 32 * 1024).unwrap().unwrap();
-        match gate.admit(&head).await {
+        match gate.admit(&head, sender(), &pending()).await {
             Ok(Wants { kind: ClientKind::Plain, .. }) => "plain".to_owned(),
             Ok(Wants { kind: ClientKind::ApplicationOnly, .. }) => "application".to_owned(),
             Ok(Wants { kind: ClientKind::Channels { is_native, channels, everybody }, .. }) => {
@@ -243,6 +302,7 @@ mod tests {
             Err(Refusal::Denied(denial)) => denial.to_string(),
             Err(Refusal::Request { status, .. }) => status.as_u16().to_string(),
             Err(Refusal::Origin { problem }) => problem,
+            Err(other) => format!("{other:?}"),
         }
     }
 
@@ -306,7 +366,8 @@ mod tests {
     #[tokio::test]
     async fn without_a_key_there_is_no_token_that_could_help() {
         let rights = Rights { public: vec!["public.*".parse::<Pattern>().unwrap()], ..Rights::open() };
-        let gate = Gate::new(AllowedOrigins::any(), None, Arc::new(rights), AnsweredPaths::default(), 3);
+        let entrance = (Entrance::default(), None);
+        let gate = Gate::new(AllowedOrigins::any(), None, Arc::new(rights), entrance, AnsweredPaths::default(), 3);
         for target in ["/", "/?channel=a", "/?channel=private-a", "/?everybody=1"] {
             assert_eq!(ask(&gate, target, "", Some((&[], &["*"]))).await, "not allowed", "{target}");
         }
@@ -319,7 +380,7 @@ mod tests {
         let ask = async |target: &str, lines: &str| {
             let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\n{lines}\r\n");
             let head = Head::parse(head.as_bytes(), 32 * 1024).unwrap().unwrap();
-            match gate.admit_stream(&head).await {
+            match gate.admit_stream(&head, sender(), &pending()).await {
                 Ok((is_named, Wants { kind: ClientKind::Channels { channels, everybody, .. }, after, .. })) => {
                     let names: Vec<&str> = channels.iter().map(ChannelName::as_str).collect();
                     let after = after.unwrap_or_default();
@@ -329,6 +390,7 @@ mod tests {
                 Err(Refusal::Denied(denial)) => denial.to_string(),
                 Err(Refusal::Request { status, .. }) => status.as_u16().to_string(),
                 Err(Refusal::Origin { problem }) => problem,
+                Err(other) => format!("{other:?}"),
             }
         };
         let long = "y".repeat(65);

@@ -122,6 +122,10 @@ impl Head {
         self.header(&header::ORIGIN)
     }
 
+    pub(super) fn method(&self) -> &str {
+        &self.method
+    }
+
     /// What the client says that it is.
     pub(super) fn user_agent(&self) -> Option<&str> {
         self.header(&header::USER_AGENT)

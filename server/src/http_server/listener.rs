@@ -46,7 +46,7 @@ impl Listener {
     /// Accepts until it is told to stop, then waits for requests that have begun.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let Listener { listeners, intake, spare_slots, first_descriptor, is_passed } = self;
-        let Intake { permits, responder, .. } = intake;
+        let Intake { permits, responder, hooks, .. } = intake;
         let mut spare_slots = SpareSlots::new(spare_slots);
         let mut fullness = Fullness::default();
         let mut failure = AcceptFailure::default();
@@ -75,7 +75,8 @@ impl Listener {
                 }
             };
             failure.over();
-            let mut pending = permits.request(address.ip());
+            let is_proxy = responder.decisions().proxies.contain(address.ip());
+            let mut pending = if is_proxy { permits.request_for_proxy() } else { permits.request(address.ip()) };
             let problem = pending.problem();
             if problem == Some(TooMany::Altogether) {
                 fullness.found(permits.max());
@@ -124,6 +125,7 @@ impl Listener {
         drop(listeners);
         requests.close();
         requests.wait().await;
+        hooks.stop().await;
     }
 }
 

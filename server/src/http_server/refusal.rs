@@ -2,6 +2,8 @@
 
 use http::StatusCode;
 
+use crate::http_server::hook::NoAnswer;
+use crate::permit::TooMany;
 use crate::rights::Denial;
 
 /// Why a request does not become a client.
@@ -13,6 +15,10 @@ pub(super) enum Refusal {
     Origin { problem: String },
     /// The sender has no right.
     Denied(Denial),
+    /// There is no room for it.
+    TooMany(TooMany),
+    /// The hook has decided nothing. It may come back.
+    NoAnswer,
 }
 
 impl Refusal {
@@ -35,5 +41,17 @@ impl From<Denial> for StatusCode {
 impl From<Denial> for Refusal {
     fn from(denial: Denial) -> Refusal {
         Refusal::Denied(denial)
+    }
+}
+
+impl From<TooMany> for Refusal {
+    fn from(too_many: TooMany) -> Refusal {
+        Refusal::TooMany(too_many)
+    }
+}
+
+impl From<NoAnswer> for Refusal {
+    fn from(NoAnswer: NoAnswer) -> Refusal {
+        Refusal::NoAnswer
     }
 }

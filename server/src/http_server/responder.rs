@@ -16,12 +16,13 @@ use crate::http_server::decisions::Decisions;
 use crate::http_server::error::HttpError;
 use crate::http_server::head_reader::HeadReader;
 use crate::http_server::linger::linger;
+use crate::http_server::proxies::Sender;
 use crate::http_server::spare_slots::SpareSlot;
 use crate::hub::Hub;
 use crate::permit::PendingPermit;
 
-/// How long answering may take, when the request is there.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long answering may take, when the request is there, beside the time of the hook.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Clients that join before this thread yields its core. When thousands connect at the same time, the scheduler would
 /// let it run for milliseconds, while events for connected clients wait for the same core.
@@ -61,11 +62,11 @@ impl Responder {
         mut pending: PendingPermit,
         spare: Option<&SpareSlot>,
     ) -> Result<(), HttpError> {
-        let answered = self.answer_on(&mut stream, limit, &mut pending, spare).await;
+        let answered = self.answer_on(&mut stream, address, limit, &mut pending, spare).await;
         answered.as_ref().err().into_iter().for_each(|error| self.count(error));
         match answered {
-            Ok(Some(accepted)) => {
-                accepted.join(&self.hub, stream, address)?;
+            Ok(Some((accepted, client))) => {
+                accepted.join(&self.hub, stream, client)?;
                 self.yield_core();
                 Ok(())
             }
@@ -93,28 +94,38 @@ impl Responder {
         }
     }
 
-    /// Writes the answer, unless it is for the hub to write.
+    /// Writes the answer, unless it is for the hub to write. Then it is returned with the address of the client.
     async fn answer_on(
         &self,
         stream: &mut TcpStream,
+        peer: SocketAddr,
         limit: Duration,
         pending: &mut PendingPermit,
         spare: Option<&SpareSlot>,
-    ) -> Result<Option<Accepted>, HttpError> {
+    ) -> Result<Option<(Accepted, SocketAddr)>, HttpError> {
         let max_header_bytes = self.decisions().max_header_bytes;
         let mut reader = HeadReader::new(max_header_bytes);
         let head = timeout(limit, reader.read(stream)).await.map_err(|_| HttpError::TooLong)??;
         let mut received = reader.into_received();
         // Only now: it may have changed while the request came.
         let decisions = self.decisions.load_full();
+        let sender = match &head {
+            Ok(Some(head)) => decisions.proxies.sender(peer, head),
+            _ => Sender { address: peer, is_proxied: false },
+        };
+        if sender.is_proxied {
+            pending.count_for(sender.address.ip());
+        }
         let answered = async {
             match head {
                 Ok(None) => Err(HttpError::Incomplete),
                 Ok(Some(head)) if head.is_upgrade() => {
                     let received = received.split_off(head.length);
-                    decisions.handshakes.accept(stream, head, received, pending).await.map(Some)
+                    decisions.handshakes.accept(stream, head, received, sender, pending).await.map(Some)
                 }
-                Ok(Some(head)) if head.is_event_stream() => decisions.event_streams.accept(stream, head, pending).await,
+                Ok(Some(head)) if head.is_event_stream() => {
+                    decisions.event_streams.accept(stream, head, sender, pending).await
+                }
                 Ok(Some(_)) => {
                     spare.inspect(|spare| spare.keep());
                     decisions.routes.serve(stream, received, max_header_bytes).await.map(|()| None)
@@ -125,6 +136,7 @@ impl Responder {
                 }
             }
         };
-        timeout(ANSWER_TIMEOUT, answered).await.map_err(|_| HttpError::TooLong)?
+        let answered = timeout(decisions.answer_timeout, answered).await.map_err(|_| HttpError::TooLong)??;
+        Ok(answered.map(|accepted| (accepted, sender.address)))
     }
 }

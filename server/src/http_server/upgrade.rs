@@ -12,6 +12,7 @@ use crate::http_server::answer::{encode, refuse};
 use crate::http_server::error::HttpError;
 use crate::http_server::gate::Gate;
 use crate::http_server::head::Head;
+use crate::http_server::proxies::Sender;
 use crate::http_server::refusal::Refusal;
 use crate::permit::{PendingPermit, TooMany};
 use crate::protocol::{Opening, WebSocket};
@@ -29,6 +30,7 @@ impl Handshakes {
         stream: &mut TcpStream,
         head: Head,
         received: Vec<u8>,
+        sender: Sender,
         pending: &mut PendingPermit,
     ) -> Result<Accepted, HttpError> {
         if let Err(refusal) = self.gate.check_host_and_origin(&head) {
@@ -41,7 +43,7 @@ impl Handshakes {
                 return Err(HttpError::Handshake(problem));
             }
         };
-        let wants = match self.gate.admit(&head).await {
+        let wants = match self.gate.admit(&head, sender, pending).await {
             Ok(wants) => wants,
             Err(refusal) => return Err(refuse_request(stream, &head, response, refusal).await),
         };
@@ -68,6 +70,17 @@ async fn refuse_request(stream: &mut TcpStream, head: &Head, mut response: Vec<u
         }
         Refusal::Denied(denial) if head.origin().is_none() => {
             (refuse(stream, denial.into(), &denial.to_string()).await, HttpError::Denied(denial))
+        }
+        Refusal::TooMany(too_many) => {
+            (refuse_full(stream, head, response, too_many).await, HttpError::TooMany(too_many))
+        }
+        Refusal::NoAnswer if head.origin().is_none() => {
+            let problem = "login cannot be checked now, connect again later";
+            (refuse(stream, StatusCode::SERVICE_UNAVAILABLE, problem).await, HttpError::NoAnswer)
+        }
+        Refusal::NoAnswer => {
+            response.extend(WebSocket::close_frame(Disconnect::HookFailed));
+            (stream.write_all(&response).await.map_err(HttpError::from), HttpError::NoAnswer)
         }
         Refusal::Denied(denial) => {
             response.extend(WebSocket::close_frame(denial.into()));

@@ -66,6 +66,8 @@ pub enum RefusedFor {
     Timeout,
     /// It has no right: the reason is counted as a failure of authentication as well.
     Rights,
+    /// The hook has decided nothing, so it shall come back later.
+    Hook,
     /// It named an event that has not come to this machine, and shall come back later.
     Ahead,
     /// The server stops.
@@ -74,13 +76,14 @@ pub enum RefusedFor {
 
 impl RefusedFor {
     /// All of them, in their order.
-    pub const ALL: [RefusedFor; 8] = [
+    pub const ALL: [RefusedFor; 9] = [
         RefusedFor::Full,
         RefusedFor::Address,
         RefusedFor::Origin,
         RefusedFor::BadRequest,
         RefusedFor::Timeout,
         RefusedFor::Rights,
+        RefusedFor::Hook,
         RefusedFor::Ahead,
         RefusedFor::Stopping,
     ];
@@ -94,6 +97,7 @@ impl RefusedFor {
             RefusedFor::BadRequest => "bad_request",
             RefusedFor::Timeout => "timeout",
             RefusedFor::Rights => "rights",
+            RefusedFor::Hook => "hook",
             RefusedFor::Ahead => "ahead",
             RefusedFor::Stopping => "stopping",
         }

@@ -13,6 +13,7 @@ mod queue;
 mod text;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub use labels::{AuthFailure, RefusedFor};
@@ -47,6 +48,7 @@ pub struct Metrics {
     pub(crate) broker: BrokerCounts,
     /// Channels that have subscribers.
     pub(crate) channels: Count,
+    hook_waiting: AtomicUsize,
     api: ApiRequests,
     /// Failed, applied.
     reloads: [Count; 2],
@@ -58,6 +60,7 @@ impl Metrics {
         Metrics {
             threads: (0..threads).map(|_| Arc::new(ThreadCounts::new())).collect(),
             refused: Default::default(),
+            hook_waiting: AtomicUsize::new(0),
             auth_failures: Default::default(),
             hook: Histogram::new(&HOOK_BOUNDS),
             queue_events: Default::default(),
@@ -72,6 +75,20 @@ impl Metrics {
     /// Notes that the hook has answered, whatever it said, or that it has failed, after so long.
     pub fn hook_answered(&self, duration: Duration) {
         self.hook.add(duration);
+    }
+
+    /// Notes that a client waits for the hook, until what is returned is dropped.
+    pub(crate) fn hook_waits(&self) -> impl Drop + '_ {
+        struct Waits<'a>(&'a AtomicUsize);
+
+        impl Drop for Waits<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+
+        self.hook_waiting.fetch_add(1, Ordering::Relaxed);
+        Waits(&self.hook_waiting)
     }
 
     /// Notes that somebody was not let in, or may not have what it asked for.

@@ -72,7 +72,7 @@ impl Claims {
         check_issuer(&object, expected.issuer.as_deref())?;
         let (allow, everybody) = allowed(&object)?;
         Ok(Claims {
-            user: user(&object)?,
+            user: user(&object, "sub")?,
             channels: channels(&object)?,
             allow,
             everybody,
@@ -113,14 +113,14 @@ fn check_issuer(object: &JsonObject<'_>, expected: Option<&str>) -> Result<(), T
     }
 }
 
-fn user(object: &JsonObject<'_>) -> Result<Option<Box<str>>, TokenError> {
-    match object.get::<String>("sub")? {
-        Some(user) if user.is_empty() || user.len() > MAX_USER_BYTES => Err(TokenError::Claim("sub")),
+pub(super) fn user(object: &JsonObject<'_>, claim: &'static str) -> Result<Option<Box<str>>, TokenError> {
+    match object.get::<String>(claim)? {
+        Some(user) if user.is_empty() || user.len() > MAX_USER_BYTES => Err(TokenError::Claim(claim)),
         user => Ok(user.map(String::into_boxed_str)),
     }
 }
 
-fn channels(object: &JsonObject<'_>) -> Result<Vec<ChannelName>, TokenError> {
+pub(super) fn channels(object: &JsonObject<'_>) -> Result<Vec<ChannelName>, TokenError> {
     let names = object.get::<Vec<String>>("channels")?.unwrap_or_default();
     if names.len() > MAX_TOKEN_CHANNELS {
         return Err(TokenError::Claim("channels"));
@@ -141,7 +141,7 @@ fn channel(name: &str, claim: &'static str) -> Result<ChannelName, TokenError> {
     name.filter(|name| !name.is_for_producers()).ok_or(TokenError::Claim(claim))
 }
 
-fn allowed(object: &JsonObject<'_>) -> Result<(Vec<Pattern>, bool), TokenError> {
+pub(super) fn allowed(object: &JsonObject<'_>) -> Result<(Vec<Pattern>, bool), TokenError> {
     let refuse = TokenError::Claim("allow");
     let mut texts = object.get::<Vec<String>>("allow")?.unwrap_or_default();
     if texts.len() > MAX_ALLOWED {
@@ -153,7 +153,7 @@ fn allowed(object: &JsonObject<'_>) -> Result<(Vec<Pattern>, bool), TokenError> 
     Ok((patterns, texts.len() < count))
 }
 
-fn info(object: &JsonObject<'_>) -> Result<Option<Box<str>>, TokenError> {
+pub(super) fn info(object: &JsonObject<'_>) -> Result<Option<Box<str>>, TokenError> {
     match object.raw("info") {
         Some(text) if text.len() > MAX_INFO_BYTES || !text.starts_with('{') => Err(TokenError::Claim("info")),
         text => Ok(text.map(Into::into)),

@@ -70,10 +70,12 @@ pub enum TokenError {
     OtherUser,
 }
 
-/// What a claim has to be.
-fn expected(claim: &str) -> String {
+/// What a claim, or a value in the answer of a hook, has to be.
+pub(super) fn expected(claim: &str) -> String {
     match claim {
         "sub" => format!("a string of 1 to {MAX_USER_BYTES} bytes"),
+        "user" => format!("a string of 1 to {MAX_USER_BYTES} bytes, or a whole number"),
+        "expires_in" => "a number of seconds above 0".to_owned(),
         "channels" => format!("a list of channel names, at most {MAX_TOKEN_CHANNELS}"),
         "allow" => {
             format!("a list of channel names, patterns that end in *, or the word everybody, at most {MAX_ALLOWED}")

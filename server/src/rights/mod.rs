@@ -7,6 +7,7 @@ mod bounds;
 mod claims;
 mod cryptography;
 mod error;
+mod granted;
 mod identity;
 mod json_object;
 pub(crate) mod key_file;
@@ -31,6 +32,7 @@ pub use bounds::{
 pub(crate) use claims::Expected;
 pub use claims::{Claims, EVERYBODY};
 pub use error::TokenError;
+pub(crate) use granted::GrantError;
 pub(crate) use identity::Identity;
 pub(crate) use keys::{Key, Keys};
 pub use new_token::{NewToken, NewTokenError, create};

@@ -12,6 +12,7 @@ mod channels;
 mod commands;
 mod handshake;
 mod history;
+mod hook;
 mod isolation;
 mod joining;
 mod logins;

@@ -21,13 +21,13 @@ pub(crate) mod signing;
 
 use signing::{ED25519, P256, RSA, SECRET, defects, hs256};
 
-const SAME_HOST: &str = "Origin: http://localhost:8080\r\n";
+pub(crate) const SAME_HOST: &str = "Origin: http://localhost:8080\r\n";
 
 fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn good() -> String {
+pub(crate) fn good() -> String {
     hs256(SECRET, &defects::good_claims(now()))
 }
 
@@ -57,7 +57,7 @@ fn server_with(settings: Settings) -> TestServer {
 
 /// What a client is answered.
 #[derive(Debug, PartialEq)]
-enum Answer {
+pub(crate) enum Answer {
     /// It was let in.
     Open,
     /// It was let in and closed at once, before anything else.
@@ -66,12 +66,12 @@ enum Answer {
     Status(u16, Option<String>),
 }
 
-fn closed(code: u16, reason: &str) -> Answer {
+pub(crate) fn closed(code: u16, reason: &str) -> Answer {
     Answer::Closed(code, reason.to_owned())
 }
 
 /// What a request with this target and these header lines is answered.
-async fn ask(address: SocketAddr, target: &str, lines: &str) -> Answer {
+pub(crate) async fn ask(address: SocketAddr, target: &str, lines: &str) -> Answer {
     let request = HANDSHAKE.replace("/chat", target).replace("\r\n\r\n", &format!("\r\n{lines}\r\n"));
     ask_bytes(address, request.as_bytes()).await
 }

@@ -97,6 +97,8 @@ fn json_of(value: &Value) -> serde_json::Value {
         Value::Hosts(rules) => texts(rules),
         Value::Patterns(patterns) => texts(patterns),
         Value::ChannelRules(rules) => texts(rules),
+        Value::Networks(networks) => texts(networks),
+        Value::Routes(rules) => texts(rules),
         Value::Files(paths) => paths.iter().map(|path| path.display().to_string()).collect(),
         other => other.to_string().into(),
     }

@@ -3,7 +3,7 @@
 use server::config::{Form, Setting, Unit, Value, Whole, all_settings};
 use testkit::HANDSHAKE;
 
-use super::{Stage, admitting, costs, history, rights};
+use super::{Stage, admitting, costs, entrance, history, rights};
 use crate::support::Client;
 
 const SECRET: &str = "['a secret of these tests, of 42 bytes in all']";
@@ -18,6 +18,7 @@ fn other(setting: &Setting, stage: &Stage) -> String {
         ("recover_bytes", ..) => "1000".to_owned(),
         ("log_level", ..) => "'warn,server=info,fastapi_broadcaster=info'".to_owned(),
         ("token_secret_file" | "token_public_key_file", ..) => "[]".to_owned(),
+        ("auth_hook", ..) => "'http://127.0.0.1:1/'".to_owned(),
         ("broker_url", ..) => "'redis://127.0.0.1:1'".to_owned(),
         (_, Form::Whole(Whole { unit: Unit::Port, .. }), _) => "1".to_owned(),
         (_, Form::Whole(_), Some(Value::Whole(default))) => (default + 1).to_string(),
@@ -32,6 +33,8 @@ fn other(setting: &Setting, stage: &Stage) -> String {
         (_, Form::Origins, _) => "['https://other.example']".to_owned(),
         (_, Form::Hosts, _) => "['other.example']".to_owned(),
         (_, Form::Patterns, _) => "['other.*']".to_owned(),
+        (_, Form::Networks, _) => "['10.0.0.0/8']".to_owned(),
+        (_, Form::Routes, _) => "[{ path = '/other', require = 'none' }]".to_owned(),
         (_, Form::ChannelRules, _) => "[{ pattern = 'other', history_events = 1 }]".to_owned(),
         (_, Form::Secrets, _) => "['another secret of these tests, 42 bytes too']".to_owned(),
         (key, form, _) => panic!("say what another value of {key} ({form:?}) is"),
@@ -87,7 +90,7 @@ fn another_value_of_each_takes_effect_or_is_said_to_need_a_restart() {
 
 #[test]
 fn every_setting_that_is_declared_to_take_effect_has_a_test_of_it() {
-    let tested = [admitting::TESTED, rights::TESTED, history::TESTED, costs::TESTED].concat();
+    let tested = [admitting::TESTED, rights::TESTED, entrance::TESTED, history::TESTED, costs::TESTED].concat();
     let declared: Vec<&str> = all_settings().filter(|setting| setting.reloads).map(|setting| setting.key).collect();
     let missing: Vec<_> = declared.iter().filter(|key| !tested.contains(key)).collect();
     let surplus: Vec<_> = tested.iter().filter(|key| !declared.contains(key)).collect();

@@ -2,6 +2,7 @@
 
 mod admitting;
 mod costs;
+mod entrance;
 mod history;
 mod keys;
 mod load;
