@@ -9,6 +9,7 @@ mod logging;
 mod numbers;
 mod options;
 mod output;
+mod progress;
 mod reference;
 mod reload;
 mod remedy;

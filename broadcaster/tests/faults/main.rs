@@ -30,6 +30,7 @@ mod late;
 mod listening;
 mod listening_sse;
 mod log;
+mod log_lines;
 mod looking;
 mod names;
 mod nodes;

@@ -27,6 +27,7 @@ pub(crate) mod session;
 pub(crate) mod shard;
 mod stream_ids;
 mod subscriber;
+mod traced;
 mod undelivered;
 
 use std::io;
@@ -47,6 +48,7 @@ use crate::hub::published::Published;
 use crate::hub::questions::Questions;
 use crate::hub::relay::Relay;
 use crate::hub::resuming::{Asked, Outcome, Resumed, Subscribed};
+use crate::log_limit::SharedLogLimit;
 use crate::metrics::Metrics;
 use crate::notifier::Notifier;
 use crate::protocol::Encoding;
@@ -89,6 +91,8 @@ struct Shared {
     joined: AtomicUsize,
     metrics: Metrics,
     feeding: Arc<ProgressNotifier>,
+    /// Events that were not sent because the history log could not be written.
+    unsent: SharedLogLimit,
 }
 
 impl Hub {
@@ -110,6 +114,7 @@ impl Hub {
             joined: AtomicUsize::new(0),
             metrics,
             feeding,
+            unsent: SharedLogLimit::default(),
         };
         Ok(Hub { shared: Arc::new(shared) })
     }

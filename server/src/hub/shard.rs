@@ -41,7 +41,7 @@ use crate::hub::run::Ticket;
 use crate::hub::session::Session;
 use crate::hub::undelivered::Undelivered;
 use crate::hub::{Hub, Limits};
-use crate::log_limit::LogLimit;
+use crate::log_limit::{LogLimit, SharedLogLimit};
 use crate::metrics::{ThreadCounts, TurnCounts};
 use crate::protocol::incoming::ReadBuffer;
 use crate::rights::Rights;
@@ -128,6 +128,7 @@ struct Notices {
     throttled: LogLimit,
     frames: LogLimit,
     memory: LogLimit,
+    unwatched: SharedLogLimit,
 }
 
 impl<A: Application> Shard<A> {

@@ -145,7 +145,9 @@ impl<A: Application> Shard<A> {
         let is_in_log = session.subscriber().is_none();
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.registry.register(session.stream(), token_of(id), interest) {
-            warn!(%address, %error, "cannot watch a new connection");
+            if let Some(suppressed) = self.notices.unwatched.allow(now) {
+                warn!(%address, %error, suppressed, "cannot watch a new connection");
+            }
             self.sessions.remove(key);
             return None;
         }
