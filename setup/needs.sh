@@ -14,7 +14,7 @@ needs_of() {
     case "$1" in
         run) echo cc php php-dev libclang ;;
         lint) echo cc php php-dev libclang shellcheck ;;
-        test) echo cc php php-dev libclang php-fpm nginx caddy haproxy apache2 chromium firefox openssl systemd-analyze systemd-nspawn ip redis-server node npm ;;
+        test) echo cc php php-dev libclang php-fpm nginx caddy haproxy apache2 chromium firefox openssl systemd-analyze systemd-nspawn ip redis-server node npm promtool ;;
         client) echo cc php php-dev libclang node npm ;;
         valgrind) echo cc php php-dev libclang valgrind ;;
         autobahn) echo cc php php-dev libclang python2 ;;
@@ -49,6 +49,7 @@ check() {
         node) check_node ;;
         perf) "${PERF:-perf}" record --quiet --output "$scratch/perf" true >/dev/null 2>&1 || fail "no perf that may sample" ;;
         ip) PATH="$PATH:/usr/sbin:/sbin" ip -V >/dev/null 2>&1 || fail "no ip" ;;
+        promtool) "$(setup/find promtool)" --version >/dev/null 2>&1 || fail "no promtool, which checks metrics" ;;
         npm) npm --version >/dev/null 2>&1 || fail "no npm" ;;
     esac
 }

@@ -17,6 +17,8 @@ packages_of() {
             ip) echo iproute2 ;;
             redis-server) echo redis-server redis-sentinel ;;
             node) echo nodejs ;;
+            # Its service is not started, see apt-install.
+            promtool) echo prometheus ;;
             # Ubuntu has one for each kernel.
             perf) apt-cache show linux-perf >/dev/null 2>&1 && echo linux-perf || echo "linux-tools-$(uname -r)" ;;
             # Ubuntu has no ESR.

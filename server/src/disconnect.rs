@@ -143,6 +143,11 @@ mod tests {
     }
 
     #[test]
+    fn each_code_is_counted_as_itself() {
+        assert!(ALL.iter().all(|disconnect| crate::metrics::CODES.contains(&disconnect.code())));
+    }
+
+    #[test]
     fn reasons_fit_into_a_control_frame() {
         // A new reason has to be listed above.
         for disconnect in ALL {

@@ -48,17 +48,21 @@ impl LogLimit {
     }
 }
 
-/// One line a second, for several threads.
+/// The same for several threads.
 #[derive(Debug)]
 pub(crate) struct SharedLogLimit(Mutex<LogLimit>);
 
-impl Default for SharedLogLimit {
-    fn default() -> SharedLogLimit {
+impl SharedLogLimit {
+    /// One line a second.
+    pub(crate) fn every_second() -> SharedLogLimit {
         SharedLogLimit(Mutex::new(LogLimit::every_second()))
     }
-}
 
-impl SharedLogLimit {
+    /// One line a minute.
+    pub(crate) fn every_minute() -> SharedLogLimit {
+        SharedLogLimit(Mutex::default())
+    }
+
     /// Whether to log it now: then how many were not since the last.
     pub(crate) fn allow(&self, now: Instant) -> Option<u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).allow(now)

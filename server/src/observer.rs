@@ -32,9 +32,10 @@ pub(crate) struct Seen {
     bounds: ArcSwap<Bounds>,
 }
 
-/// How many there may be of what is seen. A reload can change it.
+/// What a reload can change of it.
 #[derive(Debug)]
 struct Bounds {
+    has_hook: bool,
     max_connections: usize,
     max_subscriptions: usize,
     max_channels: usize,
@@ -62,6 +63,7 @@ impl Seen {
 impl Bounds {
     fn of(config: &Config, has_history: bool) -> Bounds {
         Bounds {
+            has_hook: config.entrance.hook.is_some(),
             max_connections: config.admission.max_connections,
             max_subscriptions: config.limits.max_subscriptions,
             max_channels: config.limits.max_channels,

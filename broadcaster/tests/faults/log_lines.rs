@@ -36,7 +36,7 @@ fn attack(queue: &QueueDir, broadcaster: &Broadcaster, round: usize) {
         exchange(address, b"GET / HTTP/7.0\r\n\r\n");
         exchange(address, &[0xff; 2000]);
         queue.write(&format!("{round}-{number}.json"), "no event");
-        queue.write(&format!("{round}-{number}.txt"), "a file of others");
+        queue.write(&format!("other-{round}-{number}.json"), r#"{"name":"of another program"}"#);
         // A message in many frames, and more than may be sent in a second.
         let mut stream = connect(address).unwrap();
         stream.write_all(HANDSHAKE.as_bytes()).unwrap();

@@ -21,6 +21,7 @@ mod examples;
 mod failed_entries;
 mod frameworks;
 mod handlers;
+mod hook;
 mod http;
 mod older_reader;
 mod other_producers;

@@ -187,9 +187,10 @@ export class FastapiClient {
         if (code === 4401) {
             const isShown = isStream || tokenInUrl;
             if (this.#isTokenNew && !wasConnected && this.#token && !isShown) hint = ': it wants a token with the request, see tokenInUrl';
-            isFinal = !token || hint !== '' || (this.#isTokenNew && !wasConnected && this.#token === null);
+            // Without tokens the server's own login decides, which is asked once more at the next connection.
+            isFinal = (!token && !wasConnected) || hint !== '' || (this.#isTokenNew && !wasConnected && this.#token === null);
             // A token that has ended is no problem of the server.
-            isAtOnce = !this.#isTokenNew;
+            isAtOnce = Boolean(token) && !this.#isTokenNew;
             this.#token = undefined;
         }
         if (isFinal) {

@@ -152,6 +152,16 @@ test('without a way to a token 4401 is the end', async (t) => {
     await page.isIn('closed');
 });
 
+test('a login without tokens that has ended is tried once more, and is the end when it is refused', async (t) => {
+    const { script, page } = await start(t);
+    const peer = await script.next();
+    peer.say(WELCOME);
+    await page.isIn('connected');
+    peer.close(4401, 'token expired');
+    (await script.next()).close(4401, 'not authenticated');
+    await page.isIn('closed');
+});
+
 test('who is not logged in is not asked again and again', async (t) => {
     const { script, page } = await start(t, { token: async () => null });
     (await script.next()).close(4401, 'not authenticated');

@@ -5,7 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::http_server::head::HeadError;
-use crate::metrics::RefusedFor;
+use crate::metrics::{AuthFailure, RefusedFor};
 use crate::permit::TooMany;
 use crate::rights::Denial;
 
@@ -25,7 +25,7 @@ pub(super) enum HttpError {
     #[error("the request is not valid: {0}")]
     Request(String),
     #[error("the client has no right: {0}")]
-    Denied(Denial),
+    Denied(Denial, AuthFailure),
     #[error("it is of a page that may not connect: {0}")]
     Origin(String),
     #[error("the hook has decided nothing")]
@@ -43,7 +43,7 @@ impl HttpError {
             HttpError::Io(_) | HttpError::Incomplete | HttpError::Plain(_) => None,
             HttpError::TooLong => Some(RefusedFor::Timeout),
             HttpError::Head(_) | HttpError::Handshake(_) | HttpError::Request(_) => Some(RefusedFor::BadRequest),
-            HttpError::Denied(_) => Some(RefusedFor::Rights),
+            HttpError::Denied(..) => Some(RefusedFor::Rights),
             HttpError::Origin(_) => Some(RefusedFor::Origin),
             HttpError::NoAnswer => Some(RefusedFor::Hook),
             HttpError::TooMany(TooMany::OfAddress) => Some(RefusedFor::Address),

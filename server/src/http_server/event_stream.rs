@@ -101,7 +101,9 @@ async fn refuse(stream: &mut TcpStream, head: &Head, headers: HeaderMap, refusal
         Refusal::Origin { problem } => (StatusCode::FORBIDDEN, problem.clone(), HttpError::Origin(problem)),
         Refusal::TooMany(too_many) => return postpone(stream, head, headers, HttpError::TooMany(too_many)).await,
         Refusal::NoAnswer => return postpone(stream, head, headers, HttpError::NoAnswer).await,
-        Refusal::Denied(denial) => (StatusCode::from(denial), denial.to_string(), HttpError::Denied(denial)),
+        Refusal::Denied(denial, counted) => {
+            (StatusCode::from(denial), denial.to_string(), HttpError::Denied(denial, counted))
+        }
     };
     let answered = async {
         let (mut answer, body) = answer::refusal(status, &problem, headers)?;

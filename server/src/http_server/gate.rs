@@ -21,6 +21,7 @@ use crate::http_server::proxies::Sender;
 use crate::http_server::query::{Looked, Query, QueryError};
 use crate::http_server::refusal::Refusal;
 use crate::http_server::route_rule::Require;
+use crate::metrics::AuthFailure;
 use crate::permit::PendingPermit;
 use crate::protocol::after::is_position;
 use crate::protocol::{ClientKind, NATIVE, Wants};
@@ -207,7 +208,7 @@ impl Gate {
         let has_cookies = cookies_count(head, &self.origins, without_origin);
         match hook.ask(Question { head, sender, has_cookies }).await? {
             Decision::In(identity) => Ok(*identity),
-            Decision::Out(denial) => Err(denial.into()),
+            Decision::Out(denial) => Err(Refusal::Denied(denial, AuthFailure::HookDenied)),
         }
     }
 
@@ -299,7 +300,7 @@ mod tests {
                 let names: Vec<&str> = channels.iter().map(ChannelName::as_str).collect();
                 format!("{kind} [{}]{}", names.join(" "), if everybody { " everybody" } else { "" })
             }
-            Err(Refusal::Denied(denial)) => denial.to_string(),
+            Err(Refusal::Denied(denial, _)) => denial.to_string(),
             Err(Refusal::Request { status, .. }) => status.as_u16().to_string(),
             Err(Refusal::Origin { problem }) => problem,
             Err(other) => format!("{other:?}"),
@@ -387,7 +388,7 @@ mod tests {
                     format!("{is_named} [{}] {everybody} {after}", names.join(" ")).trim_end().to_owned()
                 }
                 Ok(other) => panic!("{other:?}"),
-                Err(Refusal::Denied(denial)) => denial.to_string(),
+                Err(Refusal::Denied(denial, _)) => denial.to_string(),
                 Err(Refusal::Request { status, .. }) => status.as_u16().to_string(),
                 Err(Refusal::Origin { problem }) => problem,
                 Err(other) => format!("{other:?}"),

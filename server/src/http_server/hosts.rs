@@ -121,8 +121,14 @@ fn same(host: &str) -> String {
 }
 
 /// What the log says of requests for other hosts: a line a second.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RefusedHosts(SharedLogLimit);
+
+impl Default for RefusedHosts {
+    fn default() -> RefusedHosts {
+        RefusedHosts(SharedLogLimit::every_second())
+    }
+}
 
 impl RefusedHosts {
     pub(super) fn log_refusal(&self, host: Option<&str>) {

@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use crate::http_server::hook::NoAnswer;
+use crate::metrics::AuthFailure;
 use crate::permit::TooMany;
 use crate::rights::Denial;
 
@@ -13,8 +14,8 @@ pub(super) enum Refusal {
     Request { status: StatusCode, problem: String },
     /// It is from a page that may not connect.
     Origin { problem: String },
-    /// The sender has no right.
-    Denied(Denial),
+    /// The sender has no right; as what that is counted.
+    Denied(Denial, AuthFailure),
     /// There is no room for it.
     TooMany(TooMany),
     /// The hook has decided nothing. It may come back.
@@ -40,7 +41,7 @@ impl From<Denial> for StatusCode {
 
 impl From<Denial> for Refusal {
     fn from(denial: Denial) -> Refusal {
-        Refusal::Denied(denial)
+        Refusal::Denied(denial, denial.into())
     }
 }
 

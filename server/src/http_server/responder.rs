@@ -82,8 +82,8 @@ impl Responder {
     /// Counts a connection that does not become a client.
     fn count(&self, error: &HttpError) {
         error.refused_for().into_iter().for_each(|reason| self.hub.metrics().refused(reason));
-        if let HttpError::Denied(denial) = error {
-            self.hub.metrics().auth_failed((*denial).into());
+        if let HttpError::Denied(_, counted) = error {
+            self.hub.metrics().auth_failed(*counted);
         }
     }
 

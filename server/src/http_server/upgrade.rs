@@ -68,8 +68,8 @@ async fn refuse_request(stream: &mut TcpStream, head: &Head, mut response: Vec<u
         Refusal::Origin { problem } => {
             (refuse(stream, StatusCode::FORBIDDEN, &problem).await, HttpError::Origin(problem))
         }
-        Refusal::Denied(denial) if head.origin().is_none() => {
-            (refuse(stream, denial.into(), &denial.to_string()).await, HttpError::Denied(denial))
+        Refusal::Denied(denial, counted) if head.origin().is_none() => {
+            (refuse(stream, denial.into(), &denial.to_string()).await, HttpError::Denied(denial, counted))
         }
         Refusal::TooMany(too_many) => {
             (refuse_full(stream, head, response, too_many).await, HttpError::TooMany(too_many))
@@ -82,9 +82,9 @@ async fn refuse_request(stream: &mut TcpStream, head: &Head, mut response: Vec<u
             response.extend(WebSocket::close_frame(Disconnect::HookFailed));
             (stream.write_all(&response).await.map_err(HttpError::from), HttpError::NoAnswer)
         }
-        Refusal::Denied(denial) => {
+        Refusal::Denied(denial, counted) => {
             response.extend(WebSocket::close_frame(denial.into()));
-            (stream.write_all(&response).await.map_err(HttpError::from), HttpError::Denied(denial))
+            (stream.write_all(&response).await.map_err(HttpError::from), HttpError::Denied(denial, counted))
         }
     };
     answered.err().unwrap_or(error)

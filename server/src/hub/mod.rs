@@ -11,6 +11,7 @@ mod interest;
 mod joining;
 pub(crate) mod limits;
 pub(crate) mod log;
+mod notices;
 mod outbox;
 mod pace;
 mod pacing;
@@ -43,12 +44,12 @@ use crate::disconnect::Disconnect;
 use crate::history::log::HistoryLog;
 use crate::hub::inbox::{Command, Inbox};
 use crate::hub::interest::{ChannelKey, TooManyChannels};
+use crate::hub::notices::Notices;
 use crate::hub::progress::{ClientCounts, ProgressNotifier};
 use crate::hub::published::Published;
 use crate::hub::questions::Questions;
 use crate::hub::relay::Relay;
 use crate::hub::resuming::{Asked, Outcome, Resumed, Subscribed};
-use crate::log_limit::SharedLogLimit;
 use crate::metrics::Metrics;
 use crate::notifier::Notifier;
 use crate::protocol::Encoding;
@@ -91,8 +92,7 @@ struct Shared {
     joined: AtomicUsize,
     metrics: Metrics,
     feeding: Arc<ProgressNotifier>,
-    /// Events that were not sent because the history log could not be written.
-    unsent: SharedLogLimit,
+    notices: Notices,
 }
 
 impl Hub {
@@ -114,7 +114,7 @@ impl Hub {
             joined: AtomicUsize::new(0),
             metrics,
             feeding,
-            unsent: SharedLogLimit::default(),
+            notices: Notices::default(),
         };
         Ok(Hub { shared: Arc::new(shared) })
     }
@@ -224,6 +224,10 @@ impl Hub {
     /// Subscriptions of all clients.
     pub(crate) fn subscriptions(&self) -> usize {
         self.shared.subscriptions.load(Ordering::Relaxed)
+    }
+
+    fn notices(&self) -> &Notices {
+        &self.shared.notices
     }
 
     /// A session as clients and publishers name it.

@@ -45,7 +45,7 @@ impl Hub {
         let appended = self.append(&batch, logged);
         self.wake();
         if let Err(error) = appended
-            && let Some(others) = self.shared.unsent.allow(Instant::now())
+            && let Some(others) = self.shared.notices.unsent.allow(Instant::now())
         {
             let others = (others > 0).then_some(others);
             tracing::error!(%error, others, "an event is not sent, because clients could not get it again after a restart");

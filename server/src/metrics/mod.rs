@@ -91,6 +91,21 @@ impl Metrics {
         Waits(&self.hook_waiting)
     }
 
+    /// Clients that wait for the hook.
+    pub(crate) fn hook_waiting(&self) -> u64 {
+        self.hook_waiting.load(Ordering::Relaxed) as u64
+    }
+
+    /// Questions to the hook that are done with.
+    pub(crate) fn hook_count(&self) -> u64 {
+        self.hook.counted().counts.iter().sum()
+    }
+
+    /// How many were not let in for a reason.
+    pub(crate) fn auth_failure_count(&self, reason: AuthFailure) -> u64 {
+        self.auth_failures[reason as usize].get()
+    }
+
     /// Notes that somebody was not let in, or may not have what it asked for.
     pub fn auth_failed(&self, reason: AuthFailure) {
         self.auth_failures[reason as usize].add(1);

@@ -33,7 +33,8 @@ impl Process {
             resident_bytes: stat.rss_bytes().get(),
             open_fds: process.fd_count()? as u64,
             max_fds,
-            start_seconds: procfs::boot_time_secs()? as f64 + stat.starttime as f64 / ticks,
+            // Some containers and units hide when the system was started.
+            start_seconds: procfs::boot_time_secs().map_or(0.0, |boot| boot as f64 + stat.starttime as f64 / ticks),
         })
     }
 }

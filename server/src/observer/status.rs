@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Observer;
-use crate::metrics::{Counted, Process, QueueLook, QueueResult, RefusedFor, Spoken};
+use crate::metrics::{AuthFailure, Counted, Process, QueueLook, QueueResult, RefusedFor, Spoken};
 use crate::unix_time;
 
 /// How the server is. What has neither `_seconds` nor `_bytes` in its name is a number of something since the start, or
@@ -58,6 +58,8 @@ pub struct Status {
     pub history: Option<HistoryStatus>,
     /// The link to other machines, if there is one.
     pub broker: Option<BrokerStatus>,
+    /// The code that decides about logins, if there is any.
+    pub hook: Option<HookStatus>,
     /// What the system says of the process.
     pub process: ProcessStatus,
 }
@@ -133,6 +135,17 @@ pub struct BrokerStatus {
     pub forward_pending_events: u64,
 }
 
+/// The code that decides about logins.
+#[derive(Debug, Clone, Serialize)]
+pub struct HookStatus {
+    /// Questions that are answered, or were given up.
+    pub asked: u64,
+    /// Clients that were told to come back, because it did not decide.
+    pub failed: u64,
+    /// Clients that wait for it.
+    pub waiting: u64,
+}
+
 /// What the system says of the process.
 #[derive(Debug, Clone, Serialize)]
 pub struct ProcessStatus {
@@ -200,6 +213,7 @@ impl Observer {
                 not_recovered,
             }),
             broker,
+            hook: bounds.has_hook.then(|| self.hook_status()),
             process: Process::look().unwrap_or_default().into(),
         }
     }
@@ -216,6 +230,12 @@ impl Observer {
             duplicate: count(QueueResult::Duplicate),
             rejected: count(QueueResult::Rejected),
         }
+    }
+
+    fn hook_status(&self) -> HookStatus {
+        let metrics = self.hub.metrics();
+        let failed = [AuthFailure::HookFailed, AuthFailure::HookBusy].map(|reason| metrics.auth_failure_count(reason));
+        HookStatus { asked: metrics.hook_count(), failed: failed.iter().sum(), waiting: metrics.hook_waiting() }
     }
 
     fn broker_status(&self) -> BrokerStatus {

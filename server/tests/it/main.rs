@@ -16,6 +16,7 @@ mod hook;
 mod isolation;
 mod joining;
 mod logins;
+mod metrics;
 mod plain_http;
 mod protocol;
 mod rights;

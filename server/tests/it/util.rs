@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use queue::ChannelName;
 use serde_json::Value;
 use server::config::Settings;
-use server::{Application, Audience, Hub, NoApplication, Publication, Server};
+use server::{Application, Audience, Hub, NoApplication, Observer, Publication, Server};
 use testkit::{Client, QueueDir, within};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) hub: Hub,
+    pub(crate) observer: Observer,
     pub(crate) queue: QueueDir,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<io::Result<()>>,
@@ -75,12 +76,12 @@ impl TestServer {
     ) -> TestServer {
         let own = Settings { queue: path, port: settings.port.or(Some(0)), ..Settings::default() };
         let server = Server::bind(own.or(settings).resolve().unwrap(), make).unwrap();
-        let (address, hub) = (server.local_addr(), server.hub().clone());
+        let (address, hub, observer) = (server.local_addr(), server.hub().clone(), server.observer());
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(server.run(async move {
             let _ = stopped.await;
         }));
-        TestServer { address, hub, queue, stop: Some(stop), running }
+        TestServer { address, hub, observer, queue, stop: Some(stop), running }
     }
 
     /// Connects a client on the path `/`.

@@ -5,12 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use testkit::{Process, QueueDir, is_root, temporary_directory};
+use testkit::{Process, QueueDir, Signal, is_root, temporary_directory};
 
 use super::{NOBODY, built, php, secret};
 
 pub(crate) struct Fpm {
-    _master: Process,
+    master: Process,
     directory: TempDir,
     queue: PathBuf,
 }
@@ -25,6 +25,33 @@ impl Fpm {
     /// The same with one worker, which is never replaced.
     pub(crate) async fn start_one_worker(queue: &QueueDir, script: &str) -> Fpm {
         Self::start_workers(queue, script, 1, 0).await
+    }
+
+    /// The same with so many workers, and with scripts that decide who may connect.
+    pub(crate) async fn start_with_hooks(queue: &QueueDir, workers: usize) -> Fpm {
+        let fpm = Self::start_workers(queue, "hook_site.php", workers, 0).await;
+        let example = built::repository().join("examples/session-hook/ws_auth.php");
+        for script in [example, php::script_path("hook_slow.php"), php::script_path("hook_hangs.php")] {
+            fs::copy(&script, fpm.directory.path().join(script.file_name().unwrap())).unwrap();
+        }
+        fpm
+    }
+
+    /// The URL of one of these scripts, for the broadcaster.
+    pub(crate) fn hook(&self, script: &str) -> String {
+        let path = self.directory.path().display();
+        format!("fastcgi://{path}/socket?script={path}/{script}")
+    }
+
+    /// What the scripts keep beside the queue.
+    pub(crate) fn data(&self, name: &str) -> PathBuf {
+        self.directory.path().join("data").join(name)
+    }
+
+    /// Stops the master and its workers.
+    pub(crate) async fn stop(&mut self) {
+        self.master.signal(Signal::TERM);
+        self.master.exit().await;
     }
 
     async fn start_workers(queue: &QueueDir, script: &str, workers: usize, max_requests: usize) -> Fpm {
@@ -67,7 +94,7 @@ impl Fpm {
         let mut master = Process::spawn(command.arg("--fpm-config").arg(configuration_path));
         let ready = |line: &str| line.contains("ready to handle connections").then_some(());
         master.line("it is ready", ready).await.expect("php-fpm starts");
-        Fpm { _master: master, directory, queue: queue.path() }
+        Fpm { master, directory, queue: queue.path() }
     }
 
     /// nginx's directives that pass a request to the workers.

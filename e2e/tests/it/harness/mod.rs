@@ -20,7 +20,7 @@ pub(crate) use browser::{Browser, BrowserKind, Page, in_each_browser};
 pub(crate) use collector::{Collector, Message};
 pub(crate) use demo::Demo;
 pub(crate) use fpm::Fpm;
-pub(crate) use http::{get, post_json, request};
+pub(crate) use http::{exchange, get, post_json, request};
 pub(crate) use line::Line;
 pub(crate) use native::Native;
 pub(crate) use nginx::Nginx;

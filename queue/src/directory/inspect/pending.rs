@@ -66,3 +66,56 @@ impl Pending {
         Ok(Pending { events: events + in_read + unread * average, oldest })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{NewEvent, Priority, Uid, Writer};
+
+    use super::*;
+
+    #[test]
+    fn events_are_counted_with_the_age_of_the_oldest_and_other_files_are_not() {
+        let queue = tempfile::tempdir().expect("a directory");
+        assert_eq!(Pending::of(queue.path(), 1_000).expect("read"), Pending::default());
+        let writer = Writer::new(queue.path());
+        writer.enqueue(b"\"e\"", b"1").expect("queued");
+        let new = |payload_json| NewEvent {
+            uid: Uid::new(),
+            name_json: b"\"e\"",
+            payload_json,
+            channels: None,
+            ttl: None,
+            key: None,
+            except: None,
+        };
+        writer.enqueue_events(&[new(b"1"), new(b"2"), new(b"3")], Priority::High).expect("queued");
+        fs::write(queue.path().join("composer.json"), "{}").expect("written");
+        fs::write(queue.path().join(".tmp-1.json"), "{}").expect("written");
+        // By the pure-PHP class, of 2001.
+        let of_php = queue.path().join("1000000000.5_65f0c0ffee.json");
+        let pending = Pending::of(queue.path(), 1_000).expect("read");
+        assert_eq!(pending.events, 4);
+        assert!(pending.oldest.is_some_and(|oldest| oldest < Duration::from_secs(60)), "{pending:?}");
+        fs::write(&of_php, r#"{"event":"e"}"#).expect("written");
+        let written = std::time::SystemTime::now() - Duration::from_secs(500);
+        fs::File::options().append(true).open(&of_php).and_then(|file| file.set_modified(written)).expect("a time");
+        let pending = Pending::of(queue.path(), 1_000).expect("read");
+        assert_eq!(pending.events, 5);
+        assert!(pending.oldest.is_some_and(|oldest| oldest.as_secs() >= 499), "{pending:?}");
+        assert!(Pending::of(&queue.path().join("none"), 1_000).is_err());
+    }
+
+    #[test]
+    fn of_very_many_entries_the_number_of_events_is_estimated() {
+        let queue = tempfile::tempdir().expect("a directory");
+        let line = |number: u64| {
+            let uid = Uid::new();
+            format!("{{\"v\":1,\"uid\":\"{uid}\",\"event\":\"e\",\"payload\":{number},\"channels\":null}}\n")
+        };
+        for _ in 0..MAX_READ + 200 {
+            let name = format!("{}.events", Uid::new());
+            fs::write(queue.path().join(name), [line(1), line(2)].concat()).expect("written");
+        }
+        assert_eq!(Pending::of(queue.path(), 10_000).expect("read").events, 2 * (MAX_READ + 200));
+    }
+}

@@ -15,6 +15,9 @@ mod url;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use http::Request;
+use http_body_util::Empty;
+use hyper::body::Bytes;
 use rustls::ClientConfig;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
@@ -25,7 +28,6 @@ use tracing::warn;
 use crate::broker::config_of_system;
 use crate::hub::Hub;
 use crate::log_limit::LogLimit;
-use crate::metrics::AuthFailure;
 
 pub(crate) use answer::Decision;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -99,12 +101,7 @@ impl Hook {
     /// Asks. Whatever goes wrong, nobody is let in for it.
     pub(crate) async fn ask(&self, question: Question<'_>) -> Result<Decision, NoAnswer> {
         match self.decide(question).await {
-            Ok(decision) => {
-                if matches!(decision, Decision::Out(_)) {
-                    self.hub.metrics().auth_failed(AuthFailure::HookDenied);
-                }
-                Ok(decision)
-            }
+            Ok(decision) => Ok(decision),
             Err(failure) => {
                 self.hub.metrics().auth_failed(failure.kind());
                 self.log(&failure);
@@ -174,7 +171,7 @@ impl Hook {
         let asked = match &self.options.url {
             HookUrl::Http(url) => {
                 let tls = self.tls.clone().map_err(HookFailure::Tls)?;
-                Asked::Http(url.clone(), tls, question.to_http(url)?)
+                Asked::Http(url.clone(), tls, Box::new(question.to_http(url)?))
             }
             HookUrl::Fastcgi(url) => Asked::Fastcgi(url.socket.clone(), question.to_params(url)),
         };
@@ -182,7 +179,7 @@ impl Hook {
             let decide = |status, body: &[u8]| answer::decide(status, body, share, SystemTime::now());
             match asked {
                 Asked::Http(url, tls, request) => {
-                    let (status, body) = over_http::ask(&url, tls, request).await?;
+                    let (status, body) = over_http::ask(&url, tls, *request).await?;
                     Ok(decide(status, &body)?)
                 }
                 Asked::Fastcgi(socket, params) => {
@@ -204,6 +201,6 @@ impl Hook {
 
 /// A question on its way.
 enum Asked {
-    Http(url::HttpUrl, Option<Arc<ClientConfig>>, http::Request<http_body_util::Empty<hyper::body::Bytes>>),
+    Http(url::HttpUrl, Option<Arc<ClientConfig>>, Box<Request<Empty<Bytes>>>),
     Fastcgi(url::Socket, Vec<u8>),
 }

@@ -145,7 +145,7 @@ impl<A: Application> Shard<A> {
         let is_in_log = session.subscriber().is_none();
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.registry.register(session.stream(), token_of(id), interest) {
-            if let Some(suppressed) = self.notices.unwatched.allow(now) {
+            if let Some(suppressed) = self.hub.notices().unwatched.allow(now) {
                 warn!(%address, %error, suppressed, "cannot watch a new connection");
             }
             self.sessions.remove(key);

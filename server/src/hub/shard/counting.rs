@@ -62,3 +62,30 @@ impl<A: Application> Shard<A> {
         self.counts.add_turn(&mut self.turn_counts, outbox_bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::NoApplication;
+    use crate::config::Settings;
+    use crate::hub::shard::ShardThread;
+    use crate::hub::shard::stepping::connect;
+    use crate::metrics::RefusedFor;
+    use crate::protocol::{ClientKind, Opening, Wants};
+
+    use super::*;
+
+    #[test]
+    fn who_comes_when_the_server_stops_is_refused_and_no_client() {
+        let config = Settings::default().resolve().expect("defaults");
+        let (mut shards, hub) =
+            ShardThread::prepare(1, &config.limits, &config.rights, |_| NoApplication).expect("a hub");
+        let mut shard = shards.pop().expect("one thread");
+        hub.shutdown(Duration::ZERO);
+        let wants = Wants { kind: ClientKind::Plain, identity: None, after: None };
+        let (_client, joining) = connect(Opening::WebSocket { received: Vec::new(), wants }).expect("a client");
+        shard.let_join(joining);
+        shard.step().expect("a turn");
+        assert_eq!(hub.metrics().refused_count(RefusedFor::Stopping), 1);
+        assert_eq!(hub.metrics().hub().accepted, [0; 4]);
+    }
+}
