@@ -94,7 +94,7 @@ impl Server {
         let feed = Feed::new(hub.clone(), &config.limits);
         let mut broker = None;
         let destination = match &config.broker {
-            None => Some(Destination::Hub(feed)),
+            None => Some(Destination::Hub(Box::new(feed))),
             Some(options) => {
                 let confirmed = |reader| Confirmed::open(reader, config.history_dir.as_deref(), &options.prefix);
                 let confirmed = reader.as_ref().map(confirmed).transpose()?;

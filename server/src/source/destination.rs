@@ -28,7 +28,7 @@ const BROKER_MAX_UNDELIVERED: usize = 100_000;
 #[derive(Debug)]
 pub(crate) enum Destination {
     /// To the clients of this machine.
-    Hub(Feed),
+    Hub(Box<Feed>),
     /// To the broker, for the clients of all machines. The hub of this machine gets them from the broker's stream.
     Broker(Lines, Hub),
 }
