@@ -51,7 +51,7 @@ impl Args {
         // --host and --port have lower precedence than --listen, but a higher one than a variable.
         let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
         if (given("host") || given("port")) && !given("listen") {
-            args.settings.0.listen = None;
+            args.settings.settings.listen = None;
         }
         Ok(args)
     }
@@ -170,10 +170,9 @@ Examples:
 
 A flag wins over its environment variable, that over the file, that over the default. An empty variable is not set.
 
-RUST_LOG sets the log level: off, error, warn, info (default), debug or trace.
-
 SIGTERM, SIGINT or SIGQUIT stops: clients receive what was read and close code 1001. A second one exits at once. \
-SIGHUP, SIGUSR1 and SIGUSR2 do nothing.
+SIGHUP reads the settings again; docs/configuration.md says which of them take effect without a restart. SIGUSR1 and \
+SIGUSR2 do nothing.
 
 A queue directory that is missing or cannot be used yet is waited for.
 
@@ -227,7 +226,7 @@ mod tests {
     fn commands_take_options_that_their_help_does_not_tell() {
         let parse = |line: &str| {
             let matches = Args::documented().try_get_matches_from(line.split(' ')).expect("it is a command line");
-            Args::from_arg_matches(&matches).expect("it is complete").settings.0
+            Args::from_arg_matches(&matches).expect("it is complete").settings.settings
         };
         let settings = parse("fastapi-broadcaster failed list --listen 127.0.0.1:1 --queue /q");
         assert_eq!((settings.queue, settings.listen), (Some("/q".into()), Some("127.0.0.1:1".into())));

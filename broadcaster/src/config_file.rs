@@ -4,6 +4,7 @@ mod exposed;
 mod values;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -47,15 +48,24 @@ fn in_line(line: Option<usize>) -> String {
     line.map_or_else(String::new, |line| format!(" (line {line} of the file)"))
 }
 
+/// All settings, and what was decided from them.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) settings: Settings,
+    pub(crate) config: Config,
+    /// Where the file sets each key.
+    pub(crate) lines: BTreeMap<&'static str, usize>,
+}
+
 /// Reads the file, if there is one, for what flags and variables do not give, and decides everything. An error names
 /// the file unless flags and variables alone are to blame.
-pub(crate) fn resolve(given: Settings, path: Option<&Path>) -> Result<Config, Refused> {
-    resolve_with(given, path, |settings| settings)
+pub(crate) fn read(given: Settings, path: Option<&Path>) -> Result<Read, Refused> {
+    read_with(given, path, |settings| settings)
 }
 
 /// The same without keys and rights, which the user of a command that needs none may not be able to read.
-pub(crate) fn resolve_without_rights(given: Settings, path: Option<&Path>) -> Result<Config, Refused> {
-    resolve_with(given, path, Settings::without_rights)
+pub(crate) fn read_without_rights(given: Settings, path: Option<&Path>) -> Result<Read, Refused> {
+    read_with(given, path, Settings::without_rights)
 }
 
 /// The same with some of the settings only.
@@ -64,8 +74,15 @@ pub(crate) fn resolve_with(
     path: Option<&Path>,
     needed: fn(Settings) -> Settings,
 ) -> Result<Config, Refused> {
+    read_with(given, path, needed).map(|read| read.config)
+}
+
+fn read_with(given: Settings, path: Option<&Path>, needed: fn(Settings) -> Settings) -> Result<Read, Refused> {
     let given = needed(given);
-    let Some(path) = path else { return given.resolve().map_err(Refused::Given) };
+    let Some(path) = path else {
+        let config = given.clone().resolve().map_err(Refused::Given)?;
+        return Ok(Read { settings: given, config, lines: BTreeMap::new() });
+    };
     let text = std::fs::read_to_string(path).map_err(|cause| Refused::Unreadable { path: path.to_owned(), cause })?;
     let refused = |mistake| Refused::Mistake { path: path.to_owned(), mistake };
     let file = parse(&text).map_err(refused)?;
@@ -73,10 +90,11 @@ pub(crate) fn resolve_with(
     if let Some(mistake) = broker_without_settings(&text, &all) {
         return Err(refused(mistake));
     }
-    all.resolve().map_err(|error| match given.resolve() {
+    let resolved = all.clone().resolve().map_err(|error| match given.resolve() {
         Err(alone) if alone.to_string() == error.to_string() => Refused::Given(error),
         _ => Refused::File { path: path.to_owned(), line: line_of(&text, error.key()), cause: error },
-    })
+    });
+    Ok(Read { settings: all, config: resolved?, lines: lines(&text) })
 }
 
 /// What is wrong in a file, and where.
@@ -200,10 +218,15 @@ fn broker_without_settings(text: &str, all: &Settings) -> Option<Mistake> {
 
 /// The line that sets a key, if one does.
 fn line_of(text: &str, key: &str) -> Option<usize> {
-    let table = DeTable::parse(text).ok()?;
+    lines(text).remove(key)
+}
+
+/// The lines that set keys.
+fn lines(text: &str) -> BTreeMap<&'static str, usize> {
+    let Ok(table) = DeTable::parse(text) else { return BTreeMap::new() };
     let entries = Entry::all_of(table.get_ref());
-    let entry = entries.iter().find(|entry| entry.setting().is_some_and(|setting| setting.key == key))?;
-    Some(line_at(text, entry.key.span().start))
+    let line = |entry: &Entry<'_>| Some((entry.setting()?.key, line_at(text, entry.key.span().start)));
+    entries.iter().filter_map(line).collect()
 }
 
 /// The number of the line at an offset.
@@ -217,6 +240,10 @@ mod tests {
     use server::token::Secret;
 
     use super::*;
+
+    fn resolve(given: Settings, path: Option<&Path>) -> Result<Config, Refused> {
+        read(given, path).map(|read| read.config)
+    }
 
     /// What is said of a file with this text.
     fn refused(given: Settings, text: &str) -> Option<String> {
@@ -312,7 +339,7 @@ mod tests {
     fn what_needs_no_keys_does_not_read_them() {
         let settings = || Settings { token_secret_file: Some(vec!["/no/such/file".into()]), ..Settings::default() };
         assert!(resolve(settings(), None).is_err());
-        assert!(resolve_without_rights(settings(), None).is_ok());
+        assert!(read_without_rights(settings(), None).is_ok());
     }
 
     #[test]

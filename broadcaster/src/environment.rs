@@ -9,8 +9,12 @@ use std::fmt;
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue};
 use queue::url_without_secrets;
+use server::log_level;
 
 pub(crate) use unknown::unknown_variables;
+
+/// The variable of `log_level`.
+const LOG_LEVEL: &str = "RUST_LOG";
 
 /// A variable that was set for another program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +97,8 @@ fn judge(name: &OsStr, value: &OsStr) -> Owner {
         // These names are those of the pure-PHP server, and too common to be ours alone.
         Some("WS_PORT") => text.trim().bytes().all(|byte| byte.is_ascii_digit()),
         Some("WS_HOST") => !text.contains("://"),
+        // Many programs have it, and some have levels of their own.
+        Some(LOG_LEVEL) => log_level::is_level(&text),
         _ => true,
     };
     if is_ours { Owner::Us } else { Owner::Other }
@@ -102,6 +108,12 @@ impl fmt::Display for ForeignVariable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ForeignVariable { name, value } = self;
         let value = url_without_secrets(value);
+        if name == LOG_LEVEL {
+            return write!(
+                f,
+                "{name}={value:?} is no level, so it is ignored: write off, error, warn, info, debug or trace"
+            );
+        }
         write!(
             f,
             "{name}={value:?} (environment variable) is ignored because it is not an address or a port: Kubernetes sets such \

@@ -10,8 +10,10 @@ mod logging;
 mod numbers;
 mod options;
 mod output;
+mod progress;
 mod recent_problems;
 mod reference;
+mod reload;
 mod remedy;
 mod serve;
 mod starting;
@@ -30,11 +32,13 @@ use server::log_lines::write_exit_message;
 
 use crate::args::{Args, Command};
 use crate::commands::config::ConfigCommand;
+use crate::commands::config::show::{self, Sources};
 use crate::commands::listen::BadAddress;
 use crate::commands::publish::BadPayload;
 use crate::commands::{config, doctor, failed, generate, history, listen, publish, token};
-use crate::config_file::ExposedSecret;
+use crate::config_file::{ExposedSecret, Read};
 use crate::errors::{in_one_line, is_broken_pipe, without_secrets};
+use crate::reload::Given;
 
 /// Bad arguments or configuration, or a queue directory that must not be used, as in sysexits.h: only a person can
 /// correct it.
@@ -84,13 +88,14 @@ fn run(args: Args) -> Result<(), Failure> {
         Some(Command::Generate(command)) => return generate::run(command, Args::documented()).map_err(Failure::Other),
         Some(Command::Token(command)) => {
             // Which channels are public matters to no token, so it need not be said for this.
-            let settings = Settings { public_channels: Some(Vec::new()), anonymous: Some(true), ..args.settings.0 };
+            let settings =
+                Settings { public_channels: Some(Vec::new()), anonymous: Some(true), ..args.settings.settings };
             let decided = config_file::resolve_with(settings, args.config.as_deref(), Settings::without_operators);
             let decided = decided.map_err(|error| Failure::Usage(error.into()))?;
             return token::run(&decided, command).map_err(Failure::Other);
         }
         Some(Command::Admin(arguments)) => {
-            let decided = config_file::resolve_with(args.settings.0, args.config.as_deref(), Settings::for_operators);
+            let decided = config_file::resolve_with(args.settings.settings, args.config.as_deref(), Settings::for_operators);
             let decided = decided.map_err(|error| Failure::Usage(error.into()))?;
             return commands::admin::run(&decided, arguments).map_err(Failure::Other);
         }
@@ -100,8 +105,14 @@ fn run(args: Args) -> Result<(), Failure> {
         args.command,
         Some(Command::Failed(_) | Command::Queue(_) | Command::Publish(_) | Command::History(_))
     );
-    let resolve = if needs_rights { config_file::resolve } else { config_file::resolve_without_rights };
-    let mut decided = resolve(args.settings.0, args.config.as_deref()).map_err(|error| Failure::Usage(error.into()))?;
+    let read = if needs_rights { config_file::read } else { config_file::read_without_rights };
+    let (given, path) = (args.settings.settings, args.config);
+    let read = read(given.clone(), path.as_deref()).map_err(|error| Failure::Usage(error.into()))?;
+    if let Some(Command::Config(ConfigCommand::Show(arguments))) = args.command {
+        let sources = Sources { given: &given, flags: &args.settings.flags, path: path.as_deref() };
+        return show::run(&read, &sources, &arguments).map_err(Failure::Other);
+    }
+    let Read { settings, config: mut decided, .. } = read;
     let Some(queue) = decided.queue.clone() else {
         if let Some(Command::History(command)) = args.command
             && let Some(directory) = &decided.history_dir
@@ -121,17 +132,20 @@ fn run(args: Args) -> Result<(), Failure> {
         .with_context(|| format!("cannot make the queue path {} absolute (give an absolute one)", queue.display()))
         .map_err(Failure::Usage)?;
     decided.queue = Some(queue.clone());
-    let exposed = args.config.as_deref().and_then(ExposedSecret::find);
+    let exposed = path.as_deref().and_then(ExposedSecret::find);
     let mut warnings = args.warnings;
     warnings.extend(exposed.as_ref().map(|exposed| format!("{exposed}: {}", exposed.remedy())));
     match args.command {
-        Some(Command::Config(ConfigCommand::Check)) => config::check(&warnings),
+        Some(Command::Config(_)) => config::check(&warnings),
         Some(Command::Failed(command)) => failed::failed(&queue, command),
         Some(Command::Queue(failed::QueueCommand::Stat)) => failed::stat(&queue, &decided),
         Some(Command::History(command)) => history::run(Some(&queue), decided.history_dir.as_deref(), command),
         Some(Command::Publish(arguments)) => publish::run(&queue, decided.max_event_bytes, arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&decided, &queue, exposed.as_ref(), arguments),
-        _ => serve::run(decided, &queue, &warnings),
+        _ => {
+            let given = Given { settings: given, path, running: settings };
+            serve::run(decided, &queue, given, &warnings)
+        }
     }
     .map_err(Failure::Other)
 }

@@ -1,12 +1,15 @@
 //! The settings as options of the command line and variables of the environment.
 
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 
 use clap::builder::{BoolValueParser, PathBufValueParser, PossibleValue, PossibleValuesParser, RangedI64ValueParser};
 use clap::builder::{StringValueParser, TypedValueParser, ValueParser};
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, ValueHint};
 use server::config::{Form, Setting, Settings, Value, Whole, all_settings};
+use server::hosts::HostRule;
 use server::origin::Rule;
 use server::token::{Pattern, Secret};
 use server::{ChannelRule, Network, RouteRule};
@@ -14,8 +17,12 @@ use server::{ChannelRule, Network, RouteRule};
 use crate::numbers::{number_of_seconds, whole};
 
 /// The settings that flags and variables give.
-#[derive(Debug)]
-pub(crate) struct Options(pub(crate) Settings);
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) settings: Settings,
+    /// The keys of those that flags give.
+    pub(crate) flags: BTreeSet<&'static str>,
+}
 
 impl clap::Args for Options {
     fn augment_args(command: Command) -> Command {
@@ -32,7 +39,7 @@ impl clap::Args for Options {
 
 impl FromArgMatches for Options {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Options, clap::Error> {
-        let mut options = Options(Settings::default());
+        let mut options = Options::default();
         options.update_from_arg_matches(matches)?;
         Ok(options)
     }
@@ -41,7 +48,10 @@ impl FromArgMatches for Options {
         for setting in all_settings() {
             let value = if setting.has_flag() { given(setting, matches) } else { of_variable(setting)? };
             if let Some(value) = value {
-                setting.set(&mut self.0, value);
+                setting.set(&mut self.settings, value);
+                if setting.has_flag() && matches.value_source(setting.key) == Some(ValueSource::CommandLine) {
+                    self.flags.insert(setting.key);
+                }
             }
         }
         Ok(())
@@ -59,7 +69,7 @@ fn option(setting: &'static Setting) -> Arg {
         .value_parser(parser(&setting.form))
         .help(format!("{}{default}", setting.help));
     match setting.form {
-        Form::Origins | Form::Patterns | Form::Networks | Form::Hosts => {
+        Form::Origins | Form::Hosts | Form::HostNames | Form::Patterns | Form::Networks => {
             option.action(ArgAction::Append).value_delimiter(',')
         }
         Form::Files => option.action(ArgAction::Append).value_delimiter(',').value_hint(ValueHint::FilePath),
@@ -81,9 +91,10 @@ fn parser(form: &Form) -> ValueParser {
         Form::Seconds => ValueParser::new(|text: &str| number_of_seconds(text).map(Value::Seconds)),
         Form::Switch => BoolValueParser::new().map(Value::Switch).into(),
         Form::Origins => ValueParser::new(|text: &str| text.parse::<Rule>()),
+        Form::Hosts => ValueParser::new(|text: &str| text.parse::<HostRule>()),
         Form::Patterns => ValueParser::new(|text: &str| text.parse::<Pattern>()),
         Form::Networks => ValueParser::new(|text: &str| text.parse::<Network>()),
-        Form::Hosts => ValueParser::new(StringValueParser::new()),
+        Form::HostNames => ValueParser::new(StringValueParser::new()),
         Form::Files | Form::Secrets | Form::ChannelRules | Form::Routes => PathBufValueParser::new().into(),
         Form::Choice(words) => {
             let words = words.iter().map(|(word, help)| PossibleValue::new(*word).help(*help));
@@ -95,10 +106,11 @@ fn parser(form: &Form) -> ValueParser {
 fn given(setting: &Setting, matches: &ArgMatches) -> Option<Value> {
     match setting.form {
         Form::Origins => list(setting, matches).map(Value::Origins),
+        Form::Hosts => list(setting, matches).map(Value::Hosts),
         Form::Patterns => list(setting, matches).map(Value::Patterns),
         Form::Networks => list(setting, matches).map(Value::Networks),
         Form::Files => list(setting, matches).map(Value::Files),
-        Form::Hosts => list(setting, matches).map(Value::Hosts),
+        Form::HostNames => list(setting, matches).map(Value::HostNames),
         _ => matches.get_one::<Value>(setting.key).cloned(),
     }
 }

@@ -61,8 +61,9 @@ const INTRODUCTION: [&str; 3] = [
     "Two kinds of variables are ignored, with a warning in the log. A `WS_PORT` that is not a number and a `WS_HOST` that is a \
      URL: Kubernetes sets such variables for a service named `ws`. And a `FASTAPI_WS_...` that is no setting: other programs \
      may share the environment. The warning says which setting has a name like it.",
-    "`RUST_LOG` sets the log level: off, error, warn, info (default), debug or trace. The settings of PHP are in [PHP \
-     API](php-api.md#settings).",
+    "At the end of each stands when a new value takes effect: `reload` says that SIGHUP and `systemctl reload` suffice, `restart` that \
+     the broadcaster has to be started again. [Changing settings](operations.md#changing-settings) has the details. The settings of \
+     PHP are in [PHP API](php-api.md#settings).",
 ];
 
 fn entry(setting: &Setting) -> String {
@@ -77,11 +78,12 @@ fn entry(setting: &Setting) -> String {
     let flag =
         if setting.has_flag() { format!("{short}`--{flag} {}`", setting.value_name()) } else { "no flag".into() };
     format!(
-        "\n### `{}`\n\n{}\n\n{flag} · `{}` · default: {default}{}{bounds}\n",
+        "\n### `{}`\n\n{}\n\n{flag} · `{}` · default: {default}{}{bounds} · {}\n",
         setting.file_key(),
         wrapped(&sentences(setting).replace('*', "\\*").replacen("\n- ", "\n\n- ", 1), WIDTH),
         setting.variable(),
         if bounds.is_empty() { "" } else { " · " },
+        if setting.reloads { "reload" } else { "restart" },
     )
 }
 
@@ -96,12 +98,13 @@ fn bounds(form: &Form) -> String {
         | Form::Text
         | Form::Url
         | Form::Origins
+        | Form::Hosts
         | Form::Patterns
         | Form::ChannelRules
         | Form::Networks
         | Form::Routes
         | Form::Files
-        | Form::Hosts
+        | Form::HostNames
         | Form::Secrets => String::new(),
     }
 }
@@ -133,10 +136,11 @@ fn in_file(setting: &Setting, value: &Value) -> String {
             | Form::Networks
             | Form::Routes
             | Form::Files
-            | Form::Hosts
+            | Form::HostNames
             | Form::Secrets,
             value @ Value::Text(_),
         ) => value.to_string(),
+        (_, Value::Hosts(rules)) => format!("{:?}", rules.iter().map(ToString::to_string).collect::<Vec<_>>()),
         (_, Value::Origins(rules)) => format!("{:?}", rules.iter().map(ToString::to_string).collect::<Vec<_>>()),
         (_, Value::Seconds(seconds)) => format!("{seconds:?}"),
         (_, value) => value.to_string(),

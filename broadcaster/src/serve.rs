@@ -4,14 +4,15 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server::signal::Signals;
-use server::{Admission, Config, MAX_SPARE_SLOTS};
+use server::signal::{Received, Signals};
+use server::{Config, MAX_SPARE_SLOTS};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin;
 use crate::logging;
 use crate::recent_problems::RecentProblems;
+use crate::reload::{Given, Reload};
 use crate::starting;
 use crate::systemd;
 
@@ -21,12 +22,11 @@ pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
 /// The fewest with which the queue is read and health checks are answered while clients take all others.
 const MIN_DESCRIPTORS_BESIDE_CLIENTS: u64 = 40;
 
-pub(crate) fn run(mut config: Config, queue: &Path, warnings: &[String]) -> anyhow::Result<()> {
+pub(crate) fn run(mut config: Config, queue: &Path, given: Given, warnings: &[String]) -> anyhow::Result<()> {
     let problems = RecentProblems::default();
-    logging::start(config.log_format, problems.clone()).context("cannot start to log")?;
+    logging::start(config.log_format, &config.log_level, problems.clone()).context("cannot start to log")?;
     warnings.iter().for_each(|warning| warn!("{warning}"));
-    let beside_clients = DESCRIPTORS_BESIDE_CLIENTS + config.admin.listen.map_or(0, |_| admin::DESCRIPTORS);
-    raise_descriptor_limit(&mut config.admission, beside_clients)?;
+    raise_descriptor_limit(&mut config)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
@@ -39,7 +39,8 @@ pub(crate) fn run(mut config: Config, queue: &Path, warnings: &[String]) -> anyh
         warn_of_unread_queues(queue);
         let admin = admin::start(&options, publisher, server.observer(), problems)?;
         let watchdog = systemd::ready(server.hub().clone());
-        let stopped = server.run(stop_on_signal(signals, admin.stopping())).await;
+        let reload = Reload::new(given, &server);
+        let stopped = server.run(stop_on_signal(signals, reload, admin.stopping())).await;
         admin.stop().await;
         stopped?;
         watchdog.stop().await;
@@ -55,15 +56,30 @@ fn warn_of_unread_queues(queue: &Path) {
     }
 }
 
-/// Returns at the first signal. A second one ends the process at once: nothing waits for this task, since it waits for
-/// nothing but that.
-async fn stop_on_signal(mut signals: Signals, stopping: CancellationToken) {
-    let signal = signals.next().await;
+/// Returns at the first signal that ends the server, and reads the settings again until then. A second one ends the
+/// process at once: nothing waits for this task, since it waits for nothing but that.
+async fn stop_on_signal(mut signals: Signals, mut reload: Reload, stopping: CancellationToken) {
+    let signal = loop {
+        match signals.next().await {
+            Received::Stop(signal) => break signal,
+            Received::HangUp => {}
+        }
+        // The files may be slow to read: clients and signals do not wait for that.
+        let reading = tokio::task::spawn_blocking(move || {
+            reload.run();
+            reload
+        });
+        tokio::select! {
+            signal = signals.stop() => break signal,
+            Ok(done) = reading => reload = done,
+            else => break signals.stop().await,
+        }
+    };
     info!(signal, "stopping, a second signal exits at once");
     stopping.cancel();
     systemd::stopping();
     tokio::spawn(async move {
-        let signal = signals.next().await;
+        let signal = signals.stop().await;
         warn!(signal, "exiting at once");
         logging::finish();
         std::process::exit(1);
@@ -72,7 +88,9 @@ async fn stop_on_signal(mut signals: Signals, stopping: CancellationToken) {
 
 /// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select(). If it cannot
 /// be raised there may be fewer clients.
-fn raise_descriptor_limit(admission: &mut Admission, beside_clients: u64) -> anyhow::Result<()> {
+pub(crate) fn raise_descriptor_limit(config: &mut Config) -> anyhow::Result<()> {
+    let beside_clients = DESCRIPTORS_BESIDE_CLIENTS + config.admin.listen.map_or(0, |_| admin::DESCRIPTORS);
+    let admission = &mut config.admission;
     let limit = getrlimit(Resource::Nofile);
     let wanted = admission.max_connections as u64 + beside_clients;
     let reachable = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));

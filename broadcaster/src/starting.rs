@@ -41,7 +41,7 @@ pub(crate) async fn bind(config: Config, queue: &Path, signals: &mut Signals) ->
         };
         let Some(wait) = start.what_to_wait_for(&error) else { break Err(error) };
         tokio::select! {
-            signal = signals.next() => {
+            signal = signals.stop() => {
                 info!(signal, "stopped while waiting");
                 break Ok(None);
             }

@@ -48,6 +48,20 @@ pub(crate) fn waiting(status: &str) {
     notify(&[NotifyState::Status(status), NotifyState::ExtendTimeoutUsec(START_EXTENSION_USEC)]);
 }
 
+/// Reports that the settings are read again. [`reloaded`] ends it.
+pub(crate) fn reloading() {
+    // A service of the type `notify-reload` (systemd 253) has to tell the time; one of the type `notify` may.
+    match NotifyState::monotonic_usec_now() {
+        Ok(time) => notify(&[NotifyState::Reloading, time]),
+        Err(_) => notify(&[NotifyState::Reloading]),
+    }
+}
+
+/// Reports that the settings were read again, and what became of that.
+pub(crate) fn reloaded(status: &str) {
+    notify(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
 pub(crate) fn stopping() {
     notify(&[NotifyState::Stopping, NotifyState::Status("closing clients")]);
 }

@@ -44,6 +44,7 @@ mod observer;
 mod permit;
 mod protocol;
 pub mod publication;
+mod reloader;
 mod rights;
 pub mod server;
 mod session_id;
@@ -65,7 +66,8 @@ pub use history::{
     ChannelRule, HistoryError, InvalidChannelRule, LogError, LogOnDisk, LogSummary, NextStart, PastEvent,
 };
 pub use http_server::{
-    Admission, AnsweredPaths, InvalidNetwork, InvalidRouteRule, MAX_SPARE_SLOTS, Network, Require, RouteRule, origin,
+    Admission, AnsweredPaths, InvalidNetwork, InvalidRouteRule, MAX_SPARE_SLOTS, Network, Require, RouteRule, hosts,
+    origin,
 };
 pub use hub::{Batch, ChannelPage, Feed, Hub, HubEnded, InvalidClient, Limits, Progress, Room, Who};
 pub use metrics::Metrics;
@@ -74,6 +76,7 @@ pub use protocol::after::is_position;
 pub use protocol::allowance::Rates;
 pub use protocol::{frames, plain};
 pub use publication::{Audience, Publication, Seq};
+pub use reloader::Reloader;
 pub use server::Server;
 pub use session_id::SessionId;
 pub use unix_time::MAX_CLOCK_DIFFERENCE;

@@ -31,6 +31,11 @@ pub fn filter(value: &str) -> (EnvFilter, Option<UnknownLevel>) {
     }
 }
 
+/// Whether a value is one that [`filter`] takes as it is.
+pub fn is_level(value: &str) -> bool {
+    filter(value).1.is_none()
+}
+
 /// The level, for who has no filter of parts. `instead` if it is none.
 pub fn level(value: &str, instead: LevelFilter) -> (LevelFilter, Option<UnknownLevel>) {
     let value = value.trim();

@@ -1,8 +1,11 @@
-//! Log lines that a client or a producer can cause: one of a kind in a while, so that nobody fills the log.
+//! Log lines that a client, a producer or a broker can cause: one of a kind in a while, so that nobody fills the log.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const INTERVAL: Duration = Duration::from_secs(60);
+/// The shortest time between two lines of a kind.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// When a line of one kind was logged last.
 #[derive(Debug)]
@@ -24,6 +27,11 @@ impl LogLimit {
         LogLimit { interval, last: None, suppressed: 0 }
     }
 
+    /// One line a second.
+    pub(crate) fn every_second() -> LogLimit {
+        LogLimit::every(SHORTEST)
+    }
+
     /// Whether to log it now: then how many were not since the last.
     pub(crate) fn allow(&mut self, now: Instant) -> Option<u64> {
         self.allow_of(1, now)
@@ -37,6 +45,27 @@ impl LogLimit {
         }
         self.last = Some(now);
         Some(std::mem::take(&mut self.suppressed))
+    }
+}
+
+/// The same for several threads.
+#[derive(Debug)]
+pub(crate) struct SharedLogLimit(Mutex<LogLimit>);
+
+impl SharedLogLimit {
+    /// One line a second.
+    pub(crate) fn every_second() -> SharedLogLimit {
+        SharedLogLimit(Mutex::new(LogLimit::every_second()))
+    }
+
+    /// One line a minute.
+    pub(crate) fn every_minute() -> SharedLogLimit {
+        SharedLogLimit(Mutex::default())
+    }
+
+    /// Whether to log it now: then how many were not since the last.
+    pub(crate) fn allow(&self, now: Instant) -> Option<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).allow(now)
     }
 }
 

@@ -19,11 +19,12 @@ use crate::config::Config;
 use crate::health::Health;
 use crate::history::History;
 use crate::history::log::{LogTime, Trimmed};
-use crate::http_server::Listener;
+use crate::http_server::{Intake, Listener};
 use crate::hub::shard::ShardThread;
 use crate::hub::{Beginning, Feed, Hub};
 use crate::observer::{Observer, Seen};
 use crate::publication::Seq;
+use crate::reloader::Reloader;
 use crate::source::{Destination, DirectoryOptions, DirectorySource, HistoryOptions, hand_over, has_successor};
 use crate::stop::Stop;
 use crate::threads::{Threads, Worker};
@@ -41,6 +42,7 @@ pub struct Server {
     is_passed: bool,
     addresses: Vec<SocketAddr>,
     hub: Hub,
+    reloader: Reloader,
     health: Arc<Health>,
     seen: Arc<Seen>,
     /// Cancelled when a thread ends without which clients receive nothing.
@@ -92,7 +94,7 @@ impl Server {
         let feed = Feed::new(hub.clone(), &config.limits);
         let mut broker = None;
         let destination = match &config.broker {
-            None => Some(Destination::Hub(feed)),
+            None => Some(Destination::Hub(Box::new(feed))),
             Some(options) => {
                 let confirmed = |reader| Confirmed::open(reader, config.history_dir.as_deref(), &options.prefix);
                 let confirmed = reader.as_ref().map(confirmed).transpose()?;
@@ -124,8 +126,23 @@ impl Server {
         if let Some((source, stop)) = source {
             threads.source = Some((Worker::spawn("source", || source.run())?, stop));
         }
+        let listening_on = addresses.first().map(SocketAddr::ip);
+        let intake = Intake::new(&config, hub.clone(), health.clone(), listening_on);
         let seen = Arc::new(Seen::of(&config));
-        Ok(Server { config, listeners, is_passed, addresses, hub, health, seen, threads_end, threads, filled })
+        let reloader = Reloader::new(&config, hub.clone(), intake, seen.clone());
+        Ok(Server {
+            config,
+            listeners,
+            is_passed,
+            addresses,
+            hub,
+            reloader,
+            health,
+            seen,
+            threads_end,
+            threads,
+            filled,
+        })
     }
 
     /// The addresses that clients connect to: one, or those of the name that was to be listened on.
@@ -151,22 +168,24 @@ impl Server {
         Observer::new(self.hub.clone(), self.health.clone(), self.seen.clone())
     }
 
+    /// What changes its settings while it runs.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
+    }
+
     /// Serves until `shutdown` completes, then lets every client have what was read and closes it.
     ///
     /// # Errors
     /// When a part of the server failed. The others were stopped then.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let Server { config, listeners, is_passed, hub, health, threads_end, mut threads, filled, .. } = self;
+        let Server { config, listeners, is_passed, hub, reloader, threads_end, mut threads, filled, .. } = self;
         let stop = CancellationToken::new();
         let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
         let accepting = Listener {
             listeners,
-            hub: hub.clone(),
-            health,
-            admission: config.admission,
-            rights: config.rights,
-            entrance: config.entrance,
-            max_channels: config.limits.max_channels_per_client,
+            intake: reloader.intake().clone(),
+            spare_slots: config.admission.spare_slots,
+            first_descriptor: config.admission.first_descriptor,
             is_passed,
         };
         let stop_accepting = stop.clone();
@@ -189,11 +208,12 @@ impl Server {
             // Nobody can connect any more, so nobody may take events from the directory.
             ended = &mut accepting => accepted = Some(ended),
         }
+        let shutdown_grace = reloader.shutdown_grace();
         // No new entries: the queue is free for a successor once what was read is out.
         threads.stop_source();
         // A successor that waited for the queue listens on the same port in a moment. Nobody shall find it closed.
         if let Some(queue) = config.queue.as_deref()
-            && timeout(config.shutdown_grace / 2, threads.source_ended()).await.is_ok()
+            && timeout(shutdown_grace / 2, threads.source_ended()).await.is_ok()
             && has_successor(queue)
         {
             hand_over(queue).await;
@@ -205,8 +225,8 @@ impl Server {
         };
         let accepted = accepted.map_err(io::Error::other);
         // Before the last frames. It may wait for a disk.
-        let _ = timeout(config.shutdown_grace / 2, threads.relay_ended()).await;
-        hub.shutdown(config.shutdown_grace);
+        let _ = timeout(shutdown_grace / 2, threads.relay_ended()).await;
+        hub.shutdown(shutdown_grace);
         accepted.and(threads.join().await)
     }
 }

@@ -1,9 +1,9 @@
-//! The signals that end the server, and those that must not.
+//! The signals that end the server, the one that has it read its settings again, and those that do nothing.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{debug, info};
+use tracing::debug;
 
 /// All signals that a server is sent in the ordinary course of things, from the moment of creation on: none of them
 /// does what the system does by default, which for each is to end the process at once, or nothing at all if it is the
@@ -15,8 +15,6 @@ pub struct Signals {
     /// What the images of PHP and nginx set as their STOPSIGNAL.
     quit: Signal,
     hang_up: Signal,
-    /// Whether it was logged that SIGHUP does nothing.
-    hang_up_logged: bool,
     user_defined: [Signal; 2],
     /// A file has reached the largest size that the process may write (`ulimit -f`). With a handler the write fails
     /// instead.
@@ -34,28 +32,42 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             quit: signal(SignalKind::quit())?,
             hang_up: signal(SignalKind::hangup())?,
-            hang_up_logged: false,
             user_defined: [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?],
             _file_size: signal(SignalKind::from_raw(libc::SIGXFSZ))?,
         })
     }
 
-    /// Waits for the next signal that ends the server and returns its name.
-    pub async fn next(&mut self) -> &'static str {
+    /// Waits for the next signal that means something.
+    pub async fn next(&mut self) -> Received {
         let [first, second] = &mut self.user_defined;
         loop {
             tokio::select! {
-                _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.terminate.recv() => return "SIGTERM",
-                _ = self.quit.recv() => return "SIGQUIT",
-                _ = self.hang_up.recv() => {
-                    if !std::mem::replace(&mut self.hang_up_logged, true) {
-                        info!("SIGHUP is ignored: settings are read at the start, so restart to change them");
-                    }
-                }
+                _ = self.interrupt.recv() => return Received::Stop("SIGINT"),
+                _ = self.terminate.recv() => return Received::Stop("SIGTERM"),
+                _ = self.quit.recv() => return Received::Stop("SIGQUIT"),
+                _ = self.hang_up.recv() => return Received::HangUp,
                 _ = first.recv() => debug!("SIGUSR1 is ignored"),
                 _ = second.recv() => debug!("SIGUSR2 is ignored"),
             }
         }
     }
+
+    /// Waits for the next signal that ends the server and returns its name. A SIGHUP that comes meanwhile is there for
+    /// [`next`](Self::next).
+    pub async fn stop(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.quit.recv() => "SIGQUIT",
+        }
+    }
+}
+
+/// What a signal means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// The server is to end. With the name of the signal.
+    Stop(&'static str),
+    /// SIGHUP: the settings are to be read again.
+    HangUp,
 }

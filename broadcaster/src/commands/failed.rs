@@ -10,6 +10,7 @@ use server::Config;
 use server::broker::{BrokerOptions, Forwarded, forwarded};
 
 use crate::output::ago;
+use crate::progress;
 
 /// `fastapi-broadcaster failed ...`
 #[derive(Debug, Subcommand)]
@@ -134,12 +135,15 @@ fn for_each(
 ) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let mut failures = Vec::new();
+    let bar = progress::of_entries(names.len());
     for name in names {
         match act(&name) {
-            Ok(()) => writeln!(out, "{name}\t{done}")?,
+            Ok(()) => bar.suspend(|| writeln!(out, "{name}\t{done}"))?,
             Err(error) => failures.push(error),
         }
+        bar.inc(1);
     }
+    bar.finish_and_clear();
     let others = failures.len().saturating_sub(1);
     match failures.into_iter().next() {
         None => Ok(()),

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use queue::InvalidChannel;
 use server::config::{Form, Unit, Value, Whole};
+use server::hosts::HostRule;
 use server::origin::Rule;
 use server::token::{InvalidPattern, Pattern, Secret};
 use server::{ChannelRule, InvalidChannelRule, InvalidNetwork, InvalidRouteRule, Network, RouteRule};
@@ -33,6 +34,11 @@ pub(super) fn value(form: &Form, given: &Spanned<DeValue<'_>>) -> Result<Value, 
             let rule = |item| parsed::<Rule>(item, |error| error.reason().to_owned());
             list.iter().map(rule).collect::<Result<_, _>>().map(Value::Origins)
         }
+        Form::Hosts => {
+            let list = value.as_array().ok_or_else(|| (place, list_problem("ws.example.com")))?;
+            let rule = |item| parsed::<HostRule>(item, |error| error.reason().to_owned());
+            list.iter().map(rule).collect::<Result<_, _>>().map(Value::Hosts)
+        }
         Form::Patterns => {
             let list = value.as_array().ok_or_else(|| (place, list_problem("public.*")))?;
             let pattern = |item| parsed::<Pattern>(item, InvalidPattern::to_string);
@@ -55,9 +61,9 @@ pub(super) fn value(form: &Form, given: &Spanned<DeValue<'_>>) -> Result<Value, 
             let list = value.as_array().ok_or_else(|| (place, list_problem("/path/of/the/file")))?;
             list.iter().map(|item| text(item).map(Into::into)).collect::<Result<_, _>>().map(Value::Files)
         }
-        Form::Hosts => {
+        Form::HostNames => {
             let list = value.as_array().ok_or_else(|| (place, list_problem("ws1.internal")))?;
-            list.iter().map(|item| text(item).map(str::to_owned)).collect::<Result<_, _>>().map(Value::Hosts)
+            list.iter().map(|item| text(item).map(str::to_owned)).collect::<Result<_, _>>().map(Value::HostNames)
         }
         Form::Secrets => {
             let list =

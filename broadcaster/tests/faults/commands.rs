@@ -243,6 +243,7 @@ fn every_command_has_a_man_page_with_its_options() {
         ("-config-check", &["--config", "exit code 64", "Examples:"]),
         ("-queue", &["fastapi-broadcaster-queue-stat(1)"]),
         ("-queue-stat", &["oldest"]),
+        ("-config-show", &["--json", "Examples:"]),
         ("-token", &["fastapi-broadcaster-token-create(1)"]),
         ("-token-create", &["--user", "--ttl", "FASTAPI_WS_TOKEN_SECRET", "Examples:"]),
         ("-token-check", &["standard input", "Exit codes"]),
@@ -253,7 +254,7 @@ fn every_command_has_a_man_page_with_its_options() {
         }
     }
     // Commands for packagers have no page.
-    assert_eq!(std::fs::read_dir(&pages).unwrap().count(), 20);
+    assert_eq!(std::fs::read_dir(&pages).unwrap().count(), 21);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use tungstenite::Message;
 use crate::support::{Client, broadcaster, command_on, connect_with_small_buffer, standby};
 
 /// Queues an event with the name `test` for the channel `a`.
-fn queue(path: &Path, payload: usize, key: Option<&str>) {
+pub(crate) fn queue(path: &Path, payload: usize, key: Option<&str>) {
     let (payload, channels) = (payload.to_string(), ["a".parse().unwrap()]);
     let event = NewEvent {
         uid: Uid::new(),
@@ -31,14 +31,14 @@ fn queue(path: &Path, payload: usize, key: Option<&str>) {
 }
 
 /// A client of the channel `a` and of what is for everybody.
-struct Page {
+pub(crate) struct Page {
     client: Client,
     /// Its position.
-    id: String,
+    pub(crate) id: String,
 }
 
 impl Page {
-    fn open(address: SocketAddr) -> Page {
+    pub(crate) fn open(address: SocketAddr) -> Page {
         Page::visit(address, "/?channel=a").0
     }
 
@@ -49,7 +49,7 @@ impl Page {
         welcome["recovered"].as_bool().unwrap_or_else(|| panic!("{welcome}"))
     }
 
-    fn visit(address: SocketAddr, target: &str) -> (Page, Value) {
+    pub(crate) fn visit(address: SocketAddr, target: &str) -> (Page, Value) {
         let mut page = Page { client: Client::at(address, target), id: String::new() };
         let welcome = page.message();
         assert_eq!(welcome["type"], "welcome", "{welcome}");
@@ -67,7 +67,7 @@ impl Page {
     }
 
     /// Checks that these come next.
-    fn gets(&mut self, payloads: impl IntoIterator<Item = usize>) {
+    pub(crate) fn gets(&mut self, payloads: impl IntoIterator<Item = usize>) {
         for payload in payloads {
             let message = self.message();
             assert_eq!(message["payload"], json!(payload), "{message}");

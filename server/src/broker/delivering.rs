@@ -4,7 +4,8 @@ use std::mem;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime};
 
-use tracing::warn;
+use queue::Uid;
+use tracing::{debug, warn};
 
 use super::entry::{Content, StreamEntry};
 use super::interruption::Interruption;
@@ -14,7 +15,7 @@ use crate::hub::{Batch, Delivery, Feed, Hub, Numbered, Room};
 use crate::log_limit::LogLimit;
 use crate::notifier::wait;
 use crate::protocol::id::StreamId;
-use crate::publication::{Publication, has_expired};
+use crate::publication::{Publication, Seq, has_expired};
 use crate::stop::Stop;
 
 /// Entries that are read at once, and about how many bytes. Redis bounds only their number, and after small ones large
@@ -38,6 +39,8 @@ pub(super) struct Delivering {
     got_before: Option<UidWindow>,
     batch: Batch,
     entries: Vec<Numbered>,
+    /// The uids of events in the batch that the log follows, each with its place there.
+    traced: Vec<(usize, Uid)>,
     /// Who gets the batch.
     delivery: Delivery,
     /// The largest entry of a short time ago, in bytes.
@@ -45,6 +48,7 @@ pub(super) struct Delivering {
     backlog: Backlog,
     /// What is logged now and then only, because others can cause it.
     foreign: LogLimit,
+    newer: LogLimit,
 }
 
 impl Delivering {
@@ -59,10 +63,12 @@ impl Delivering {
             got_before: None,
             batch: Batch::default(),
             entries: Vec::new(),
+            traced: Vec::new(),
             delivery: Delivery::Past,
             largest: 0,
             backlog: Backlog::begun(SystemTime::now()),
             foreign: LogLimit::default(),
+            newer: LogLimit::every_second(),
         }
     }
 
@@ -133,7 +139,11 @@ impl Delivering {
                     let is_late =
                         is_new && self.got_before.as_mut().is_some_and(|uids| uids.is_new_and_later(uid, millis));
                     self.turn_to(if is_late { Delivery::Late } else { delivery });
+                    debug!(%uid, entry = %entry.id.place, is_new, "event read from the stream of the broker");
                     if is_new && !has_expired(&event) {
+                        if Feed::is_traced() {
+                            self.traced.push((self.batch.len(), uid));
+                        }
                         self.batch.push(&Publication::of(&event));
                     } else {
                         self.batch.push_nothing();
@@ -152,8 +162,11 @@ impl Delivering {
                     self.batch.push_nothing();
                 }
                 Content::Gap | Content::Newer => {
-                    if matches!(entry.content, Content::Newer) {
+                    if matches!(entry.content, Content::Newer)
+                        && let Some(suppressed) = self.newer.allow(Instant::now())
+                    {
                         warn!(
+                            suppressed,
                             entry = %entry.id.place,
                             "a newer broadcaster wrote an entry of the stream that this one cannot read: clients are told \
                              that they may have missed events"
@@ -188,9 +201,22 @@ impl Delivering {
     /// Publishes the batch.
     pub(super) fn flush(&mut self) {
         if !self.entries.is_empty() {
-            self.feed.publish_followed(&mut self.batch, &self.entries, self.delivery);
+            let first = self.feed.publish_followed(&mut self.batch, &self.entries, self.delivery);
             self.entries.clear();
+            self.trace(first);
         }
+    }
+
+    /// Lets the log follow what was published from a place on, if it is to have such lines. What is for those who come
+    /// back is offered to nobody now.
+    fn trace(&mut self, first: Seq) {
+        for (after, uid) in self.traced.drain(..) {
+            if self.delivery != Delivery::Past {
+                self.feed.trace(first.plus(after), uid);
+            }
+        }
+        // A single event has been delivered already.
+        self.feed.trace_offered();
     }
 
     /// Waits until the hub has room for more. Slow clients lose their place in it meanwhile.

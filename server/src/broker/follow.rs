@@ -17,6 +17,7 @@ use super::options::BrokerOptions;
 use super::redis_stream::RedisStream;
 use crate::backoff::Backoff;
 use crate::hub::{Delivery, Feed};
+use crate::log_limit::LogLimit;
 use crate::notifier::wait;
 use crate::protocol::id::StreamId;
 use crate::publication::Seq;
@@ -39,6 +40,8 @@ pub(crate) struct Follow {
     /// Dropped when what was in the stream at the start is there, or cannot be read.
     filling: Option<oneshot::Sender<()>>,
     backoff: Backoff,
+    /// When it was logged that the stream has lost what was read.
+    losses: LogLimit,
 }
 
 impl Follow {
@@ -56,6 +59,7 @@ impl Follow {
             is_filled: false,
             filling: Some(filling),
             backoff: Backoff::default(),
+            losses: LogLimit::every_second(),
         };
         (follow, filled)
     }
@@ -173,10 +177,13 @@ impl Follow {
                 Woken::Other => return Ok(false),
             }
             let Some(entries) = self.stream.answer_after(connection, last)? else {
-                warn!(
-                    "the broker's stream no longer has what was read last: clients are told that they may have missed \
-                    events. It was emptied or trimmed, or another server took over that did not have it"
-                );
+                if let Some(suppressed) = self.losses.allow(Instant::now()) {
+                    warn!(
+                        suppressed,
+                        "the broker's stream no longer has what was read last: clients are told that they may have missed \
+                        events. It was emptied or trimmed, or another server took over that did not have it"
+                    );
+                }
                 self.begin_anew();
                 return Ok(false);
             };

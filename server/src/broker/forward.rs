@@ -20,6 +20,7 @@ use super::reconcile::{Found, reconcile};
 use super::redis_stream::{Line, RedisStream};
 use crate::backoff::Backoff;
 use crate::hub::Hub;
+use crate::log_limit::LogLimit;
 use crate::metrics::QueueResult;
 use crate::protocol::id::StreamId;
 
@@ -48,6 +49,8 @@ pub(crate) struct Forward {
     /// Bytes of an entry.
     average_bytes: u64,
     backoff: Backoff,
+    /// When it was logged that the broker has lost events.
+    losses: LogLimit,
 }
 
 /// What became of events that are not to be added any more.
@@ -89,6 +92,7 @@ impl Forward {
             found: HashSet::new(),
             average_bytes: 0,
             backoff: Backoff::default(),
+            losses: LogLimit::every_second(),
         };
         Ok((forward, lines, end))
     }
@@ -189,6 +193,9 @@ impl Forward {
             true => Vec::new(),
             false => self.stream.add(connection, &new, self.max_entries())?,
         };
+        for line in &new {
+            debug!(uid = %line.uid, "event added to the stream of the broker");
+        }
         self.note_sizes(&new);
         // Also for what was found: it was added, and perhaps not waited for.
         self.await_replicas(connection)?;
@@ -201,8 +208,11 @@ impl Forward {
         let before = self.confirmed.last();
         let Found { uids, newest, is_there, has_lost } =
             reconcile(&self.stream, connection, before, self.max_entries())?;
-        if has_lost {
-            warn!("the broker has lost events that it had acknowledged: clients are told that they have missed some");
+        if has_lost && let Some(suppressed) = self.losses.allow(Instant::now()) {
+            warn!(
+                suppressed,
+                "the broker has lost events that it had acknowledged: clients are told that they have missed some"
+            );
         }
         debug!(events = uids.len(), has_lost, "read the stream behind what was confirmed");
         newest.map_or(Ok(()), |newest| self.note(newest))?;

@@ -35,7 +35,7 @@ section! { "For operators";
         "Files with a token of operators each. Others than the owner and the group must not be able to use them",
         more: "The end of the last line is not part of the token. They come after those of `admin_token`.",
         example: Some("[\"/etc/fastapi-broadcaster/admin-token\"]");
-    admin_hosts: Vec<String>, Form::Hosts,
+    admin_hosts: Vec<String>, Form::HostNames,
         "Names by which the admin listener may be called, besides localhost and addresses",
         more: "A request with another name in `Host` is refused: a page of any site could give its own name the address of this \
                machine (DNS rebinding).",

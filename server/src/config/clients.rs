@@ -8,6 +8,7 @@ use super::form::{Form, Unit};
 use super::setting::section;
 use super::settings::Settings;
 use super::value::Value;
+use crate::http_server::hosts::{AllowedHosts, HostRule};
 use crate::http_server::origin::{AllowedOrigins, Rule};
 use crate::http_server::{Admission, AnsweredPaths, MAX_SPARE_SLOTS};
 
@@ -37,11 +38,13 @@ section! { "The port and who may connect";
         example: Some("8081");
     max_connections: usize = 10_000, Form::at_least_one(Unit::Count),
         "Clients at the same time; further ones are told that the server is full",
-        more: "That is status 503, or close code 1013 if a page asks. For server-sent events it is status 200 and a `retry`.";
+        more: "That is status 503, or close code 1013 if a page asks. For server-sent events it is status 200 and a `retry`.",
+        reloads: true;
     max_connections_per_address: usize, Form::at_least_one(Unit::Count),
         "Clients of one address at the same time. Leave it off behind a proxy: all clients have its address",
         default_in_words: Some("none"),
-        example: Some("100");
+        example: Some("100"),
+        reloads: true;
     allowed_origins: Vec<Rule> = vec![Rule::SameHost], Form::Origins,
         "Pages that may connect: same-host, *, or origins such as https://example.com or https://*.example.com. Several with \
          commas between, or the flag several times",
@@ -51,9 +54,18 @@ section! { "The port and who may connect";
                - *: any page.\n\
                - https://example.com: pages of this scheme, host and port.\n\
                - https://*.example.com: pages of all subdomains, but not of example.com itself.\n\
-               - null: files and sandboxed frames, of any site.";
+               - null: files and sandboxed frames, of any site.",
+        reloads: true;
+    allowed_hosts: Vec<HostRule> = vec![HostRule::Any], Form::Hosts,
+        "Names and addresses that this server has: a client that names another host in its request is refused with status 421. \
+         Several with commas between, or the flag several times",
+        more: "In the file it is a list: names such as ws.example.com, *.example.com for all names below one, addresses, or * \
+               for any. It keeps out pages that make a name of their own lead to this server. Set it where clients reach the \
+               server without a proxy that does so. A health check may name any host.",
+        reloads: true;
     handshake_timeout_secs: f64 = 10.0, Form::Seconds,
-        "How long a client may take for its request";
+        "How long a client may take for its request",
+        reloads: true;
     max_header_bytes: usize = DEFAULT_MAX_HEADER_BYTES,
         Form::between(
             Unit::Bytes,
@@ -61,7 +73,8 @@ section! { "The port and who may connect";
             1_048_576,
             "browsers send up to 1 KiB without cookies, and every request may fill it",
         ),
-        "Largest head of a request: its first line and all headers, cookies among them";
+        "Largest head of a request: its first line and all headers, cookies among them",
+        reloads: true;
 }
 
 /// Largest head of a request, unless it is set: what nginx passes on by default.
@@ -76,6 +89,7 @@ pub(super) fn admission(values: Values) -> Admission {
         handshake_timeout: Duration::from_secs_f64(values.handshake_timeout_secs),
         max_header_bytes: values.max_header_bytes,
         allowed_origins: AllowedOrigins::new(values.allowed_origins),
+        allowed_hosts: AllowedHosts::new(values.allowed_hosts),
         first_descriptor: 0,
         answered: AnsweredPaths::default(),
     }

@@ -108,6 +108,7 @@ impl Settings {
             rights: Arc::new(rights),
             shutdown_grace: Duration::from_secs_f64(process.shutdown_grace_secs),
             log_format: process.log_format,
+            log_level: process::level(process.log_level)?,
         })
     }
 }

@@ -28,6 +28,8 @@ pub enum Form {
     Switch,
     /// A list of pages: several flags, commas between, or a list of the file.
     Origins,
+    /// A list of hosts, written as that of pages.
+    Hosts,
     /// A list of channel names and patterns, written as that of pages.
     Patterns,
     /// Rules for single channels: tables of the file, or semicolons between in the variable. There is no flag.
@@ -39,7 +41,7 @@ pub enum Form {
     /// A list of files, written as that of pages.
     Files,
     /// A list of names of hosts, written as that of pages.
-    Hosts,
+    HostNames,
     /// A list of secrets: of the variable, commas between, or of the file. No flag, which every user of the machine
     /// could read.
     Secrets,

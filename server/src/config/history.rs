@@ -16,32 +16,40 @@ const EVERYBODY: usize = 1_000;
 section! { "History";
     history_events: usize = 100, Form::between(Unit::Count, 0, Unit::Count.most(), ""),
         "Events of each channel that are kept for clients that come back. 0: none",
-        more: "The oldest go first. A client that comes back is told whether it gets all that it has missed.";
+        more: "The oldest go first. A client that comes back is told whether it gets all that it has missed.",
+        reloads: true;
     history_events_everybody: usize, Form::between(Unit::Count, 0, Unit::Count.most(), ""),
         "Events for everybody that are kept for clients that come back. 0: none",
         default_in_words: Some("1000, or 0 if `history_events` is 0"),
-        example: Some("1000");
+        example: Some("1000"),
+        reloads: true;
     history_ttl_secs: u64 = 300, Form::between(Unit::Seconds, 0, Unit::Seconds.most(), ""),
-        "How long events are kept for clients that come back. 0: not at all";
+        "How long events are kept for clients that come back. 0: not at all",
+        reloads: true;
     history_bytes: usize = 64 * 1024 * 1024, Form::between(Unit::Bytes, 0, Unit::Bytes.most(), ""),
         "Memory for all events that are kept for clients that come back, and as many bytes on disk. 0: none are kept",
         more: "Channels count too; those without events have a quarter of it at most, and beyond that the oldest are \
-               forgotten. Events that wait in the queue stay on disk beyond it.";
+               forgotten. Events that wait in the queue stay on disk beyond it.",
+        reloads: true;
     history_meta_secs: u64 = 24 * 60 * 60, Form::between(Unit::Seconds, 0, Unit::Seconds.most(), ""),
         "How long it is known of a channel whose events are gone that nothing came after them",
         default_in_words: Some("a day"),
-        more: "Afterwards a client that was away is told that it may have missed something there.";
+        more: "Afterwards a client that was away is told that it may have missed something there.",
+        reloads: true;
     channel: Vec<ChannelRule>, Form::ChannelRules,
         "What is kept of single channels, by names or patterns such as cursor.*. The first that matches counts",
         more: "In the file, a table `[[channel]]` for each, with `pattern`, and `history_events` or `history_ttl_secs` or both. \
                As a variable: `PATTERN history_events=1 history_ttl_secs=60`, `; ` between rules.",
-        example: Some("[{ pattern = \"cursor.*\", history_events = 1, history_ttl_secs = 60 }]");
+        example: Some("[{ pattern = \"cursor.*\", history_events = 1, history_ttl_secs = 60 }]"),
+        reloads: true;
     recover_limit: usize = 1_000, Form::at_least_one(Unit::Count),
         "Missed messages that a client gets at most when it comes back, of all its channels together. If it has missed more, it is \
-         told that it may have missed something, and gets none";
+         told that it may have missed something, and gets none",
+        reloads: true;
     recover_bytes: usize = 512 * 1024, Form::at_least_one(Unit::Bytes),
         "Bytes of those messages",
-        more: "At most `max_outbox_bytes`; the default is that where it is smaller.";
+        more: "At most `max_outbox_bytes`; the default is that where it is smaller.",
+        reloads: true;
     history_dir: PathBuf, Form::Path,
         "Directory of the history log, which keeps history over restarts. Its parent must exist",
         more: "It belongs to the broadcaster's user, with the mode 0700, and is created if it is missing. Each broadcaster needs \

@@ -19,22 +19,27 @@ section! { "Login by your own code, and paths";
          fastcgi:///run/php/php8.2-fpm.sock?script=/srv/app/ws_auth.php",
         more: "It is asked once for each connection that has no token, with the client's cookies, so that PHP's session decides. \
                docs/auth-hook.md says what it must answer. No output shows the URL, which may hold a key.",
-        example: Some("fastcgi:///run/php/php8.2-fpm.sock?script=/srv/app/ws_auth.php");
+        example: Some("fastcgi:///run/php/php8.2-fpm.sock?script=/srv/app/ws_auth.php"),
+        reloads: true;
     auth_hook_timeout_secs: f64 = 5.0, Form::Seconds,
         "How long the hook may take to answer; afterwards the client is told to come back",
-        more: "A client waits as long for its turn before.";
+        more: "A client waits as long for its turn before.",
+        reloads: true;
     auth_hook_concurrency: usize = 8, Form::between(Unit::Count, 1, MOST, ""),
         "Questions to the hook at the same time",
         more: "Each takes a worker of php-fpm. Choose less than `pm.max_children`, so that the others serve your pages. A question \
-               that got no answer in time counts until its script ends, a minute at most.";
+               that got no answer in time counts until its script ends, a minute at most.",
+        reloads: true;
     auth_hook_queue: usize = 1_000, Form::between(Unit::Count, 0, MOST, ""),
-        "Clients that may wait for their turn to be asked about; further ones are told to come back";
+        "Clients that may wait for their turn to be asked about; further ones are told to come back",
+        reloads: true;
     trusted_proxies: Vec<Network>, Form::Networks,
         "Proxies whose X-Forwarded-For is believed: addresses such as 127.0.0.1, or networks such as 10.0.0.0/8",
         more: "The address that it names is the one that the hook is told, that stands in the log, and that \
                `max_connections_per_address` counts. The last address that is none of these proxies counts.",
         example: Some("[\"127.0.0.1\", \"::1\"]"),
-        default_in_words: Some("none");
+        default_in_words: Some("none"),
+        reloads: true;
     route: Vec<RouteRule>, Form::Routes,
         "What holds for clients that connect on single paths, such as /admin/*. The first that matches counts",
         more: "In the file, a table `[[route]]` for each, with `path`, and `channels` or `require` or both. A * stands only at the \
@@ -46,7 +51,8 @@ section! { "Login by your own code, and paths";
                has counts.\n\
                - Without `require`: a token that the client has counts. Without one the hook is asked, if there is one; else \
                `anonymous` decides.",
-        example: Some("[{ path = \"/admin/*\", channels = [\"admin\"], require = \"hook\" }]");
+        example: Some("[{ path = \"/admin/*\", channels = [\"admin\"], require = \"hook\" }]"),
+        reloads: true;
 }
 
 /// How clients are let in. `rights` are decided already.

@@ -18,29 +18,37 @@ section! { "What clients may cost";
          slow",
         more: "At least twice `max_event_bytes`. Each of `hub_threads` keeps its own.";
     slow_client_timeout_secs: f64 = 10.0, Form::Seconds,
-        "How long a message may wait for one client before that client is disconnected as slow";
+        "How long a message may wait for one client before that client is disconnected as slow",
+        reloads: true;
     max_outbox_bytes: usize = 1024 * 1024, Form::at_least_one(Unit::Bytes),
         "Bytes that may wait for one client: events of its channels, answers, pongs. While the client reads, four times as many \
-         may wait";
+         may wait",
+        reloads: true;
     max_message_bytes: usize = 65_536, Form::at_least_one(Unit::Bytes),
-        "Largest message of a client";
+        "Largest message of a client",
+        reloads: true;
     max_messages_per_sec: u32 = 100, Form::or_any(Unit::Count),
         "Messages that a client may send in a second, fragments and pings among them. If it sends more, the server reads from it \
-         more slowly. 0: no limit";
+         more slowly. 0: no limit",
+        reloads: true;
     max_bytes_per_sec: u32 = 1024 * 1024, Form::or_any(Unit::Bytes),
-        "Bytes that a client may send in a second. If it sends more, the server reads from it more slowly. 0: no limit";
+        "Bytes that a client may send in a second. If it sends more, the server reads from it more slowly. 0: no limit",
+        reloads: true;
     max_memory: usize = 256 * 1024 * 1024, Form::at_least_one(Unit::Bytes),
         "Memory for all clients together: for incomplete messages, for data that waits for one client alone, and for events \
          that wait for subscribers, each counted once. If they use more, those that use most are disconnected",
         more: "At least `hub_threads` times the larger one of `max_message_bytes` and `max_outbox_bytes`; the default is \
-               that product where it is larger. Each thread has an equal part.";
+               that product where it is larger. Each thread has an equal part.",
+        reloads: true;
     ping_interval_secs: f64 = 25.0, Form::Seconds,
         "How often each WebSocket client is pinged",
-        more: "Clients with channels and clients of server-sent events get a heartbeat as often.";
+        more: "Clients with channels and clients of server-sent events get a heartbeat as often.",
+        reloads: true;
     pong_timeout_secs: f64 = 20.0, Form::Seconds,
         "How long a client may take to answer a ping",
         more: "For server-sent events: how long the kernel waits until a client confirms bytes, unless \
-               `slow_client_timeout_secs` is longer.";
+               `slow_client_timeout_secs` is longer.",
+        reloads: true;
     hub_threads: usize, Form::between(Unit::Count, 1, MAX_HUB_THREADS as u64, ""),
         "Threads that write to clients, each with some of them",
         default_in_words: Some("one for each processor, at most 4"),

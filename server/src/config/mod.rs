@@ -11,6 +11,7 @@ mod admin;
 mod broker;
 mod clients;
 mod decide;
+mod decided;
 mod error;
 mod form;
 mod history;
@@ -68,6 +69,8 @@ pub struct Config {
     pub failed_max_age: Duration,
     /// How log lines of the broadcaster look. The log of `start()` is for people.
     pub log_format: LogFormat,
+    /// What is logged, as [`crate::log_level::filter`] takes it.
+    pub log_level: String,
     /// Who may connect.
     pub admission: Admission,
     /// Who may read which channel.

@@ -20,41 +20,51 @@ section! { "Channels and who may read them";
                tried for a token: to change a secret, put the new one in front, and remove the old one when its tokens have \
                ended. Make one with `openssl rand -hex 32`.",
         // Too short, and so refused: nobody signs with it by mistake.
-        example: Some("[\"made by openssl rand -hex 32\"]");
+        example: Some("[\"made by openssl rand -hex 32\"]"),
+        reloads: true;
     token_secret_file: Vec<PathBuf>, Form::Files,
         "Files with a secret each. Others than the owner and the group must not be able to use them",
         more: "The end of the last line is not part of the secret. They are tried after those of `token_secret`.",
-        example: Some("[\"/etc/fastapi-broadcaster/token-secret\"]");
+        example: Some("[\"/etc/fastapi-broadcaster/token-secret\"]"),
+        reloads: true;
     token_public_key_file: Vec<PathBuf>, Form::Files,
         "Files with a public key each, in PEM: of RSA for RS256, of P-256 for ES256, of Ed25519 for EdDSA",
         more: "A key is for the algorithm of its kind alone, whatever a token says.",
-        example: Some("[\"/etc/fastapi-broadcaster/token-key.pem\"]");
+        example: Some("[\"/etc/fastapi-broadcaster/token-key.pem\"]"),
+        reloads: true;
     token_audience: String, Form::Text,
         "What the claim `aud` of a token must be or contain",
         example: Some("example.com"),
-        default_in_words: Some("none, it is not looked at");
+        default_in_words: Some("none, it is not looked at"),
+        reloads: true;
     token_issuer: String, Form::Text,
         "What the claim `iss` of a token must be",
         example: Some("https://example.com"),
-        default_in_words: Some("none, it is not looked at");
+        default_in_words: Some("none, it is not looked at"),
+        reloads: true;
     public_channels: Vec<Pattern>, Form::Patterns,
         "Channels that every client may read: names, or beginnings of names and a * at the end",
         more: "With a key for tokens or a hook it must be set: [\"*\"] for all, or [\"public.*\"] for those that begin so; in the file \
                also [], an empty list, for none. Names that begin with private- or presence- need a right in any case.",
         example: Some("[\"public.*\"]"),
-        default_in_words: Some("* without a key for tokens and without a hook");
+        default_in_words: Some("* without a key for tokens and without a hook"),
+        reloads: true;
     anonymous: bool = true, Form::Switch,
         "Whether clients may connect without a token, or without the hook (`auth_hook`) if there is one",
         more: "If it is false, or `public_channels` is other than *, events for everybody are only for those who ask for them \
-               with a token that allows `everybody`, or whom the hook allows that.";
+               with a token that allows `everybody`, or whom the hook allows that.",
+        reloads: true;
     max_channels_per_client: usize = MAX_TOKEN_CHANNELS, Form::at_least_one(Unit::Count),
-        "Channels that one client may have at a time";
+        "Channels that one client may have at a time",
+        reloads: true;
     max_channels: usize = 1_000_000, Form::at_least_one(Unit::Count),
-        "Channels that there may be at a time";
+        "Channels that there may be at a time",
+        reloads: true;
     max_subscriptions: usize, Form::at_least_one(Unit::Count),
         "Subscriptions of all clients together",
         example: Some("40000"),
-        default_in_words: Some("four times max_connections");
+        default_in_words: Some("four times max_connections"),
+        reloads: true;
 }
 
 /// How many channels and subscriptions there may be.

@@ -36,6 +36,8 @@ pub struct Setting {
     pub table: Option<&'static str>,
     /// A value for the sample file, where there is no default that could stand there.
     pub example: Option<&'static str>,
+    /// Whether a running server takes a new value ([`crate::Reloader`]). Others need a restart.
+    pub reloads: bool,
     pub(super) variable: Option<&'static str>,
     pub(super) value_name: Option<&'static str>,
     pub(super) default_in_words: Option<&'static str>,
@@ -85,11 +87,11 @@ impl Setting {
             Form::Whole(Whole { unit: Unit::Seconds, .. }) | Form::Seconds => "SECONDS",
             Form::Switch => "BOOL",
             Form::Origins => "ORIGIN",
+            Form::Hosts | Form::HostNames => "HOST",
             Form::Patterns => "CHANNEL",
             Form::Networks => "ADDRESS",
             Form::ChannelRules | Form::Routes => "RULE",
             Form::Files => "FILE",
-            Form::Hosts => "HOST",
             Form::Secrets => "SECRET",
             Form::Choice(_) => "FORMAT",
         })
@@ -155,6 +157,7 @@ macro_rules! section {
                     short: None,
                     table: None,
                     example: None,
+                    reloads: false,
                     variable: None,
                     value_name: None,
                     default_in_words: None,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::value::LogFormat;
 use crate::history::ChannelRule;
+use crate::http_server::hosts::HostRule;
 use crate::http_server::origin::Rule;
 use crate::http_server::{Network, RouteRule};
 use crate::rights::{Pattern, Secret};
@@ -26,6 +27,7 @@ pub struct Settings {
     pub max_connections: Option<usize>,
     pub max_connections_per_address: Option<usize>,
     pub allowed_origins: Option<Vec<Rule>>,
+    pub allowed_hosts: Option<Vec<HostRule>>,
     pub handshake_timeout_secs: Option<f64>,
     pub max_header_bytes: Option<usize>,
 
@@ -76,6 +78,7 @@ pub struct Settings {
 
     pub shutdown_grace_secs: Option<f64>,
     pub log_format: Option<LogFormat>,
+    pub log_level: Option<String>,
 
     pub broker_url: Option<Secret>,
     pub broker_prefix: Option<String>,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::history::ChannelRule;
+use crate::http_server::hosts::HostRule;
 use crate::http_server::origin::Rule;
 use crate::http_server::{Network, RouteRule};
 use crate::rights::{Pattern, Secret};
@@ -25,6 +26,8 @@ pub enum Value {
     Switch(bool),
     /// Pages that may connect.
     Origins(Vec<Rule>),
+    /// Hosts that requests may name.
+    Hosts(Vec<HostRule>),
     /// Channels.
     Patterns(Vec<Pattern>),
     /// What is kept of single channels.
@@ -36,7 +39,7 @@ pub enum Value {
     /// Files.
     Files(Vec<PathBuf>),
     /// Names of hosts.
-    Hosts(Vec<String>),
+    HostNames(Vec<String>),
     /// Secrets, which are shown nowhere.
     Secrets(Vec<Secret>),
 }
@@ -99,12 +102,13 @@ kept!(Secret, Url);
 kept!(f64, Seconds);
 kept!(bool, Switch);
 kept!(Vec<Rule>, Origins);
+kept!(Vec<HostRule>, Hosts);
 kept!(Vec<Pattern>, Patterns);
 kept!(Vec<ChannelRule>, ChannelRules);
 kept!(Vec<Network>, Networks);
 kept!(Vec<RouteRule>, Routes);
 kept!(Vec<PathBuf>, Files);
-kept!(Vec<String>, Hosts);
+kept!(Vec<String>, HostNames);
 kept!(Vec<Secret>, Secrets);
 kept_number!(u16, u32, u64, usize);
 
@@ -137,12 +141,13 @@ impl fmt::Display for Value {
             Value::Seconds(seconds) => seconds.fmt(f),
             Value::Switch(is_on) => is_on.fmt(f),
             Value::Origins(rules) => joined(f, rules, ","),
+            Value::Hosts(rules) => joined(f, rules, ","),
             Value::Patterns(patterns) => joined(f, patterns, ","),
             Value::ChannelRules(rules) => joined(f, rules, "; "),
             Value::Networks(networks) => joined(f, networks, ","),
             Value::Routes(rules) => joined(f, rules, "; "),
             Value::Files(paths) => joined(f, &paths.iter().map(|path| path.display()).collect::<Vec<_>>(), ","),
-            Value::Hosts(names) => joined(f, names, ","),
+            Value::HostNames(names) => joined(f, names, ","),
             Value::Secrets(secrets) => joined(f, secrets, ","),
         }
     }

@@ -57,6 +57,16 @@ impl Channels {
         self.empty_bytes
     }
 
+    /// Notes that of all channels without a list, events up to a number may be missing.
+    pub(super) fn forget_up_to(&mut self, seq: Seq) {
+        self.forgotten = self.forgotten.max(seq);
+    }
+
+    /// The lists with their names.
+    pub(super) fn lists_mut(&mut self) -> impl Iterator<Item = (&ChannelName, &mut List)> {
+        self.lists.iter_mut()
+    }
+
     /// The table's own copy of a name, or the name itself. So events that are kept share the memory of their channel's
     /// name.
     pub(super) fn shared(&self, name: &ChannelName) -> ChannelName {
@@ -73,13 +83,13 @@ impl Channels {
                     self.empty_bytes -= empty_bytes(name);
                     self.bytes -= EMPTY_BYTES;
                 }
-                (was_empty, list.push(event))
+                (was_empty, list.push(event, rule))
             }
             None => {
                 self.bytes += list_bytes(name);
                 // It may be one that was forgotten.
-                let list = self.lists.entry(name.clone()).or_insert(List::new(rule, self.forgotten));
-                (true, list.push(event))
+                let list = self.lists.entry(name.clone()).or_insert(List::new(self.forgotten));
+                (true, list.push(event, rule))
             }
         }
     }

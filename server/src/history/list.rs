@@ -19,7 +19,6 @@ pub(super) struct Freed {
 /// The events of one channel that are kept, in the order of their numbers.
 #[derive(Debug)]
 pub(super) struct List {
-    rule: Rule,
     events: VecDeque<PastPublication>,
     /// The number of the last event that was dropped.
     dropped: Seq,
@@ -29,8 +28,8 @@ pub(super) struct List {
 
 impl List {
     /// `dropped`: up to this number, events of the channel may have been forgotten.
-    pub(super) fn new(rule: Rule, dropped: Seq) -> List {
-        List { rule, events: VecDeque::new(), dropped, empty_since: LogTime(0) }
+    pub(super) fn new(dropped: Seq) -> List {
+        List { events: VecDeque::new(), dropped, empty_since: LogTime(0) }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -41,14 +40,19 @@ impl List {
         self.dropped
     }
 
-    /// Adds an event. Returns what is dropped for it.
-    pub(super) fn push(&mut self, event: PastPublication) -> Freed {
+    /// Notes that it does not have all events up to a number.
+    pub(super) fn lose(&mut self, seq: Seq) {
+        self.dropped = self.dropped.max(seq);
+    }
+
+    /// Adds an event, and keeps what the rule says. Returns what is dropped for it.
+    pub(super) fn push(&mut self, event: PastPublication, rule: Rule) -> Freed {
         let now = event.at();
         event.enter();
         self.events.push_back(event);
         let mut freed = Freed::default();
         while let Some(first) = self.events.front()
-            && (self.events.len() > self.rule.events || self.is_too_old(first, now))
+            && (self.events.len() > rule.events || is_too_old(first, rule, now))
         {
             freed += self.drop_first();
         }
@@ -68,7 +72,7 @@ impl List {
     /// Drops the first event, if there is one.
     pub(super) fn drop_first(&mut self) -> Freed {
         let Some(first) = self.events.pop_front() else { return Freed::default() };
-        self.dropped = first.seq();
+        self.dropped = self.dropped.max(first.seq());
         if self.events.is_empty() {
             self.empty_since = first.at();
             self.events = VecDeque::new();
@@ -76,16 +80,19 @@ impl List {
         if first.leave() { Freed { events: 1, bytes: first.bytes() } } else { Freed::default() }
     }
 
-    /// The events after a number. `None`: one of them is not kept any more.
-    pub(super) fn after(&self, seq: Seq, now: LogTime) -> Option<impl Iterator<Item = &PastPublication>> {
+    /// The events after a number. `None`: one of them is not kept any more, or is only still there because no event came
+    /// since less is kept.
+    pub(super) fn after(&self, seq: Seq, rule: Rule, now: LogTime) -> Option<impl Iterator<Item = &PastPublication>> {
         let first = self.events.partition_point(|event| event.seq() <= seq);
-        let is_gone = seq < self.dropped || self.events.get(first).is_some_and(|event| self.is_too_old(event, now));
+        let is_gone = seq < self.dropped
+            || self.events.len() - first > rule.events
+            || self.events.get(first).is_some_and(|event| is_too_old(event, rule, now));
         (!is_gone).then(|| self.events.range(first..))
     }
+}
 
-    fn is_too_old(&self, event: &PastPublication, now: LogTime) -> bool {
-        Duration::from_nanos(now.0.saturating_sub(event.at().0)) >= self.rule.age
-    }
+fn is_too_old(event: &PastPublication, rule: Rule, now: LogTime) -> bool {
+    Duration::from_nanos(now.0.saturating_sub(event.at().0)) >= rule.age
 }
 
 impl AddAssign for Freed {

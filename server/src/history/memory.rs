@@ -47,7 +47,7 @@ impl History {
     /// Without events. `begin`: what is not known.
     pub(crate) fn new(rules: HistoryRules, begin: Trimmed) -> History {
         History {
-            everybody: List::new(rules.everybody, Seq(0)),
+            everybody: List::new(Seq(0)),
             channels: Channels::default(),
             fronts: Fronts::default(),
             size: HistorySize::default(),
@@ -72,6 +72,29 @@ impl History {
     /// Forgets everything. What came up to `begin` cannot be sent again.
     pub(crate) fn begin_again(&mut self, begin: Trimmed) {
         *self = History::new(self.rules.clone(), begin);
+    }
+
+    /// Keeps by other rules from now on. What was not kept is missing; `head` is the last number. What is kept and would
+    /// not be by the new rules is forgotten in the course of time, and not sent any more.
+    pub(crate) fn set_rules(&mut self, rules: &HistoryRules, head: Seq) {
+        if self.rules == *rules {
+            return;
+        }
+        let before = std::mem::replace(&mut self.rules, rules.clone());
+        if before.everybody.events == 0 {
+            self.everybody.lose(head);
+        }
+        // Of most servers, something is kept of every channel. Then no list has a hole.
+        if before.leaves_channels_out() {
+            self.channels.forget_up_to(head);
+            let lists = self.channels.lists_mut();
+            lists.filter(|(name, _)| before.of(Some(*name)).events == 0).for_each(|(_, list)| list.lose(head));
+        }
+    }
+
+    /// Bytes that are kept at most.
+    pub(crate) fn max_bytes(&self) -> usize {
+        self.rules.max_bytes
     }
 
     /// Keeps a publication. Numbers and times rise.
@@ -107,7 +130,7 @@ impl History {
             return Freed::default();
         }
         let (was_empty, freed) = match channel {
-            None => (self.everybody.is_empty(), self.everybody.push(event.clone())),
+            None => (self.everybody.is_empty(), self.everybody.push(event.clone(), rule)),
             Some(name) => self.channels.push(name, rule, event.clone()),
         };
         if was_empty {
@@ -202,7 +225,8 @@ impl History {
         let limit = self.rules.recover_limit;
         let (mut found, mut passed_over) = (Vec::new(), 0);
         for channel in channels {
-            if self.rules.of(channel).events == 0 && seq < head {
+            let rule = self.rules.of(channel);
+            if rule.events == 0 && seq < head {
                 return None;
             }
             let Some(list) = self.list(channel) else {
@@ -212,7 +236,7 @@ impl History {
                 continue;
             };
             let before = found.len();
-            for event in list.after(seq, time)? {
+            for event in list.after(seq, rule, time)? {
                 if event.has_expired(now) || !gets(event) {
                     passed_over += 1;
                 } else {

@@ -48,6 +48,11 @@ impl HistoryRules {
         named.map_or(self.channel, |(_, rule)| *rule)
     }
 
+    /// Whether there may be channels of which nothing is kept.
+    pub(super) fn leaves_channels_out(&self) -> bool {
+        self.patterns.iter().map(|(_, rule)| rule).chain([&self.channel]).any(|rule| rule.events == 0)
+    }
+
     /// How long the oldest event can be kept.
     pub(super) fn max_age(&self) -> Duration {
         let rules = self.patterns.iter().map(|(_, rule)| rule).chain([&self.everybody, &self.channel]);

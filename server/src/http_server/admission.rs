@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::http_server::hosts::AllowedHosts;
 use crate::http_server::origin::AllowedOrigins;
 
 /// Connections beside the clients, unless the limit of open files is low.
@@ -25,6 +26,8 @@ pub struct Admission {
     pub max_header_bytes: usize,
     /// Pages that may connect.
     pub allowed_origins: AllowedOrigins,
+    /// Hosts that requests of clients may name.
+    pub allowed_hosts: AllowedHosts,
     /// The lowest number that sockets of clients have, as far as the limit of open files permits. Code of the same
     /// process may need the lower ones.
     pub first_descriptor: RawFd,

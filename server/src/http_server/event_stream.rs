@@ -35,7 +35,7 @@ impl EventStreams {
     ) -> Result<Option<Accepted>, HttpError> {
         let mut headers = HeaderMap::new();
         self.gate.let_read(&mut headers, head.origin(), head.host());
-        let admitted = match self.gate.check_origin(&head) {
+        let admitted = match self.gate.check_host_and_origin(&head) {
             Ok(()) => self.gate.admit_stream(&head, sender, pending).await,
             Err(refusal) => Err(refusal),
         };

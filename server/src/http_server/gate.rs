@@ -4,15 +4,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, StatusCode};
 use queue::ChannelName;
 
+use crate::config::Config;
+use crate::http_server::Admission;
 use crate::http_server::admission::AnsweredPaths;
 use crate::http_server::cors::{self, CorsRequest};
 use crate::http_server::credentials::{self, WithoutOrigin, cookies_count};
 use crate::http_server::entrance::Entrance;
 use crate::http_server::head::Head;
 use crate::http_server::hook::{Decision, Hook, Question};
+use crate::http_server::hosts::{AllowedHosts, HostRule, RefusedHosts};
 use crate::http_server::origin::{AllowedOrigins, RefusedOrigins};
 use crate::http_server::proxies::Sender;
 use crate::http_server::query::{Looked, Query, QueryError};
@@ -30,6 +33,8 @@ const UNKNOWN_ID: &str = "unknown";
 /// Decides about requests that want to become clients.
 #[derive(Debug)]
 pub(super) struct Gate {
+    hosts: AllowedHosts,
+    refused_hosts: RefusedHosts,
     origins: AllowedOrigins,
     refused_origins: RefusedOrigins,
     rights: Arc<Rights>,
@@ -51,6 +56,15 @@ struct Login<'a> {
 }
 
 impl Gate {
+    /// What the settings say, on a server that listens on the address, if it is known. The hook is that of the settings.
+    pub(super) fn of(config: &Config, hook: Option<Arc<Hook>>, listening_on: Option<IpAddr>) -> Gate {
+        let Admission { allowed_origins, allowed_hosts, answered, .. } = config.admission.clone();
+        let max_channels = config.limits.max_channels_per_client;
+        let (rights, entrance) = (config.rights.clone(), (config.entrance.clone(), hook));
+        let gate = Gate::new(allowed_origins, listening_on, rights, entrance, answered, max_channels);
+        Gate { hosts: allowed_hosts, ..gate }
+    }
+
     /// Lets pages of these origins in, on a server that listens on the address, if it is known. A client may have so
     /// many channels. The hook is that of the entrance.
     pub(super) fn new(
@@ -65,12 +79,27 @@ impl Gate {
             Some(address) => origins.listening_on(address),
             None => origins,
         };
-        let refused_origins = RefusedOrigins::default();
-        Gate { origins, refused_origins, rights, entrance, hook, answered, max_channels }
+        Gate {
+            hosts: AllowedHosts::new(vec![HostRule::Any]),
+            refused_hosts: RefusedHosts::default(),
+            origins,
+            refused_origins: RefusedOrigins::default(),
+            rights,
+            entrance,
+            hook,
+            answered,
+            max_channels,
+        }
     }
 
-    /// Refuses pages that may not connect. Nothing is told to them.
-    pub(super) fn check_origin(&self, head: &Head) -> Result<(), Refusal> {
+    /// Refuses requests that are meant for another server, and pages that may not connect. Nothing is told to pages.
+    pub(super) fn check_host_and_origin(&self, head: &Head) -> Result<(), Refusal> {
+        if !self.hosts.admit(head.host()) {
+            self.refused_hosts.log_refusal(head.host());
+            let host = head.host().unwrap_or_default();
+            let problem = format!("this server is not {host:?}: the operator can add it to allowed_hosts");
+            return Err(Refusal::Request { status: StatusCode::MISDIRECTED_REQUEST, problem });
+        }
         if self.origins.admit(head.origin(), head.host()) {
             return Ok(());
         }

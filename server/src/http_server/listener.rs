@@ -4,8 +4,7 @@
 use std::future::{pending, poll_fn};
 use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::os::fd::RawFd;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -17,20 +16,11 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::descriptors;
-use crate::health::Health;
-use crate::http_server::Admission;
-use crate::http_server::entrance::Entrance;
-use crate::http_server::event_stream::EventStreams;
-use crate::http_server::gate::Gate;
-use crate::http_server::hook::Hook;
-use crate::http_server::responder::{ANSWER_TIMEOUT, Responder};
-use crate::http_server::routes::Routes;
+use crate::http_server::intake::Intake;
 use crate::http_server::spare_slots::{SpareSlot, SpareSlots};
-use crate::http_server::upgrade::Handshakes;
-use crate::hub::Hub;
+use crate::log_limit::LogLimit;
 use crate::metrics::RefusedFor;
 use crate::permit::{Permits, TooMany};
-use crate::rights::Rights;
 
 /// Pause after a failed accept. Descriptors come back when clients leave; asking sooner would only burn CPU.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
@@ -43,13 +33,11 @@ const ROOM_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) listeners: Vec<TcpListener>,
-    pub(crate) hub: Hub,
-    pub(crate) health: Arc<Health>,
-    pub(crate) admission: Admission,
-    pub(crate) rights: Arc<Rights>,
-    pub(crate) entrance: Entrance,
-    /// Channels that one client may have.
-    pub(crate) max_channels: usize,
+    pub(crate) intake: Intake,
+    /// Connections beside the clients, only to answer health checks and to tell that the server is full.
+    pub(crate) spare_slots: usize,
+    /// The lowest number that sockets of clients have.
+    pub(crate) first_descriptor: RawFd,
     /// Whether the sockets were passed to us: they go on listening for other processes that have them.
     pub(crate) is_passed: bool,
 }
@@ -57,45 +45,13 @@ pub(crate) struct Listener {
 impl Listener {
     /// Accepts until it is told to stop, then waits for requests that have begun.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let Admission {
-            max_connections,
-            spare_slots,
-            max_connections_per_address,
-            handshake_timeout,
-            max_header_bytes,
-            allowed_origins,
-            first_descriptor,
-            answered,
-        } = self.admission;
-        // All of one name: either all are of this machine alone, or none is.
-        let address = self.listeners.first().and_then(|listener| listener.local_addr().ok());
-        let address = address.map(|address| address.ip());
-        let proxies = self.entrance.proxies.clone();
-        let hook = self.entrance.hook.clone().map(|options| Arc::new(Hook::new(options, self.hub.clone())));
-        let answer_timeout = ANSWER_TIMEOUT + hook.as_ref().map(|hook| hook.patience()).unwrap_or_default();
-        let entrance = (self.entrance, hook.clone());
-        let gate = Gate::new(allowed_origins, address, self.rights, entrance, answered, self.max_channels);
-        let gate = Arc::new(gate);
-        let routes = Routes { hub: self.hub.clone(), health: self.health, gate: gate.clone() };
-        let event_streams = EventStreams { gate: gate.clone() };
-        let handshakes = Handshakes { gate };
-        let joined = AtomicUsize::new(0);
-        let responder = Responder {
-            hub: self.hub,
-            handshakes,
-            event_streams,
-            routes,
-            proxies: proxies.clone(),
-            max_header_bytes,
-            answer_timeout,
-            joined,
-        };
-        let responder = Arc::new(responder);
-        let permits = Permits::new(max_connections, max_connections_per_address);
+        let Listener { listeners, intake, spare_slots, first_descriptor, is_passed } = self;
+        let Intake { permits, responder, hooks, .. } = intake;
         let mut spare_slots = SpareSlots::new(spare_slots);
-        let mut fullness = Fullness { max_connections, seen: None };
+        let mut fullness = Fullness::default();
+        let mut failure = AcceptFailure::default();
         let requests = TaskTracker::new();
-        let (mut is_failing, mut next) = (false, 0);
+        let mut next = 0;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -104,28 +60,26 @@ impl Listener {
                     fullness.look(&permits);
                     continue;
                 }
-                accepted = accept(&self.listeners, &mut next) => accepted,
+                accepted = accept(&listeners, &mut next) => accepted,
             };
             let raise = |(stream, address)| Ok((descriptors::raise(stream, first_descriptor)?, address));
             let (stream, address) = match accepted.and_then(raise) {
                 Ok(accepted) => accepted,
                 Err(error) if is_client_fault(&error) => continue,
                 Err(error) => {
-                    if !std::mem::replace(&mut is_failing, true) {
-                        warn!(%error, "cannot accept connections, trying again until it works");
-                    }
+                    failure.found(&error);
                     tokio::select! {
                         () = stop.cancelled() => break,
                         () = sleep(ACCEPT_BACKOFF) => continue,
                     }
                 }
             };
-            is_failing = false;
-            let mut pending =
-                if proxies.contain(address.ip()) { permits.request_for_proxy() } else { permits.request(address.ip()) };
+            failure.over();
+            let is_proxy = responder.decisions().proxies.contain(address.ip());
+            let mut pending = if is_proxy { permits.request_for_proxy() } else { permits.request(address.ip()) };
             let problem = pending.problem();
             if problem == Some(TooMany::Altogether) {
-                fullness.found();
+                fullness.found(permits.max());
             }
             // Who cannot become a client is answered all the same: it may be a health check.
             let spare = match problem {
@@ -145,6 +99,7 @@ impl Listener {
                     spare = spare_slots.acquire() => Some(spare),
                 },
             };
+            let handshake_timeout = responder.decisions().handshake_timeout;
             let limit = if spare.is_some() { handshake_timeout.min(SPARE_TIMEOUT) } else { handshake_timeout };
             let (responder, stop) = (responder.clone(), stop.clone());
             requests.spawn(async move {
@@ -161,18 +116,16 @@ impl Listener {
                 }
             });
         }
-        if !self.is_passed {
+        if !is_passed {
             // Closing it would not free the port while a forked process has a copy.
-            for listener in &self.listeners {
+            for listener in &listeners {
                 let _ = SockRef::from(listener).shutdown(Shutdown::Both);
             }
         }
-        drop(self.listeners);
+        drop(listeners);
         requests.close();
         requests.wait().await;
-        if let Some(hook) = hook {
-            hook.stop().await;
-        }
+        hooks.stop().await;
     }
 }
 
@@ -198,18 +151,45 @@ async fn reclaimed(spare: Option<&SpareSlot>) {
     }
 }
 
-/// Logs that the server is full, and when that is over: once each.
+/// Logs that connections cannot be accepted: once until that is over, and a line a second at most.
 #[derive(Debug)]
+struct AcceptFailure {
+    is_logged: bool,
+    limit: LogLimit,
+}
+
+impl Default for AcceptFailure {
+    fn default() -> AcceptFailure {
+        AcceptFailure { is_logged: false, limit: LogLimit::every_second() }
+    }
+}
+
+impl AcceptFailure {
+    fn found(&mut self, error: &io::Error) {
+        if !self.is_logged
+            && let Some(suppressed) = self.limit.allow(std::time::Instant::now())
+        {
+            warn!(%error, suppressed, "cannot accept connections, trying again until it works");
+            self.is_logged = true;
+        }
+    }
+
+    fn over(&mut self) {
+        self.is_logged = false;
+    }
+}
+
+/// Logs that the server is full, and when that is over: once each.
+#[derive(Debug, Default)]
 struct Fullness {
-    max_connections: usize,
     /// When the server was last found to be full.
     seen: Option<Instant>,
 }
 
 impl Fullness {
-    fn found(&mut self) {
+    fn found(&mut self, max_connections: usize) {
         if self.seen.replace(Instant::now()).is_none() {
-            warn!(max_connections = self.max_connections, "server is full, clients are refused until some leave");
+            warn!(max_connections, "server is full, clients are refused until some leave");
         }
     }
 

@@ -2,22 +2,22 @@
 //! goes to the hub on any path, everything else is answered as plain HTTP.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::http_server::accepted::Accepted;
 use crate::http_server::answer::refuse;
+use crate::http_server::decisions::Decisions;
 use crate::http_server::error::HttpError;
-use crate::http_server::event_stream::EventStreams;
 use crate::http_server::head_reader::HeadReader;
 use crate::http_server::linger::linger;
-use crate::http_server::proxies::{Sender, TrustedProxies};
-use crate::http_server::routes::Routes;
+use crate::http_server::proxies::Sender;
 use crate::http_server::spare_slots::SpareSlot;
-use crate::http_server::upgrade::Handshakes;
 use crate::hub::Hub;
 use crate::permit::PendingPermit;
 
@@ -32,18 +32,27 @@ const JOINS_BEFORE_YIELD: usize = 8;
 #[derive(Debug)]
 pub(super) struct Responder {
     pub(super) hub: Hub,
-    pub(super) handshakes: Handshakes,
-    pub(super) event_streams: EventStreams,
-    pub(super) routes: Routes,
-    pub(super) proxies: TrustedProxies,
-    pub(super) max_header_bytes: usize,
-    /// How long the answer to a request may take that is there.
-    pub(super) answer_timeout: Duration,
+    /// Replaced as a whole.
+    decisions: ArcSwap<Decisions>,
     /// Clients that have joined.
-    pub(super) joined: AtomicUsize,
+    joined: AtomicUsize,
 }
 
 impl Responder {
+    pub(super) fn new(hub: Hub, decisions: Decisions) -> Responder {
+        Responder { hub, decisions: ArcSwap::from_pointee(decisions), joined: AtomicUsize::new(0) }
+    }
+
+    /// Decides otherwise from now on, also about connections whose request is not there yet.
+    pub(super) fn decide_by(&self, decisions: Decisions) {
+        self.decisions.store(Arc::new(decisions));
+    }
+
+    /// By what it decides now.
+    pub(super) fn decisions(&self) -> Guard<Arc<Decisions>> {
+        self.decisions.load()
+    }
+
     /// Answers the request of a new connection, which must be complete within a time. It may have a spare slot.
     pub(super) async fn answer(
         &self,
@@ -94,11 +103,14 @@ impl Responder {
         pending: &mut PendingPermit,
         spare: Option<&SpareSlot>,
     ) -> Result<Option<(Accepted, SocketAddr)>, HttpError> {
-        let mut reader = HeadReader::new(self.max_header_bytes);
+        let max_header_bytes = self.decisions().max_header_bytes;
+        let mut reader = HeadReader::new(max_header_bytes);
         let head = timeout(limit, reader.read(stream)).await.map_err(|_| HttpError::TooLong)??;
         let mut received = reader.into_received();
+        // Only now: it may have changed while the request came.
+        let decisions = self.decisions.load_full();
         let sender = match &head {
-            Ok(Some(head)) => self.proxies.sender(peer, head),
+            Ok(Some(head)) => decisions.proxies.sender(peer, head),
             _ => Sender { address: peer, is_proxied: false },
         };
         if sender.is_proxied {
@@ -109,14 +121,14 @@ impl Responder {
                 Ok(None) => Err(HttpError::Incomplete),
                 Ok(Some(head)) if head.is_upgrade() => {
                     let received = received.split_off(head.length);
-                    self.handshakes.accept(stream, head, received, sender, pending).await.map(Some)
+                    decisions.handshakes.accept(stream, head, received, sender, pending).await.map(Some)
                 }
                 Ok(Some(head)) if head.is_event_stream() => {
-                    self.event_streams.accept(stream, head, sender, pending).await
+                    decisions.event_streams.accept(stream, head, sender, pending).await
                 }
                 Ok(Some(_)) => {
                     spare.inspect(|spare| spare.keep());
-                    self.routes.serve(stream, received, self.max_header_bytes).await.map(|()| None)
+                    decisions.routes.serve(stream, received, max_header_bytes).await.map(|()| None)
                 }
                 Err(error) => {
                     refuse(stream, error.status(), &error.to_string()).await?;
@@ -124,7 +136,7 @@ impl Responder {
                 }
             }
         };
-        let answered = timeout(self.answer_timeout, answered).await.map_err(|_| HttpError::TooLong)??;
+        let answered = timeout(decisions.answer_timeout, answered).await.map_err(|_| HttpError::TooLong)??;
         Ok(answered.map(|accepted| (accepted, sender.address)))
     }
 }

@@ -33,7 +33,7 @@ impl Handshakes {
         sender: Sender,
         pending: &mut PendingPermit,
     ) -> Result<Accepted, HttpError> {
-        if let Err(refusal) = self.gate.check_origin(&head) {
+        if let Err(refusal) = self.gate.check_host_and_origin(&head) {
             return Err(refuse_request(stream, &head, Vec::new(), refusal).await);
         }
         let response = match head.accept() {

@@ -5,11 +5,14 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
+use queue::Uid;
+
 use crate::history::log::{CannotGiveUp, Logged};
 use crate::hub::batch::Batch;
 use crate::hub::pacing::Pacing;
 use crate::hub::progress::Progress;
 use crate::hub::publishing::Appended;
+use crate::hub::traced::Traced;
 use crate::hub::{Delivery, Hub, Limits, Numbered};
 use crate::notifier::wait;
 use crate::publication::Seq;
@@ -34,6 +37,7 @@ pub struct Feed {
     offered_bytes: u64,
     /// Batches that not every client was offered yet: the last publication of each, and `published_bytes` with it.
     unoffered: VecDeque<(Seq, u64)>,
+    traced: Traced,
 }
 
 impl Feed {
@@ -47,6 +51,7 @@ impl Feed {
             published_bytes: 0,
             offered_bytes: 0,
             unoffered: VecDeque::new(),
+            traced: Traced::default(),
         }
     }
 
@@ -67,6 +72,7 @@ impl Feed {
             self.unoffered.pop_front();
             self.offered_bytes = bytes;
         }
+        self.traced.offered(progress.offered);
         self.pacing.room(self.published_bytes, self.offered_bytes, self.hub.client_counts(), Instant::now())
     }
 
@@ -110,8 +116,8 @@ impl Feed {
     }
 
     /// Publishes what came from the stream of several machines. `entries`: one for each publication. The batch is empty
-    /// then.
-    pub(crate) fn publish_followed(&mut self, batch: &mut Batch, entries: &[Numbered], delivery: Delivery) {
+    /// then. Returns where the first is.
+    pub(crate) fn publish_followed(&mut self, batch: &mut Batch, entries: &[Numbered], delivery: Delivery) -> Seq {
         let first = self.hub.append_followed(batch, entries, delivery);
         match delivery {
             Delivery::Live | Delivery::Late => self.published(first, batch),
@@ -120,6 +126,7 @@ impl Feed {
                 self.hub.wake();
             }
         }
+        first
     }
 
     fn published(&mut self, first: Seq, batch: &mut Batch) {
@@ -129,6 +136,21 @@ impl Feed {
             self.unoffered.push_back((first.plus(others), self.published_bytes));
             batch.clear();
         }
+    }
+
+    /// Whether the log is to have a line for each step of an event.
+    pub(crate) fn is_traced() -> bool {
+        Traced::is_wanted()
+    }
+
+    /// Logs which of them were offered.
+    pub(crate) fn trace_offered(&mut self) {
+        self.traced.offered(self.hub.progress().offered);
+    }
+
+    /// Lets the log tell when an event that was published at a place is offered to its clients.
+    pub(crate) fn trace(&mut self, place: Seq, uid: Uid) {
+        self.traced.push(place, uid);
     }
 
     /// The hub.

@@ -13,6 +13,7 @@ use crate::hub::actions::{Action, ChannelPage, Found};
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::joining::Joining;
 use crate::hub::progress::{ClientCounts, Progress, ProgressNotifier};
+use crate::hub::reloading::Reloaded;
 use crate::publication::Seq;
 use crate::session_id::SessionId;
 
@@ -32,6 +33,8 @@ pub(super) enum Command {
     /// An operator asks for it.
     Act(Box<(Action, oneshot::Sender<usize>)>),
     ListChannels(Arc<ChannelPage>, oneshot::Sender<Found>),
+    /// Other limits and rights hold from now on.
+    Reload(Arc<Reloaded>),
     Shutdown {
         grace: Duration,
     },

@@ -90,6 +90,11 @@ fn bit(encoding: Encoding) -> u64 {
 }
 
 impl Interest {
+    /// Lets there be so many channels. Those that there are stay.
+    pub(super) fn set_max_channels(&mut self, max_channels: usize) {
+        self.max_channels = max_channels;
+    }
+
     pub(super) fn new(max_channels: usize) -> Interest {
         let everybody = [0; Encoding::ALL.len()];
         Interest { channels: HashMap::new(), others: HashMap::default(), next: 0, everybody, max_channels }

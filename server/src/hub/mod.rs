@@ -12,6 +12,7 @@ mod interest;
 mod joining;
 pub(crate) mod limits;
 pub(crate) mod log;
+mod notices;
 mod outbox;
 mod pace;
 mod pacing;
@@ -21,12 +22,14 @@ mod publishing;
 mod questions;
 mod relay;
 mod relaying;
+mod reloading;
 mod resuming;
 mod run;
 pub(crate) mod session;
 pub(crate) mod shard;
 mod stream_ids;
 mod subscriber;
+mod traced;
 mod undelivered;
 
 use std::io;
@@ -42,6 +45,7 @@ use crate::disconnect::Disconnect;
 use crate::history::log::HistoryLog;
 use crate::hub::inbox::{Command, Inbox};
 use crate::hub::interest::{ChannelKey, TooManyChannels};
+use crate::hub::notices::Notices;
 use crate::hub::progress::{ClientCounts, ProgressNotifier};
 use crate::hub::published::Published;
 use crate::hub::questions::Questions;
@@ -85,11 +89,12 @@ struct Shared {
     server: u64,
     /// Subscriptions of all clients.
     subscriptions: AtomicUsize,
-    max_subscriptions: usize,
+    max_subscriptions: AtomicUsize,
     /// Clients that joined so far; each thread gets one in turn.
     joined: AtomicUsize,
     metrics: Metrics,
     feeding: Arc<ProgressNotifier>,
+    notices: Notices,
 }
 
 impl Hub {
@@ -107,10 +112,11 @@ impl Hub {
             questions: Questions::default(),
             server: rand::random::<u64>() >> 1,
             subscriptions: AtomicUsize::new(0),
-            max_subscriptions: limits.max_subscriptions,
+            max_subscriptions: AtomicUsize::new(limits.max_subscriptions),
             joined: AtomicUsize::new(0),
             metrics,
             feeding,
+            notices: Notices::default(),
         };
         Ok(Hub { shared: Arc::new(shared) })
     }
@@ -206,7 +212,7 @@ impl Hub {
     /// Takes room for subscriptions. Returns false if that would be more than there may be.
     fn reserve_subscriptions(&self, count: usize) -> bool {
         let before = self.shared.subscriptions.fetch_add(count, Ordering::Relaxed);
-        let has_room = before + count <= self.shared.max_subscriptions;
+        let has_room = before + count <= self.shared.max_subscriptions.load(Ordering::Relaxed);
         if !has_room {
             self.release_subscriptions(count);
         }
@@ -220,6 +226,10 @@ impl Hub {
     /// Subscriptions of all clients.
     pub(crate) fn subscriptions(&self) -> usize {
         self.shared.subscriptions.load(Ordering::Relaxed)
+    }
+
+    fn notices(&self) -> &Notices {
+        &self.shared.notices
     }
 
     /// A session as clients and publishers name it.

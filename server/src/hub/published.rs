@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::history::log::{HistoryLog, LogTime, Trimmed};
-use crate::history::{History, PastPublication};
+use crate::history::{History, HistoryRules, PastPublication};
 use crate::hub::batch::{Batch, Item};
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::interest::Interest;
@@ -86,6 +86,23 @@ impl Published {
 
     pub(super) fn begin(&mut self, epoch: u64, last: Seq, history: Option<History>) {
         (self.epoch, self.before, self.history) = (epoch, last, history);
+    }
+
+    /// Keeps by other rules from now on, if anything is kept at all.
+    pub(super) fn set_history_rules(&mut self, rules: &HistoryRules) {
+        let head = self.head();
+        if let Some(history) = &mut self.history {
+            history.set_rules(rules, head);
+        }
+    }
+
+    pub(super) fn has_history(&self) -> bool {
+        self.history.is_some()
+    }
+
+    /// Bytes that are kept at most.
+    pub(super) fn history_bytes(&self) -> usize {
+        self.history.as_ref().map_or(0, History::max_bytes)
     }
 
     /// The number of the publication at a place.

@@ -44,8 +44,11 @@ impl Hub {
         let logged = |seq| [Logged { seq, origin: None, uid: None, publication: *publication, key: None }];
         let appended = self.append(&batch, logged);
         self.wake();
-        if let Err(error) = appended {
-            tracing::error!(%error, "an event is not sent, because clients could not get it again after a restart");
+        if let Err(error) = appended
+            && let Some(others) = self.shared.notices.unsent.allow(Instant::now())
+        {
+            let others = (others > 0).then_some(others);
+            tracing::error!(%error, others, "an event is not sent, because clients could not get it again after a restart");
         }
     }
 

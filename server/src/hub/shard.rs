@@ -42,7 +42,6 @@ use crate::hub::run::Ticket;
 use crate::hub::session::Session;
 use crate::hub::undelivered::Undelivered;
 use crate::hub::{Hub, Limits};
-use crate::log_limit::LogLimit;
 use crate::metrics::{ThreadCounts, TurnCounts};
 use crate::protocol::incoming::ReadBuffer;
 use crate::rights::Rights;
@@ -120,18 +119,9 @@ struct Shard<A> {
     ticks: Ticks,
     /// When its thread wakes up by itself.
     wakes_at: Option<Instant>,
-    notices: Notices,
     limits: Limits,
     rights: Arc<Rights>,
     application: A,
-}
-
-/// What is logged now and then only, because clients can cause it.
-#[derive(Debug, Default)]
-struct Notices {
-    throttled: LogLimit,
-    frames: LogLimit,
-    memory: LogLimit,
 }
 
 impl<A: Application> Shard<A> {
@@ -178,7 +168,6 @@ impl<A: Application> Shard<A> {
             clock: Clock::new(now),
             ticks: Ticks::new(now),
             wakes_at: None,
-            notices: Notices::default(),
             application,
             limits: limits.clone(),
             rights: rights.clone(),

@@ -23,6 +23,8 @@ pub(crate) struct Subscriber {
     pub(super) latest_began: Seq,
     /// When all of its commands are available again.
     commands_full_at: Instant,
+    /// How often it was told that it gets a heartbeat, at least.
+    pub(super) heartbeat: Duration,
 }
 
 /// One channel of a session, or what is for everybody.
@@ -65,6 +67,7 @@ impl Subscriber {
             had: Seq::default(),
             latest_began: Seq::default(),
             commands_full_at: now,
+            heartbeat: Duration::MAX,
         }
     }
 

@@ -173,6 +173,7 @@ impl Observer {
         let (metrics, seen) = (self.hub.metrics(), &*self.seen);
         let hub = metrics.hub();
         let mut problems: Vec<Problem> = problem.into_iter().map(Problem::of_health).collect();
+        let bounds = seen.bounds.load();
         let broker = seen.has_broker.then(|| self.broker_status());
         if broker.as_ref().is_some_and(|broker| !broker.connected) {
             problems.push(Problem::of_broker());
@@ -185,7 +186,7 @@ impl Observer {
             ready: problems.is_empty(),
             problems,
             connections: Spoken::ALL.iter().map(|spoken| spoken.label()).zip(hub.connections).collect(),
-            max_connections: seen.max_connections,
+            max_connections: bounds.max_connections,
             connections_accepted: hub.accepted.iter().sum(),
             connections_refused: RefusedFor::ALL
                 .iter()
@@ -194,16 +195,16 @@ impl Observer {
             disconnects: hub.disconnects.iter().flatten().sum(),
             slow_disconnects: hub.slow,
             subscriptions: self.hub.subscriptions() as u64,
-            max_subscriptions: seen.max_subscriptions,
+            max_subscriptions: bounds.max_subscriptions,
             channels: metrics.channels.get(),
-            max_channels: seen.max_channels,
+            max_channels: bounds.max_channels,
             messages_sent: hub.sent.iter().sum(),
             message_bytes_sent: hub.sent_bytes.iter().sum(),
             messages_received: hub.received.iter().sum(),
             outbox_bytes: hub.outbox_bytes,
             queue: seen.queue.as_ref().map(|queue| self.queue_status(queue)),
             publish_to_send_seconds: Durations::from(hub.sends),
-            history: seen.max_history_bytes.map(|max_bytes| HistoryStatus {
+            history: bounds.max_history_bytes.map(|max_bytes| HistoryStatus {
                 events: metrics.history.events(),
                 bytes: metrics.history.bytes(),
                 max_bytes,
@@ -212,7 +213,7 @@ impl Observer {
                 not_recovered,
             }),
             broker,
-            hook: seen.has_hook.then(|| self.hook_status()),
+            hook: bounds.has_hook.then(|| self.hook_status()),
             process: Process::look().unwrap_or_default().into(),
         }
     }

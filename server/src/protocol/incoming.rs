@@ -86,7 +86,8 @@ impl ReadBuffer {
 
     /// One to begin a stream with.
     pub(super) fn begin(&mut self, max_message_bytes: usize) -> Box<Incoming> {
-        self.idle.take().unwrap_or_else(|| Box::new(Incoming::new(Vec::new(), max_message_bytes)))
+        let idle = self.idle.take().filter(|idle| idle.max_message_bytes == max_message_bytes);
+        idle.unwrap_or_else(|| Box::new(Incoming::new(Vec::new(), max_message_bytes)))
     }
 
     /// Reads so many bytes at most, and forgets them. Returns what came of it, and how many there were.

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use queue::Reader;
+use tracing::debug;
 
 use crate::broker::Lines;
 use crate::history::HistoryError;
@@ -27,7 +28,7 @@ const BROKER_MAX_UNDELIVERED: usize = 100_000;
 #[derive(Debug)]
 pub(crate) enum Destination {
     /// To the clients of this machine.
-    Hub(Feed),
+    Hub(Box<Feed>),
     /// To the broker, for the clients of all machines. The hub of this machine gets them from the broker's stream.
     Broker(Lines, Hub),
 }
@@ -123,6 +124,18 @@ impl Destination {
                 let first = lines.send(taken.events());
                 Ok(Appended { first, number: first, at: LogTime::default(), is_logged: true })
             }
+        }
+    }
+
+    /// Lets the log follow the events that were handed over, if it is to have such lines.
+    pub(super) fn trace(&mut self, taken: &Taken, appended: &Appended) {
+        let Destination::Hub(feed) = self else { return };
+        if !Feed::is_traced() {
+            return;
+        }
+        for (after, event) in taken.events().enumerate() {
+            debug!(uid = %event.uid(), number = appended.number.plus(after).0, "event published");
+            feed.trace(appended.first.plus(after), event.uid());
         }
     }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use queue::{Entry, Reader};
-use tracing::{info, trace, warn};
+use tracing::{debug, info, warn};
 
 use crate::backlog::Backlog;
 use crate::backoff::Backoff;
@@ -188,7 +188,7 @@ impl DirectorySource {
                 Ok(events) => {
                     let mut lines = Vec::with_capacity(events.len());
                     for (event, line) in events.iter().zip(0..) {
-                        trace!(entry = %name, uid = %event.uid(), event = event.name_json(), "event read");
+                        debug!(entry = %name, uid = %event.uid(), event = event.name_json(), "event read from the queue");
                         if self.selection.admits(event) {
                             if self.destination.needs_frames() {
                                 self.batch.push(&Publication::of(event));
@@ -233,6 +233,7 @@ impl DirectorySource {
     fn ack(&mut self, delivered: Seq) -> bool {
         for _ in 0..ACKS_AT_ONCE {
             let Some(name) = self.outstanding.take_delivered(delivered) else { return false };
+            debug!(entry = %name, "entry is delivered, and deleted");
             self.refused_acks.ack(&mut self.reader, name);
         }
         true

@@ -1,11 +1,12 @@
 //! Keeps the failed folder within its limits.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use queue::Failed;
 use tracing::warn;
 
+use crate::log_limit::LogLimit;
 use crate::logged_reason::LoggedReason;
 
 /// The limits of the folder, and what was put into it.
@@ -16,11 +17,20 @@ pub(super) struct FailedFolder {
     /// Entries that were put aside since the folder was last trimmed.
     added: usize,
     failure: LoggedReason,
+    failures: LogLimit,
+    deletions: LogLimit,
 }
 
 impl FailedFolder {
     pub(super) fn new(max_entries: usize, max_age: Duration) -> FailedFolder {
-        FailedFolder { max_entries, max_age, added: 0, failure: LoggedReason::default() }
+        FailedFolder {
+            max_entries,
+            max_age,
+            added: 0,
+            failure: LoggedReason::default(),
+            failures: LogLimit::every_second(),
+            deletions: LogLimit::every_second(),
+        }
     }
 
     /// Notes that an entry was put aside.
@@ -43,14 +53,17 @@ impl FailedFolder {
         let entries = match trimmed {
             Ok(entries) => entries,
             Err(error) => {
-                if self.failure.is_new(&error) {
+                if self.failure.is_new(&error) && self.failures.allow(Instant::now()).is_some() {
                     warn!(%error, "cannot delete old entries of failed/, trying again");
                 }
                 return;
             }
         };
         self.failure.clear();
-        if entries > 0 {
+        if entries > 0
+            && let Some(before) = self.deletions.allow_of(entries as u64, Instant::now())
+        {
+            let entries = entries as u64 + before;
             warn!(entries, "deleted the oldest entries of failed/ (failed_max_entries, failed_max_age_secs)");
         }
     }

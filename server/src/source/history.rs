@@ -36,7 +36,6 @@ pub(super) struct SourceHistory {
     has_log: bool,
     /// Events in the log, if that goes on.
     goes_on_with: Option<usize>,
-    max_bytes: usize,
     /// What the process before has numbered and perhaps not delivered, in order.
     again: VecDeque<NumberedEntry>,
     /// Up to this number, all is acked.
@@ -49,15 +48,14 @@ impl SourceHistory {
     /// earlier process lacks what is published from now on.
     pub(super) fn elsewhere(reader: &Reader, hub: &Hub) -> Result<SourceHistory, HistoryError> {
         begin_without_log(reader)?;
-        Ok(SourceHistory::without_log(hub, 0))
+        Ok(SourceHistory::without_log(hub))
     }
 
-    fn without_log(hub: &Hub, max_bytes: usize) -> SourceHistory {
+    fn without_log(hub: &Hub) -> SourceHistory {
         SourceHistory {
             hub: hub.clone(),
             has_log: false,
             goes_on_with: None,
-            max_bytes,
             again: VecDeque::new(),
             acked: Seq::default(),
             trim_due: Instant::now(),
@@ -71,7 +69,7 @@ impl SourceHistory {
         hub: &Hub,
     ) -> Result<(SourceHistory, Selection), HistoryError> {
         let HistoryOptions { rules, directory } = options;
-        let mut history = SourceHistory::without_log(hub, rules.max_bytes);
+        let mut history = SourceHistory::without_log(hub);
         history.has_log = rules.keep_anything();
         if !history.has_log {
             let epoch = begin_without_log(reader)?;
@@ -122,7 +120,7 @@ impl SourceHistory {
 
     /// Bytes of events that are kept at most.
     pub(super) fn max_bytes(&self) -> usize {
-        self.max_bytes
+        self.hub.history_bytes()
     }
 
     /// Forgets what is too old, and writes the log again if there is none. `has_refused`: entries that are delivered and
@@ -138,7 +136,7 @@ impl SourceHistory {
             let unacked = outstanding.first_number();
             self.acked = unacked.map_or_else(|| self.hub.head(), |first| Seq(first.0.saturating_sub(1)));
         }
-        self.hub.trim_history(self.acked, self.max_bytes as u64);
+        self.hub.trim_history(self.acked, self.max_bytes() as u64);
         if is_complete && self.hub.renew_history_log(|| outstanding.logged()) {
             outstanding.forget_events();
         }

@@ -52,8 +52,9 @@ impl RefusedAcks {
                 }
             }
             if self.acks.is_empty() {
-                info!("delivered entries can be deleted again");
-                *self = RefusedAcks::default();
+                if self.backoff.succeed() {
+                    info!("delivered entries can be deleted again");
+                }
             } else if self.acks.len() < before {
                 self.backoff.progress(Instant::now());
             } else if let Some(error) = refused {

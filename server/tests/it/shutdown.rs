@@ -183,7 +183,7 @@ async fn a_listener_that_fails_ends_the_server_with_an_error() {
     let queue = QueueDir::new();
     let settings = Settings { queue: Some(queue.path()), port: Some(0), ..Settings::default() };
     let mut config = settings.resolve().unwrap();
-    config.admission.max_connections = usize::MAX;
+    config.admission.spare_slots = usize::MAX;
     let server = Server::bind(config, |_| NoApplication).unwrap();
     let ended = within("the server ends", server.run(std::future::pending())).await;
     assert!(ended.is_err_and(|error| error.to_string().contains("panic")));

@@ -90,7 +90,10 @@ fn mixed_load_with_kills_and_slow_clients() {
         let mut broadcaster_dies = Instant::now() + Duration::from_secs(20);
         let mut producer_dies = Instant::now() + Duration::from_secs(10);
         let mut sampled = Instant::now();
+        // Where somebody watches.
+        let bar = indicatif::ProgressBar::new(whole.as_secs());
         while begin.elapsed() < whole {
+            bar.set_position(begin.elapsed().as_secs());
             ledger.note(run, &observer.payload());
             let now = Instant::now();
             if now > producer_dies {
@@ -127,6 +130,7 @@ fn mixed_load_with_kills_and_slow_clients() {
                 assert!(helpers.iter().all(|helper| !helper.is_finished()), "a client has received something wrong");
             }
         }
+        bar.finish_and_clear();
         producers.iter_mut().for_each(Producer::kill);
         killed.append(&mut producers);
         stop.store(true, Ordering::Relaxed);

@@ -318,3 +318,67 @@ fn a_moment_is_the_last_number_before_it() {
     assert_eq!([0, 1, 2, 3, 4].map(last_before), [None, Some(10), Some(11), Some(12), Some(12)]);
     assert_eq!(last_before(5), None, "that is more than two seconds ahead");
 }
+
+/// The rules, changed.
+fn changed(change: impl FnOnce(&mut HistoryRules)) -> HistoryRules {
+    let mut rules = rules();
+    change(&mut rules);
+    rules
+}
+
+#[test]
+fn other_rules_hold_at_once_although_nothing_new_comes() {
+    let mut past = Past::new();
+    for _ in 0..3 {
+        past.add("a");
+    }
+    past.history.set_rules(&changed(|rules| rules.channel.events = 2), Seq(past.head));
+    assert_eq!(past.after(10, "a"), None, "more than two");
+    assert_eq!(past.after(11, "a"), Some(vec![12, 13]));
+    past.secs = 10;
+    past.history.set_rules(&changed(|rules| rules.channel.age = Duration::from_secs(5)), Seq(past.head));
+    assert_eq!(past.after(12, "a"), None, "too old");
+    past.history.set_rules(&changed(|rules| rules.channel.events = 5), Seq(past.head));
+    for _ in 0..2 {
+        past.add("a");
+    }
+    assert_eq!(past.after(10, "a"), Some(vec![11, 12, 13, 14, 15]));
+    past.history.set_rules(&changed(|rules| rules.recover_limit = 4), Seq(past.head));
+    assert_eq!(past.after(10, "a"), None);
+    past.history.set_rules(&changed(|rules| rules.max_bytes = 0), Seq(past.head));
+    past.history.forget_old(past.at());
+    assert_eq!(past.history.size().events, 0);
+}
+
+#[test]
+fn what_was_not_kept_is_missing_when_it_is_kept_from_now_on() {
+    let mut past = Past::new();
+    past.add("none.a");
+    past.history.set_rules(&changed(|rules| rules.patterns.clear()), Seq(past.head));
+    assert_eq!(past.after(10, "none.a"), None, "11 was not kept");
+    assert_eq!(past.after(11, "none.a"), Some(vec![]));
+    past.add("none.a");
+    assert_eq!((past.after(10, "none.a"), past.after(11, "none.a")), (None, Some(vec![12])));
+    // Not kept for a while: what came meanwhile is missing behind what is there.
+    past.history.set_rules(&rules(), Seq(past.head));
+    past.add("none.a");
+    assert_eq!(past.after(12, "none.a"), None);
+    past.history.set_rules(&changed(|rules| rules.patterns.clear()), Seq(past.head));
+    assert_eq!((past.after(11, "none.a"), past.after(12, "none.a")), (None, None));
+    past.add("none.a");
+    past.add("none.a");
+    assert_eq!((past.after(12, "none.a"), past.after(13, "none.a")), (None, Some(vec![14, 15])));
+}
+
+#[test]
+fn the_same_holds_for_what_is_for_everybody() {
+    let mut past = Past::new();
+    past.add("");
+    past.history.set_rules(&changed(|rules| rules.everybody.events = 0), Seq(past.head));
+    past.add("");
+    assert_eq!(past.after(11, "*"), None);
+    past.history.set_rules(&rules(), Seq(past.head));
+    assert_eq!((past.after(11, "*"), past.after(12, "*")), (None, Some(vec![])));
+    past.add("");
+    assert_eq!((past.after(11, "*"), past.after(12, "*")), (None, Some(vec![13])));
+}

@@ -110,6 +110,15 @@ impl Hook {
         }
     }
 
+    pub(super) fn options(&self) -> &HookOptions {
+        &self.options
+    }
+
+    /// Whether questions are on their way.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.running.is_empty()
+    }
+
     /// Ends questions that are on their way, and waits for that.
     pub(crate) async fn stop(&self) {
         self.stop.cancel();

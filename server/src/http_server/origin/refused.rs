@@ -1,4 +1,4 @@
-//! What the log says of pages that may not connect: once of each origin, with the setting to change.
+//! What the log says of pages that may not connect: once of each origin, a line a second, with the setting to change.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -18,10 +18,18 @@ const MAX_SHOWN: usize = 300;
 #[derive(Debug, Default)]
 pub(in crate::http_server) struct RefusedOrigins(Mutex<Logged>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Logged {
     origins: HashSet<String>,
+    /// Of those that are logged one by one.
+    each: LogLimit,
     further: LogLimit,
+}
+
+impl Default for Logged {
+    fn default() -> Logged {
+        Logged { origins: HashSet::new(), each: LogLimit::every_second(), further: LogLimit::default() }
+    }
 }
 
 impl RefusedOrigins {
@@ -31,7 +39,7 @@ impl RefusedOrigins {
             [origin, host.unwrap_or_default()].map(|text| text.chars().take(MAX_SHOWN).collect::<String>());
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(others) = logged.note(&origin, Instant::now()) else { return };
-        // Of very many, so many were left out before this one.
+        // So many were left out before this one.
         let others = Some(others).filter(|others| *others > 0);
         warn!(?origin, ?host, others, "a page may not connect: {}", remedy(&origin));
     }
@@ -44,8 +52,10 @@ impl Logged {
             return None;
         }
         if self.origins.len() < MAX_LOGGED {
+            // One that comes too soon after another is logged when it comes again.
+            let others = self.each.allow(now)?;
             self.origins.insert(origin.to_owned());
-            return Some(0);
+            return Some(others);
         }
         self.further.allow(now)
     }
@@ -86,11 +96,15 @@ mod tests {
     #[test]
     fn each_origin_is_logged_once_and_of_very_many_a_line_a_minute() {
         let mut logged = Logged::default();
-        let now = Instant::now();
-        for number in 0..MAX_LOGGED {
-            assert_eq!(logged.note(&format!("https://{number}.example"), now), Some(0));
+        let begin = Instant::now();
+        assert_eq!(logged.note("https://0.example", begin), Some(0));
+        assert_eq!(logged.note("https://1.example", begin), None, "in the same second");
+        for number in 1..MAX_LOGGED {
+            let now = begin + Duration::from_secs(number as u64);
+            assert_eq!(logged.note(&format!("https://{number}.example"), now), Some(u64::from(number == 1)));
             assert_eq!(logged.note("https://0.example", now), None);
         }
+        let now = begin + Duration::from_secs(MAX_LOGGED as u64);
         assert_eq!(logged.note("https://one.more", now), Some(0));
         for number in 0..1000 {
             assert_eq!(logged.note(&format!("https://more{number}.example"), now), None);

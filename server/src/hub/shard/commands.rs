@@ -13,7 +13,9 @@ use crate::application::{Application, Client};
 use crate::disconnect::Disconnect;
 use crate::hub::inbox::Command;
 use crate::hub::joining::Joining;
+use crate::hub::limits::Limits;
 use crate::hub::log::Position;
+use crate::hub::reloading::Reloaded;
 use crate::hub::session::Session;
 use crate::hub::subscriber::Subscriber;
 use crate::metrics::{RefusedFor, Spoken};
@@ -58,6 +60,7 @@ impl<A: Application> Shard<A> {
                 self.acting.act(action, answer);
             }
             Command::ListChannels(page, answer) => self.acting.list(page, answer),
+            Command::Reload(reloaded) => self.reload(&reloaded),
             Command::Resume(id) => {
                 if let Some(key) = self.key(id) {
                     self.sessions[key].resume();
@@ -73,6 +76,14 @@ impl<A: Application> Shard<A> {
                 self.begin_to_stop(grace, now);
             }
         }
+    }
+
+    /// Lets other limits and rights hold. What cannot change while the hub runs stays.
+    fn reload(&mut self, reloaded: &Reloaded) {
+        let Limits { log_bytes, relay_client_events, .. } = self.limits;
+        self.limits = Limits { log_bytes, relay_client_events, ..reloaded.limits.clone() };
+        self.max_memory = self.limits.max_memory / self.hub.inboxes().len();
+        self.rights = reloaded.rights.clone();
     }
 
     /// Refuses a client because the server stops.
@@ -130,12 +141,18 @@ impl<A: Application> Shard<A> {
             let limit = self.limits.pong_timeout.max(self.limits.slow_client_timeout);
             let _ = SockRef::from(&connection.stream).set_tcp_user_timeout(Some(limit));
         }
+        let subscriber = subscriber.map(|mut subscriber: Box<Subscriber>| {
+            subscriber.heartbeat = self.limits.ping_interval;
+            subscriber
+        });
         let session = entry.insert(Session::new(id, position, connection, protocol, subscriber, now));
         (session.identity, session.spoken) = (identity, spoken);
         let is_in_log = session.subscriber().is_none();
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.registry.register(session.stream(), token_of(id), interest) {
-            warn!(%address, %error, "cannot watch a new connection");
+            if let Some(suppressed) = self.hub.notices().unwatched.allow(now) {
+                warn!(%address, %error, suppressed, "cannot watch a new connection");
+            }
             self.sessions.remove(key);
             return None;
         }

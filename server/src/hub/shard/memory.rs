@@ -73,7 +73,7 @@ impl<A: Application> Shard<A> {
             disconnected += 1;
         }
         if disconnected > 0
-            && let Some(suppressed) = self.notices.memory.allow(now)
+            && let Some(suppressed) = self.hub.notices().memory.allow(now)
         {
             warn!(
                 disconnected,

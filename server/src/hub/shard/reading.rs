@@ -100,7 +100,7 @@ impl<A: Application> Shard<A> {
         self.reading.wait(key, again);
         self.set_deadline_if_peer_closed(key, now);
         let session = &mut self.sessions[key];
-        if let Some(suppressed) = self.notices.throttled.allow(now) {
+        if let Some(suppressed) = self.hub.notices().throttled.allow(now) {
             let address = session.stream().peer_addr().ok().map(tracing::field::display);
             info!(
                 session = session.id.0,
@@ -113,7 +113,7 @@ impl<A: Application> Shard<A> {
 
     fn explain(&mut self, key: usize, reason: Option<Disconnect>, now: Instant) {
         if reason == Some(Disconnect::TooManyFrames)
-            && let Some(suppressed) = self.notices.frames.allow(now)
+            && let Some(suppressed) = self.hub.notices().frames.allow(now)
         {
             let session = &mut self.sessions[key];
             let address = session.stream().peer_addr().ok().map(tracing::field::display);

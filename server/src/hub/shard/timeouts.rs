@@ -116,7 +116,9 @@ impl<A: Application> Shard<A> {
 }
 
 fn ping_interval(session: &Session, limits: &Limits) -> Duration {
-    let interval = spread(limits.ping_interval, session.id);
+    // A client that gets nothing for longer than it was told takes the connection for broken.
+    let told = session.subscriber().map_or(Duration::MAX, |subscriber| subscriber.heartbeat);
+    let interval = spread(limits.ping_interval.min(told), session.id);
     if session.is_paused() { interval.min(PAUSED_PING_INTERVAL) } else { interval }
 }
 

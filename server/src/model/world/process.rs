@@ -63,7 +63,8 @@ impl World {
         let (health, stop) = (Arc::new(Health::of_source(Duration::ZERO)), Stop::new().expect("a notifier"));
         let feed = Feed::new(hub.clone(), limits);
         let reader = Reader::open(self.disk.queue.path(), ReaderOptions::default()).expect("a directory");
-        let source = DirectorySource::open(reader, options, Destination::Hub(feed), stop, health).expect("a source");
+        let source =
+            DirectorySource::open(reader, options, Destination::Hub(Box::new(feed)), stop, health).expect("a source");
         let channels = CHANNELS.map(|name| name.parse().expect("a name")).to_vec();
         let all = ClientKind::Channels { is_native: false, channels, everybody: true };
         let (everything, plain) = (join(&witness, all, false, None), join(&witness, ClientKind::Plain, false, None));

@@ -91,8 +91,8 @@ mod tests {
         let health = Arc::new(Health::of_source(Duration::ZERO));
         let stop = Stop::new().expect("a notifier");
         let reader = Reader::open(queue.path(), ReaderOptions::default()).expect("a directory");
-        let mut source =
-            DirectorySource::open(reader, options, Destination::Hub(feed), stop, health).expect("a directory");
+        let mut source = DirectorySource::open(reader, options, Destination::Hub(Box::new(feed)), stop, health)
+            .expect("a directory");
         fs::remove_dir_all(queue.path()).expect("deleted");
         source.reopen().expect("it waits for the directory");
         // A thread that gets no processor time for so long.

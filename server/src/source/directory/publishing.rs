@@ -21,6 +21,7 @@ impl DirectorySource {
             }
         };
         self.on_success();
+        self.destination.trace(&self.taken, &appended);
         let (mut next, mut number) = (appended.first, appended.number);
         for entry in self.taken.drain() {
             let publications = entry.publications();

@@ -25,8 +25,10 @@ user_pref("accessibility.force_disabled", 1);
 const REPORT: &str = "(report) => {
     addEventListener('error', ({ message }) => report(message));
     addEventListener('unhandledrejection', ({ reason }) => report(String(reason)));
-    addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
-        report(`${violatedDirective} refuses ${blockedURI}`));
+    addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
+        // Of a page that names no icon the browser asks by itself.
+        if (!blockedURI.endsWith('/favicon.ico')) report(`${violatedDirective} refuses ${blockedURI}`);
+    });
 }";
 
 /// Starts one, and returns its process and the connection by which it is driven.

@@ -48,7 +48,8 @@ impl Started {
         let (health, stop) = (Arc::new(Health::of_source(Duration::ZERO)), Stop::new().expect("a notifier"));
         let feed = Feed::new(hub.clone(), &config.limits);
         let reader = Reader::open(queue.path(), ReaderOptions::default()).expect("a directory");
-        let source = DirectorySource::open(reader, options, Destination::Hub(feed), stop, health).expect("a source");
+        let source =
+            DirectorySource::open(reader, options, Destination::Hub(Box::new(feed)), stop, health).expect("a source");
         Started { source, hub, _poll: poll }
     }
 

@@ -1,0 +1,117 @@
+//! SIGHUP: the settings are read again, and a running server takes those that it can. A mistake changes nothing, and is
+//! logged with its place.
+
+use std::path::PathBuf;
+
+use server::config::{ConfigError, HISTORY, Setting, Settings, Value, all_settings};
+use server::{Config, Observer, Reloader, Server};
+use tracing::{error, info, warn};
+
+use crate::config_file::{self, Read};
+use crate::logging;
+use crate::serve::raise_descriptor_limit;
+use crate::systemd;
+
+/// What the server was started with.
+#[derive(Debug)]
+pub(crate) struct Given {
+    /// Flags and variables. They do not change.
+    pub(crate) settings: Settings,
+    /// The configuration file.
+    pub(crate) path: Option<PathBuf>,
+    /// All settings, with those of the file.
+    pub(crate) running: Settings,
+}
+
+/// Reads the settings again.
+pub(crate) struct Reload {
+    given: Given,
+    reloader: Reloader,
+    observer: Observer,
+}
+
+/// What became of it.
+struct Applied {
+    /// Settings that have other values now.
+    changed: Vec<&'static Setting>,
+    /// Those that would have if the broadcaster was started again.
+    waiting: Vec<&'static Setting>,
+}
+
+impl Reload {
+    pub(crate) fn new(given: Given, server: &Server) -> Reload {
+        Reload { given, reloader: server.reloader(), observer: server.observer() }
+    }
+
+    /// Reads and applies the settings, and tells what became of that.
+    pub(crate) fn run(&mut self) {
+        systemd::reloading();
+        let applied = self.apply();
+        self.observer.counters().config_reloaded(applied.is_ok());
+        match applied {
+            Ok(applied) => {
+                applied.log();
+                systemd::reloaded("serving");
+            }
+            Err(error) => {
+                error!("the settings stay as they are: {error:#}");
+                systemd::reloaded(&format!("serving; the last reload was refused: {error:#}"));
+            }
+        }
+    }
+
+    fn apply(&mut self) -> anyhow::Result<Applied> {
+        let Read { settings: mut wanted, config, .. } =
+            config_file::read(self.given.settings.clone(), self.given.path.as_deref())?;
+        let running = &self.given.running;
+        let differs = |setting: &&Setting| value(setting, &wanted) != value(setting, running);
+        let (changed, waiting): (Vec<&Setting>, Vec<&Setting>) =
+            all_settings().filter(differs).partition(|setting| self.can_change(setting));
+        for setting in all_settings().filter(|setting| !self.can_change(setting)) {
+            match setting.value(running) {
+                Some(value) => setting.set(&mut wanted, value),
+                None => setting.unset(&mut wanted),
+            }
+        }
+        let mut config = if waiting.is_empty() { config } else { with_running(wanted.clone(), &waiting)? };
+        raise_descriptor_limit(&mut config)?;
+        self.reloader.reload(&config);
+        logging::set_level(&config.log_level);
+        self.given.running = wanted;
+        Ok(Applied { changed, waiting })
+    }
+
+    fn can_change(&self, setting: &Setting) -> bool {
+        let is_history = HISTORY.settings.iter().any(|of_history| of_history.key == setting.key);
+        setting.reloads && (!is_history || self.reloader.has_history())
+    }
+}
+
+/// The value that counts.
+fn value(setting: &Setting, settings: &Settings) -> Option<Value> {
+    setting.value(settings).or_else(|| setting.default())
+}
+
+/// Decides by what can change, together with what cannot.
+fn with_running(settings: Settings, waiting: &[&Setting]) -> anyhow::Result<Config> {
+    let keys: Vec<_> = waiting.iter().map(|setting| setting.file_key()).collect();
+    let refuse = |error: ConfigError| {
+        let keys = keys.join(", ");
+        anyhow::anyhow!("{error} (with the running value of {keys}: that changes at a restart only)")
+    };
+    settings.resolve().map_err(refuse)
+}
+
+impl Applied {
+    fn log(&self) {
+        for setting in &self.waiting {
+            warn!(key = %setting.file_key(), "this setting has changed and takes effect at a restart only");
+        }
+        let keys: Vec<_> = self.changed.iter().map(|setting| setting.file_key()).collect();
+        if keys.is_empty() {
+            info!("settings and keys were read again, no other value takes effect");
+        } else {
+            info!(changed = keys.join(", "), "settings and keys were read again");
+        }
+    }
+}
