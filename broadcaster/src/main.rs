@@ -95,7 +95,8 @@ fn run(args: Args) -> Result<(), Failure> {
             return token::run(&decided, command).map_err(Failure::Other);
         }
         Some(Command::Admin(arguments)) => {
-            let decided = config_file::resolve_with(args.settings.settings, args.config.as_deref(), Settings::for_operators);
+            let decided =
+                config_file::resolve_with(args.settings.settings, args.config.as_deref(), Settings::for_operators);
             let decided = decided.map_err(|error| Failure::Usage(error.into()))?;
             return commands::admin::run(&decided, arguments).map_err(Failure::Other);
         }

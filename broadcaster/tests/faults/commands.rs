@@ -247,6 +247,12 @@ fn every_command_has_a_man_page_with_its_options() {
         ("-token", &["fastapi-broadcaster-token-create(1)"]),
         ("-token-create", &["--user", "--ttl", "FASTAPI_WS_TOKEN_SECRET", "Examples:"]),
         ("-token-check", &["standard input", "Exit codes"]),
+        ("-admin", &["fastapi-broadcaster-admin-disconnect(1)", "FASTAPI_WS_ADMIN_TOKEN", "Examples:"]),
+        ("-admin-publish", &["--channel", "--url", "Examples:"]),
+        ("-admin-disconnect", &["--user", "--client", "4403"]),
+        ("-admin-unsubscribe", &["--user", "--channel"]),
+        ("-admin-channels", &["--prefix"]),
+        ("-admin-status", &["status.json"]),
     ] {
         let page = page(name);
         for text in expected {
@@ -254,7 +260,7 @@ fn every_command_has_a_man_page_with_its_options() {
         }
     }
     // Commands for packagers have no page.
-    assert_eq!(std::fs::read_dir(&pages).unwrap().count(), 21);
+    assert_eq!(std::fs::read_dir(&pages).unwrap().count(), 27);
 }
 
 #[test]
