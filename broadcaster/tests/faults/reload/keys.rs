@@ -13,11 +13,12 @@ fn other(setting: &Setting, stage: &Stage) -> String {
     let file = |name: &str| format!("{:?}", stage.queue.root().join(name));
     match (setting.key, setting.form, setting.default()) {
         ("queue" | "history_dir", ..) => file("elsewhere"),
+        ("admin_listen", ..) => "'127.0.0.1:0'".to_owned(),
         ("listen", ..) => "'127.0.0.1:1'".to_owned(),
         ("hub_threads", ..) => "2".to_owned(),
         ("recover_bytes", ..) => "1000".to_owned(),
         ("log_level", ..) => "'warn,server=info,fastapi_broadcaster=info'".to_owned(),
-        ("token_secret_file" | "token_public_key_file", ..) => "[]".to_owned(),
+        ("token_secret_file" | "token_public_key_file" | "admin_token_file", ..) => "[]".to_owned(),
         ("auth_hook", ..) => "'http://127.0.0.1:1/'".to_owned(),
         ("broker_url", ..) => "'redis://127.0.0.1:1'".to_owned(),
         (_, Form::Whole(Whole { unit: Unit::Port, .. }), _) => "1".to_owned(),
@@ -31,12 +32,12 @@ fn other(setting: &Setting, stage: &Stage) -> String {
             format!("{:?}", other.unwrap())
         }
         (_, Form::Origins, _) => "['https://other.example']".to_owned(),
-        (_, Form::Hosts, _) => "['other.example']".to_owned(),
+        (_, Form::Hosts | Form::HostNames, _) => "['other.example']".to_owned(),
         (_, Form::Patterns, _) => "['other.*']".to_owned(),
         (_, Form::Networks, _) => "['10.0.0.0/8']".to_owned(),
         (_, Form::Routes, _) => "[{ path = '/other', require = 'none' }]".to_owned(),
         (_, Form::ChannelRules, _) => "[{ pattern = 'other', history_events = 1 }]".to_owned(),
-        (_, Form::Secrets, _) => "['another secret of these tests, 42 bytes too']".to_owned(),
+        (_, Form::Secrets, _) => "['another-secret-of-these-tests-42-bytes-too']".to_owned(),
         (key, form, _) => panic!("say what another value of {key} ({form:?}) is"),
     }
 }
