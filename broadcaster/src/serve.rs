@@ -89,7 +89,8 @@ async fn stop_on_signal(mut signals: Signals, mut reload: Reload, stopping: Canc
 /// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select(). If it cannot
 /// be raised there may be fewer clients.
 pub(crate) fn raise_descriptor_limit(config: &mut Config) -> anyhow::Result<()> {
-    let beside_clients = DESCRIPTORS_BESIDE_CLIENTS + config.admin.listen.map_or(0, |_| admin::DESCRIPTORS);
+    let admin_sockets = config.admin.listen.map_or(0, |_| admin::DESCRIPTORS);
+    let beside_clients = DESCRIPTORS_BESIDE_CLIENTS + admin_sockets + config.hook_sockets() as u64;
     let admission = &mut config.admission;
     let limit = getrlimit(Resource::Nofile);
     let wanted = admission.max_connections as u64 + beside_clients;

@@ -10,7 +10,9 @@ use super::value::Value;
 use crate::http_server::{Entrance, HookOptions, HookUrl, Network, Require, RouteRule, TrustedProxies};
 use crate::rights::{Rights, Secret};
 
-/// Most questions at a time, and most clients that wait: more than any machine could serve, and little enough to add.
+/// Most questions at a time: each takes a socket, and a worker of php-fpm.
+const MOST_AT_ONCE: u64 = 10_000;
+/// Most clients that wait.
 const MOST: u64 = 1_000_000;
 
 section! { "Login by your own code, and paths";
@@ -25,7 +27,7 @@ section! { "Login by your own code, and paths";
         "How long the hook may take to answer; afterwards the client is told to come back",
         more: "A client waits as long for its turn before.",
         reloads: true;
-    auth_hook_concurrency: usize = 8, Form::between(Unit::Count, 1, MOST, ""),
+    auth_hook_concurrency: usize = 8, Form::between(Unit::Count, 1, MOST_AT_ONCE, ""),
         "Questions to the hook at the same time",
         more: "Each takes a worker of php-fpm. Choose less than `pm.max_children`, so that the others serve your pages. A question \
                that got no answer in time counts until its script ends, a minute at most.",

@@ -94,6 +94,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Sockets that the hook takes at most.
+    pub fn hook_sockets(&self) -> usize {
+        self.entrance.hook.as_ref().map_or(0, |hook| hook.concurrency)
+    }
+
     /// Whether anything is kept for clients that come back.
     pub fn keeps_history(&self) -> bool {
         self.history.keep_anything()

@@ -1,6 +1,6 @@
 //! Where a client's token may stand: `Authorization`, the query of its URL, a cookie.
 
-use http::header;
+use http::{HeaderName, header};
 
 use crate::http_server::head::Head;
 use crate::http_server::origin::AllowedOrigins;
@@ -16,7 +16,8 @@ const NO_TOKEN: &str = "";
 pub(super) enum WithoutOrigin {
     /// A handshake: browsers always name the page.
     NoCookies,
-    /// Server-sent events: browsers name the page only to servers of another origin, and nobody else can read them.
+    /// Server-sent events: browsers do not name a page of the same origin. A request that another page makes without
+    /// wanting to read the answer has no name of it either; browsers say so in `Sec-Fetch-Site`.
     Cookies,
 }
 
@@ -51,8 +52,12 @@ fn bearer(head: &Head) -> Result<Option<&str>, Refusal> {
 
 /// Any page can make a browser send cookies, so they count only for pages that are named (RFC 6455, section 10.2).
 pub(super) fn cookies_count(head: &Head, origins: &AllowedOrigins, without_origin: WithoutOrigin) -> bool {
-    let is_of_page = head.origin().is_some() || without_origin == WithoutOrigin::NoCookies;
-    !is_of_page || origins.name(head.origin(), head.host())
+    if head.origin().is_some() || without_origin == WithoutOrigin::NoCookies {
+        return origins.name(head.origin(), head.host());
+    }
+    // https://www.w3.org/TR/fetch-metadata, section 2.4. Old browsers and programs do not send it.
+    let site = HeaderName::from_static("sec-fetch-site");
+    head.values(&site).all(|site| matches!(site.trim_ascii(), "same-origin" | "none"))
 }
 
 /// Cookies of that name that differ may come from another host of the domain: none of them counts, and the client is

@@ -32,7 +32,8 @@ use histogram::Histogram;
 use history::HistoryCounts;
 
 /// Upper bounds of what a hook may take, in seconds.
-const HOOK_BOUNDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+const HOOK_BOUNDS: [f64; 15] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 /// All that is counted. One value for a server.
 #[derive(Debug)]

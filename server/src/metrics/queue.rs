@@ -17,7 +17,8 @@ const SHARE: u32 = 20;
 pub(crate) struct Waiting {
     pub(crate) events: u64,
     pub(crate) oldest: Duration,
-    pub(crate) failed_entries: u64,
+    /// `None`: that folder cannot be read.
+    pub(crate) failed_entries: Option<u64>,
 }
 
 /// Looks at a queue directory now and then.
@@ -74,7 +75,11 @@ impl QueueLook {
     fn count(&self) -> Option<Waiting> {
         let Pending { events, oldest } = Pending::of(&self.path, self.max_event_bytes).ok()?;
         let failed = Failed::open(&self.path).and_then(|failed| failed.map_or(Ok(0), |failed| failed.count()));
-        Some(Waiting { events, oldest: oldest.unwrap_or_default(), failed_entries: failed.ok()? as u64 })
+        Some(Waiting {
+            events,
+            oldest: oldest.unwrap_or_default(),
+            failed_entries: failed.ok().map(|failed| failed as u64),
+        })
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {

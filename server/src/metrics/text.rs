@@ -171,7 +171,7 @@ impl Ours {
         let age = waiting.map(|waiting| waiting.oldest.as_secs_f64());
         let help = "How long the oldest event of the queue has waited. 0 if none waits.";
         families.gauges_alone("queue_oldest_age_seconds", help, age)?;
-        let failed = waiting.map(|waiting| waiting.failed_entries);
+        let failed = waiting.and_then(|waiting| waiting.failed_entries);
         families.gauges_alone("failed_entries", "Entries in the folder failed of the queue.", failed)?;
         let results = QueueResult::ALL.iter().map(|result| result.label()).zip(self.rest.queue_events);
         let results = results.filter(|_| self.look.has_queue);

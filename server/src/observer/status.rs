@@ -224,7 +224,7 @@ impl Observer {
             path: queue::shown(queue.path()).to_string(),
             pending_events: waiting.map(|waiting| waiting.events),
             oldest_age_seconds: waiting.map(|waiting| waiting.oldest.as_secs_f64()),
-            failed_entries: waiting.map(|waiting| waiting.failed_entries),
+            failed_entries: waiting.and_then(|waiting| waiting.failed_entries),
             sent: count(QueueResult::Sent),
             expired: count(QueueResult::Expired),
             duplicate: count(QueueResult::Duplicate),

@@ -98,6 +98,10 @@ async fn cookies_count_for_pages_of_the_same_origin_and_for_those_that_the_list_
         // A page of the same origin sends none.
         (&["same-host"][..], "", 200),
         (&["*"], "", 200),
+        (&["same-host"], "Sec-Fetch-Site: same-origin\r\n", 200),
+        // Nor does one of any origin that does not want to read the answer.
+        (&["same-host"], "Sec-Fetch-Site: cross-site\r\n", 401),
+        (&["*"], "Sec-Fetch-Site: same-site\r\n", 401),
         (&["same-host"], same_host, 200),
         (&["https://listed.example"], "Origin: https://listed.example\r\n", 200),
         (&["same-host"], "Origin: https://evil.example\r\n", 403),

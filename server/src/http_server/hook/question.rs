@@ -9,6 +9,7 @@ use hyper::body::Bytes;
 use crate::http_server::head::Head;
 use crate::http_server::hook::records::push_param;
 use crate::http_server::hook::url::{FastcgiUrl, HttpUrl, file_name};
+use crate::http_server::origin::host_of;
 use crate::http_server::proxies::Sender;
 use crate::http_server::route_rule::path_of;
 use crate::target;
@@ -104,7 +105,7 @@ impl Question<'_> {
         add("REMOTE_PORT", &address.port().to_string());
         add("REDIRECT_STATUS", "200");
         let host = self.head.host().unwrap_or_default();
-        add("SERVER_NAME", host.rsplit_once(':').map_or(host, |(name, _)| name));
+        add("SERVER_NAME", host_of(host).unwrap_or_default());
         add("FASTAPI_WS_METHOD", self.head.method());
         add("FASTAPI_WS_PATH", path);
         add("FASTAPI_WS_QUERY", target::query(&self.head.target));

@@ -21,6 +21,9 @@ use crate::protocol::native::ErrorCode;
 const PIECE: Duration = Duration::from_micros(300);
 /// How long nothing of it is done after a piece. Most events come in this time, and the processor is free for others.
 const REST: Duration = Duration::from_millis(1);
+/// What may wait to be done. More connections than that have operators not at a time, but one that is closed leaves
+/// its action.
+const MAX_TASKS: usize = 256;
 /// Steps after which the time is looked at.
 const STEPS: usize = 8;
 /// Subscriptions of a session that one step looks at.
@@ -61,11 +64,19 @@ impl Acting {
         (!self.tasks.is_empty()).then(|| self.next.unwrap_or(now))
     }
 
+    /// Refuses if very much is to be done already: who asks does not get an answer then.
     pub(super) fn act(&mut self, action: Action, answer: oneshot::Sender<usize>) {
+        if self.tasks.len() >= MAX_TASKS {
+            return;
+        }
         self.tasks.push_back(Task { work: Work::Act { action, done: 0, answer }, next: 0 });
     }
 
+    /// The same for a list.
     pub(super) fn list(&mut self, page: Arc<ChannelPage>, answer: oneshot::Sender<Found>) {
+        if self.tasks.len() >= MAX_TASKS {
+            return;
+        }
         let work = Work::List { page, found: Found::new(), after: None, answer };
         self.tasks.push_back(Task { work, next: 0 });
     }
@@ -95,6 +106,10 @@ impl<A: Application> Shard<A> {
         while task.next < ends.end {
             if matches!(self.work_on(task.next, &mut task.work, now), Step::Done) {
                 task.next += 1;
+                // The next session begins with its first channel, also if this one has left meanwhile.
+                if let Work::List { after, .. } = &mut task.work {
+                    *after = None;
+                }
             }
             steps += 1;
             if steps % STEPS == 0 && began.elapsed() >= PIECE {
@@ -125,7 +140,7 @@ impl<A: Application> Shard<A> {
             Work::Act { action: Action::Unsubscribe(who, names), done, .. } => {
                 if is_of(session, who) {
                     let (id, names) = (session.id, names.clone());
-                    // What was published before is delivered before.
+                    // First deliver what was published before this request.
                     self.take_inbox(now);
                     let channels = self.key(id).map_or(Vec::new(), |key| self.keys_of(key, &names));
                     *done += usize::from(!channels.is_empty());
