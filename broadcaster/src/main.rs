@@ -82,6 +82,10 @@ enum Failure {
     Other(anyhow::Error),
 }
 
+/// What is wrong without a queue directory.
+const NO_QUEUE: &str = "no queue directory is given: set --queue DIR, FASTAPI_WS_QUEUE or `queue` in the configuration \
+                        file";
+
 fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Some(Command::Listen(arguments)) => return listen::run(arguments).map_err(Failure::Other),
@@ -120,8 +124,7 @@ fn run(args: Args) -> Result<(), Failure> {
         {
             return history::run(None, Some(directory), command).map_err(Failure::Other);
         }
-        let ways = "set --queue DIR, FASTAPI_WS_QUEUE or `queue` in the configuration file";
-        return Err(Failure::Usage(anyhow::anyhow!("no queue directory is given: {ways}")));
+        return Err(Failure::Usage(anyhow::anyhow!(NO_QUEUE)));
     };
     // Made absolute, a URL would look like a path.
     let usage = |error: queue::EnqueueError| Failure::Usage(error.into());

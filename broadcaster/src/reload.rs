@@ -3,10 +3,12 @@
 
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use server::config::{ConfigError, HISTORY, Setting, Settings, Value, all_settings};
 use server::{Config, Observer, Reloader, Server};
 use tracing::{error, info, warn};
 
+use crate::NO_QUEUE;
 use crate::config_file::{self, Read};
 use crate::logging;
 use crate::serve::raise_descriptor_limit;
@@ -63,6 +65,8 @@ impl Reload {
     fn apply(&mut self) -> anyhow::Result<Applied> {
         let Read { settings: mut wanted, config, .. } =
             config_file::read(self.given.settings.clone(), self.given.path.as_deref())?;
+        // A file that the start would refuse, such as an empty one, is refused as well: it may be half written.
+        ensure!(config.queue.is_some(), NO_QUEUE);
         let running = &self.given.running;
         let differs = |setting: &&Setting| value(setting, &wanted) != value(setting, running);
         let (changed, waiting): (Vec<&Setting>, Vec<&Setting>) =

@@ -57,8 +57,12 @@ pub(super) async fn publish(State(app): State<Arc<App>>, body: Body) -> Result<R
     let name = serde_json::Value::from(given.event.as_str()).to_string();
     // What it is when it returns is on the disk: the one who asked may not ask again.
     let writer = Writer::new(queue).max_event_bytes(*max_event_bytes).durability(Durability::Full);
-    let uid = Uid::new();
+    let (uid, directory) = (Uid::new(), queue.clone());
     let written = spawn_blocking(move || {
+        // PHP creates the directory of its first event. Here it was there at the start: perhaps a disk is not mounted.
+        if !directory.is_dir() {
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, missing(&directory)));
+        }
         let event = NewEvent {
             uid,
             name_json: name.as_bytes(),
@@ -68,11 +72,12 @@ pub(super) async fn publish(State(app): State<Arc<App>>, body: Body) -> Result<R
             key: given.key.as_deref(),
             except: given.except.as_deref(),
         };
-        writer.enqueue_events(&[event], given.priority.into())
+        let written = writer.enqueue_events(&[event], given.priority.into());
+        written.map_err(|error| Refusal::new(status_of(&error), error.to_string()))
     });
     match written.await {
         Ok(Ok(_)) => Ok(as_json(StatusCode::OK, &json!({ "uid": uid.to_string() }))),
-        Ok(Err(error)) => Err(Refusal::new(status_of(&error), error.to_string())),
+        Ok(Err(refusal)) => Err(refusal),
         Err(_) => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "writing the event failed, the log says why")),
     }
 }
@@ -105,6 +110,10 @@ pub(super) fn channels(one: Option<&str>, several: Option<&[String]>) -> Result<
     };
     let name = |name: &str| name.parse().map_err(|error| Refusal::bad(format!("{name:?} is no channel: {error}")));
     names.into_iter().map(name).collect::<Result<_, _>>().map(Some)
+}
+
+fn missing(queue: &Path) -> String {
+    format!("the queue directory {} is missing: nothing is published until it is there again", queue::shown(queue))
 }
 
 fn status_of(error: &EnqueueError) -> StatusCode {

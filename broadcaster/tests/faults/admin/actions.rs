@@ -80,6 +80,17 @@ async fn an_event_whose_entry_cannot_be_written_is_refused() {
 }
 
 #[tokio::test]
+async fn a_queue_directory_that_is_gone_is_not_created_for_an_event() {
+    let queue = QueueDir::new();
+    let (mut broadcaster, admin) = start(&queue);
+    std::fs::remove_dir_all(queue.path()).unwrap();
+    let answer = post(admin, "/publish", json!({ "event": "test", "payload": 1 })).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(answer.error().contains("is missing") && !queue.path().exists(), "{answer:?}");
+    broadcaster.stop();
+}
+
+#[tokio::test]
 async fn connections_of_a_user_or_one_client_are_closed() {
     let queue = QueueDir::new();
     let (mut broadcaster, admin) = start(&queue);

@@ -121,6 +121,12 @@ fn a_wrong_value_of_any_changes_nothing_and_is_told_with_its_line() {
         }
         stage.unset("max_connections");
     }
+    // So is a file that the start would refuse.
+    let queue = stage.value("queue").expect("set");
+    stage.unset("queue");
+    let told = stage.refuses();
+    assert!(told.contains("no queue directory is given"), "{told}");
+    stage.set("queue", &queue);
     // What is wrong together with other values is told with its line as well.
     stage.set("log_bytes", "1000");
     let told = stage.refuses();
