@@ -194,7 +194,7 @@ impl Hook {
     fn log(&self, failure: &HookFailure) {
         let allowed = self.failures.lock().unwrap_or_else(PoisonError::into_inner).allow(Instant::now());
         if let Some(suppressed) = allowed {
-            warn!(error = %failure, suppressed, "the hook (auth_hook) does not answer, its clients are told to come back");
+            warn!(error = %failure, suppressed, "the hook (auth_hook) has decided nothing, its clients are told to come back");
         }
     }
 }
