@@ -48,7 +48,7 @@ section! { "Login by your own code, and paths";
                end of a path. The channels are subscribed at once, as if they stood in the URL: a client needs the right to read \
                them. As a variable: `PATH channel=NAME channel=NAME require=token`, `; ` between rules. What `require` can be:\n\
                - token: a client needs a valid token.\n\
-               - hook: the hook is asked, and a token is not looked at.\n\
+               - hook: the hook is asked, and a token of the request is not looked at.\n\
                - none: it needs nothing, also where `anonymous` is false, and the hook is not asked. A token that it \
                has counts.\n\
                - Without `require`: a token that the client has counts. Without one the hook is asked, if there is one; else \
