@@ -40,6 +40,10 @@ struct Applied {
     waiting: Vec<&'static Setting>,
 }
 
+/// Why a reload does not take a login away: a file that was cut would do the same.
+const OPENED: &str = "neither a key for tokens nor a hook is left, so everybody could connect: set public_channels, or \
+                      restart the broadcaster, if that is meant";
+
 impl Reload {
     pub(crate) fn new(given: Given, server: &Server) -> Reload {
         Reload { given, reloader: server.reloader(), observer: server.observer() }
@@ -63,11 +67,18 @@ impl Reload {
     }
 
     fn apply(&mut self) -> anyhow::Result<Applied> {
+        if let Some(path) = &self.given.path {
+            // A pipe is at its end when it is read again, and another one may have no end.
+            let is_other = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+            ensure!(!is_other, "{} is no file: it can be read at a start only", path.display());
+        }
         let Read { settings: mut wanted, config, .. } =
             config_file::read(self.given.settings.clone(), self.given.path.as_deref())?;
         // A file that the start would refuse, such as an empty one, is refused as well: it may be half written.
         ensure!(config.queue.is_some(), NO_QUEUE);
         let running = &self.given.running;
+        let is_meant = wanted.has_login() || wanted.public_channels.is_some();
+        ensure!(is_meant || !running.has_login(), OPENED);
         let differs = |setting: &&Setting| value(setting, &wanted) != value(setting, running);
         let (changed, waiting): (Vec<&Setting>, Vec<&Setting>) =
             all_settings().filter(differs).partition(|setting| self.can_change(setting));

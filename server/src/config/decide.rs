@@ -59,6 +59,12 @@ impl Settings {
         self.without(&RIGHTS).without(&hook::SECTION)
     }
 
+    /// Whether clients are let in by keys or by a hook, and not just everybody.
+    pub fn has_login(&self) -> bool {
+        let has_key = [&self.token_secret_file, &self.token_public_key_file].iter().any(|files| files.is_some());
+        has_key || self.token_secret.is_some() || self.auth_hook.is_some()
+    }
+
     /// Forgets the admin listener: for who makes tokens of clients.
     #[must_use]
     pub fn without_operators(self) -> Settings {

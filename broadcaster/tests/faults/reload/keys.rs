@@ -151,3 +151,19 @@ fn a_value_that_does_not_go_with_one_that_waits_for_a_restart_is_refused() {
     assert!(told.contains("max_memory") && told.contains("hub_threads"), "{told}");
     stage.reload(&[("max_memory", "4_000_000")]);
 }
+
+#[test]
+fn a_reload_does_not_open_a_server_that_asks_for_a_login() {
+    let mut stage = Stage::new();
+    stage.start(&[
+        ("token_secret", "['0123456789abcdef0123456789abcdef']"),
+        ("public_channels", "['*']"),
+        ("anonymous", "false"),
+    ]);
+    assert_eq!(stage.status_of(HANDSHAKE), 401);
+    ["token_secret", "public_channels", "anonymous"].into_iter().for_each(|key| stage.unset(key));
+    let told = stage.refuses();
+    assert!(told.contains("everybody could connect"), "{told}");
+    assert_eq!(stage.status_of(HANDSHAKE), 401);
+    stage.broadcaster().stop();
+}
