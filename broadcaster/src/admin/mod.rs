@@ -150,11 +150,19 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 async fn wait_for(address: SocketAddr) -> TcpListener {
+    let mut last = io::ErrorKind::AddrInUse;
     loop {
         sleep(RETRY_INTERVAL).await;
-        if let Ok(listener) = listen(address) {
-            tell(&listener);
-            return listener;
+        match listen(address) {
+            Ok(listener) => {
+                tell(&listener);
+                return listener;
+            }
+            Err(error) if error.kind() != last => {
+                last = error.kind();
+                warn!(%address, %error, "cannot listen for operators, trying again");
+            }
+            Err(_) => {}
         }
     }
 }
