@@ -44,6 +44,7 @@ impl RecentProblems {
 
     fn note(&self, level: &'static str, line: Line) {
         let Line { kind, fields } = line;
+        let kind = shortened(kind);
         let message = if fields.is_empty() { kind.clone() } else { format!("{kind} ({fields})") };
         let message = shortened(printable(&text_without_secrets(&message)).to_string());
         let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
@@ -142,6 +143,8 @@ mod tests {
             noted(|| warn!(url = "redis://user:s3cret@host", path = "a\nb", text = "x".repeat(5000), "it failed"));
         let message = &all[0].message;
         assert!(!message.contains("s3cret") && !message.contains('\n') && message.len() < MAX_BYTES + 5, "{message}");
+        let all = noted(|| (0..2).for_each(|number| warn!("{}{number}", "é".repeat(5000))));
+        assert!(all.len() == 1 && all[0].count == 2 && all[0].kind.len() < MAX_BYTES + 5, "{all:?}");
     }
 
     #[test]

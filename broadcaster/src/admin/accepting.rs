@@ -15,18 +15,20 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::task::{AbortHandle, JoinSet, yield_now};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 use tracing::debug;
+
+use super::body;
 
 /// Connections at a time.
 pub(super) const MAX_CONNECTIONS: usize = 64;
 /// How long a request's head may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// After so long without a request, one makes room for others.
-const SLOW_HEAD: Duration = Duration::from_millis(500);
+/// How long one that is being answered is kept, if others wait: its head and its body had all the time they may take.
+const ANSWER_TIMEOUT: Duration = HEAD_TIMEOUT.saturating_add(body::TIMEOUT);
 /// Bytes of a request's head, and its lines.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
@@ -78,6 +80,12 @@ pub(super) async fn run(listener: TcpListener, router: Router, ending: Cancellat
     connections.tasks.shutdown().await;
 }
 
+impl Progress {
+    fn is_too_long(&self) -> bool {
+        !self.is_endless.load(Ordering::Relaxed) && self.began.elapsed() >= ANSWER_TIMEOUT
+    }
+}
+
 #[derive(Default)]
 struct Connections {
     tasks: JoinSet<()>,
@@ -86,25 +94,37 @@ struct Connections {
 }
 
 impl Connections {
-    /// If there are as many as there may be, one makes room: the oldest that takes long for its request, or else the oldest
-    /// that is no stream, or else the oldest. Who asks and reads at once is never among them.
+    /// If there are as many as there may be, one makes room: the oldest that has asked nothing yet, or else one that is
+    /// being answered for longer than that may take, or else the oldest stream, whose reader comes again. If there is none,
+    /// the new one waits. So nothing that an operator has asked for is broken off by others who connect.
     async fn make_room(&mut self) {
+        if self.tasks.len() >= MAX_CONNECTIONS {
+            // What has arrived meanwhile is read first.
+            yield_now().await;
+        }
         self.order.retain(|(task, _)| !task.is_finished());
         while self.order.len() >= MAX_CONNECTIONS {
-            let is_slow = |connection: &Progress| {
-                !connection.is_asked.load(Ordering::Relaxed) && connection.began.elapsed() >= SLOW_HEAD
-            };
-            let is_finite = |connection: &Progress| !connection.is_endless.load(Ordering::Relaxed);
-            let find =
-                |is_it: &dyn Fn(&Progress) -> bool| self.order.iter().position(|(_, connection)| is_it(connection));
-            let oldest = find(&is_slow).or_else(|| find(&is_finite)).unwrap_or(0);
-            if let Some((task, _)) = self.order.remove(oldest) {
+            if let Some((task, _)) = self.dispensable().and_then(|index| self.order.remove(index)) {
                 task.abort();
+                continue;
             }
+            let is_too_long = self.order.front().map(|(_, oldest)| oldest.began + ANSWER_TIMEOUT);
+            tokio::select! {
+                _ = self.tasks.join_next() => {}
+                () = sleep_until(is_too_long.unwrap_or_else(Instant::now)) => {}
+            }
+            self.order.retain(|(task, _)| !task.is_finished());
         }
         while self.tasks.len() >= MAX_CONNECTIONS {
             let _ = self.tasks.join_next().await;
         }
+    }
+
+    fn dispensable(&self) -> Option<usize> {
+        let find = |is_it: fn(&Progress) -> bool| self.order.iter().position(|(_, connection)| is_it(connection));
+        find(|connection| !connection.is_asked.load(Ordering::Relaxed))
+            .or_else(|| find(Progress::is_too_long))
+            .or_else(|| find(|connection| connection.is_endless.load(Ordering::Relaxed)))
     }
 
     fn add(&mut self, stream: TcpStream, router: Router, ending: CancellationToken) {

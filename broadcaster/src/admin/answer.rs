@@ -17,7 +17,7 @@ impl Refusal {
         Refusal { status, sentence: sentence.into() }
     }
 
-    /// What was asked cannot be.
+    /// The request is not valid.
     pub(super) fn bad(sentence: impl Into<String>) -> Refusal {
         Refusal::new(StatusCode::BAD_REQUEST, sentence)
     }

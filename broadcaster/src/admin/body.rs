@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::answer::Refusal;
 
 /// How long a body may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// What beside an event is in a body, and all of one that has no event: the longest lists of channels fit.
 pub(super) const MAX_BESIDE_EVENT: usize = 64 * 1024;
 

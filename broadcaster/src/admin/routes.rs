@@ -65,7 +65,7 @@ async fn unknown() -> Refusal {
 }
 
 async fn another_method() -> Refusal {
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "another method is meant: GET to read, POST for an action")
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "use GET to read and POST for actions")
 }
 
 /// Counts an answer, and gives it the headers that it does not have.

@@ -1,6 +1,6 @@
 //! Settings of the admin listener: where it listens, who may use it, and by which names it is called.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use super::error::{ConfigError, Part};
@@ -30,17 +30,20 @@ section! { "For operators";
                `fastapi-broadcaster admin` uses the first. Make one with `openssl rand -hex 32`.",
         // Too short, and so refused: nobody uses it by mistake.
         example: Some("[\"openssl rand\"]"),
-        default_in_words: Some("none, there are no actions");
+        default_in_words: Some("none, there are no actions"),
+        reloads: true;
     admin_token_file: Vec<PathBuf>, Form::Files,
         "Files with a token of operators each. Others than the owner and the group must not be able to use them",
         more: "The end of the last line is not part of the token. They come after those of `admin_token`.",
-        example: Some("[\"/etc/fastapi-broadcaster/admin-token\"]");
+        example: Some("[\"/etc/fastapi-broadcaster/admin-token\"]"),
+        reloads: true;
     admin_hosts: Vec<String>, Form::HostNames,
         "Names by which the admin listener may be called, besides localhost and addresses",
         more: "A request with another name in `Host` is refused: a page of any site could give its own name the address of this \
                machine (DNS rebinding).",
         example: Some("[\"ws1.internal\"]"),
-        default_in_words: Some("none");
+        default_in_words: Some("none"),
+        reloads: true;
 }
 
 /// What was decided about the admin listener. The tokens are also for those who ask it.
@@ -95,10 +98,16 @@ fn address(text: &str, (host, port): (&str, u16)) -> Result<SocketAddr, ConfigEr
     let refuse = |problem: &str| ConfigError::new("admin_listen", Value::Text(text.to_owned()), problem.to_owned());
     let address: SocketAddr =
         text.parse().map_err(|_| refuse("must be ADDRESS:PORT without a name, for example 127.0.0.1:9611"))?;
-    if address.port() != 0 && address.port() == port && host.parse() == Ok(address.ip()) {
-        return Err(refuse("is the address for clients (listen): choose another port"));
+    if address.port() != 0 && address.port() == port && overlap(host, address.ip()) {
+        return Err(refuse("is the port of the address for clients (listen): choose another port"));
     }
     Ok(address)
+}
+
+/// Whether one socket may get what is meant for the other.
+fn overlap(host: &str, ip: IpAddr) -> bool {
+    let host: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
+    ip.is_unspecified() || host.is_ok_and(|host| host.is_unspecified() || host.to_canonical() == ip.to_canonical())
 }
 
 fn problem(token: &Secret) -> Option<String> {
@@ -162,8 +171,21 @@ mod tests {
             let error = refused(listening(text));
             assert!(error.contains("must be ADDRESS:PORT without a name"), "{error}");
         }
-        let error = refused(listening("127.0.0.1:8081"));
-        assert!(error.contains("is the address for clients"), "{error}");
+        let pairs = [
+            ("127.0.0.1:8081", "127.0.0.1:8081"),
+            ("0.0.0.0:8081", "127.0.0.1:8081"),
+            ("[::]:8081", "127.0.0.1:8081"),
+            ("127.0.0.1:8081", "0.0.0.0:8081"),
+            ("127.0.0.1:8081", "[::]:8081"),
+            ("[::1]:8081", "[::1]:8081"),
+            ("0.0.0.0:8081", "localhost:8081"),
+        ];
+        for (admin, clients) in pairs {
+            let error = refused(Settings { listen: Some(clients.to_owned()), ..listening(admin) });
+            assert!(error.contains("is the port of the address for clients"), "{admin} {clients}: {error}");
+        }
+        let beside = Settings { listen: Some("127.0.0.2:8081".to_owned()), ..listening("127.0.0.1:8081") };
+        assert!(beside.resolve().is_ok(), "they are two addresses");
         let both = Settings { listen: Some("127.0.0.1:0".to_owned()), ..listening("127.0.0.1:0") };
         assert!(both.resolve().is_ok(), "the system chooses two ports");
     }

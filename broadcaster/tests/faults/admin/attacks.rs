@@ -151,6 +151,32 @@ fn who_sends_nothing_more_than_a_beginning_keeps_nobody_out() {
     broadcaster.stop();
 }
 
+#[test]
+fn a_request_that_is_being_answered_is_not_broken_off_by_others_that_connect() {
+    let queue = QueueDir::new();
+    let (mut broadcaster, admin) = Admin::start(&queue.path(), &[]);
+    let body = json!({ "event": "test", "payload": 1 }).to_string();
+    let head = format!(
+        "POST /publish HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {}\r\n\
+         Expect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    let mut stream = connect(admin.0).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    // It says so when the handler reads the body.
+    let mut going_on = [0; 25];
+    stream.read_exact(&mut going_on).unwrap();
+    assert!(going_on.starts_with(b"HTTP/1.1 100 "));
+    // All at once: none of them is old.
+    let others: Vec<TcpStream> = (0..200).map(|_| connect(admin.0).unwrap()).collect();
+    assert_eq!(admin.get("/live").status, 200);
+    stream.write_all(body.as_bytes()).unwrap();
+    let answer = String::from_utf8(read_to_end(&mut stream)).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    drop(others);
+    broadcaster.stop();
+}
+
 fn fs_sockets(broadcaster: &testkit::Broadcaster) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", broadcaster.pid())).unwrap().count()
 }
