@@ -7,10 +7,10 @@ use server::config::{ConfigError, HISTORY, Setting, Settings, Value, all_setting
 use server::{Config, Observer, Reloader, Server};
 use tracing::{error, info, warn};
 
+use crate::admin::{Admin, CurrentGuard};
 use crate::config_file::{self, Read};
 use crate::logging;
 use crate::serve::raise_descriptor_limit;
-use crate::systemd;
 
 /// What the server was started with.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub(crate) struct Reload {
     given: Given,
     reloader: Reloader,
     observer: Observer,
+    guard: CurrentGuard,
 }
 
 /// What became of it.
@@ -39,23 +40,23 @@ struct Applied {
 }
 
 impl Reload {
-    pub(crate) fn new(given: Given, server: &Server) -> Reload {
-        Reload { given, reloader: server.reloader(), observer: server.observer() }
+    pub(crate) fn new(given: Given, server: &Server, admin: &Admin) -> Reload {
+        Reload { given, reloader: server.reloader(), observer: server.observer(), guard: admin.guard() }
     }
 
-    /// Reads and applies the settings, and tells what became of that.
-    pub(crate) fn run(&mut self) {
-        systemd::reloading();
+    /// Reads and applies the settings, logs what became of that, and returns it for the service manager.
+    pub(crate) fn run(&mut self) -> String {
         let applied = self.apply();
         self.observer.counters().config_reloaded(applied.is_ok());
         match applied {
             Ok(applied) => {
                 applied.log();
-                systemd::reloaded("serving");
+                "serving".to_owned()
             }
             Err(error) => {
-                error!("the settings stay as they are: {error:#}");
-                systemd::reloaded(&format!("serving; the last reload was refused: {error:#}"));
+                let reason = format!("{error:#}");
+                error!(%reason, "the settings stay as they are");
+                format!("serving; the last reload was refused: {reason}")
             }
         }
     }
@@ -76,6 +77,7 @@ impl Reload {
         let mut config = if waiting.is_empty() { config } else { with_running(wanted.clone(), &waiting)? };
         raise_descriptor_limit(&mut config)?;
         self.reloader.reload(&config);
+        self.guard.replace(&config.admin);
         logging::set_level(&config.log_level);
         self.given.running = wanted;
         Ok(Applied { changed, waiting })

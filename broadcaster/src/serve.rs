@@ -1,12 +1,15 @@
 //! Serving: from the settings to the exit, by a signal. What a start waits for is in [`crate::starting`].
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::signal::{Received, Signals};
 use server::{Config, MAX_SPARE_SLOTS};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::admin;
@@ -22,6 +25,9 @@ pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
 /// The fewest with which the queue is read and health checks are answered while clients take all others.
 const MIN_DESCRIPTORS_BESIDE_CLIENTS: u64 = 40;
 
+/// How long work that waits for a disk may hold up the exit, after everything else has ended.
+const BLOCKED_TIMEOUT: Duration = Duration::from_millis(500);
+
 pub(crate) fn run(mut config: Config, queue: &Path, given: Given, warnings: &[String]) -> anyhow::Result<()> {
     let problems = RecentProblems::default();
     logging::start(config.log_format, &config.log_level, problems.clone()).context("cannot start to log")?;
@@ -29,7 +35,8 @@ pub(crate) fn run(mut config: Config, queue: &Path, given: Given, warnings: &[St
     raise_descriptor_limit(&mut config)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(async {
+    let grace = config.shutdown_grace;
+    let ended = runtime.block_on(async {
         let mut signals = Signals::new().context("cannot listen to signals")?;
         let (options, publisher) = (config.admin.clone(), admin::publisher(&config, queue));
         let Some(server) = starting::bind(config, queue, &mut signals).await? else { return Ok(()) };
@@ -39,14 +46,29 @@ pub(crate) fn run(mut config: Config, queue: &Path, given: Given, warnings: &[St
         warn_of_unread_queues(queue);
         let admin = admin::start(&options, publisher, server.observer(), problems)?;
         let watchdog = systemd::ready(server.hub().clone());
-        let reload = Reload::new(given, &server);
-        let stopped = server.run(stop_on_signal(signals, reload, admin.stopping())).await;
+        let reload = Reload::new(given, &server, &admin);
+        let (stopping, reads) = (admin.stopping(), TaskTracker::new());
+        let serving = async {
+            let stopped = server.run(stop_on_signal(signals, reload, stopping.clone(), reads.clone())).await;
+            stopping.cancel();
+            stopped
+        };
+        let end_of_reads = async {
+            stopping.cancelled().await;
+            reads.close();
+            if timeout(grace, reads.wait()).await.is_err() {
+                warn!("reading the settings again is not finished, and is given up");
+            }
+        };
+        let (stopped, ()) = tokio::join!(serving, end_of_reads);
         admin.stop().await;
         stopped?;
         watchdog.stop().await;
         info!("stopped");
         Ok(())
-    })
+    });
+    runtime.shutdown_timeout(BLOCKED_TIMEOUT);
+    ended
 }
 
 /// A producer with a mistyped path creates a directory beside ours and is told that all is well.
@@ -58,20 +80,26 @@ fn warn_of_unread_queues(queue: &Path) {
 
 /// Returns at the first signal that ends the server, and reads the settings again until then. A second one ends the
 /// process at once: nothing waits for this task, since it waits for nothing but that.
-async fn stop_on_signal(mut signals: Signals, mut reload: Reload, stopping: CancellationToken) {
+///
+/// It alone reports to the service manager, so that nothing follows the report that it stops.
+async fn stop_on_signal(mut signals: Signals, mut reload: Reload, stopping: CancellationToken, reads: TaskTracker) {
     let signal = loop {
         match signals.next().await {
             Received::Stop(signal) => break signal,
             Received::HangUp => {}
         }
         // The files may be slow to read: clients and signals do not wait for that.
-        let reading = tokio::task::spawn_blocking(move || {
-            reload.run();
-            reload
+        systemd::reloading();
+        let reading = reads.spawn_blocking(move || {
+            let status = reload.run();
+            (reload, status)
         });
         tokio::select! {
             signal = signals.stop() => break signal,
-            Ok(done) = reading => reload = done,
+            Ok((done, status)) = reading => {
+                systemd::reloaded(&status);
+                reload = done;
+            }
             else => break signals.stop().await,
         }
     };

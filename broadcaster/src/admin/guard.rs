@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
@@ -20,8 +21,31 @@ use super::answer::Refusal;
 /// What everybody may read wherever it comes from: supervisors have no token, and the page itself tells nothing.
 const OPEN: [&str; 3] = ["/live", "/ready", "/status"];
 
+/// The guard, which a reload replaces. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct CurrentGuard(Arc<ArcSwap<Guard>>);
+
+impl CurrentGuard {
+    pub(super) fn new(options: &AdminOptions) -> CurrentGuard {
+        CurrentGuard(Arc::new(ArcSwap::from_pointee(Guard::new(options))))
+    }
+
+    /// Takes other tokens and names. Requests that come from now on are looked at with them.
+    pub(crate) fn replace(&self, options: &AdminOptions) {
+        let guard = Guard::new(options);
+        if **self.0.load() != guard {
+            self.0.store(Arc::new(guard));
+        }
+    }
+
+    /// The guard of now. Another one is another pointer.
+    pub(super) fn load(&self) -> Arc<Guard> {
+        self.0.load_full()
+    }
+}
+
 /// What the guard knows.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Guard {
     tokens: Vec<Secret>,
     hosts: Vec<String>,
@@ -31,7 +55,7 @@ pub(super) struct Guard {
 
 /// Lets a request through, or says why not.
 pub(super) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    match app.guard.look_at(request.method(), request.uri(), request.headers()) {
+    match app.guard.load().look_at(request.method(), request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }

@@ -31,7 +31,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use self::guard::Guard;
+pub(crate) use self::guard::CurrentGuard;
 use self::publishing::Publisher;
 use self::status::Snapshots;
 use crate::recent_problems::RecentProblems;
@@ -47,7 +47,7 @@ pub(crate) const DESCRIPTORS: u64 = accepting::MAX_CONNECTIONS as u64 + 1;
 /// What the handlers share.
 pub(crate) struct App {
     observer: Observer,
-    guard: Guard,
+    guard: CurrentGuard,
     publisher: Publisher,
     snapshots: Snapshots,
     problems: RecentProblems,
@@ -60,6 +60,7 @@ pub(crate) struct App {
 /// The listener while it runs.
 pub(crate) struct Admin {
     task: Option<JoinHandle<()>>,
+    guard: CurrentGuard,
     stopping: CancellationToken,
     ending: CancellationToken,
 }
@@ -75,10 +76,11 @@ pub(crate) fn start(
     problems: RecentProblems,
 ) -> anyhow::Result<Admin> {
     let (stopping, ending) = (CancellationToken::new(), CancellationToken::new());
-    let Some(address) = config.listen else { return Ok(Admin { task: None, stopping, ending }) };
+    let guard = CurrentGuard::new(config);
+    let Some(address) = config.listen else { return Ok(Admin { task: None, guard, stopping, ending }) };
     let app = Arc::new(App {
         observer,
-        guard: Guard::new(config),
+        guard: guard.clone(),
         publisher,
         snapshots: Snapshots::default(),
         problems,
@@ -113,7 +115,7 @@ pub(crate) fn start(
             () = async { ending.cancelled().await; sleep(accepting::END_TIMEOUT).await } => {}
         }
     });
-    Ok(Admin { task: Some(task), stopping, ending })
+    Ok(Admin { task: Some(task), guard, stopping, ending })
 }
 
 /// What `/publish` writes to.
@@ -122,6 +124,11 @@ pub(crate) fn publisher(config: &Config, queue: &Path) -> Publisher {
 }
 
 impl Admin {
+    /// By which a reload replaces tokens and names.
+    pub(crate) fn guard(&self) -> CurrentGuard {
+        self.guard.clone()
+    }
+
     /// By which `/ready` learns that the server stops.
     pub(crate) fn stopping(&self) -> CancellationToken {
         self.stopping.clone()

@@ -69,13 +69,21 @@ pub(super) async fn events(State(app): State<Arc<App>>) -> Result<Response, Refu
     };
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let body = Body::from_stream(stream::unfold((app, ticks, permit), |(app, mut ticks, permit)| async {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = app.ending.cancelled() => return None,
+    let guard = app.guard.load();
+    let body = Body::from_stream(stream::unfold((app, ticks, permit), move |(app, mut ticks, permit)| {
+        let guard = guard.clone();
+        async move {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = app.ending.cancelled() => return None,
+            }
+            // Its token may have been taken back. Who has another one asks again.
+            if !Arc::ptr_eq(&guard, &app.guard.load()) {
+                return None;
+            }
+            let block = app.status().await.ok().map(|status| event(&status))?;
+            Some((Ok::<_, Infallible>(block), (app, ticks, permit) as (_, _, OwnedSemaphorePermit)))
         }
-        let block = app.status().await.ok().map(|status| event(&status))?;
-        Some((Ok::<_, Infallible>(block), (app, ticks, permit) as (_, _, OwnedSemaphorePermit)))
     }));
     let mut response = ([(CONTENT_TYPE, "text/event-stream")], body).into_response();
     response.extensions_mut().insert(Endless);

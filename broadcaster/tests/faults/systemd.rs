@@ -1,11 +1,13 @@
 //! What systemd does with a service, done by the test: a socket that outlives the process, and the datagrams in which
 //! the service says how it is.
 
+use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 
+use rustix::fs::{CWD, FileType, Mode};
 use rustix::process::Signal;
 use testkit::{Broadcaster, HANDSHAKE, QueueDir};
 
@@ -64,4 +66,34 @@ fn one_that_waits_counts_as_started_and_as_alive() {
     assert_eq!(reports.next_state(), "READY=1\nSTATUS=serving\n");
     (0..5).for_each(|_| assert_eq!(reports.next(), WATCHDOG));
     waiting.stop();
+}
+
+#[test]
+fn a_reload_that_hangs_or_ends_late_does_not_undo_the_report_of_the_stop() {
+    for finishes in [true, false] {
+        let (queue, reports) = (QueueDir::new(), Reports::new());
+        let file = queue.root().join("broadcaster.toml");
+        fs::write(&file, "shutdown_grace_secs = 5\n").unwrap();
+        let mut command = reports.command(&queue.path());
+        command.arg("--config").arg(&file);
+        let mut broadcaster = Broadcaster::spawn(command).listening();
+        let _client = Client::of(&broadcaster);
+        assert_eq!(reports.next(), "READY=1\nSTATUS=serving\n");
+        // Reading it waits until somebody writes.
+        fs::remove_file(&file).unwrap();
+        rustix::fs::mknodat(CWD, &file, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        broadcaster.signal(Signal::HUP);
+        assert!(reports.next_state().starts_with("RELOADING=1\n"));
+        broadcaster.signal(Signal::TERM);
+        assert_eq!(reports.next_state(), "STOPPING=1\nSTATUS=closing clients\n");
+        if finishes {
+            fs::write(&file, "").unwrap();
+            broadcaster.await_line("the end of the reload", |line| line.contains("were read again").then_some(()));
+        }
+        assert!(broadcaster.await_exit().success());
+        let given_up = broadcaster.log_lines("reading the settings again is not finished").len();
+        assert_eq!(given_up, usize::from(!finishes));
+        let after: Vec<_> = reports.rest().into_iter().filter(|report| report != WATCHDOG).collect();
+        assert!(after.is_empty(), "{after:?}");
+    }
 }

@@ -30,17 +30,20 @@ section! { "For operators";
                `fastapi-broadcaster admin` uses the first. Make one with `openssl rand -hex 32`.",
         // Too short, and so refused: nobody uses it by mistake.
         example: Some("[\"openssl rand\"]"),
-        default_in_words: Some("none, there are no actions");
+        default_in_words: Some("none, there are no actions"),
+        reloads: true;
     admin_token_file: Vec<PathBuf>, Form::Files,
         "Files with a token of operators each. Others than the owner and the group must not be able to use them",
         more: "The end of the last line is not part of the token. They come after those of `admin_token`.",
-        example: Some("[\"/etc/fastapi-broadcaster/admin-token\"]");
+        example: Some("[\"/etc/fastapi-broadcaster/admin-token\"]"),
+        reloads: true;
     admin_hosts: Vec<String>, Form::HostNames,
         "Names by which the admin listener may be called, besides localhost and addresses",
         more: "A request with another name in `Host` is refused: a page of any site could give its own name the address of this \
                machine (DNS rebinding).",
         example: Some("[\"ws1.internal\"]"),
-        default_in_words: Some("none");
+        default_in_words: Some("none"),
+        reloads: true;
 }
 
 /// What was decided about the admin listener. The tokens are also for those who ask it.

@@ -3,7 +3,7 @@
 use server::config::{Form, Setting, Unit, Value, Whole, all_settings};
 use testkit::HANDSHAKE;
 
-use super::{Stage, admitting, costs, entrance, history, rights};
+use super::{Stage, admitting, costs, entrance, history, operators, rights};
 use crate::support::Client;
 
 const SECRET: &str = "['a secret of these tests, of 42 bytes in all']";
@@ -91,7 +91,9 @@ fn another_value_of_each_takes_effect_or_is_said_to_need_a_restart() {
 
 #[test]
 fn every_setting_that_is_declared_to_take_effect_has_a_test_of_it() {
-    let tested = [admitting::TESTED, rights::TESTED, entrance::TESTED, history::TESTED, costs::TESTED].concat();
+    let tested =
+        [admitting::TESTED, rights::TESTED, entrance::TESTED, history::TESTED, costs::TESTED, operators::TESTED]
+            .concat();
     let declared: Vec<&str> = all_settings().filter(|setting| setting.reloads).map(|setting| setting.key).collect();
     let missing: Vec<_> = declared.iter().filter(|key| !tested.contains(key)).collect();
     let surplus: Vec<_> = tested.iter().filter(|key| !declared.contains(key)).collect();

@@ -6,6 +6,7 @@ mod entrance;
 mod history;
 mod keys;
 mod load;
+mod operators;
 mod rights;
 mod stage;
 

@@ -52,6 +52,17 @@ impl Reports {
         String::from_utf8(report[..length].to_vec()).unwrap()
     }
 
+    /// What has come and was not read.
+    pub(crate) fn rest(&self) -> Vec<String> {
+        self.socket.set_nonblocking(true).unwrap();
+        let mut report = [0; 1000];
+        std::iter::from_fn(|| {
+            let length = self.socket.recv(&mut report).ok()?;
+            Some(String::from_utf8(report[..length].to_vec()).unwrap())
+        })
+        .collect()
+    }
+
     /// The next that is not of the watchdog.
     pub(crate) fn next_state(&self) -> String {
         std::iter::repeat_with(|| self.next()).find(|report| report != WATCHDOG).unwrap()
