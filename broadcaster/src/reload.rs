@@ -68,11 +68,6 @@ impl Reload {
     }
 
     fn apply(&mut self) -> anyhow::Result<Applied> {
-        if let Some(path) = &self.given.path {
-            // A pipe is at its end when it is read again, and another one may have no end.
-            let is_other = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
-            ensure!(!is_other, "{} is no file: it can be read at a start only", path.display());
-        }
         let Read { settings: mut wanted, config, .. } =
             config_file::read(self.given.settings.clone(), self.given.path.as_deref())?;
         // A file that the start would refuse, such as an empty one, is refused as well: it may be half written.
