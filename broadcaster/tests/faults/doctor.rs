@@ -144,7 +144,7 @@ fn a_directory_that_cannot_be_used_is_reported_with_what_helps_against_that() {
     if !has_root("to mount a file system and to be other users") {
         return;
     }
-    let queue = QueueDir::mounted("64m");
+    let queue = QueueDir::mounted("256m");
     fs::set_permissions(queue.root(), Permissions::from_mode(0o755)).unwrap();
     let binary = public_binary(&queue);
     queue.remount("ro");
