@@ -41,11 +41,15 @@ async fn other_site() -> (SocketAddr, JoinHandle<()>) {
     let address = listener.local_addr().unwrap();
     let serving = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request).await;
-            let page = "<!doctype html><title>another site</title><iframe name=frame></iframe>";
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n", page.len());
-            let _ = stream.write_all(format!("{head}Connection: close\r\n\r\n{page}").as_bytes()).await;
+            // A browser opens connections on which it asks nothing for a long time.
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let page = "<!doctype html><title>another site</title><iframe name=frame></iframe>";
+                let length = page.len();
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n");
+                let _ = stream.write_all(format!("{head}Connection: close\r\n\r\n{page}").as_bytes()).await;
+            });
         }
     });
     (address, serving)
