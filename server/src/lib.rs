@@ -53,6 +53,7 @@ mod source;
 mod stop;
 mod target;
 mod threads;
+mod tls;
 pub mod token;
 mod trim;
 mod unix_time;
@@ -69,7 +70,7 @@ pub use http_server::{
     Admission, AnsweredPaths, InvalidNetwork, InvalidRouteRule, MAX_SPARE_SLOTS, Network, Require, RouteRule, hosts,
     origin,
 };
-pub use hub::{Batch, ChannelPage, Feed, Hub, HubEnded, InvalidClient, Limits, Progress, Room, Who};
+pub use hub::{Batch, ChannelPage, Feed, Hub, InvalidClient, Limits, NotDone, Progress, Room, Who};
 pub use metrics::Metrics;
 pub use observer::{Observer, Status};
 pub use protocol::after::is_position;

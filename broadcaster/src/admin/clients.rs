@@ -11,7 +11,7 @@ use axum::response::Response;
 use queue::MAX_CHANNELS_OF_EVENT;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use server::{ChannelPage, HubEnded, Who};
+use server::{ChannelPage, NotDone, Who};
 use tokio::time::timeout;
 
 use super::App;
@@ -106,7 +106,7 @@ fn who(app: &App, user: Option<String>, client: Option<String>) -> Result<Who, R
     }
 }
 
-async fn answered<T>(asked: impl Future<Output = Result<T, HubEnded>>) -> Result<T, Refusal> {
+async fn answered<T>(asked: impl Future<Output = Result<T, NotDone>>) -> Result<T, Refusal> {
     let unavailable = |sentence: String| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, sentence);
     match timeout(ANSWER_TIMEOUT, asked).await {
         Ok(answered) => answered.map_err(|error| unavailable(error.to_string())),

@@ -62,7 +62,7 @@ enum AdminCommand {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct WhoArgs {
-    /// The user: `sub` of the tokens
+    /// The user: the `sub` of the token, or the `user` that the hook answered
     #[arg(long)]
     user: Option<String>,
     /// The client: the id from its welcome message

@@ -11,6 +11,7 @@ use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
 use crate::rights::Secret;
+use crate::tls::TlsFiles;
 
 /// The forms that are accepted, for error texts. The login stands apart: in a URL, all outputs hide it, even this one.
 const FORMS: &str = "redis://HOST[:6379][/DB], rediss://... (TLS), redis+unix:///PATH[?db=DB], \
@@ -81,15 +82,6 @@ pub(super) struct Login {
     /// The default user, if it is not there.
     pub(super) user: Option<String>,
     pub(super) password: Secret,
-}
-
-/// Files of TLS, in PEM.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct TlsFiles {
-    /// Who signed the certificate of the server; those that the system trusts, if it is not there.
-    pub(super) ca: Option<PathBuf>,
-    /// Our own certificate and its key.
-    pub(super) own: Option<(PathBuf, PathBuf)>,
 }
 
 /// Which part of a URL is wrong. It shows nothing of the URL: any part of one that is wrong may be the password.

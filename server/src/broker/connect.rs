@@ -10,7 +10,7 @@ use super::address::{Address, Host, Login, Servers};
 use super::connection::Connection;
 use super::failure::{Failure, FailureKind};
 use super::socket::Socket;
-use super::tls::{self, TlsFileError};
+use crate::tls::{self, TlsFileError};
 
 /// How often a cluster may send us to another of its servers: once is normal, more often while it changes.
 const MAX_MOVES: usize = 5;

@@ -34,7 +34,6 @@ mod socket;
 #[cfg(test)]
 mod tests;
 mod threads;
-mod tls;
 mod uid_window;
 
 pub use address::{Address, InvalidAddress};
@@ -47,4 +46,3 @@ pub use options::BrokerOptions;
 pub(crate) use confirmed::Confirmed;
 pub(crate) use lines::Lines;
 pub(crate) use threads::{Broker, BrokerHandles, BrokerThreads};
-pub(crate) use tls::config_of_system;

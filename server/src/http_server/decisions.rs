@@ -38,7 +38,7 @@ impl Decisions {
         hook: Option<Arc<Hook>>,
         listening_on: Option<IpAddr>,
     ) -> Decisions {
-        let patience = hook.as_ref().map(|hook| hook.patience()).unwrap_or_default();
+        let hook_wait = hook.as_ref().map(|hook| hook.longest_wait()).unwrap_or_default();
         let gate = Arc::new(Gate::of(config, hook, listening_on));
         Decisions {
             routes: Routes { hub: hub.clone(), health: health.clone(), gate: gate.clone() },
@@ -47,7 +47,7 @@ impl Decisions {
             handshake_timeout: config.admission.handshake_timeout,
             max_header_bytes: config.admission.max_header_bytes,
             proxies: config.entrance.proxies.clone(),
-            answer_timeout: ANSWER_TIMEOUT + patience,
+            answer_timeout: ANSWER_TIMEOUT + hook_wait,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::session_id::SessionId;
 /// Whose connections are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Who {
-    /// Those of a user: whose token has this `sub`.
+    /// Those of a user: whose token has this `sub`, or to whom the hook gave this `user`.
     User(Box<str>),
     /// One, by the id in its `welcome`. `None`: it is of another server, or of an earlier start.
     Client(Option<SessionId>),
@@ -48,10 +48,10 @@ pub(super) enum Action {
 /// Subscribers of channels by encoding, so that one that is looked at twice counts once.
 pub(super) type Found = BTreeMap<ChannelName, [u32; Encoding::ALL.len()]>;
 
-/// The hub has ended.
+/// A thread of the hub has ended, or operators ask for more than it takes at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the server is stopping")]
-pub struct HubEnded;
+#[error("not done everywhere: the server is stopping, or too much is asked for at a time")]
+pub struct NotDone;
 
 impl Hub {
     /// The connection that a client's id names.
@@ -67,8 +67,8 @@ impl Hub {
     /// there were.
     ///
     /// # Errors
-    /// When the hub has ended.
-    pub async fn disconnect(&self, who: Who) -> Result<usize, HubEnded> {
+    /// When a thread of the hub has ended, or has too much to do for operators.
+    pub async fn disconnect(&self, who: Who) -> Result<usize, NotDone> {
         self.act(Action::Disconnect(who)).await
     }
 
@@ -76,12 +76,12 @@ impl Hub {
     /// commands are told. Returns how many connections had one of these channels.
     ///
     /// # Errors
-    /// When the hub has ended.
-    pub async fn unsubscribe(&self, who: Who, channels: Vec<ChannelName>) -> Result<usize, HubEnded> {
+    /// When a thread of the hub has ended, or has too much to do for operators.
+    pub async fn unsubscribe(&self, who: Who, channels: Vec<ChannelName>) -> Result<usize, NotDone> {
         self.act(Action::Unsubscribe(who, channels.into())).await
     }
 
-    async fn act(&self, action: Action) -> Result<usize, HubEnded> {
+    async fn act(&self, action: Action) -> Result<usize, NotDone> {
         let (Action::Disconnect(who) | Action::Unsubscribe(who, _)) = &action;
         let inboxes = match who {
             Who::User(_) => self.inboxes(),
@@ -95,7 +95,7 @@ impl Hub {
         };
         let mut count = 0;
         for answered in inboxes.iter().map(ask).collect::<Vec<_>>() {
-            count += answered.await.map_err(|_| HubEnded)?;
+            count += answered.await.map_err(|_| NotDone)?;
         }
         Ok(count)
     }
@@ -104,8 +104,8 @@ impl Hub {
     /// be in the list or not.
     ///
     /// # Errors
-    /// When the hub has ended.
-    pub async fn channels(&self, page: ChannelPage) -> Result<Vec<(ChannelName, u64)>, HubEnded> {
+    /// When a thread of the hub has ended, or has too much to do for operators.
+    pub async fn channels(&self, page: ChannelPage) -> Result<Vec<(ChannelName, u64)>, NotDone> {
         let page = Arc::new(page);
         let ask = |inbox: &Arc<Inbox>| {
             let (answer, answered) = oneshot::channel();
@@ -115,7 +115,7 @@ impl Hub {
         let mut all = BTreeMap::<ChannelName, u64>::new();
         // All threads begin before the first one is waited for.
         for answered in self.inboxes().iter().map(ask).collect::<Vec<_>>() {
-            for (name, counts) in answered.await.map_err(|_| HubEnded)? {
+            for (name, counts) in answered.await.map_err(|_| NotDone)? {
                 *all.entry(name).or_default() += counts.into_iter().map(u64::from).sum::<u64>();
             }
         }

@@ -57,7 +57,7 @@ use crate::protocol::Encoding;
 use crate::protocol::client_id::ClientId;
 use crate::session_id::SessionId;
 
-pub use actions::{ChannelPage, HubEnded, InvalidClient, Who};
+pub use actions::{ChannelPage, InvalidClient, NotDone, Who};
 pub use batch::Batch;
 pub use feed::{Feed, Room};
 pub use limits::Limits;

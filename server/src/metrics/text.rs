@@ -105,16 +105,29 @@ impl Collector for Ours {
 impl Ours {
     fn encode_clients(&self, families: &mut Families<'_>) -> fmt::Result {
         let hub = &self.hub;
-        families.gauges("connections", "Clients that are connected.", "protocol", by_protocol(&hub.connections))?;
+        families.by_label(
+            MetricType::Gauge,
+            "connections",
+            "Clients that are connected.",
+            "protocol",
+            by_protocol(&hub.connections),
+        )?;
         families.gauges_alone("max_connections", "How many clients there may be.", [self.look.max_connections])?;
-        families.counters(
+        families.by_label(
+            MetricType::Counter,
             "connections_accepted",
             "Clients that were accepted.",
             "protocol",
             by_protocol(&hub.accepted),
         )?;
         let refused = RefusedFor::ALL.iter().map(|reason| reason.label()).zip(self.rest.refused);
-        families.counters("connections_refused", "Connections that did not become clients.", "reason", refused)?;
+        families.by_label(
+            MetricType::Counter,
+            "connections_refused",
+            "Connections that did not become clients.",
+            "reason",
+            refused,
+        )?;
         let disconnects = Spoken::ALL.iter().zip(&hub.disconnects).flat_map(|(spoken, counts)| {
             let codes = CODES.iter().map(u16::to_string).chain([OTHER_CODE.to_owned()]);
             codes.zip(*counts).map(|(code, count)| ([("protocol", spoken.label().to_owned()), ("code", code)], count))
@@ -137,19 +150,27 @@ impl Ours {
 
     fn encode_messages(&self, families: &mut Families<'_>) -> fmt::Result {
         let hub = &self.hub;
-        families.counters(
+        families.by_label(
+            MetricType::Counter,
             "messages_sent",
             "Messages that were written to the sockets of clients, or wait for them there.",
             "protocol",
             by_protocol(&hub.sent),
         )?;
-        families.counters(
+        families.by_label(
+            MetricType::Counter,
             "message_bytes_sent",
             "Bytes of these messages, as they are on the wire.",
             "protocol",
             by_protocol(&hub.sent_bytes),
         )?;
-        families.counters("messages_received", "Messages of clients.", "protocol", by_protocol(&hub.received))?;
+        families.by_label(
+            MetricType::Counter,
+            "messages_received",
+            "Messages of clients.",
+            "protocol",
+            by_protocol(&hub.received),
+        )?;
         families.gauges_alone(
             "outbox_bytes",
             "Bytes that clients hold in memory: what waits for one alone, and its messages that are not complete.",
@@ -175,12 +196,19 @@ impl Ours {
         families.gauges_alone("failed_entries", "Entries in the folder failed of the queue.", failed)?;
         let results = QueueResult::ALL.iter().map(|result| result.label()).zip(self.rest.queue_events);
         let results = results.filter(|_| self.look.has_queue);
-        families.counters("queue_events", "Events of the queue, by what became of them.", "result", results)
+        families.by_label(
+            MetricType::Counter,
+            "queue_events",
+            "Events of the queue, by what became of them.",
+            "result",
+            results,
+        )
     }
 
     fn encode_history(&self, families: &mut Families<'_>) -> fmt::Result {
         let recovered = ["false", "true"].into_iter().zip(self.hub.recoveries);
-        families.counters(
+        families.by_label(
+            MetricType::Counter,
             "recoveries",
             "Clients that came back and named a position, by whether they got all that they had missed.",
             "recovered",
@@ -197,7 +225,7 @@ impl Ours {
     fn encode_rights(&self, families: &mut Families<'_>) -> fmt::Result {
         let failures = AuthFailure::ALL.iter().map(|reason| reason.label()).zip(self.rest.auth_failures);
         let help = "Requests, logins and subscriptions that were refused because a right was missing.";
-        families.counters("auth_failures", help, "reason", failures)?;
+        families.by_label(MetricType::Counter, "auth_failures", help, "reason", failures)?;
         let help = "How long the authentication hook took to answer, or to fail.";
         families.histogram("auth_hook_duration_seconds", help, &self.rest.hook)
     }
@@ -225,7 +253,7 @@ impl Ours {
         families.family("api_requests", "Requests to the admin listener.", MetricType::Counter, requests)?;
         let reloads = ["failed", "applied"].into_iter().zip(self.rest.reloads);
         let help = "How often the configuration was read again, by whether it was applied.";
-        families.counters("config_reloads", help, "result", reloads)?;
+        families.by_label(MetricType::Counter, "config_reloads", help, "result", reloads)?;
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         // The encoder adds `_info`.
         self::info(families, "build", "The version of the broadcaster.", &version)
@@ -293,26 +321,17 @@ impl Families<'_> {
         Ok(())
     }
 
-    fn counters<'a>(
+    /// A value for each value of a label.
+    fn by_label<'a>(
         &mut self,
+        kind: MetricType,
         name: &str,
         help: &str,
         label: &'static str,
         values: impl Iterator<Item = (&'a str, u64)>,
     ) -> fmt::Result {
         let values = values.map(|(value, count)| ([(label, value.to_owned())], count));
-        self.family(name, help, MetricType::Counter, values)
-    }
-
-    fn gauges<'a>(
-        &mut self,
-        name: &str,
-        help: &str,
-        label: &'static str,
-        values: impl Iterator<Item = (&'a str, u64)>,
-    ) -> fmt::Result {
-        let values = values.map(|(value, count)| ([(label, value.to_owned())], count));
-        self.family(name, help, MetricType::Gauge, values)
+        self.family(name, help, kind, values)
     }
 
     /// A counter without labels, if there is one.

@@ -25,9 +25,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::broker::config_of_system;
 use crate::hub::Hub;
 use crate::log_limit::LogLimit;
+use crate::tls::{self, TlsFiles};
 
 pub(crate) use answer::Decision;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -80,7 +80,7 @@ impl Hook {
     /// Reads whom the system trusts, if the hook needs that. Connects to nothing.
     pub(crate) fn new(options: HookOptions, hub: Hub) -> Hook {
         let needs_tls = matches!(&options.url, HookUrl::Http(url) if url.is_tls);
-        let tls = needs_tls.then(config_of_system).transpose().map_err(|error| error.to_string());
+        let tls = needs_tls.then(|| tls::config(&TlsFiles::default())).transpose().map_err(|error| error.to_string());
         Hook {
             tls,
             places: Semaphore::new(options.concurrency + options.queue),
@@ -94,7 +94,7 @@ impl Hook {
     }
 
     /// How long asking takes at most.
-    pub(crate) fn patience(&self) -> Duration {
+    pub(crate) fn longest_wait(&self) -> Duration {
         self.options.timeout * 2
     }
 

@@ -21,8 +21,7 @@ use crate::protocol::native::ErrorCode;
 const PIECE: Duration = Duration::from_micros(300);
 /// How long nothing of it is done after a piece. Most events come in this time, and the processor is free for others.
 const REST: Duration = Duration::from_millis(1);
-/// What may wait to be done. More connections than that have operators not at a time, but one that is closed leaves
-/// its action.
+/// What may wait to be done. An action stays here when the one who asked for it has gone.
 const MAX_TASKS: usize = 256;
 /// Steps after which the time is looked at.
 const STEPS: usize = 8;
@@ -64,7 +63,7 @@ impl Acting {
         (!self.tasks.is_empty()).then(|| self.next.unwrap_or(now))
     }
 
-    /// Refuses if very much is to be done already: who asks does not get an answer then.
+    /// Does nothing if very much is to be done already. The answer is dropped then, which tells so.
     pub(super) fn act(&mut self, action: Action, answer: oneshot::Sender<usize>) {
         if self.tasks.len() >= MAX_TASKS {
             return;

@@ -1,4 +1,4 @@
-//! Whom we trust with TLS, and who we are: the files that the URL of Redis names.
+//! TLS towards servers that we connect to, Redis and the hook: which certificates we trust, and our own.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,24 +9,28 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 
-use super::address::TlsFiles;
+/// Files of TLS, in PEM.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    /// Who signed the certificate of the server; those that the system trusts, if it is not there.
+    pub(crate) ca: Option<PathBuf>,
+    /// Our own certificate and its key.
+    pub(crate) own: Option<(PathBuf, PathBuf)>,
+}
 
 /// Why there can be no TLS.
 #[derive(Debug, Error)]
 pub(crate) enum TlsFileError {
     #[error("cannot use {path}: {cause}", path = .path.display())]
     File { path: PathBuf, cause: String },
-    #[error("the system has no certificates to trust (install ca-certificates, or name a file with ?ca=)")]
+    #[error(
+        "the system has no certificates to trust (install ca-certificates; the URL of Redis can name a file with ?ca=)"
+    )]
     NoRoots,
 }
 
-/// Those whom the system trusts.
-pub(crate) fn config_of_system() -> Result<Arc<ClientConfig>, TlsFileError> {
-    config(&TlsFiles::default())
-}
-
 /// The files are read anew for each connection: certificates are renewed while we run.
-pub(super) fn config(files: &TlsFiles) -> Result<Arc<ClientConfig>, TlsFileError> {
+pub(crate) fn config(files: &TlsFiles) -> Result<Arc<ClientConfig>, TlsFileError> {
     let roots = match &files.ca {
         Some(path) => own_roots(path)?,
         None => roots_of_system()?,
