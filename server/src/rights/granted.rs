@@ -43,10 +43,7 @@ impl Identity {
         let object = JsonObject::parse(json, &KEYS)?;
         let (allow, everybody) = allowed(&object)?;
         // PHP writes an array without entries so.
-        if object.raw("info") != Some("[]") {
-            // It is for presence: checked, so that an answer that counts today does not fail when it is used.
-            info(&object)?;
-        }
+        let info = if object.raw("info") == Some("[]") { None } else { info(&object)? };
         let time = match object.get::<f64>("expires_in")? {
             Some(seconds) if seconds > 0.0 && seconds <= MAX_TTL.as_secs_f64() => Duration::from_secs_f64(seconds),
             Some(_) => return Err(GrantError::Value("expires_in")),
@@ -57,6 +54,7 @@ impl Identity {
             channels: channels(&object)?,
             allow,
             everybody,
+            info,
             expires_at: now + time.mul_f64(share),
         })
     }

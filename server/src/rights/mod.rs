@@ -15,6 +15,7 @@ mod keys;
 mod new_token;
 mod pattern;
 mod pusher_app;
+mod pusher_user;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ pub(crate) use keys::{Key, Keys};
 pub use new_token::{NewToken, NewTokenError, create};
 pub use pattern::{InvalidPattern, Pattern};
 pub use pusher_app::{ClientEvents, InvalidApp, PusherApp};
+pub(crate) use pusher_user::PusherUser;
 pub use secret::Secret;
 
 /// What is decided about rights from the settings.

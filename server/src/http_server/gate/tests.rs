@@ -50,6 +50,7 @@ async fn ask(gate: &Gate, target: &str, protocol: &str, says: Option<(&[&str], &
             let names: Vec<&str> = channels.iter().map(ChannelName::as_str).collect();
             format!("{kind} [{}]{}", names.join(" "), if everybody { " everybody" } else { "" })
         }
+        Ok(Wants { kind: ClientKind::Pusher, .. }) => "pusher".to_owned(),
         Err(Refusal::Denied(denial, _)) => denial.to_string(),
         Err(Refusal::Request { status, .. }) => status.as_u16().to_string(),
         Err(Refusal::Origin { problem }) => problem,
