@@ -49,13 +49,18 @@ impl Identity {
             Some(_) => return Err(GrantError::Value("expires_in")),
             None => DEFAULT_TIME,
         };
+        let expires_at = now + time.mul_f64(share);
+        if expires_at <= now {
+            // So little that nothing of it is left.
+            return Err(GrantError::Value("expires_in"));
+        }
         Ok(Identity {
             user: number(&object).map_or_else(|| user(&object, "user"), |number| Ok(Some(number)))?,
             channels: channels(&object)?,
             allow,
             everybody,
             info,
-            expires_at: now + time.mul_f64(share),
+            expires_at,
         })
     }
 }
@@ -112,6 +117,8 @@ mod tests {
             (r#"{"user":""}"#, GrantError::Value("user")),
             (r#"{"user":-1}"#, GrantError::Value("user")),
             (r#"{"user":1.5}"#, GrantError::Value("user")),
+            // Found by fuzzing: above 0, and less than a nanosecond.
+            (r#"{"expires_in":1e-220}"#, GrantError::Value("expires_in")),
             (r#"{"user":["1"]}"#, GrantError::Value("user")),
             (r#"{"channels":"orders"}"#, GrantError::Value("channels")),
             (r#"{"channels":{"1":"orders"}}"#, GrantError::Value("channels")),
