@@ -357,6 +357,8 @@ fn a_configuration_is_checked_without_a_start() {
     for (text, expected) in [
         ("# a typo\nmax_conections = 5", "line 2, column 1: unknown field `max_conections`"),
         ("# a range\nmax_connections = 0", "max_connections = 0: must be at least 1 (line 2 of the file)"),
+        ("# a part without a level\nlog_level = 'x='", "log_level: is no level: "),
+        ("log_level = 'x='", "or parts with their level, such as info,hyper=debug (line 1 of the file)"),
         ("\n\nport = 'x'", "line 3, column 8: port must be a whole number"),
         ("listen = '[::1'", "listen: must be ADDRESS:PORT"),
         ("queue = ", "line 1, column 9: "),
