@@ -1,6 +1,7 @@
 //! The configuration file: a TOML file with the keys of the settings.
 
 mod exposed;
+mod text;
 mod values;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use thiserror::Error;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use text::text_of;
 use values::value;
 
 pub(crate) use exposed::ExposedSecret;
@@ -83,7 +85,7 @@ fn read_with(given: Settings, path: Option<&Path>, needed: fn(Settings) -> Setti
         let config = given.clone().resolve().map_err(Refused::Given)?;
         return Ok(Read { settings: given, config, lines: BTreeMap::new() });
     };
-    let text = std::fs::read_to_string(path).map_err(|cause| Refused::Unreadable { path: path.to_owned(), cause })?;
+    let text = text_of(path).map_err(|cause| Refused::Unreadable { path: path.to_owned(), cause })?;
     let refused = |mistake| Refused::Mistake { path: path.to_owned(), mistake };
     let file = parse(&text).map_err(refused)?;
     let all = given.clone().or(needed(file));
@@ -333,6 +335,32 @@ mod tests {
             let error = refused(Settings::default(), &text).expect(&text);
             assert!(!error.contains(&secret[..8]), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_not_read_for_ever() {
+        let error = resolve(Settings::default(), Some(Path::new("/dev/zero"))).expect_err("no text").to_string();
+        assert_eq!(
+            error,
+            "cannot read the configuration file /dev/zero: it has more than 1048576 bytes, so it is none"
+        );
+        let directory = tempfile::TempDir::new().expect("a directory");
+        let pipe = directory.path().join("pipe");
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, rustix::fs::Mode::RWXU, 0).expect("a pipe");
+        let writing = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || {
+                let mut writer = std::fs::OpenOptions::new().write(true).open(pipe).expect("a reader");
+                // Until nobody reads any more.
+                while std::io::Write::write_all(&mut writer, &[b'#'; 4096]).is_ok() {}
+            }
+        });
+        let error = resolve(Settings::default(), Some(&pipe)).expect_err("no end").to_string();
+        assert!(error.ends_with("it has more than 1048576 bytes, so it is none"), "{error}");
+        writing.join().expect("it has noticed that nobody reads");
+        let full = format!("port = 1\n#{}", " ".repeat(1024 * 1024 - 10));
+        assert_eq!((full.len(), refused(Settings::default(), &full)), (1024 * 1024, None));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use server::broker::Address;
 use server::config::{Setting, Settings, Value, all_settings};
 
-use super::parse;
+use super::{parse, text_of};
 
 const READ_BY_OTHERS: u32 = 0o004;
 
@@ -25,11 +25,13 @@ pub(crate) struct ExposedSecret {
 impl ExposedSecret {
     /// The secret that this file exposes, if it does. What is wrong in the file is told elsewhere.
     pub(crate) fn find(path: &Path) -> Option<ExposedSecret> {
-        let mode = fs::metadata(path).ok()?.mode() & 0o7777;
-        if mode & READ_BY_OTHERS == 0 {
+        let metadata = fs::metadata(path).ok()?;
+        let mode = metadata.mode() & 0o7777;
+        // A pipe was read already, and has nothing to read twice.
+        if mode & READ_BY_OTHERS == 0 || !metadata.is_file() {
             return None;
         }
-        let settings = parse(&fs::read_to_string(path).ok()?).ok()?;
+        let settings = parse(&text_of(path).ok()?).ok()?;
         let secret = all_settings().find(|setting| has_secret(setting, &settings))?;
         Some(ExposedSecret { path: path.to_owned(), mode, key: secret.file_key().into_owned() })
     }
