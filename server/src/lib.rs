@@ -30,6 +30,7 @@ pub mod disconnect;
 pub mod fuzzing;
 mod health;
 mod history;
+pub mod hook_address;
 mod http_server;
 mod hub;
 pub mod log_level;

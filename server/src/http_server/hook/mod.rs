@@ -36,6 +36,7 @@ use failure::HookFailure;
 pub(crate) use question::Question;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use records::try_records;
+pub use url::Endpoint;
 pub(crate) use url::HookUrl;
 
 /// How much earlier than the answer says an identity may end, as a share of its time. All who connected at the same
