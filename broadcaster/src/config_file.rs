@@ -20,6 +20,8 @@ use values::value;
 
 pub(crate) use exposed::ExposedSecret;
 
+use crate::likeness::meant;
+
 /// Why a configuration is refused.
 #[derive(Debug, Error)]
 pub(crate) enum Refused {
@@ -189,6 +191,9 @@ fn unknown(table: Option<&str>, key: &str) -> String {
     if all_settings().any(|setting| setting.table == Some(key)) {
         return format!("`{key}` must be a table: write [{key}] above its keys");
     }
+    if let Some(hint) = hint(table, key) {
+        return hint;
+    }
     let of_table = all_settings().filter(|setting| setting.table == table);
     let mut expected: Vec<String> = of_table.map(|setting| format!("`{}`", setting.name_in_table())).collect();
     match table {
@@ -197,12 +202,31 @@ fn unknown(table: Option<&str>, key: &str) -> String {
             expected.join(", ")
         ),
         None => {
-            let mut tables: Vec<&str> = all_settings().filter_map(|setting| setting.table).collect();
-            tables.dedup();
-            expected.extend(tables.iter().map(|table| format!("[{table}]")));
+            expected.extend(tables().iter().map(|table| format!("[{table}]")));
             format!("unknown field `{key}`, expected one of {}", expected.join(", "))
         }
     }
+}
+
+/// What is said of a key that is mistyped.
+fn hint(table: Option<&str>, key: &str) -> Option<String> {
+    // One that stands in the wrong table is not mistyped.
+    if all_settings().any(|setting| setting.table.is_none() && setting.key == key) {
+        return None;
+    }
+    let tables = if table.is_none() { tables() } else { Vec::new() };
+    let keys = all_settings().filter(|setting| setting.table == table).map(Setting::name_in_table);
+    let meant = meant(key, keys.chain(tables.iter().copied()))?;
+    let shown = if tables.contains(&meant) { format!("[{meant}]") } else { format!("`{meant}`") };
+    let place = table.map_or_else(String::new, |table| format!(" in [{table}]"));
+    Some(format!("unknown field `{key}`{place}: is {shown} meant?"))
+}
+
+/// The tables that are no settings themselves.
+fn tables() -> Vec<&'static str> {
+    let mut tables: Vec<&str> = all_settings().filter_map(|setting| setting.table).collect();
+    tables.dedup();
+    tables
 }
 
 /// Who writes the table of the broker believes that there is one. A table with other settings is refused for these.
@@ -364,6 +388,26 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_is_mistyped_is_told_with_the_right_one() {
+        for (text, meant) in [
+            ("max_conections = 5", Some("max_connections")),
+            ("MAX_CONNECTIONS = 5", Some("max_connections")),
+            ("prot = 5", Some("port")),
+            ("[brocker]\nurl = 'redis://h'", Some("[broker]")),
+            ("[broker]\nulr = 'redis://h'", Some("url")),
+            ("[[chanel]]\npattern = 'a'", Some("channel")),
+            ("colour_of_the_page = 5", None),
+            ("x = 5", None),
+        ] {
+            let error = refused(Settings::default(), text).expect(text);
+            let hint = meant.map(|meant| format!(": is `{meant}` meant?"));
+            let hint = hint.map(|hint| hint.replace("`[broker]`", "[broker]"));
+            assert_eq!(error.contains(" meant?"), meant.is_some(), "{error}");
+            assert!(hint.is_none_or(|hint| error.contains(&hint)), "{error}");
+        }
+    }
+
+    #[test]
     fn what_needs_no_keys_does_not_read_them() {
         let settings = || Settings { token_secret_file: Some(vec!["/no/such/file".into()]), ..Settings::default() };
         assert!(resolve(settings(), None).is_err());
@@ -410,16 +454,18 @@ mod tests {
         for (text, told) in [
             ("\n[broker]\nurl = 1", "line 3, column 7: broker.url must be a text in quotes"),
             ("[broker]\nmax_bytes = '1G'", "line 2, column 13: broker.max_bytes must be a number of bytes"),
+            ("[broker]\nuri = 'x'", "line 2, column 1: unknown field `uri` in [broker]: is `url` meant?"),
             (
-                "[broker]\nuri = 'x'",
-                "line 2, column 1: unknown field `uri` in [broker], expected one of `url`, `prefix`",
+                "[broker]\nhost = 'x'",
+                "line 2, column 1: unknown field `host` in [broker], expected one of `url`, `prefix`",
             ),
             ("[broker]\nport = 1", "line 2, column 1: unknown field `port` in [broker]"),
             ("broker_url = 'x'", "line 1, column 1: `broker_url` is written as `url` below [broker]"),
             ("url = 'x'", "line 1, column 1: `url` is written as `url` below [broker]"),
             ("broker = 'x'", "line 1, column 1: `broker` must be a table: write [broker] above its keys"),
             ("[[broker]]\nurl = 'x'", "line 1, column 3: `broker` must be a table"),
-            ("[brokers]\nurl = 'x'", "line 1, column 2: unknown field `brokers`, expected one of `queue`"),
+            ("[brokers]\nurl = 'x'", "line 1, column 2: unknown field `brokers`: is [broker] meant?"),
+            ("[redis]\nurl = 'x'", "line 1, column 2: unknown field `redis`, expected one of `queue`"),
         ] {
             let error = parse(text).expect_err(text).to_string();
             assert!(error.starts_with(told), "{text}: {error}");
