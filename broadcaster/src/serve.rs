@@ -21,7 +21,7 @@ use crate::systemd;
 
 /// Files that are open beside the clients' sockets: the queue, epoll, inotify, wake-ups, standard streams, and
 /// connections that are only answered.
-pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
+const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
 /// The fewest with which the queue is read and health checks are answered while clients take all others.
 const MIN_DESCRIPTORS_BESIDE_CLIENTS: u64 = 40;
 
@@ -114,11 +114,16 @@ async fn stop_on_signal(mut signals: Signals, mut reload: Reload, stopping: Canc
     });
 }
 
+/// Files that may be open beside the clients' sockets, with those of operators and of the hook.
+pub(crate) fn descriptors_beside_clients(config: &Config) -> u64 {
+    let admin_sockets = config.admin.listen.map_or(0, |_| admin::DESCRIPTORS);
+    DESCRIPTORS_BESIDE_CLIENTS + admin_sockets + config.hook_sockets() as u64
+}
+
 /// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select(). If it cannot
 /// be raised there may be fewer clients.
 pub(crate) fn raise_descriptor_limit(config: &mut Config) -> anyhow::Result<()> {
-    let admin_sockets = config.admin.listen.map_or(0, |_| admin::DESCRIPTORS);
-    let beside_clients = DESCRIPTORS_BESIDE_CLIENTS + admin_sockets + config.hook_sockets() as u64;
+    let beside_clients = descriptors_beside_clients(config);
     let admission = &mut config.admission;
     let limit = getrlimit(Resource::Nofile);
     let wanted = admission.max_connections as u64 + beside_clients;

@@ -27,7 +27,7 @@ use crate::commands::listen;
 use crate::config_file::ExposedSecret;
 use crate::output::ago;
 use crate::remedy::remedy;
-use crate::serve::DESCRIPTORS_BESIDE_CLIENTS;
+use crate::serve::descriptors_beside_clients;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -186,7 +186,7 @@ fn watch(queue: &Path) -> Finding {
 }
 
 fn descriptors(config: &Config) -> Finding {
-    let wanted = config.admission.max_connections as u64 + DESCRIPTORS_BESIDE_CLIENTS;
+    let wanted = config.admission.max_connections as u64 + descriptors_beside_clients(config);
     match getrlimit(Resource::Nofile).maximum {
         Some(maximum) if maximum < wanted => Note(
             format!(

@@ -301,3 +301,29 @@ fn the_doctor_reports_no_idle_port_when_an_event_came_through_another_address() 
     assert!(none.contains(&nothing) && none.contains("BAD  no round trip"), "{none}");
     broadcaster.stop();
 }
+
+#[test]
+fn the_doctor_counts_the_descriptors_that_the_server_counts() {
+    let queue = QueueDir::new();
+    let wanted = |arguments: &[&str]| {
+        let mut shell = command("sh");
+        shell.args(["-c", "ulimit -n 60 && exec \"$0\" \"$@\"", BINARY]).args(arguments);
+        shell.arg("--queue").arg(queue.path()).env("PHP", "/nowhere/php");
+        shell
+    };
+    for arguments in [
+        &[][..],
+        &["--admin-listen", "127.0.0.1:0"],
+        &["--public-channels", "*", "--auth-hook", "http://127.0.0.1:9/", "--auth-hook-concurrency", "100"],
+    ] {
+        let mut serving = wanted(&[]);
+        serving.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        let mut broadcaster = Broadcaster::spawn(serving).listening();
+        let line = broadcaster.log_lines("fewer files may be open").remove(0);
+        let needed = line.split("wanted=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        broadcaster.stop();
+        let mut doctor = wanted(&["doctor"]);
+        let told = String::from_utf8(doctor.args(arguments).finish().stdout).unwrap();
+        assert!(told.contains(&format!("max_connections = 10000 needs {needed}\n")), "{needed}: {told}");
+    }
+}
