@@ -4,6 +4,7 @@ mod address;
 mod broker;
 mod finding;
 mod history;
+mod hook;
 mod producers;
 
 use std::fs;
@@ -68,6 +69,7 @@ pub(crate) fn run(
     }
     findings.extend(producers::unread_queues(queue));
     findings.extend(config.broker.iter().flat_map(broker::findings));
+    findings.extend(hook::findings(config));
     let port = address::port(config);
     let round_trip = arguments.url.as_ref().map(|url| address::round_trip(queue, url));
     findings.push(descriptors(config));
