@@ -47,7 +47,7 @@ fn permission(queue: &Path) -> String {
 }
 
 /// What to do about lines of the log that do not say it themselves, by how they begin.
-const REMEDIES: [(&str, &str); 16] = [
+const REMEDIES: [(&str, &str); 17] = [
     ("cannot raise the limit of open files", "Raise LimitNOFILE= in the unit, or ulimit -Hn."),
     ("fewer files may be open than max_connections needs", "Raise LimitNOFILE= in the unit, or ulimit -Hn."),
     (
@@ -76,6 +76,10 @@ const REMEDIES: [(&str, &str); 16] = [
     (
         "cannot write the history log",
         "Make room on its file system, and look at its owner: fastapi-broadcaster doctor.",
+    ),
+    (
+        "the hook (auth_hook) has decided nothing",
+        "Ask it by hand (docs/auth-hook.md), and see what fastapi-broadcaster doctor says of its address.",
     ),
     ("a page may not connect", "If the page is yours, add its origin to allowed_origins."),
     ("thread panicked", "This is a fault of the broadcaster: please report it with the lines of the log."),
