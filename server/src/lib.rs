@@ -73,7 +73,7 @@ pub use http_server::{
 };
 pub use hub::{Batch, ChannelPage, Feed, Hub, InvalidClient, Limits, NotDone, Progress, Room, Who};
 pub use metrics::Metrics;
-pub use observer::{Observer, Status};
+pub use observer::{Observer, Problem, Status, Troubled};
 pub use protocol::after::is_position;
 pub use protocol::allowance::Rates;
 pub use protocol::{frames, plain};
