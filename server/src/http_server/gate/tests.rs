@@ -51,7 +51,7 @@ async fn ask(gate: &Gate, target: &str, protocol: &str, says: Option<(&[&str], &
         }
         Err(Refusal::Denied(denial, _)) => denial.to_string(),
         Err(Refusal::Request { status, .. }) => status.as_u16().to_string(),
-        Err(Refusal::Origin { problem }) => problem,
+        Err(Refusal::Origin { problem } | Refusal::Host { problem }) => problem,
         Err(other) => format!("{other:?}"),
     }
 }
