@@ -39,6 +39,7 @@ pub(crate) fn run(mut config: Config, queue: &Path, given: Given, warnings: &[St
     let ended = runtime.block_on(async {
         let mut signals = Signals::new().context("cannot listen to signals")?;
         let (options, publisher) = (config.admin.clone(), admin::publisher(&config, queue));
+        let contents = config.contents();
         let Some(server) = starting::bind(config, queue, &mut signals).await? else { return Ok(()) };
         for address in server.local_addrs() {
             info!(%address, queue = %queue.display(), "listening");
@@ -46,7 +47,7 @@ pub(crate) fn run(mut config: Config, queue: &Path, given: Given, warnings: &[St
         warn_of_unread_queues(queue);
         let admin = admin::start(&options, publisher, server.observer(), problems)?;
         let watchdog = systemd::ready(server.hub().clone());
-        let reload = Reload::new(given, &server, &admin);
+        let reload = Reload::new(given, contents, &server, &admin);
         let (stopping, reads) = (admin.stopping(), TaskTracker::new());
         let serving = async {
             let stopped = server.run(stop_on_signal(signals, reload, stopping.clone(), reads.clone())).await;

@@ -44,9 +44,8 @@ fn it_is_not_ready_while_redis_is_away() {
     await_ready(admin);
     redis.kill();
     await_not_ready(admin, "Redis cannot be read");
-    let status = until("the page tells it", || {
-        Some(admin.get("/status.json").json()).filter(|status| status["ready"] == false)
-    });
+    let status =
+        until("the page tells it", || Some(admin.get("/status.json").json()).filter(|status| status["ready"] == false));
     assert!(status["problems"][0]["fix"].as_str().unwrap().contains("The log says what failed"), "{status}");
     redis.start_again();
     await_ready(admin);
