@@ -1,13 +1,18 @@
 //! What may be read.
 
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::thread::JoinHandle;
 
-use testkit::{QueueDir, ReservedPort, until};
+use serde_json::Value;
+use testkit::{QueueDir, ReservedPort, has_root, until};
 
 use crate::support::admin::{Admin, TOKEN};
-use crate::support::{Client, broadcaster_command, connect};
+use crate::support::{Client, broadcaster, broadcaster_command, connect};
+
+const USER: u32 = 54_031;
 
 #[test]
 fn everything_that_may_be_read_is_answered_with_headers_that_keep_pages_of_others_out() {
@@ -78,6 +83,39 @@ fn the_last_errors_are_told_with_what_to_do() {
     assert_eq!((&error["level"], &error["count"]), (&"error".into(), &1.into()), "{error}");
     assert!(error["fix"].as_str().unwrap().contains("failed list"), "{error}");
     assert!(error["at_ms"].as_u64().unwrap() > 1_600_000_000_000);
+    broadcaster.stop();
+}
+
+#[test]
+fn a_folder_of_failed_entries_that_cannot_be_read_hides_no_other_number() {
+    if !has_root("to be another user") {
+        return;
+    }
+    let queue = QueueDir::new();
+    queue.give_to(USER, USER);
+    // Of another user, as an administrator makes it who looks at it too strictly.
+    let failed = queue.path().join("failed");
+    fs::create_dir(&failed).unwrap();
+    fs::write(failed.join("1.json"), "{").unwrap();
+    let mut broadcaster = broadcaster::run_by(USER, USER, &queue, &["--admin-listen", "127.0.0.1:0"]);
+    let admin = Admin::of(&mut broadcaster);
+    let failed_entries = || admin.get("/status.json").json()["queue"]["failed_entries"].clone();
+    until("they are counted", || failed_entries() == 1);
+    fs::set_permissions(&failed, Permissions::from_mode(0o700)).unwrap();
+    until("they are not known", || failed_entries().is_null());
+    let mut client = Client::of(&broadcaster);
+    queue.enqueue(1);
+    assert_eq!(client.payload(), "1");
+    let status = until("the event is counted", || {
+        Some(admin.get("/status.json").json()).filter(|status| status["queue"]["sent"] == 1)
+    });
+    assert_eq!((&status["ready"], &status["queue"]["failed_entries"]), (&true.into(), &Value::Null), "{status}");
+    assert!(status["queue"]["pending_events"].is_u64() && status["queue"]["oldest_age_seconds"].is_f64(), "{status}");
+    let metrics = admin.get("/metrics").body;
+    assert!(metrics.contains("\nfastapi_ws_queue_pending_events "), "{metrics}");
+    assert!(!metrics.contains("\nfastapi_ws_failed_entries "), "{metrics}");
+    fs::set_permissions(&failed, Permissions::from_mode(0o755)).unwrap();
+    until("they are known again", || failed_entries() == 1);
     broadcaster.stop();
 }
 
