@@ -1,7 +1,7 @@
 <?php
 
-// What all connections with the driver `fastapi` have in common. A connection in config/broadcasting.php may have any of
-// these keys too; its own wins.
+// What all connections with the driver `fastapi` have in common. A connection in config/broadcasting.php may have any
+// of these keys too; its own wins.
 
 return [
     // The directory that the broadcaster reads. Null: what php.ini says (fastapi_websocket.path).

@@ -117,14 +117,14 @@ trait AnswersPusherClients
 
     private function credentials(): AppCredentials
     {
-        return $this->credentials ?? throw new BroadcastException(
+        return $this->settings->credentials() ?? throw new BroadcastException(
             'the connection has no key and secret: set FASTAPI_APP_KEY and FASTAPI_APP_SECRET'
         );
     }
 
     private function encryption(): ChannelEncryption
     {
-        return $this->encryption ?? throw new BroadcastException(
+        return $this->settings->encryption() ?? throw new BroadcastException(
             'private-encrypted- channels need a master key: set FASTAPI_ENCRYPTION_MASTER_KEY'
         );
     }

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace FASTAPI\WebSocket\Laravel;
 
 /**
- * Key and secret that the site and the broadcaster share, and the signatures of Pusher's protocol that are made with them.
+ * Key and secret that the site and the broadcaster share, and the signatures of Pusher's protocol made with them.
  */
 final class AppCredentials
 {
@@ -18,8 +18,8 @@ final class AppCredentials
     /**
      * What lets one connection subscribe to one channel.
      *
-     * @param string|null $channelData Who the member of a presence channel is, as the JSON text that the client gets: the
-     *     signature is one of these bytes.
+     * @param string|null $channelData Who the member of a presence channel is, as the JSON text that the client gets:
+     *     its bytes are signed.
      */
     public function authOfChannel(string $socketId, string $channel, ?string $channelData = null): string
     {

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace FASTAPI\WebSocket\Laravel;
 
-use InvalidArgumentException;
+use Illuminate\Broadcasting\BroadcastException;
 
 /**
  * Encrypts the events of `private-encrypted-` channels, as Pusher's libraries do: the broadcaster never has the key.
@@ -18,17 +18,17 @@ final class ChannelEncryption
 
     private readonly string $masterKey;
 
-    /** @throws InvalidArgumentException If it is not the base64 text of 32 bytes, or PHP has no libsodium. */
+    /** @throws BroadcastException If it is not the base64 text of 32 bytes, or PHP has no libsodium. */
     public function __construct(#[\SensitiveParameter] string $masterKeyBase64)
     {
         $masterKey = base64_decode($masterKeyBase64, true);
         if ($masterKey === false || strlen($masterKey) !== self::KEY_BYTES) {
-            throw new InvalidArgumentException(
+            throw new BroadcastException(
                 'encryption_master_key_base64 is not the base64 text of 32 bytes: openssl rand -base64 32 makes one'
             );
         }
         if (! function_exists('sodium_crypto_secretbox')) {
-            throw new InvalidArgumentException('private-encrypted- channels need the PHP extension sodium');
+            throw new BroadcastException('private-encrypted- channels need the PHP extension sodium');
         }
         $this->masterKey = $masterKey;
     }

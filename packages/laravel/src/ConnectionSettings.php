@@ -73,7 +73,7 @@ final class ConnectionSettings
     /**
      * Null if no master key is set.
      *
-     * @throws \InvalidArgumentException
+     * @throws \Illuminate\Broadcasting\BroadcastException If it is no such key.
      */
     public function encryption(): ?ChannelEncryption
     {

@@ -24,14 +24,12 @@ final class FastapiBroadcaster extends Broadcaster
 
     private ?EventQueue $eventQueue = null;
 
-    private readonly ?AppCredentials $credentials;
-
-    private readonly ?ChannelEncryption $encryption;
-
+    /**
+     * Refuses nothing. Laravel makes the broadcaster at each start, because routes/channels.php needs it: what is wrong
+     * with the settings must concern only who uses them.
+     */
     public function __construct(private readonly ConnectionSettings $settings)
     {
-        $this->credentials = $settings->credentials();
-        $this->encryption = $settings->encryption();
     }
 
     /**
@@ -55,7 +53,10 @@ final class FastapiBroadcaster extends Broadcaster
         $names = array_values(array_unique($this->formatChannels($channels)));
 
         try {
-            $this->publish(array_map(static fn (array $part): array => $common + $part, $this->parts($names, $payload)));
+            $this->publish(array_map(
+                static fn (array $part): array => $common + $part,
+                $this->parts($names, $payload)
+            ));
         } catch (QueueException | \ValueError | \JsonException $exception) {
             throw new BroadcastException("event $event was not queued: " . $exception->getMessage(), 0, $exception);
         }
@@ -72,8 +73,8 @@ final class FastapiBroadcaster extends Broadcaster
     }
 
     /**
-     * The channels with what they get: one part if possible. An encrypted channel has a key of its own, so it is a part of
-     * its own.
+     * The channels with what they get: one part if possible. An encrypted channel has a key of its own, so it is a part
+     * of its own.
      *
      * @param list<string> $names
      * @param array<string, mixed> $payload
@@ -127,8 +128,8 @@ final class FastapiBroadcaster extends Broadcaster
     }
 
     /**
-     * The client that toOthers() leaves out. Its id comes from a header of the request: with one that no client can have,
-     * everybody gets the event. Otherwise a browser could prevent an event by a wrong header.
+     * The client that toOthers() leaves out. Its id comes from a header of the request: with one that no client can
+     * have, everybody gets the event. Otherwise a browser could prevent an event by a wrong header.
      */
     private function exceptedClient(mixed $socket): ?string
     {

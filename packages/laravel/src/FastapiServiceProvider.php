@@ -25,9 +25,11 @@ final class FastapiServiceProvider extends ServiceProvider
 
         // Not in boot(): that would make the manager in each request, also in those that broadcast nothing.
         $this->callAfterResolving(BroadcastManager::class, static function (BroadcastManager $manager): void {
-            $manager->extend('fastapi', static fn ($app, array $connection): FastapiBroadcaster => new FastapiBroadcaster(
-                ConnectionSettings::of($connection, (array) $app->make('config')->get('fastapi'))
-            ));
+            $manager->extend('fastapi', static function ($app, array $connection): FastapiBroadcaster {
+                $defaults = (array) $app->make('config')->get('fastapi');
+
+                return new FastapiBroadcaster(ConnectionSettings::of($connection, $defaults));
+            });
         });
     }
 

@@ -11,12 +11,10 @@ use FASTAPI\WebSocket\Laravel\Doctor\ExtensionCheck;
 use FASTAPI\WebSocket\Laravel\Doctor\Finding;
 use FASTAPI\WebSocket\Laravel\Doctor\Grade;
 use FASTAPI\WebSocket\Laravel\Doctor\QueueDirectoryCheck;
-use FASTAPI\WebSocket\Laravel\FastapiBroadcaster;
 use Illuminate\Broadcasting\BroadcastManager;
 use Illuminate\Console\Command;
 use Illuminate\Contracts\Config\Repository;
 use Illuminate\Routing\Router;
-use InvalidArgumentException;
 use Symfony\Component\Console\Formatter\OutputFormatter;
 
 /**
@@ -25,7 +23,7 @@ use Symfony\Component\Console\Formatter\OutputFormatter;
 final class DoctorCommand extends Command
 {
     /** @var string */
-    protected $signature = 'fastapi:doctor {connection? : Name in config/broadcasting.php; default: the one that is used}';
+    protected $signature = 'fastapi:doctor {connection? : Of config/broadcasting.php; default: the one that is used}';
 
     /** @var string */
     protected $description = 'Check extension, queue directory, broadcaster and settings of the broadcasts';
@@ -47,7 +45,7 @@ final class DoctorCommand extends Command
             ...(new ExtensionCheck())->findings(),
             ...(new QueueDirectoryCheck($directory))->findings(),
             ...(new BroadcasterCheck($directory))->findings(),
-            ...$this->findingsOfConnection($name, $settings, $broadcasts, $config, $router),
+            ...(new ConnectionCheck($name, $settings, $broadcasts->connection($name), $config, $router))->findings(),
         ]);
     }
 
@@ -61,24 +59,6 @@ final class DoctorCommand extends Command
         $isOurs = $config->get("broadcasting.connections.$default.driver") === 'fastapi';
 
         return $isOurs ? $default : 'fastapi';
-    }
-
-    /** @return list<Finding> */
-    private function findingsOfConnection(
-        string $name,
-        ConnectionSettings $settings,
-        BroadcastManager $broadcasts,
-        Repository $config,
-        Router $router,
-    ): array {
-        try {
-            $broadcaster = $broadcasts->connection($name);
-        } catch (InvalidArgumentException $exception) {
-            return [Finding::bad($exception->getMessage(), 'correct FASTAPI_ENCRYPTION_MASTER_KEY')];
-        }
-        assert($broadcaster instanceof FastapiBroadcaster);
-
-        return (new ConnectionCheck($name, $settings, $broadcaster, $config, $router))->findings();
     }
 
     /** @param list<Finding> $findings */

@@ -7,6 +7,7 @@ namespace FASTAPI\WebSocket\Laravel\Doctor;
 use FASTAPI\WebSocket\Laravel\ConnectionSettings;
 use FASTAPI\WebSocket\Laravel\FastapiBroadcaster;
 use Illuminate\Broadcasting\BroadcastController;
+use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Contracts\Config\Repository;
 use Illuminate\Routing\Router;
 
@@ -27,7 +28,14 @@ final class ConnectionCheck
     /** @return list<Finding> */
     public function findings(): array
     {
-        return [$this->default(), $this->credentials(), $this->authRoute(), $this->channels(), $this->worker()];
+        return [
+            $this->default(),
+            $this->credentials(),
+            ...$this->encryption(),
+            $this->authRoute(),
+            $this->channels(),
+            $this->worker(),
+        ];
     }
 
     private function default(): Finding
@@ -50,18 +58,31 @@ final class ConnectionCheck
             return Finding::good("key and secret of the app are set (the key is {$this->settings->key})");
         }
         $remedy = 'set FASTAPI_APP_KEY and FASTAPI_APP_SECRET in .env as in the section [[app]] of the broadcaster';
-        if ($this->settings->key === null && ! $this->settings->hasSecret() && $this->broadcaster->channelPatterns() === []) {
+        $isSet = $this->settings->key !== null || $this->settings->hasSecret();
+        if (! $isSet && $this->broadcaster->channelPatterns() === []) {
             return Finding::note('no key and secret are set, so all channels have to be public', $remedy);
         }
 
         return Finding::bad('key or secret is not set, so private and presence channels are refused', $remedy);
     }
 
+    /** @return list<Finding> */
+    private function encryption(): array
+    {
+        try {
+            $this->settings->encryption();
+
+            return [];
+        } catch (BroadcastException $exception) {
+            return [Finding::bad($exception->getMessage(), 'correct FASTAPI_ENCRYPTION_MASTER_KEY in .env')];
+        }
+    }
+
     private function authRoute(): Finding
     {
         foreach ($this->router->getRoutes()->getRoutes() as $route) {
-            $action = ltrim($route->getActionName(), '\\');
-            if ($action === BroadcastController::class . '@authenticate' || str_ends_with($route->uri(), 'broadcasting/auth')) {
+            $isLaravels = ltrim($route->getActionName(), '\\') === BroadcastController::class . '@authenticate';
+            if ($isLaravels || str_ends_with($route->uri(), 'broadcasting/auth')) {
                 return Finding::good("clients ask /{$route->uri()} for their channels");
             }
         }
@@ -95,7 +116,7 @@ final class ConnectionCheck
 
         return Finding::note(
             "events that implement ShouldBroadcast wait for a worker of the queue '$queue'",
-            'run php artisan queue:work, or implement ShouldBroadcastNow: writing the event costs less than queueing a job'
+            'run php artisan queue:work, or implement ShouldBroadcastNow: that costs less than queueing a job'
         );
     }
 }

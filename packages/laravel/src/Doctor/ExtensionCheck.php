@@ -21,7 +21,7 @@ final class ExtensionCheck
         if (! extension_loaded(self::EXTENSION)) {
             return [Finding::bad(
                 'this PHP has no extension ' . self::EXTENSION,
-                'install it for ' . PHP_BINARY . ' (PHP ' . PHP_VERSION . '), and for php-fpm, which has settings of its own'
+                'install it for ' . PHP_BINARY . ' (PHP ' . PHP_VERSION . '), and for php-fpm as well'
             )];
         }
         $version = phpversion(self::EXTENSION);
