@@ -1,6 +1,7 @@
 <?php
 
-// Answers every request with `{}`, as a server of Pusher's protocol answers an event, and does nothing else. Prints its port.
+// Answers every request with `{}`, as a server of Pusher's protocol answers an event, and does nothing else. Prints its
+// port.
 
 declare(strict_types=1);
 
