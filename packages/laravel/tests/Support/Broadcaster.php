@@ -20,7 +20,9 @@ final class Broadcaster
     {
         $this->directory = new TemporaryDirectory();
         $log = "{$this->directory->path}/log";
-        $command = [getenv('FASTAPI_BROADCASTER'), '--queue', $queue, '--listen', '127.0.0.1:0'];
+        // It ends with PHP also if PHP is killed.
+        $command = ['setpriv', '--pdeathsig', 'TERM', getenv('FASTAPI_BROADCASTER')];
+        array_push($command, '--queue', $queue, '--listen', '127.0.0.1:0');
         $files = [['file', '/dev/null', 'r'], ['file', '/dev/null', 'w'], ['file', $log, 'w']];
         $this->process = proc_open($command, $files, $pipes);
         $this->address = Waiting::until("the broadcaster listens, see $log", function () use ($log): ?string {
