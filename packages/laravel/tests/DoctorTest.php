@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace FASTAPI\WebSocket\Laravel\Tests;
 
 use FASTAPI\WebSocket\EventQueue;
+use FASTAPI\WebSocket\Laravel\Doctor\BroadcasterCheck;
 use FASTAPI\WebSocket\Laravel\Doctor\Finding;
 use FASTAPI\WebSocket\Laravel\Doctor\Grade;
 use FASTAPI\WebSocket\Laravel\Doctor\QueueDirectoryCheck;
@@ -88,6 +89,23 @@ final class DoctorTest extends TestCase
         self::assertStringContainsString("BAD  no broadcaster reads $artisan->queue", $output);
         self::assertStringContainsString('1 entries now', $output);
         self::assertStringContainsString('systemctl start fastapi-broadcaster', $output);
+    }
+
+    public function testALockThatThisUserCannotReadIsANote(): void
+    {
+        $directory = new TemporaryDirectory();
+        chmod($directory->path, 0755);
+        chmod($directory->write('.lock', ''), 0000);
+        $check = new BroadcasterCheck($directory->path);
+        Finding::bad('', '');
+        [$grade, $text] = AsNobody::returns(static function () use ($check): array {
+            [$finding] = $check->findings();
+
+            return [$finding->grade->name, $finding->text];
+        });
+
+        self::assertSame('Note', $grade, $text);
+        self::assertStringContainsString('may not see whether a broadcaster reads', $text);
     }
 
     public function testTheExtensionThatIsMissingIsTold(): void

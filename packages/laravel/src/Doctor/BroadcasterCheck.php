@@ -20,7 +20,14 @@ final class BroadcasterCheck
         if ($this->directory === null || ! is_dir($this->directory)) {
             return [];
         }
-        if (! $this->isLocked("$this->directory/.lock")) {
+        $isLocked = $this->isLocked("$this->directory/.lock");
+        if ($isLocked === null) {
+            return [Finding::note(
+                "this user may not see whether a broadcaster reads $this->directory",
+                "run the doctor as the site's user, for example with sudo -u www-data"
+            )];
+        }
+        if (! $isLocked) {
             return [Finding::bad(
                 "no broadcaster reads $this->directory: events wait there until one does"
                     . ($this->waiting() === 0 ? '' : ", {$this->waiting()} entries now"),
@@ -32,16 +39,19 @@ final class BroadcasterCheck
         return [Finding::good("a broadcaster{$this->version()} reads $this->directory")];
     }
 
-    /** Asks by the lock that a second broadcaster would ask by. Creates no file. */
-    private function isLocked(string $path): bool
+    /** Asks by the lock that a second broadcaster would ask by. Creates no file. Null if this user cannot know. */
+    private function isLocked(string $path): ?bool
     {
+        if (! is_executable($this->directory)) {
+            return null;
+        }
         // Who may write to the directory can put another kind of file there, and opening a pipe would wait.
-        if (is_link($path) || ! is_file($path) || ! is_readable($path)) {
+        if (is_link($path) || ! is_file($path)) {
             return false;
         }
-        $file = fopen($path, 'r');
+        $file = is_readable($path) ? fopen($path, 'r') : false;
         if ($file === false) {
-            return false;
+            return null;
         }
         // Closing the file unlocks it.
         $isFree = flock($file, LOCK_SH | LOCK_NB);
