@@ -9,7 +9,6 @@ use FASTAPI\WebSocket\Laravel\FastapiServiceProvider;
 use FASTAPI\WebSocket\Laravel\Tests\Support\Artisan;
 use FASTAPI\WebSocket\Laravel\Tests\Support\Site;
 use Illuminate\Broadcasting\BroadcastManager;
-use Illuminate\Contracts\Console\Kernel;
 use Illuminate\Support\Facades\Broadcast;
 use PHPUnit\Framework\TestCase;
 
@@ -36,14 +35,9 @@ final class ProviderTest extends TestCase
 
     public function testTheManagerOfBroadcastsIsMadeOnlyIfItIsUsed(): void
     {
-        $artisan = new Artisan(['SITE_HAS_CHANNELS' => 'false']);
-        $app = Site::create($artisan->directory->path);
-        $app->make(Kernel::class)->bootstrap();
+        $site = new Site(site: ['has_channels' => false]);
 
-        self::assertFalse($app->resolved(BroadcastManager::class));
-        restore_error_handler();
-        restore_error_handler();
-        restore_exception_handler();
+        self::assertFalse($site->app->resolved(BroadcastManager::class));
     }
 
     public function testTheConfigurationCanBePublishedAndCached(): void

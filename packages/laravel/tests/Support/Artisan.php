@@ -25,6 +25,7 @@ final class Artisan
         unlink("{$this->directory->path}/config/fastapi.php");
         $this->directory->write('config/broadcasting.php', "<?php return ['default' => env('BROADCAST_CONNECTION'), "
             . "'connections' => ['log' => ['driver' => 'log'], 'hints' => ['driver' => 'fastapi']]];");
+        $this->directory->write('config/site.php', "<?php return ['has_channels' => env('SITE_HAS_CHANNELS', true)];");
         $this->directory->write('config/queue.php', "<?php return ['default' => env('QUEUE_CONNECTION', 'sync')];");
         $bootstrap = var_export(dirname(__DIR__) . '/bootstrap.php', true);
         $this->directory->write('bootstrap/app.php', '<?php return ' . Site::class . '::create(dirname(__DIR__));');

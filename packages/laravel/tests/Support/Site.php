@@ -29,8 +29,9 @@ final class Site
     /**
      * @param array<string, mixed> $fastapi What config/fastapi.php has.
      * @param array<string, mixed>|null $connections The connections of config/broadcasting.php; null: it names none.
+     * @param array<string, mixed> $site What config/site.php has.
      */
-    public function __construct(array $fastapi = [], ?array $connections = null)
+    public function __construct(array $fastapi = [], ?array $connections = null, array $site = [])
     {
         $this->directory = new TemporaryDirectory();
         mkdir($this->queuePath());
@@ -40,6 +41,7 @@ final class Site
             'key' => self::KEY,
             'secret' => self::SECRET,
         ], $connections);
+        $this->directory->write('config/site.php', '<?php return ' . var_export($site, true) . ';');
         $this->app = self::create($this->directory->path);
         $this->app->make(ConsoleKernel::class)->bootstrap();
     }

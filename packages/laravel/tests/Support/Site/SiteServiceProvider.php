@@ -23,7 +23,7 @@ final class SiteServiceProvider extends ServiceProvider
         Auth::viaRequest('staff-header', $fromHeader('X-Staff'));
 
         // For a site that has forgotten both.
-        if (! env('SITE_HAS_CHANNELS', true)) {
+        if (! config('site.has_channels', true)) {
             return;
         }
         Broadcast::routes();
