@@ -1,8 +1,15 @@
 //! What code outside the hub asks about channels: who is there, and whether there is a last event.
 
 use queue::ChannelName;
+use serde::Deserialize;
 
 use crate::hub::Hub;
+
+/// The last event of a cache channel.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Cached {
+    pub(crate) data: String,
+}
 
 impl Hub {
     /// The users on a presence channel, in order.
@@ -19,8 +26,11 @@ impl Hub {
         self.lock().presence.count(channel)
     }
 
-    /// Whether there is a last event of a cache channel.
-    pub(crate) fn has_last_event(&self, channel: &ChannelName) -> bool {
-        self.lock().last_event(channel).is_some()
+    /// The `data` of the last event of a cache channel, as clients get it: JSON text in a string.
+    pub(crate) fn cached(&self, channel: &ChannelName) -> Option<Cached> {
+        let frame = self.lock().last_event(channel)?;
+        // It is a frame of text for clients of the Pusher protocol. No byte of its head is a brace that begins an object.
+        let text = &frame[frame.windows(2).position(|begin| begin == b"{\"")?..];
+        serde_json::from_slice(text).ok()
     }
 }
