@@ -29,8 +29,12 @@ impl Hub {
     /// The `data` of the last event of a cache channel, as clients get it: JSON text in a string.
     pub(crate) fn cached(&self, channel: &ChannelName) -> Option<Cached> {
         let frame = self.lock().last_event(channel)?;
-        // It is a frame of text for clients of the Pusher protocol. No byte of its head is a brace that begins an object.
-        let text = &frame[frame.windows(2).position(|begin| begin == b"{\"")?..];
-        serde_json::from_slice(text).ok()
+        // It is a frame of text: a head, whose length its second byte tells (RFC 6455, section 5.2), and the message.
+        let head = match frame.get(1)? {
+            126 => 4,
+            127 => 10,
+            _ => 2,
+        };
+        serde_json::from_slice(frame.get(head..)?).ok()
     }
 }
