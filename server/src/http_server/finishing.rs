@@ -23,3 +23,20 @@ impl Finishing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_has_begun_is_not_given_up() {
+        let (finishing, stop) = (Finishing::default(), CancellationToken::new());
+        assert!(finishing.given_up(&stop).now_or_never().is_none());
+        stop.cancel();
+        assert!(finishing.given_up(&stop).now_or_never().is_some());
+        finishing.begin();
+        assert!(finishing.given_up(&stop).now_or_never().is_none());
+    }
+}

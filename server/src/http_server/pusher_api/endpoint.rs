@@ -6,8 +6,8 @@ use percent_encoding::percent_decode_str;
 
 use super::refused::Refused;
 
-/// What every path of the API has.
-const APPS: &str = "/apps/";
+/// What every path of the API has, with a slash behind.
+const APPS: &str = "/apps";
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,12 +39,13 @@ impl<'a> Place<'a> {
     /// The place that a path names, if it is one of the API. A prefix may hold `/apps/` as well: where this application's
     /// id follows, the API begins.
     pub(super) fn of(path: &'a str, app: &str) -> Option<Place<'a>> {
+        // Not the whole of it: the slash behind may be the one in front of the next.
         let places = || {
-            path.match_indices(APPS).map(|(at, _)| {
+            path.match_indices(APPS).filter_map(|(at, _)| {
                 let signed = &path[at..];
-                let behind = &signed[APPS.len()..];
+                let behind = signed[APPS.len()..].strip_prefix('/')?;
                 let (app, rest) = behind.split_once('/').unwrap_or((behind, ""));
-                Place { signed, app, rest }
+                Some(Place { signed, app, rest })
             })
         };
         places().find(|place| place.app == app).or_else(|| places().next())
@@ -120,6 +121,7 @@ mod tests {
             ("/apps/3/connections", Endpoint::Connections),
             ("/pusher/apps/3/channels", Endpoint::Channels),
             ("/apps/x/apps/3/channels/a", Endpoint::Channel("a".to_owned())),
+            ("/apps/apps/3/events", Endpoint::Events),
             ("/apps/3/channels/apps/users", Endpoint::Users("apps".to_owned())),
             ("/a/b/apps/3/channels/presence-a%40b", Endpoint::Channel("presence-a@b".to_owned())),
             ("/apps/3/users/a%2Fb%20c/terminate_connections", Endpoint::TerminateConnections("a/b c".to_owned())),
