@@ -43,5 +43,7 @@ pub(crate) use listener::Listener;
 pub(crate) use proxies::TrustedProxies;
 pub use proxies::{InvalidNetwork, Network};
 #[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use pusher_api::{try_body, try_signed, try_target};
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use query::try_query;
 pub use route_rule::{InvalidRouteRule, Require, RouteRule};

@@ -14,6 +14,8 @@ mod given;
 mod refused;
 mod signature;
 mod terminating;
+#[cfg(any(test, feature = "fuzzing"))]
+mod trying;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -35,6 +37,9 @@ use crate::hub::Hub;
 use crate::metrics::AuthFailure;
 use crate::publisher::Publisher;
 use crate::rights::{PusherApp, Rights};
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::trying::{try_body, try_signed, try_target};
 
 /// How long a request may take altogether. Its parts have bounds of their own, which are less together.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(45);
