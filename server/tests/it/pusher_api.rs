@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::handshake::exchange;
 use crate::metrics::metric;
+use crate::pusher::{Pusher, sign};
 use crate::rights::signing::{SECRET, hs256};
 use crate::util::TestServer;
 
@@ -287,6 +288,66 @@ async fn channels_are_listed_with_their_subscriptions() {
         answer,
         json!({ "channels": { "a": { "subscription_count": 2 }, "none": { "subscription_count": 0 } } })
     );
+}
+
+#[tokio::test]
+async fn clients_of_the_protocol_are_counted_and_get_events() {
+    let server = TestServer::with(settings());
+    let mut one = Pusher::connect(&server).await;
+    let (mut tab, mut other) = (Pusher::connect(&server).await, Pusher::connect(&server).await);
+    one.enter("presence-a", "1").await;
+    tab.enter("presence-a", "1").await;
+    other.enter("presence-a", "2").await;
+    for client in [&mut one, &mut tab] {
+        assert_eq!(client.client.json().await["event"], "pusher_internal:member_added");
+    }
+    let get = async |path: &str, info: &str| {
+        let request = PusherRequest::get(path).with("filter_by_prefix", "presence-").with("info", info);
+        ask(&server, &request).await.json()
+    };
+    let counted = json!({ "channels": { "presence-a": { "user_count": 2 } } });
+    assert_eq!(get("/apps/3/channels", "user_count").await, counted);
+    let channel = get("/apps/3/channels/presence-a", "user_count,subscription_count").await;
+    assert_eq!(channel, json!({ "occupied": true, "user_count": 2, "subscription_count": 3 }));
+    let users = get("/apps/3/channels/presence-a/users", "").await;
+    assert_eq!(users, json!({ "users": [{ "id": "1" }, { "id": "2" }] }));
+    let body = json!({ "name": "x", "data": r#"{"a": 1}"#, "channel": "presence-a", "socket_id": one.id, "info": "user_count" });
+    assert_eq!(post(&server, body).await.json(), counted);
+    let message = json!({ "event": "x", "channel": "presence-a", "data": r#"{"a": 1}"# });
+    assert_eq!((tab.client.json().await, other.client.json().await), (message.clone(), message));
+    one.expect_nothing().await;
+}
+
+#[tokio::test]
+async fn a_signed_in_user_gets_events_and_is_disconnected() {
+    let server = TestServer::with(settings());
+    let mut client = Pusher::connect(&server).await;
+    let user_data = r#"{"id":"7"}"#;
+    let auth = sign(&format!("{}::user::{user_data}", client.id));
+    client.ask("pusher:signin", json!({ "auth": auth, "user_data": user_data })).await;
+    client.ask("pusher:subscribe", json!({ "channel": "#server-to-user-7", "auth": "" })).await;
+    post(&server, event(&["#server-to-user-7"], "1")).await.json();
+    assert_eq!(client.client.json().await["data"], "1");
+    let terminate = PusherRequest::post("/apps/3/users/7/terminate_connections", "{}");
+    assert_eq!(ask(&server, &terminate).await.json(), json!({}));
+    assert_eq!(client.client.close_code().await, 4009);
+}
+
+#[tokio::test]
+async fn the_last_event_of_a_cache_channel_is_shown() {
+    let server = TestServer::with(settings());
+    let mut client = Pusher::connect(&server).await;
+    client.subscribe("cache-a").await;
+    assert_eq!(client.client.json().await["event"], "pusher:cache_miss");
+    // Of each length of a frame's head, among them one whose length looks like the beginning of an object.
+    let around = r#"{"event":"test","channel":"cache-a","data":"{\"x\":\"\"}"}"#.len();
+    for length in [1, 200, 0x7b22 - around, 70_000] {
+        let data = json!({ "x": "x".repeat(length) }).to_string();
+        post(&server, event(&["cache-a"], &data)).await.json();
+        assert_eq!(client.client.json().await["data"], data);
+        let shown = ask(&server, &PusherRequest::get("/apps/3/channels/cache-a").with("info", "cache")).await;
+        assert_eq!(shown.json(), json!({ "occupied": true, "cache": { "data": data } }));
+    }
 }
 
 #[tokio::test]

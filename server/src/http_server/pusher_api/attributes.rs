@@ -48,7 +48,7 @@ impl Attributes {
             answers.insert("subscription_count".to_owned(), subscriptions.into());
         }
         if self.cache && keeps_event(channel) {
-            let cached = hub.cached(channel).map(|cached| json!({ "data": cached.data, "ttl": cached.ttl }));
+            let cached = hub.cached(channel).map(|cached| json!({ "data": cached.data }));
             answers.insert("cache".to_owned(), cached.into());
         }
         answers
