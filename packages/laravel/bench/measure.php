@@ -1,7 +1,7 @@
 <?php
 
-// Starts a site and a server for Pusher's library, sends the site requests that broadcast by one driver and by the other
-// in turn, and prints how long broadcast() took in them.
+// Starts a site and a server for Pusher's library, sends the site requests that broadcast by one driver and by the
+// other in turn, and prints how long broadcast() took in them.
 //
 //     php FLAGS bench/measure.php ROUNDS FLAGS
 
