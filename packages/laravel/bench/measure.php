@@ -1,7 +1,7 @@
 <?php
 
-// Starts a site and a server for Pusher's library, sends the site requests that broadcast by one driver and by the other
-// in turn, and prints how long broadcast() took in them.
+// Starts a site and a server for Pusher's library, sends the site requests that broadcast by one driver and by the
+// other in turn, and prints how long broadcast() took in them.
 //
 //     php FLAGS bench/measure.php ROUNDS FLAGS
 
@@ -19,9 +19,10 @@ const WARM_UP = 20;
 $rounds = (int) $argv[1];
 $flags = array_slice($argv, 2);
 
-/** Starts a program that prints its port in its first line, or listens on the given one. */
+/** Starts a program, which ends with this one. Returns it with its standard output. */
 function start(array $command, array $variables = []): array
 {
+    array_unshift($command, 'setpriv', '--pdeathsig', 'TERM');
     $files = [['file', '/dev/null', 'r'], ['pipe', 'w'], ['file', '/dev/null', 'w']];
     $process = proc_open($command, $files, $pipes, env_vars: $variables + getenv());
 

@@ -16,13 +16,16 @@ final class Broadcaster
     /** @var resource */
     private $process;
 
-    public function __construct(string $queue)
+    /** @param string $configuration What its file of settings has. */
+    public function __construct(string $queue, string $configuration = '')
     {
         $this->directory = new TemporaryDirectory();
+        $file = $this->directory->write('config.toml', $configuration);
+        chmod($file, 0600);
         $log = "{$this->directory->path}/log";
         // It ends with PHP also if PHP is killed.
         $command = ['setpriv', '--pdeathsig', 'TERM', getenv('FASTAPI_BROADCASTER')];
-        array_push($command, '--queue', $queue, '--listen', '127.0.0.1:0');
+        array_push($command, '--queue', $queue, '--listen', '127.0.0.1:0', '--config', $file);
         $files = [['file', '/dev/null', 'r'], ['file', '/dev/null', 'w'], ['file', $log, 'w']];
         $this->process = proc_open($command, $files, $pipes);
         $this->address = Waiting::until("the broadcaster listens, see $log", function () use ($log): ?string {

@@ -7,7 +7,7 @@ namespace FASTAPI\WebSocket\Laravel\Tests\Support;
 use RuntimeException;
 
 /**
- * A WebSocket client that only reads text messages.
+ * A WebSocket client for short text messages.
  */
 final class WebSocketClient
 {
@@ -42,7 +42,15 @@ final class WebSocketClient
         return $message;
     }
 
-    private function read(): string
+    public function send(string $message): void
+    {
+        // Frames of clients are masked, here with zeros. This length has one more field from 126 on.
+        $length = strlen($message);
+        $head = $length < 126 ? pack('CC', 0x81, 0x80 | $length) : pack('CCn', 0x81, 0x80 | 126, $length);
+        fwrite($this->socket, "$head\0\0\0\0$message");
+    }
+
+    public function read(): string
     {
         while (true) {
             [$first, $second] = array_values(unpack('C2', $this->bytes(2)));
