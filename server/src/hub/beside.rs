@@ -45,8 +45,8 @@ impl Beside<'_> {
             }
             (Beside::Left(user), Encoding::Pusher) => Some(message::member_removed(channel, user)),
             (Beside::ClientEvent(sent, user), Encoding::Pusher) => {
-                let (name, mut frame) = (serde_json::Value::from(sent.event.as_str()).to_string(), Vec::new());
-                event::encode_parts(&name, Some(channel), sent.data.as_deref(), user, &mut frame);
+                let mut frame = Vec::new();
+                event::encode_sent(&sent.event, channel, sent.data.as_deref(), user, &mut frame);
                 Some(frame)
             }
             (_, Encoding::Sse | Encoding::SseNamed) | (Beside::ClientEvent(..), Encoding::WebSocket) => None,

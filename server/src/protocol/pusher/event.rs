@@ -30,25 +30,37 @@ pub(crate) fn is_left_out(written: Written<'_>) -> bool {
 pub(crate) fn encode(written: Written<'_>, channel: Option<&ChannelName>, frames: &mut Vec<u8>) {
     // The text is of our making, so it has these parts.
     let Some((name, payload, _)) = plain::read_parts(written.text, written.name_len) else { return };
-    encode_parts(name, channel, Some(payload), None, frames);
+    encode_parts(name, channel, Some(&data(payload)), None, frames);
 }
 
-/// Appends the frame of an event. `user`: who has sent it, on presence channels.
-pub(crate) fn encode_parts(
-    name_json: &str,
-    channel: Option<&ChannelName>,
-    payload: Option<&str>,
+/// Appends the frame of an event that a client sends. A text goes out as it was sent: it may hold JSON already, as it
+/// does with most libraries. `user`: who has sent it, on presence channels.
+pub(crate) fn encode_sent(
+    name: &str,
+    channel: &ChannelName,
+    data: Option<&str>,
     user: Option<&str>,
     frames: &mut Vec<u8>,
 ) {
-    let data = payload.map(data);
+    let data = data.map(|data| if data.starts_with('"') { Cow::Borrowed(data) } else { Cow::Owned(quoted(data)) });
+    encode_parts(&quoted(name), Some(channel), data.as_deref(), user, frames);
+}
+
+/// Appends the frame of an event, whose parts are JSON texts but for the user.
+fn encode_parts(
+    name_json: &str,
+    channel: Option<&ChannelName>,
+    data: Option<&str>,
+    user: Option<&str>,
+    frames: &mut Vec<u8>,
+) {
     let user = user.map(quoted);
     let mut parts = vec![r#"{"event":"#, name_json];
     if let Some(channel) = channel {
         // Names of channels have nothing that JSON escapes.
         parts.extend([r#","channel":""#, channel.as_str(), "\""]);
     }
-    if let Some(data) = &data {
+    if let Some(data) = data {
         parts.extend([r#","data":"#, data]);
     }
     if let Some(user) = &user {

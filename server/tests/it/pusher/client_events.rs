@@ -40,6 +40,9 @@ async fn members_of_a_channel_get_them_and_the_sender_does_not() {
     for client in [&mut one, &mut other, &mut stranger] {
         client.expect_nothing().await;
     }
+    // Some libraries send JSON in a string.
+    trigger(&mut one, "client-x", "private-a", json!(r#"{"a":1}"#)).await;
+    assert_eq!(other.client.json().await, expected);
     one.enter("presence-a", "1").await;
     other.enter("presence-a", "2").await;
     one.client.json().await;
