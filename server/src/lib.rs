@@ -31,6 +31,7 @@ pub mod fuzzing;
 mod health;
 mod history;
 pub mod hook_address;
+mod http_client;
 mod http_server;
 mod hub;
 pub mod log_level;
