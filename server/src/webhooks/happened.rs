@@ -1,5 +1,7 @@
 //! What a webhook can be told, and how that is written.
 
+use std::sync::Arc;
+
 use queue::ChannelName;
 use serde::Serialize;
 
@@ -7,21 +9,21 @@ use crate::rights::WebhookEvent;
 
 /// What has happened to a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(dead_code, reason = "some are told of by the sessions of the Pusher protocol only")]
 pub(crate) enum Happened {
     /// It has its first subscriber.
     Occupied(ChannelName),
     /// It has lost its last subscriber.
     Vacated(ChannelName),
     /// A user has the first connection on it.
-    MemberAdded { channel: ChannelName, user: Box<str> },
+    MemberAdded { channel: ChannelName, user: Arc<str> },
     /// A user has lost the last connection on it.
-    MemberRemoved { channel: ChannelName, user: Box<str> },
+    MemberRemoved { channel: ChannelName, user: Arc<str> },
     /// A client has sent an event to the others. `client` is the id of its socket.
-    ClientEvent { channel: ChannelName, event: Box<str>, data: Box<str>, client: String, user: Option<Box<str>> },
+    ClientEvent { channel: ChannelName, event: Box<str>, data: Box<str>, client: String, user: Option<Arc<str>> },
     /// Somebody has subscribed, and there is no last event.
     CacheMiss(ChannelName),
     /// It has so many subscribers now.
+    #[allow(dead_code, reason = "nobody counts subscribers yet")]
     SubscriptionCount { channel: ChannelName, count: usize },
 }
 
