@@ -541,6 +541,29 @@ mod tests {
     }
 
     #[test]
+    fn webhooks_are_lists_in_the_table_of_the_application() {
+        let names = "id = '1'\nkey = 'k'\nsecret = 's'\n";
+        let file = "webhooks = ['https://app/geheim', 'http://b']\nwebhook_events = ['cache_miss', 'channel_vacated']";
+        let apps = parse(&format!("[[app]]\n{names}{file}")).expect("a file").app.expect("an application");
+        let told = "id=1 key=k secret=[hidden] webhook=[hidden] webhook=[hidden] webhook_event=channel_vacated \
+                    webhook_event=cache_miss";
+        assert_eq!(apps[0].to_string(), told);
+        let too_many: Vec<String> = (0..9).map(|number| format!("http://geheim/{number}")).collect();
+        for (table, told) in [
+            ("webhooks = 'https://geheim'", "line 5, column 12: app webhooks: must be a list of texts"),
+            ("webhooks = ['ftp://geheim']", "line 5, column 13: app a webhook must be http"),
+            ("webhooks = ['https://u:geheim@a']", "line 5, column 13: app a webhook must be http"),
+            (&format!("webhooks = {too_many:?}"), "line 1, column 1: app there are 8 webhooks at most"),
+            ("webhook_events = []", "line 5, column 18: app webhook events must be one or more of"),
+            ("webhook_events = ['all']", "line 5, column 19: app webhook events must be one or more of"),
+            ("webhook = []", "line 5, column 1: app has an unknown key"),
+        ] {
+            let error = parse(&format!("[[app]]\n{names}{table}")).expect_err(table).to_string();
+            assert!(error.starts_with(told) && !error.contains("geheim"), "{table}: {error}");
+        }
+    }
+
+    #[test]
     fn integers_may_be_written_in_every_way_of_toml() {
         for (text, expected) in
             [("-0", 0), ("+0", 0), ("0", 0), ("0x1F", 31), ("0o17", 15), ("0b11", 3), ("1_000", 1000)]

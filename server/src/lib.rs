@@ -11,6 +11,7 @@
 //! comes from the stream of all machines goes to the hub.
 //!
 //! Clients come in through [`http_server`]; what code outside does when one speaks goes through [`application`].
+//! What happens to channels is told to web servers by `webhooks`.
 //! [`server`] is the only module that knows all others.
 
 pub mod application;
@@ -31,6 +32,7 @@ pub mod fuzzing;
 mod health;
 mod history;
 pub mod hook_address;
+mod http_client;
 mod http_server;
 mod hub;
 pub mod log_level;
@@ -59,6 +61,7 @@ mod tls;
 pub mod token;
 mod trim;
 mod unix_time;
+mod webhooks;
 
 pub use application::{Application, Client, HeaderText, Headers, NoApplication, Reception};
 pub use claim::{BindError, Claim};
@@ -81,7 +84,7 @@ pub use protocol::{frames, plain};
 pub use publication::{Audience, Publication, Seq};
 pub use publisher::{PublishError, Publisher};
 pub use reloader::Reloader;
-pub use rights::{ClientEvents, InvalidApp, PusherApp};
+pub use rights::{ClientEvents, InvalidApp, PusherApp, WebhookEvent, WebhookUrl};
 pub use server::Server;
 pub use session_id::SessionId;
 pub use unix_time::MAX_CLOCK_DIFFERENCE;

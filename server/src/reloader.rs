@@ -30,6 +30,7 @@ impl Reloader {
     pub fn reload(&self, config: &Config) {
         self.intake.change(config);
         self.hub.reload(config);
+        self.hub.webhooks().change(config.rights.app.as_ref());
         self.seen.change(config, self.has_history());
         self.shutdown_grace.store(Arc::new(config.shutdown_grace));
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use queue::Reader;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::application::Application;
@@ -28,12 +28,15 @@ use crate::reloader::Reloader;
 use crate::source::{Destination, DirectoryOptions, DirectorySource, HistoryOptions, hand_over, has_successor};
 use crate::stop::Stop;
 use crate::threads::{Threads, Worker};
+use crate::webhooks::Telling;
 
 pub use crate::claim::BindError;
 pub use crate::source::STANDBY_INTERVAL;
 
 /// How long no client is accepted because the broker's stream is still being read.
 const FILL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long webhooks have for what waits, however long clients took to leave.
+const LEAST_WEBHOOK_GRACE: Duration = Duration::from_secs(1);
 
 /// A server that has its port and its queue, and runs when it is told to.
 pub struct Server {
@@ -81,6 +84,7 @@ impl Server {
     pub fn start<A: Application>(claim: Claim, make_application: impl FnMut(&Hub) -> A) -> Result<Server, BindError> {
         let Claim { config, reader, listeners, is_passed, addresses } = claim;
         let (shards, hub) = ShardThread::prepare(config.hub_threads, &config.limits, &config.rights, make_application)?;
+        hub.webhooks().change(config.rights.app.as_ref());
         let health = Arc::new(match reader {
             Some(_) => Health::of_source(config.scan_interval),
             None => Health::without_source(),
@@ -188,6 +192,7 @@ impl Server {
             first_descriptor: config.admission.first_descriptor,
             is_passed,
         };
+        let telling = Telling::start(hub.webhooks().clone(), &threads_end);
         let stop_accepting = stop.clone();
         let mut accepting = tokio::spawn(async move {
             if let Some(filled) = filled {
@@ -209,6 +214,7 @@ impl Server {
             ended = &mut accepting => accepted = Some(ended),
         }
         let shutdown_grace = reloader.shutdown_grace();
+        let end = Instant::now() + shutdown_grace;
         // No new entries: the queue is free for a successor once what was read is out.
         threads.stop_source();
         // A successor that waited for the queue listens on the same port in a moment. Nobody shall find it closed.
@@ -227,7 +233,10 @@ impl Server {
         // Before the last frames. It may wait for a disk.
         let _ = timeout(shutdown_grace / 2, threads.relay_ended()).await;
         hub.shutdown(shutdown_grace);
-        accepted.and(threads.join().await)
+        let joined = threads.join().await;
+        // After the hub, whose last clients leave channels.
+        let told = telling.end(end.max(Instant::now() + LEAST_WEBHOOK_GRACE)).await;
+        accepted.and(joined).and(told)
     }
 }
 

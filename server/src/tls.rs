@@ -1,4 +1,4 @@
-//! TLS towards servers that we connect to, Redis and the hook: which certificates we trust, and our own.
+//! TLS towards servers that we connect to, Redis, the hook and webhooks: which certificates we trust, and our own.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -24,6 +24,7 @@ mod reserved_port;
 pub mod sandbox;
 mod skip;
 mod wait;
+mod web_server;
 
 pub use bad_lines::{BadLine, bad_lines};
 pub use broadcaster::{Broadcaster, without_settings};
@@ -38,3 +39,4 @@ pub use reserved_port::ReservedPort;
 pub use rustix::process::Signal;
 pub use skip::{has_root, is_root, skipped};
 pub use wait::{Condition, INTERVAL, TIMEOUT, eventually, eventually_for, until, within};
+pub use web_server::{Reply, WebRequest, WebServer};

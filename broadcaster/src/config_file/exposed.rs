@@ -54,6 +54,8 @@ impl fmt::Display for ExposedSecret {
 fn has_secret(setting: &Setting, settings: &Settings) -> bool {
     match setting.value(settings) {
         Some(Value::Secrets(secrets)) => !secrets.is_empty(),
+        // Each has one.
+        Some(Value::Apps(apps)) => !apps.is_empty(),
         // Without a password or a key it is an address as others are.
         Some(Value::Url(url)) => {
             let address = str::from_utf8(url.as_bytes()).ok().and_then(|url| url.trim().parse::<Address>().ok());
@@ -83,6 +85,7 @@ mod tests {
             ("auth_hook = 'fastcgi:///s?script=/a.php&uri=/ws-auth?key=s3cret'", Some("auth_hook")),
             ("auth_hook = 'http://app/ws-auth'", None),
             ("auth_hook = 'fastcgi:///s?script=/a.php&uri=/ws-auth'", None),
+            ("[[app]]\nid = '1'\nkey = 'k'\nsecret = 's3cret'", Some("app")),
             ("[broker]\nurl = 'redis://h'", None),
             ("token_secret = []\ntoken_secret_file = ['/file']", None),
             ("port = 1", None),

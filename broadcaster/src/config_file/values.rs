@@ -10,7 +10,7 @@ use server::origin::Rule;
 use server::token::{InvalidPattern, Pattern, Secret};
 use server::{
     ChannelRule, ClientEvents, InvalidApp, InvalidChannelRule, InvalidNetwork, InvalidRouteRule, Network, PusherApp,
-    RouteRule,
+    RouteRule, WebhookEvent,
 };
 use toml::Spanned;
 use toml::de::DeValue;
@@ -156,6 +156,7 @@ fn app(given: &Spanned<DeValue<'_>>) -> Result<PusherApp, (usize, String)> {
     let table = given.get_ref().as_table().ok_or_else(|| refuse("must be a table: write [[app]] above it"))?;
     let (mut id, mut key, mut secrets) = (None, None, Vec::new());
     let (mut client_events, mut global_events) = (ClientEvents::default(), false);
+    let (mut webhooks, mut webhook_events) = (Vec::new(), None);
     for (name, value) in table {
         match &**name.get_ref() {
             "id" => id = Some(text(value)?),
@@ -172,8 +173,21 @@ fn app(given: &Spanned<DeValue<'_>>) -> Result<PusherApp, (usize, String)> {
                 let problem = || (value.span().start, InvalidApp::GlobalEvents.to_string());
                 global_events = value.get_ref().as_bool().ok_or_else(problem)?;
             }
+            "webhooks" => {
+                let problem = list_problem("https://app.example/pusher/webhooks");
+                let problem = || (value.span().start, format!("webhooks: {problem}"));
+                let list = value.get_ref().as_array().ok_or_else(problem)?;
+                webhooks = list.iter().map(|item| parsed(item, InvalidApp::to_string)).collect::<Result<_, _>>()?;
+            }
+            "webhook_events" => {
+                let problem = || (value.span().start, InvalidApp::WebhookEvent.to_string());
+                let list = value.get_ref().as_array().filter(|list| !list.is_empty()).ok_or_else(problem)?;
+                let event = |item| parsed::<WebhookEvent>(item, InvalidApp::to_string);
+                webhook_events = Some(list.iter().map(event).collect::<Result<Vec<_>, _>>()?);
+            }
             _ => {
-                let problem = "has an unknown key, expected id, key, secret, client_events or global_events";
+                let problem = "has an unknown key, expected id, key, secret, client_events, global_events, webhooks or \
+                               webhook_events";
                 return Err((name.span().start, problem.to_owned()));
             }
         }
@@ -183,6 +197,7 @@ fn app(given: &Spanned<DeValue<'_>>) -> Result<PusherApp, (usize, String)> {
     };
     let mut app = PusherApp::new(id, key, secrets).map_err(|error| refuse(&error.to_string()))?;
     (app.client_events, app.global_events) = (client_events, global_events);
+    app.set_webhooks(webhooks, webhook_events).map_err(|error| refuse(&error.to_string()))?;
     Ok(app)
 }
 

@@ -55,3 +55,4 @@ mod timeouts;
 mod tokens;
 mod torture;
 mod uploads;
+mod webhooks;

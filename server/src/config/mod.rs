@@ -97,9 +97,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// Sockets that the hook takes at most.
+    /// Sockets that the hook and webhooks take at most.
     pub fn hook_sockets(&self) -> usize {
-        self.entrance.hook.as_ref().map_or(0, |hook| hook.concurrency)
+        let webhooks = self.rights.app.as_ref().map_or(0, |app| app.webhooks().len());
+        self.entrance.hook.as_ref().map_or(0, |hook| hook.concurrency) + webhooks
     }
 
     /// Whether anything is kept for clients that come back.

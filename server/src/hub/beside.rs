@@ -17,7 +17,9 @@ use crate::protocol::native::{Present, ServerMessage};
 use crate::protocol::pusher::command::ClientEvent;
 use crate::protocol::pusher::{event, message};
 use crate::protocol::{Encoding, Written};
+use crate::rights::WebhookEvent;
 use crate::session_id::SessionId;
+use crate::webhooks::Happened;
 
 /// One message to the subscribers of a channel.
 #[derive(Debug, Clone, Copy)]
@@ -115,6 +117,7 @@ impl Hub {
         let mut is_told = false;
         for channel in asked.new.iter().filter(|channel| channel.is_presence()) {
             if published.presence.join(channel, session, member) {
+                self.webhooks().tell(Happened::MemberAdded { channel: channel.clone(), user: member.user.clone() });
                 self.tell_subscribers(published, channel, session, Beside::Joined(member));
                 is_told = true;
             }
@@ -126,6 +129,7 @@ impl Hub {
     pub(super) fn leave_presence(&self, channel: &ChannelName, session: SessionId) {
         let mut published = self.lock();
         let Some(user) = published.presence.leave(channel, session) else { return };
+        self.webhooks().tell(Happened::MemberRemoved { channel: channel.clone(), user: user.clone() });
         self.tell_subscribers(&mut published, channel, session, Beside::Left(&user));
         drop(published);
         self.wake();
@@ -148,6 +152,15 @@ impl Hub {
         self.tell_subscribers(&mut published, channel, session, Beside::ClientEvent(sent, user.as_deref()));
         drop(published);
         self.wake();
+        if self.webhooks().wants(WebhookEvent::ClientEvent) {
+            self.webhooks().tell(Happened::ClientEvent {
+                channel: channel.clone(),
+                event: sent.event.as_str().into(),
+                data: sent.data.as_deref().map(event::content_of_data).unwrap_or_default().into(),
+                client: self.client_id(session).to_string(),
+                user,
+            });
+        }
     }
 
     /// Gives a message to the subscribers of a channel a place in the order, and puts it into the inboxes.

@@ -9,6 +9,7 @@ use queue::ChannelName;
 use thiserror::Error;
 
 use crate::protocol::Encoding;
+use crate::webhooks::{Happened, Webhooks};
 
 /// The hub's number of a channel that has subscribers, or of what is for everybody, in one encoding: to the hub's
 /// threads each encoding is a channel of its own. None is used twice.
@@ -36,6 +37,8 @@ pub(super) struct Interest {
     /// Threads with clients that get what is for everybody with an id, for each encoding.
     everybody: [u64; Encoding::ALL.len()],
     max_channels: usize,
+    /// Told when a channel gets its first subscriber, and when it loses its last one.
+    pub(super) webhooks: Webhooks,
 }
 
 /// One channel that has subscribers. There may be a million, and most have subscribers of WebSocket only.
@@ -97,7 +100,14 @@ impl Interest {
 
     pub(super) fn new(max_channels: usize) -> Interest {
         let everybody = [0; Encoding::ALL.len()];
-        Interest { channels: HashMap::new(), others: HashMap::default(), next: 0, everybody, max_channels }
+        Interest {
+            channels: HashMap::new(),
+            others: HashMap::default(),
+            next: 0,
+            everybody,
+            max_channels,
+            webhooks: Webhooks::default(),
+        }
     }
 
     /// Notes that a thread has subscribers of channels who use an encoding: of all of them, or of none if there is no
@@ -121,6 +131,7 @@ impl Interest {
             None => {
                 let number = self.next;
                 self.next += 1;
+                self.webhooks.tell(Happened::Occupied(name.clone()));
                 let new = Interested { key_and_others: number << ENCODING_BITS, threads: 0 };
                 self.channels.entry(name.clone()).or_insert(new)
             }
@@ -158,6 +169,7 @@ impl Interest {
         }
         if channel.threads == 0 && !channel.has_others() {
             self.channels.remove(name);
+            self.webhooks.tell(Happened::Vacated(name.clone()));
             self.shrink();
         }
     }

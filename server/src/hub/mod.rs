@@ -60,6 +60,7 @@ use crate::notifier::Notifier;
 use crate::protocol::Encoding;
 use crate::protocol::client_id::ClientId;
 use crate::session_id::SessionId;
+use crate::webhooks::Webhooks;
 
 pub use actions::{ChannelPage, InvalidClient, NotDone, Who};
 pub use batch::Batch;
@@ -99,6 +100,7 @@ struct Shared {
     metrics: Metrics,
     feeding: Arc<ProgressNotifier>,
     notices: Notices,
+    webhooks: Webhooks,
 }
 
 impl Hub {
@@ -107,7 +109,9 @@ impl Hub {
         let feeding = Arc::new(ProgressNotifier::new()?);
         let inbox = |(index, waker)| Arc::new(Inbox::new(index, waker, feeding.clone()));
         let inboxes: Vec<Arc<Inbox>> = wakers.into_iter().enumerate().map(inbox).collect();
-        let (metrics, published) = (Metrics::new(inboxes.len()), Published::new(limits.max_channels));
+        let (metrics, mut published) = (Metrics::new(inboxes.len()), Published::new(limits.max_channels));
+        let webhooks = Webhooks::default();
+        published.interest.webhooks = webhooks.clone();
         let shared = Shared {
             inboxes,
             published: Mutex::new(published),
@@ -121,6 +125,7 @@ impl Hub {
             metrics,
             feeding,
             notices: Notices::default(),
+            webhooks,
         };
         Ok(Hub { shared: Arc::new(shared) })
     }
@@ -237,6 +242,11 @@ impl Hub {
     /// Subscriptions of all clients.
     pub(crate) fn subscriptions(&self) -> usize {
         self.shared.subscriptions.load(Ordering::Relaxed)
+    }
+
+    /// Where is said what happens to channels.
+    pub(crate) fn webhooks(&self) -> &Webhooks {
+        &self.shared.webhooks
     }
 
     fn notices(&self) -> &Notices {

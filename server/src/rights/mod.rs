@@ -20,6 +20,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 mod token;
+mod webhook;
 
 use std::time::SystemTime;
 
@@ -42,6 +43,8 @@ pub use pattern::{InvalidPattern, Pattern};
 pub use pusher_app::{ClientEvents, InvalidApp, PusherApp};
 pub(crate) use pusher_user::PusherUser;
 pub use secret::Secret;
+pub(crate) use webhook::WebhookEvents;
+pub use webhook::{WebhookEvent, WebhookUrl};
 
 /// What is decided about rights from the settings.
 #[derive(Debug)]

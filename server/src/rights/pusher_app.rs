@@ -8,9 +8,12 @@ use ring::hmac;
 use thiserror::Error;
 
 use super::secret::Secret;
+use super::webhook::{WebhookEvent, WebhookEvents, WebhookUrl};
 
 /// Most secrets at a time: a new one, and those that it replaces.
 const MAX_SECRETS: usize = 8;
+/// Most URLs of webhooks. Each has a connection and a queue of its own.
+pub(crate) const MAX_WEBHOOKS: usize = 8;
 /// Longest id and key, in bytes. Both stand in URLs.
 const MAX_NAME_BYTES: usize = 100;
 
@@ -27,6 +30,10 @@ pub struct PusherApp {
     pub global_events: bool,
     /// Who may send events to other clients.
     pub client_events: ClientEvents,
+    /// Who is told what happens to channels.
+    webhooks: Vec<WebhookUrl>,
+    /// Of what they are told.
+    webhook_events: WebhookEvents,
 }
 
 /// Who may send events to other clients of a channel.
@@ -57,6 +64,18 @@ pub enum InvalidApp {
     /// Another word.
     #[error("global_events must be true or false")]
     GlobalEvents,
+    /// No URL that a webhook can have. It is not repeated: it may hold a secret.
+    #[error("a webhook must be http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH, without a user and a password")]
+    WebhookUrl,
+    /// Too many URLs, or one twice.
+    #[error("there are {MAX_WEBHOOKS} webhooks at most, each with another URL")]
+    Webhooks,
+    /// Another word, or none.
+    #[error(
+        "webhook events must be one or more of channel_occupied, channel_vacated, member_added, member_removed, \
+         client_event, cache_miss and subscription_count"
+    )]
+    WebhookEvent,
     /// Something unknown.
     #[error("is no application: write id=ID key=KEY secret=SECRET, with spaces between")]
     Form,
@@ -96,7 +115,40 @@ impl PusherApp {
             secrets,
             global_events: false,
             client_events: ClientEvents::default(),
+            webhooks: Vec::new(),
+            webhook_events: WebhookEvents::default(),
         })
+    }
+
+    /// Lets its server be told of `events`, or of the usual ones.
+    ///
+    /// # Errors
+    /// When there are too many URLs, one of them twice, or no events.
+    pub fn set_webhooks(
+        &mut self,
+        urls: Vec<WebhookUrl>,
+        events: Option<impl IntoIterator<Item = WebhookEvent>>,
+    ) -> Result<(), InvalidApp> {
+        let is_twice = |(index, url): (usize, &WebhookUrl)| urls[..index].contains(url);
+        if urls.len() > MAX_WEBHOOKS || urls.iter().enumerate().any(is_twice) {
+            return Err(InvalidApp::Webhooks);
+        }
+        let events = events.map(WebhookEvents::from_iter).unwrap_or_default();
+        if events == WebhookEvents::NONE {
+            return Err(InvalidApp::WebhookEvent);
+        }
+        (self.webhooks, self.webhook_events) = (urls, events);
+        Ok(())
+    }
+
+    /// Who is told what happens to channels.
+    pub(crate) fn webhooks(&self) -> &[WebhookUrl] {
+        &self.webhooks
+    }
+
+    /// Of what they are told: of nothing if there is nobody.
+    pub(crate) fn webhook_events(&self) -> WebhookEvents {
+        if self.webhooks.is_empty() { WebhookEvents::NONE } else { self.webhook_events }
     }
 
     /// The signature of a text: the hexadecimal digits of its HMAC-SHA256 with the first secret.
@@ -125,13 +177,14 @@ impl PusherApp {
     }
 }
 
-/// `id=ID key=KEY secret=SECRET secret=SECRET client_events=members global_events=true`.
+/// `id=ID key=KEY secret=SECRET secret=SECRET client_events=members global_events=true webhook=URL webhook_event=NAME`.
 impl FromStr for PusherApp {
     type Err = InvalidApp;
 
     fn from_str(text: &str) -> Result<PusherApp, InvalidApp> {
         let (mut id, mut key, mut secrets) = (None, None, Vec::new());
         let (mut client_events, mut global_events) = (None, None);
+        let (mut webhooks, mut webhook_events) = (Vec::new(), Vec::new());
         for word in text.split_ascii_whitespace() {
             match word.split_once('=').ok_or(InvalidApp::Form)? {
                 ("id", word) if id.is_none() => id = Some(word),
@@ -141,6 +194,8 @@ impl FromStr for PusherApp {
                 ("global_events", word) if global_events.is_none() => {
                     global_events = Some(word.parse().map_err(|_| InvalidApp::GlobalEvents)?);
                 }
+                ("webhook", word) => webhooks.push(word.parse()?),
+                ("webhook_event", word) => webhook_events.push(word.parse()?),
                 _ => return Err(InvalidApp::Form),
             }
         }
@@ -148,6 +203,7 @@ impl FromStr for PusherApp {
         let mut app = PusherApp::new(id, key, secrets)?;
         app.client_events = client_events.unwrap_or_default();
         app.global_events = global_events.unwrap_or_default();
+        app.set_webhooks(webhooks, Some(webhook_events).filter(|events| !events.is_empty()))?;
         Ok(app)
     }
 }
@@ -162,6 +218,10 @@ impl fmt::Display for PusherApp {
         }
         if self.global_events {
             write!(formatter, " global_events=true")?;
+        }
+        self.webhooks.iter().try_for_each(|url| write!(formatter, " webhook={url}"))?;
+        if self.webhook_events != WebhookEvents::default() {
+            self.webhook_events.iter().try_for_each(|event| write!(formatter, " webhook_event={}", event.name()))?;
         }
         Ok(())
     }
@@ -191,9 +251,10 @@ mod tests {
 
     #[test]
     fn an_application_is_read_as_it_is_written_and_its_secrets_are_never_shown() {
-        let text = "id=1 key=app-key secret=geheim client_events=members global_events=true";
+        let text = "id=1 key=app-key secret=geheim client_events=members global_events=true webhook=http://a/geheim \
+                    webhook_event=channel_vacated webhook_event=client_event";
         let app: PusherApp = text.parse().expect("an application");
-        assert_eq!(app.to_string(), text.replace("geheim", "[hidden]"));
+        assert_eq!(app.to_string(), text.replace("http://a/geheim", "[hidden]").replace("geheim", "[hidden]"));
         assert!(!format!("{app:?}").contains("geheim") && !format!("{app:?}").contains("103"));
         for (text, error) in [
             ("", InvalidApp::Incomplete),
@@ -203,6 +264,9 @@ mod tests {
             ("id=1 key= secret=s", InvalidApp::Name),
             ("id=1 key=k secret=s client_events=all", InvalidApp::ClientEvents),
             ("id=1 key=k secret=s global_events=1", InvalidApp::GlobalEvents),
+            ("id=1 key=k secret=s webhook=app", InvalidApp::WebhookUrl),
+            ("id=1 key=k secret=s webhook=http://a webhook=http://a/", InvalidApp::Webhooks),
+            ("id=1 key=k secret=s webhook_event=occupied", InvalidApp::WebhookEvent),
             ("id=1 key=k secret=s more", InvalidApp::Form),
             ("id=1 key=k key=k secret=s", InvalidApp::Form),
         ] {

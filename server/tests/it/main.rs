@@ -32,3 +32,4 @@ mod sse_requests;
 mod starting;
 mod threads;
 mod util;
+mod webhooks;

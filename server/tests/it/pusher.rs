@@ -7,6 +7,7 @@ mod handshake;
 mod presence;
 mod signin;
 mod subscribing;
+mod webhooks;
 
 use data_encoding::HEXLOWER;
 use ring::hmac;

@@ -3,7 +3,7 @@
 use server::config::{Form, Setting, Unit, Value, Whole, all_settings};
 use testkit::HANDSHAKE;
 
-use super::{Stage, admitting, costs, entrance, history, operators, rights};
+use super::{Stage, admitting, costs, entrance, history, operators, pusher, rights};
 use crate::support::Client;
 
 const SECRET: &str = "['a secret of these tests, of 42 bytes in all']";
@@ -36,6 +36,7 @@ fn other(setting: &Setting, stage: &Stage) -> String {
         (_, Form::Patterns, _) => "['other.*']".to_owned(),
         (_, Form::Networks, _) => "['10.0.0.0/8']".to_owned(),
         (_, Form::Routes, _) => "[{ path = '/other', require = 'none' }]".to_owned(),
+        (_, Form::Apps, _) => "[{ id = '1', key = 'k', secret = 's' }]".to_owned(),
         (_, Form::ChannelRules, _) => "[{ pattern = 'other', history_events = 1 }]".to_owned(),
         (_, Form::Secrets, _) => "['another-secret-of-these-tests-42-bytes-too']".to_owned(),
         (key, form, _) => panic!("say what another value of {key} ({form:?}) is"),
@@ -91,9 +92,16 @@ fn another_value_of_each_takes_effect_or_is_said_to_need_a_restart() {
 
 #[test]
 fn every_setting_that_is_declared_to_take_effect_has_a_test_of_it() {
-    let tested =
-        [admitting::TESTED, rights::TESTED, entrance::TESTED, history::TESTED, costs::TESTED, operators::TESTED]
-            .concat();
+    let tested = [
+        admitting::TESTED,
+        rights::TESTED,
+        entrance::TESTED,
+        history::TESTED,
+        costs::TESTED,
+        operators::TESTED,
+        pusher::TESTED,
+    ]
+    .concat();
     let declared: Vec<&str> = all_settings().filter(|setting| setting.reloads).map(|setting| setting.key).collect();
     let missing: Vec<_> = declared.iter().filter(|key| !tested.contains(key)).collect();
     let surplus: Vec<_> = tested.iter().filter(|key| !declared.contains(key)).collect();

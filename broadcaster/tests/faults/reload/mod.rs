@@ -7,6 +7,7 @@ mod history;
 mod keys;
 mod load;
 mod operators;
+mod pusher;
 mod rights;
 mod stage;
 

@@ -5,10 +5,11 @@ use std::time::SystemTime;
 use http::StatusCode;
 use thiserror::Error;
 
+use crate::http_client::MAX_ANSWER_BYTES;
 use crate::rights::{Denial, GrantError, Identity};
 
 /// Largest answer.
-pub(super) const MAX_BYTES: usize = 64 * 1024;
+pub(super) const MAX_BYTES: usize = MAX_ANSWER_BYTES;
 /// Most header lines of a script's output.
 const MAX_HEADERS: usize = 100;
 

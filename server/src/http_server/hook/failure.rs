@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::http_client::RequestError;
 use crate::http_server::hook::answer::AnswerError;
 use crate::http_server::hook::excerpt::LOOKED_AT;
 use crate::http_server::hook::records::RecordError;
@@ -30,7 +31,7 @@ pub(crate) enum HookFailure {
     #[error("the connection ended before the answer")]
     Ended,
     #[error("{0}")]
-    Http(#[from] hyper::Error),
+    Exchange(RequestError),
     #[error("{0}")]
     Records(#[from] RecordError),
     /// With the beginning of what was answered.
@@ -56,6 +57,15 @@ impl HookFailure {
         match self {
             HookFailure::QueueFull(_) | HookFailure::Busy(_) => AuthFailure::HookBusy,
             _ => AuthFailure::HookFailed,
+        }
+    }
+}
+
+impl From<RequestError> for HookFailure {
+    fn from(error: RequestError) -> HookFailure {
+        match error {
+            RequestError::TooLarge(beginning) => HookFailure::answer(AnswerError::TooLarge, &beginning),
+            error => HookFailure::Exchange(error),
         }
     }
 }

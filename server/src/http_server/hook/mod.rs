@@ -1,14 +1,13 @@
 //! The hook: code outside, such as a PHP script, that decides who may connect. It is asked once for each connection, so
 //! that PHP's own session decides.
 //!
-//! A question is in [`question`], how it is asked in [`over_http`] and [`over_fastcgi`] (with [`records`]), and what an
-//! answer means in [`answer`], and what the log shows of one in [`excerpt`]. Where the hook is says [`url`].
+//! A question is in [`question`], how it is asked in [`crate::http_client`] and [`over_fastcgi`] (with [`records`]), and
+//! what an answer means in [`answer`], and what the log shows of one in [`excerpt`]. Where the hook is says [`url`].
 
 mod answer;
 mod excerpt;
 mod failure;
 mod over_fastcgi;
-mod over_http;
 mod question;
 mod records;
 mod url;
@@ -27,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use tracing::field::display;
 use tracing::warn;
 
+use crate::http_client::{self, HttpUrl};
 use crate::hub::Hub;
 use crate::log_limit::LogLimit;
 use crate::tls::{self, TlsFiles};
@@ -182,7 +182,7 @@ impl Hook {
             let decide = |status, body: &[u8]| answer::decide(status, body, share, SystemTime::now());
             match asked {
                 Asked::Http(url, tls, request) => {
-                    let (status, body) = over_http::ask(&url, tls, *request).await?;
+                    let (status, body) = http_client::send(&url, tls, *request).await?;
                     decide(status, &body).map_err(|error| HookFailure::answer(error, &body))
                 }
                 Asked::Fastcgi(socket, params) => {
@@ -210,6 +210,6 @@ impl Hook {
 
 /// A question on its way.
 enum Asked {
-    Http(url::HttpUrl, Option<Arc<ClientConfig>>, Box<Request<Empty<Bytes>>>),
+    Http(HttpUrl, Option<Arc<ClientConfig>>, Box<Request<Empty<Bytes>>>),
     Fastcgi(url::Socket, Vec<u8>),
 }

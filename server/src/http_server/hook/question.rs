@@ -6,9 +6,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use http_body_util::Empty;
 use hyper::body::Bytes;
 
+use crate::http_client::HttpUrl;
 use crate::http_server::head::Head;
 use crate::http_server::hook::records::push_param;
-use crate::http_server::hook::url::{FastcgiUrl, HttpUrl, file_name};
+use crate::http_server::hook::url::{FastcgiUrl, file_name};
 use crate::http_server::origin::host_of;
 use crate::http_server::proxies::Sender;
 use crate::http_server::route_rule::path_of;

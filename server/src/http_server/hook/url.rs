@@ -7,6 +7,8 @@ use percent_encoding::percent_decode_str;
 use thiserror::Error;
 use url::Url;
 
+use crate::http_client::{HttpUrl, without_brackets};
+
 /// The forms that are accepted, for error texts.
 const FORMS: &str = "http://HOST[:PORT]/PATH, https://HOST[:PORT]/PATH, fastcgi:///SOCKET?script=/FILE.php or \
                      fastcgi://HOST:PORT?script=/FILE.php";
@@ -16,18 +18,6 @@ const FORMS: &str = "http://HOST[:PORT]/PATH, https://HOST[:PORT]/PATH, fastcgi:
 pub(crate) enum HookUrl {
     Http(HttpUrl),
     Fastcgi(FastcgiUrl),
-}
-
-/// A hook that is asked by HTTP.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HttpUrl {
-    pub(super) is_tls: bool,
-    pub(super) host: String,
-    pub(super) port: u16,
-    /// What `Host` says.
-    pub(super) authority: String,
-    /// Path and query.
-    pub(super) target: String,
 }
 
 /// A script that FastCGI runs.
@@ -108,22 +98,11 @@ impl FromStr for HookUrl {
             return Err(InvalidHookUrl::Form);
         }
         match url.scheme() {
-            "http" | "https" => http(&url).map(HookUrl::Http).ok_or(InvalidHookUrl::Form),
+            "http" | "https" => HttpUrl::new(&url).map(HookUrl::Http).ok_or(InvalidHookUrl::Form),
             "fastcgi" => fastcgi(&url).map(HookUrl::Fastcgi),
             _ => Err(InvalidHookUrl::Form),
         }
     }
-}
-
-fn http(url: &Url) -> Option<HttpUrl> {
-    let host = without_brackets(url.host_str()?).to_owned();
-    let port = url.port_or_known_default()?;
-    let authority = match url.port() {
-        Some(port) => format!("{}:{port}", url.host_str()?),
-        None => url.host_str()?.to_owned(),
-    };
-    let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-    Some(HttpUrl { is_tls: url.scheme() == "https", host, port, authority, target })
 }
 
 fn fastcgi(url: &Url) -> Result<FastcgiUrl, InvalidHookUrl> {
@@ -156,10 +135,6 @@ fn fastcgi(url: &Url) -> Result<FastcgiUrl, InvalidHookUrl> {
 /// The last part of a path.
 pub(super) fn file_name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
-}
-
-fn without_brackets(host: &str) -> &str {
-    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
 }
 
 #[cfg(test)]

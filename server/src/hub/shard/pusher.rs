@@ -18,6 +18,7 @@ use crate::protocol::pusher::command::{ClientEvent, Command, Problem, Subscribe}
 use crate::protocol::pusher::message::{self, ErrorCode};
 use crate::rights::{ClientEvents, Identity, PusherUser};
 use crate::session_id::SessionId;
+use crate::webhooks::Happened;
 
 /// Beginning of the names of channels whose events the server cannot read.
 const ENCRYPTED: &str = "private-encrypted-";
@@ -96,15 +97,22 @@ impl<A: Application> Shard<A> {
         let [channel] = &new;
         let (encoding, channels) = (Encoding::Pusher, &new[..]);
         let asked = Asked { encoding, new: channels, channels, everybody: false, after: None, had: &[], member };
+        let mut has_missed = false;
         let answer = self.enter(key, &asked, |outcome| {
             let mut frames = message::subscribed(channel, outcome.members.as_deref());
             match &outcome.last_event {
                 Some(frame) => frames.extend_from_slice(frame),
-                None if is_cache(channel) => frames.extend(message::cache_miss(channel)),
+                None if is_cache(channel) => {
+                    has_missed = true;
+                    frames.extend(message::cache_miss(channel));
+                }
                 None => {}
             }
             frames
         });
+        if has_missed {
+            self.hub.webhooks().tell(Happened::CacheMiss(channel.clone()));
+        }
         answer.map(|_| ()).map_err(|too_many| NotSubscribed::limit(super::subscribing::refused(too_many)))
     }
 

@@ -78,6 +78,11 @@ fn data(payload: &str) -> Cow<'_, str> {
     if is_bare { Cow::Borrowed(payload) } else { Cow::Owned(quoted(payload)) }
 }
 
+/// What `data` says, once it is read as JSON.
+pub(crate) fn content_of_data(payload: &str) -> String {
+    serde_json::from_str(&data(payload)).unwrap_or_default()
+}
+
 /// A text as a JSON string.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
