@@ -17,34 +17,56 @@ const RUNS: usize = 6;
 fn what_was_answered_is_in_the_queue_or_was_delivered_when_the_broadcaster_is_killed() {
     let mut random = Random::new();
     for run in 0..RUNS {
-        let queue = QueueDir::new();
-        let mut command = broadcaster_command(&queue.path());
-        command.args(["--public-channels", "*"]).env("FASTAPI_WS_APP", PusherRequest::APP);
-        let mut broadcaster = Broadcaster::spawn(command).listening();
-        let address = broadcaster.address();
-        let mut client = Client::at(address, "/?channel=a");
-        let publishing: Vec<_> = (0..APPLICATIONS).map(|id| thread::spawn(move || publish(address, id))).collect();
-        let (mut received, wanted) = (Vec::new(), 1 + random.below(60));
-        while received.len() < wanted {
-            received.extend(payload(&client.next().unwrap()));
-        }
-        broadcaster.kill();
-        let answered: Vec<Value> = publishing.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
-        // What was written before is in the client's socket.
-        while let Ok(message) = client.next() {
-            received.extend(payload(&message));
-        }
-        let (received_count, mut there) = (received.len(), received);
-        for name in queue.entries().into_iter().filter(|name| !name.starts_with('.')) {
-            let content = std::fs::read_to_string(queue.path().join(name)).unwrap();
-            let payload = |line: &str| serde_json::from_str::<Value>(line).unwrap()["payload"].clone();
-            there.extend(content.lines().map(payload));
-        }
-        assert!(!answered.is_empty(), "run {run}: nothing was answered");
+        let Outcome { answered, there } = publish_until(1 + random.below(60), |broadcaster| broadcaster.kill());
         let lost: Vec<&Value> = answered.iter().filter(|payload| !there.contains(payload)).collect();
         assert!(lost.is_empty(), "run {run}: {} answered, {lost:?} are lost", answered.len());
-        eprintln!("{} answered, {received_count} received, {} there", answered.len(), there.len());
     }
+}
+
+#[test]
+fn what_is_queued_is_answered_when_the_broadcaster_stops() {
+    let mut random = Random::new();
+    for run in 0..RUNS {
+        let Outcome { answered, there } = publish_until(1 + random.below(60), Broadcaster::stop);
+        let lost: Vec<&Value> = answered.iter().filter(|payload| !there.contains(payload)).collect();
+        assert!(lost.is_empty(), "run {run}: {} answered, {lost:?} are lost", answered.len());
+        let more: Vec<&Value> = there.iter().filter(|payload| !answered.contains(payload)).collect();
+        assert!(more.is_empty(), "run {run}: {} answered, {more:?} are there as well", answered.len());
+    }
+}
+
+/// Payloads of events.
+struct Outcome {
+    answered: Vec<Value>,
+    /// What a client has, and what is in the queue.
+    there: Vec<Value>,
+}
+
+/// Lets applications publish until a client has so many events and the broadcaster has come to its end.
+fn publish_until(wanted: usize, end: impl FnOnce(&mut Broadcaster)) -> Outcome {
+    let queue = QueueDir::new();
+    let mut command = broadcaster_command(&queue.path());
+    command.args(["--public-channels", "*"]).env("FASTAPI_WS_APP", PusherRequest::APP);
+    let mut broadcaster = Broadcaster::spawn(command).listening();
+    let address = broadcaster.address();
+    let mut client = Client::at(address, "/?channel=a");
+    let publishing: Vec<_> = (0..APPLICATIONS).map(|id| thread::spawn(move || publish(address, id))).collect();
+    let mut there = Vec::new();
+    while there.len() < wanted {
+        there.extend(payload(&client.next().unwrap()));
+    }
+    end(&mut broadcaster);
+    let answered: Vec<Value> = publishing.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    assert!(!answered.is_empty(), "nothing was answered");
+    // What was written before is in the client's socket.
+    while let Ok(message) = client.next() {
+        there.extend(payload(&message));
+    }
+    for name in queue.entries().into_iter().filter(|name| !name.starts_with('.')) {
+        let content = std::fs::read_to_string(queue.path().join(name)).unwrap();
+        there.extend(content.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["payload"].clone()));
+    }
+    Outcome { answered, there }
 }
 
 /// Publishes until nobody listens. Returns what was accepted.

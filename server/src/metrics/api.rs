@@ -1,4 +1,4 @@
-//! Requests to the admin listener, by endpoint and status.
+//! Requests to the admin listener and to the API of the Pusher protocol, by endpoint and status.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

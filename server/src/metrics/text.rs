@@ -257,7 +257,12 @@ impl Ours {
         let requests = self.rest.api.iter().map(|((endpoint, status), count)| {
             ([("endpoint", (*endpoint).to_owned()), ("status", status.to_string())], *count)
         });
-        families.family("api_requests", "Requests to the admin listener.", MetricType::Counter, requests)?;
+        families.family(
+            "api_requests",
+            "Requests to the admin listener and to the Pusher API.",
+            MetricType::Counter,
+            requests,
+        )?;
         let reloads = ["failed", "applied"].into_iter().zip(self.rest.reloads);
         let help = "How often the configuration was read again, by whether it was applied.";
         families.by_label(MetricType::Counter, "config_reloads", help, "result", reloads)?;

@@ -91,7 +91,8 @@ async fn a_batch_is_queued_as_a_whole() {
     let server = TestServer::with(settings());
     let (mut client, _) = server.native("?channel=a&channel=b").await;
     let of = |count: usize| {
-        let event = |number: usize| json!({ "name": "test", "data": number.to_string(), "channel": if number % 2 == 0 { "a" } else { "b" } });
+        let channel = |number: usize| if number.is_multiple_of(2) { "a" } else { "b" };
+        let event = |number: usize| json!({ "name": "test", "data": number.to_string(), "channel": channel(number) });
         json!({ "batch": (0..count).map(event).collect::<Vec<_>>() })
     };
     let batch = async |body: Value| ask(&server, &PusherRequest::post("/apps/3/batch_events", body)).await;
@@ -311,7 +312,9 @@ async fn clients_of_the_protocol_are_counted_and_get_events() {
     assert_eq!(channel, json!({ "occupied": true, "user_count": 2, "subscription_count": 3 }));
     let users = get("/apps/3/channels/presence-a/users", "").await;
     assert_eq!(users, json!({ "users": [{ "id": "1" }, { "id": "2" }] }));
-    let body = json!({ "name": "x", "data": r#"{"a": 1}"#, "channel": "presence-a", "socket_id": one.id, "info": "user_count" });
+    let body = json!({
+        "name": "x", "data": r#"{"a": 1}"#, "channel": "presence-a", "socket_id": one.id, "info": "user_count",
+    });
     assert_eq!(post(&server, body).await.json(), counted);
     let message = json!({ "event": "x", "channel": "presence-a", "data": r#"{"a": 1}"# });
     assert_eq!((tab.client.json().await, other.client.json().await), (message.clone(), message));

@@ -36,8 +36,8 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// The place that a path names, if it is one of the API. A prefix may hold `/apps/` as well: where this application's
-    /// id follows, the API begins.
+    /// The place that a path names, if it is one of the API. A prefix may hold `/apps/` as well: where this
+    /// application's id follows, the API begins.
     pub(super) fn of(path: &'a str, app: &str) -> Option<Place<'a>> {
         // Not the whole of it: the slash behind may be the one in front of the next.
         let places = || {

@@ -1,5 +1,5 @@
-//! `POST /apps/ID/events` and `POST /apps/ID/batch_events`: events go into the queue, as those of PHP do, and are on the
-//! disk when the request is answered.
+//! `POST /apps/ID/events` and `POST /apps/ID/batch_events`: events go into the queue, as those of PHP do, and are on
+//! the disk when the request is answered.
 
 use std::time::Duration;
 

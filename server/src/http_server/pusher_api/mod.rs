@@ -1,8 +1,8 @@
 //! The HTTP API of the Pusher protocol: the application's server publishes, asks about channels, and ends connections.
 //! On the port of the clients, below any prefix: `[/any/prefix]/apps/ID/...`.
 //!
-//! A request goes through [`endpoint`] (which path is what) and [`signature`] (who asks); then its [`body`] is read, and
-//! [`events`], [`channels`] or [`terminating`] does it. [`refused`] is why not.
+//! A request goes through [`endpoint`] (which path is what) and [`signature`] (who asks); then its [`body`] is read,
+//! and [`events`], [`channels`] or [`terminating`] does it. [`refused`] is why not.
 
 mod attributes;
 mod body;
