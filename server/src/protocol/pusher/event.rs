@@ -78,9 +78,9 @@ fn data(payload: &str) -> Cow<'_, str> {
     if is_bare { Cow::Borrowed(payload) } else { Cow::Owned(quoted(payload)) }
 }
 
-/// What `data` says, once it is read as JSON.
+/// What a client has sent as `data`, as a text: a string says itself, everything else is its JSON text.
 pub(crate) fn content_of_data(payload: &str) -> String {
-    serde_json::from_str(&data(payload)).unwrap_or_default()
+    serde_json::from_str(payload).unwrap_or_else(|_| payload.to_owned())
 }
 
 /// A text as a JSON string.

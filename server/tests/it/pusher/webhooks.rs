@@ -21,7 +21,7 @@ async fn webhooks_are_told_of_members_events_of_clients_and_cache_misses_in_orde
     one.enter("presence-a", "1").await;
     // The same user: he is there already, and stays until the last of them goes.
     again.enter("presence-a", "1").await;
-    for data in [json!({ "a": 1 }), json!("text")] {
+    for data in [json!({ "a": 1 }), json!("text"), json!(r#"{"b":1}"#)] {
         let text = json!({ "event": "client-x", "channel": "presence-a", "data": data }).to_string();
         one.client.send_text(&text).await;
         again.client.json().await;
@@ -35,7 +35,7 @@ async fn webhooks_are_told_of_members_events_of_clients_and_cache_misses_in_orde
         client.send("pusher:unsubscribe", json!({ "channel": "presence-a" })).await;
         client.expect_nothing().await;
     }
-    eventually("all are told", || told(&web).len() == 6).await;
+    eventually("all are told", || told(&web).len() == 7).await;
     let member = |name: &str| json!({ "name": name, "channel": "presence-a", "user_id": "1" });
     let event = |data: &str| {
         json!({
@@ -44,7 +44,14 @@ async fn webhooks_are_told_of_members_events_of_clients_and_cache_misses_in_orde
         })
     };
     let miss = json!({ "name": "cache_miss", "channel": "cache-a" });
-    let expected =
-        [member("member_added"), event(r#"{"a":1}"#), event("text"), miss.clone(), miss, member("member_removed")];
+    let expected = [
+        member("member_added"),
+        event(r#"{"a":1}"#),
+        event("text"),
+        event(r#"{"b":1}"#),
+        miss.clone(),
+        miss,
+        member("member_removed"),
+    ];
     assert_eq!(told(&web), expected);
 }
