@@ -46,6 +46,7 @@ impl From<Refusal> for Refused {
         match refusal {
             Refusal::Request { status, problem } => Refused::new(status, problem),
             Refusal::Origin { problem } => Refused::new(StatusCode::FORBIDDEN, problem),
+            Refusal::Host { problem } => Refused::new(StatusCode::MISDIRECTED_REQUEST, problem),
             // The gate looks at host and origin alone.
             other => Refused::new(StatusCode::FORBIDDEN, format!("not allowed: {other:?}")),
         }
