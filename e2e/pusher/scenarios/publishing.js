@@ -48,7 +48,8 @@ export const data = async (world) => {
     for (const [number, kind] of kinds.entries()) {
         const body = { name: `kind ${number}`, channels: ['publishing-data'], data: kind };
         await world.site.requests(`data ${JSON.stringify(kind)}`, { body });
-        await ann.gets(`kind ${number}`);
+        const got = await ann.gets(`kind ${number}`);
+        ann.log.result(JSON.stringify(got.data));
     }
 };
 
