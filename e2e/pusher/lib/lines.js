@@ -10,6 +10,9 @@ const SHOWN = {
     nonce: () => '<nonce>',
     ciphertext: () => '<ciphertext>',
     ids: (value) => (Array.isArray(value) ? [...value].sort() : value),
+    users: (value) => (Array.isArray(value) ? [...value].sort((one, other) => (one.id < other.id ? -1 : 1)) : value),
+    acknowledgement_id: () => '<id>',
+    ttl: (value) => (Number.isInteger(value) && value > 0 ? '<seconds>' : value),
     // Texts for people: their words are the server's own.
     message: (value, parent) => (isError(parent) && typeof value === 'string' && value ? '<text>' : value),
     error: (value) => (typeof value === 'string' && value ? '<text>' : value),

@@ -21,8 +21,8 @@ export class Log {
         this.#isQuiet = true;
     }
 
-    note(mark, text) {
-        if (!this.#isQuiet) this.#transcript.add(this.#part, mark, text);
+    note(mark, text, front) {
+        if (!this.#isQuiet) this.#transcript.add(this.#part, mark, text, front);
     }
 
     sends(text) {
@@ -48,7 +48,7 @@ export class Log {
 
     /** What pusher-js gives to the page. */
     delivers(channel, event, data) {
-        this.note('=', `${channel} ${event} ${JSON.stringify(data)}`);
+        this.note('=', JSON.stringify(data ?? null), `${channel} ${event} `);
     }
 
     closes(code) {
@@ -70,8 +70,8 @@ export class Log {
         return this.closed;
     }
 
-    hasGot(name) {
-        return this.#received.some(({ event }) => event === name);
+    hasGot(name, channel) {
+        return this.#received.some((frame) => frame.event === name && frame.channel === channel);
     }
 
     /** What is written down although the log is quiet. */

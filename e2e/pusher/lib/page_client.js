@@ -70,6 +70,13 @@ export class PageClient {
         await this.gets('pusher:pong');
     }
 
+    /** Waits until the server has read all that was sent, or has closed the connection. */
+    async isDone() {
+        this.pusher.connection.send_event('pusher:ping', {});
+        const isDone = () => this.log.closed !== undefined || this.log.hasGot('pusher:pong');
+        await this.log.until('a pong or the end', isDone);
+    }
+
     end() {
         this.log.quiet();
         this.pusher.disconnect();

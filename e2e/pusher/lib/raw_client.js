@@ -3,6 +3,9 @@
 import { Log } from './log.js';
 import { RecordedSocket } from './socket.js';
 
+/** A channel whose subscription is the last that a client asks for. */
+const LAST = 'last';
+
 export class RawClient {
     constructor(transcript, part, url) {
         this.log = new Log(transcript, part);
@@ -26,6 +29,14 @@ export class RawClient {
     async isRead() {
         this.send({ event: 'pusher:ping', data: {} });
         await this.gets('pusher:pong');
+    }
+
+    /** Waits until the server has read all that was sent, or has closed the connection. */
+    async isDone() {
+        this.send({ event: 'pusher:subscribe', data: { channel: LAST } });
+        const isDone = () =>
+            this.log.closed !== undefined || this.log.hasGot('pusher_internal:subscription_succeeded', LAST);
+        await this.log.until('the last answer or the end', isDone);
     }
 
     end() {

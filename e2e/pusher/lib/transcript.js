@@ -12,16 +12,16 @@ export class Transcript {
         this.#names.set(text, `<${name}>`);
     }
 
-    /** Adds an entry of a part: a mark and a text. */
-    add(part, mark, text) {
+    /** Adds an entry of a part: a mark, and a text or JSON, which may have something in front of it. */
+    add(part, mark, text, front = '') {
         if (!this.#parts.has(part)) this.#parts.set(part, []);
-        this.#parts.get(part).push([mark, text]);
+        this.#parts.get(part).push([`${mark} ${front}`, text]);
     }
 
     /** The lines of each part. */
     lines() {
         const named = (text) => [...this.#names].reduce((all, [from, to]) => all.replaceAll(from, to), text);
-        const shown = ([part, entries]) => [part, entries.map(([mark, text]) => `${mark} ${line(named(text))}`)];
+        const shown = ([part, entries]) => [part, entries.map(([front, text]) => named(front) + line(named(text)))];
         return Object.fromEntries([...this.#parts].map(shown));
     }
 }

@@ -56,8 +56,8 @@ export const data = async (world) => {
 
 /** More than ten in a second are refused, and the connection stays. */
 export const too_many = async (world) => {
-    const [ann, , ofAnn] = await joined(world, 'private-client-events-many');
-    ann.log.quiet();
+    const [ann, bob, ofAnn] = await joined(world, 'private-client-events-many');
+    [ann, bob].forEach(({ log }) => log.quiet());
     for (let number = 0; number < 40; number++) ofAnn.trigger('client-typing', { number });
     const { data } = await ann.gets('pusher:error');
     await ann.isRead();

@@ -3,8 +3,7 @@
 const said = (...messages) => async (world) => {
     const ann = await world.rawPage('ann');
     for (const message of messages) ann.send(message);
-    ann.send({ event: 'pusher:ping', data: {} });
-    await ann.log.until('a pong or the end', () => ann.log.closed !== undefined || ann.log.hasGot('pusher:pong'));
+    await ann.isDone();
 };
 
 const subscribe = (data) => said({ event: 'pusher:subscribe', data });

@@ -48,20 +48,19 @@ export const wrong_auth = async (world) => {
     await forger.gets('pusher:subscription_error', 'pusher:error');
 };
 
-const signed = (data) => async (world) => {
+const signed = (channel, data) => async (world) => {
     const ann = await world.rawPage('ann');
-    const signature = world.site.sign(`${ann.log.socketId}:presence-data${data === undefined ? '' : `:${data}`}`);
-    const all = { channel: 'presence-data', auth: `${world.site.key}:${signature}`, channel_data: data };
+    const signature = world.site.sign(`${ann.log.socketId}:${channel}${data === undefined ? '' : `:${data}`}`);
+    const all = { channel, auth: `${world.site.key}:${signature}`, channel_data: data };
     ann.send({ event: 'pusher:subscribe', data: all });
-    ann.send({ event: 'pusher:ping', data: {} });
-    await ann.log.until('a pong or the end', () => ann.log.closed !== undefined || ann.log.hasGot('pusher:pong'));
+    await ann.isDone();
 };
 
 /** The signature is right in all of these, and the data is not. */
-export const no_data = signed(undefined);
-export const data_is_no_json = signed('no json');
-export const data_without_user = signed('{"user_info":{}}');
-export const user_is_a_number = signed('{"user_id":42,"user_info":{"a":1}}');
-export const no_user_info = signed('{"user_id":"42"}');
+export const no_data = signed('presence-data-0', undefined);
+export const data_is_no_json = signed('presence-data-1', 'no json');
+export const data_without_user = signed('presence-data-2', '{"user_info":{}}');
+export const user_is_a_number = signed('presence-data-3', '{"user_id":42,"user_info":{"a":1}}');
+export const no_user_info = signed('presence-data-4', '{"user_id":"42"}');
 /** What is signed is the text, not what it means. */
-export const data_with_spaces = signed('{ "user_id" : "42",  "user_info": {"é": "\\u00e9"} }');
+export const data_with_spaces = signed('presence-data-5', '{ "user_id" : "42",  "user_info": {"é": "\\u00e9"} }');

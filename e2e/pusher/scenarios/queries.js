@@ -2,34 +2,34 @@
 
 const get = (world, path, query = {}) => world.site.requests(`GET ${path} ${JSON.stringify(query)}`, { method: 'GET', path, query });
 
-/** Two users, one of them with two tabs, and a public channel with one of them. */
-const people = async (world) => {
+/** Two users, one of them with two tabs, and a public channel with one of them. Each scenario has channels of its own. */
+const people = async (world, name) => {
     const pages = [await world.page('ann'), await world.page('ann2'), await world.page('bob')];
-    for (const page of pages) await page.joins('presence-queries');
-    await pages[0].joins('queries-public');
+    for (const page of pages) await page.joins(`presence-${name}`);
+    await pages[0].joins(`public-${name}`);
 };
 
 export const channels = async (world) => {
-    await people(world);
-    await get(world, '/channels', { filter_by_prefix: 'queries-' });
-    await get(world, '/channels', { filter_by_prefix: 'presence-queries' });
-    await get(world, '/channels', { filter_by_prefix: 'presence-queries', info: 'user_count' });
+    await people(world, 'listed');
+    await get(world, '/channels', { filter_by_prefix: 'public-listed' });
+    await get(world, '/channels', { filter_by_prefix: 'presence-listed' });
+    await get(world, '/channels', { filter_by_prefix: 'presence-listed', info: 'user_count' });
     await get(world, '/channels', { filter_by_prefix: 'no-such-' });
 };
 
 export const one_channel = async (world) => {
-    await people(world);
-    await get(world, '/channels/queries-public');
-    await get(world, '/channels/queries-public', { info: 'subscription_count' });
-    await get(world, '/channels/presence-queries', { info: 'user_count' });
-    await get(world, '/channels/presence-queries', { info: 'user_count,subscription_count' });
+    await people(world, 'asked');
+    await get(world, '/channels/public-asked');
+    await get(world, '/channels/public-asked', { info: 'subscription_count' });
+    await get(world, '/channels/presence-asked', { info: 'user_count' });
+    await get(world, '/channels/presence-asked', { info: 'user_count,subscription_count' });
     await get(world, '/channels/no-such-channel');
     await get(world, '/channels/presence-nobody', { info: 'user_count' });
 };
 
 export const users = async (world) => {
-    await people(world);
-    await get(world, '/channels/presence-queries/users');
+    await people(world, 'users');
+    await get(world, '/channels/presence-users/users');
     await get(world, '/channels/presence-nobody/users');
 };
 
@@ -46,7 +46,7 @@ export const cache = async (world) => {
 
 /** With Pusher's library. */
 export const by_the_library = async (world) => {
-    await people(world);
-    await world.site.calls('get', { path: '/channels', params: { filter_by_prefix: 'presence-queries', info: 'user_count' } });
-    await world.site.calls('get', { path: '/channels/presence-queries/users' });
+    await people(world, 'library');
+    await world.site.calls('get', { path: '/channels', params: { filter_by_prefix: 'presence-library', info: 'user_count' } });
+    await world.site.calls('get', { path: '/channels/presence-library/users' });
 };

@@ -8,7 +8,7 @@ export const signin = async (world) => {
 export const signin_with_wrong_auth = async (world) => {
     const forger = await world.page('forger');
     forger.pusher.signin();
-    await forger.isClosed();
+    await forger.isDone();
 };
 
 /** Every tab of the user gets it, and nobody else. */
@@ -63,15 +63,14 @@ export const presence_of_who_signed_in = async (world) => {
     await ann.gets('pusher:signin_success');
     const signature = world.site.sign(`${ann.log.socketId}:presence-users`);
     ann.send({ event: 'pusher:subscribe', data: { channel: 'presence-users', auth: `${world.site.key}:${signature}` } });
-    await ann.isRead();
+    await ann.isDone();
 };
 
 const signed = (user_data) => async (world) => {
     const ann = await world.rawPage('ann');
     const auth = `${world.site.key}:${world.site.sign(`${ann.log.socketId}::user::${user_data}`)}`;
     ann.send({ event: 'pusher:signin', data: { auth, user_data } });
-    ann.send({ event: 'pusher:ping', data: {} });
-    await ann.log.until('a pong or the end', () => ann.log.closed !== undefined || ann.log.hasGot('pusher:pong'));
+    await ann.isDone();
 };
 
 /** The signature is right in all of these, and the data is not. */
