@@ -23,6 +23,8 @@ pub(crate) const BATCH: usize = 10;
 pub(crate) const TARGET: &str = "/app/bench-key?protocol=7&client=bench&version=8.4.0";
 pub(crate) const SUBSCRIBE: &str = r#"{"event":"pusher:subscribe","data":{"channel":"bench"}}"#;
 
+pub(crate) const PONG: &str = r#"{"event":"pusher:pong","data":{}}"#;
+
 const TO_EVENT: &str = r#""event":""#;
 const TO_DATA: &str = r#""data":""#;
 /// In data, which is JSON in a string.
@@ -40,6 +42,8 @@ pub(crate) enum Said<'a> {
         socket_id: &'a str,
     },
     Subscribed,
+    /// Asks for [`PONG`].
+    Ping,
     Joined,
     Left,
     Event {
@@ -116,6 +120,9 @@ pub(crate) fn read(text: &[u8]) -> anyhow::Result<Said<'_>> {
     }
     if event.starts_with("pusher_internal:subscription_succeeded\"") {
         return Ok(Said::Subscribed);
+    }
+    if event.starts_with("pusher:ping\"") {
+        return Ok(Said::Ping);
     }
     if event.starts_with("pusher_internal:member_added\"") {
         return Ok(Said::Joined);

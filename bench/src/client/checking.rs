@@ -84,6 +84,7 @@ impl Client {
                 false => self.send_text(pusher::SUBSCRIBE)?,
             },
             Said::Subscribed => self.state = State::Open,
+            Said::Ping => self.send_text(pusher::PONG)?,
             Said::Joined => self.others.joined += 1,
             Said::Left => self.others.left += 1,
             Said::Event { number, sent_at } => self.take_numbered(number, || sent_at, now, tally)?,
