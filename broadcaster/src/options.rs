@@ -12,7 +12,7 @@ use server::config::{Form, Setting, Settings, Value, Whole, all_settings};
 use server::hosts::HostRule;
 use server::origin::Rule;
 use server::token::{Pattern, Secret};
-use server::{ChannelRule, Network, RouteRule};
+use server::{ChannelRule, InvalidApp, Network, RouteRule};
 
 use crate::numbers::{number_of_seconds, whole};
 
@@ -95,7 +95,9 @@ fn parser(form: &Form) -> ValueParser {
         Form::Patterns => ValueParser::new(|text: &str| text.parse::<Pattern>()),
         Form::Networks => ValueParser::new(|text: &str| text.parse::<Network>()),
         Form::HostNames => ValueParser::new(StringValueParser::new()),
-        Form::Files | Form::Secrets | Form::ChannelRules | Form::Routes => PathBufValueParser::new().into(),
+        Form::Files | Form::Secrets | Form::ChannelRules | Form::Routes | Form::Apps => {
+            PathBufValueParser::new().into()
+        }
         Form::Choice(words) => {
             let words = words.iter().map(|(word, help)| PossibleValue::new(*word).help(*help));
             PossibleValuesParser::new(words).map(Value::Text).into()
@@ -133,6 +135,7 @@ fn of_variable(setting: &Setting) -> Result<Option<Value>, clap::Error> {
     let text = text.to_str().ok_or_else(|| refuse(" must be valid UTF-8".to_owned()))?;
     let value = match setting.form {
         Form::Routes => RouteRule::parse_all(text).map(Value::Routes).map_err(|error| error.to_string()),
+        Form::Apps => text.parse().map(|app| Value::Apps(vec![app])).map_err(|error: InvalidApp| error.to_string()),
         _ => ChannelRule::parse_all(text).map(Value::ChannelRules).map_err(|error| error.to_string()),
     };
     value.map(Some).map_err(|problem| refuse(format!(": {problem}")))

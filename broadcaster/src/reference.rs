@@ -103,6 +103,7 @@ fn bounds(form: &Form) -> String {
         | Form::ChannelRules
         | Form::Networks
         | Form::Routes
+        | Form::Apps
         | Form::Files
         | Form::HostNames
         | Form::Secrets => String::new(),
@@ -135,6 +136,7 @@ fn in_file(setting: &Setting, value: &Value) -> String {
             | Form::ChannelRules
             | Form::Networks
             | Form::Routes
+            | Form::Apps
             | Form::Files
             | Form::HostNames
             | Form::Secrets,

@@ -13,8 +13,10 @@ pub const MAX_CHANNEL_BYTES: usize = 200;
 pub const MAX_CHANNELS_OF_EVENT: usize = 100;
 /// Names that begin so address the clients of one user. Only producers may use them.
 const TO_USER: &str = "#server-to-user-";
+/// Names that begin so need a right in every protocol, and tell who is there.
+const PRESENCE: &str = "presence-";
 /// Names that begin so need a right in every protocol.
-const RESTRICTED: [&str; 2] = ["private-", "presence-"];
+const RESTRICTED: [&str; 2] = ["private-", PRESENCE];
 
 /// The name of a channel: 1 to 200 of `A-Z a-z 0-9 _ - = @ , . ; : /`, or `#server-to-user-` and such a text, 200
 /// bytes in all. Cheap to clone. Names are compared byte by byte: case counts.
@@ -35,6 +37,16 @@ impl ChannelName {
     /// Whether clients need a right to read it, whatever else is public: it begins with `private-` or `presence-`.
     pub fn is_restricted(&self) -> bool {
         RESTRICTED.iter().any(|prefix| self.0.starts_with(prefix))
+    }
+
+    /// Whether its subscribers are told who else is there: it begins with `presence-`.
+    pub fn is_presence(&self) -> bool {
+        self.0.starts_with(PRESENCE)
+    }
+
+    /// The user whose clients it addresses, if it does.
+    pub fn user(&self) -> Option<&str> {
+        self.0.strip_prefix(TO_USER)
     }
 
     /// Whether only producers may name it: it addresses the clients of one user.
@@ -86,5 +98,8 @@ mod tests {
         let restricted = |name: &str| name.parse::<ChannelName>().expect("a name").is_restricted();
         assert!(restricted("private-a") && restricted("presence-a") && restricted("private-"));
         assert!(!restricted("Private-a") && !restricted("private") && !restricted("a.private-b"));
+        let name = |name: &str| name.parse::<ChannelName>().expect("a name");
+        assert!(name("presence-a").is_presence() && !name("private-a").is_presence());
+        assert_eq!((name("#server-to-user-7").user(), name("user-7").user()), (Some("7"), None));
     }
 }

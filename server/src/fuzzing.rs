@@ -3,6 +3,7 @@
 
 mod command;
 mod hook;
+mod pusher;
 mod reading;
 mod token;
 
@@ -29,6 +30,7 @@ use crate::session_id::SessionId;
 
 pub use command::command;
 pub use hook::{fastcgi_records, hook_answer};
+pub use pusher::pusher_command;
 pub use reading::reading;
 pub use token::token;
 

@@ -78,6 +78,7 @@ pub use protocol::allowance::Rates;
 pub use protocol::{frames, plain};
 pub use publication::{Audience, Publication, Seq};
 pub use reloader::Reloader;
+pub use rights::{ClientEvents, InvalidApp, PusherApp};
 pub use server::Server;
 pub use session_id::SessionId;
 pub use unix_time::MAX_CLOCK_DIFFERENCE;

@@ -43,7 +43,7 @@ pub(crate) struct CreateArgs {
     /// How long it is valid
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = whole)]
     ttl: u64,
-    /// An object that is reserved for presence channels: nobody receives it yet
+    /// An object: what others on presence channels see of the user
     #[arg(long, value_name = "JSON", value_parser = object)]
     info: Option<String>,
 }

@@ -8,7 +8,10 @@ use server::config::{Form, Unit, Value, Whole};
 use server::hosts::HostRule;
 use server::origin::Rule;
 use server::token::{InvalidPattern, Pattern, Secret};
-use server::{ChannelRule, InvalidChannelRule, InvalidNetwork, InvalidRouteRule, Network, RouteRule};
+use server::{
+    ChannelRule, ClientEvents, InvalidApp, InvalidChannelRule, InvalidNetwork, InvalidRouteRule, Network, PusherApp,
+    RouteRule,
+};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -56,6 +59,10 @@ pub(super) fn value(form: &Form, given: &Spanned<DeValue<'_>>) -> Result<Value, 
         Form::Routes => {
             let list = value.as_array().ok_or_else(|| refuse("must be tables: write [[route]] above each"))?;
             list.iter().map(route).collect::<Result<_, _>>().map(Value::Routes)
+        }
+        Form::Apps => {
+            let list = value.as_array().ok_or_else(|| refuse("must be a table: write [[app]] above it"))?;
+            list.iter().map(app).collect::<Result<_, _>>().map(Value::Apps)
         }
         Form::Files => {
             let list = value.as_array().ok_or_else(|| (place, list_problem("/path/of/the/file")))?;
@@ -141,6 +148,42 @@ fn route(given: &Spanned<DeValue<'_>>) -> Result<RouteRule, (usize, String)> {
         InvalidRouteRule::Form => refuse("needs channels or require or both"),
         error => (place, error.to_string()),
     })
+}
+
+fn app(given: &Spanned<DeValue<'_>>) -> Result<PusherApp, (usize, String)> {
+    let place = given.span().start;
+    let refuse = |problem: &str| (place, problem.to_owned());
+    let table = given.get_ref().as_table().ok_or_else(|| refuse("must be a table: write [[app]] above it"))?;
+    let (mut id, mut key, mut secrets) = (None, None, Vec::new());
+    let (mut client_events, mut global_events) = (ClientEvents::default(), false);
+    for (name, value) in table {
+        match &**name.get_ref() {
+            "id" => id = Some(text(value)?),
+            "key" => key = Some(text(value)?),
+            "secret" => {
+                let secret = |item| text(item).map(|text| Secret::new(text.as_bytes()));
+                secrets = match value.get_ref().as_array() {
+                    Some(list) => list.iter().map(secret).collect::<Result<_, _>>()?,
+                    None => vec![secret(value)?],
+                };
+            }
+            "client_events" => client_events = parsed(value, InvalidApp::to_string)?,
+            "global_events" => {
+                let problem = || (value.span().start, InvalidApp::GlobalEvents.to_string());
+                global_events = value.get_ref().as_bool().ok_or_else(problem)?;
+            }
+            _ => {
+                let problem = "has an unknown key, expected id, key, secret, client_events or global_events";
+                return Err((name.span().start, problem.to_owned()));
+            }
+        }
+    }
+    let (Some(id), Some(key), false) = (id, key, secrets.is_empty()) else {
+        return Err(refuse(&InvalidApp::Incomplete.to_string()));
+    };
+    let mut app = PusherApp::new(id, key, secrets).map_err(|error| refuse(&error.to_string()))?;
+    (app.client_events, app.global_events) = (client_events, global_events);
+    Ok(app)
 }
 
 fn text<'a>(given: &'a Spanned<DeValue<'_>>) -> Result<&'a str, (usize, String)> {

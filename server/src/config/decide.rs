@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::setting::{Section, Setting};
-use super::{Config, ConfigError, Settings, admin, broker, clients, history, hook, hub, process, queue, rights};
+use super::{
+    Config, ConfigError, Settings, admin, broker, clients, history, hook, hub, process, pusher, queue, rights,
+};
 
 /// The section of channels and tokens.
 pub const RIGHTS: Section = rights::SECTION;
 /// The section of what is kept for clients that come back.
 pub const HISTORY: Section = history::SECTION;
 /// Every section. In the file, keys in a table come after all others, so the section of the broker is the last.
-pub const SECTIONS: [Section; 9] = [
+pub const SECTIONS: [Section; 10] = [
     queue::SECTION,
     clients::SECTION,
     RIGHTS,
     hook::SECTION,
+    pusher::SECTION,
     HISTORY,
     hub::SECTION,
     admin::SECTION,
@@ -56,13 +59,13 @@ impl Settings {
     /// Forgets the rights of clients: for who talks to the admin listener.
     #[must_use]
     pub fn for_operators(self) -> Settings {
-        self.without(&RIGHTS).without(&hook::SECTION)
+        self.without(&RIGHTS).without(&hook::SECTION).without(&pusher::SECTION)
     }
 
-    /// Whether clients are let in by keys or by a hook, and not just everybody.
+    /// Whether clients are let in by keys, by a hook or by an application, and not just everybody.
     pub fn has_login(&self) -> bool {
         let has_key = [&self.token_secret_file, &self.token_public_key_file].iter().any(|files| files.is_some());
-        has_key || self.token_secret.is_some() || self.auth_hook.is_some()
+        has_key || self.token_secret.is_some() || self.auth_hook.is_some() || self.app.is_some()
     }
 
     /// Forgets the admin listener: for who makes tokens of clients.
@@ -92,7 +95,8 @@ impl Settings {
         let hub_threads = hub::threads(&hub);
         let admin = admin::options(admin::Values::of(&self), (&host, port))?;
         let channel_limits = rights::limits(&rights, &clients);
-        let rights = rights::rights(rights, hook.auth_hook.is_some())?;
+        let app = pusher::app(pusher::Values::of(&self))?;
+        let rights = rights::rights(rights, hook.auth_hook.is_some(), app)?;
         Ok(Config {
             queue: queue.queue,
             host,
@@ -220,6 +224,7 @@ mod tests {
             auth_hook: Some(Secret::new(*b"http://localhost/")),
             trusted_proxies: Some(Vec::new()),
             route: Some(Vec::new()),
+            app: Some(Vec::new()),
             history_events_everybody: Some(1),
             channel: Some(Vec::new()),
             history_dir: Some("/history".into()),

@@ -38,6 +38,8 @@ pub enum Form {
     Networks,
     /// Rules for single paths, written as those for channels. There is no flag.
     Routes,
+    /// Applications of the Pusher protocol, written as rules for channels. There is no flag.
+    Apps,
     /// A list of files, written as that of pages.
     Files,
     /// A list of names of hosts, written as that of pages.

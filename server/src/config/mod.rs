@@ -2,7 +2,7 @@
 //! what was decided from them ([`decide`]): everything is set and checked once.
 //!
 //! A setting is declared in the file of its section: [`queue`], [`clients`], [`rights`], [`hook`], [`history`],
-//! [`hub`], [`admin`], [`process`], [`broker`]. There stand its key, type, default, bounds and help; its flag, its
+//! [`hub`], [`admin`], [`process`], [`pusher`], [`broker`]. There stand its key, type, default, bounds and help; its flag, its
 //! variable, the sample file and the reference page follow from that.
 //! Only its field in [`Settings`] is named again. This library reads neither configuration files nor command
 //! lines; the files of keys it does.
@@ -19,6 +19,7 @@ mod hook;
 mod hub;
 mod naming;
 mod process;
+mod pusher;
 mod queue;
 mod rights;
 mod setting;

@@ -10,7 +10,7 @@ use super::form::{Form, Unit};
 use super::setting::section;
 use super::value::Value;
 use crate::rights::key_file::{self, KeyFileError};
-use crate::rights::{Expected, Key, Keys, MAX_KEYS, MAX_TOKEN_CHANNELS, Pattern, Rights, Secret};
+use crate::rights::{Expected, Key, Keys, MAX_KEYS, MAX_TOKEN_CHANNELS, Pattern, PusherApp, Rights, Secret};
 
 section! { "Channels and who may read them";
     token_secret: Vec<Secret>, Form::Secrets,
@@ -44,10 +44,10 @@ section! { "Channels and who may read them";
         reloads: true;
     public_channels: Vec<Pattern>, Form::Patterns,
         "Channels that every client may read: names, or beginnings of names and a * at the end",
-        more: "With a key for tokens or a hook it must be set: [\"*\"] for all, or [\"public.*\"] for those that begin so; in the file \
+        more: "With a key for tokens, a hook or an `app` it must be set: [\"*\"] for all, or [\"public.*\"] for those that begin so; in the file \
                also [], an empty list, for none. Names that begin with private- or presence- need a right in any case.",
         example: Some("[\"public.*\"]"),
-        default_in_words: Some("* without a key for tokens and without a hook"),
+        default_in_words: Some("* without a key for tokens, a hook and an app"),
         reloads: true;
     anonymous: bool = true, Form::Switch,
         "Whether clients may connect without a token, or without the hook (`auth_hook`) if there is one",
@@ -80,7 +80,7 @@ pub(super) fn limits(values: &Values, clients: &clients::Values) -> ChannelLimit
 }
 
 /// Reads the files of keys, and decides who may read what.
-pub(super) fn rights(values: Values, has_hook: bool) -> Result<Rights, ConfigError> {
+pub(super) fn rights(values: Values, has_hook: bool, app: Option<PusherApp>) -> Result<Rights, ConfigError> {
     let Values { token_secret, token_secret_file, token_public_key_file, public_channels, anonymous, .. } = values;
     let mut secrets = token_secret.unwrap_or_default();
     if let Some(problem) = secrets.iter().find_map(Secret::problem) {
@@ -89,7 +89,7 @@ pub(super) fn rights(values: Values, has_hook: bool) -> Result<Rights, ConfigErr
     secrets.extend(all("token_secret_file", token_secret_file, key_file::secret)?);
     let mut keys: Vec<Key> = secrets.iter().map(Key::secret).collect();
     keys.extend(all("token_public_key_file", token_public_key_file, key_file::public_key)?);
-    let is_open = keys.is_empty() && !has_hook;
+    let is_open = keys.is_empty() && !has_hook && app.is_none();
     if keys.len() > MAX_KEYS {
         let problem =
             format!("there are {} keys with those of the other settings, at most {MAX_KEYS} can be", keys.len());
@@ -107,20 +107,18 @@ pub(super) fn rights(values: Values, has_hook: bool) -> Result<Rights, ConfigErr
     let public = match public_channels {
         Some(patterns) => patterns,
         None if is_open => Rights::open().public,
-        None => return Err(choose(keys.is_empty())),
+        None if !keys.is_empty() => return Err(choose("there is a key for tokens, so say which channels need none: ")),
+        None if has_hook => return Err(choose("there is a hook, so say which channels are for everybody: ")),
+        None => return Err(choose("there is an application (app), so say which channels are for everybody: ")),
     };
     let expected = Expected { audience: values.token_audience, issuer: values.token_issuer };
-    Ok(Rights { public, anonymous, keys: Keys::new(keys), secrets, expected })
+    Ok(Rights { public, anonymous, keys: Keys::new(keys), secrets, expected, app })
 }
 
 /// With the two lines to choose from.
-fn choose(has_hook_alone: bool) -> ConfigError {
+fn choose(why: &'static str) -> ConfigError {
     let problem = [
-        if has_hook_alone {
-            "there is a hook, so say which channels are for everybody: ".into()
-        } else {
-            "there is a key for tokens, so say which channels need none: ".into()
-        },
+        why.into(),
         Part::Line("public_channels", "*"),
         " for all but private-... and presence-..., or ".into(),
         Part::Line("public_channels", "public.*"),

@@ -64,10 +64,10 @@ impl Setting {
         self.table.map_or(self.key.into(), |table| format!("{table}.{}", self.name_in_table()).into())
     }
 
-    /// Whether it is given on the command line. Secrets of tokens are not: every user of the machine sees the arguments
-    /// of all processes. Rules are not: `--channel` names channels of commands, and there are several words to each rule.
+    /// Whether it is given on the command line. Secrets of tokens and applications are not: every user of the machine
+    /// sees the arguments of all processes. Rules are not: `--channel` names channels of commands, and there are several words to each rule.
     pub fn has_flag(&self) -> bool {
-        !matches!(self.form, Form::Secrets | Form::ChannelRules | Form::Routes)
+        !matches!(self.form, Form::Secrets | Form::ChannelRules | Form::Routes | Form::Apps)
     }
 
     /// Whether no output may show its value.
@@ -91,6 +91,7 @@ impl Setting {
             Form::Patterns => "CHANNEL",
             Form::Networks => "ADDRESS",
             Form::ChannelRules | Form::Routes => "RULE",
+            Form::Apps => "APP",
             Form::Files => "FILE",
             Form::Secrets => "SECRET",
             Form::Choice(_) => "FORMAT",

@@ -7,7 +7,7 @@ use crate::history::ChannelRule;
 use crate::http_server::hosts::HostRule;
 use crate::http_server::origin::Rule;
 use crate::http_server::{Network, RouteRule};
-use crate::rights::{Pattern, Secret};
+use crate::rights::{Pattern, PusherApp, Secret};
 
 /// What users may set. A flag wins over the environment, that over the file, that over the default. What each means,
 /// its default and its bounds are declared in the file of its section.
@@ -48,6 +48,8 @@ pub struct Settings {
     pub auth_hook_queue: Option<usize>,
     pub trusted_proxies: Option<Vec<Network>>,
     pub route: Option<Vec<RouteRule>>,
+
+    pub app: Option<Vec<PusherApp>>,
 
     pub history_events: Option<usize>,
     pub history_events_everybody: Option<usize>,

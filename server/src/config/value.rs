@@ -7,7 +7,7 @@ use crate::history::ChannelRule;
 use crate::http_server::hosts::HostRule;
 use crate::http_server::origin::Rule;
 use crate::http_server::{Network, RouteRule};
-use crate::rights::{Pattern, Secret};
+use crate::rights::{Pattern, PusherApp, Secret};
 
 /// A value of any setting.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +36,8 @@ pub enum Value {
     Networks(Vec<Network>),
     /// What holds on single paths.
     Routes(Vec<RouteRule>),
+    /// The application of Pusher clients. Its secrets are shown nowhere.
+    Apps(Vec<PusherApp>),
     /// Files.
     Files(Vec<PathBuf>),
     /// Names of hosts.
@@ -107,6 +109,7 @@ kept!(Vec<Pattern>, Patterns);
 kept!(Vec<ChannelRule>, ChannelRules);
 kept!(Vec<Network>, Networks);
 kept!(Vec<RouteRule>, Routes);
+kept!(Vec<PusherApp>, Apps);
 kept!(Vec<PathBuf>, Files);
 kept!(Vec<String>, HostNames);
 kept!(Vec<Secret>, Secrets);
@@ -146,6 +149,7 @@ impl fmt::Display for Value {
             Value::ChannelRules(rules) => joined(f, rules, "; "),
             Value::Networks(networks) => joined(f, networks, ","),
             Value::Routes(rules) => joined(f, rules, "; "),
+            Value::Apps(apps) => joined(f, apps, "; "),
             Value::Files(paths) => joined(f, &paths.iter().map(|path| path.display()).collect::<Vec<_>>(), ","),
             Value::HostNames(names) => joined(f, names, ","),
             Value::Secrets(secrets) => joined(f, secrets, ","),

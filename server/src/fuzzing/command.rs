@@ -37,6 +37,7 @@ fn check(command: Command, said: &Value) {
         Command::Subscribe { .. } => "subscribe",
         Command::Unsubscribe { .. } => "unsubscribe",
         Command::Authenticate { .. } => "authenticate",
+        Command::Presence { .. } => "presence",
         Command::Ping => "ping",
     };
     assert_eq!(said["type"], kind);
@@ -49,6 +50,10 @@ fn check(command: Command, said: &Value) {
         Command::Authenticate { token, everybody } => {
             assert_eq!(said["token"], *token.0);
             assert_eq!(said.get("everybody").and_then(Value::as_bool), everybody);
+        }
+        Command::Presence { channel } => {
+            assert!(channel.is_presence(), "only these have members");
+            check_channels(&[channel], said);
         }
         Command::Ping => {}
     }

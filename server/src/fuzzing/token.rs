@@ -40,7 +40,8 @@ pub fn token(bytes: &[u8]) {
 fn check(token: &str) -> Result<crate::rights::Claims, crate::rights::TokenError> {
     let secrets = vec![Secret::new(SECRET)];
     let keys = Keys::new(secrets.iter().map(Key::secret).collect());
-    let rights = Rights { public: Vec::new(), anonymous: true, keys, secrets, expected: Expected::default() };
+    let rights =
+        Rights { public: Vec::new(), anonymous: true, keys, secrets, expected: Expected::default(), app: None };
     rights.read(token, now())
 }
 

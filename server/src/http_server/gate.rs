@@ -21,6 +21,7 @@ use crate::http_server::hook::{Decision, Hook, Question};
 use crate::http_server::hosts::{AllowedHosts, HostRule, RefusedHosts};
 use crate::http_server::origin::{AllowedOrigins, RefusedOrigins};
 use crate::http_server::proxies::Sender;
+use crate::http_server::pusher_handshake::{self, PusherRefusal};
 use crate::http_server::query::{Looked, Query, QueryError};
 use crate::http_server::refusal::Refusal;
 use crate::http_server::route_rule::Require;
@@ -110,6 +111,13 @@ impl Gate {
         self.refused_origins.log_refusal(origin, head.host());
         let problem = format!("pages of {origin} may not connect: the operator can add it to allowed_origins");
         Err(Refusal::Origin { problem })
+    }
+
+    /// Whether a valid handshake of an allowed page is of the Pusher protocol, and whether that lets it in: who its client
+    /// is, it says later. Nothing else is asked about it.
+    pub(super) fn pusher(&self, head: &Head) -> Option<Result<(), PusherRefusal>> {
+        let app = self.rights.app.as_ref().filter(|_| !head.offers(NATIVE))?;
+        pusher_handshake::check(&head.target, app)
     }
 
     /// Lets a valid handshake of an allowed page in, or refuses it. Async, because what is asked may be another process.

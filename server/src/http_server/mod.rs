@@ -21,6 +21,7 @@ mod linger;
 mod listener;
 pub mod origin;
 mod proxies;
+mod pusher_handshake;
 mod query;
 mod refusal;
 mod responder;

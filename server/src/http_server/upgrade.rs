@@ -13,9 +13,10 @@ use crate::http_server::error::HttpError;
 use crate::http_server::gate::Gate;
 use crate::http_server::head::Head;
 use crate::http_server::proxies::Sender;
+use crate::http_server::pusher_handshake::PusherRefusal;
 use crate::http_server::refusal::Refusal;
 use crate::permit::{PendingPermit, TooMany};
-use crate::protocol::{Opening, WebSocket};
+use crate::protocol::{ClientKind, Opening, Wants, WebSocket};
 
 /// Answers WebSocket handshakes.
 #[derive(Debug)]
@@ -43,6 +44,21 @@ impl Handshakes {
                 return Err(HttpError::Handshake(problem));
             }
         };
+        let pusher = self.gate.pusher(&head);
+        if let Some(Err(refusal)) = pusher {
+            return Err(
+                refuse_pusher(stream, response, refusal, HttpError::Handshake(refusal.problem().to_owned())).await
+            );
+        }
+        if pusher.is_some() {
+            let wants = Wants { kind: ClientKind::Pusher, identity: None, after: None };
+            return match pending.complete() {
+                Ok(permit) => Ok(Accepted { head, response, opening: Opening::WebSocket { received, wants }, permit }),
+                Err(too_many) => {
+                    Err(refuse_pusher(stream, response, PusherRefusal::Full, HttpError::TooMany(too_many)).await)
+                }
+            };
+        }
         let wants = match self.gate.admit(&head, sender, pending).await {
             Ok(wants) => wants,
             Err(refusal) => return Err(refuse_request(stream, &head, response, refusal).await),
@@ -58,6 +74,17 @@ impl Handshakes {
             }
         }
     }
+}
+
+/// Tells a client of the Pusher protocol why it is refused. Returns what the log says.
+async fn refuse_pusher(
+    stream: &mut TcpStream,
+    mut response: Vec<u8>,
+    refusal: PusherRefusal,
+    error: HttpError,
+) -> HttpError {
+    response.extend(refusal.frames());
+    stream.write_all(&response).await.err().map_or(error, HttpError::from)
 }
 
 /// Tells a client why it is refused. A browser tells its page nothing of a handshake that was refused, so what comes from
@@ -83,7 +110,7 @@ async fn refuse_request(stream: &mut TcpStream, head: &Head, mut response: Vec<u
             (stream.write_all(&response).await.map_err(HttpError::from), HttpError::NoAnswer)
         }
         Refusal::Denied(denial, counted) => {
-            response.extend(WebSocket::close_frame(denial.into()));
+            response.extend(WebSocket::close_frame(Disconnect::from(denial)));
             (stream.write_all(&response).await.map_err(HttpError::from), HttpError::Denied(denial, counted))
         }
     };

@@ -54,7 +54,7 @@ impl Hub {
             published.last = seq;
             let at = published.time(entry.at);
             if delivery == Delivery::Live {
-                encode(seq, batch, item, except, &published, &mut frames);
+                encode(seq, batch, item, except, &mut published, &mut frames);
             }
             published.keep(seq, at, batch, item, except);
         }
@@ -115,7 +115,13 @@ impl Hub {
         self.shared.inboxes.iter().for_each(|inbox| inbox.command(Command::Gap(id.clone())));
     }
 
-    fn append_to_all(&self, frames: &[u8], ends: &[usize], queued_at: &[u64], channel_frames: &ChannelFrames) {
+    pub(super) fn append_to_all(
+        &self,
+        frames: &[u8],
+        ends: &[usize],
+        queued_at: &[u64],
+        channel_frames: &ChannelFrames,
+    ) {
         self.shared.inboxes.iter().for_each(|inbox| inbox.append(frames, ends, queued_at, channel_frames));
     }
 

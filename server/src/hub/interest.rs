@@ -16,7 +16,7 @@ use crate::protocol::Encoding;
 pub(super) struct ChannelKey(pub(super) u64);
 
 /// Bits of a key that name the encoding.
-const ENCODING_BITS: u32 = 2;
+const ENCODING_BITS: u32 = 3;
 /// The number of what is for everybody. Its keys are greater than all others.
 const EVERYBODY: u64 = u64::MAX >> ENCODING_BITS;
 

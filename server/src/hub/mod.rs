@@ -4,18 +4,22 @@
 
 mod actions;
 mod batch;
+mod beside;
 mod channel_frames;
 mod feed;
 mod following;
 pub(crate) mod inbox;
 mod interest;
 mod joining;
+mod last_events;
 pub(crate) mod limits;
 pub(crate) mod log;
+mod members;
 mod notices;
 mod outbox;
 mod pace;
 mod pacing;
+mod presence;
 mod progress;
 mod published;
 mod publishing;
@@ -181,11 +185,18 @@ impl Hub {
         };
         let missed = resumed.as_ref().map(Resumed::missed);
         let subscribed = Subscribed { keys, began: published.last, has_after, missed };
-        let outcome = Outcome { head: published.id(published.last), resumed };
+        let head = published.id(published.last);
+        let (members, last_event) = published.beside_events(asked);
+        let outcome = Outcome { head, resumed, members, last_event };
         let place = inbox.reserve(session);
+        let has_joined = self.join_presence(&mut published, session, asked);
+        let subscribed = Subscribed { began: published.last, ..subscribed };
         // Publishers need not wait while it is written.
         drop(published);
         inbox.fill(place, answer(&outcome).into());
+        if has_joined {
+            self.wake();
+        }
         Ok(subscribed)
     }
 

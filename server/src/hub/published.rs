@@ -8,6 +8,8 @@ use crate::history::{History, HistoryRules, PastPublication};
 use crate::hub::batch::{Batch, Item};
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::interest::Interest;
+use crate::hub::last_events::LastEvents;
+use crate::hub::presence::Presence;
 use crate::hub::stream_ids::{Found, StreamIds};
 use crate::metrics::Metrics;
 use crate::protocol::id::{Id, StreamId};
@@ -39,6 +41,10 @@ pub(super) struct Published {
     /// How publications are named that come from the stream of several machines, if they do.
     stream: Option<Stream>,
     pub(super) interest: Interest,
+    /// Who is on presence channels.
+    pub(super) presence: Presence,
+    /// The last events of cache channels, if there are clients of the Pusher protocol.
+    pub(super) last_events: Option<LastEvents>,
     /// What can be sent again, if anything is kept.
     history: Option<History>,
     /// Used again and again.
@@ -79,6 +85,8 @@ impl Published {
             epoch: rand::random(),
             stream: None,
             interest: Interest::new(max_channels),
+            presence: Presence::default(),
+            last_events: None,
             history: None,
             frames: ChannelFrames::default(),
         }

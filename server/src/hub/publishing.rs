@@ -99,10 +99,12 @@ impl Hub {
         let mut published = self.lock();
         let at = published.time(at);
         let mut frames = published.take_frames();
+        // What is told beside events takes places too, also while the log was written.
+        let first = published.last.plus(1);
         for (index, item) in batch.items.iter().enumerate() {
-            let seq = next.first.plus(index);
+            let seq = first.plus(index);
             let except = self.session_of(item);
-            encode(seq, batch, item, except, &published, &mut frames);
+            encode(seq, batch, item, except, &mut published, &mut frames);
             published.keep(seq, at, batch, item, except);
         }
         self.shared
@@ -112,7 +114,7 @@ impl Hub {
         published.frames = frames;
         published.last = published.last.plus(batch.len());
         published.count_history(self.metrics());
-        Ok(Appended { at, is_logged, ..next })
+        Ok(Appended { first, at, is_logged, ..next })
     }
 
     /// The client of this process that does not get a publication.
@@ -228,18 +230,20 @@ pub(super) fn encode(
     batch: &Batch,
     item: &Item,
     except: Option<SessionId>,
-    published: &Published,
+    published: &mut Published,
     frames: &mut ChannelFrames,
 ) {
-    let (written, id, interest) = (batch.written(item), published.id(seq), &published.interest);
+    let (written, id) = (batch.written(item), published.id(seq));
+    published.keep_last_event(batch.channels(item), written);
+    let interest = &published.interest;
     let Some(names) = batch.channels(item) else {
-        for (encoding, key, threads) in interest.everybody() {
+        for (encoding, key, threads) in interest.everybody().filter(|in_use| in_use.0.has(written)) {
             frames.push(seq, key, threads, except, |bytes| encoding.encode(written, id, None, bytes));
         }
         return;
     };
     for name in names {
-        for (encoding, key, threads) in interest.of(name) {
+        for (encoding, key, threads) in interest.of(name).filter(|in_use| in_use.0.has(written)) {
             frames.push(seq, key, threads, except, |bytes| encoding.encode(written, id, Some(name), bytes));
         }
     }

@@ -24,6 +24,7 @@ impl Hub {
         let mut published = self.lock();
         published.interest.set_max_channels(limits.max_channels);
         published.set_history_rules(&config.history);
+        published.serve_pusher(config.rights.app.is_some());
         drop(published);
         let reloaded = Arc::new(Reloaded { limits, rights });
         self.shared.inboxes.iter().for_each(|inbox| inbox.command(Command::Reload(reloaded.clone())));

@@ -2,6 +2,7 @@
 //! what comes live begins.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use queue::ChannelName;
@@ -9,11 +10,12 @@ use serde_json::value::RawValue;
 
 use crate::history::PastPublication;
 use crate::hub::interest::ChannelKey;
+use crate::hub::presence::Member;
 use crate::hub::published::Published;
 use crate::protocol::after::After;
 use crate::protocol::id::Id;
 use crate::protocol::native::{self, ServerMessage};
-use crate::protocol::{Encoding, sse};
+use crate::protocol::{Encoding, pusher, sse};
 use crate::publication::Seq;
 use crate::session_id::SessionId;
 use crate::unix_time;
@@ -33,6 +35,8 @@ pub(super) struct Asked<'a> {
     pub(super) after: Option<After>,
     /// What it had on this connection: everything after a number, by channel.
     pub(super) had: &'a [(Option<ChannelName>, Seq)],
+    /// Who it is on presence channels.
+    pub(super) member: Option<Member>,
 }
 
 /// What it gets.
@@ -42,6 +46,10 @@ pub(super) struct Outcome {
     pub(super) head: Id,
     /// If it has said where it was.
     pub(super) resumed: Option<Resumed>,
+    /// Who is on its new presence channel, in the Pusher protocol: JSON.
+    pub(super) members: Option<String>,
+    /// The frame of the last event of its new channel, in the Pusher protocol.
+    pub(super) last_event: Option<Arc<[u8]>>,
 }
 
 /// Whether a client gets all that it has missed.
@@ -177,6 +185,7 @@ impl Outcome {
                 ServerMessage::welcome(client, ping_interval, channels, self.recovered(), &id).encode()
             }
             Encoding::Sse | Encoding::SseNamed => sse::welcome(&id, self.recovered(), form),
+            Encoding::Pusher => pusher::message::established(client),
         };
         events.iter().for_each(|event| event.encode(encoding, &mut frames));
         frames

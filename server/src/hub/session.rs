@@ -21,6 +21,7 @@ use crate::hub::subscriber::Subscriber;
 use crate::metrics::Spoken;
 use crate::permit::Permit;
 use crate::protocol::Protocol;
+use crate::protocol::pusher::Pusher;
 use crate::rights::Identity;
 use crate::session_id::SessionId;
 
@@ -146,6 +147,14 @@ impl Session {
     /// What the client speaks.
     pub(super) fn protocol(&self) -> &Protocol {
         &self.protocol
+    }
+
+    /// The same, if it is the Pusher protocol.
+    pub(super) fn pusher_mut(&mut self) -> Option<&mut Pusher> {
+        match &mut self.protocol {
+            Protocol::Pusher(pusher) => Some(pusher),
+            Protocol::WebSocket(_) | Protocol::Sse(_) => None,
+        }
     }
 
     /// What of it is about channels, if it gets publications by channel.

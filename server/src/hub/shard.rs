@@ -15,6 +15,7 @@ mod distributing;
 mod logins;
 mod memory;
 mod progress;
+mod pusher;
 mod read_order;
 mod reading;
 mod sleep;

@@ -126,7 +126,7 @@ impl ThreadCounts {
 
     /// Notes that a session ends: by us for a reason, or by the client.
     pub(crate) fn disconnected(&self, spoken: Spoken, reason: Option<Disconnect>) {
-        self.disconnects[spoken as usize][code_index(reason)].add_alone(1);
+        self.disconnects[spoken as usize][code_index(spoken, reason)].add_alone(1);
         if reason == Some(Disconnect::Slow) {
             self.slow.add_alone(1);
         }
@@ -186,9 +186,9 @@ mod tests {
         threads[0].left(Spoken::Sse);
         threads[1].resumed(true);
         let counted = HubCounted::of(threads.iter());
-        assert_eq!((counted.sent, counted.sent_bytes), ([0, 4, 0, 0], [0, 42, 0, 0]));
-        assert_eq!((counted.received, counted.outbox_bytes), ([0, 0, 2, 0], 42));
-        assert_eq!((counted.accepted, counted.connections), ([0, 0, 0, 2], [0, 0, 0, 1]));
+        assert_eq!((counted.sent, counted.sent_bytes), ([0, 4, 0, 0, 0], [0, 42, 0, 0, 0]));
+        assert_eq!((counted.received, counted.outbox_bytes), ([0, 0, 2, 0, 0], 42));
+        assert_eq!((counted.accepted, counted.connections), ([0, 0, 0, 2, 0], [0, 0, 0, 1, 0]));
         assert_eq!((counted.disconnects[0][7], counted.disconnects[0][CODE_COUNT - 1], counted.slow), (2, 2, 2));
         assert_eq!((counted.recoveries, counted.turns.sum), ([0, 1], 4.0));
     }

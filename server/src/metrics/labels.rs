@@ -1,6 +1,7 @@
 //! The values of labels. Each has a closed list of values, so that the number of time series is bounded.
 
 use crate::disconnect::Disconnect;
+use crate::protocol::pusher::close_code;
 use crate::protocol::{ClientKind, Protocol};
 use crate::rights::Denial;
 
@@ -15,14 +16,17 @@ pub(crate) enum Spoken {
     Native,
     /// Server-sent events.
     Sse,
+    /// The Pusher protocol.
+    Pusher,
 }
 
 impl Spoken {
-    pub(crate) const ALL: [Spoken; 4] = [Spoken::Plain, Spoken::Url, Spoken::Native, Spoken::Sse];
+    pub(crate) const ALL: [Spoken; 5] = [Spoken::Plain, Spoken::Url, Spoken::Native, Spoken::Sse, Spoken::Pusher];
 
     pub(crate) fn of(protocol: &Protocol, kind: &ClientKind) -> Spoken {
         match (protocol, kind) {
             (Protocol::Sse(_), _) => Spoken::Sse,
+            (Protocol::Pusher(_), _) | (_, ClientKind::Pusher) => Spoken::Pusher,
             (_, ClientKind::Plain | ClientKind::ApplicationOnly) => Spoken::Plain,
             (_, ClientKind::Channels { is_native: true, .. }) => Spoken::Native,
             (_, ClientKind::Channels { is_native: false, .. }) => Spoken::Url,
@@ -36,18 +40,20 @@ impl Spoken {
             Spoken::Url => "url",
             Spoken::Native => "native",
             Spoken::Sse => "sse",
+            Spoken::Pusher => "pusher",
         }
     }
 }
 
 /// Close codes that the label `code` can have. All others, and the end without one, are [`OTHER_CODE`].
-pub(crate) const CODES: [u16; 12] = [1000, 1001, 1002, 1007, 1008, 1009, 1013, 4008, 4009, 4401, 4403, 4429];
+pub(crate) const CODES: [u16; 14] =
+    [1000, 1001, 1002, 1007, 1008, 1009, 1013, 4008, 4009, 4100, 4201, 4401, 4403, 4429];
 /// How a session is counted whose client has left, or whose connection broke.
 pub(crate) const OTHER_CODE: &str = "other";
 
 /// The place of a code among all values of its label. None: the end was not ours.
-pub(super) fn code_index(reason: Option<Disconnect>) -> usize {
-    let code = reason.map(Disconnect::code);
+pub(super) fn code_index(spoken: Spoken, reason: Option<Disconnect>) -> usize {
+    let code = reason.map(|reason| if spoken == Spoken::Pusher { close_code(reason) } else { reason.code() });
     CODES.iter().position(|known| Some(*known) == code).unwrap_or(CODES.len())
 }
 

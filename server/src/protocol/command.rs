@@ -23,9 +23,22 @@ pub(crate) struct Request {
 /// What a client asks for.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Subscribe { channels: Vec<ChannelName>, token: Option<Token>, after: Option<After> },
-    Unsubscribe { channels: Vec<ChannelName> },
-    Authenticate { token: Token, everybody: Option<bool> },
+    Subscribe {
+        channels: Vec<ChannelName>,
+        token: Option<Token>,
+        after: Option<After>,
+    },
+    Unsubscribe {
+        channels: Vec<ChannelName>,
+    },
+    Authenticate {
+        token: Token,
+        everybody: Option<bool>,
+    },
+    /// Who is on a channel?
+    Presence {
+        channel: ChannelName,
+    },
     Ping,
 }
 
@@ -72,7 +85,7 @@ impl Request {
 
     /// One that is no command, where nothing else is taken.
     pub(crate) fn unknown() -> Request {
-        let problem = "a command is a JSON object with a type: subscribe, unsubscribe, authenticate or ping";
+        let problem = "a command is a JSON object with a type: subscribe, unsubscribe, authenticate, presence or ping";
         Request { reference: None, command: Err(Problem::Bad(problem)) }
     }
 
@@ -119,8 +132,12 @@ impl Request {
                 Some(token) => Ok(Command::Authenticate { token, everybody: fields.everybody }),
                 None => Err(Problem::Bad("authenticate needs a token")),
             },
+            "presence" => channels(fields.channel, fields.channels).and_then(|mut channels| match channels.pop() {
+                Some(channel) if channels.is_empty() && channel.is_presence() => Ok(Command::Presence { channel }),
+                _ => Err(Problem::Bad("presence needs one channel, whose name begins with presence-")),
+            }),
             "ping" => Ok(Command::Ping),
-            _ => Err(Problem::Bad("type must be subscribe, unsubscribe, authenticate or ping")),
+            _ => Err(Problem::Bad("type must be subscribe, unsubscribe, authenticate, presence or ping")),
         };
         Some(Request { reference, command })
     }
@@ -263,6 +280,9 @@ mod tests {
             (r#"{"type":"authenticate","token":7}"#, "wrong type"),
             (r#"{"type":"Subscribe","channel":"a"}"#, "type must be"),
             (r#"{"type":7}"#, "type must be a string"),
+            (r#"{"type":"presence"}"#, "needs channel"),
+            (r#"{"type":"presence","channel":"a"}"#, "begins with presence-"),
+            (r#"{"type":"presence","channels":["presence-a","presence-b"]}"#, "one channel"),
             (r#"{"type":"ping","ref":{}}"#, "ref must be"),
             (r#"{"type":"ping","ref":"0123456789012345678901234567890123456789012345678901234567890123"}"#, "ref must"),
         ] {

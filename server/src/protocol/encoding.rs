@@ -4,7 +4,7 @@
 use queue::ChannelName;
 
 use crate::protocol::id::Id;
-use crate::protocol::{native, plain, sse};
+use crate::protocol::{native, plain, pusher, sse};
 
 /// A way to write publications with an id. Each publication is written once for all clients that use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(crate) enum Encoding {
     Sse,
     /// Server-sent events, each of a type that is the event's name.
     SseNamed,
+    /// Text messages of the Pusher protocol. They have no id.
+    Pusher,
 }
 
 /// What a publication says, as all ways to write it have it.
@@ -27,7 +29,17 @@ pub(crate) struct Written<'a> {
 }
 
 impl Encoding {
-    pub(crate) const ALL: [Encoding; 3] = [Encoding::WebSocket, Encoding::Sse, Encoding::SseNamed];
+    pub(crate) const ALL: [Encoding; 4] = [Encoding::WebSocket, Encoding::Sse, Encoding::SseNamed, Encoding::Pusher];
+
+    /// Whether a client gets an event of several of its channels once for each of them: its library goes by the channel.
+    pub(crate) fn repeats_by_channel(self) -> bool {
+        self == Encoding::Pusher
+    }
+
+    /// Whether a publication can be written so.
+    pub(crate) fn has(self, written: Written<'_>) -> bool {
+        self != Encoding::Pusher || !pusher::event::is_left_out(written)
+    }
 
     /// Appends a publication, as `channel` brings it. None: it is for everybody.
     pub(crate) fn encode(self, written: Written<'_>, id: Id, channel: Option<&ChannelName>, frames: &mut Vec<u8>) {
@@ -38,6 +50,7 @@ impl Encoding {
                 let name = plain::name_of(written.text, written.name_len);
                 sse::encode_event(written.text, Some(name), id, channel, frames);
             }
+            Encoding::Pusher => pusher::event::encode(written, channel, frames),
         }
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod id;
 pub(crate) mod incoming;
 pub(crate) mod native;
 pub mod plain;
+pub(crate) mod pusher;
 pub(crate) mod sse;
 mod wants;
 mod websocket;
@@ -25,11 +26,12 @@ use crate::disconnect::Disconnect;
 use crate::protocol::allowance::Rates;
 use crate::protocol::incoming::{ReadBuffer, Source, Turn};
 use crate::protocol::native::ServerMessage;
+use crate::protocol::pusher::Pusher;
 use crate::protocol::sse::{Form, Sse};
 
 pub(crate) use encoding::{Encoding, Written};
 pub(crate) use wants::{ClientKind, NATIVE, Wants};
-pub(crate) use websocket::WebSocket;
+pub(crate) use websocket::{Closing, WebSocket};
 
 /// What a request has asked for, with what came after it. The thread that gets the client makes its [`Protocol`] of
 /// it.
@@ -45,6 +47,10 @@ impl Opening {
     /// What the client speaks, and what it wants. Its messages may have so many bytes.
     pub(crate) fn into_parts(self, max_message_bytes: usize, now: Instant) -> (Protocol, Wants) {
         match self {
+            Opening::WebSocket { received, wants } if matches!(wants.kind, ClientKind::Pusher) => {
+                let websocket = WebSocket::new(received, max_message_bytes, now);
+                (Protocol::Pusher(Box::new(Pusher::new(websocket, now))), wants)
+            }
             Opening::WebSocket { received, wants } => (Protocol::websocket(received, max_message_bytes, now), wants),
             Opening::Sse { form, wants } => (Protocol::Sse(Box::new(Sse::new(form, now))), wants),
         }
@@ -86,6 +92,8 @@ pub(crate) enum Protocol {
     WebSocket(WebSocket),
     /// Server-sent events. Boxed, so that it takes no memory of the others.
     Sse(Box<Sse>),
+    /// The Pusher protocol, on WebSocket. Boxed for the same reason.
+    Pusher(Box<Pusher>),
 }
 
 impl Protocol {
@@ -100,10 +108,11 @@ impl Protocol {
             Protocol::WebSocket(_) => Encoding::WebSocket,
             Protocol::Sse(sse) if sse.form.is_named => Encoding::SseNamed,
             Protocol::Sse(_) => Encoding::Sse,
+            Protocol::Pusher(_) => Encoding::Pusher,
         }
     }
 
-    /// Whether an application can answer it: it sends and receives messages.
+    /// Whether an application can answer it: it sends and receives messages of its own.
     pub(crate) fn is_for_applications(&self) -> bool {
         matches!(self, Protocol::WebSocket(_))
     }
@@ -113,13 +122,14 @@ impl Protocol {
         match self {
             Protocol::WebSocket(websocket) => websocket.held_bytes(),
             Protocol::Sse(_) => 0,
+            Protocol::Pusher(pusher) => size_of::<Pusher>() + pusher.websocket.held_bytes(),
         }
     }
 
     /// What differs between streams of server-sent events. A WebSocket has none of it.
     pub(crate) fn stream_form(&self) -> Form {
         match self {
-            Protocol::WebSocket(_) => Form::default(),
+            Protocol::WebSocket(_) | Protocol::Pusher(_) => Form::default(),
             Protocol::Sse(sse) => sse.form,
         }
     }
@@ -133,13 +143,14 @@ impl Protocol {
                 ServerMessage::Gap { id } => Some(sse::gap(id)),
                 _ => None,
             },
+            Protocol::Pusher(_) => None,
         }
     }
 
     /// What asks the client whether it is there. None: it cannot answer, and the kernel finds out.
     pub(crate) fn ping(&self) -> Option<Vec<u8>> {
         match self {
-            Protocol::WebSocket(_) => Some(WebSocket::ping()),
+            Protocol::WebSocket(_) | Protocol::Pusher(_) => Some(WebSocket::ping()),
             Protocol::Sse(_) => None,
         }
     }
@@ -147,14 +158,15 @@ impl Protocol {
     /// What ends a session.
     pub(crate) fn close(&mut self, disconnect: Disconnect, max_message_bytes: usize) -> Vec<u8> {
         match self {
-            Protocol::WebSocket(websocket) => websocket.close(disconnect, max_message_bytes),
+            Protocol::WebSocket(websocket) => websocket.close(disconnect.into(), max_message_bytes),
             Protocol::Sse(_) => sse::close(disconnect),
+            Protocol::Pusher(pusher) => pusher.websocket.close(pusher::closing(disconnect), max_message_bytes),
         }
     }
 
     /// Whether the client answers what ends a session.
     pub(crate) fn answers_close(&self) -> bool {
-        matches!(self, Protocol::WebSocket(_))
+        matches!(self, Protocol::WebSocket(_) | Protocol::Pusher(_))
     }
 
     /// What ends a session whose client is not listened to any more: what it had begun to send is forgotten.
@@ -165,6 +177,10 @@ impl Protocol {
                 WebSocket::close_frame(disconnect)
             }
             Protocol::Sse(_) => sse::close(disconnect),
+            Protocol::Pusher(pusher) => {
+                pusher.websocket.forget();
+                WebSocket::close_frame(pusher::closing(disconnect))
+            }
         }
     }
 
@@ -173,13 +189,14 @@ impl Protocol {
         match self {
             Protocol::WebSocket(websocket) => websocket.forget(),
             Protocol::Sse(_) => {}
+            Protocol::Pusher(pusher) => pusher.websocket.forget(),
         }
     }
 
     /// Where the first message ends at or after an offset, of messages that the server has encoded for it.
     pub(crate) fn boundary(&self, messages: &[u8], offset: usize) -> usize {
         match self {
-            Protocol::WebSocket(_) => frames::boundary(messages, offset),
+            Protocol::WebSocket(_) | Protocol::Pusher(_) => frames::boundary(messages, offset),
             Protocol::Sse(_) => sse::boundary(messages, offset),
         }
     }
@@ -198,6 +215,7 @@ impl Protocol {
         match self {
             Protocol::WebSocket(websocket) => websocket.read(source, buffer, max_message_bytes, rates, now, deliver),
             Protocol::Sse(sse) => sse.read(source, buffer, rates, now),
+            Protocol::Pusher(pusher) => pusher.websocket.read(source, buffer, max_message_bytes, rates, now, deliver),
         }
     }
 }

@@ -79,8 +79,46 @@ pub(crate) enum ServerMessage<'a> {
         code: u16,
         message: &'a str,
     },
+    /// A user has come to a presence channel.
+    Joined {
+        channel: &'a str,
+        user: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        info: Option<&'a RawValue>,
+    },
+    /// A user has gone from a presence channel.
+    Left {
+        channel: &'a str,
+        user: &'a str,
+    },
+    /// Who is on a presence channel.
+    Members {
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<&'a RawValue>,
+        channel: &'a str,
+        members: Vec<Present<'a>>,
+    },
     /// The token ends soon.
     Expiring,
+}
+
+/// Somebody on a presence channel.
+#[derive(Debug, Serialize)]
+pub(crate) struct Present<'a> {
+    user: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    info: Option<&'a RawValue>,
+}
+
+impl<'a> Present<'a> {
+    pub(crate) fn user(&self) -> &'a str {
+        self.user
+    }
+
+    /// `info` is JSON.
+    pub(crate) fn new(user: &'a str, info: Option<&'a str>) -> Present<'a> {
+        Present { user, info: info.and_then(|info| serde_json::from_str(info).ok()) }
+    }
 }
 
 /// Codes of [`ServerMessage::Error`].
@@ -104,6 +142,12 @@ impl<'a> ServerMessage<'a> {
     ) -> ServerMessage<'a> {
         let ping_interval = ping_interval.as_secs_f64();
         ServerMessage::Welcome { client, version: VERSION, ping_interval, channels, recovered, id }
+    }
+
+    /// That a user has come. `info` is JSON.
+    pub(crate) fn joined(channel: &'a ChannelName, user: &'a str, info: Option<&'a str>) -> ServerMessage<'a> {
+        let Present { user, info } = Present::new(user, info);
+        ServerMessage::Joined { channel: channel.as_str(), user, info }
     }
 
     /// That a token is valid.

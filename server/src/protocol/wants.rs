@@ -34,4 +34,6 @@ pub(crate) enum ClientKind {
         /// Whether it gets the events for everybody.
         everybody: bool,
     },
+    /// Speaks the Pusher protocol.
+    Pusher,
 }

@@ -21,6 +21,20 @@ pub(crate) struct WebSocket {
     allowance: Allowance,
 }
 
+/// What a close frame says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Closing {
+    pub(crate) code: u16,
+    /// At most 123 bytes.
+    pub(crate) reason: &'static str,
+}
+
+impl From<Disconnect> for Closing {
+    fn from(disconnect: Disconnect) -> Closing {
+        Closing { code: disconnect.code(), reason: disconnect.reason() }
+    }
+}
+
 impl WebSocket {
     /// A client that has sent something already after its request.
     pub(super) fn new(received: Vec<u8>, max_message_bytes: usize, now: Instant) -> WebSocket {
@@ -39,14 +53,14 @@ impl WebSocket {
     }
 
     /// A close frame to a client whose answer is not awaited.
-    pub(crate) fn close_frame(disconnect: Disconnect) -> Vec<u8> {
-        encode_control(Frame::close(Some(close_frame(disconnect))))
+    pub(crate) fn close_frame(closing: impl Into<Closing>) -> Vec<u8> {
+        encode_control(Frame::close(Some(close_frame(closing.into()))))
     }
 
     /// Our close frame. What the client sends from now on is read for its close frame alone.
-    pub(super) fn close(&mut self, disconnect: Disconnect, max_message_bytes: usize) -> Vec<u8> {
+    pub(super) fn close(&mut self, closing: Closing, max_message_bytes: usize) -> Vec<u8> {
         let new = || Box::new(Incoming::new(Vec::new(), max_message_bytes));
-        self.incoming.get_or_insert_with(new).close(close_frame(disconnect))
+        self.incoming.get_or_insert_with(new).close(close_frame(closing))
     }
 
     /// Forgets what was read and is not complete: what the client sends means nothing any more.
@@ -79,6 +93,6 @@ impl WebSocket {
     }
 }
 
-fn close_frame(disconnect: Disconnect) -> CloseFrame {
-    CloseFrame { code: CloseCode::from(disconnect.code()), reason: disconnect.reason().into() }
+fn close_frame(Closing { code, reason }: Closing) -> CloseFrame {
+    CloseFrame { code: CloseCode::from(code), reason: reason.into() }
 }

@@ -43,21 +43,24 @@ impl Identity {
         let object = JsonObject::parse(json, &KEYS)?;
         let (allow, everybody) = allowed(&object)?;
         // PHP writes an array without entries so.
-        if object.raw("info") != Some("[]") {
-            // It is for presence: checked, so that an answer that counts today does not fail when it is used.
-            info(&object)?;
-        }
+        let info = if object.raw("info") == Some("[]") { None } else { info(&object)? };
         let time = match object.get::<f64>("expires_in")? {
             Some(seconds) if seconds > 0.0 && seconds <= MAX_TTL.as_secs_f64() => Duration::from_secs_f64(seconds),
             Some(_) => return Err(GrantError::Value("expires_in")),
             None => DEFAULT_TIME,
         };
+        let expires_at = now + time.mul_f64(share);
+        if expires_at <= now {
+            // So little that nothing of it is left.
+            return Err(GrantError::Value("expires_in"));
+        }
         Ok(Identity {
             user: number(&object).map_or_else(|| user(&object, "user"), |number| Ok(Some(number)))?,
             channels: channels(&object)?,
             allow,
             everybody,
-            expires_at: now + time.mul_f64(share),
+            info,
+            expires_at,
         })
     }
 }
@@ -114,6 +117,8 @@ mod tests {
             (r#"{"user":""}"#, GrantError::Value("user")),
             (r#"{"user":-1}"#, GrantError::Value("user")),
             (r#"{"user":1.5}"#, GrantError::Value("user")),
+            // Found by fuzzing: above 0, and less than a nanosecond.
+            (r#"{"expires_in":1e-220}"#, GrantError::Value("expires_in")),
             (r#"{"user":["1"]}"#, GrantError::Value("user")),
             (r#"{"channels":"orders"}"#, GrantError::Value("channels")),
             (r#"{"channels":{"1":"orders"}}"#, GrantError::Value("channels")),

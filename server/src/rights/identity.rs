@@ -18,6 +18,8 @@ pub(crate) struct Identity {
     pub(crate) allow: Vec<Pattern>,
     /// Whether the events for everybody may be read where they are not public (`everybody` in `allow`).
     pub(crate) everybody: bool,
+    /// What others on presence channels see of the user: JSON (`info`).
+    pub(crate) info: Option<Box<str>>,
     /// When it counts no more: `exp`, and the leeway for clocks that differ.
     pub(crate) expires_at: SystemTime,
 }
@@ -31,7 +33,7 @@ impl Identity {
 
 impl From<Claims> for Identity {
     fn from(claims: Claims) -> Identity {
-        let Claims { user, channels, allow, everybody, expires_at, .. } = claims;
-        Identity { user, channels, allow, everybody, expires_at }
+        let Claims { user, channels, allow, everybody, info, expires_at, .. } = claims;
+        Identity { user, channels, allow, everybody, info, expires_at }
     }
 }

@@ -14,6 +14,8 @@ pub(crate) mod key_file;
 mod keys;
 mod new_token;
 mod pattern;
+mod pusher_app;
+mod pusher_user;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,8 @@ pub(crate) use identity::Identity;
 pub(crate) use keys::{Key, Keys};
 pub use new_token::{NewToken, NewTokenError, create};
 pub use pattern::{InvalidPattern, Pattern};
+pub use pusher_app::{ClientEvents, InvalidApp, PusherApp};
+pub(crate) use pusher_user::PusherUser;
 pub use secret::Secret;
 
 /// What is decided about rights from the settings.
@@ -52,6 +56,8 @@ pub(crate) struct Rights {
     pub(crate) secrets: Vec<Secret>,
     /// What tokens must say.
     pub(crate) expected: Expected,
+    /// What clients of the Pusher protocol belong to. Without one there is no such protocol.
+    pub(crate) app: Option<PusherApp>,
 }
 
 /// Why something was denied. The texts reach clients: no secret is in them.
@@ -88,6 +94,7 @@ impl Rights {
             keys: Keys::default(),
             secrets: Vec::new(),
             expected: Expected::default(),
+            app: None,
         }
     }
 

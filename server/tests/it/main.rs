@@ -20,6 +20,7 @@ mod logins;
 mod metrics;
 mod plain_http;
 mod protocol;
+mod pusher;
 mod rights;
 mod shutdown;
 mod slow;

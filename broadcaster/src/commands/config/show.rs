@@ -99,6 +99,7 @@ fn json_of(value: &Value) -> serde_json::Value {
         Value::ChannelRules(rules) => texts(rules),
         Value::Networks(networks) => texts(networks),
         Value::Routes(rules) => texts(rules),
+        Value::Apps(apps) => texts(apps),
         Value::Files(paths) => paths.iter().map(|path| path.display().to_string()).collect(),
         other => other.to_string().into(),
     }

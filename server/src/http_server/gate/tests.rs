@@ -17,6 +17,7 @@ fn gate(public: &str, anonymous: bool) -> Gate {
         keys: Keys::new(secrets.iter().map(Key::secret).collect()),
         secrets,
         expected: Expected::default(),
+        app: None,
     };
     let answered = AnsweredPaths::new(|target| target.split('?').next() == Some("/chat"));
     Gate::new(AllowedOrigins::any(), None, Arc::new(rights), (Entrance::default(), None), answered, 3)
@@ -49,6 +50,7 @@ async fn ask(gate: &Gate, target: &str, protocol: &str, says: Option<(&[&str], &
             let names: Vec<&str> = channels.iter().map(ChannelName::as_str).collect();
             format!("{kind} [{}]{}", names.join(" "), if everybody { " everybody" } else { "" })
         }
+        Ok(Wants { kind: ClientKind::Pusher, .. }) => "pusher".to_owned(),
         Err(Refusal::Denied(denial, _)) => denial.to_string(),
         Err(Refusal::Request { status, .. }) => status.as_u16().to_string(),
         Err(Refusal::Origin { problem }) => problem,

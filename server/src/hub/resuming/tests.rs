@@ -44,7 +44,7 @@ fn resumed(hub: &Hub, after: &str, channels: &str, had: &[(&str, u64)]) -> Optio
     let had: Vec<_> = had.iter().map(|(name, after)| (names(name).pop(), Seq(*after))).collect();
     let after = After::parse(after);
     let encoding = Encoding::WebSocket;
-    let asked = Asked { encoding, new: &[], channels: &channels, everybody: true, after, had: &had };
+    let asked = Asked { encoding, new: &[], channels: &channels, everybody: true, after, had: &had, member: None };
     match hub.lock().resume(after.expect("a position"), SessionId(1), &asked) {
         Resumed::Gap => None,
         Resumed::Recovered { events, .. } => {

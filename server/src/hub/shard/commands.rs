@@ -133,10 +133,10 @@ impl<A: Application> Shard<A> {
         let spoken = Spoken::of(&protocol, &kind);
         let subscriber = match &kind {
             ClientKind::Plain => None,
-            ClientKind::ApplicationOnly => Some(Box::new(Subscriber::new(false, now))),
+            ClientKind::ApplicationOnly | ClientKind::Pusher => Some(Box::new(Subscriber::new(false, now))),
             ClientKind::Channels { is_native, .. } => Some(Box::new(Subscriber::new(*is_native, now))),
         };
-        if !protocol.is_for_applications() {
+        if protocol.ping().is_none() {
             // It answers nothing, so the kernel has to find out that nobody is there any more.
             let limit = self.limits.pong_timeout.max(self.limits.slow_client_timeout);
             let _ = SockRef::from(&connection.stream).set_tcp_user_timeout(Some(limit));
@@ -161,8 +161,15 @@ impl<A: Application> Shard<A> {
         self.counts.joined(spoken);
         self.in_log += usize::from(is_in_log);
         // Before what the application sends.
-        if let ClientKind::Channels { channels, everybody, .. } = kind {
-            self.welcome(key, &channels, everybody, after.as_deref());
+        match kind {
+            ClientKind::Channels { channels, everybody, .. } => {
+                self.welcome(key, &channels, everybody, after.as_deref());
+            }
+            ClientKind::Pusher => {
+                let everybody = self.rights.app.as_ref().is_some_and(|app| app.global_events);
+                self.welcome(key, &[], everybody, None);
+            }
+            ClientKind::Plain | ClientKind::ApplicationOnly => {}
         }
         if self.sessions[key].protocol().is_for_applications() {
             self.application.opened(Client { session: id, address, path, headers });
@@ -200,7 +207,7 @@ impl<A: Application> Shard<A> {
         // Dropping the socket removes it from the epoll set as well; this only fails if it never was there.
         let _ = self.registry.deregister(session.stream());
         if let Some(subscriber) = session.subscriber() {
-            self.leave_all(subscriber.subscriptions());
+            self.leave_all(session.id, subscriber.subscriptions());
         }
         debug!(session = session.id.0, "client disconnected");
         self.counts.left(session.spoken);

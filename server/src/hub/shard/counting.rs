@@ -86,6 +86,6 @@ mod tests {
         shard.let_join(joining);
         shard.step().expect("a turn");
         assert_eq!(hub.metrics().refused_count(RefusedFor::Stopping), 1);
-        assert_eq!(hub.metrics().hub().accepted, [0; 4]);
+        assert_eq!(hub.metrics().hub().accepted, [0; 5]);
     }
 }

@@ -83,8 +83,8 @@ impl<A: Application> Shard<A> {
 
     /// Subscribes what a new token brings. That the server has no room for it does not undo the login.
     fn subscribe_by_token(&mut self, key: usize, names: &[ChannelName], everybody: bool) {
-        let asked =
-            Asked { encoding: self.encoding_of(key), new: names, channels: names, everybody, after: None, had: &[] };
+        let (encoding, member) = (self.encoding_of(key), self.member_of(key));
+        let asked = Asked { encoding, new: names, channels: names, everybody, after: None, had: &[], member };
         if let Err(too_many) = self.enter(key, &asked, |outcome| outcome.subscribed(None, names)) {
             self.refuse(key, None, refused(too_many));
         }

@@ -11,7 +11,7 @@ use crate::application::{Application, Reception};
 use crate::disconnect::Disconnect;
 use crate::hub::session::ReadOutcome;
 use crate::protocol::command::Request;
-use crate::protocol::plain;
+use crate::protocol::{Protocol, plain, pusher};
 
 /// How long clients are read from before the inbox is looked at again.
 const SLICE: Duration = Duration::from_millis(2);
@@ -45,11 +45,16 @@ impl<A: Application> Shard<A> {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let (id, was_closing) = (session.id, session.is_closing());
         let (application, hub, relay) = (&mut self.application, &self.hub, self.limits.relay_client_events);
+        let is_pusher = matches!(session.protocol(), Protocol::Pusher(_));
         let is_native = session.subscriber().is_some_and(|subscriber| subscriber.is_native);
         let max_channels = self.limits.max_channels_per_client;
-        let listens = is_native || relay || application.listens();
-        let mut requests = Vec::new();
+        let listens = is_native || is_pusher || relay || application.listens();
+        let (mut requests, mut commands) = (Vec::new(), Vec::new());
         let deliver = listens.then_some(|message| {
+            if is_pusher {
+                commands.push(pusher::command::Command::of(&message));
+                return ControlFlow::Continue(());
+            }
             if is_native && let Some(request) = Request::of(&message, max_channels) {
                 requests.push(request);
                 return ControlFlow::Continue(());
@@ -70,6 +75,7 @@ impl<A: Application> Shard<A> {
         let (outcome, messages) = session.read(&mut self.read_buffer, &self.log, &self.limits, now, deliver);
         self.turn_counts.received(session.spoken, messages);
         requests.into_iter().for_each(|request| self.follow(id, request, now));
+        commands.into_iter().for_each(|command| self.follow_pusher(id, command, now));
         // What came in meanwhile was written, and its connection may have turned out to be broken.
         if self.key(id).is_none() {
             return;

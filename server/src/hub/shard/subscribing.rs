@@ -10,6 +10,7 @@ use super::channels::Left;
 use crate::application::Application;
 use crate::disconnect::Disconnect;
 use crate::hub::interest::{ChannelKey, TooManyChannels};
+use crate::hub::presence::Member;
 use crate::hub::resuming::{Asked, Outcome, Subscribed};
 use crate::hub::subscriber::Subscription;
 use crate::protocol::after::After;
@@ -39,12 +40,13 @@ impl<A: Application> Shard<A> {
         let encoding = self.encoding_of(key);
         let (client, interval) = (self.hub.client_id(id).to_string(), self.limits.ping_interval);
         let after = after.map(|after| After::parse(after).unwrap_or(After::Unknown));
-        let asked = Asked { encoding, new: names, channels: names, everybody, after, had: &[] };
+        let member = self.member_of(key);
+        let asked = Asked { encoding, new: names, channels: names, everybody, after, had: &[], member };
         let form = self.sessions[key].protocol().stream_form();
         let welcome = |outcome: &Outcome| outcome.welcome(encoding, form, &client, interval, names);
         if let Err(too_many) = self.enter(key, &asked, welcome) {
             match encoding {
-                Encoding::WebSocket => self.refuse(key, None, refused(too_many)),
+                Encoding::WebSocket | Encoding::Pusher => self.refuse(key, None, refused(too_many)),
                 Encoding::Sse | Encoding::SseNamed => self.send_to(key, sse::come_back_later()),
             }
             // After that message.
@@ -56,12 +58,12 @@ impl<A: Application> Shard<A> {
     pub(super) fn follow(&mut self, id: SessionId, request: Request, now: Instant) {
         let Some(request) = self.await_stream_for(id, request, now) else { return };
         let Some(key) = self.key(id).filter(|key| !self.sessions[*key].is_closing()) else { return };
+        let burst = self.command_burst();
         let Some(subscriber) = self.sessions[key].subscriber_mut() else { return };
         let cost = match &request.command {
             Ok(Command::Subscribe { channels, .. } | Command::Unsubscribe { channels }) => channels.len(),
             _ => 1,
         };
-        let burst = self.limits.max_channels_per_client.saturating_mul(BURST).max(MIN_BURST);
         if !subscriber.spend(cost, burst, now) {
             return self.hub.close(id, Disconnect::TooManyMessages);
         }
@@ -78,6 +80,7 @@ impl<A: Application> Shard<A> {
                 Ok(())
             }
             Ok(Command::Authenticate { token, everybody }) => self.authenticate(key, &token, everybody, reference, now),
+            Ok(Command::Presence { channel }) => self.tell_members(key, &channel, reference),
             Ok(Command::Ping) => {
                 self.hub.tell(id, |id| ServerMessage::Pong { reference, id }.encode());
                 Ok(())
@@ -88,6 +91,11 @@ impl<A: Application> Shard<A> {
         if let Err(problem) = outcome {
             self.refuse(key, reference, problem);
         }
+    }
+
+    /// What a client may ask for at once, in channels.
+    pub(super) fn command_burst(&self) -> usize {
+        self.limits.max_channels_per_client.saturating_mul(BURST).max(MIN_BURST)
     }
 
     fn subscribe(
@@ -116,7 +124,8 @@ impl<A: Application> Shard<A> {
         }
         let had = if after.is_some() { self.had(key) } else { Vec::new() };
         let encoding = self.encoding_of(key);
-        let asked = Asked { encoding, new: &new, channels: names, everybody: false, after, had: &had };
+        let member = self.member_of(key);
+        let asked = Asked { encoding, new: &new, channels: names, everybody: false, after, had: &had, member };
         let has_after = self.enter(key, &asked, |outcome| outcome.subscribed(reference, names)).map_err(refused)?;
         for (name, until) in names.iter().zip(ends) {
             self.note_again(key, name, until, has_after);
@@ -180,7 +189,7 @@ impl<A: Application> Shard<A> {
     /// Tells a client how far it is: browsers do not show pings to scripts.
     pub(super) fn beat(&mut self, key: usize) {
         let Some(session) = self.sessions.get(key).filter(|session| !session.is_closing()) else { return };
-        if session.subscriber().is_some() {
+        if session.subscriber().is_some() && session.protocol().encoding() != Encoding::Pusher {
             let heartbeat = |id: &str| session.protocol().message(&ServerMessage::Heartbeat { id }).unwrap_or_default();
             self.hub.tell(session.id, heartbeat);
         }
@@ -215,20 +224,23 @@ impl<A: Application> Shard<A> {
 
     /// Takes a session out of a channel.
     pub(super) fn leave(&mut self, key: usize, channel: ChannelKey) {
+        let id = self.sessions[key].id;
         let subscriber = self.sessions[key].subscriber_mut();
         let Some(subscription) = subscriber.and_then(|subscriber| subscriber.remove(channel)) else { return };
-        self.give_up_place(channel, subscription.slot);
+        self.give_up_place(id, channel, subscription.slot);
         // What comes for the channel from now on is not for it.
         self.sessions[key].unshare_outbox();
         self.count_memory(key);
     }
 
     /// Takes a session that has ended out of all of its channels.
-    pub(super) fn leave_all(&mut self, subscriptions: &[Subscription]) {
-        subscriptions.iter().for_each(|subscription| self.give_up_place(subscription.channel, subscription.slot));
+    pub(super) fn leave_all(&mut self, id: SessionId, subscriptions: &[Subscription]) {
+        subscriptions.iter().for_each(|subscription| self.give_up_place(id, subscription.channel, subscription.slot));
     }
 
-    fn give_up_place(&mut self, channel: ChannelKey, slot: u32) {
+    fn give_up_place(&mut self, id: SessionId, channel: ChannelKey, slot: u32) {
+        let name = self.channels.get(channel).and_then(|channel| channel.name.as_ref());
+        let presence = name.filter(|name| name.is_presence()).cloned();
         if !channel.is_everybody() {
             self.hub.release_subscriptions(1);
         }
@@ -242,6 +254,24 @@ impl<A: Application> Shard<A> {
             }
             Left::Free => {}
         }
+        if let Some(presence) = presence {
+            self.hub.leave_presence(&presence, id);
+        }
+    }
+
+    /// Who a client is on presence channels, by its token or by the hook. Without a user it is nobody there.
+    pub(super) fn member_of(&self, key: usize) -> Option<Member> {
+        let identity = self.sessions[key].identity.as_deref()?;
+        Some(Member { user: identity.user.as_deref()?.into(), info: identity.info.clone() })
+    }
+
+    /// Tells a client who is on a channel that it has.
+    fn tell_members(&self, key: usize, channel: &ChannelName, reference: Option<&RawValue>) -> Result<(), Refused> {
+        if !self.is_subscribed(key, channel) {
+            return Err((ErrorCode::NotAllowed, format!("{channel}: subscribe it first")));
+        }
+        self.hub.tell_members(self.sessions[key].id, channel, reference);
+        Ok(())
     }
 
     /// How publications are written for a session.

@@ -31,6 +31,7 @@ impl<A: Application> ShardThread<A> {
         let polls = (0..threads).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
         let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), WAKE)).collect::<io::Result<Vec<_>>>()?;
         let hub = Hub::new(wakers, limits)?;
+        hub.serve_pusher(rights.app.is_some());
         let thread = |(poll, inbox): (Poll, &Arc<Inbox>)| {
             let registry = poll.registry().try_clone()?;
             let shard = Shard::new(registry, &hub, inbox, limits, rights, make_application(&hub));

@@ -312,9 +312,12 @@ impl Merged {
 }
 
 /// Appends frames in the order of their publications, each publication once: as the first of its channels that are
-/// among them brings it.
+/// among them brings it. Of encodings that go by the channel, as each of them brings it.
 fn append_in_order(frames: &ChannelFrames, picked: &mut Vec<u32>, bytes: &mut Vec<u8>) {
     picked.sort_unstable();
-    picked.dedup_by_key(|index| frames.all()[*index as usize].seq);
+    picked.dedup_by(|later, earlier| {
+        let (later, earlier) = (&frames.all()[*later as usize], &frames.all()[*earlier as usize]);
+        later.seq == earlier.seq && !later.channel.encoding().repeats_by_channel()
+    });
     picked.iter().for_each(|index| bytes.extend_from_slice(frames.bytes_of(&frames.all()[*index as usize])));
 }

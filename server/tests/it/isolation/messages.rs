@@ -17,6 +17,10 @@ impl Expected {
         match kind {
             None => return self.on_event(message),
             Some("subscribed") if !is_answer => return self.on_brought(message),
+            Some("joined" | "left") => {
+                let channel = message["channel"].as_str().unwrap();
+                return assert!(self.channels.contains_key(channel), "not for {:?}: {message}", self.who);
+            }
             _ => assert!(self.brought.is_none(), "{:?} should be there before {message}", self.brought),
         }
         match kind {

@@ -26,7 +26,7 @@ async fn it_has_everything_of_a_server_with_a_queue() {
     becomes(&server, "publish_to_send_seconds_count", 1.0).await;
     let status = status(&server).await;
     assert_eq!((&status["ready"], &status["problems"]), (&json!(true), &json!([])));
-    assert_eq!(status["connections"], json!({ "plain": 0, "url": 1, "native": 0, "sse": 0 }));
+    assert_eq!(status["connections"], json!({ "plain": 0, "url": 1, "native": 0, "sse": 0, "pusher": 0 }));
     assert_eq!((&status["max_connections"], &status["connections_accepted"]), (&json!(7), &json!(1)));
     assert_eq!(status["connections_refused"]["full"], 0);
     assert_eq!((&status["subscriptions"], &status["channels"]), (&json!(1), &json!(1)));

@@ -1,0 +1,108 @@
+//! The last event of each cache channel, as clients of the Pusher protocol get it when they subscribe. It is kept for a
+//! time, and in bounded memory. Events that clients send are not kept.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use queue::ChannelName;
+
+/// How long an event is kept. Pusher has the same time.
+const KEPT_FOR: Duration = Duration::from_secs(30 * 60);
+/// Bytes of all events together. The oldest go first.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// What one takes beside its bytes and its name, roughly.
+const OVERHEAD: usize = 200;
+/// Beginnings of the names of cache channels.
+const BEGINNINGS: [&str; 4] = ["cache-", "private-cache-", "private-encrypted-cache-", "presence-cache-"];
+
+/// Whether the last event of a channel is kept.
+pub(super) fn is_cache(channel: &ChannelName) -> bool {
+    BEGINNINGS.iter().any(|beginning| channel.as_str().starts_with(beginning))
+}
+
+/// Frames of events, by channel.
+#[derive(Debug, Default)]
+pub(super) struct LastEvents {
+    channels: HashMap<ChannelName, Last>,
+    /// The channels in the order of their events.
+    order: BTreeMap<u64, ChannelName>,
+    next: u64,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Last {
+    frame: Arc<[u8]>,
+    at: Instant,
+    place: u64,
+}
+
+impl LastEvents {
+    /// Keeps an event instead of the one before it.
+    pub(super) fn keep(&mut self, channel: &ChannelName, frame: &[u8], now: Instant) {
+        self.forget(channel);
+        let place = self.next;
+        self.next += 1;
+        self.bytes += size(channel, frame);
+        self.channels.insert(channel.clone(), Last { frame: frame.into(), at: now, place });
+        self.order.insert(place, channel.clone());
+        while let Some(oldest) = self.order.first_entry() {
+            let oldest = oldest.get().clone();
+            let is_old = self.channels.get(&oldest).is_none_or(|last| now.duration_since(last.at) > KEPT_FOR);
+            if self.bytes <= MAX_BYTES && !is_old {
+                return;
+            }
+            self.forget(&oldest);
+        }
+    }
+
+    /// The frame of a channel's last event.
+    pub(super) fn of(&self, channel: &ChannelName, now: Instant) -> Option<Arc<[u8]>> {
+        let last = self.channels.get(channel)?;
+        (now.duration_since(last.at) <= KEPT_FOR).then(|| last.frame.clone())
+    }
+
+    fn forget(&mut self, channel: &ChannelName) {
+        if let Some(Last { frame, place, .. }) = self.channels.remove(channel) {
+            self.order.remove(&place);
+            self.bytes -= size(channel, &frame);
+        }
+    }
+}
+
+fn size(channel: &ChannelName, frame: &[u8]) -> usize {
+    frame.len() + channel.as_str().len() + OVERHEAD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_event_is_kept_for_a_time_and_in_bounded_memory() {
+        let name = |name: &str| name.parse::<ChannelName>().expect("a name");
+        let (mut last, now) = (LastEvents::default(), Instant::now());
+        last.keep(&name("cache-a"), b"1", now);
+        last.keep(&name("cache-a"), b"2", now);
+        assert_eq!(last.of(&name("cache-a"), now + KEPT_FOR).as_deref(), Some(&b"2"[..]));
+        assert!(last.of(&name("cache-a"), now + KEPT_FOR + Duration::from_secs(1)).is_none());
+        let large = vec![0; MAX_BYTES / 4];
+        for channel in ["cache-b", "cache-c", "cache-d", "cache-e"] {
+            last.keep(&name(channel), &large, now);
+        }
+        assert!(last.of(&name("cache-a"), now).is_none() && last.of(&name("cache-b"), now).is_none());
+        assert!(last.of(&name("cache-e"), now).is_some() && last.bytes <= MAX_BYTES);
+        last.keep(&name("cache-f"), b"3", now + KEPT_FOR * 2);
+        assert_eq!((last.channels.len(), last.order.len()), (1, 1));
+    }
+
+    #[test]
+    fn names_tell_which_channels_have_a_last_event() {
+        let is_cache = |name: &str| is_cache(&name.parse().expect("a name"));
+        assert!(
+            ["cache-a", "private-cache-a", "private-encrypted-cache-a", "presence-cache-a"].into_iter().all(is_cache)
+        );
+        assert!(!["a", "a-cache-", "private-a", "Cache-a", "presence-a-cache-b"].into_iter().any(is_cache));
+    }
+}

@@ -1,0 +1,212 @@
+//! The application that Pusher clients and servers belong to: its names, its secrets, and what they sign with them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::HEXLOWER;
+use ring::hmac;
+use thiserror::Error;
+
+use super::secret::Secret;
+
+/// Most secrets at a time: a new one, and those that it replaces.
+const MAX_SECRETS: usize = 8;
+/// Longest id and key, in bytes. Both stand in URLs.
+const MAX_NAME_BYTES: usize = 100;
+
+/// What the settings say of the application (`[[app]]`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PusherApp {
+    /// In the paths of the HTTP API.
+    pub id: Box<str>,
+    /// What clients connect with. It is public.
+    pub key: Box<str>,
+    /// What the application's server signs with. The first is the one that we sign with; each is tried.
+    secrets: Vec<Secret>,
+    /// Whether events for everybody go to Pusher clients.
+    pub global_events: bool,
+    /// Who may send events to other clients.
+    pub client_events: ClientEvents,
+}
+
+/// Who may send events to other clients of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientEvents {
+    /// Nobody.
+    #[default]
+    Off,
+    /// Subscribers of private and presence channels, to each other.
+    Members,
+}
+
+/// Why a text or table is no application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum InvalidApp {
+    /// One of the names is missing.
+    #[error("needs id, key and secret")]
+    Incomplete,
+    /// A name that cannot stand in a URL.
+    #[error("id and key have 1 to {MAX_NAME_BYTES} of the characters A-Z a-z 0-9 _ - .")]
+    Name,
+    /// No secret, or too many.
+    #[error("secret must be a text that is not empty, or a list of 1 to {MAX_SECRETS} of them")]
+    Secret,
+    /// Another word.
+    #[error("client_events must be off or members")]
+    ClientEvents,
+    /// Another word.
+    #[error("global_events must be true or false")]
+    GlobalEvents,
+    /// Something unknown.
+    #[error("is no application: write id=ID key=KEY secret=SECRET, with spaces between")]
+    Form,
+}
+
+impl FromStr for ClientEvents {
+    type Err = InvalidApp;
+
+    fn from_str(text: &str) -> Result<ClientEvents, InvalidApp> {
+        match text {
+            "off" => Ok(ClientEvents::Off),
+            "members" => Ok(ClientEvents::Members),
+            _ => Err(InvalidApp::ClientEvents),
+        }
+    }
+}
+
+impl PusherApp {
+    /// An application without its options.
+    ///
+    /// # Errors
+    /// When a name is not valid, or there is no secret.
+    pub fn new(id: &str, key: &str, secrets: Vec<Secret>) -> Result<PusherApp, InvalidApp> {
+        let is_name = |name: &str| {
+            (1..=MAX_NAME_BYTES).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+        };
+        if !is_name(id) || !is_name(key) {
+            return Err(InvalidApp::Name);
+        }
+        if !(1..=MAX_SECRETS).contains(&secrets.len()) || secrets.iter().any(|secret| secret.as_bytes().is_empty()) {
+            return Err(InvalidApp::Secret);
+        }
+        Ok(PusherApp {
+            id: id.into(),
+            key: key.into(),
+            secrets,
+            global_events: false,
+            client_events: ClientEvents::default(),
+        })
+    }
+
+    /// The signature of a text: the hexadecimal digits of its HMAC-SHA256 with the first secret.
+    pub(crate) fn sign(&self, text: &[u8]) -> String {
+        // There is one: `new` has checked it.
+        let secret = self.secrets.first().map_or(&[][..], Secret::as_bytes);
+        HEXLOWER.encode(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text).as_ref())
+    }
+
+    /// Whether a signature is that of a text, with one of the secrets. How long that takes does not depend on where they
+    /// differ.
+    pub(crate) fn is_signature(&self, signature: &str, text: &[u8]) -> bool {
+        let Ok(signature) = HEXLOWER.decode(signature.as_bytes()) else { return false };
+        let is_of = |secret: &Secret| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+            hmac::verify(&key, text, &signature).is_ok()
+        };
+        self.secrets.iter().any(is_of)
+    }
+
+    /// Whether the application's server allows what `signed` says: `auth` is the key, a colon, and the signature. The
+    /// parts of the text stand in it with colons between.
+    pub(crate) fn allows(&self, auth: &str, signed: &[&str]) -> bool {
+        let Some((key, signature)) = auth.split_once(':') else { return false };
+        key == &*self.key && self.is_signature(signature, signed.join(":").as_bytes())
+    }
+}
+
+/// `id=ID key=KEY secret=SECRET secret=SECRET client_events=members global_events=true`.
+impl FromStr for PusherApp {
+    type Err = InvalidApp;
+
+    fn from_str(text: &str) -> Result<PusherApp, InvalidApp> {
+        let (mut id, mut key, mut secrets) = (None, None, Vec::new());
+        let (mut client_events, mut global_events) = (None, None);
+        for word in text.split_ascii_whitespace() {
+            match word.split_once('=').ok_or(InvalidApp::Form)? {
+                ("id", word) if id.is_none() => id = Some(word),
+                ("key", word) if key.is_none() => key = Some(word),
+                ("secret", word) => secrets.push(Secret::new(word.as_bytes())),
+                ("client_events", word) if client_events.is_none() => client_events = Some(word.parse()?),
+                ("global_events", word) if global_events.is_none() => {
+                    global_events = Some(word.parse().map_err(|_| InvalidApp::GlobalEvents)?);
+                }
+                _ => return Err(InvalidApp::Form),
+            }
+        }
+        let (Some(id), Some(key), false) = (id, key, secrets.is_empty()) else { return Err(InvalidApp::Incomplete) };
+        let mut app = PusherApp::new(id, key, secrets)?;
+        app.client_events = client_events.unwrap_or_default();
+        app.global_events = global_events.unwrap_or_default();
+        Ok(app)
+    }
+}
+
+/// As it is read, without its secrets.
+impl fmt::Display for PusherApp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "id={} key={}", self.id, self.key)?;
+        self.secrets.iter().try_for_each(|secret| write!(formatter, " secret={secret}"))?;
+        if self.client_events == ClientEvents::Members {
+            write!(formatter, " client_events=members")?;
+        }
+        if self.global_events {
+            write!(formatter, " global_events=true")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signatures_are_those_of_the_documented_examples() {
+        // Of Pusher's documentation of its authentication signatures and of its HTTP API.
+        let app: PusherApp =
+            "id=3 key=278d425bdf160c739803 secret=other secret=7ad3773142a6692b25b8".parse().expect("an application");
+        let private = "278d425bdf160c739803:58df8b0c36d6982b82c3ecf6b4662e34fe8c25bba48f5369f135bf843651c3a4";
+        assert!(app.allows(private, &["1234.1234", "private-foobar"]));
+        let presence = "278d425bdf160c739803:31935e7d86dba64c2a90aed31fdc61869f9b22ba9d8863bba239c03ca481bc80";
+        let data = r#"{"user_id":10,"user_info":{"name":"Mr. Channels"}}"#;
+        assert!(app.allows(presence, &["1234.1234", "presence-foobar", data]));
+        for wrong in ["", ":", &private[1..], &private[..private.len() - 1], &private.replace("58df", "58DF")] {
+            assert!(!app.allows(wrong, &["1234.1234", "private-foobar"]), "{wrong}");
+        }
+        assert!(!app.allows(private, &["1234.1235", "private-foobar"]));
+        let own = app.sign(b"text");
+        assert!(app.is_signature(&own, b"text") && !app.is_signature(&own, b"texts"));
+    }
+
+    #[test]
+    fn an_application_is_read_as_it_is_written_and_its_secrets_are_never_shown() {
+        let text = "id=1 key=app-key secret=geheim client_events=members global_events=true";
+        let app: PusherApp = text.parse().expect("an application");
+        assert_eq!(app.to_string(), text.replace("geheim", "[hidden]"));
+        assert!(!format!("{app:?}").contains("geheim") && !format!("{app:?}").contains("103"));
+        for (text, error) in [
+            ("", InvalidApp::Incomplete),
+            ("id=1 key=k", InvalidApp::Incomplete),
+            ("id=1 key=k secret=", InvalidApp::Secret),
+            ("id=a/b key=k secret=s", InvalidApp::Name),
+            ("id=1 key= secret=s", InvalidApp::Name),
+            ("id=1 key=k secret=s client_events=all", InvalidApp::ClientEvents),
+            ("id=1 key=k secret=s global_events=1", InvalidApp::GlobalEvents),
+            ("id=1 key=k secret=s more", InvalidApp::Form),
+            ("id=1 key=k key=k secret=s", InvalidApp::Form),
+        ] {
+            assert_eq!(text.parse::<PusherApp>(), Err(error), "{text}");
+        }
+    }
+}
