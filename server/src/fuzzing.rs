@@ -4,6 +4,7 @@
 mod command;
 mod hook;
 mod pusher;
+mod pusher_api;
 mod reading;
 mod token;
 
@@ -31,6 +32,7 @@ use crate::session_id::SessionId;
 pub use command::command;
 pub use hook::{fastcgi_records, hook_answer};
 pub use pusher::pusher_command;
+pub use pusher_api::pusher_api;
 pub use reading::reading;
 pub use token::token;
 

@@ -24,7 +24,7 @@ use std::time::Duration;
 use anyhow::Context;
 use rustix::net::sockopt;
 use server::config::AdminOptions;
-use server::{Config, Observer};
+use server::{Config, Observer, Publisher};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -32,7 +32,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub(crate) use self::guard::CurrentGuard;
-use self::publishing::Publisher;
 use self::status::Snapshots;
 use crate::recent_problems::RecentProblems;
 

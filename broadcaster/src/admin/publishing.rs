@@ -1,13 +1,12 @@
 //! `POST /publish`: queues an event, for programs that are not PHP. It goes the way of PHP's events, through the queue.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use queue::{ChannelName, Durability, EnqueueError, NewEvent, Priority, Uid, Writer};
+use queue::{ChannelName, NewEvent, Priority, Uid};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -16,12 +15,6 @@ use tokio::task::spawn_blocking;
 use super::App;
 use super::answer::{Refusal, as_json};
 use super::body;
-
-/// The end of the queue that events go into.
-pub(crate) struct Publisher {
-    queue: PathBuf,
-    max_event_bytes: usize,
-}
 
 /// What is to be published.
 #[derive(Debug, Deserialize)]
@@ -50,19 +43,14 @@ enum Urgency {
 
 /// `POST /publish`
 pub(super) async fn publish(State(app): State<Arc<App>>, body: Body) -> Result<Response, Refusal> {
-    let Publisher { queue, max_event_bytes } = &app.publisher;
-    let body = body::read(body, max_event_bytes.saturating_add(body::MAX_BESIDE_EVENT)).await?;
+    let publisher = app.publisher.clone();
+    let limit = publisher.max_event_bytes().saturating_add(body::MAX_BESIDE_EVENT);
+    let body = body::read(body, limit).await?;
     let given: Published = body::parse(&body)?;
     let channels = channels(given.channel.as_deref(), given.channels.as_deref())?;
     let name = serde_json::Value::from(given.event.as_str()).to_string();
-    // What it is when it returns is on the disk: the one who asked may not ask again.
-    let writer = Writer::new(queue).max_event_bytes(*max_event_bytes).durability(Durability::Full);
-    let (uid, directory) = (Uid::new(), queue.clone());
+    let uid = Uid::new();
     let written = spawn_blocking(move || {
-        // PHP creates the directory of its first event. Here it was there at the start: perhaps a disk is not mounted.
-        if !directory.is_dir() {
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, missing(&directory)));
-        }
         let event = NewEvent {
             uid,
             name_json: name.as_bytes(),
@@ -72,20 +60,12 @@ pub(super) async fn publish(State(app): State<Arc<App>>, body: Body) -> Result<R
             key: given.key.as_deref(),
             except: given.except.as_deref(),
         };
-        let written = writer.enqueue_events(&[event], given.priority.into());
-        written.map_err(|error| Refusal::new(status_of(&error), error.to_string()))
+        publisher.publish(&[event], given.priority.into())
     });
     match written.await {
-        Ok(Ok(_)) => Ok(as_json(StatusCode::OK, &json!({ "uid": uid.to_string() }))),
-        Ok(Err(refusal)) => Err(refusal),
+        Ok(Ok(())) => Ok(as_json(StatusCode::OK, &json!({ "uid": uid.to_string() }))),
+        Ok(Err(error)) => Err(Refusal::new(error.status(), error.to_string())),
         Err(_) => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "writing the event failed, the log says why")),
-    }
-}
-
-impl Publisher {
-    pub(super) fn new(queue: &Path, max_event_bytes: u64) -> Publisher {
-        let max_event_bytes = usize::try_from(max_event_bytes).unwrap_or(usize::MAX);
-        Publisher { queue: queue.to_owned(), max_event_bytes }
     }
 }
 
@@ -110,16 +90,4 @@ pub(super) fn channels(one: Option<&str>, several: Option<&[String]>) -> Result<
     };
     let name = |name: &str| name.parse().map_err(|error| Refusal::bad(format!("{name:?} is no channel: {error}")));
     names.into_iter().map(name).collect::<Result<_, _>>().map(Some)
-}
-
-fn missing(queue: &Path) -> String {
-    format!("the queue directory {} is missing: nothing is published until it is there again", queue::shown(queue))
-}
-
-fn status_of(error: &EnqueueError) -> StatusCode {
-    match error {
-        EnqueueError::TooLarge { .. } | EnqueueError::TooLargeForChannels { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        EnqueueError::TooManyChannels { .. } | EnqueueError::BadLength { .. } => StatusCode::BAD_REQUEST,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
-    }
 }

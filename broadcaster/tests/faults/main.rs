@@ -38,6 +38,7 @@ mod nodes;
 mod other_files;
 mod ownership;
 mod permission;
+mod pusher_api;
 mod rejections;
 mod reload;
 mod settings;

@@ -10,6 +10,7 @@ use crate::http_server::event_stream::EventStreams;
 use crate::http_server::gate::Gate;
 use crate::http_server::hook::Hook;
 use crate::http_server::proxies::TrustedProxies;
+use crate::http_server::pusher_api::{ApiParts, PusherApi};
 use crate::http_server::responder::ANSWER_TIMEOUT;
 use crate::http_server::routes::Routes;
 use crate::http_server::upgrade::Handshakes;
@@ -37,11 +38,13 @@ impl Decisions {
         health: &Arc<Health>,
         hook: Option<Arc<Hook>>,
         listening_on: Option<IpAddr>,
+        api: &Arc<ApiParts>,
     ) -> Decisions {
         let hook_wait = hook.as_ref().map(|hook| hook.longest_wait()).unwrap_or_default();
         let gate = Arc::new(Gate::of(config, hook, listening_on));
+        let api = PusherApi::new(config.rights.clone(), api.clone(), hub.clone());
         Decisions {
-            routes: Routes { hub: hub.clone(), health: health.clone(), gate: gate.clone() },
+            routes: Routes { hub: hub.clone(), health: health.clone(), gate: gate.clone(), api },
             event_streams: EventStreams { gate: gate.clone() },
             handshakes: Handshakes { gate },
             handshake_timeout: config.admission.handshake_timeout,

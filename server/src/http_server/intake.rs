@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::health::Health;
 use crate::http_server::decisions::Decisions;
 use crate::http_server::hooks::Hooks;
+use crate::http_server::pusher_api::ApiParts;
 use crate::http_server::responder::Responder;
 use crate::hub::Hub;
 use crate::permit::Permits;
@@ -22,6 +23,7 @@ pub(crate) struct Intake {
     pub(super) permits: Permits,
     pub(super) responder: Arc<Responder>,
     pub(super) hooks: Hooks,
+    api: Arc<ApiParts>,
 }
 
 impl Intake {
@@ -30,9 +32,10 @@ impl Intake {
         let permits = Permits::new(admission.max_connections, admission.max_connections_per_address);
         let hooks = Hooks::default();
         let hook = hooks.of(config.entrance.hook.as_ref(), &hub);
-        let decisions = Decisions::of(config, &hub, &health, hook, listening_on);
+        let api = Arc::new(ApiParts::of(config));
+        let decisions = Decisions::of(config, &hub, &health, hook, listening_on, &api);
         let responder = Arc::new(Responder::new(hub.clone(), decisions));
-        Intake { hub, health, listening_on, permits, responder, hooks }
+        Intake { hub, health, listening_on, permits, responder, hooks, api }
     }
 
     /// Admits by other settings from now on. Clients that are there stay.
@@ -40,6 +43,7 @@ impl Intake {
         let admission = &config.admission;
         self.permits.set(admission.max_connections, admission.max_connections_per_address);
         let hook = self.hooks.of(config.entrance.hook.as_ref(), &self.hub);
-        self.responder.decide_by(Decisions::of(config, &self.hub, &self.health, hook, self.listening_on));
+        let decisions = Decisions::of(config, &self.hub, &self.health, hook, self.listening_on, &self.api);
+        self.responder.decide_by(decisions);
     }
 }

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::descriptors;
+use crate::http_server::finishing::Finishing;
 use crate::http_server::intake::Intake;
 use crate::http_server::spare_slots::{SpareSlot, SpareSlots};
 use crate::log_limit::LogLimit;
@@ -103,11 +104,12 @@ impl Listener {
             let limit = if spare.is_some() { handshake_timeout.min(SPARE_TIMEOUT) } else { handshake_timeout };
             let (responder, stop) = (responder.clone(), stop.clone());
             requests.spawn(async move {
+                let finishing = Finishing::default();
                 tokio::select! {
                     biased;
-                    () = stop.cancelled() => {}
+                    () = finishing.given_up(&stop) => {}
                     // Before the spare is given up: what has arrived is answered.
-                    answered = responder.answer(stream, address, limit, pending, spare.as_ref()) => {
+                    answered = responder.answer(stream, address, limit, pending, spare.as_ref(), &finishing) => {
                         if let Err(error) = answered {
                             debug!(%address, %error, "request refused");
                         }

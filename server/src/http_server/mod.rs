@@ -10,6 +10,7 @@ mod decisions;
 mod entrance;
 mod error;
 mod event_stream;
+mod finishing;
 mod gate;
 pub(crate) mod head;
 mod head_reader;
@@ -21,6 +22,7 @@ mod linger;
 mod listener;
 pub mod origin;
 mod proxies;
+mod pusher_api;
 mod pusher_handshake;
 mod query;
 mod refusal;
@@ -40,6 +42,8 @@ pub(crate) use intake::Intake;
 pub(crate) use listener::Listener;
 pub(crate) use proxies::TrustedProxies;
 pub use proxies::{InvalidNetwork, Network};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use pusher_api::{try_body, try_signed, try_target};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use query::try_query;
 pub use route_rule::{InvalidRouteRule, Require, RouteRule};

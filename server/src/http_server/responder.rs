@@ -14,9 +14,12 @@ use crate::http_server::accepted::Accepted;
 use crate::http_server::answer::refuse;
 use crate::http_server::decisions::Decisions;
 use crate::http_server::error::HttpError;
+use crate::http_server::finishing::Finishing;
 use crate::http_server::head_reader::HeadReader;
 use crate::http_server::linger::linger;
 use crate::http_server::proxies::Sender;
+use crate::http_server::pusher_api;
+use crate::http_server::routes::Plain;
 use crate::http_server::spare_slots::SpareSlot;
 use crate::hub::Hub;
 use crate::permit::PendingPermit;
@@ -61,8 +64,9 @@ impl Responder {
         limit: Duration,
         mut pending: PendingPermit,
         spare: Option<&SpareSlot>,
+        finishing: &Finishing,
     ) -> Result<(), HttpError> {
-        let answered = self.answer_on(&mut stream, address, limit, &mut pending, spare).await;
+        let answered = self.answer_on(&mut stream, address, limit, &mut pending, spare, finishing).await;
         answered.as_ref().err().into_iter().for_each(|error| self.count(error));
         match answered {
             Ok(Some((accepted, client))) => {
@@ -102,6 +106,7 @@ impl Responder {
         limit: Duration,
         pending: &mut PendingPermit,
         spare: Option<&SpareSlot>,
+        finishing: &Finishing,
     ) -> Result<Option<(Accepted, SocketAddr)>, HttpError> {
         let max_header_bytes = self.decisions().max_header_bytes;
         let mut reader = HeadReader::new(max_header_bytes);
@@ -116,6 +121,10 @@ impl Responder {
         if sender.is_proxied {
             pending.count_for(sender.address.ip());
         }
+        let limit = match &head {
+            Ok(Some(head)) if decisions.routes.are_api(head) => pusher_api::TIMEOUT,
+            _ => decisions.answer_timeout,
+        };
         let answered = async {
             match head {
                 Ok(None) => Err(HttpError::Incomplete),
@@ -126,9 +135,10 @@ impl Responder {
                 Ok(Some(head)) if head.is_event_stream() => {
                     decisions.event_streams.accept(stream, head, sender, pending).await
                 }
-                Ok(Some(_)) => {
+                Ok(Some(head)) => {
                     spare.inspect(|spare| spare.keep());
-                    decisions.routes.serve(stream, received, max_header_bytes).await.map(|()| None)
+                    let plain = Plain { head, received, max_header_bytes };
+                    decisions.routes.serve(stream, plain, finishing).await.map(|()| None)
                 }
                 Err(error) => {
                     refuse(stream, error.status(), &error.to_string()).await?;
@@ -136,7 +146,7 @@ impl Responder {
                 }
             }
         };
-        let answered = timeout(decisions.answer_timeout, answered).await.map_err(|_| HttpError::TooLong)??;
+        let answered = timeout(limit, answered).await.map_err(|_| HttpError::TooLong)??;
         Ok(answered.map(|accepted| (accepted, sender.address)))
     }
 }

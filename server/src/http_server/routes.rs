@@ -5,9 +5,9 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use http::uri::Authority;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::Full;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt;
@@ -15,8 +15,10 @@ use tokio::net::TcpStream;
 
 use crate::health::Health;
 use crate::http_server::error::HttpError;
+use crate::http_server::finishing::Finishing;
 use crate::http_server::gate::Gate;
-use crate::http_server::head::MAX_HEADERS;
+use crate::http_server::head::{Head, MAX_HEADERS};
+use crate::http_server::pusher_api::PusherApi;
 use crate::hub::Hub;
 
 /// What plain requests are answered with.
@@ -25,6 +27,16 @@ pub(super) struct Routes {
     pub(super) hub: Hub,
     pub(super) health: Arc<Health>,
     pub(super) gate: Arc<Gate>,
+    pub(super) api: PusherApi,
+}
+
+/// A request that is answered as plain HTTP.
+#[derive(Debug)]
+pub(super) struct Plain {
+    pub(super) head: Head,
+    /// All that has come of it, the head in front.
+    pub(super) received: Vec<u8>,
+    pub(super) max_header_bytes: usize,
 }
 
 impl Routes {
@@ -32,8 +44,8 @@ impl Routes {
     pub(super) async fn serve(
         &self,
         stream: &mut TcpStream,
-        received: Vec<u8>,
-        max_header_bytes: usize,
+        Plain { head, received, max_header_bytes }: Plain,
+        finishing: &Finishing,
     ) -> Result<(), HttpError> {
         let (reader, writer) = stream.split();
         let stream = tokio::io::join(AsyncReadExt::chain(Cursor::new(received), reader), writer);
@@ -46,10 +58,22 @@ impl Routes {
             .max_buf_size(max_header_bytes.max(8 * 1024))
             .serve_connection(
                 TokioIo::new(stream),
-                service_fn(async |request| Ok::<_, Infallible>(self.route(&request).await)),
+                service_fn(async |request| Ok::<_, Infallible>(self.answer(request, &head, finishing).await)),
             )
             .await?;
         Ok(())
+    }
+
+    /// Whether a request is one of the API of the Pusher protocol.
+    pub(super) fn are_api(&self, head: &Head) -> bool {
+        head.target.parse::<Uri>().is_ok_and(|uri| self.api.app_of(uri.path()).is_some())
+    }
+
+    async fn answer(&self, request: Request<Incoming>, head: &Head, finishing: &Finishing) -> Response<Full<Bytes>> {
+        match self.api.app_of(request.uri().path()) {
+            Some(app) => self.api.answer(app, request, self.gate.check_host_and_origin(head), finishing).await,
+            None => self.route(&request).await,
+        }
     }
 
     async fn route<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {

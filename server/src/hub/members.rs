@@ -1,8 +1,15 @@
 //! What code outside the hub asks about channels: who is there, and whether there is a last event.
 
 use queue::ChannelName;
+use serde::Deserialize;
 
 use crate::hub::Hub;
+
+/// The last event of a cache channel.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Cached {
+    pub(crate) data: String,
+}
 
 impl Hub {
     /// The users on a presence channel, in order.
@@ -19,8 +26,15 @@ impl Hub {
         self.lock().presence.count(channel)
     }
 
-    /// Whether there is a last event of a cache channel.
-    pub(crate) fn has_last_event(&self, channel: &ChannelName) -> bool {
-        self.lock().last_event(channel).is_some()
+    /// The `data` of the last event of a cache channel, as clients get it: JSON text in a string.
+    pub(crate) fn cached(&self, channel: &ChannelName) -> Option<Cached> {
+        let frame = self.lock().last_event(channel)?;
+        // It is a frame of text: a head, whose length its second byte tells (RFC 6455, section 5.2), and the message.
+        let head = match frame.get(1)? {
+            126 => 4,
+            127 => 10,
+            _ => 2,
+        };
+        serde_json::from_slice(frame.get(head..)?).ok()
     }
 }

@@ -21,6 +21,7 @@ mod metrics;
 mod plain_http;
 mod protocol;
 mod pusher;
+mod pusher_api;
 mod rights;
 mod shutdown;
 mod slow;

@@ -36,13 +36,13 @@ fn server_with(options: &str, settings: Settings) -> TestServer {
 }
 
 /// A client and its socket id.
-struct Pusher {
-    client: Client,
-    id: String,
+pub(crate) struct Pusher {
+    pub(crate) client: Client,
+    pub(crate) id: String,
 }
 
 impl Pusher {
-    async fn connect(server: &TestServer) -> Pusher {
+    pub(crate) async fn connect(server: &TestServer) -> Pusher {
         let mut client =
             Client::connect(server.address, &format!("/app/{KEY}?protocol=7&client=js&version=8.4.0")).await;
         let first = client.json().await;
@@ -52,12 +52,12 @@ impl Pusher {
         Pusher { client, id: data["socket_id"].as_str().unwrap().to_owned() }
     }
 
-    async fn send(&mut self, event: &str, data: Value) {
+    pub(crate) async fn send(&mut self, event: &str, data: Value) {
         self.client.send_text(&json!({ "event": event, "data": data }).to_string()).await;
     }
 
     /// Sends a message and returns what comes next.
-    async fn ask(&mut self, event: &str, data: Value) -> Value {
+    pub(crate) async fn ask(&mut self, event: &str, data: Value) -> Value {
         self.send(event, data).await;
         self.client.json().await
     }
@@ -68,13 +68,13 @@ impl Pusher {
     }
 
     /// Subscribes a private or public channel.
-    async fn subscribe(&mut self, channel: &str) -> Value {
+    pub(crate) async fn subscribe(&mut self, channel: &str) -> Value {
         let auth = self.auth(channel);
         self.ask("pusher:subscribe", json!({ "channel": channel, "auth": auth })).await
     }
 
     /// Subscribes a presence channel as a user. Returns who is there.
-    async fn enter(&mut self, channel: &str, user: &str) -> Value {
+    pub(crate) async fn enter(&mut self, channel: &str, user: &str) -> Value {
         let channel_data = json!({ "user_id": user, "user_info": { "name": user } }).to_string();
         let auth = self.auth(&format!("{channel}:{channel_data}"));
         let asked = json!({ "channel": channel, "auth": auth, "channel_data": channel_data });
@@ -84,20 +84,20 @@ impl Pusher {
     }
 
     /// Returns when everything that was sent to it before has come, and nothing else may have.
-    async fn expect_nothing(&mut self) {
+    pub(crate) async fn expect_nothing(&mut self) {
         let answer = self.ask("pusher:ping", json!({})).await;
         assert_eq!(answer["event"], "pusher:pong", "{answer}");
     }
 }
 
 /// What the application's server makes of a text.
-fn sign(text: &str) -> String {
+pub(crate) fn sign(text: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
     format!("{KEY}:{}", HEXLOWER.encode(hmac::sign(&key, text.as_bytes()).as_ref()))
 }
 
 /// `data`, which is a string that holds JSON.
-fn data_of(message: &Value) -> Value {
+pub(crate) fn data_of(message: &Value) -> Value {
     let data = message["data"].as_str().unwrap_or_else(|| panic!("data is no string in {message}"));
     serde_json::from_str(data).unwrap_or_else(|error| panic!("{error} in {data}"))
 }
