@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 
-import { DIFFERENCES } from './differences.js';
+import { DIFFERENCES, RULES } from './differences.js';
 import { expected } from './lib/expected.js';
 import { run } from './lib/run.js';
 
@@ -25,6 +25,6 @@ const compare = (name, wanted, found) => {
 let differing = 0;
 for (const [name, found] of Object.entries(await run(process.argv.slice(2)))) {
     if (recorded[name] === undefined) throw new Error(`${name} was not recorded`);
-    differing += compare(name, expected(name, recorded[name], DIFFERENCES), found);
+    differing += compare(name, expected(name, recorded[name], { rules: RULES, differences: DIFFERENCES }), found);
 }
 process.exit(differing > 0 ? 1 : 0);

@@ -1,8 +1,9 @@
 // What our server is expected to do: what was recorded with another server, but for the listed differences.
 
 /** The lines of a scenario as they are expected. Throws if a listed difference does not apply. */
-export const expected = (name, recorded, differences) => {
-    const parts = structuredClone(recorded);
+export const expected = (name, recorded, { rules, differences }) => {
+    const parts = {};
+    for (const [part, lines] of Object.entries(recorded)) parts[part] = lines.map((line) => changed(line, rules));
     for (const difference of differences.filter(({ scenario }) => scenario === name)) {
         const { part, recorded: theirs, ours } = difference;
         const lines = (parts[part] ??= []);
@@ -16,3 +17,10 @@ export const expected = (name, recorded, differences) => {
     }
     return parts;
 };
+
+/** A line by the rules that hold everywhere. A text must be the whole line. */
+const changed = (line, rules) =>
+    rules.reduce((line, { recorded, ours }) => {
+        if (typeof recorded === 'string') return line === recorded ? ours : line;
+        return line.replace(recorded, ours);
+    }, line);

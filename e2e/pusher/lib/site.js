@@ -70,7 +70,7 @@ export class Site {
     #note(what, status, body) {
         this.#transcript.add('site', '>', what);
         // Texts of refusals are for people.
-        const shown = Number(status) >= 400 ? (body ? '<text>' : 'nothing') : body;
+        const shown = Number(status) >= 400 ? '<text>' : body;
         this.#transcript.add('site', '<', `${status}`);
         this.#transcript.add('site', '<', shown);
     }

@@ -31,7 +31,7 @@ const refused = (channel, isSubscribed) => async (world) => {
     ann.send({ event: 'client-typing', channel, data: {} });
     await ann.isRead();
     await world.site.publishes(channel, 'end', {});
-    await bob.gets('end');
+    await Promise.all((isSubscribed ? [ann, bob] : [bob]).map((page) => page.gets('end')));
 };
 
 export const public_channel = refused('client-events-public', true);
@@ -51,7 +51,7 @@ export const data = async (world) => {
         await bob.gets('client-data');
     }
     ann.send({ event: 'client-none', channel });
-    await ann.isRead();
+    await bob.gets('client-none');
 };
 
 /** More than ten in a second are refused, and the connection stays. */

@@ -67,11 +67,12 @@ export const asks_for_counts = async (world) => {
     await ann2.joins('presence-publishing');
     await ann.joins('publishing-counted');
     const info = 'user_count,subscription_count';
-    await world.site.publishes(['presence-publishing', 'publishing-counted'], 'order', {}, { info });
+    await world.site.publishes(['presence-publishing', 'publishing-counted'], 'first', {}, { info });
     await world.site.calls('triggerBatch', [
-        { channel: 'presence-publishing', name: 'order', data: {}, info },
-        { channel: 'publishing-counted', name: 'order', data: {} },
+        { channel: 'presence-publishing', name: 'second', data: {}, info },
+        { channel: 'publishing-counted', name: 'third', data: {} },
     ]);
+    await Promise.all([ann.gets('third'), ann2.gets('second')]);
 };
 
 /** To a channel where nobody is. */

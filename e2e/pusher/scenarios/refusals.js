@@ -62,7 +62,11 @@ export const one_of_a_batch_is_forged = batch([EVENT, { ...EVENT, name: 'pusher:
 const get = (path, options) => (world) => world.site.requests(`GET ${path}`, { method: 'GET', path, ...options });
 
 export const get_with_wrong_signature = get('/channels', { change: (all) => ({ ...all, query: { ...all.query, auth_signature: '0'.repeat(64) } }) });
-export const counts_of_users_without_prefix = get('/channels', { query: { info: 'user_count' } });
+/** A public channel is among those that are asked for. */
+export const counts_of_users_without_prefix = async (world) => {
+    await (await world.page('ann')).joins('refusals-occupied');
+    await get('/channels', { query: { info: 'user_count' } })(world);
+};
 export const counts_of_users_of_a_public_channel = get('/channels/refusals', { query: { info: 'user_count' } });
 export const users_of_a_public_channel = get('/channels/refusals/users');
 export const channel_of_no_name = get('/channels/a%20b');

@@ -64,6 +64,7 @@ export const presence_of_who_signed_in = async (world) => {
     const signature = world.site.sign(`${ann.log.socketId}:presence-users`);
     ann.send({ event: 'pusher:subscribe', data: { channel: 'presence-users', auth: `${world.site.key}:${signature}` } });
     await ann.isDone();
+    if (ann.log.closed === undefined) await bob.gets('pusher_internal:member_added');
 };
 
 const signed = (user_data) => async (world) => {
