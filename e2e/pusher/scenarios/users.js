@@ -8,6 +8,7 @@ export const signin = async (world) => {
 export const signin_with_wrong_auth = async (world) => {
     const forger = await world.page('forger');
     forger.pusher.signin();
+    await forger.gets('pusher:error');
     await forger.isDone();
 };
 
