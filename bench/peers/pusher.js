@@ -93,7 +93,10 @@ const PATHS = {
 const isGenuine = (request, path, query, body) => {
     const signature = query.get('auth_signature');
     query.delete('auth_signature');
-    const signed = [...query].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}=${value}`).join('&');
+    const signed = [...query]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, value]) => `${key}=${value}`)
+        .join('&');
     return (
         query.get('auth_key') === KEY &&
         Math.abs(Date.now() / 1000 - query.get('auth_timestamp')) < 600 &&
@@ -104,16 +107,20 @@ const isGenuine = (request, path, query, body) => {
 
 const web = http.createServer((request, response) => {
     const parts = [];
-    request.on('data', (part) => parts.push(part)).on('end', () => {
-        const { pathname, searchParams } = new URL(request.url, 'http://bench');
-        const body = Buffer.concat(parts);
-        const answer = (status, text) =>
-            response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': text.length }).end(text);
-        if (PATHS[pathname] === undefined) return answer(404, 'no such path');
-        if (!isGenuine(request, pathname, searchParams, body)) return answer(401, 'not signed');
-        PATHS[pathname](JSON.parse(body));
-        answer(200, '{}');
-    });
+    request
+        .on('data', (part) => parts.push(part))
+        .on('end', () => {
+            const { pathname, searchParams } = new URL(request.url, 'http://bench');
+            const body = Buffer.concat(parts);
+            const answer = (status, text) =>
+                response
+                    .writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': text.length })
+                    .end(text);
+            if (PATHS[pathname] === undefined) return answer(404, 'no such path');
+            if (!isGenuine(request, pathname, searchParams, body)) return answer(401, 'not signed');
+            PATHS[pathname](JSON.parse(body));
+            answer(200, '{}');
+        });
 });
 
 const server = new WebSocketServer({ server: web, perMessageDeflate: false });

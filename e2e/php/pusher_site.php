@@ -1,6 +1,6 @@
 <?php
-// A site whose pages use pusher-js or Laravel Echo: it logs users in, signs for them as Laravel's routes do, and publishes
-// through the queue. Started with the queue, the port and the application of the broadcaster in its environment.
+// A site whose pages use pusher-js or Laravel Echo: it logs users in, signs for them as Laravel's routes do, and
+// publishes through the queue. Its environment names the queue, and the port and the application of the broadcaster.
 
 declare(strict_types=1);
 
@@ -91,7 +91,7 @@ function page(): void
         <script>
             // What the page got, as texts, for the tests.
             const got = [];
-            const notes = (what) => (value) => got.push(what + (value === undefined ? '' : ' ' + JSON.stringify(value)));
+            const notes = (what) => (value) => got.push(what + ' ' + JSON.stringify(value));
             let site;
             const start = async (user) => {
                 if (user) await fetch('/login?user=' + user);

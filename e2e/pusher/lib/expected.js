@@ -9,7 +9,9 @@ export const expected = (name, recorded, { rules, differences }) => {
         const lines = (parts[part] ??= []);
         const at = lines.findIndex((_, start) => theirs.every((line, offset) => lines[start + offset] === line));
         if (theirs.length > 0 && at < 0) {
-            throw new Error(`${name}: a difference of ${part} is listed whose lines were not recorded: ${theirs.join('\n')}`);
+            throw new Error(
+                `${name}: a difference of ${part} is listed whose lines were not recorded: ${theirs.join('\n')}`,
+            );
         }
         // What they do not say at all comes at the end.
         lines.splice(theirs.length > 0 ? at : lines.length, theirs.length, ...ours);

@@ -8,9 +8,10 @@ import { RecordedSocket } from './socket.js';
 
 // pusher-js makes its socket later, by the class that it is given here: this says for which client.
 const client = new AsyncLocalStorage();
-PusherJs.Runtime.getWebSocketAPI = () => function (url) {
-    return new RecordedSocket(url, client.getStore().log);
-};
+PusherJs.Runtime.getWebSocketAPI = () =>
+    function (url) {
+        return new RecordedSocket(url, client.getStore().log);
+    };
 PusherJs.logToConsole = false;
 
 export class PageClient {

@@ -9,7 +9,8 @@ export const scenarios = async (...wanted) => {
     const found = {};
     for (const file of readdirSync(FOLDER).sort()) {
         const functions = await import(new URL(file, FOLDER));
-        for (const [name, scenario] of Object.entries(functions)) found[`${file.replace(/\.js$/, '')}.${name}`] = scenario;
+        for (const [name, scenario] of Object.entries(functions))
+            found[`${file.replace(/\.js$/, '')}.${name}`] = scenario;
     }
     if (wanted.length === 0) return found;
     const names = Object.keys(found).filter((name) => wanted.some((one) => name === one || name.startsWith(`${one}.`)));

@@ -1,5 +1,5 @@
-// What a site does: signs for its users, and publishes over HTTP. It uses Pusher's library for Node, and signs by itself
-// what that would not send.
+// What a site does: signs for its users, and publishes over HTTP. It uses Pusher's library for Node, and signs by
+// itself what that would not send.
 
 import { createHash, createHmac } from 'node:crypto';
 import PusherServer from 'pusher';
@@ -11,12 +11,22 @@ export class Site {
         this.#transcript = transcript;
         Object.assign(this, { host, port, appId, key, secret });
         const encryptionMasterKeyBase64 = Buffer.alloc(32, 'k').toString('base64');
-        this.pusher = new PusherServer({ appId, key, secret, host, port: String(port), useTLS: false, encryptionMasterKeyBase64 });
+        this.pusher = new PusherServer({
+            appId,
+            key,
+            secret,
+            host,
+            port: String(port),
+            useTLS: false,
+            encryptionMasterKeyBase64,
+        });
     }
 
     /** What the endpoint for channels answers. A user that is called "forger" gets a wrong signature. */
     authorize(socketId, channel, user) {
-        const data = channel.startsWith('presence-') ? { user_id: user, user_info: { name: `Name of ${user}` } } : undefined;
+        const data = channel.startsWith('presence-')
+            ? { user_id: user, user_info: { name: `Name of ${user}` } }
+            : undefined;
         return this.#forged(user, this.pusher.authorizeChannel(socketId, channel, data));
     }
 
@@ -48,12 +58,26 @@ export class Site {
     }
 
     /** Sends a signed request, and writes down what was answered. `change` may change it after it was signed. */
-    async requests(name, { method = 'POST', path = '/events', app = this.appId, query = {}, body, at = Date.now(), change = (all) => all }) {
+    async requests(
+        name,
+        {
+            method = 'POST',
+            path = '/events',
+            app = this.appId,
+            query = {},
+            body,
+            at = Date.now(),
+            change = (all) => all,
+        },
+    ) {
         const target = `/apps/${app}${path}`;
         const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
         const all = { auth_key: this.key, auth_timestamp: Math.floor(at / 1000), auth_version: '1.0', ...query };
         if (text !== undefined) all.body_md5 = createHash('md5').update(text).digest('hex');
-        const signed = Object.keys(all).sort().map((key) => `${key.toLowerCase()}=${all[key]}`).join('&');
+        const signed = Object.keys(all)
+            .sort()
+            .map((key) => `${key.toLowerCase()}=${all[key]}`)
+            .join('&');
         all.auth_signature = this.sign(`${method}\n${target}\n${signed}`);
         const changed = change({ method, target, query: all, text });
         const url = `http://${this.host}:${this.port}${changed.target}?${new URLSearchParams(changed.query)}`;

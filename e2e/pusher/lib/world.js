@@ -27,8 +27,13 @@ export class World {
     }
 
     /** A client without pusher-js, which may ask for something else than that would. */
-    raw(part, { key = this.site.key, query = '?protocol=7&client=js&version=8.6.0&flash=false', path = `/app/${key}` } = {}) {
-        return this.#add(new RawClient(this.#transcript, part, `ws://${this.site.host}:${this.site.port}${path}${query}`));
+    raw(
+        part,
+        { key = this.site.key, query = '?protocol=7&client=js&version=8.6.0&flash=false', path = `/app/${key}` } = {},
+    ) {
+        return this.#add(
+            new RawClient(this.#transcript, part, `ws://${this.site.host}:${this.site.port}${path}${query}`),
+        );
     }
 
     /** The same, and waits until it is connected. */

@@ -24,7 +24,9 @@ const refused = (channel, isSubscribed) => async (world) => {
     await bob.joins(channel);
     const ann = await world.rawPage('ann');
     if (isSubscribed) {
-        const { auth, channel_data } = channel.startsWith('private-') ? world.site.authorize(ann.log.socketId, channel) : {};
+        const { auth, channel_data } = channel.startsWith('private-')
+            ? world.site.authorize(ann.log.socketId, channel)
+            : {};
         ann.send({ event: 'pusher:subscribe', data: { channel, auth, channel_data } });
         await ann.gets('pusher_internal:subscription_succeeded');
     }

@@ -44,7 +44,17 @@ export const batch = async (world) => {
 export const data = async (world) => {
     const ann = await world.page('ann');
     await ann.joins('publishing-data');
-    const kinds = ['a text', '"a text as JSON"', '', '42', 'null', '[1,2]', '{"b":1,"a":{"c":[ ]}}', '{ no json', 'é ☕ \u0000 \u2028 "'];
+    const kinds = [
+        'a text',
+        '"a text as JSON"',
+        '',
+        '42',
+        'null',
+        '[1,2]',
+        '{"b":1,"a":{"c":[ ]}}',
+        '{ no json',
+        'é ☕ \u0000 \u2028 "',
+    ];
     for (const [number, kind] of kinds.entries()) {
         const body = { name: `kind ${number}`, channels: ['publishing-data'], data: kind };
         await world.site.requests(`data ${JSON.stringify(kind)}`, { body });

@@ -1,8 +1,9 @@
 // What the HTTP API says of channels.
 
-const get = (world, path, query = {}) => world.site.requests(`GET ${path} ${JSON.stringify(query)}`, { method: 'GET', path, query });
+const get = (world, path, query = {}) =>
+    world.site.requests(`GET ${path} ${JSON.stringify(query)}`, { method: 'GET', path, query });
 
-/** Two users, one of them with two tabs, and a public channel with one of them. Each scenario has channels of its own. */
+/** Two users, one of them with two tabs, and a public channel with one of them. A scenario has channels of its own. */
 const people = async (world, name) => {
     const pages = [await world.page('ann'), await world.page('ann2'), await world.page('bob')];
     for (const page of pages) await page.joins(`presence-${name}`);
@@ -47,6 +48,9 @@ export const cache = async (world) => {
 /** With Pusher's library. */
 export const by_the_library = async (world) => {
     await people(world, 'library');
-    await world.site.calls('get', { path: '/channels', params: { filter_by_prefix: 'presence-library', info: 'user_count' } });
+    await world.site.calls('get', {
+        path: '/channels',
+        params: { filter_by_prefix: 'presence-library', info: 'user_count' },
+    });
     await world.site.calls('get', { path: '/channels/presence-library/users' });
 };

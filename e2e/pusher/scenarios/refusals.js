@@ -39,7 +39,10 @@ export const data_is_an_object = body({ ...BODY, data: { a: 1 } });
 export const no_channel = body({ name: 'order', data: '{}' });
 export const empty_list_of_channels = body({ ...BODY, channels: [] });
 export const channels_is_a_text = body({ ...BODY, channels: 'refusals' });
-export const hundred_and_one_channels = body({ ...BODY, channels: Array.from({ length: 101 }, (_, number) => `refusals-${number}`) });
+export const hundred_and_one_channels = body({
+    ...BODY,
+    channels: Array.from({ length: 101 }, (_, number) => `refusals-${number}`),
+});
 export const channel_with_a_space = body({ ...BODY, channels: ['a b'] });
 export const channel_with_a_slash = body({ ...BODY, channels: ['a/b'] });
 export const channel_with_a_colon = body({ ...BODY, channels: ['a:b'] });
@@ -61,7 +64,9 @@ export const one_of_a_batch_is_forged = batch([EVENT, { ...EVENT, name: 'pusher:
 
 const get = (path, options) => (world) => world.site.requests(`GET ${path}`, { method: 'GET', path, ...options });
 
-export const get_with_wrong_signature = get('/channels', { change: (all) => ({ ...all, query: { ...all.query, auth_signature: '0'.repeat(64) } }) });
+export const get_with_wrong_signature = get('/channels', {
+    change: (all) => ({ ...all, query: { ...all.query, auth_signature: '0'.repeat(64) } }),
+});
 /** A public channel is among those that are asked for. */
 export const counts_of_users_without_prefix = async (world) => {
     await (await world.page('ann')).joins('refusals-occupied');

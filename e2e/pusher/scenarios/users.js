@@ -63,7 +63,10 @@ export const presence_of_who_signed_in = async (world) => {
     ann.send({ event: 'pusher:signin', data: { auth, user_data } });
     await ann.gets('pusher:signin_success');
     const signature = world.site.sign(`${ann.log.socketId}:presence-users`);
-    ann.send({ event: 'pusher:subscribe', data: { channel: 'presence-users', auth: `${world.site.key}:${signature}` } });
+    ann.send({
+        event: 'pusher:subscribe',
+        data: { channel: 'presence-users', auth: `${world.site.key}:${signature}` },
+    });
     await ann.isDone();
     if (ann.log.closed === undefined) await bob.gets('pusher_internal:member_added');
 };

@@ -1,4 +1,5 @@
-//! Pages with Laravel Echo and pusher-js in browsers, on a site in PHP that signs for them and publishes through the queue.
+//! Pages with Laravel Echo and pusher-js in browsers, on a site in PHP that signs for them and publishes through the
+//! queue.
 
 use testkit::{Broadcaster, QueueDir, Signal};
 

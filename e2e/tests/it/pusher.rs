@@ -1,5 +1,5 @@
-//! Clients of the Pusher protocol as others have written them: pusher-js and Pusher's library for Node. What they and the
-//! broadcaster say to each other is compared with what they say to another server, see `e2e/pusher/README.md`.
+//! Clients of the Pusher protocol as others have written them: pusher-js and Pusher's library for Node. What they and
+//! the broadcaster say to each other is compared with what they say to another server, see `e2e/pusher/README.md`.
 
 use testkit::Process;
 
