@@ -14,8 +14,9 @@ needs_of() {
     case "$1" in
         run) echo cc php php-dev libclang ;;
         lint) echo cc php php-dev libclang shellcheck ;;
-        test) echo cc php php-dev libclang php-fpm nginx caddy haproxy apache2 chromium firefox openssl systemd-analyze systemd-nspawn ip redis-server node npm promtool ;;
+        test) echo cc php php-dev libclang php-fpm nginx caddy haproxy apache2 chromium firefox openssl systemd-analyze systemd-nspawn ip redis-server node npm promtool laravel phpunit php-modules ;;
         client) echo cc php php-dev libclang node npm ;;
+        laravel) echo cc php php-dev libclang laravel phpunit php-modules openssl ;;
         valgrind) echo cc php php-dev libclang valgrind ;;
         autobahn) echo cc php php-dev libclang python2 ;;
         profile) echo cc php php-dev libclang perf ;;
@@ -50,6 +51,9 @@ check() {
         perf) "${PERF:-perf}" record --quiet --output "$scratch/perf" true >/dev/null 2>&1 || fail "no perf that may sample" ;;
         ip) PATH="$PATH:/usr/sbin:/sbin" ip -V >/dev/null 2>&1 || fail "no ip" ;;
         promtool) "$(setup/find promtool)" --version >/dev/null 2>&1 || fail "no promtool, which checks metrics" ;;
+        laravel) check_laravel ;;
+        phpunit) check_phpunit ;;
+        php-modules) check_php_modules ;;
         npm) npm --version >/dev/null 2>&1 || fail "no npm" ;;
     esac
 }
@@ -181,6 +185,28 @@ check_node() {
     node=$(setup/find node) || fail "no Node.js" || return
     "$node" -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 18 ? 0 : 1)' >/dev/null 2>&1 ||
         fail "'$node' is no Node.js 18 or newer"
+}
+
+check_laravel() {
+    "$php" -n -r 'exit((int) !is_file(getenv("LARAVEL_AUTOLOAD") ?: stream_resolve_include_path("Illuminate/autoload.php")));' ||
+        fail "no Laravel framework that '$php' can load"
+}
+
+check_phpunit() {
+    local phpunit
+    phpunit=$(command -v "${PHPUNIT:-phpunit}") || fail "no PHPUnit" || return
+    "$php" "$phpunit" --version >/dev/null 2>&1 || fail "'$php' does not run '$phpunit'"
+}
+
+# What Laravel and PHPUnit use, and what some distributions have as packages of their own.
+check_php_modules() {
+    local missing
+    # shellcheck disable=SC2016 # a variable of PHP
+    missing=$("$php" -n -r '
+        foreach (["dom", "mbstring", "xml", "xmlwriter"] as $name) {
+            if (!extension_loaded($name) && !is_file(ini_get("extension_dir") . "/$name.so")) echo "$name ";
+        }')
+    [ -z "$missing" ] || fail "'$php' has not the extensions: ${missing% }"
 }
 
 check_shellcheck() {

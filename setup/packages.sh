@@ -17,13 +17,15 @@ packages_of() {
             ip) echo iproute2 ;;
             redis-server) echo redis-server redis-sentinel ;;
             node) echo nodejs ;;
+            laravel) echo php-laravel-framework ;;
+            php-modules) echo "php$(php_series)-mbstring php$(php_series)-xml" ;;
             # Its service is not started, see apt-install.
             promtool) echo prometheus ;;
             # Ubuntu has one for each kernel.
             perf) apt-cache show linux-perf >/dev/null 2>&1 && echo linux-perf || echo "linux-tools-$(uname -r)" ;;
             # Ubuntu has no ESR.
             firefox) apt-cache show firefox-esr >/dev/null 2>&1 && echo firefox-esr || echo firefox ;;
-            nginx | caddy | haproxy | apache2 | valgrind | chromium | openssl | shellcheck | nats-server | npm) echo "$need" ;;
+            nginx | caddy | haproxy | apache2 | valgrind | chromium | openssl | phpunit | shellcheck | nats-server | npm) echo "$need" ;;
         esac
     done | tr ' ' '\n'
 }

@@ -1,6 +1,7 @@
 //! The configuration file: a TOML file with the keys of the settings.
 
 mod exposed;
+mod text;
 mod values;
 
 use std::borrow::Cow;
@@ -14,9 +15,12 @@ use thiserror::Error;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use text::text_of;
 use values::value;
 
 pub(crate) use exposed::ExposedSecret;
+
+use crate::likeness::meant;
 
 /// Why a configuration is refused.
 #[derive(Debug, Error)]
@@ -83,7 +87,7 @@ fn read_with(given: Settings, path: Option<&Path>, needed: fn(Settings) -> Setti
         let config = given.clone().resolve().map_err(Refused::Given)?;
         return Ok(Read { settings: given, config, lines: BTreeMap::new() });
     };
-    let text = std::fs::read_to_string(path).map_err(|cause| Refused::Unreadable { path: path.to_owned(), cause })?;
+    let text = text_of(path).map_err(|cause| Refused::Unreadable { path: path.to_owned(), cause })?;
     let refused = |mistake| Refused::Mistake { path: path.to_owned(), mistake };
     let file = parse(&text).map_err(refused)?;
     let all = given.clone().or(needed(file));
@@ -187,6 +191,9 @@ fn unknown(table: Option<&str>, key: &str) -> String {
     if all_settings().any(|setting| setting.table == Some(key)) {
         return format!("`{key}` must be a table: write [{key}] above its keys");
     }
+    if let Some(hint) = hint(table, key) {
+        return hint;
+    }
     let of_table = all_settings().filter(|setting| setting.table == table);
     let mut expected: Vec<String> = of_table.map(|setting| format!("`{}`", setting.name_in_table())).collect();
     match table {
@@ -195,12 +202,31 @@ fn unknown(table: Option<&str>, key: &str) -> String {
             expected.join(", ")
         ),
         None => {
-            let mut tables: Vec<&str> = all_settings().filter_map(|setting| setting.table).collect();
-            tables.dedup();
-            expected.extend(tables.iter().map(|table| format!("[{table}]")));
+            expected.extend(tables().iter().map(|table| format!("[{table}]")));
             format!("unknown field `{key}`, expected one of {}", expected.join(", "))
         }
     }
+}
+
+/// What is said of a key that is mistyped.
+fn hint(table: Option<&str>, key: &str) -> Option<String> {
+    // One that stands in the wrong table is not mistyped.
+    if all_settings().any(|setting| setting.table.is_none() && setting.key == key) {
+        return None;
+    }
+    let tables = if table.is_none() { tables() } else { Vec::new() };
+    let keys = all_settings().filter(|setting| setting.table == table).map(Setting::name_in_table);
+    let meant = meant(key, keys.chain(tables.iter().copied()))?;
+    let shown = if tables.contains(&meant) { format!("[{meant}]") } else { format!("`{meant}`") };
+    let place = table.map_or_else(String::new, |table| format!(" in [{table}]"));
+    Some(format!("unknown field `{key}`{place}: is {shown} meant?"))
+}
+
+/// The tables that are no settings themselves.
+fn tables() -> Vec<&'static str> {
+    let mut tables: Vec<&str> = all_settings().filter_map(|setting| setting.table).collect();
+    tables.dedup();
+    tables
 }
 
 /// Who writes the table of the broker believes that there is one. A table with other settings is refused for these.
@@ -336,6 +362,52 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_an_end_is_not_read_for_ever() {
+        let error = resolve(Settings::default(), Some(Path::new("/dev/zero"))).expect_err("no text").to_string();
+        assert_eq!(
+            error,
+            "cannot read the configuration file /dev/zero: it has more than 1048576 bytes, so it is none"
+        );
+        let directory = tempfile::TempDir::new().expect("a directory");
+        let pipe = directory.path().join("pipe");
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, rustix::fs::Mode::RWXU, 0).expect("a pipe");
+        let writing = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || {
+                let mut writer = std::fs::OpenOptions::new().write(true).open(pipe).expect("a reader");
+                // Until nobody reads any more.
+                while std::io::Write::write_all(&mut writer, &[b'#'; 4096]).is_ok() {}
+            }
+        });
+        let error = resolve(Settings::default(), Some(&pipe)).expect_err("no end").to_string();
+        assert!(error.ends_with("it has more than 1048576 bytes, so it is none"), "{error}");
+        writing.join().expect("it has noticed that nobody reads");
+        let full = format!("port = 1\n#{}", " ".repeat(1024 * 1024 - 10));
+        assert_eq!((full.len(), refused(Settings::default(), &full)), (1024 * 1024, None));
+    }
+
+    #[test]
+    fn a_key_that_is_mistyped_is_told_with_the_right_one() {
+        for (text, meant) in [
+            ("max_conections = 5", Some("max_connections")),
+            ("MAX_CONNECTIONS = 5", Some("max_connections")),
+            ("prot = 5", Some("port")),
+            ("[brocker]\nurl = 'redis://h'", Some("[broker]")),
+            ("[broker]\nulr = 'redis://h'", Some("url")),
+            ("[[chanel]]\npattern = 'a'", Some("channel")),
+            ("colour_of_the_page = 5", None),
+            ("x = 5", None),
+        ] {
+            let error = refused(Settings::default(), text).expect(text);
+            let hint = meant.map(|meant| format!(": is `{meant}` meant?"));
+            let hint = hint.map(|hint| hint.replace("`[broker]`", "[broker]"));
+            assert_eq!(error.contains(" meant?"), meant.is_some(), "{error}");
+            assert!(hint.is_none_or(|hint| error.contains(&hint)), "{error}");
+        }
+    }
+
+    #[test]
     fn what_needs_no_keys_does_not_read_them() {
         let settings = || Settings { token_secret_file: Some(vec!["/no/such/file".into()]), ..Settings::default() };
         assert!(resolve(settings(), None).is_err());
@@ -382,16 +454,18 @@ mod tests {
         for (text, told) in [
             ("\n[broker]\nurl = 1", "line 3, column 7: broker.url must be a text in quotes"),
             ("[broker]\nmax_bytes = '1G'", "line 2, column 13: broker.max_bytes must be a number of bytes"),
+            ("[broker]\nuri = 'x'", "line 2, column 1: unknown field `uri` in [broker]: is `url` meant?"),
             (
-                "[broker]\nuri = 'x'",
-                "line 2, column 1: unknown field `uri` in [broker], expected one of `url`, `prefix`",
+                "[broker]\nhost = 'x'",
+                "line 2, column 1: unknown field `host` in [broker], expected one of `url`, `prefix`",
             ),
             ("[broker]\nport = 1", "line 2, column 1: unknown field `port` in [broker]"),
             ("broker_url = 'x'", "line 1, column 1: `broker_url` is written as `url` below [broker]"),
             ("url = 'x'", "line 1, column 1: `url` is written as `url` below [broker]"),
             ("broker = 'x'", "line 1, column 1: `broker` must be a table: write [broker] above its keys"),
             ("[[broker]]\nurl = 'x'", "line 1, column 3: `broker` must be a table"),
-            ("[brokers]\nurl = 'x'", "line 1, column 2: unknown field `brokers`, expected one of `queue`"),
+            ("[brokers]\nurl = 'x'", "line 1, column 2: unknown field `brokers`: is [broker] meant?"),
+            ("[redis]\nurl = 'x'", "line 1, column 2: unknown field `redis`, expected one of `queue`"),
         ] {
             let error = parse(text).expect_err(text).to_string();
             assert!(error.starts_with(told), "{text}: {error}");

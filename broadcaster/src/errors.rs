@@ -36,6 +36,16 @@ pub(crate) fn without_secrets(mut error: clap::Error) -> clap::Error {
     error
 }
 
+/// The option, command or value that clap takes a mistyped one for.
+pub(crate) fn meant(error: &clap::Error) -> Option<&str> {
+    let kinds = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    kinds.into_iter().find_map(|kind| match error.get(kind)? {
+        ContextValue::String(meant) => Some(meant.as_str()),
+        ContextValue::Strings(meant) => meant.last().map(String::as_str),
+        _ => None,
+    })
+}
+
 /// The reader of our output has closed it: it has seen enough.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)

@@ -6,6 +6,7 @@ mod commands;
 mod config_file;
 mod environment;
 mod errors;
+mod likeness;
 mod logging;
 mod numbers;
 mod options;
@@ -37,7 +38,7 @@ use crate::commands::listen::BadAddress;
 use crate::commands::publish::BadPayload;
 use crate::commands::{config, doctor, failed, generate, history, listen, publish, token};
 use crate::config_file::{ExposedSecret, Read};
-use crate::errors::{in_one_line, is_broken_pipe, without_secrets};
+use crate::errors::{in_one_line, is_broken_pipe, meant, without_secrets};
 use crate::reload::Given;
 
 /// Bad arguments or configuration, or a queue directory that must not be used, as in sysexits.h: only a person can
@@ -48,9 +49,11 @@ fn main() -> ExitCode {
     let args = match Args::from_process() {
         Ok(args) => args,
         Err(error) if error.use_stderr() => {
-            let text = without_secrets(error).to_string();
+            let error = without_secrets(error);
+            let (text, hint) = (error.to_string(), meant(&error).map(|meant| format!(": is {meant} meant?")));
             let first = text.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
-            return fail(EX_USAGE, &format!("{} (see --help)", first.trim_start_matches("error: ")));
+            let (first, hint) = (first.trim_start_matches("error: "), hint.unwrap_or_default());
+            return fail(EX_USAGE, &format!("{first}{hint} (see --help)"));
         }
         Err(help) => {
             // Nobody reads help from a closed pipe.

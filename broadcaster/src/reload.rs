@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::ensure;
-use server::config::{ConfigError, HISTORY, Setting, Settings, Value, all_settings};
+use server::config::{ConfigError, Contents, HISTORY, Setting, Settings, Value, all_settings};
 use server::{Config, Observer, Reloader, Server};
 use tracing::{error, info, warn};
 
@@ -31,6 +31,8 @@ pub(crate) struct Reload {
     reloader: Reloader,
     observer: Observer,
     guard: CurrentGuard,
+    /// What the files of keys and tokens hold.
+    contents: Contents,
 }
 
 /// What became of it.
@@ -39,6 +41,8 @@ struct Applied {
     changed: Vec<&'static Setting>,
     /// Those that would have if the broadcaster was started again.
     waiting: Vec<&'static Setting>,
+    /// Settings whose files hold something else now.
+    contents: Vec<&'static str>,
 }
 
 /// Why a reload does not take a login away: a file that was cut would do the same.
@@ -46,8 +50,8 @@ const OPENED: &str = "neither a key for tokens nor a hook is left, so everybody 
                       restart the broadcaster, if that is meant";
 
 impl Reload {
-    pub(crate) fn new(given: Given, server: &Server, admin: &Admin) -> Reload {
-        Reload { given, reloader: server.reloader(), observer: server.observer(), guard: admin.guard() }
+    pub(crate) fn new(given: Given, contents: Contents, server: &Server, admin: &Admin) -> Reload {
+        Reload { given, reloader: server.reloader(), observer: server.observer(), guard: admin.guard(), contents }
     }
 
     /// Reads and applies the settings, logs what became of that, and returns it for the service manager.
@@ -90,13 +94,22 @@ impl Reload {
         self.guard.replace(&config.admin);
         logging::set_level(&config.log_level);
         self.given.running = wanted;
-        Ok(Applied { changed, waiting })
+        let contents = config.contents();
+        let differing = contents.differing(&self.contents).filter(|key| !is_told(key, &changed)).collect();
+        self.contents = contents;
+        Ok(Applied { changed, waiting, contents: differing })
     }
 
     fn can_change(&self, setting: &Setting) -> bool {
         let is_history = HISTORY.settings.iter().any(|of_history| of_history.key == setting.key);
         setting.reloads && (!is_history || self.reloader.has_history())
     }
+}
+
+/// Whether a setting that names files, or holds what they may, is among those that have changed.
+fn is_told(key: &str, changed: &[&Setting]) -> bool {
+    let itself = key.trim_end_matches("_file");
+    changed.iter().any(|setting| setting.key == key || setting.key == itself)
 }
 
 /// The value that counts.
@@ -119,11 +132,13 @@ impl Applied {
         for setting in &self.waiting {
             warn!(key = %setting.file_key(), "this setting has changed and takes effect at a restart only");
         }
-        let keys: Vec<_> = self.changed.iter().map(|setting| setting.file_key()).collect();
-        if keys.is_empty() {
+        let keys = self.changed.iter().map(|setting| setting.file_key().into_owned());
+        let contents = self.contents.iter().map(|key| format!("{key} (what its files hold)"));
+        let changed: Vec<String> = keys.chain(contents).collect();
+        if changed.is_empty() {
             info!("settings and keys were read again, no other value takes effect");
         } else {
-            info!(changed = keys.join(", "), "settings and keys were read again");
+            info!(changed = changed.join(", "), "settings and keys were read again");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What to do about a queue directory that the broadcaster cannot use, by what the system said. For the log and for
-//! doctor.
+//! What to do about a queue directory that the broadcaster cannot use, by what the system said, about problems of the
+//! server, and about lines of the log. For the log, for doctor and for the status page.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,6 +8,7 @@ use std::path::Path;
 
 use nix::unistd::{Gid, Group};
 use queue::{OpenError, shown};
+use server::Troubled;
 
 /// A text without an end, such as "make room on its file system".
 pub(crate) fn remedy(error: &OpenError, queue: &Path) -> String {
@@ -47,7 +48,7 @@ fn permission(queue: &Path) -> String {
 }
 
 /// What to do about lines of the log that do not say it themselves, by how they begin.
-const REMEDIES: [(&str, &str); 16] = [
+const REMEDIES: [(&str, &str); 17] = [
     ("cannot raise the limit of open files", "Raise LimitNOFILE= in the unit, or ulimit -Hn."),
     ("fewer files may be open than max_connections needs", "Raise LimitNOFILE= in the unit, or ulimit -Hn."),
     (
@@ -77,6 +78,10 @@ const REMEDIES: [(&str, &str); 16] = [
         "cannot write the history log",
         "Make room on its file system, and look at its owner: fastapi-broadcaster doctor.",
     ),
+    (
+        "the hook (auth_hook) has decided nothing",
+        "Ask it by hand (docs/auth-hook.md), and see what fastapi-broadcaster doctor says of its address.",
+    ),
     ("a page may not connect", "If the page is yours, add its origin to allowed_origins."),
     ("thread panicked", "This is a fault of the broadcaster: please report it with the lines of the log."),
 ];
@@ -84,6 +89,14 @@ const REMEDIES: [(&str, &str); 16] = [
 /// What to do about a line of the log, if it is known.
 pub(crate) fn remedy_of_line(line: &str) -> Option<&'static str> {
     REMEDIES.iter().find(|(beginning, _)| line.starts_with(beginning)).map(|(_, remedy)| *remedy)
+}
+
+/// What to do about a server that does not do its work.
+pub(crate) fn remedy_of_problem(of: Troubled) -> &'static str {
+    match of {
+        Troubled::Server => "run: fastapi-broadcaster doctor",
+        Troubled::Broker => "run: fastapi-broadcaster doctor. The log says what failed",
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::systemd;
 
 /// Files that are open beside the clients' sockets: the queue, epoll, inotify, wake-ups, standard streams, and
 /// connections that are only answered.
-pub(crate) const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
+const DESCRIPTORS_BESIDE_CLIENTS: u64 = 64;
 /// The fewest with which the queue is read and health checks are answered while clients take all others.
 const MIN_DESCRIPTORS_BESIDE_CLIENTS: u64 = 40;
 
@@ -39,6 +39,7 @@ pub(crate) fn run(mut config: Config, queue: &Path, given: Given, warnings: &[St
     let ended = runtime.block_on(async {
         let mut signals = Signals::new().context("cannot listen to signals")?;
         let (options, publisher) = (config.admin.clone(), admin::publisher(&config, queue));
+        let contents = config.contents();
         let Some(server) = starting::bind(config, queue, &mut signals).await? else { return Ok(()) };
         for address in server.local_addrs() {
             info!(%address, queue = %queue.display(), "listening");
@@ -46,7 +47,7 @@ pub(crate) fn run(mut config: Config, queue: &Path, given: Given, warnings: &[St
         warn_of_unread_queues(queue);
         let admin = admin::start(&options, publisher, server.observer(), problems)?;
         let watchdog = systemd::ready(server.hub().clone());
-        let reload = Reload::new(given, &server, &admin);
+        let reload = Reload::new(given, contents, &server, &admin);
         let (stopping, reads) = (admin.stopping(), TaskTracker::new());
         let serving = async {
             let stopped = server.run(stop_on_signal(signals, reload, stopping.clone(), reads.clone())).await;
@@ -114,11 +115,16 @@ async fn stop_on_signal(mut signals: Signals, mut reload: Reload, stopping: Canc
     });
 }
 
+/// Files that may be open beside the clients' sockets, with those of operators and of the hook.
+pub(crate) fn descriptors_beside_clients(config: &Config) -> u64 {
+    let admin_sockets = config.admin.listen.map_or(0, |_| admin::DESCRIPTORS);
+    DESCRIPTORS_BESIDE_CLIENTS + admin_sockets + config.hook_sockets() as u64
+}
+
 /// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select(). If it cannot
 /// be raised there may be fewer clients.
 pub(crate) fn raise_descriptor_limit(config: &mut Config) -> anyhow::Result<()> {
-    let admin_sockets = config.admin.listen.map_or(0, |_| admin::DESCRIPTORS);
-    let beside_clients = DESCRIPTORS_BESIDE_CLIENTS + admin_sockets + config.hook_sockets() as u64;
+    let beside_clients = descriptors_beside_clients(config);
     let admission = &mut config.admission;
     let limit = getrlimit(Resource::Nofile);
     let wanted = admission.max_connections as u64 + beside_clients;

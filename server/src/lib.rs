@@ -30,6 +30,7 @@ pub mod disconnect;
 pub mod fuzzing;
 mod health;
 mod history;
+pub mod hook_address;
 mod http_server;
 mod hub;
 pub mod log_level;
@@ -73,7 +74,7 @@ pub use http_server::{
 };
 pub use hub::{Batch, ChannelPage, Feed, Hub, InvalidClient, Limits, NotDone, Progress, Room, Who};
 pub use metrics::Metrics;
-pub use observer::{Observer, Status};
+pub use observer::{Observer, Problem, Status, Troubled};
 pub use protocol::after::is_position;
 pub use protocol::allowance::Rates;
 pub use protocol::{frames, plain};

@@ -16,19 +16,24 @@ pub struct UnknownLevel {
 /// The filter for levels (`debug`) and levels of parts (`hyper=debug`), with commas between. `info` if it is none.
 pub fn filter(value: &str) -> (EnvFilter, Option<UnknownLevel>) {
     let value = value.trim();
-    // A part must come with its level; what has a bracket is a span, which may have commas of its own.
-    let is_word = |piece: &&str| !piece.is_empty() && !piece.contains('=');
-    let words = || value.split(',').map(str::trim).filter(is_word);
-    let parsed = if value.contains('[') || words().all(|word| word.parse::<LevelFilter>().is_ok()) {
-        let pieces: Vec<&str> = value.split(',').map(str::trim).filter(|piece| !piece.is_empty()).collect();
-        EnvFilter::try_new(pieces.join(",")).ok()
-    } else {
-        None
-    };
+    let pieces: Vec<&str> = value.split(',').map(str::trim).filter(|piece| !piece.is_empty()).collect();
+    // What has a bracket is a span, which may have commas of its own.
+    let is_whole = value.contains('[') || pieces.iter().all(|piece| is_piece(piece));
+    let is_whole = is_whole && !value.ends_with('=');
+    let parsed = if is_whole { EnvFilter::try_new(pieces.join(",")).ok() } else { None };
     match parsed {
         Some(filter) => (filter, None),
         None => (EnvFilter::new("info"), Some(UnknownLevel::new(value, LevelFilter::INFO))),
     }
+}
+
+/// A level, or a part with its level. The library takes a part without a name or without a level, too, and then hides
+/// all others.
+fn is_piece(piece: &str) -> bool {
+    let (part, level) = piece.split_once('=').map_or((None, piece), |(part, level)| (Some(part), level));
+    part.is_none_or(|part| !part.trim().is_empty())
+        && !level.trim().is_empty()
+        && level.trim().parse::<LevelFilter>().is_ok()
 }
 
 /// Whether a value is one that [`filter`] takes as it is.
@@ -79,7 +84,19 @@ mod tests {
 
     #[test]
     fn what_is_no_level_is_reported_and_hides_nothing() {
-        for value in ["warning", "verbose", "none", "error,verbose", "server", "server=loud"] {
+        for value in [
+            "warning",
+            "verbose",
+            "none",
+            "error,verbose",
+            "server",
+            "server=loud",
+            "x=",
+            "=",
+            "=info",
+            "info,x=",
+            "server[span]=",
+        ] {
             let (filter, unknown) = filter(value);
             let told = unknown.expect(value).to_string();
             assert_eq!(filter.to_string(), "info", "{value}");

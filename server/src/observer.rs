@@ -13,7 +13,7 @@ use crate::hub::Hub;
 use crate::metrics::{Look, Metrics, Process, QueueLook, text};
 use crate::unix_time;
 
-pub use status::Status;
+pub use status::{Problem, Status, Troubled};
 
 /// A view of a running server. Cheap to clone, usable from every thread.
 #[derive(Debug, Clone)]

@@ -11,8 +11,8 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde_json::json;
-use server::Status;
+use serde_json::{Value, json};
+use server::{Problem, Status};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -20,6 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::App;
 use super::accepting::Endless;
 use super::answer::Refusal;
+use crate::remedy::remedy_of_problem;
 
 /// Streams at a time.
 const MAX_STREAMS: usize = 16;
@@ -107,11 +108,15 @@ impl App {
     }
 
     async fn status(&self) -> Result<Bytes, Refusal> {
-        let mut status = serde_json::to_value(&*self.look().await).map_err(|_| failed())?;
-        if let (Some(stops), Some(problems)) = (self.stops(), status["problems"].as_array_mut()) {
+        let look = self.look().await;
+        let mut status = serde_json::to_value(&*look).map_err(|_| failed())?;
+        let fix = |problem: &Problem| json!({ "what": problem.what, "fix": remedy_of_problem(problem.of) });
+        let mut problems: Vec<Value> = look.problems.iter().map(fix).collect();
+        if let Some(stops) = self.stops() {
             problems.insert(0, json!({ "what": stops, "fix": null }));
             status["ready"] = false.into();
         }
+        status["problems"] = problems.into();
         status["errors"] = serde_json::to_value(self.problems.all()).map_err(|_| failed())?;
         Ok(format!("{status}\n").into())
     }

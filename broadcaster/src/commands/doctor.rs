@@ -4,6 +4,7 @@ mod address;
 mod broker;
 mod finding;
 mod history;
+mod hook;
 mod producers;
 
 use std::fs;
@@ -27,7 +28,7 @@ use crate::commands::listen;
 use crate::config_file::ExposedSecret;
 use crate::output::ago;
 use crate::remedy::remedy;
-use crate::serve::DESCRIPTORS_BESIDE_CLIENTS;
+use crate::serve::descriptors_beside_clients;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -68,6 +69,7 @@ pub(crate) fn run(
     }
     findings.extend(producers::unread_queues(queue));
     findings.extend(config.broker.iter().flat_map(broker::findings));
+    findings.extend(hook::findings(config));
     let port = address::port(config);
     let round_trip = arguments.url.as_ref().map(|url| address::round_trip(queue, url));
     findings.push(descriptors(config));
@@ -186,7 +188,7 @@ fn watch(queue: &Path) -> Finding {
 }
 
 fn descriptors(config: &Config) -> Finding {
-    let wanted = config.admission.max_connections as u64 + DESCRIPTORS_BESIDE_CLIENTS;
+    let wanted = config.admission.max_connections as u64 + descriptors_beside_clients(config);
     match getrlimit(Resource::Nofile).maximum {
         Some(maximum) if maximum < wanted => Note(
             format!(

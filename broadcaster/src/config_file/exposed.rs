@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use server::broker::Address;
 use server::config::{Setting, Settings, Value, all_settings};
+use server::hook_address::HookAddress;
 
-use super::parse;
+use super::{parse, text_of};
 
 const READ_BY_OTHERS: u32 = 0o004;
 
@@ -25,11 +26,13 @@ pub(crate) struct ExposedSecret {
 impl ExposedSecret {
     /// The secret that this file exposes, if it does. What is wrong in the file is told elsewhere.
     pub(crate) fn find(path: &Path) -> Option<ExposedSecret> {
-        let mode = fs::metadata(path).ok()?.mode() & 0o7777;
-        if mode & READ_BY_OTHERS == 0 {
+        let metadata = fs::metadata(path).ok()?;
+        let mode = metadata.mode() & 0o7777;
+        // A pipe was read already, and has nothing to read twice.
+        if mode & READ_BY_OTHERS == 0 || !metadata.is_file() {
             return None;
         }
-        let settings = parse(&fs::read_to_string(path).ok()?).ok()?;
+        let settings = parse(&text_of(path).ok()?).ok()?;
         let secret = all_settings().find(|setting| has_secret(setting, &settings))?;
         Some(ExposedSecret { path: path.to_owned(), mode, key: secret.file_key().into_owned() })
     }
@@ -51,10 +54,11 @@ impl fmt::Display for ExposedSecret {
 fn has_secret(setting: &Setting, settings: &Settings) -> bool {
     match setting.value(settings) {
         Some(Value::Secrets(secrets)) => !secrets.is_empty(),
-        // Without a password it is an address as others are.
+        // Without a password or a key it is an address as others are.
         Some(Value::Url(url)) => {
             let address = str::from_utf8(url.as_bytes()).ok().and_then(|url| url.trim().parse::<Address>().ok());
             address.is_some_and(|address| address.has_password())
+                || HookAddress::parse(&url).is_some_and(|hook| hook.has_query())
         }
         _ => false,
     }
@@ -75,6 +79,10 @@ mod tests {
             ("[broker]\nurl = 'redis+sentinel://h/m?sentinel_password=s3cret'", Some("broker.url")),
             ("[broker]\nurl = 'redis+unix:///s?pass=s3cret'", Some("broker.url")),
             ("token_secret = ['s3cret']", Some("token_secret")),
+            ("auth_hook = 'http://app/ws-auth?key=s3cret'", Some("auth_hook")),
+            ("auth_hook = 'fastcgi:///s?script=/a.php&uri=/ws-auth?key=s3cret'", Some("auth_hook")),
+            ("auth_hook = 'http://app/ws-auth'", None),
+            ("auth_hook = 'fastcgi:///s?script=/a.php&uri=/ws-auth'", None),
             ("[broker]\nurl = 'redis://h'", None),
             ("token_secret = []\ntoken_secret_file = ['/file']", None),
             ("port = 1", None),

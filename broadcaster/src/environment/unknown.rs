@@ -7,10 +7,10 @@ use std::ffi::OsString;
 use queue::printable;
 use server::config::all_settings;
 
+use crate::likeness::meant;
+
 /// How the names of our variables begin.
 const PREFIX: &str = "FASTAPI_WS_";
-/// From 0, nothing in common, to 1, the same.
-const ALIKE: f64 = 0.7;
 
 /// What is said of each variable that has the prefix and that no option of the command has. Values are not shown: they
 /// may be secrets.
@@ -37,12 +37,9 @@ fn add_variables_of(command: &clap::Command, known: &mut BTreeSet<String>) {
 }
 
 fn closest<'a>(end: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
-    let likeness = |name: &'a String| {
-        let known_end = name.strip_prefix(PREFIX)?;
-        Some((strsim::normalized_damerau_levenshtein(&end.to_uppercase(), known_end), name.as_str()))
-    };
-    let (likeness, name) = known.iter().filter_map(likeness).max_by(|(a, _), (b, _)| a.total_cmp(b))?;
-    (likeness >= ALIKE).then_some(name)
+    let ends = || known.iter().filter_map(|name| Some((name.strip_prefix(PREFIX)?, name.as_str())));
+    let meant = meant(end, ends().map(|(end, _)| end))?;
+    ends().find(|(end, _)| *end == meant).map(|(_, name)| name)
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@ use std::fs::{self, Permissions};
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
 use queue::Writer;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use testkit::{Broadcaster, Finish as _, QueueDir, has_root, until};
 
 use crate::support::{BINARY, arguments, broadcaster, command, public_binary};
@@ -300,4 +302,86 @@ fn the_doctor_reports_no_idle_port_when_an_event_came_through_another_address() 
     let none = report(&format!("ws://{unused}/"));
     assert!(none.contains(&nothing) && none.contains("BAD  no round trip"), "{none}");
     broadcaster.stop();
+}
+
+/// What the doctor says with these arguments.
+fn report(queue: &QueueDir, arguments: &[&str]) -> String {
+    let mut doctor = command(BINARY);
+    doctor.args(["doctor", "--queue"]).arg(queue.path()).args(arguments).env("PHP", "/nowhere/php");
+    String::from_utf8(doctor.finish().stdout).unwrap()
+}
+
+#[test]
+fn the_doctor_looks_at_the_address_and_the_script_of_the_hook() {
+    let queue = QueueDir::new();
+    let (socket, script) = (queue.root().join("fpm.sock"), queue.root().join("ws_auth.php"));
+    let with_hook = |url: &str| report(&queue, &["--public-channels", "*", "--auth-hook", url]);
+    assert!(!report(&queue, &[]).contains("hook"), "there is none");
+
+    let url = format!("fastcgi://{}?script={}&uri=/ws-auth?key=s3cret", socket.display(), script.display());
+    let told = with_hook(&url);
+    assert!(told.contains(&format!("BAD  the hook at {}: ", socket.display())), "{told}");
+    assert!(told.contains("see that php-fpm runs, and `listen` of its pool"), "{told}");
+    assert!(told.contains(&format!("note the script of the hook, {}: ", script.display())), "{told}");
+
+    let listener = UnixListener::bind(&socket).unwrap();
+    fs::write(&script, "<?php").unwrap();
+    let told = with_hook(&url);
+    assert!(told.contains(&format!("ok   something listens at {}", socket.display())), "{told}");
+    assert!(told.contains(&format!("ok   the script of the hook, {}, can be read", script.display())), "{told}");
+    assert!(!told.contains("s3cret"), "{told}");
+    drop(listener);
+    let told = with_hook(&url);
+    assert!(told.contains(&format!("BAD  the hook at {}: Connection refused", socket.display())), "{told}");
+
+    let web = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = web.local_addr().unwrap();
+    let told = with_hook(&format!("http://{address}/ws-auth?key=s3cret"));
+    assert!(told.contains(&format!("ok   something listens at {address}, where the hook is")), "{told}");
+    assert!(!told.contains("the script of the hook") && !told.contains("s3cret"), "{told}");
+    drop(web);
+    let told = with_hook(&format!("http://{address}/ws-auth"));
+    assert!(told.contains(&format!("BAD  the hook at {address}: Connection refused")), "{told}");
+    // Files of another machine are not there.
+    let told = with_hook("fastcgi://192.0.2.1:9000?script=/nowhere/a.php");
+    assert!(!told.contains("the script of the hook"), "{told}");
+}
+
+#[test]
+fn a_socket_of_the_hook_that_takes_nobody_does_not_hold_up_the_doctor() {
+    let queue = QueueDir::new();
+    let socket = queue.root().join("fpm.sock");
+    let listener = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&listener, &SocketAddrUnix::new(&socket).unwrap()).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let _waits = UnixStream::connect(&socket).unwrap();
+    let url = format!("fastcgi://{}?script={}", socket.display(), socket.display());
+    let told = report(&queue, &["--public-channels", "*", "--auth-hook", &url]);
+    assert!(told.contains(&format!("note the hook at {}: all its workers are busy", socket.display())), "{told}");
+}
+
+#[test]
+fn the_doctor_counts_the_descriptors_that_the_server_counts() {
+    let queue = QueueDir::new();
+    let wanted = |arguments: &[&str]| {
+        let mut shell = command("sh");
+        shell.args(["-c", "ulimit -n 60 && exec \"$0\" \"$@\"", BINARY]).args(arguments);
+        shell.arg("--queue").arg(queue.path()).env("PHP", "/nowhere/php");
+        shell
+    };
+    for arguments in [
+        &[][..],
+        &["--admin-listen", "127.0.0.1:0"],
+        &["--public-channels", "*", "--auth-hook", "http://127.0.0.1:9/", "--auth-hook-concurrency", "100"],
+    ] {
+        let mut serving = wanted(&[]);
+        serving.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        let mut broadcaster = Broadcaster::spawn(serving).listening();
+        let line = broadcaster.log_lines("fewer files may be open").remove(0);
+        let needed = line.split("wanted=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        broadcaster.stop();
+        let mut doctor = wanted(&["doctor"]);
+        let told = String::from_utf8(doctor.args(arguments).finish().stdout).unwrap();
+        assert!(told.contains(&format!("max_connections = 10000 needs {needed}\n")), "{needed}: {told}");
+    }
 }

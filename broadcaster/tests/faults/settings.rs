@@ -341,6 +341,24 @@ fn a_log_level_that_is_none_is_reported_and_hides_no_warning() {
 }
 
 #[test]
+fn a_flag_that_is_mistyped_is_told_with_the_right_one() {
+    for (given, meant) in [
+        ("--max-conections=5", Some("--max-connections")),
+        ("--admin-lisen=[::1]:0", Some("--admin-listen")),
+        ("doctr", Some("doctor")),
+        ("--colour-of-the-page", None),
+    ] {
+        let mut mistyped = command(BINARY);
+        let output = mistyped.arg(given).finish();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{told}");
+        let hint = meant.map_or_else(String::new, |meant| format!(": is {meant} meant?"));
+        assert!(told.ends_with(&format!(" found{hint} (see --help)\n")) || given == "doctr", "{told}");
+        assert!(told.contains(&hint), "{told}");
+    }
+}
+
+#[test]
 fn a_configuration_is_checked_without_a_start() {
     let queue = QueueDir::new();
     queue.enqueue(1);
@@ -355,8 +373,13 @@ fn a_configuration_is_checked_without_a_start() {
     };
     assert_eq!(check("# nothing\nmax_connections = 5\n"), (0, "ok\n".to_owned(), String::new()));
     for (text, expected) in [
-        ("# a typo\nmax_conections = 5", "line 2, column 1: unknown field `max_conections`"),
+        (
+            "# a typo\nmax_conections = 5",
+            "line 2, column 1: unknown field `max_conections`: is `max_connections` meant?",
+        ),
         ("# a range\nmax_connections = 0", "max_connections = 0: must be at least 1 (line 2 of the file)"),
+        ("# a part without a level\nlog_level = 'x='", "log_level: is no level: "),
+        ("log_level = 'x='", "or parts with their level, such as info,hyper=debug (line 1 of the file)"),
         ("\n\nport = 'x'", "line 3, column 8: port must be a whole number"),
         ("listen = '[::1'", "listen: must be ADDRESS:PORT"),
         ("queue = ", "line 1, column 9: "),

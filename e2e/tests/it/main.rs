@@ -21,7 +21,6 @@ mod example_channels;
 mod example_pages;
 mod examples;
 mod failed_entries;
-mod frameworks;
 mod handlers;
 mod hook;
 mod http;

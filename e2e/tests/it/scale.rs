@@ -398,12 +398,26 @@ async fn the_kubernetes_file_has_arguments_that_the_programs_accept() {
     assert_eq!(claims[0]["metadata"]["name"], node["volumeMounts"][0]["name"]);
     assert_eq!(node["args"][1], format!("{}/queue", node["volumeMounts"][0]["mountPath"].as_str().unwrap()));
 
-    let reference = &node["env"][0]["valueFrom"]["secretKeyRef"];
-    let secret = object("Secret", reference["name"].as_str().unwrap());
-    let url = secret["stringData"][reference["key"].as_str().unwrap()].as_str().unwrap();
-    let environment = BTreeMap::from([(node["env"][0]["name"].as_str().unwrap().to_owned(), url.to_owned())]);
-    accepted(&words(&node["args"]), &environment).await;
-    object("Service", url.rsplit_once('@').unwrap().1.split(':').next().unwrap());
+    let secret = |variable: &serde_json::Value| {
+        let reference = &variable["valueFrom"]["secretKeyRef"];
+        let secret = object("Secret", reference["name"].as_str().unwrap());
+        secret["stringData"][reference["key"].as_str().unwrap()].as_str().unwrap().to_owned()
+    };
+    let variables = node["env"].as_array().unwrap().iter();
+    let environment: BTreeMap<String, String> =
+        variables.map(|variable| (variable["name"].as_str().unwrap().to_owned(), secret(variable))).collect();
+    let arguments = words(&node["args"]);
+    accepted(&arguments, &environment).await;
+    let ports = node["ports"].as_array().unwrap();
+    for (option, name) in [("--listen", "websocket"), ("--admin-listen", "admin")] {
+        let address = arguments.iter().skip_while(|argument| *argument != option).nth(1).unwrap();
+        let port = ports.iter().find(|port| port["name"] == name).unwrap();
+        assert!(address.ends_with(&format!(":{}", port["containerPort"])), "{option} {address}: {port}");
+    }
+    for (probe, path) in [("startupProbe", "/live"), ("livenessProbe", "/live"), ("readinessProbe", "/ready")] {
+        assert_eq!(node[probe]["httpGet"], serde_json::json!({ "path": path, "port": "admin" }), "{probe}");
+    }
+    object("Service", environment["FASTAPI_WS_BROKER_URL"].rsplit_once('@').unwrap().1.split(':').next().unwrap());
 
     let redis = container(pod("redis"), "redis");
     let users = pod("redis")["volumes"][0]["secret"]["secretName"].as_str().unwrap();

@@ -10,6 +10,7 @@
 mod admin;
 mod broker;
 mod clients;
+mod contents;
 mod decide;
 mod decided;
 mod error;
@@ -39,6 +40,7 @@ use crate::rights::Rights;
 pub use admin::AdminOptions;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use clients::DEFAULT_MAX_HEADER_BYTES;
+pub use contents::Contents;
 pub use decide::{HISTORY, RIGHTS, SECTIONS, all_settings};
 pub use error::ConfigError;
 pub use form::{Form, Unit, Whole};

@@ -25,6 +25,7 @@ pub(super) fn level(given: String) -> Result<String, ConfigError> {
     if log_level::is_level(&given) {
         return Ok(given);
     }
-    let problem = "is no level: write off, error, warn, info, debug or trace";
+    let problem = "is no level: write off, error, warn, info, debug or trace, or parts with their level, such as \
+                   info,hyper=debug";
     Err(ConfigError::new("log_level", Value::Text(given), problem))
 }

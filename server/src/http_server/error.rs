@@ -28,6 +28,8 @@ pub(super) enum HttpError {
     Denied(Denial, AuthFailure),
     #[error("it is of a page that may not connect: {0}")]
     Origin(String),
+    #[error("it is meant for another server: {0}")]
+    Host(String),
     #[error("the hook has decided nothing")]
     NoAnswer,
     #[error("too many connections")]
@@ -45,6 +47,7 @@ impl HttpError {
             HttpError::Head(_) | HttpError::Handshake(_) | HttpError::Request(_) => Some(RefusedFor::BadRequest),
             HttpError::Denied(..) => Some(RefusedFor::Rights),
             HttpError::Origin(_) => Some(RefusedFor::Origin),
+            HttpError::Host(_) => Some(RefusedFor::Host),
             HttpError::NoAnswer => Some(RefusedFor::Hook),
             HttpError::TooMany(TooMany::OfAddress) => Some(RefusedFor::Address),
             HttpError::TooMany(TooMany::Altogether) => Some(RefusedFor::Full),

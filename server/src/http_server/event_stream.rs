@@ -99,6 +99,7 @@ async fn refuse(stream: &mut TcpStream, head: &Head, headers: HeaderMap, refusal
     let (status, problem, error) = match refusal {
         Refusal::Request { status, problem } => (status, problem.clone(), HttpError::Request(problem)),
         Refusal::Origin { problem } => (StatusCode::FORBIDDEN, problem.clone(), HttpError::Origin(problem)),
+        Refusal::Host { problem } => (StatusCode::MISDIRECTED_REQUEST, problem.clone(), HttpError::Host(problem)),
         Refusal::TooMany(too_many) => return postpone(stream, head, headers, HttpError::TooMany(too_many)).await,
         Refusal::NoAnswer => return postpone(stream, head, headers, HttpError::NoAnswer).await,
         Refusal::Denied(denial, counted) => {

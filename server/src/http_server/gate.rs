@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName};
 use queue::ChannelName;
 
 use crate::config::Config;
@@ -102,7 +102,7 @@ impl Gate {
             self.refused_hosts.log_refusal(head.host());
             let host = head.host().unwrap_or_default();
             let problem = format!("this server is not {host:?}: the operator can add it to allowed_hosts");
-            return Err(Refusal::Request { status: StatusCode::MISDIRECTED_REQUEST, problem });
+            return Err(Refusal::Host { problem });
         }
         if self.origins.admit(head.origin(), head.host()) {
             return Ok(());

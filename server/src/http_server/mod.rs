@@ -35,6 +35,7 @@ mod upgrade;
 pub use admission::{Admission, AnsweredPaths, MAX_SPARE_SLOTS};
 pub(crate) use bind::listen;
 pub(crate) use entrance::Entrance;
+pub use hook::Endpoint;
 pub(crate) use hook::{HookOptions, HookUrl};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use hook::{try_output, try_records};

@@ -14,6 +14,8 @@ pub(super) enum Refusal {
     Request { status: StatusCode, problem: String },
     /// It is from a page that may not connect.
     Origin { problem: String },
+    /// It is meant for another server.
+    Host { problem: String },
     /// The sender has no right; as what that is counted.
     Denied(Denial, AuthFailure),
     /// There is no room for it.

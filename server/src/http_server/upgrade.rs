@@ -95,6 +95,9 @@ async fn refuse_request(stream: &mut TcpStream, head: &Head, mut response: Vec<u
         Refusal::Origin { problem } => {
             (refuse(stream, StatusCode::FORBIDDEN, &problem).await, HttpError::Origin(problem))
         }
+        Refusal::Host { problem } => {
+            (refuse(stream, StatusCode::MISDIRECTED_REQUEST, &problem).await, HttpError::Host(problem))
+        }
         Refusal::Denied(denial, counted) if head.origin().is_none() => {
             (refuse(stream, denial.into(), &denial.to_string()).await, HttpError::Denied(denial, counted))
         }

@@ -54,7 +54,7 @@ impl Hub {
             published.last = seq;
             let at = published.time(entry.at);
             if delivery == Delivery::Live {
-                encode(seq, batch, item, except, &mut published, &mut frames);
+                encode(seq, batch, item, except, &mut published, &mut frames, self.metrics());
             }
             published.keep(seq, at, batch, item, except);
         }

@@ -8,6 +8,8 @@ use crate::hub::batch::{Batch, Item};
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::published::Published;
 use crate::hub::{Beginning, Hub};
+use crate::metrics::Metrics;
+use crate::protocol::Encoding;
 use crate::publication::{Publication, Seq};
 use crate::session_id::SessionId;
 
@@ -104,7 +106,7 @@ impl Hub {
         for (index, item) in batch.items.iter().enumerate() {
             let seq = first.plus(index);
             let except = self.session_of(item);
-            encode(seq, batch, item, except, &mut published, &mut frames);
+            encode(seq, batch, item, except, &mut published, &mut frames, self.metrics());
             published.keep(seq, at, batch, item, except);
         }
         self.shared
@@ -232,20 +234,33 @@ pub(super) fn encode(
     except: Option<SessionId>,
     published: &mut Published,
     frames: &mut ChannelFrames,
+    metrics: &Metrics,
 ) {
     let (written, id) = (batch.written(item), published.id(seq));
     published.keep_last_event(batch.channels(item), written);
-    let interest = &published.interest;
-    let Some(names) = batch.channels(item) else {
-        for (encoding, key, threads) in interest.everybody().filter(|in_use| in_use.0.has(written)) {
-            frames.push(seq, key, threads, except, |bytes| encoding.encode(written, id, None, bytes));
-        }
-        return;
+    let mut is_left_out = false;
+    let mut is_encoded = |encoding: Encoding| {
+        let is_encoded = encoding.has(written);
+        is_left_out |= !is_encoded;
+        is_encoded
     };
-    for name in names {
-        for (encoding, key, threads) in interest.of(name).filter(|in_use| in_use.0.has(written)) {
-            frames.push(seq, key, threads, except, |bytes| encoding.encode(written, id, Some(name), bytes));
+    let interest = &published.interest;
+    match batch.channels(item) {
+        None => {
+            for (encoding, key, threads) in interest.everybody().filter(|in_use| is_encoded(in_use.0)) {
+                frames.push(seq, key, threads, except, |bytes| encoding.encode(written, id, None, bytes));
+            }
         }
+        Some(names) => {
+            for name in names {
+                for (encoding, key, threads) in interest.of(name).filter(|in_use| is_encoded(in_use.0)) {
+                    frames.push(seq, key, threads, except, |bytes| encoding.encode(written, id, Some(name), bytes));
+                }
+            }
+        }
+    }
+    if is_left_out {
+        metrics.reserved_names.add(1);
     }
 }
 

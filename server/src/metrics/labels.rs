@@ -66,6 +66,8 @@ pub enum RefusedFor {
     Address,
     /// It is from a page that may not connect.
     Origin,
+    /// It names a host that is another server's.
+    Host,
     /// The request is not valid.
     BadRequest,
     /// The request did not come in time.
@@ -82,10 +84,11 @@ pub enum RefusedFor {
 
 impl RefusedFor {
     /// All of them, in their order.
-    pub const ALL: [RefusedFor; 9] = [
+    pub const ALL: [RefusedFor; 10] = [
         RefusedFor::Full,
         RefusedFor::Address,
         RefusedFor::Origin,
+        RefusedFor::Host,
         RefusedFor::BadRequest,
         RefusedFor::Timeout,
         RefusedFor::Rights,
@@ -100,6 +103,7 @@ impl RefusedFor {
             RefusedFor::Full => "full",
             RefusedFor::Address => "address",
             RefusedFor::Origin => "origin",
+            RefusedFor::Host => "host",
             RefusedFor::BadRequest => "bad_request",
             RefusedFor::Timeout => "timeout",
             RefusedFor::Rights => "rights",

@@ -49,6 +49,8 @@ pub struct Metrics {
     pub(crate) broker: BrokerCounts,
     /// Channels that have subscribers.
     pub(crate) channels: Count,
+    /// Events that Pusher clients did not get, because their names are for the server alone.
+    pub(crate) reserved_names: Count,
     hook_waiting: AtomicUsize,
     api: ApiRequests,
     /// Failed, applied.
@@ -68,6 +70,7 @@ impl Metrics {
             history: HistoryCounts::default(),
             broker: BrokerCounts::beginning(),
             channels: Count::default(),
+            reserved_names: Count::default(),
             api: ApiRequests::default(),
             reloads: Default::default(),
         }

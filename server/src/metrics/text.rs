@@ -52,6 +52,7 @@ struct Ours {
 #[derive(Debug)]
 struct Rest {
     channels: u64,
+    reserved_names: u64,
     refused: [u64; RefusedFor::ALL.len()],
     auth_failures: [u64; AuthFailure::ALL.len()],
     hook: Counted,
@@ -70,6 +71,7 @@ impl Rest {
         let Metrics { history, broker, .. } = metrics;
         Rest {
             channels: metrics.channels.get(),
+            reserved_names: metrics.reserved_names.get(),
             refused: count::read(&metrics.refused),
             auth_failures: count::read(&metrics.auth_failures),
             hook: metrics.hook.counted(),
@@ -170,6 +172,11 @@ impl Ours {
             "Messages of clients.",
             "protocol",
             by_protocol(&hub.received),
+        )?;
+        families.counters_alone(
+            "reserved_names",
+            "Events that Pusher clients did not get: their names are for the server alone.",
+            [self.rest.reserved_names],
         )?;
         families.gauges_alone(
             "outbox_bytes",

@@ -64,13 +64,23 @@ pub struct Status {
     pub process: ProcessStatus,
 }
 
-/// Why the server does not do its work.
+/// Why the server does not do its work. What to do about it, the program knows that shows it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Problem {
     /// In one line.
     pub what: String,
-    /// What to do about it.
-    pub fix: Option<String>,
+    /// What has it.
+    #[serde(skip)]
+    pub of: Troubled,
+}
+
+/// What has a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Troubled {
+    /// The queue, or a thread.
+    Server,
+    /// The link to other machines.
+    Broker,
 }
 
 /// What waits in the queue, and what became of its events.
@@ -251,13 +261,12 @@ impl Observer {
 
 impl Problem {
     fn of_health(what: &str) -> Problem {
-        Problem { what: what.to_owned(), fix: Some("run: fastapi-broadcaster doctor".to_owned()) }
+        Problem { what: what.to_owned(), of: Troubled::Server }
     }
 
     fn of_broker() -> Problem {
         let what = "Redis cannot be read: clients of this machine receive nothing, events wait in the queue";
-        let fix = "run: fastapi-broadcaster doctor. The log says what failed";
-        Problem { what: what.to_owned(), fix: Some(fix.to_owned()) }
+        Problem { what: what.to_owned(), of: Troubled::Broker }
     }
 }
 

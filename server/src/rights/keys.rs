@@ -70,6 +70,17 @@ impl Keys {
         self.0.is_empty()
     }
 
+    /// Whether the public ones are the same, in the same order.
+    pub(crate) fn have_same_public_keys(&self, other: &Keys) -> bool {
+        self.public().eq(other.public())
+    }
+
+    fn public(&self) -> impl Iterator<Item = (&[Algorithm], Option<&[u8]>)> {
+        let is_secret = |key: &&Key| key.algorithms.contains(&Algorithm::HS256);
+        let public = self.0.iter().filter(move |key| !is_secret(key));
+        public.map(|key| (key.algorithms, key.decoding.try_get_as_bytes().ok()))
+    }
+
     /// Whether a key is for an algorithm.
     pub(super) fn are_for(&self, algorithm: Algorithm) -> bool {
         self.0.iter().any(|key| key.algorithms.contains(&algorithm))

@@ -1,9 +1,12 @@
 //! What operators ask of the hub: ending connections and subscriptions, and the list of channels.
 
+use std::collections::{BTreeSet, VecDeque};
+
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use server::config::Settings;
 use server::token::Secret;
-use server::{ChannelPage, Who};
+use server::{ChannelPage, NotDone, Who};
 use testkit::{Client, EventStream, within};
 
 use crate::commands::expect;
@@ -13,15 +16,18 @@ use crate::util::{TestServer, names};
 /// Any time that this century ends with.
 const LATE: u64 = 4_000_000_000;
 
-/// A server on several threads where tokens count, and every channel but the private ones is public.
+/// A server on several threads.
 fn server() -> TestServer {
-    TestServer::with(Settings {
-        hub_threads: Some(3),
+    TestServer::with(Settings { hub_threads: Some(3), max_channels_per_client: Some(1000), ..open() })
+}
+
+/// Tokens count, and every channel but the private ones is public.
+fn open() -> Settings {
+    Settings {
         token_secret: Some(vec![Secret::new(SECRET)]),
         public_channels: Some(vec!["*".parse().unwrap()]),
-        max_channels_per_client: Some(1000),
         ..Settings::default()
-    })
+    }
 }
 
 /// What the query of a URL gives a user.
@@ -153,4 +159,65 @@ async fn pages_have_all_channels_of_clients_that_have_many() {
         all.extend(page);
     }
     assert_eq!(all, expected);
+}
+
+/// Subscribes a client to many channels, whose names begin with a text.
+async fn subscribe_many(client: &mut Client, beginning: &str) -> BTreeSet<(String, u64)> {
+    let names: Vec<String> = (0..900).map(|channel| format!("{beginning}.{channel:03}")).collect();
+    let answer = client.ask(json!({ "type": "subscribe", "channels": names })).await;
+    assert_eq!(answer["type"], "subscribed", "{answer}");
+    names.into_iter().map(|name| (name, 1)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_has_all_channels_of_those_who_stay_while_others_leave() {
+    let server = TestServer::with(Settings { hub_threads: Some(1), max_channels_per_client: Some(1000), ..open() });
+    let mut clients = Vec::new();
+    for number in 0..6 {
+        clients.push(user(&server, &number.to_string(), &[]).await.0);
+    }
+    // Who leaves first is looked at first, and its channels are the last ones: so where its part of the list ends says
+    // nothing of the others.
+    let mut channels = VecDeque::new();
+    for (number, client) in clients.iter_mut().enumerate().rev() {
+        channels.push_front(subscribe_many(client, &number.to_string()).await);
+    }
+    let all: BTreeSet<_> = channels.iter().flatten().cloned().collect();
+    for client in clients {
+        let leaving = channels.pop_front().unwrap();
+        let (page, ()) = tokio::join!(listed(&server, "", "", 20_000), async { drop(client) });
+        assert!(page.is_sorted_by(|one, next| one.0 < next.0), "in the order of the names, none twice");
+        let page: BTreeSet<_> = page.into_iter().collect();
+        assert!(page.is_subset(&all), "each with its one subscriber");
+        let missing: Vec<_> = channels.iter().flatten().filter(|channel| !page.contains(channel)).collect();
+        assert_eq!(missing, Vec::<&(String, u64)>::new());
+        let prefix = &leaving.first().unwrap().0[..2];
+        within("it is gone", async { while !listed(&server, prefix, "", 1).await.is_empty() {} }).await;
+    }
+}
+
+#[tokio::test]
+async fn more_than_a_thread_takes_of_operators_at_a_time_is_not_done_and_clients_notice_nothing() {
+    /// `MAX_TASKS` of a thread of the hub.
+    const TASKS: usize = 256;
+    let server = TestServer::with(Settings { hub_threads: Some(1), ..Settings::default() });
+    let mut client = server.connect().await;
+    // All are asked before the first is waited for, and a thread rests between two.
+    let page = || ChannelPage { limit: 10, ..ChannelPage::default() };
+    let asked = join_all((0..20 * TASKS).map(|_| server.hub.channels(page())));
+    let (answers, payload) = within("all are answered", async {
+        tokio::join!(asked, async {
+            server.queue.enqueue(1);
+            client.payload().await
+        })
+    })
+    .await;
+    let done = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert!(done >= TASKS, "{done}");
+    assert!(done < answers.len(), "some were too much");
+    assert!(answers[..TASKS].iter().all(Result::is_ok), "what came first was taken");
+    assert!(answers.contains(&Err(NotDone)));
+    assert_eq!(payload, "1");
+    assert_eq!(server.hub.channels(page()).await, Ok(Vec::new()), "there is room again");
+    assert_eq!(server.hub.disconnect(Who::User("42".into())).await, Ok(0));
 }

@@ -22,28 +22,16 @@ const ROUND_TRIP_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// Ours is much shorter.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
 /// Who answers on the port.
 pub(super) fn port(config: &Config) -> Finding {
     let address = format!("{}:{}", config.host, config.port);
-    let health = (config.host.as_str(), config.port)
-        .to_socket_addrs()
-        .and_then(|addresses| {
-            let mut failure = io::Error::other("the name has no address");
-            for address in addresses {
-                match TcpStream::connect_timeout(&address, ANSWER_TIMEOUT) {
-                    Ok(stream) => return Ok(stream),
-                    Err(error) => failure = error,
-                }
-            }
-            Err(failure)
-        })
-        .and_then(|mut stream| {
-            stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-            stream.write_all(
-                format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
-            )?;
-            read_answer(stream)
-        });
+    let health = connect(&config.host, config.port).and_then(|mut stream| {
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        stream
+            .write_all(format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
+        read_answer(stream)
+    });
     match health {
         Ok(answer) if answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n") => {
             Good(format!("a broadcaster answers on {address}"))
@@ -65,6 +53,18 @@ pub(super) fn port(config: &Config) -> Finding {
         ),
         Err(error) => Bad(format!("{address}: {error}"), "check --listen".into()),
     }
+}
+
+/// Connects to the first address of a name that lets us.
+pub(super) fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut failure = io::Error::other("the name has no address");
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, ANSWER_TIMEOUT) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
 }
 
 /// Reads what somebody answers, who may be no broadcaster: it has bounds in size and time.

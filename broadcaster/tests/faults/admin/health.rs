@@ -30,6 +30,7 @@ fn it_is_not_ready_while_the_queue_cannot_be_read() {
     let status = admin.get("/status.json").json();
     assert_eq!(status["ready"], false, "{status}");
     assert!(status["problems"][0]["what"].as_str().unwrap().contains("cannot be read"), "{status}");
+    assert_eq!(status["problems"][0]["fix"], "run: fastapi-broadcaster doctor", "{status}");
     queue.enqueue(1);
     await_ready(admin);
     broadcaster.stop();
@@ -43,6 +44,9 @@ fn it_is_not_ready_while_redis_is_away() {
     await_ready(admin);
     redis.kill();
     await_not_ready(admin, "Redis cannot be read");
+    let status =
+        until("the page tells it", || Some(admin.get("/status.json").json()).filter(|status| status["ready"] == false));
+    assert!(status["problems"][0]["fix"].as_str().unwrap().contains("The log says what failed"), "{status}");
     redis.start_again();
     await_ready(admin);
     broadcaster.stop();

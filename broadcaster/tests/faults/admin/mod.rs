@@ -3,5 +3,6 @@
 mod actions;
 mod attacks;
 mod commands;
+mod documented;
 mod health;
 mod reading;

@@ -1,12 +1,18 @@
 //! What may be read.
 
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::thread::JoinHandle;
 
-use testkit::{QueueDir, ReservedPort, until};
+use serde_json::Value;
+use testkit::{QueueDir, ReservedPort, has_root, until};
 
 use crate::support::admin::{Admin, TOKEN};
-use crate::support::{Client, broadcaster_command, connect};
+use crate::support::{Client, broadcaster, broadcaster_command, connect};
+
+const USER: u32 = 54_031;
 
 #[test]
 fn everything_that_may_be_read_is_answered_with_headers_that_keep_pages_of_others_out() {
@@ -78,6 +84,88 @@ fn the_last_errors_are_told_with_what_to_do() {
     assert!(error["fix"].as_str().unwrap().contains("failed list"), "{error}");
     assert!(error["at_ms"].as_u64().unwrap() > 1_600_000_000_000);
     broadcaster.stop();
+}
+
+#[test]
+fn a_folder_of_failed_entries_that_cannot_be_read_hides_no_other_number() {
+    if !has_root("to be another user") {
+        return;
+    }
+    let queue = QueueDir::new();
+    queue.give_to(USER, USER);
+    // Of another user, as an administrator makes it who looks at it too strictly.
+    let failed = queue.path().join("failed");
+    fs::create_dir(&failed).unwrap();
+    fs::write(failed.join("1.json"), "{").unwrap();
+    let mut broadcaster = broadcaster::run_by(USER, USER, &queue, &["--admin-listen", "127.0.0.1:0"]);
+    let admin = Admin::of(&mut broadcaster);
+    let failed_entries = || admin.get("/status.json").json()["queue"]["failed_entries"].clone();
+    until("they are counted", || failed_entries() == 1);
+    fs::set_permissions(&failed, Permissions::from_mode(0o700)).unwrap();
+    until("they are not known", || failed_entries().is_null());
+    let mut client = Client::of(&broadcaster);
+    queue.enqueue(1);
+    assert_eq!(client.payload(), "1");
+    let status = until("the event is counted", || {
+        Some(admin.get("/status.json").json()).filter(|status| status["queue"]["sent"] == 1)
+    });
+    assert_eq!((&status["ready"], &status["queue"]["failed_entries"]), (&true.into(), &Value::Null), "{status}");
+    assert!(status["queue"]["pending_events"].is_u64() && status["queue"]["oldest_age_seconds"].is_f64(), "{status}");
+    let metrics = admin.get("/metrics").body;
+    assert!(metrics.contains("\nfastapi_ws_queue_pending_events "), "{metrics}");
+    assert!(!metrics.contains("\nfastapi_ws_failed_entries "), "{metrics}");
+    fs::set_permissions(&failed, Permissions::from_mode(0o755)).unwrap();
+    until("they are known again", || failed_entries() == 1);
+    broadcaster.stop();
+}
+
+/// A hook that answers one question.
+fn hook(answer: String) -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let answering = std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut head = BufReader::new(stream.try_clone().unwrap());
+        let mut line = String::new();
+        while head.read_line(&mut line).unwrap() > 2 {
+            line.clear();
+        }
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    (url, answering)
+}
+
+#[test]
+fn what_a_hook_has_answered_that_decides_nothing_is_in_the_log_and_what_to_do_in_the_status() {
+    let session = "0123456789abcdef0123456789";
+    let error = format!("Fatal error\n\u{1b}[31m in the session {session} of /srv/app {}", "x ".repeat(2500));
+    let grant = format!("<br>Warning: no $user for {session}\r\n{{\"user\":\"42\"}}");
+    for (status, body, shown) in [
+        ("500 Oops", error, r"Fatal error\n\u001b[31m in the session [hidden] of /srv/app x x"),
+        ("200 OK", grant, r"<br>Warning: no $user for [hidden]\r\n{"),
+        ("302 Found", String::new(), "the status is 302, and not 200, 401 or 403"),
+    ] {
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status}\r\nSet-Cookie: PHPSESSID={session}\r\nContent-Length: {length}\r\n\r\n");
+        let (url, answering) = hook(head + &body);
+        let queue = QueueDir::new();
+        let (mut broadcaster, admin) =
+            Admin::start(&queue.path(), &["--auth-hook", &url, "--public-channels", "*", "--log-format", "human"]);
+        let mut client = connect(broadcaster.address()).unwrap();
+        let request = testkit::HANDSHAKE.trim_end();
+        let address = broadcaster.address();
+        write!(client, "{request}\r\nOrigin: http://{address}\r\nCookie: PHPSESSID={session}\r\n\r\n").unwrap();
+        broadcaster.await_log("the hook (auth_hook) has decided nothing");
+        let line = broadcaster.log_lines("the hook (auth_hook) has decided nothing").remove(0);
+        assert!(line.contains(shown) && !line.contains(session), "{line}");
+        assert!(line.len() < 600, "{line}");
+        assert_eq!(line.contains("answer="), !body.is_empty(), "{line}");
+        let problem = until("it is told", || admin.get("/status.json").json()["errors"].get(0).cloned());
+        let fix = problem["fix"].as_str().unwrap();
+        assert!(fix.contains("docs/auth-hook.md") && fix.contains("doctor"), "{problem}");
+        answering.join().unwrap();
+        broadcaster.stop();
+    }
 }
 
 /// A stream of the status, of which the head was read.

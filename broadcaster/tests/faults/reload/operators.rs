@@ -47,7 +47,8 @@ take_effect! {
         assert_eq!(status(admin, OLD), 200);
         // Another content of the same file.
         write(NEW);
-        stage.reload(&[]);
+        let told = stage.reload(&[]);
+        assert!(told.contains("admin_token_file (what its files hold)"), "{told}");
         assert_eq!((status(admin, NEW), status(admin, OLD)), (200, 401));
         // A file that others may read is refused, and the token of before stays.
         fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();

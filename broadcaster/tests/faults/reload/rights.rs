@@ -67,7 +67,9 @@ take_effect! {
         // Another content of the same file.
         let third = OTHER.replace("another", "a third");
         write(&third);
-        stage.reload(&[]);
+        let told = stage.reload(&[]);
+        assert!(told.contains("token_secret_file (what its files hold)") && !told.contains("no other value"), "{told}");
+        assert!(stage.reload(&[]).contains("no other value takes effect"));
         assert_eq!(stage.status("/", &bearer(&token(OTHER))), 401);
         assert_eq!(stage.status("/", &bearer(&token(&third))), 101);
         // A file that others may read is refused, and the key of before stays.
@@ -84,15 +86,24 @@ take_effect! {
         key.extend_from_slice(pair.public_key().as_ref());
         let file = stage.queue.root().join("key.pem");
         let begin = "-----BEGIN PUBLIC KEY-----";
-        fs::write(&file, format!("{begin}\n{}\n-----END PUBLIC KEY-----\n", BASE64.encode(&key))).unwrap();
+        let write = |key: &[u8]| {
+            fs::write(&file, format!("{begin}\n{}\n-----END PUBLIC KEY-----\n", BASE64.encode(key))).unwrap();
+        };
+        write(&key);
         let parts = [r#"{"alg":"EdDSA"}"#, r#"{"sub":"42","exp":4000000000}"#];
         let signed = parts.map(|part| BASE64URL_NOPAD.encode(part.as_bytes())).join(".");
         let signature = BASE64URL_NOPAD.encode(pair.sign(signed.as_bytes()).as_ref());
         let bearer = bearer(&format!("{signed}.{signature}"));
         start(&mut stage, &[]);
         assert_eq!(stage.status("/", &bearer), 401);
-        stage.reload(&[("token_public_key_file", &format!("[{file:?}]"))]);
+        let told = stage.reload(&[("token_public_key_file", &format!("[{file:?}]"))]);
+        assert!(told.contains("token_public_key_file") && !told.contains("files hold"), "{told}");
         assert_eq!(stage.status("/", &bearer), 101);
+        let other = Ed25519KeyPair::from_pkcs8(Ed25519KeyPair::generate_pkcs8(&random).unwrap().as_ref()).unwrap();
+        write(&[&key[..12], other.public_key().as_ref()].concat());
+        let told = stage.reload(&[]);
+        assert!(told.contains("token_public_key_file (what its files hold)"), "{told}");
+        assert_eq!(stage.status("/", &bearer), 401);
     }
 
     token_audience(stage) {

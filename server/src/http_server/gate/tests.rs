@@ -53,7 +53,7 @@ async fn ask(gate: &Gate, target: &str, protocol: &str, says: Option<(&[&str], &
         Ok(Wants { kind: ClientKind::Pusher, .. }) => "pusher".to_owned(),
         Err(Refusal::Denied(denial, _)) => denial.to_string(),
         Err(Refusal::Request { status, .. }) => status.as_u16().to_string(),
-        Err(Refusal::Origin { problem }) => problem,
+        Err(Refusal::Origin { problem } | Refusal::Host { problem }) => problem,
         Err(other) => format!("{other:?}"),
     }
 }

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 use http::StatusCode;
 use thiserror::Error;
 
-use crate::http_server::hook::failure::HookFailure;
 use crate::rights::{Denial, GrantError, Identity};
 
 /// Largest answer.
@@ -67,12 +66,6 @@ pub(super) fn of_script(output: &[u8]) -> Result<(StatusCode, &[u8]), AnswerErro
 fn status_of(value: &[u8]) -> Option<StatusCode> {
     let number = value.split(|byte| *byte == b' ').next()?;
     StatusCode::from_bytes(number).ok()
-}
-
-impl From<AnswerError> for HookFailure {
-    fn from(error: AnswerError) -> HookFailure {
-        HookFailure::Answer(error)
-    }
 }
 
 /// Does with a script's output what the server does, and checks whom it would let in.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::http_server::hook::answer::AnswerError;
+use crate::http_server::hook::excerpt::LOOKED_AT;
 use crate::http_server::hook::records::RecordError;
 use crate::metrics::AuthFailure;
 
@@ -32,13 +33,24 @@ pub(crate) enum HookFailure {
     Http(#[from] hyper::Error),
     #[error("{0}")]
     Records(#[from] RecordError),
+    /// With the beginning of what was answered.
     #[error("{0}")]
-    Answer(AnswerError),
+    Answer(AnswerError, Vec<u8>),
     #[error("the server stops")]
     Stopped,
 }
 
 impl HookFailure {
+    /// An answer that is none.
+    pub(super) fn answer(error: AnswerError, answer: &[u8]) -> HookFailure {
+        HookFailure::Answer(error, answer[..answer.len().min(LOOKED_AT)].to_owned())
+    }
+
+    /// What was answered, if something was.
+    pub(super) fn answered(&self) -> &[u8] {
+        if let HookFailure::Answer(_, answer) = self { answer } else { &[] }
+    }
+
     /// As what it is counted.
     pub(super) fn kind(&self) -> AuthFailure {
         match self {

@@ -2,9 +2,10 @@
 //! that PHP's own session decides.
 //!
 //! A question is in [`question`], how it is asked in [`over_http`] and [`over_fastcgi`] (with [`records`]), and what an
-//! answer means in [`answer`]. Where the hook is says [`url`].
+//! answer means in [`answer`], and what the log shows of one in [`excerpt`]. Where the hook is says [`url`].
 
 mod answer;
+mod excerpt;
 mod failure;
 mod over_fastcgi;
 mod over_http;
@@ -23,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::field::display;
 use tracing::warn;
 
 use crate::hub::Hub;
@@ -36,6 +38,7 @@ use failure::HookFailure;
 pub(crate) use question::Question;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use records::try_records;
+pub use url::Endpoint;
 pub(crate) use url::HookUrl;
 
 /// How much earlier than the answer says an identity may end, as a share of its time. All who connected at the same
@@ -104,7 +107,7 @@ impl Hook {
             Ok(decision) => Ok(decision),
             Err(failure) => {
                 self.hub.metrics().auth_failed(failure.kind());
-                self.log(&failure);
+                self.log(&failure, &question);
                 Err(NoAnswer)
             }
         }
@@ -180,21 +183,27 @@ impl Hook {
             match asked {
                 Asked::Http(url, tls, request) => {
                     let (status, body) = over_http::ask(&url, tls, *request).await?;
-                    Ok(decide(status, &body)?)
+                    decide(status, &body).map_err(|error| HookFailure::answer(error, &body))
                 }
                 Asked::Fastcgi(socket, params) => {
                     let output = over_fastcgi::ask(&socket, &params).await?;
-                    let (status, body) = answer::of_script(&output)?;
-                    Ok(decide(status, body)?)
+                    let (status, body) =
+                        answer::of_script(&output).map_err(|error| HookFailure::answer(error, &output))?;
+                    decide(status, body).map_err(|error| HookFailure::answer(error, body))
                 }
             }
         })
     }
 
-    fn log(&self, failure: &HookFailure) {
+    fn log(&self, failure: &HookFailure, question: &Question<'_>) {
         let allowed = self.failures.lock().unwrap_or_else(PoisonError::into_inner).allow(Instant::now());
         if let Some(suppressed) = allowed {
-            warn!(error = %failure, suppressed, "the hook (auth_hook) has decided nothing, its clients are told to come back");
+            let answer = excerpt::excerpt(failure.answered(), question);
+            let answer = answer.map(display);
+            warn!(
+                error = %failure, answer, suppressed,
+                "the hook (auth_hook) has decided nothing, its clients are told to come back"
+            );
         }
     }
 }

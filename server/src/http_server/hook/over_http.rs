@@ -3,6 +3,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -13,13 +14,17 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::http_server::hook::answer::{self, AnswerError};
 use crate::http_server::hook::failure::HookFailure;
 use crate::http_server::hook::url::HttpUrl;
 
-/// Status and body. The body is read of an answer that may let the client in.
+/// How long the body of an answer that lets nobody in is waited for: it is for the log only.
+const EXCERPT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Status and body. The body is read of an answer that may let the client in. Of others its beginning is enough.
 pub(super) async fn ask(
     url: &HttpUrl,
     tls: Option<Arc<ClientConfig>>,
@@ -41,12 +46,15 @@ async fn ask_on(
     let mut asked = pin!(async {
         let mut response = sender.send_request(request).await?;
         let mut body = Vec::new();
-        while response.status() == StatusCode::OK
-            && let Some(frame) = response.frame().await
-        {
+        if response.status() != StatusCode::OK {
+            let frame = timeout(EXCERPT_TIMEOUT, response.frame()).await;
+            let data = frame.ok().flatten().and_then(Result::ok).and_then(|frame| frame.into_data().ok());
+            return Ok((response.status(), data.unwrap_or_default().into()));
+        }
+        while let Some(frame) = response.frame().await {
             let Ok(data) = frame?.into_data() else { continue };
             if body.len() + data.len() > answer::MAX_BYTES {
-                return Err(AnswerError::TooLarge.into());
+                return Err(HookFailure::answer(AnswerError::TooLarge, &body));
             }
             body.extend_from_slice(&data);
         }

@@ -125,7 +125,7 @@ impl Question<'_> {
     }
 
     /// What is passed on of the client's headers, each name once and in small letters.
-    fn headers(&self) -> Vec<(String, Vec<u8>)> {
+    pub(super) fn headers(&self) -> Vec<(String, Vec<u8>)> {
         let mut headers: Vec<(String, Vec<u8>)> = Vec::new();
         for (name, value) in &self.head.headers {
             let name = name.to_ascii_lowercase();

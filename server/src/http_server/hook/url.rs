@@ -1,6 +1,6 @@
 //! Where the hook is: its URL, taken apart. It connects to nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
@@ -58,6 +58,42 @@ pub(crate) enum InvalidHookUrl {
     Script,
     #[error("may have `script` and `uri` behind the question mark, each once; `uri` must begin with /")]
     Parameter,
+}
+
+/// Where something listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint<'a> {
+    /// A socket of the file system.
+    Unix(&'a Path),
+    /// Host and port.
+    Tcp(&'a str, u16),
+}
+
+impl HookUrl {
+    /// Where it is connected to.
+    pub(crate) fn endpoint(&self) -> Endpoint<'_> {
+        match self {
+            HookUrl::Http(url) => Endpoint::Tcp(&url.host, url.port),
+            HookUrl::Fastcgi(FastcgiUrl { socket: Socket::Unix(path), .. }) => Endpoint::Unix(path),
+            HookUrl::Fastcgi(FastcgiUrl { socket: Socket::Tcp(host, port), .. }) => Endpoint::Tcp(host, *port),
+        }
+    }
+
+    /// The file that FastCGI runs.
+    pub(crate) fn script(&self) -> Option<&Path> {
+        match self {
+            HookUrl::Http(_) => None,
+            HookUrl::Fastcgi(url) => Some(Path::new(&url.script)),
+        }
+    }
+
+    /// Whether it has a query, which may hold a key.
+    pub(crate) fn has_query(&self) -> bool {
+        match self {
+            HookUrl::Http(url) => url.target.contains('?'),
+            HookUrl::Fastcgi(url) => url.uri.contains('?'),
+        }
+    }
 }
 
 impl FromStr for HookUrl {

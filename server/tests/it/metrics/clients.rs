@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use server::config::Settings;
+use server::hosts::HostRule;
 use server::origin::Rule;
 use server::{Application, ClientMessage, Disconnect, Hub, Reception, SessionId};
 use testkit::{EventStream, HANDSHAKE, eventually};
@@ -176,6 +177,13 @@ async fn connections_that_do_not_become_clients_are_counted_by_the_reason() {
     becomes(&server, &refused("origin"), 1.0).await;
     EventStream::open(server.address, "/", "Origin: https://example.org\r\n").await.rest().await;
     becomes(&server, &refused("origin"), 2.0).await;
+    let here = vec!["127.0.0.1".parse::<HostRule>().unwrap()];
+    let named = TestServer::with(Settings { allowed_hosts: Some(here), ..Settings::default() });
+    assert!(exchange(named.address, HANDSHAKE).await.starts_with("HTTP/1.1 421 "));
+    becomes(&named, &refused("host"), 1.0).await;
+    assert_eq!(EventStream::open(named.address, "/", "").await.status(), 421);
+    becomes(&named, &refused("host"), 2.0).await;
+    assert_eq!(metric(&named, &refused("bad_request")), Some(0.0));
     exchange(server.address, HANDSHAKE.replace("Version: 13", "Version: 8")).await;
     becomes(&server, &refused("bad_request"), 1.0).await;
     exchange(server.address, HANDSHAKE.replace("GET / ", "GET /?channel=* ")).await;
@@ -189,7 +197,7 @@ async fn connections_that_do_not_become_clients_are_counted_by_the_reason() {
     becomes(&server, &refused("rights"), 1.0).await;
     // Who only looks is no client.
     exchange(server.address, "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
-    let all = ["full", "address", "origin", "bad_request", "timeout", "rights", "ahead", "stopping"];
+    let all = ["full", "address", "origin", "host", "bad_request", "timeout", "rights", "ahead", "stopping"];
     let sum: f64 = all.iter().map(|reason| metric(&server, &refused(reason)).unwrap()).sum();
     assert_eq!(sum, 2.0 + 3.0 + 1.0 + 1.0);
 }

@@ -67,6 +67,8 @@ async fn names_of_the_protocol_are_never_sent() {
         assert!(native.json().await["event"].as_str().unwrap().starts_with("pusher"));
     }
     client.expect_nothing().await;
+    let text = server.observer.metrics();
+    assert!(text.contains("\nfastapi_ws_reserved_names_total 3.0\n"), "{text}");
     let mut later = Pusher::connect(&server).await;
     later.subscribe("cache-a").await;
     assert_eq!(later.client.json().await["event"], "pusher:cache_miss");

@@ -1,0 +1,82 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FASTAPI\WebSocket\Laravel;
+
+/**
+ * What was decided for one connection: its own keys in config/broadcasting.php, otherwise those of config/fastapi.php.
+ */
+final class ConnectionSettings
+{
+    private function __construct(
+        /** Null: the directory that php.ini names. */
+        public readonly ?string $queue,
+        public readonly ?string $key,
+        private readonly ?string $secret,
+        private readonly ?string $masterKeyBase64,
+        public readonly ?int $ttl,
+        public readonly string $priority,
+    ) {
+    }
+
+    /**
+     * @param array<string, mixed> $connection
+     * @param array<string, mixed> $defaults
+     */
+    public static function of(#[\SensitiveParameter] array $connection, #[\SensitiveParameter] array $defaults): self
+    {
+        // A variable that .env does not have is null, one without a value is ''. Neither hides the default.
+        $text = static function (string $name) use ($connection, $defaults): ?string {
+            foreach ([$connection[$name] ?? '', $defaults[$name] ?? ''] as $value) {
+                if ((string) $value !== '') {
+                    return (string) $value;
+                }
+            }
+
+            return null;
+        };
+        $ttl = $text('ttl');
+
+        return new self(
+            queue: $text('queue'),
+            key: $text('key'),
+            secret: $text('secret'),
+            masterKeyBase64: $text('encryption_master_key_base64'),
+            ttl: $ttl === null ? null : (int) $ttl,
+            priority: $text('priority') ?? 'normal',
+        );
+    }
+
+    /** The directory that events go to, also if php.ini names it; null if none is set. */
+    public function queueDirectory(): ?string
+    {
+        // Without the extension there is no such setting: false.
+        return $this->queue ?? (ini_get('fastapi_websocket.path') ?: null);
+    }
+
+    public function hasSecret(): bool
+    {
+        return $this->secret !== null;
+    }
+
+    /** Null if key or secret is missing. */
+    public function credentials(): ?AppCredentials
+    {
+        if ($this->key === null || $this->secret === null) {
+            return null;
+        }
+
+        return new AppCredentials($this->key, $this->secret);
+    }
+
+    /**
+     * Null if no master key is set.
+     *
+     * @throws \Illuminate\Broadcasting\BroadcastException If it is no such key.
+     */
+    public function encryption(): ?ChannelEncryption
+    {
+        return $this->masterKeyBase64 === null ? null : new ChannelEncryption($this->masterKeyBase64);
+    }
+}

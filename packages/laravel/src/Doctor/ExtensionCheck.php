@@ -1,0 +1,38 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FASTAPI\WebSocket\Laravel\Doctor;
+
+use FASTAPI\WebSocket\EventQueue;
+
+/**
+ * Whether this PHP has the extension, and one that is new enough.
+ */
+final class ExtensionCheck
+{
+    private const EXTENSION = 'fastapi_websocket';
+
+    private const METHODS = ['publish', 'publishAll'];
+
+    /** @return list<Finding> */
+    public function findings(): array
+    {
+        if (! extension_loaded(self::EXTENSION)) {
+            return [Finding::bad(
+                'this PHP has no extension ' . self::EXTENSION,
+                'install it for ' . PHP_BINARY . ' (PHP ' . PHP_VERSION . '), and for php-fpm as well'
+            )];
+        }
+        $version = phpversion(self::EXTENSION);
+        $missing = array_filter(self::METHODS, static fn ($method) => ! method_exists(EventQueue::class, $method));
+        if ($missing !== []) {
+            return [Finding::bad(
+                "the extension $version has no EventQueue::" . implode('(), EventQueue::', $missing) . '()',
+                'install a newer version of the extension'
+            )];
+        }
+
+        return [Finding::good('the extension ' . self::EXTENSION . " $version is loaded in PHP " . PHP_VERSION)];
+    }
+}
