@@ -18,7 +18,9 @@ use crate::swarm::{CONCURRENT_HANDSHAKES, Swarm};
 use crate::workload;
 
 const CLIENTS: usize = 1_000;
+/// In a full run. Each pair of users is a message, mostly written alone: a quick run has fewer.
 const USERS: usize = 5_000;
+const USERS_QUICK: usize = 1_000;
 const BYTES: usize = 100;
 /// Messages that the publisher may be ahead of the slowest client.
 const WINDOW: u64 = 1_000;
@@ -162,10 +164,11 @@ fn deliver(plan: &Plan, server: &Process, clients: usize, manners: Manners) -> a
 }
 
 pub(super) fn presence(plan: &Plan) -> anyhow::Result<Section> {
+    let users = plan.pick(USERS_QUICK, USERS);
     let mut section = Section::new(
         "Presence",
         &format!(
-            "{USERS} users join one channel, {CONCURRENT_HANDSHAKES} at the same time, and each is told of all that come \
+            "{users} users join one channel, {CONCURRENT_HANDSHAKES} at the same time, and each is told of all that come \
              after. Then all but one leave, and that one is told. Ratios to ours."
         ),
         PRESENCE,
@@ -179,7 +182,7 @@ pub(super) fn presence(plan: &Plan) -> anyhow::Result<Section> {
                 missing.add(subject);
                 continue;
             };
-            let values = come_and_go(&server).with_context(|| subject.name())?;
+            let values = come_and_go(&server, users).with_context(|| subject.name())?;
             section.add("one channel", subject.name(), subject.against(), &values);
         }
     }
@@ -187,19 +190,19 @@ pub(super) fn presence(plan: &Plan) -> anyhow::Result<Section> {
     Ok(section)
 }
 
-fn come_and_go(server: &Process) -> anyhow::Result<[f64; 4]> {
+fn come_and_go(server: &Process, users: usize) -> anyhow::Result<[f64; 4]> {
     let (start, cpu) = (Instant::now(), server.cpu_secs()?);
     let manner = Manner { pusher: true, pusher_user: true, ..Manner::default() };
-    let mut swarm = Swarm::connect(server.address, manner, USERS, CONCURRENT_HANDSHAKES)?;
+    let mut swarm = Swarm::connect(server.address, manner, users, CONCURRENT_HANDSHAKES)?;
     // Of each pair of users one was there first.
-    let pairs = (USERS * (USERS - 1) / 2) as u64;
+    let pairs = (users * (users - 1) / 2) as u64;
     swarm.until_others(|clients| told(clients, |others| others.joined) == pairs)?;
     let (joined, joining_cpu) = (start.elapsed().as_secs_f64(), server.cpu_secs()? - cpu);
     let (start, cpu) = (Instant::now(), server.cpu_secs()?);
-    for user in 1..USERS {
+    for user in 1..users {
         swarm.send(user, &pusher::leave())?;
     }
-    swarm.until_others(|clients| clients[0].others.left == USERS as u64 - 1)?;
+    swarm.until_others(|clients| clients[0].others.left == users as u64 - 1)?;
     Ok([joined, joining_cpu, start.elapsed().as_secs_f64(), server.cpu_secs()? - cpu])
 }
 
