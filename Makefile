@@ -143,6 +143,7 @@ autobahn: setup-autobahn build ## Run the Autobahn test suite against an echo ha
 .PHONY: setup
 setup: ## Install what run and test need
 	@setup/install test
+	@e2e/pusher/install
 
 .PHONY: setup-run setup-client setup-laravel setup-lint setup-valgrind setup-autobahn setup-profile
 setup-run setup-client setup-laravel setup-lint setup-valgrind setup-autobahn setup-profile: setup-%:

@@ -58,6 +58,8 @@ pub(crate) struct Manner {
     pub(crate) nats: bool,
     /// The Pusher protocol.
     pub(crate) pusher: bool,
+    /// In the Pusher protocol: it joins a presence channel, each as another user.
+    pub(crate) pusher_user: bool,
     /// It sends commands (subprotocol `fastapi.v1`).
     pub(crate) native: bool,
     /// It asks for what is for everybody, so that its messages have ids.
@@ -80,6 +82,7 @@ impl Manner {
         lanes: 0,
         nats: false,
         pusher: false,
+        pusher_user: false,
         native: false,
         everybody: false,
         stream: false,
@@ -99,6 +102,10 @@ impl Manner {
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,
     manner: Manner,
+    /// Which of the clients of the same manner it is.
+    index: usize,
+    /// What it was told of other users.
+    pub(crate) others: Others,
     state: State,
     /// Messages received.
     next: u64,
@@ -118,6 +125,13 @@ pub(crate) struct Client {
     pub(crate) reads: bool,
     /// Answers every message with the next.
     words: Option<Words>,
+}
+
+/// Users of a presence channel that came and went while a client was there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Others {
+    pub(crate) joined: u64,
+    pub(crate) left: u64,
 }
 
 /// What a client sends: the same message again and again, each time with another number.
@@ -150,6 +164,8 @@ impl Client {
         Ok(Client {
             stream,
             manner,
+            index,
+            others: Others::default(),
             state: State::Connecting,
             next: 0,
             due: Due::new(manner.channels, index, manner.resume.map_or(0, |resume| resume.first)),

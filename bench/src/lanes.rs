@@ -23,6 +23,8 @@ pub(crate) enum Protocol {
     Nats,
     /// A signed POST request for each, as with [`Protocol::Http`]. Sockudo closes the connection after each answer.
     Pusher,
+    /// The same with several messages in a request.
+    PusherBatches,
     Redis,
 }
 
@@ -38,6 +40,8 @@ struct Lane {
     stream: TcpStream,
     /// Bytes that wait for the next flush.
     out: Vec<u8>,
+    /// Messages that wait to be in one request.
+    batch: Vec<String>,
     /// The beginning of an answer.
     answer: Vec<u8>,
     unanswered: bool,
@@ -49,7 +53,7 @@ impl Protocol {
     fn greeting(self) -> &'static str {
         match self {
             Protocol::Nats => "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n",
-            Protocol::Lines | Protocol::Http | Protocol::Pusher | Protocol::Redis => "",
+            Protocol::Lines | Protocol::Http | Protocol::Pusher | Protocol::PusherBatches | Protocol::Redis => "",
         }
     }
 
@@ -61,7 +65,7 @@ impl Protocol {
                 format!("POST /publish HTTP/1.1\r\nHost: bench\r\nContent-Length: {length}\r\n\r\n{text}")
             }
             Protocol::Nats => format!("PUB {subject} {length}\r\n{text}\r\n"),
-            Protocol::Pusher => pusher::request(text),
+            Protocol::Pusher | Protocol::PusherBatches => pusher::request(text),
             Protocol::Redis => {
                 let bytes = subject.len();
                 format!("*3\r\n$7\r\nPUBLISH\r\n${bytes}\r\n{subject}\r\n${length}\r\n{text}\r\n")
@@ -76,7 +80,8 @@ impl Lanes {
         let connect = |_| -> anyhow::Result<Lane> {
             let mut stream = connect(address)?;
             stream.write_all(protocol.greeting().as_bytes())?;
-            Ok(Lane { address, stream, out: Vec::new(), answer: Vec::new(), unanswered: false, is_closed: false })
+            let (out, batch, answer) = (Vec::new(), Vec::new(), Vec::new());
+            Ok(Lane { address, stream, out, batch, answer, unanswered: false, is_closed: false })
         };
         Ok(Lanes { protocol, lanes: (0..LANES).map(connect).collect::<anyhow::Result<_>>()? })
     }
@@ -88,6 +93,14 @@ impl Lanes {
         if lane.unanswered && !lane.has_answer()? {
             return Ok(false);
         }
+        if self.protocol == Protocol::PusherBatches {
+            lane.unanswered = false;
+            if lane.batch.len() == pusher::BATCH {
+                return Ok(false);
+            }
+            lane.batch.push(text());
+            return Ok(true);
+        }
         lane.unanswered = matches!(self.protocol, Protocol::Http | Protocol::Pusher);
         self.protocol.wrap(subject, &text(), &mut lane.out);
         Ok(true)
@@ -95,6 +108,11 @@ impl Lanes {
 
     /// Sends what was taken, and drops what the server sends unasked.
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
+        for lane in self.lanes.iter_mut().filter(|lane| !lane.batch.is_empty()) {
+            lane.out.extend_from_slice(pusher::batch(&lane.batch).as_bytes());
+            lane.batch.clear();
+            lane.unanswered = true;
+        }
         for lane in self.lanes.iter_mut().filter(|lane| !lane.out.is_empty()) {
             lane.stream.write_all(&lane.out).context("the server's feed broke")?;
             lane.out.clear();

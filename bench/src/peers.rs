@@ -104,21 +104,35 @@ impl Programs {
         command.arg(self.peer_scripts.join("ws.js")).env("NODE_PATH", self.ws_modules.as_ref()?);
         Some(command)
     }
+
+    /// Node with our script for `ws` that speaks the Pusher protocol.
+    pub(crate) fn node_pusher(&self) -> Option<Command> {
+        let mut command = Command::new(self.node.as_ref()?);
+        command.arg(self.peer_scripts.join("pusher.js")).env("NODE_PATH", self.ws_modules.as_ref()?);
+        Some(command)
+    }
 }
 
-/// Sockudo without what others do not do either: limits of the rate, and metrics.
+/// Sockudo without what others do not do either: limits of the rate, and metrics. Several of them need a Redis.
 pub(crate) fn sockudo(
     cores: Cores,
     programs: &Programs,
-    redis: &Process,
+    redis: Option<&Process>,
     home: &Path,
 ) -> anyhow::Result<Option<Process>> {
     let Some(program) = &programs.sockudo else { return Ok(None) };
     let address = free_address()?;
     let mut command = Command::new(program);
     command.current_dir(home).env("HOST", "127.0.0.1").env("PORT", address.port().to_string());
-    command.env("ADAPTER_DRIVER", "redis").env("CACHE_DRIVER", "redis").env("DATABASE_REDIS_HOST", "127.0.0.1");
-    command.env("DATABASE_REDIS_PORT", redis.address.port().to_string());
+    if let Some(redis) = redis {
+        command.env("ADAPTER_DRIVER", "redis").env("CACHE_DRIVER", "redis").env("DATABASE_REDIS_HOST", "127.0.0.1");
+        command.env("DATABASE_REDIS_PORT", redis.address.port().to_string());
+    } else {
+        command.env("ADAPTER_DRIVER", "local").env("CACHE_DRIVER", "memory");
+    }
+    for limit in ["BACKEND_EVENTS_PER_SECOND", "READ_REQUESTS_PER_SECOND", "PRESENCE_MEMBERS_PER_CHANNEL"] {
+        command.env(format!("SOCKUDO_DEFAULT_APP_MAX_{limit}"), "10000000");
+    }
     command.env("SOCKUDO_DEFAULT_APP_ID", pusher::APP).env("SOCKUDO_DEFAULT_APP_KEY", pusher::KEY);
     command.env("SOCKUDO_DEFAULT_APP_SECRET", pusher::SECRET).env("SOCKUDO_DEFAULT_APP_MAX_CONNECTIONS", "100000");
     command.env("RATE_LIMITER_ENABLED", "false").env("METRICS_ENABLED", "false");

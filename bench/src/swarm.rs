@@ -127,6 +127,19 @@ impl Swarm {
         Ok(())
     }
 
+    /// Reads until a condition holds of what the clients were told of other users.
+    pub(crate) fn until_others(&mut self, is_met: impl Fn(&[Client]) -> bool) -> anyhow::Result<()> {
+        let mut progress = (self.reading.tally.bytes, Instant::now());
+        while !is_met(&self.clients) {
+            self.turn(Duration::from_millis(100))?;
+            if self.reading.tally.bytes > progress.0 {
+                progress = (self.reading.tally.bytes, Instant::now());
+            }
+            ensure!(progress.1.elapsed() < TIMEOUT, "nothing for {TIMEOUT:?}: {:?}", self.clients[0].others);
+        }
+        Ok(())
+    }
+
     /// Reads from every client once, whether there is something or not.
     pub(crate) fn read_in_turn(&mut self) -> anyhow::Result<()> {
         self.clients.iter_mut().try_for_each(|client| client.on_ready(&mut self.reading))

@@ -79,8 +79,14 @@ impl Client {
 
     fn take_pusher(&mut self, text: &[u8], now: u64, tally: &mut Tally) -> anyhow::Result<()> {
         match pusher::read(text)? {
-            Said::Connected => self.send_text(pusher::SUBSCRIBE)?,
+            Said::Connected { socket_id } => match self.manner.pusher_user {
+                true => self.send_text(&pusher::join(socket_id, self.index))?,
+                false => self.send_text(pusher::SUBSCRIBE)?,
+            },
             Said::Subscribed => self.state = State::Open,
+            Said::Ping => self.send_text(pusher::PONG)?,
+            Said::Joined => self.others.joined += 1,
+            Said::Left => self.others.left += 1,
             Said::Event { number, sent_at } => self.take_numbered(number, || sent_at, now, tally)?,
         }
         Ok(())

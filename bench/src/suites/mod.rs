@@ -13,6 +13,7 @@ mod http;
 mod idle;
 mod latency;
 mod peers;
+mod pusher;
 mod queue_event;
 mod resume;
 mod scale;
@@ -37,7 +38,7 @@ use crate::report::Section;
 type Suite = fn(&Plan) -> anyhow::Result<Section>;
 
 /// All tables, by the name to ask for one.
-pub(crate) const ALL: [(&str, Suite); 25] = [
+pub(crate) const ALL: [(&str, Suite); 27] = [
     ("queue-event", queue_event::measure),
     ("fpm", fpm::measure),
     ("latency", latency::one_client),
@@ -52,6 +53,8 @@ pub(crate) const ALL: [(&str, Suite); 25] = [
     ("scale", scale::measure),
     ("threads", threads::measure),
     ("peers", peers::measure),
+    ("pusher", pusher::delivery),
+    ("presence", pusher::presence),
     ("channels", channels::measure),
     ("fairness", fairness::measure),
     ("channel-memory", channel_memory::measure),
@@ -66,10 +69,12 @@ pub(crate) const ALL: [(&str, Suite); 25] = [
 ];
 
 /// Those that a quick run makes only if they are asked for.
-pub(crate) const ONLY_FULL: [&str; 14] = [
+pub(crate) const ONLY_FULL: [&str; 16] = [
     "scale",
     "threads",
     "peers",
+    "pusher",
+    "presence",
     "channels",
     "fairness",
     "channel-memory",

@@ -93,7 +93,7 @@ impl Subject {
             Subject::Sockudo => {
                 let mut processes = Vec::new();
                 for _ in 0..PROCESSES {
-                    let Some(process) = peers::sockudo(plan.cores, &plan.peers, &redis, home.path())? else {
+                    let Some(process) = peers::sockudo(plan.cores, &plan.peers, Some(&redis), home.path())? else {
                         return Ok(None);
                     };
                     processes.push(process);

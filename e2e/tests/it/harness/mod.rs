@@ -13,6 +13,7 @@ mod nginx;
 mod php;
 mod php_server;
 mod proxy;
+pub(crate) mod pusher;
 pub(crate) mod secret;
 mod session;
 mod token_gate;
