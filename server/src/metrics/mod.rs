@@ -120,8 +120,8 @@ impl Metrics {
         self.refused[reason as usize].add(1);
     }
 
-    /// Notes that a request to the admin listener or the Pusher API was answered. `endpoint` is the path as it is declared, and never what
-    /// somebody has sent.
+    /// Notes that a request to the admin listener or the Pusher API was answered. `endpoint` is the path as it is
+    /// declared, and never what somebody has sent.
     pub fn api_request(&self, endpoint: &'static str, status: u16) {
         self.api.add(endpoint, status);
     }
