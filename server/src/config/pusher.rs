@@ -18,8 +18,7 @@ section! { "The Pusher protocol";
                - webhooks: a list of 8 URLs at most, http or https, that are told what happens to channels; see \
                docs/pusher-webhooks.md. In the variable: `webhook=URL` for each.\n\
                - webhook_events: of what they are told, a list: channel_occupied, channel_vacated, member_added, \
-               member_removed, client_event, cache_miss, subscription_count. Without the list, of all but client_event and \
-               subscription_count. In the variable: `webhook_event=NAME` for each.",
+               member_removed, client_event, cache_miss. Without the list, of all but client_event. In the variable: `webhook_event=NAME` for each.",
         example: Some("[{ id = \"1\", key = \"app-key\", secret = \"made by openssl rand -hex 32\" }]"),
         default_in_words: Some("none"),
         reloads: true;

@@ -52,7 +52,8 @@ section! { "Channels and who may read them";
     anonymous: bool = true, Form::Switch,
         "Whether clients may connect without a token, or without the hook (`auth_hook`) if there is one",
         more: "If it is false, or `public_channels` is other than *, events for everybody are only for those who ask for them \
-               with a token that allows `everybody`, or whom the hook allows that.",
+               with a token that allows `everybody`, or whom the hook allows that. If it is false, clients of the Pusher \
+               protocol must have signed in before they subscribe to public channels.",
         reloads: true;
     max_channels_per_client: usize = MAX_TOKEN_CHANNELS, Form::at_least_one(Unit::Count),
         "Channels that one client may have at a time",

@@ -3,20 +3,19 @@
 //! not go to other machines.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use queue::ChannelName;
 use serde_json::value::RawValue;
 
 use crate::hub::Hub;
-use crate::hub::last_events::{LastEvents, is_cache};
+use crate::hub::interest::NoRoom;
 use crate::hub::presence::Member;
 use crate::hub::published::Published;
 use crate::hub::resuming::Asked;
+use crate::protocol::Encoding;
 use crate::protocol::native::{Present, ServerMessage};
 use crate::protocol::pusher::command::ClientEvent;
 use crate::protocol::pusher::{event, message};
-use crate::protocol::{Encoding, Written};
 use crate::rights::WebhookEvent;
 use crate::session_id::SessionId;
 use crate::webhooks::Happened;
@@ -57,60 +56,21 @@ impl Beside<'_> {
 }
 
 impl Published {
-    /// Whether there are clients of the Pusher protocol: only for them the last events of cache channels are kept.
-    pub(super) fn serve_pusher(&mut self, is_on: bool) {
-        if is_on != self.last_events.is_some() {
-            self.last_events = is_on.then(LastEvents::default);
-        }
+    /// Refuses a client for which a new presence channel has no room.
+    pub(super) fn check_room(&self, asked: &Asked<'_>) -> Result<(), NoRoom> {
+        let Some(member) = &asked.member else { return Ok(()) };
+        let has_room = |channel: &ChannelName| !channel.is_presence() || self.presence.has_room(channel, member);
+        asked.new.iter().all(has_room).then_some(()).ok_or(NoRoom::Members)
     }
 
-    /// Keeps a publication that is just given a place, for its cache channels.
-    pub(super) fn keep_last_event(&mut self, channels: Option<&[ChannelName]>, written: Written<'_>) {
-        let Some(last_events) = &mut self.last_events else { return };
-        for channel in channels.unwrap_or_default().iter().filter(|channel| is_cache(channel)) {
-            if Encoding::Pusher.has(written) {
-                let mut frame = Vec::new();
-                event::encode(written, Some(channel), &mut frame);
-                last_events.keep(channel, &frame, Instant::now());
-            }
-        }
-    }
-
-    /// The last event of a channel, if it is a cache channel.
-    pub(super) fn last_event(&self, channel: &ChannelName) -> Option<Arc<[u8]>> {
-        self.last_events.as_ref()?.of(channel, Instant::now())
-    }
-
-    /// What a client of the Pusher protocol gets with its new channel: who is there, itself among them, and the last
-    /// event.
-    pub(super) fn beside_events(&self, asked: &Asked<'_>) -> (Option<String>, Option<Arc<[u8]>>) {
+    /// What a client of the Pusher protocol gets with a new channel: who is there, itself among them, and the last event.
+    pub(super) fn for_new_channel(&self, asked: &Asked<'_>) -> (Option<Vec<Member>>, Option<Arc<[u8]>>) {
         let ([channel], Encoding::Pusher) = (asked.new, asked.encoding) else { return (None, None) };
-        let members = channel.is_presence().then(|| self.members(channel, asked.member.as_ref()));
-        (members, self.last_event(channel))
-    }
-
-    /// Who is on a channel, as the Pusher protocol tells it.
-    fn members(&self, channel: &ChannelName, new: Option<&Member>) -> String {
-        let new = new.filter(|new| !self.presence.has(channel, &new.user));
-        let new = new.map(|new| (&*new.user, new.info.as_deref()));
-        let (mut ids, mut hash, mut count) = (String::new(), String::new(), 0);
-        for (user, info) in self.presence.of(channel).chain(new) {
-            let separator = if count == 0 { "" } else { "," };
-            let user = serde_json::Value::from(user).to_string();
-            ids.extend([separator, &user]);
-            hash.extend([separator, &user, ":", info.unwrap_or("null")]);
-            count += 1;
-        }
-        format!(r#"{{"presence":{{"ids":[{ids}],"hash":{{{hash}}},"count":{count}}}}}"#)
+        (channel.is_presence().then(|| self.presence.of(channel)), self.last_event(channel))
     }
 }
 
 impl Hub {
-    /// Whether there are clients of the Pusher protocol. To be called before anything is published.
-    pub(super) fn serve_pusher(&self, is_on: bool) {
-        self.lock().serve_pusher(is_on);
-    }
-
     /// Notes who a client is on its new presence channels, and tells those who are there. Returns whether anybody is told.
     pub(super) fn join_presence(&self, published: &mut Published, session: SessionId, asked: &Asked<'_>) -> bool {
         let Some(member) = &asked.member else { return false };
@@ -125,24 +85,30 @@ impl Hub {
         is_told
     }
 
-    /// Notes that a client has left a presence channel, and tells those who are there if it was the user's last one.
-    pub(super) fn leave_presence(&self, channel: &ChannelName, session: SessionId) {
+    /// Notes that a client has left a presence channel. If it was the user's last one, those who are there may be told.
+    pub(super) fn leave_presence(&self, channel: &ChannelName, session: SessionId, is_told: bool) {
         let mut published = self.lock();
         let Some(user) = published.presence.leave(channel, session) else { return };
         self.webhooks().tell(Happened::MemberRemoved { channel: channel.clone(), user: user.clone() });
-        self.tell_subscribers(&mut published, channel, session, Beside::Left(&user));
-        drop(published);
-        self.wake();
+        if is_told {
+            self.tell_subscribers(&mut published, channel, session, Beside::Left(&user));
+            drop(published);
+            self.wake();
+        }
     }
 
     /// Tells a client who is on a channel. The answer stands behind everybody who has come before.
     pub(super) fn tell_members(&self, session: SessionId, channel: &ChannelName, reference: Option<&RawValue>) {
         let published = self.lock();
-        let mut members: Vec<Present<'_>> =
-            published.presence.of(channel).map(|(user, info)| Present::new(user, info)).collect();
-        members.sort_unstable_by_key(Present::user);
+        let mut members = published.presence.of(channel);
+        let inbox = self.inbox(session);
+        let place = inbox.reserve(session);
+        // Publishers need not wait while it is written.
+        drop(published);
+        members.sort_unstable_by(|one, other| one.user.cmp(&other.user));
+        let members = members.iter().map(|Member { user, info }| Present::new(user, info.as_deref())).collect();
         let message = ServerMessage::Members { reference, channel: channel.as_str(), members };
-        self.inbox(session).send(session, message.encode().into());
+        inbox.fill(place, message.encode().into());
     }
 
     /// Sends an event of a client to the other subscribers of a channel.

@@ -21,10 +21,16 @@ const ENCODING_BITS: u32 = 3;
 /// The number of what is for everybody. Its keys are greater than all others.
 const EVERYBODY: u64 = u64::MAX >> ENCODING_BITS;
 
-/// There is no room for another channel or subscription. The text is for clients.
+/// There is no room for another channel, subscription or member. The text is for clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the server has as many channels as it may have (max_channels, max_subscriptions)")]
-pub(super) struct TooManyChannels;
+pub(super) enum NoRoom {
+    /// Or subscription.
+    #[error("the server has as many channels as it may have (max_channels, max_subscriptions)")]
+    Channels,
+    /// Of a presence channel.
+    #[error("the presence channel has as many members as can be told in one message (max_outbox_bytes)")]
+    Members,
+}
 
 /// The channels that have subscribers.
 #[derive(Debug)]
@@ -117,10 +123,10 @@ impl Interest {
         names: &[ChannelName],
         encoding: Encoding,
         thread: usize,
-    ) -> Result<Vec<ChannelKey>, TooManyChannels> {
+    ) -> Result<Vec<ChannelKey>, NoRoom> {
         let new = names.iter().filter(|name| !self.channels.contains_key(*name)).count();
         if self.channels.len() + new > self.max_channels {
-            return Err(TooManyChannels);
+            return Err(NoRoom::Channels);
         }
         Ok(names.iter().map(|name| self.add(name, encoding, thread)).collect())
     }
@@ -273,7 +279,7 @@ mod tests {
     fn further_channels_are_refused_and_room_comes_back() {
         let (mut interest, a) = (Interest::new(2), name("a"));
         assert!(interest.add_all(std::slice::from_ref(&a), WebSocket, 0).is_ok());
-        assert_eq!(interest.add_all(&[name("b"), name("c")], WebSocket, 0), Err(TooManyChannels));
+        assert_eq!(interest.add_all(&[name("b"), name("c")], WebSocket, 0), Err(NoRoom::Channels));
         assert!(interest.find(&name("b"), WebSocket).is_none(), "all or none");
         assert!(interest.add_all(&[name("b"), name("a")], Sse, 1).is_ok(), "a channel that is there takes no room");
         interest.remove(Some(&a), WebSocket, 0);

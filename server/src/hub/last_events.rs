@@ -7,20 +7,18 @@ use std::time::{Duration, Instant};
 
 use queue::ChannelName;
 
+use crate::hub::Hub;
+use crate::hub::published::Published;
+use crate::protocol::pusher::channel::is_cache;
+use crate::protocol::pusher::event;
+use crate::protocol::{Encoding, Written};
+
 /// How long an event is kept. Pusher has the same time.
 const KEPT_FOR: Duration = Duration::from_secs(30 * 60);
 /// Bytes of all events together. The oldest go first.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// What one takes beside its bytes and its name, roughly.
 const OVERHEAD: usize = 200;
-/// Beginnings of the names of cache channels.
-const BEGINNINGS: [&str; 4] = ["cache-", "private-cache-", "private-encrypted-cache-", "presence-cache-"];
-
-/// Whether the last event of a channel is kept.
-pub(super) fn is_cache(channel: &ChannelName) -> bool {
-    BEGINNINGS.iter().any(|beginning| channel.as_str().starts_with(beginning))
-}
-
 /// Frames of events, by channel.
 #[derive(Debug, Default)]
 pub(super) struct LastEvents {
@@ -71,6 +69,39 @@ impl LastEvents {
     }
 }
 
+impl Published {
+    /// Whether there are clients of the Pusher protocol: only for them the last events of cache channels are kept.
+    pub(super) fn serve_pusher(&mut self, is_on: bool) {
+        if is_on != self.last_events.is_some() {
+            self.last_events = is_on.then(LastEvents::default);
+        }
+    }
+
+    /// Keeps a publication that is just given a place, for its cache channels.
+    pub(super) fn keep_last_event(&mut self, channels: Option<&[ChannelName]>, written: Written<'_>) {
+        let Some(last_events) = &mut self.last_events else { return };
+        for channel in channels.unwrap_or_default().iter().filter(|channel| is_cache(channel)) {
+            if Encoding::Pusher.has(written) {
+                let mut frame = Vec::new();
+                event::encode(written, Some(channel), &mut frame);
+                last_events.keep(channel, &frame, Instant::now());
+            }
+        }
+    }
+
+    /// The last event of a channel, if it is a cache channel.
+    pub(super) fn last_event(&self, channel: &ChannelName) -> Option<Arc<[u8]>> {
+        self.last_events.as_ref()?.of(channel, Instant::now())
+    }
+}
+
+impl Hub {
+    /// Whether there are clients of the Pusher protocol. To be called before anything is published.
+    pub(super) fn serve_pusher(&self, is_on: bool) {
+        self.lock().serve_pusher(is_on);
+    }
+}
+
 fn size(channel: &ChannelName, frame: &[u8]) -> usize {
     frame.len() + channel.as_str().len() + OVERHEAD
 }
@@ -95,14 +126,5 @@ mod tests {
         assert!(last.of(&name("cache-e"), now).is_some() && last.bytes <= MAX_BYTES);
         last.keep(&name("cache-f"), b"3", now + KEPT_FOR * 2);
         assert_eq!((last.channels.len(), last.order.len()), (1, 1));
-    }
-
-    #[test]
-    fn names_tell_which_channels_have_a_last_event() {
-        let is_cache = |name: &str| is_cache(&name.parse().expect("a name"));
-        assert!(
-            ["cache-a", "private-cache-a", "private-encrypted-cache-a", "presence-cache-a"].into_iter().all(is_cache)
-        );
-        assert!(!["a", "a-cache-", "private-a", "Cache-a", "presence-a-cache-b"].into_iter().any(is_cache));
     }
 }

@@ -6,6 +6,7 @@ mod actions;
 mod batch;
 mod beside;
 mod channel_frames;
+mod channel_info;
 mod feed;
 mod following;
 pub(crate) mod inbox;
@@ -14,7 +15,6 @@ mod joining;
 mod last_events;
 pub(crate) mod limits;
 pub(crate) mod log;
-mod members;
 mod notices;
 mod outbox;
 mod pace;
@@ -48,7 +48,7 @@ use tokio::sync::oneshot;
 use crate::disconnect::Disconnect;
 use crate::history::log::HistoryLog;
 use crate::hub::inbox::{Command, Inbox};
-use crate::hub::interest::{ChannelKey, TooManyChannels};
+use crate::hub::interest::{ChannelKey, NoRoom};
 use crate::hub::notices::Notices;
 use crate::hub::progress::{ClientCounts, ProgressNotifier};
 use crate::hub::published::Published;
@@ -109,7 +109,7 @@ impl Hub {
         let feeding = Arc::new(ProgressNotifier::new()?);
         let inbox = |(index, waker)| Arc::new(Inbox::new(index, waker, feeding.clone()));
         let inboxes: Vec<Arc<Inbox>> = wakers.into_iter().enumerate().map(inbox).collect();
-        let (metrics, mut published) = (Metrics::new(inboxes.len()), Published::new(limits.max_channels));
+        let (metrics, mut published) = (Metrics::new(inboxes.len()), Published::new(limits));
         let webhooks = Webhooks::default();
         published.interest.webhooks = webhooks.clone();
         let shared = Shared {
@@ -175,9 +175,10 @@ impl Hub {
         session: SessionId,
         asked: &Asked<'_>,
         answer: impl FnOnce(&Outcome) -> Vec<u8>,
-    ) -> Result<Subscribed, TooManyChannels> {
+    ) -> Result<Subscribed, NoRoom> {
         let inbox = self.inbox(session);
         let mut published = self.lock();
+        published.check_room(asked)?;
         let keys = published.interest.add_all(asked.new, asked.encoding, session.thread())?;
         self.shared.metrics.channels.set(published.interest.channels() as u64);
         if asked.everybody {
@@ -191,10 +192,10 @@ impl Hub {
         let missed = resumed.as_ref().map(Resumed::missed);
         let subscribed = Subscribed { keys, began: published.last, has_after, missed };
         let head = published.id(published.last);
-        let (members, last_event) = published.beside_events(asked);
-        let outcome = Outcome { head, resumed, members, last_event };
         let place = inbox.reserve(session);
         let has_joined = self.join_presence(&mut published, session, asked);
+        let (members, last_event) = published.for_new_channel(asked);
+        let outcome = Outcome { head, resumed, members, last_event };
         let subscribed = Subscribed { began: published.last, ..subscribed };
         // Publishers need not wait while it is written.
         drop(published);

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use crate::history::log::{HistoryLog, LogTime, Trimmed};
 use crate::history::{History, HistoryRules, PastPublication};
+use crate::hub::Limits;
 use crate::hub::batch::{Batch, Item};
 use crate::hub::channel_frames::ChannelFrames;
 use crate::hub::interest::Interest;
@@ -75,7 +76,7 @@ pub(crate) struct Beginning {
 }
 
 impl Published {
-    pub(super) fn new(max_channels: usize) -> Published {
+    pub(super) fn new(limits: &Limits) -> Published {
         Published {
             last: Seq(0),
             before: Seq(0),
@@ -84,8 +85,8 @@ impl Published {
             at: LogTime::default(),
             epoch: rand::random(),
             stream: None,
-            interest: Interest::new(max_channels),
-            presence: Presence::default(),
+            interest: Interest::new(limits.max_channels),
+            presence: Presence::new(limits.max_outbox_bytes),
             last_events: None,
             history: None,
             frames: ChannelFrames::default(),

@@ -90,8 +90,7 @@ impl Hub {
             return Ok(next);
         }
         if has_no_number {
-            self.append_without_ids(batch);
-            return Ok(next);
+            return Ok(Appended { first: self.append_without_ids(batch), ..next });
         }
         let at = match log.as_mut() {
             Some(log) => log.append(logged(next.number))?,

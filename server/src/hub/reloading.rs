@@ -23,6 +23,7 @@ impl Hub {
         self.shared.max_subscriptions.store(limits.max_subscriptions, Ordering::Relaxed);
         let mut published = self.lock();
         published.interest.set_max_channels(limits.max_channels);
+        published.presence.set_max_bytes(limits.max_outbox_bytes);
         published.set_history_rules(&config.history);
         published.serve_pusher(config.rights.app.is_some());
         drop(published);

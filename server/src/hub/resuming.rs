@@ -46,8 +46,8 @@ pub(super) struct Outcome {
     pub(super) head: Id,
     /// If it has said where it was.
     pub(super) resumed: Option<Resumed>,
-    /// Who is on its new presence channel, in the Pusher protocol: JSON.
-    pub(super) members: Option<String>,
+    /// Who is on its new presence channel, in the Pusher protocol.
+    pub(super) members: Option<Vec<Member>>,
     /// The frame of the last event of its new channel, in the Pusher protocol.
     pub(super) last_event: Option<Arc<[u8]>>,
 }

@@ -58,7 +58,7 @@ use turn::Turn;
 
 pub(crate) use commands::JOINS_AT_ONCE;
 #[cfg(test)]
-pub(crate) use subscribing::RESUMES_AT_ONCE;
+pub(crate) use subscribing::MUCH_AT_ONCE;
 pub(crate) use thread::ShardThread;
 
 const WAKE: Token = Token(usize::MAX);
@@ -95,7 +95,7 @@ struct Shard<A> {
     /// What operators ask for.
     acting: Acting,
     /// Subscriptions that brought what a client has missed, since the inbox was looked at.
-    resumed: usize,
+    much: usize,
     /// Sessions that were given something of their own and are written to before the hub sleeps.
     touched: Vec<usize>,
     /// Where the head of the log was at recent ticks: what was older than the timeout must have been read by now.
@@ -153,7 +153,7 @@ impl<A: Application> Shard<A> {
             joining: VecDeque::new(),
             ahead: Ahead::default(),
             acting: Acting::default(),
-            resumed: 0,
+            much: 0,
             touched: Vec::new(),
             marks: VecDeque::new(),
             closing_sessions: 0,
@@ -260,7 +260,7 @@ impl<A: Application> Shard<A> {
     /// Takes what has come in. Returns where the new frames begin.
     fn collect(&mut self, now: Instant) -> Position {
         let mut arrivals = std::mem::take(&mut self.arrivals);
-        self.resumed = 0;
+        self.much = 0;
         self.inbox.take(&mut arrivals);
         let (appended, from) = (!arrivals.ends.is_empty(), self.log.head());
         if appended {

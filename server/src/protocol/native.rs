@@ -111,10 +111,6 @@ pub(crate) struct Present<'a> {
 }
 
 impl<'a> Present<'a> {
-    pub(crate) fn user(&self) -> &'a str {
-        self.user
-    }
-
     /// `info` is JSON.
     pub(crate) fn new(user: &'a str, info: Option<&'a str>) -> Present<'a> {
         Present { user, info: info.and_then(|info| serde_json::from_str(info).ok()) }

@@ -73,7 +73,7 @@ pub enum InvalidApp {
     /// Another word, or none.
     #[error(
         "webhook events must be one or more of channel_occupied, channel_vacated, member_added, member_removed, \
-         client_event, cache_miss and subscription_count"
+         client_event and cache_miss"
     )]
     WebhookEvent,
     /// Something unknown.

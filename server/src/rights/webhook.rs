@@ -45,18 +45,16 @@ pub enum WebhookEvent {
     MemberRemoved,
     ClientEvent,
     CacheMiss,
-    SubscriptionCount,
 }
 
 impl WebhookEvent {
-    const ALL: [WebhookEvent; 7] = [
+    const ALL: [WebhookEvent; 6] = [
         WebhookEvent::ChannelOccupied,
         WebhookEvent::ChannelVacated,
         WebhookEvent::MemberAdded,
         WebhookEvent::MemberRemoved,
         WebhookEvent::ClientEvent,
         WebhookEvent::CacheMiss,
-        WebhookEvent::SubscriptionCount,
     ];
 
     /// As it is written in settings and requests.
@@ -68,7 +66,6 @@ impl WebhookEvent {
             WebhookEvent::MemberRemoved => "member_removed",
             WebhookEvent::ClientEvent => "client_event",
             WebhookEvent::CacheMiss => "cache_miss",
-            WebhookEvent::SubscriptionCount => "subscription_count",
         }
     }
 
@@ -116,11 +113,10 @@ impl FromIterator<WebhookEvent> for WebhookEvents {
     }
 }
 
-/// All but those of which there is one for each message or subscription of a client.
+/// All but that of which there is one for each message of a client.
 impl Default for WebhookEvents {
     fn default() -> WebhookEvents {
-        let many = [WebhookEvent::ClientEvent, WebhookEvent::SubscriptionCount];
-        WebhookEvent::ALL.into_iter().filter(|event| !many.contains(event)).collect()
+        WebhookEvent::ALL.into_iter().filter(|event| *event != WebhookEvent::ClientEvent).collect()
     }
 }
 

@@ -22,9 +22,6 @@ pub(crate) enum Happened {
     ClientEvent { channel: ChannelName, event: Box<str>, data: Box<str>, client: String, user: Option<Arc<str>> },
     /// Somebody has subscribed, and there is no last event.
     CacheMiss(ChannelName),
-    /// It has so many subscribers now.
-    #[allow(dead_code, reason = "nobody counts subscribers yet")]
-    SubscriptionCount { channel: ChannelName, count: usize },
 }
 
 /// As Pusher writes it.
@@ -40,8 +37,6 @@ struct Written<'a> {
     socket_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subscription_count: Option<usize>,
 }
 
 impl Happened {
@@ -53,7 +48,6 @@ impl Happened {
             Happened::MemberRemoved { .. } => WebhookEvent::MemberRemoved,
             Happened::ClientEvent { .. } => WebhookEvent::ClientEvent,
             Happened::CacheMiss(_) => WebhookEvent::CacheMiss,
-            Happened::SubscriptionCount { .. } => WebhookEvent::SubscriptionCount,
         }
     }
 
@@ -62,8 +56,7 @@ impl Happened {
             Happened::Occupied(channel) | Happened::Vacated(channel) | Happened::CacheMiss(channel) => channel,
             Happened::MemberAdded { channel, .. }
             | Happened::MemberRemoved { channel, .. }
-            | Happened::ClientEvent { channel, .. }
-            | Happened::SubscriptionCount { channel, .. } => channel,
+            | Happened::ClientEvent { channel, .. } => channel,
         }
     }
 
@@ -89,7 +82,6 @@ impl Happened {
                 written.socket_id = Some(client);
                 written.user_id = user.as_deref();
             }
-            Happened::SubscriptionCount { count, .. } => written.subscription_count = Some(*count),
             Happened::Occupied(_) | Happened::Vacated(_) | Happened::CacheMiss(_) => {}
         }
         serde_json::to_vec(&written).expect("texts and numbers can be written")
@@ -129,10 +121,6 @@ mod tests {
             (
                 event(Some("7".into())),
                 r#"{"name":"client_event","channel":"presence-a","event":"client-x","data":"{\"a\":\"b\"}","socket_id":"1.2","user_id":"7"}"#,
-            ),
-            (
-                Happened::SubscriptionCount { channel: channel.clone(), count: 3 },
-                r#"{"name":"subscription_count","channel":"presence-a","subscription_count":3}"#,
             ),
         ] {
             assert_eq!(String::from_utf8(happened.to_json()).expect("text"), written);

@@ -5,11 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::refused::Refused;
 use crate::hub::Hub;
-
-/// Names of channels that users are counted of.
-pub(super) const PRESENCE: &str = "presence-";
-/// Names of channels that keep their last event.
-const CACHE: [&str; 4] = ["cache-", "private-cache-", "private-encrypted-cache-", "presence-cache-"];
+use crate::protocol::pusher::channel::is_cache;
 
 /// What is asked about a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,26 +37,16 @@ impl Attributes {
     /// The answers for a channel. Those that such a channel does not have are left out.
     pub(super) fn of(self, hub: &Hub, channel: &ChannelName, subscriptions: u64) -> Map<String, Value> {
         let mut answers = Map::new();
-        if self.user_count && is_presence(channel) {
+        if self.user_count && channel.is_presence() {
             answers.insert("user_count".to_owned(), hub.user_count(channel).into());
         }
         if self.subscription_count {
             answers.insert("subscription_count".to_owned(), subscriptions.into());
         }
-        if self.cache && keeps_event(channel) {
+        if self.cache && is_cache(channel) {
             let cached = hub.cached(channel).map(|cached| json!({ "data": cached.data }));
             answers.insert("cache".to_owned(), cached.into());
         }
         answers
     }
-}
-
-/// Whether users are counted on a channel.
-pub(super) fn is_presence(channel: &ChannelName) -> bool {
-    channel.as_str().starts_with(PRESENCE)
-}
-
-/// Whether a channel keeps its last event.
-pub(super) fn keeps_event(channel: &ChannelName) -> bool {
-    CACHE.iter().any(|prefix| channel.as_str().starts_with(prefix))
 }

@@ -4,12 +4,13 @@ use queue::ChannelName;
 use serde_json::{Map, Value, json};
 use tokio::task::spawn_blocking;
 
-use super::attributes::{Attributes, PRESENCE, is_presence, keeps_event};
+use super::attributes::Attributes;
 use super::counting;
 use super::given::channel;
 use super::refused::Refused;
 use super::signature::Parameters;
 use crate::hub::{ChannelPage, Hub};
+use crate::protocol::pusher::{self, channel::is_cache};
 
 /// Most channels of a list.
 const MAX_LISTED: usize = 100_000;
@@ -18,7 +19,7 @@ const MAX_LISTED: usize = 100_000;
 pub(super) async fn list(hub: &Hub, parameters: &Parameters) -> Result<Value, Refused> {
     let prefix = parameters.get("filter_by_prefix").unwrap_or_default();
     let info = Attributes::parse(parameters.get("info").unwrap_or_default())?;
-    if info.user_count && !prefix.starts_with(PRESENCE) {
+    if info.user_count && !prefix.starts_with("presence-") {
         return Err(Refused::bad("user_count needs filter_by_prefix with a beginning of presence-"));
     }
     if info.cache {
@@ -44,10 +45,10 @@ pub(super) async fn list(hub: &Hub, parameters: &Parameters) -> Result<Value, Re
 pub(super) async fn one(hub: &Hub, name: &str, parameters: &Parameters) -> Result<Value, Refused> {
     let channel = channel(name)?;
     let info = Attributes::parse(parameters.get("info").unwrap_or_default())?;
-    if info.user_count && !is_presence(&channel) {
+    if info.user_count && !channel.is_presence() {
         return Err(Refused::bad("user_count is there for presence channels alone"));
     }
-    if info.cache && !keeps_event(&channel) {
+    if info.cache && !is_cache(&channel) {
         return Err(Refused::bad("cache is there for cache channels alone"));
     }
     let count = counting::subscriptions(hub, &channel).await?;
@@ -59,10 +60,10 @@ pub(super) async fn one(hub: &Hub, name: &str, parameters: &Parameters) -> Resul
 /// `GET /apps/ID/channels/NAME/users`
 pub(super) fn users(hub: &Hub, name: &str) -> Result<Value, Refused> {
     let channel = channel(name)?;
-    if !is_presence(&channel) {
+    if !channel.is_presence() {
         return Err(Refused::bad("users are known of presence channels alone"));
     }
-    let users: Vec<Value> = hub.users_of(&channel).iter().map(|user| json!({ "id": user })).collect();
+    let users: Vec<Value> = hub.users_of(&channel).iter().map(|user| json!({ "id": &**user })).collect();
     Ok(json!({ "users": users }))
 }
 
@@ -73,5 +74,5 @@ pub(super) fn connections(hub: &Hub) -> Value {
 
 /// Whether Pusher clients can have a channel by their own subscription.
 fn is_for_pusher(channel: &ChannelName) -> bool {
-    !channel.is_for_producers() && !channel.as_str().contains([':', '/'])
+    !channel.is_for_producers() && pusher::channel::is_of_protocol(channel)
 }

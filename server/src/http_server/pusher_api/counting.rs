@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::refused::Refused;
 use crate::hub::{ChannelPage, Hub};
 
-/// How long the threads of the hub may take.
+/// How long the threads of the hub may take, for all that one request asks.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Channels with their subscriptions, in the order of their names.
@@ -16,8 +16,13 @@ pub(super) async fn page(hub: &Hub, page: ChannelPage) -> Result<Vec<(ChannelNam
     match timeout(TIMEOUT, hub.channels(page)).await {
         Ok(Ok(found)) => Ok(found),
         Ok(Err(not_done)) => Err(Refused::unavailable(not_done.to_string())),
-        Err(_) => Err(Refused::unavailable("counting has taken too long: try again")),
+        Err(_) => Err(too_slow()),
     }
+}
+
+/// What is answered if that was not enough. Nothing was queued.
+pub(super) fn too_slow() -> Refused {
+    Refused::unavailable("counting has taken too long, so nothing was done: try again, or without info")
 }
 
 /// The subscriptions of one channel.

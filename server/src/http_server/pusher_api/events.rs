@@ -56,7 +56,8 @@ pub(super) async fn publish(
     };
     let events = if is_small { read()? } else { spawn_blocking(read).await.map_err(|_| failed())?? };
     // Before: when they are queued, nothing may fail any more.
-    let answer = answer(hub, form, &events).await?;
+    let answer = timeout(counting::TIMEOUT, answer(hub, form, &events)).await;
+    let answer = answer.map_err(|_| counting::too_slow())??;
     let publisher = publisher.clone();
     finishing.begin();
     let writing = spawn_blocking(move || {

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::attributes::Attributes;
 use super::refused::Refused;
+use crate::protocol::pusher;
 
 /// Most events of a batch.
 pub(super) const MAX_BATCH: usize = 10;
@@ -16,10 +17,6 @@ pub(super) const MAX_BATCH: usize = 10;
 const MAX_NAME_BYTES: usize = 200;
 /// Characters of a name that an answer repeats.
 const MAX_SHOWN: usize = 100;
-/// Names of events that are the protocol's own.
-const RESERVED: [&str; 2] = ["pusher:", "pusher_internal:"];
-/// Channels whose events are encrypted, each with the key of one channel.
-const ENCRYPTED: &str = "private-encrypted-";
 
 /// An event to publish.
 #[derive(Debug, PartialEq, Eq)]
@@ -108,7 +105,7 @@ fn read(keys: Keys<'_>, names: Names) -> Result<Given, Refused> {
     if name.is_empty() || name.len() > MAX_NAME_BYTES {
         return Err(Refused::bad(format!("name has 1 to {MAX_NAME_BYTES} bytes, and this one {}", name.len())));
     }
-    if RESERVED.iter().any(|reserved| name.starts_with(reserved)) {
+    if pusher::event::is_reserved_name(&name) {
         return Err(Refused::bad("name begins with pusher: or pusher_internal:, which are the protocol's own"));
     }
     let data = keys.data.ok_or_else(|| missing("data"))?;
@@ -116,7 +113,7 @@ fn read(keys: Keys<'_>, names: Names) -> Result<Given, Refused> {
         return Err(Refused::bad("data must be a string: encode the value as JSON first, and send that text"));
     }
     let channels = channels(&keys, names)?;
-    if channels.len() > 1 && channels.iter().any(|channel| channel.as_str().starts_with(ENCRYPTED)) {
+    if channels.len() > 1 && channels.iter().any(pusher::channel::is_encrypted) {
         return Err(Refused::bad("an event for an encrypted channel has no other channel: send one for each"));
     }
     let info = match keys.info {
@@ -171,15 +168,12 @@ fn channels(keys: &Keys<'_>, names: Names) -> Result<Vec<ChannelName>, Refused> 
 
 /// The name of a channel that Pusher clients can have.
 pub(super) fn channel(name: &str) -> Result<ChannelName, Refused> {
-    match name.parse() {
-        Ok(channel) if !name.contains([':', '/']) => Ok(channel),
-        _ => {
-            let shown: String = name.chars().take(MAX_SHOWN).collect();
-            Err(Refused::bad(format!(
-                "{shown:?} is no channel: a name has 1 to 200 of the characters A-Z a-z 0-9 _ - = @ , . ;"
-            )))
-        }
-    }
+    pusher::channel::parse(name).ok_or_else(|| {
+        let shown: String = name.chars().take(MAX_SHOWN).collect();
+        Refused::bad(format!(
+            "{shown:?} is no channel: a name has 1 to 200 of the characters A-Z a-z 0-9 _ - = @ , . ;"
+        ))
+    })
 }
 
 /// The connection that is left out, by its socket id.

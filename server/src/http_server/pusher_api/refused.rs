@@ -48,7 +48,9 @@ impl From<Refusal> for Refused {
             Refusal::Origin { problem } => Refused::new(StatusCode::FORBIDDEN, problem),
             Refusal::Host { problem } => Refused::new(StatusCode::MISDIRECTED_REQUEST, problem),
             // The gate looks at host and origin alone.
-            other => Refused::new(StatusCode::FORBIDDEN, format!("not allowed: {other:?}")),
+            Refusal::Denied(..) | Refusal::TooMany(_) | Refusal::NoAnswer => {
+                Refused::new(StatusCode::FORBIDDEN, "not allowed".to_owned())
+            }
         }
     }
 }

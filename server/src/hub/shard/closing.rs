@@ -38,7 +38,11 @@ impl<A: Application> Shard<A> {
         for (_, session) in self.sessions.iter().filter(|(_, session)| !session.is_closing()) {
             tell_closed(&mut self.application, session);
         }
-        self.sessions.clear();
+        for session in std::mem::take(&mut self.sessions) {
+            let (_, session) = session;
+            let subscriptions = session.subscriber().map_or(&[][..], |subscriber| subscriber.subscriptions());
+            self.leave_all(session.id, subscriptions);
+        }
         self.behind.clear();
         (self.closing_sessions, self.in_log) = (0, 0);
         self.counts.all_left();

@@ -83,7 +83,7 @@ impl<A: Application> Shard<A> {
 
     /// Subscribes what a new token brings. That the server has no room for it does not undo the login.
     fn subscribe_by_token(&mut self, key: usize, names: &[ChannelName], everybody: bool) {
-        let (encoding, member) = (self.encoding_of(key), self.member_of(key));
+        let (encoding, member) = (self.encoding_of(key), self.member_of(key, names));
         let asked = Asked { encoding, new: names, channels: names, everybody, after: None, had: &[], member };
         if let Err(too_many) = self.enter(key, &asked, |outcome| outcome.subscribed(None, names)) {
             self.refuse(key, None, refused(too_many));

@@ -9,19 +9,19 @@ use super::Shard;
 use super::subscribing::Refused;
 use crate::application::Application;
 use crate::disconnect::Disconnect;
-use crate::hub::last_events::is_cache;
 use crate::hub::presence::Member;
 use crate::hub::resuming::Asked;
 use crate::metrics::AuthFailure;
 use crate::protocol::Encoding;
+use crate::protocol::pusher::channel::{self, is_cache, is_encrypted};
 use crate::protocol::pusher::command::{ClientEvent, Command, Problem, Subscribe};
 use crate::protocol::pusher::message::{self, ErrorCode};
 use crate::rights::{ClientEvents, Identity, PusherUser};
 use crate::session_id::SessionId;
 use crate::webhooks::Happened;
 
-/// Beginning of the names of channels whose events the server cannot read.
-const ENCRYPTED: &str = "private-encrypted-";
+/// Largest data of a client event, in bytes of its JSON: it goes to all members at once. Pusher has the same limit.
+const MAX_CLIENT_EVENT_BYTES: usize = 10_240;
 /// The end of the year 9999: who signs in stays that user as long as the connection lasts.
 const NO_END: Duration = Duration::from_secs(253_402_300_799);
 
@@ -60,6 +60,9 @@ impl<A: Application> Shard<A> {
             Ok(Command::Ping) => self.send_to(key, message::pong()),
             Ok(Command::Pong) => {}
             Ok(Command::Subscribe(asked)) => {
+                if !self.may_get_much(id, now) {
+                    return;
+                }
                 if let Err(NotSubscribed { kind, status, error }) = self.subscribe_pusher(key, &asked) {
                     self.send_to(key, message::not_subscribed(&asked.channel, kind, &error, status));
                 }
@@ -82,7 +85,7 @@ impl<A: Application> Shard<A> {
     }
 
     fn subscribe_pusher(&mut self, key: usize, asked: &Subscribe) -> Result<(), NotSubscribed> {
-        let channel = pusher_channel(&asked.channel).ok_or_else(NotSubscribed::name)?;
+        let channel = channel::parse(&asked.channel).ok_or_else(NotSubscribed::name)?;
         let member = self.may_subscribe(key, &channel, asked)?;
         if self.is_subscribed(key, &channel) {
             let problem = format!("Existing subscription to channel {channel}");
@@ -99,7 +102,13 @@ impl<A: Application> Shard<A> {
         let asked = Asked { encoding, new: channels, channels, everybody: false, after: None, had: &[], member };
         let mut has_missed = false;
         let answer = self.enter(key, &asked, |outcome| {
-            let mut frames = message::subscribed(channel, outcome.members.as_deref());
+            let mut frames = message::subscribed(
+                channel,
+                outcome
+                    .members
+                    .as_ref()
+                    .map(|members| members.iter().map(|Member { user, info }| (&**user, info.as_deref()))),
+            );
             match &outcome.last_event {
                 Some(frame) => frames.extend_from_slice(frame),
                 None if is_cache(channel) => {
@@ -113,7 +122,7 @@ impl<A: Application> Shard<A> {
         if has_missed {
             self.hub.webhooks().tell(Happened::CacheMiss(channel.clone()));
         }
-        answer.map(|_| ()).map_err(|too_many| NotSubscribed::limit(super::subscribing::refused(too_many)))
+        answer.map(|_| ()).map_err(|no_room| NotSubscribed::limit(super::subscribing::refused(no_room)))
     }
 
     /// Whether a client may have a channel, and who it is there if that is a presence channel.
@@ -136,6 +145,12 @@ impl<A: Application> Shard<A> {
             };
         }
         if !channel.is_restricted() {
+            if !self.rights.takes_anonymous() && signed_in.is_none() {
+                return refuse(
+                    AuthFailure::NotAuthenticated,
+                    "sign in first: without it nobody has a channel (anonymous)",
+                );
+            }
             return match self.rights.public.iter().any(|pattern| pattern.matches(channel)) {
                 true => Ok(None),
                 false => refuse(AuthFailure::NotAllowed, "this channel is not public (public_channels)"),
@@ -159,10 +174,10 @@ impl<A: Application> Shard<A> {
         let member = match (&asked.channel_data, signed_in) {
             (Some(data), _) => {
                 let PusherUser { id, info } = PusherUser::of_channel(data).map_err(NotSubscribed::rights)?;
-                Member { user: id.into(), info }
+                Member { user: id.into(), info: info.map(Into::into) }
             }
             (None, Some(Identity { user: Some(user), info, .. })) => {
-                Member { user: user.clone().into(), info: info.clone() }
+                Member { user: user.clone().into(), info: info.as_deref().map(Into::into) }
             }
             (None, _) => {
                 return refuse(AuthFailure::NotAuthenticated, "a presence channel needs channel_data, or a signin");
@@ -176,7 +191,7 @@ impl<A: Application> Shard<A> {
         // What was published before is delivered before.
         self.take_inbox(now);
         let Some(key) = self.key(id) else { return };
-        let channel = pusher_channel(channel).and_then(|channel| self.key_of(key, &channel));
+        let channel = channel::parse(channel).and_then(|channel| self.key_of(key, &channel));
         if let Some(channel) = channel {
             self.leave(key, channel);
         }
@@ -222,12 +237,15 @@ impl<A: Application> Shard<A> {
         if !is_on {
             return Err("client events are off (client_events of the app)".to_owned());
         }
-        let channel = pusher_channel(&sent.channel).filter(|channel| self.is_subscribed(key, channel));
+        let channel = channel::parse(&sent.channel).filter(|channel| self.is_subscribed(key, channel));
         let channel = channel.ok_or("a client event needs a subscription of its channel")?;
-        if !channel.is_restricted() || channel.as_str().starts_with(ENCRYPTED) {
+        if !channel.is_restricted() || is_encrypted(&channel) {
             return Err(
                 "client events are for private and presence channels alone, and not for encrypted ones".to_owned()
             );
+        }
+        if sent.data.as_ref().is_some_and(|data| data.len() > MAX_CLIENT_EVENT_BYTES) {
+            return Err("the data of a client event has at most 10 kB".to_owned());
         }
         let session = &mut self.sessions[key];
         if !session.pusher_mut().is_some_and(|pusher| pusher.spend_client_event(now)) {
@@ -237,9 +255,4 @@ impl<A: Application> Shard<A> {
         self.hub.send_client_event(&channel, id, sent);
         Ok(())
     }
-}
-
-/// The channel that a client names, if it is one of this protocol.
-fn pusher_channel(name: &str) -> Option<ChannelName> {
-    name.parse().ok().filter(|channel: &ChannelName| !channel.as_str().contains([':', '/']))
 }

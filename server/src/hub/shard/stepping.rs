@@ -45,7 +45,7 @@ impl<A: Application> ShardThread<A> {
 
     /// How many subscriptions brought what a client has missed, since that went out.
     pub(crate) fn resumed(&self) -> usize {
-        self.shard().resumed
+        self.shard().much
     }
 
     /// How many clients there are.

@@ -9,7 +9,7 @@ use super::Shard;
 use super::channels::Left;
 use crate::application::Application;
 use crate::disconnect::Disconnect;
-use crate::hub::interest::{ChannelKey, TooManyChannels};
+use crate::hub::interest::{ChannelKey, NoRoom};
 use crate::hub::presence::Member;
 use crate::hub::resuming::{Asked, Outcome, Subscribed};
 use crate::hub::subscriber::Subscription;
@@ -27,8 +27,8 @@ const BURST: usize = 2;
 /// Commands that a client may send at once although it may have few channels.
 const MIN_BURST: usize = 64;
 
-/// Subscriptions by which clients are sent again what they have missed, until what that is goes out.
-pub(crate) const RESUMES_AT_ONCE: usize = 8;
+/// Clients that get much in one answer, until what that is goes out.
+pub(crate) const MUCH_AT_ONCE: usize = 8;
 
 /// What a command is answered with if it cannot be followed.
 pub(super) type Refused = (ErrorCode, String);
@@ -40,7 +40,7 @@ impl<A: Application> Shard<A> {
         let encoding = self.encoding_of(key);
         let (client, interval) = (self.hub.client_id(id).to_string(), self.limits.ping_interval);
         let after = after.map(|after| After::parse(after).unwrap_or(After::Unknown));
-        let member = self.member_of(key);
+        let member = self.member_of(key, names);
         let asked = Asked { encoding, new: names, channels: names, everybody, after, had: &[], member };
         let form = self.sessions[key].protocol().stream_form();
         let welcome = |outcome: &Outcome| outcome.welcome(encoding, form, &client, interval, names);
@@ -70,7 +70,7 @@ impl<A: Application> Shard<A> {
         let reference = request.reference.as_deref();
         let outcome = match request.command {
             Ok(Command::Subscribe { channels, token, after }) => {
-                if after.is_some() && !self.may_resume(id, now) {
+                if after.is_some() && !self.may_get_much(id, now) {
                     return;
                 }
                 self.subscribe(key, &channels, token.as_ref(), after, reference)
@@ -80,7 +80,12 @@ impl<A: Application> Shard<A> {
                 Ok(())
             }
             Ok(Command::Authenticate { token, everybody }) => self.authenticate(key, &token, everybody, reference, now),
-            Ok(Command::Presence { channel }) => self.tell_members(key, &channel, reference),
+            Ok(Command::Presence { channel }) => {
+                if !self.may_get_much(id, now) {
+                    return;
+                }
+                self.tell_members(key, &channel, reference)
+            }
             Ok(Command::Ping) => {
                 self.hub.tell(id, |id| ServerMessage::Pong { reference, id }.encode());
                 Ok(())
@@ -124,7 +129,7 @@ impl<A: Application> Shard<A> {
         }
         let had = if after.is_some() { self.had(key) } else { Vec::new() };
         let encoding = self.encoding_of(key);
-        let member = self.member_of(key);
+        let member = self.member_of(key, &new);
         let asked = Asked { encoding, new: &new, channels: names, everybody: false, after, had: &had, member };
         let has_after = self.enter(key, &asked, |outcome| outcome.subscribed(reference, names)).map_err(refused)?;
         for (name, until) in names.iter().zip(ends) {
@@ -133,14 +138,14 @@ impl<A: Application> Shard<A> {
         Ok(())
     }
 
-    /// Counts a client that is sent again what it has missed. If there were many in this turn of the thread, what they
-    /// get goes out first, so that it is not in memory for all at the same time. Returns whether the client is still
-    /// there.
-    fn may_resume(&mut self, id: SessionId, now: Instant) -> bool {
-        if self.resumed >= RESUMES_AT_ONCE {
+    /// Counts a client that gets much in one answer: what it has missed, who is on a channel, or a last event. If there
+    /// were many in this turn of the thread, what they get goes out first, so that it is not in memory for all at the same
+    /// time. Returns whether the client is still there.
+    pub(super) fn may_get_much(&mut self, id: SessionId, now: Instant) -> bool {
+        if self.much >= MUCH_AT_ONCE {
             self.take_inbox(now);
         }
-        self.resumed += 1;
+        self.much += 1;
         self.key(id).is_some()
     }
 
@@ -202,16 +207,14 @@ impl<A: Application> Shard<A> {
         key: usize,
         asked: &Asked<'_>,
         answer: impl FnOnce(&Outcome) -> Vec<u8>,
-    ) -> Result<Seq, TooManyChannels> {
+    ) -> Result<Seq, NoRoom> {
         let count = asked.new.len();
         if !self.hub.reserve_subscriptions(count) {
-            return Err(TooManyChannels);
+            return Err(NoRoom::Channels);
         }
         let id = self.sessions[key].id;
-        let Ok(Subscribed { keys, began, has_after, missed }) = self.hub.subscribe(id, asked, answer) else {
-            self.hub.release_subscriptions(count);
-            return Err(TooManyChannels);
-        };
+        let subscribed = self.hub.subscribe(id, asked, answer).inspect_err(|_| self.hub.release_subscriptions(count));
+        let Subscribed { keys, began, has_after, missed } = subscribed?;
         missed.into_iter().for_each(|missed| self.count_resumed(key, missed));
         let everybody = asked.everybody.then_some((ChannelKey::everybody(asked.encoding), None));
         let Some(subscriber) = self.sessions[key].subscriber_mut() else { return Ok(has_after) };
@@ -255,14 +258,15 @@ impl<A: Application> Shard<A> {
             Left::Free => {}
         }
         if let Some(presence) = presence {
-            self.hub.leave_presence(&presence, id);
+            // When the server stops, all go, and nobody has to be told of each.
+            self.hub.leave_presence(&presence, id, self.stopping.is_none());
         }
     }
 
     /// Who a client is on presence channels, by its token or by the hook. Without a user it is nobody there.
-    pub(super) fn member_of(&self, key: usize) -> Option<Member> {
-        let identity = self.sessions[key].identity.as_deref()?;
-        Some(Member { user: identity.user.as_deref()?.into(), info: identity.info.clone() })
+    pub(super) fn member_of(&self, key: usize, new: &[ChannelName]) -> Option<Member> {
+        let identity = self.sessions[key].identity.as_deref().filter(|_| new.iter().any(ChannelName::is_presence))?;
+        Some(Member { user: identity.user.as_deref()?.into(), info: identity.info.as_deref().map(Into::into) })
     }
 
     /// Tells a client who is on a channel that it has.
@@ -308,7 +312,7 @@ impl<A: Application> Shard<A> {
 }
 
 /// What a client is told when the server has no room for its channels.
-pub(super) fn refused(problem: TooManyChannels) -> Refused {
+pub(super) fn refused(problem: NoRoom) -> Refused {
     (ErrorCode::TooManyChannels, problem.to_string())
 }
 

@@ -12,13 +12,17 @@ use crate::protocol::{Written, plain};
 /// Beginnings of names of events that only the server may use.
 const RESERVED: [&str; 2] = ["pusher:", "pusher_internal:"];
 
+/// Whether an event's name is one that only the server may use.
+pub(crate) fn is_reserved_name(name: &str) -> bool {
+    RESERVED.iter().any(|beginning| name.starts_with(beginning))
+}
+
 /// Whether an event's name, as JSON text, is one that only the server may use. One that cannot be read counts as such.
 pub(crate) fn is_reserved(name_json: &str) -> bool {
-    let is_reserved = |name: &str| RESERVED.iter().any(|beginning| name.starts_with(beginning));
     if name_json.contains('\\') {
-        return serde_json::from_str::<String>(name_json).map_or(true, |name| is_reserved(&name));
+        return serde_json::from_str::<String>(name_json).map_or(true, |name| is_reserved_name(&name));
     }
-    is_reserved(name_json.trim_start_matches('"'))
+    is_reserved_name(name_json.trim_start_matches('"'))
 }
 
 /// Whether a publication is one that these clients do not get: its name is for the server alone.

@@ -36,9 +36,25 @@ pub(crate) fn pong() -> Vec<u8> {
     told("pusher:pong", None, "{}")
 }
 
-/// That a subscription has begun. `presence`: who is there, on presence channels.
-pub(crate) fn subscribed(channel: &ChannelName, presence: Option<&str>) -> Vec<u8> {
-    told("pusher_internal:subscription_succeeded", Some(channel.as_str()), presence.unwrap_or("{}"))
+/// That a subscription has begun. `members`: who is there, on presence channels, each with what others see of the user.
+pub(crate) fn subscribed<'a>(
+    channel: &ChannelName,
+    members: Option<impl Iterator<Item = (&'a str, Option<&'a str>)>>,
+) -> Vec<u8> {
+    let data = members.map_or("{}".to_owned(), presence);
+    told("pusher_internal:subscription_succeeded", Some(channel.as_str()), &data)
+}
+
+fn presence<'a>(members: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> String {
+    let (mut ids, mut hash, mut count) = (String::new(), String::new(), 0);
+    for (user, info) in members {
+        let separator = if count == 0 { "" } else { "," };
+        let user = quoted(user);
+        ids.extend([separator, &user]);
+        hash.extend([separator, &user, ":", info.unwrap_or("null")]);
+        count += 1;
+    }
+    format!(r#"{{"presence":{{"ids":[{ids}],"hash":{{{hash}}},"count":{count}}}}}"#)
 }
 
 /// That a channel has no last event.
@@ -114,8 +130,12 @@ mod tests {
             ),
             (pong(), r#"{"event":"pusher:pong","data":"{}"}"#),
             (
-                subscribed(&channel, None),
+                subscribed(&channel, None::<std::iter::Empty<_>>),
                 r#"{"event":"pusher_internal:subscription_succeeded","channel":"presence-a","data":"{}"}"#,
+            ),
+            (
+                subscribed(&channel, Some([("7", Some("[]")), ("8", None)].into_iter())),
+                r#"{"event":"pusher_internal:subscription_succeeded","channel":"presence-a","data":"{\"presence\":{\"ids\":[\"7\",\"8\"],\"hash\":{\"7\":[],\"8\":null},\"count\":2}}"}"#,
             ),
             (cache_miss(&channel), r#"{"event":"pusher:cache_miss","channel":"presence-a"}"#),
             (

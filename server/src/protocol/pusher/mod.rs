@@ -1,6 +1,8 @@
 //! The Pusher protocol, version 7: WebSocket, with text messages that are JSON objects. What clients ask for ([`command`]),
-//! what they are told beside events ([`message`]), and events as they get them ([`event`]).
+//! what they are told beside events ([`message`]), events as they get them ([`event`]), and names of channels that mean
+//! something ([`channel`]).
 
+pub(crate) mod channel;
 pub(crate) mod command;
 pub(crate) mod event;
 pub(crate) mod message;

@@ -60,6 +60,9 @@ async fn they_are_for_private_and_presence_channels_that_the_sender_has() {
         refused(&mut client, "client-x", channel).await;
     }
     refused(&mut client, "client-x", "private-other").await;
+    client.subscribe("private-a").await;
+    trigger(&mut client, "client-x", "private-a", json!("x".repeat(10_240))).await;
+    assert!(client.client.json().await["data"]["message"].as_str().unwrap().contains("10 kB"));
     trigger(&mut client, "x", "private-a", json!(1)).await;
     assert_eq!(client.client.json().await["event"], "pusher:error");
 }

@@ -37,6 +37,26 @@ async fn a_user_is_told_of_with_the_first_connection_and_the_last() {
 }
 
 #[tokio::test]
+async fn a_channel_has_as_many_members_as_can_be_told_in_one_message() {
+    let server = server_with("", Settings { max_outbox_bytes: Some(60), ..Settings::default() });
+    let mut first = Pusher::connect(&server).await;
+    first.enter("presence-a", "1").await;
+    let mut second = Pusher::connect(&server).await;
+    second.enter("presence-a", "2").await;
+    let mut third = Pusher::connect(&server).await;
+    let channel_data = json!({ "user_id": "3", "user_info": { "name": "3" } }).to_string();
+    let auth = third.auth(&format!("presence-a:{channel_data}"));
+    let asked = json!({ "channel": "presence-a", "auth": auth, "channel_data": channel_data });
+    let answer = third.ask("pusher:subscribe", asked.clone()).await;
+    assert_eq!(answer["event"], "pusher:subscription_error", "{answer}");
+    assert!(data_of(&answer)["error"].as_str().unwrap().contains("max_outbox_bytes"));
+    drop(second);
+    first.client.json().await;
+    first.client.json().await;
+    assert_eq!(third.ask("pusher:subscribe", asked).await["event"], "pusher_internal:subscription_succeeded");
+}
+
+#[tokio::test]
 async fn a_user_with_the_number_of_a_database_is_one() {
     let server = server();
     let mut client = Pusher::connect(&server).await;

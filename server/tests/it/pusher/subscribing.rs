@@ -99,6 +99,19 @@ async fn channels_that_are_not_public_are_refused() {
 }
 
 #[tokio::test]
+async fn where_nobody_may_be_anonymous_public_channels_need_a_sign_in() {
+    let server = server_with("global_events=true", Settings { anonymous: Some(false), ..Settings::default() });
+    let mut client = Pusher::connect(&server).await;
+    assert_eq!(refused(&client.subscribe("orders").await, "orders").1, 401);
+    server.publish(&[], 1);
+    client.expect_nothing().await;
+    let user_data = r#"{"id":"7"}"#;
+    let auth = sign(&format!("{}::user::{user_data}", client.id));
+    client.ask("pusher:signin", json!({ "auth": auth, "user_data": user_data })).await;
+    assert_eq!(client.subscribe("orders").await["data"], "{}");
+}
+
+#[tokio::test]
 async fn a_client_has_as_many_channels_as_it_may() {
     let server = server_with("", Settings { max_channels_per_client: Some(2), ..Settings::default() });
     let mut client = Pusher::connect(&server).await;

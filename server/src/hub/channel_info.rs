@@ -1,9 +1,12 @@
 //! What code outside the hub asks about channels: who is there, and whether there is a last event.
 
+use std::sync::Arc;
+
 use queue::ChannelName;
 use serde::Deserialize;
 
 use crate::hub::Hub;
+use crate::protocol::frames::header_len;
 
 /// The last event of a cache channel.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -13,12 +16,12 @@ pub(crate) struct Cached {
 
 impl Hub {
     /// The users on a presence channel, in order.
-    pub(crate) fn users_of(&self, channel: &ChannelName) -> Vec<Box<str>> {
+    pub(crate) fn users_of(&self, channel: &ChannelName) -> Vec<Arc<str>> {
         let published = self.lock();
-        let mut users: Vec<Box<str>> = published.presence.of(channel).map(|(user, _)| user.into()).collect();
+        let mut users = published.presence.of(channel);
         drop(published);
-        users.sort_unstable();
-        users
+        users.sort_unstable_by(|one, other| one.user.cmp(&other.user));
+        users.into_iter().map(|member| member.user).collect()
     }
 
     /// How many users are on a presence channel.
@@ -29,12 +32,6 @@ impl Hub {
     /// The `data` of the last event of a cache channel, as clients get it: JSON text in a string.
     pub(crate) fn cached(&self, channel: &ChannelName) -> Option<Cached> {
         let frame = self.lock().last_event(channel)?;
-        // It is a frame of text: a head, whose length its second byte tells (RFC 6455, section 5.2), and the message.
-        let head = match frame.get(1)? {
-            126 => 4,
-            127 => 10,
-            _ => 2,
-        };
-        serde_json::from_slice(frame.get(head..)?).ok()
+        serde_json::from_slice(&frame[header_len(&frame)..]).ok()
     }
 }
