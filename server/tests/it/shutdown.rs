@@ -62,6 +62,17 @@ async fn a_client_that_does_not_leave_is_dropped_after_the_grace() {
 }
 
 #[tokio::test]
+async fn clients_of_one_channel_that_do_not_leave_are_dropped_after_the_grace() {
+    let settings = Settings { shutdown_grace_secs: Some(0.2), hub_threads: Some(1), ..Settings::default() };
+    let server = TestServer::with(settings);
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        clients.push(server.native("?channel=a&channel=b").await);
+    }
+    server.stopped().await;
+}
+
+#[tokio::test]
 async fn port_and_connections_end_although_another_process_has_copies_of_their_sockets() {
     let server = TestServer::with(Settings { shutdown_grace_secs: Some(0.2), ..Settings::default() });
     let address = server.address;

@@ -38,8 +38,10 @@ impl<A: Application> Shard<A> {
         for (_, session) in self.sessions.iter().filter(|(_, session)| !session.is_closing()) {
             tell_closed(&mut self.application, session);
         }
-        for session in std::mem::take(&mut self.sessions) {
-            let (_, session) = session;
+        let keys: Vec<usize> = self.sessions.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            // One after the other: who leaves a channel changes what another session knows of it.
+            let session = self.sessions.remove(key);
             let subscriptions = session.subscriber().map_or(&[][..], |subscriber| subscriber.subscriptions());
             self.leave_all(session.id, subscriptions);
         }
