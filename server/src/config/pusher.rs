@@ -38,6 +38,7 @@ pub(super) fn app(values: Values) -> Result<Option<PusherApp>, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::super::Settings;
+    use super::*;
 
     #[test]
     fn a_second_application_is_refused() {
@@ -50,6 +51,22 @@ mod tests {
         let error = given.resolve().expect_err("two applications");
         assert_eq!(error.key(), "app");
         assert!(error.to_string().contains("one application at most") && !error.to_string().contains("geheim"));
+    }
+
+    #[test]
+    fn events_for_everybody_go_to_all_only_where_they_are_for_everybody() {
+        let app: PusherApp = "id=1 key=a secret=s global_events=true".parse().expect("an application");
+        let given = |public: &[&str], anonymous| Settings {
+            app: Some(vec![app.clone()]),
+            public_channels: Some(public.iter().map(|text| text.parse().expect("a pattern")).collect()),
+            anonymous: Some(anonymous),
+            ..Settings::default()
+        };
+        assert!(given(&["*"], true).resolve().is_ok());
+        for refused in [given(&["a*"], true), given(&["*"], false)] {
+            let error = refused.resolve().expect_err("not for everybody");
+            assert!(error.key() == "app" && error.to_string().contains("global_events"), "{error}");
+        }
     }
 
     #[test]

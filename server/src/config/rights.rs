@@ -112,6 +112,19 @@ pub(super) fn rights(values: Values, has_hook: bool, app: Option<PusherApp>) -> 
         None if has_hook => return Err(choose("there is a hook, so say which channels are for everybody: ")),
         None => return Err(choose("there is an application (app), so say which channels are for everybody: ")),
     };
+    if let Some(app) = app.as_ref().filter(|app| app.global_events)
+        && !(anonymous && public.contains(&Pattern::all()))
+    {
+        let problem = [
+            "global_events sends events for everybody to all who have the key, and here not everybody may have them: leave it \
+             out, or set "
+                .into(),
+            Part::Line("public_channels", "*"),
+            ", and do not switch off ".into(),
+            Part::Key("anonymous"),
+        ];
+        return Err(ConfigError::new("app", Value::Apps(vec![app.clone()]), problem));
+    }
     let expected = Expected { audience: values.token_audience, issuer: values.token_issuer };
     Ok(Rights { public, anonymous, keys: Keys::new(keys), secrets, expected, app })
 }

@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(presence.of(&channel), [member("8")]);
         assert_eq!(presence.leave(&channel, SessionId(3)).as_deref(), Some("8"));
         assert!(presence.channels.is_empty());
-        let mut small = Presence::new(40);
+        let mut small = Presence::new(30);
         assert!(small.join(&channel, SessionId(1), &member("7")));
         assert!(small.has_room(&channel, &member("7")) && !small.has_room(&channel, &member("8")));
         small.leave(&channel, SessionId(1));

@@ -236,7 +236,7 @@ pub(super) fn encode(
     metrics: &Metrics,
 ) {
     let (written, id) = (batch.written(item), published.id(seq));
-    published.keep_last_event(batch.channels(item), written);
+    published.keep_last_event(batch.channels(item), written, item.expires_at);
     let mut is_left_out = false;
     let mut is_encoded = |encoding: Encoding| {
         let is_encoded = encoding.has(written);

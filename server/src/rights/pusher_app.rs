@@ -101,6 +101,8 @@ impl PusherApp {
     pub fn new(id: &str, key: &str, secrets: Vec<Secret>) -> Result<PusherApp, InvalidApp> {
         let is_name = |name: &str| {
             (1..=MAX_NAME_BYTES).contains(&name.len())
+                // URLs lose these.
+                && ![".", ".."].contains(&name)
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
         };
         if !is_name(id) || !is_name(key) {
@@ -262,6 +264,7 @@ mod tests {
             ("id=1 key=k secret=", InvalidApp::Secret),
             ("id=a/b key=k secret=s", InvalidApp::Name),
             ("id=1 key= secret=s", InvalidApp::Name),
+            ("id=.. key=k secret=s", InvalidApp::Name),
             ("id=1 key=k secret=s client_events=all", InvalidApp::ClientEvents),
             ("id=1 key=k secret=s global_events=1", InvalidApp::GlobalEvents),
             ("id=1 key=k secret=s webhook=app", InvalidApp::WebhookUrl),

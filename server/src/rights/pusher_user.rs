@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::bounds::{MAX_INFO_BYTES, MAX_USER_BYTES};
+use crate::protocol::pusher::object;
 
 /// Who somebody is on a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +32,13 @@ struct Signed<'a> {
 impl PusherUser {
     /// Of `channel_data`: `{"user_id":...,"user_info":...}`.
     pub(crate) fn of_channel(json: &str) -> Result<PusherUser, Problem> {
-        let signed: Signed<'_> = serde_json::from_str(json).map_err(|_| "channel_data must be a JSON object")?;
+        let signed: Signed<'_> = object(json).ok_or("channel_data must be a JSON object")?;
         PusherUser::new(signed.user_id.ok_or("channel_data needs a user_id")?, signed.user_info)
     }
 
     /// Of `user_data`: `{"id":...,"user_info":...}`.
     pub(crate) fn of_signin(json: &str) -> Result<PusherUser, Problem> {
-        let signed: Signed<'_> = serde_json::from_str(json).map_err(|_| "user_data must be a JSON object")?;
+        let signed: Signed<'_> = object(json).ok_or("user_data must be a JSON object")?;
         PusherUser::new(signed.id.ok_or("user_data needs an id")?, signed.user_info)
     }
 
@@ -45,11 +46,14 @@ impl PusherUser {
         // Keys of databases are numbers, and many servers write them so.
         let id = match serde_json::from_str::<String>(id.get()) {
             Ok(id) => id,
-            Err(_) if id.get().parse::<i64>().is_ok() => id.get().to_owned(),
+            Err(_) if id.get().parse::<i128>().is_ok() => id.get().to_owned(),
             Err(_) => return Err("the user's id must be a string or a whole number"),
         };
         if id.is_empty() || id.len() > MAX_USER_BYTES {
             return Err("the user's id has 1 to 200 bytes");
+        }
+        if id.chars().any(char::is_control) {
+            return Err("the user's id has no control characters");
         }
         let info = info.map(RawValue::get);
         if info.is_some_and(|info| info.len() > MAX_INFO_BYTES) {
@@ -78,6 +82,8 @@ mod tests {
             "{}",
             r#"{"user_id":""}"#,
             r#"{"user_id":1.5}"#,
+            r#"{"user_id":"a\nb"}"#,
+            r#"["7",null,{"a":1}]"#,
             r#"{"user_id":{}}"#,
             r#"{"id":"1"}"#,
             &long,

@@ -52,8 +52,14 @@ impl<A: Application> Shard<A> {
     /// Does what a client asks for.
     pub(super) fn follow_pusher(&mut self, id: SessionId, command: Result<Command, Problem>, now: Instant) {
         let Some(key) = self.key(id).filter(|key| !self.sessions[*key].is_closing()) else { return };
-        let is_free = matches!(command, Ok(Command::Ping | Command::Pong | Command::ClientEvent(_)));
-        if !is_free && !self.may_ask(key, now) {
+        let cost = match &command {
+            Ok(Command::Ping | Command::Pong | Command::ClientEvent(_)) => 0,
+            Ok(Command::Unsubscribe { channel: name }) => {
+                channel::parse(name).map_or(1, |channel| self.cost_of_leaving(&channel))
+            }
+            _ => 1,
+        };
+        if cost > 0 && !self.may_ask(key, cost, now) {
             return self.hub.close(id, Disconnect::TooManyMessages);
         }
         match command {
@@ -79,9 +85,9 @@ impl<A: Application> Shard<A> {
     }
 
     /// Takes what a command costs.
-    fn may_ask(&mut self, key: usize, now: Instant) -> bool {
+    fn may_ask(&mut self, key: usize, cost: usize, now: Instant) -> bool {
         let burst = self.command_burst();
-        self.sessions[key].subscriber_mut().is_some_and(|subscriber| subscriber.spend(1, burst, now))
+        self.sessions[key].subscriber_mut().is_some_and(|subscriber| subscriber.spend(cost, burst, now))
     }
 
     fn subscribe_pusher(&mut self, key: usize, asked: &Subscribe) -> Result<(), NotSubscribed> {

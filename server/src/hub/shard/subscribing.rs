@@ -30,6 +30,9 @@ const MIN_BURST: usize = 64;
 /// Clients that get much in one answer, until what that is goes out.
 pub(crate) const MUCH_AT_ONCE: usize = 8;
 
+/// Users of a presence channel that cost as much as a channel, when it is left.
+const USERS_FOR_ONE: usize = 16;
+
 /// What a command is answered with if it cannot be followed.
 pub(super) type Refused = (ErrorCode, String);
 
@@ -59,11 +62,14 @@ impl<A: Application> Shard<A> {
         let Some(request) = self.await_stream_for(id, request, now) else { return };
         let Some(key) = self.key(id).filter(|key| !self.sessions[*key].is_closing()) else { return };
         let burst = self.command_burst();
-        let Some(subscriber) = self.sessions[key].subscriber_mut() else { return };
         let cost = match &request.command {
-            Ok(Command::Subscribe { channels, .. } | Command::Unsubscribe { channels }) => channels.len(),
+            Ok(Command::Subscribe { channels, .. }) => channels.len(),
+            Ok(Command::Unsubscribe { channels }) => {
+                channels.iter().map(|channel| self.cost_of_leaving(channel)).sum::<usize>().min(burst)
+            }
             _ => 1,
         };
+        let Some(subscriber) = self.sessions[key].subscriber_mut() else { return };
         if !subscriber.spend(cost, burst, now) {
             return self.hub.close(id, Disconnect::TooManyMessages);
         }
@@ -96,6 +102,13 @@ impl<A: Application> Shard<A> {
         if let Err(problem) = outcome {
             self.refuse(key, reference, problem);
         }
+    }
+
+    /// What it costs to leave a channel. Everybody on a presence channel is told, and who comes again gets all of them: so
+    /// a client must not leave one with many users again and again.
+    pub(super) fn cost_of_leaving(&self, channel: &ChannelName) -> usize {
+        let users = if channel.is_presence() { self.hub.user_count(channel) } else { 0 };
+        1 + (users / USERS_FOR_ONE).min(self.command_burst() / 4)
     }
 
     /// What a client may ask for at once, in channels.

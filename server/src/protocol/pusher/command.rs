@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::client_message::ClientMessage;
+use crate::protocol::pusher::object;
 
 /// The beginning of the names of client events.
 const CLIENT: &str = "client-";
@@ -77,8 +78,8 @@ impl Command {
 
     /// What a text asks for.
     pub(crate) fn parse(text: &str) -> Result<Command, Problem> {
-        let message: Message<'_> =
-            serde_json::from_str(text).map_err(|_| "a message must be a JSON object with an event")?;
+        let message: Option<Message<'_>> = object(text);
+        let message = message.ok_or("a message must be a JSON object with an event")?;
         match message.event.as_str() {
             "pusher:ping" => return Ok(Command::Ping),
             "pusher:pong" => return Ok(Command::Pong),
@@ -120,9 +121,9 @@ fn data(given: &RawValue) -> Result<Data, Problem> {
     let text = given.get();
     if text.starts_with('"') {
         let text: String = serde_json::from_str(text).map_err(|_| PROBLEM)?;
-        return serde_json::from_str(&text).map_err(|_| PROBLEM);
+        return object(&text).ok_or(PROBLEM);
     }
-    serde_json::from_str(text).map_err(|_| PROBLEM)
+    object(text).ok_or(PROBLEM)
 }
 
 #[cfg(test)]
@@ -175,6 +176,8 @@ mod tests {
         for (text, part) in [
             ("", "JSON object"),
             ("[]", "JSON object"),
+            (r#"["pusher:subscribe",{"channel":"a"},null]"#, "JSON object"),
+            (r#"{"event":"pusher:subscribe","data":["a",null,null,null]}"#, "must be an object"),
             (r#"{"event":7}"#, "JSON object"),
             (r#"{"data":{}}"#, "JSON object"),
             (r#"{"event":"pusher:subscribe"}"#, "needs a channel"),

@@ -9,6 +9,8 @@ pub(crate) mod message;
 
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
+
 use crate::disconnect::Disconnect;
 use crate::protocol::{Closing, WebSocket};
 
@@ -38,6 +40,11 @@ impl Pusher {
         }
         is_allowed
     }
+}
+
+/// What a JSON object says. Anything else is none, also a list of the values in their order.
+pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    text.trim_ascii_start().starts_with('{').then(|| serde_json::from_str(text).ok()).flatten()
 }
 
 /// What ends a session of the protocol.

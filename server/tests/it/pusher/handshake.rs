@@ -70,6 +70,31 @@ async fn a_stop_is_a_close_that_libraries_come_back_after() {
 }
 
 #[tokio::test]
+async fn who_leaves_a_large_presence_channel_again_and_again_is_told_to_wait() {
+    let server = server_with("", Settings { max_messages_per_sec: Some(0), ..Settings::default() });
+    let mut members = Vec::new();
+    for user in 0..200 {
+        let mut member = Pusher::connect(&server).await;
+        member.enter("presence-a", &user.to_string()).await;
+        members.push(member);
+    }
+    let mut client = Pusher::connect(&server).await;
+    let channel_data = json!({ "user_id": "x" }).to_string();
+    let auth = client.auth(&format!("presence-a:{channel_data}"));
+    let asked = json!({ "channel": "presence-a", "auth": auth, "channel_data": channel_data });
+    let subscribe = json!({ "event": "pusher:subscribe", "data": asked }).to_string();
+    let leave = json!({ "event": "pusher:unsubscribe", "data": { "channel": "presence-a" } }).to_string();
+    let mut left = 0;
+    while left < 100
+        && client.client.try_send_text(&subscribe).await.is_ok()
+        && client.client.try_send_text(&leave).await.is_ok()
+    {
+        left += 1;
+    }
+    assert_eq!(client.client.close_code().await, 4100);
+}
+
+#[tokio::test]
 async fn who_asks_for_too_much_is_told_to_wait() {
     let server = server_with("", Settings { max_messages_per_sec: Some(0), ..Settings::default() });
     let mut client = Pusher::connect(&server).await;

@@ -100,7 +100,7 @@ async fn channels_that_are_not_public_are_refused() {
 
 #[tokio::test]
 async fn where_nobody_may_be_anonymous_public_channels_need_a_sign_in() {
-    let server = server_with("global_events=true", Settings { anonymous: Some(false), ..Settings::default() });
+    let server = server_with("", Settings { anonymous: Some(false), ..Settings::default() });
     let mut client = Pusher::connect(&server).await;
     assert_eq!(refused(&client.subscribe("orders").await, "orders").1, 401);
     server.publish(&[], 1);
