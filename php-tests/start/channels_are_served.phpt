@@ -65,7 +65,7 @@ native
   {"event":"said","payload":{"channel":"orders"},"timestamp":"TIMESTAMP","id":"ID"}
   {"type":"pong","id":"ID"}
   {"event":"relayed","payload":null,"timestamp":"TIMESTAMP","id":"ID"}
-  {"type":"error","code":107,"message":"a command is a JSON object with a type: subscribe, unsubscribe, authenticate or ping"}
+  {"type":"error","code":107,"message":"a command is a JSON object with a type: subscribe, unsubscribe, authenticate, presence or ping"}
 plain
   {"event":"all","payload":null,"timestamp":"TIMESTAMP"}
   {"event":"all again","payload":null,"timestamp":"TIMESTAMP"}

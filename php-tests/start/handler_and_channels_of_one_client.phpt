@@ -54,7 +54,7 @@ hello /chat?channel=orders
 {"type":"welcome","client":"CLIENT","version":1,"ping_interval":25,"channels":["orders"],"id":"ID"}
 hello /chat?channel=orders
   {"type":"pong","ref":"r","id":"ID"}
-  {"type":"error","code":107,"message":"type must be subscribe, unsubscribe, authenticate or ping"}
+  {"type":"error","code":107,"message":"type must be subscribe, unsubscribe, authenticate, presence or ping"}
   read {"event":"mine"}
   read {"a":1}
   read ["type"]
