@@ -48,7 +48,7 @@ fn permission(queue: &Path) -> String {
 }
 
 /// What to do about lines of the log that do not say it themselves, by how they begin.
-const REMEDIES: [(&str, &str); 17] = [
+const REMEDIES: [(&str, &str); 21] = [
     ("cannot raise the limit of open files", "Raise LimitNOFILE= in the unit, or ulimit -Hn."),
     ("fewer files may be open than max_connections needs", "Raise LimitNOFILE= in the unit, or ulimit -Hn."),
     (
@@ -82,6 +82,23 @@ const REMEDIES: [(&str, &str); 17] = [
         "the hook (auth_hook) has decided nothing",
         "Ask it by hand (docs/auth-hook.md), and see what fastapi-broadcaster doctor says of its address.",
     ),
+    (
+        "a Pusher client is refused because of its signature",
+        "If this happens to all clients, give the application's server the key and the secret of [[app]].",
+    ),
+    (
+        "a webhook has not taken events",
+        "See that the URL in webhooks of [[app]] is right, that its server can be reached from here \
+         (fastapi-broadcaster doctor), and that it answers with status 2xx within 5 s (docs/pusher-webhooks.md).",
+    ),
+    (
+        "a webhook is not told of an event",
+        "See that the server of the URL in webhooks of [[app]] answers in time (docs/pusher-webhooks.md).",
+    ),
+    (
+        "the settings stay as they are",
+        "The message names the mistake, and its line if it is in the file: correct it, and reload again.",
+    ),
     ("a page may not connect", "If the page is yours, add its origin to allowed_origins."),
     ("thread panicked", "This is a fault of the broadcaster: please report it with the lines of the log."),
 ];
@@ -105,6 +122,19 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn a_refused_reload_and_a_webhook_that_takes_nothing_have_a_remedy() {
+        for (line, expected) in [
+            ("the settings stay as they are", "reload again"),
+            ("a webhook has not taken events, they are sent again", "status 2xx"),
+            ("a webhook has not taken events for too long", "doctor"),
+            ("a webhook is not told of an event, because too many wait for it already", "answers in time"),
+            ("a Pusher client is refused because of its signature", "secret of [[app]]"),
+        ] {
+            assert!(remedy_of_line(line).is_some_and(|remedy| remedy.contains(expected)), "{line}");
+        }
+    }
 
     #[test]
     fn each_line_that_has_a_remedy_is_logged_by_somebody() {

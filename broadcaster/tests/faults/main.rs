@@ -39,6 +39,7 @@ mod other_files;
 mod ownership;
 mod permission;
 mod pusher_api;
+mod pusher_auth;
 mod rejections;
 mod reload;
 mod settings;

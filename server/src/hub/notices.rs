@@ -9,6 +9,8 @@ pub(super) struct Notices {
     pub(super) frames: SharedLogLimit,
     pub(super) memory: SharedLogLimit,
     pub(super) unwatched: SharedLogLimit,
+    /// What Pusher clients ask for and their application's server has not signed.
+    pub(super) unsigned: SharedLogLimit,
     /// Events that were not sent because the history log could not be written.
     pub(super) unsent: SharedLogLimit,
 }
@@ -20,6 +22,7 @@ impl Default for Notices {
             frames: SharedLogLimit::every_minute(),
             memory: SharedLogLimit::every_minute(),
             unwatched: SharedLogLimit::every_second(),
+            unsigned: SharedLogLimit::every_second(),
             unsent: SharedLogLimit::every_second(),
         }
     }

@@ -40,6 +40,7 @@ pub(crate) use identity::Identity;
 pub(crate) use keys::{Key, Keys};
 pub use new_token::{NewToken, NewTokenError, create};
 pub use pattern::{InvalidPattern, Pattern};
+pub(crate) use pusher_app::NotSigned;
 pub use pusher_app::{ClientEvents, InvalidApp, PusherApp};
 pub(crate) use pusher_user::PusherUser;
 pub use secret::Secret;

@@ -81,6 +81,20 @@ pub enum InvalidApp {
     Form,
 }
 
+/// Why an `auth` allows nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum NotSigned {
+    /// It has no colon.
+    #[error("auth must be KEY:SIGNATURE, as the application's server makes it")]
+    Form,
+    /// It is for another application.
+    #[error("auth names another key than that of the app")]
+    OtherKey,
+    /// The signature is of another text, or made with another secret.
+    #[error("is the secret of the application's server the one of [[app]]?")]
+    Signature,
+}
+
 impl FromStr for ClientEvents {
     type Err = InvalidApp;
 
@@ -171,11 +185,14 @@ impl PusherApp {
         self.secrets.iter().any(is_of)
     }
 
-    /// Whether the application's server allows what `signed` says: `auth` is the key, a colon, and the signature. The
-    /// parts of the text stand in it with colons between.
-    pub(crate) fn allows(&self, auth: &str, signed: &[&str]) -> bool {
-        let Some((key, signature)) = auth.split_once(':') else { return false };
-        key == &*self.key && self.is_signature(signature, signed.join(":").as_bytes())
+    /// Checks that the application's server allows what `signed` says: `auth` is the key, a colon, and the signature.
+    /// The parts of the text stand in it with colons between.
+    pub(crate) fn check(&self, auth: &str, signed: &[&str]) -> Result<(), NotSigned> {
+        let (key, signature) = auth.split_once(':').ok_or(NotSigned::Form)?;
+        if key != &*self.key {
+            return Err(NotSigned::OtherKey);
+        }
+        self.is_signature(signature, signed.join(":").as_bytes()).then_some(()).ok_or(NotSigned::Signature)
     }
 }
 
@@ -239,14 +256,21 @@ mod tests {
         let app: PusherApp =
             "id=3 key=278d425bdf160c739803 secret=other secret=7ad3773142a6692b25b8".parse().expect("an application");
         let private = "278d425bdf160c739803:58df8b0c36d6982b82c3ecf6b4662e34fe8c25bba48f5369f135bf843651c3a4";
-        assert!(app.allows(private, &["1234.1234", "private-foobar"]));
+        assert_eq!(app.check(private, &["1234.1234", "private-foobar"]), Ok(()));
         let presence = "278d425bdf160c739803:31935e7d86dba64c2a90aed31fdc61869f9b22ba9d8863bba239c03ca481bc80";
         let data = r#"{"user_id":10,"user_info":{"name":"Mr. Channels"}}"#;
-        assert!(app.allows(presence, &["1234.1234", "presence-foobar", data]));
-        for wrong in ["", ":", &private[1..], &private[..private.len() - 1], &private.replace("58df", "58DF")] {
-            assert!(!app.allows(wrong, &["1234.1234", "private-foobar"]), "{wrong}");
+        assert_eq!(app.check(presence, &["1234.1234", "presence-foobar", data]), Ok(()));
+        for (wrong, reason) in [
+            ("", NotSigned::Form),
+            (&private.replace(':', "."), NotSigned::Form),
+            (":", NotSigned::OtherKey),
+            (&private[1..], NotSigned::OtherKey),
+            (&private[..private.len() - 1], NotSigned::Signature),
+            (&private.replace("58df", "58DF"), NotSigned::Signature),
+        ] {
+            assert_eq!(app.check(wrong, &["1234.1234", "private-foobar"]), Err(reason), "{wrong}");
         }
-        assert!(!app.allows(private, &["1234.1235", "private-foobar"]));
+        assert_eq!(app.check(private, &["1234.1235", "private-foobar"]), Err(NotSigned::Signature));
         let own = app.sign(b"text");
         assert!(app.is_signature(&own, b"text") && !app.is_signature(&own, b"texts"));
     }

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use queue::ChannelName;
+use tracing::warn;
 
 use super::Shard;
 use super::subscribing::Refused;
@@ -16,7 +17,7 @@ use crate::protocol::Encoding;
 use crate::protocol::pusher::channel::{self, is_cache, is_encrypted};
 use crate::protocol::pusher::command::{ClientEvent, Command, Problem, Subscribe};
 use crate::protocol::pusher::message::{self, ErrorCode};
-use crate::rights::{ClientEvents, Identity, PusherUser};
+use crate::rights::{ClientEvents, Identity, NotSigned, PusherUser};
 use crate::session_id::SessionId;
 use crate::webhooks::Happened;
 
@@ -69,12 +70,12 @@ impl<A: Application> Shard<A> {
                 if !self.may_get_much(id, now) {
                     return;
                 }
-                if let Err(NotSubscribed { kind, status, error }) = self.subscribe_pusher(key, &asked) {
+                if let Err(NotSubscribed { kind, status, error }) = self.subscribe_pusher(key, &asked, now) {
                     self.send_to(key, message::not_subscribed(&asked.channel, kind, &error, status));
                 }
             }
             Ok(Command::Unsubscribe { channel }) => self.unsubscribe_pusher(key, &channel, now),
-            Ok(Command::Signin { auth, user_data }) => self.sign_in(key, &auth, &user_data),
+            Ok(Command::Signin { auth, user_data }) => self.sign_in(key, &auth, &user_data, now),
             Ok(Command::ClientEvent(sent)) => {
                 if let Err(problem) = self.send_client_event(key, &sent, now) {
                     self.send_to(key, message::error(Some(ErrorCode::ClientEvent), &problem));
@@ -90,9 +91,9 @@ impl<A: Application> Shard<A> {
         self.sessions[key].subscriber_mut().is_some_and(|subscriber| subscriber.spend(cost, burst, now))
     }
 
-    fn subscribe_pusher(&mut self, key: usize, asked: &Subscribe) -> Result<(), NotSubscribed> {
+    fn subscribe_pusher(&mut self, key: usize, asked: &Subscribe, now: Instant) -> Result<(), NotSubscribed> {
         let channel = channel::parse(&asked.channel).ok_or_else(NotSubscribed::name)?;
-        let member = self.may_subscribe(key, &channel, asked)?;
+        let member = self.may_subscribe(key, &channel, asked, now)?;
         if self.is_subscribed(key, &channel) {
             let problem = format!("Existing subscription to channel {channel}");
             self.send_to(key, message::error(None, &problem));
@@ -137,6 +138,7 @@ impl<A: Application> Shard<A> {
         key: usize,
         channel: &ChannelName,
         asked: &Subscribe,
+        now: Instant,
     ) -> Result<Option<Member>, NotSubscribed> {
         let session = &self.sessions[key];
         let signed_in = session.identity.as_deref();
@@ -171,8 +173,8 @@ impl<A: Application> Shard<A> {
         let client = self.hub.client_id(session.id).to_string();
         let mut signed = vec![client.as_str(), channel.as_str()];
         signed.extend(asked.channel_data.as_deref());
-        if !app.allows(auth, &signed) {
-            return refuse(AuthFailure::NotAuthenticated, "auth is not valid for this connection and channel");
+        if let Err(reason) = app.check(auth, &signed) {
+            return refuse(AuthFailure::NotAuthenticated, &self.unsigned(session.id, "channel", reason, now));
         }
         if !channel.is_presence() {
             return Ok(None);
@@ -204,16 +206,18 @@ impl<A: Application> Shard<A> {
     }
 
     /// Notes who a client is.
-    fn sign_in(&mut self, key: usize, auth: &str, user_data: &str) {
-        let client = self.hub.client_id(self.sessions[key].id).to_string();
-        let app = self.rights.app.as_ref();
-        let user = match app.is_some_and(|app| app.allows(auth, &[&client, "", "user", "", user_data])) {
-            true => PusherUser::of_signin(user_data),
-            false => Err("auth is not valid for this connection and user"),
+    fn sign_in(&mut self, key: usize, auth: &str, user_data: &str, now: Instant) {
+        let id = self.sessions[key].id;
+        let client = self.hub.client_id(id).to_string();
+        let signed = match &self.rights.app {
+            Some(app) => app.check(auth, &[&client, "", "user", "", user_data]),
+            None => Err(NotSigned::OtherKey),
         };
+        let signed = signed.map_err(|reason| self.unsigned(id, "user", reason, now));
+        let user = signed.and_then(|()| PusherUser::of_signin(user_data).map_err(str::to_owned));
         let user = user.and_then(|user| match self.sessions[key].identity.as_deref() {
             Some(before) if before.user.as_ref() != Some(&user.id) => {
-                Err("the connection is signed in as another user")
+                Err("the connection is signed in as another user".to_owned())
             }
             _ => Ok(user),
         });
@@ -232,9 +236,22 @@ impl<A: Application> Shard<A> {
             }
             Err(problem) => {
                 self.hub.metrics().auth_failed(AuthFailure::NotAuthenticated);
-                self.send_to(key, message::error(Some(ErrorCode::Unauthorized), problem));
+                self.send_to(key, message::error(Some(ErrorCode::Unauthorized), &problem));
             }
         }
+    }
+
+    /// What a client is told whose `auth` allows nothing. It is logged as well: if the secrets differ nobody gets a
+    /// private channel, and who operates the server has to learn it.
+    fn unsigned(&self, id: SessionId, asked: &str, reason: NotSigned, now: Instant) -> String {
+        let reason = match reason {
+            NotSigned::Signature => format!("auth is not valid for this connection and {asked} ({reason})"),
+            NotSigned::Form | NotSigned::OtherKey => reason.to_string(),
+        };
+        if let Some(suppressed) = self.hub.notices().unsigned.allow(now) {
+            warn!(session = id.0, %reason, suppressed, "a Pusher client is refused because of its signature");
+        }
+        reason
     }
 
     /// Sends an event of a client to the others of a channel.

@@ -44,6 +44,12 @@ async fn a_private_channel_needs_what_the_applications_server_has_signed_for_thi
     let other_key = own.replace("app-key", "app_key");
     let answer = client.ask("pusher:subscribe", json!({ "channel": "private-a", "auth": other_key })).await;
     assert_eq!(refused(&answer, "private-a").1, 401);
+    assert_eq!(data_of(&answer)["error"], "auth names another key than that of the app");
+    let other_secret = own.replace(|digit: char| digit.is_ascii_digit(), "0");
+    let answer = client.ask("pusher:subscribe", json!({ "channel": "private-a", "auth": other_secret })).await;
+    let told = "auth is not valid for this connection and channel (is the secret of the application's server the one \
+                of [[app]]?)";
+    assert_eq!((refused(&answer, "private-a").1, data_of(&answer)["error"].clone()), (401, json!(told)));
     server.publish(&["private-a"], 1);
     client.expect_nothing().await;
     assert_eq!(client.subscribe("private-a").await["event"], "pusher_internal:subscription_succeeded");
