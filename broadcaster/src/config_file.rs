@@ -20,7 +20,7 @@ use values::value;
 
 pub(crate) use exposed::ExposedSecret;
 
-use crate::likeness::meant;
+use crate::likeness::{meant, of_app};
 
 /// Why a configuration is refused.
 #[derive(Debug, Error)]
@@ -187,6 +187,15 @@ fn unknown(table: Option<&str>, key: &str) -> String {
         && let Some(table) = setting.table
     {
         return format!("`{key}` is written as `{}` below [{table}]", setting.name_in_table());
+    }
+    if let (None, Some(of_app)) = (table, of_app(key)) {
+        return match of_app {
+            "secret" if key == of_app => {
+                format!("`{key}` belongs in [[app]], and the secret of tokens is `token_secret`")
+            }
+            _ if key == of_app => format!("`{key}` belongs in [[app]]"),
+            _ => format!("`{key}` belongs in [[app]], as `{of_app}`"),
+        };
     }
     if all_settings().any(|setting| setting.table == Some(key)) {
         return format!("`{key}` must be a table: write [{key}] above its keys");
@@ -550,16 +559,61 @@ mod tests {
         assert_eq!(apps[0].to_string(), told);
         let too_many: Vec<String> = (0..9).map(|number| format!("http://geheim/{number}")).collect();
         for (table, told) in [
-            ("webhooks = 'https://geheim'", "line 5, column 12: app webhooks: must be a list of texts"),
+            ("webhooks = 'https://geheim'", "line 5, column 12: app webhooks must be a list of texts"),
             ("webhooks = ['ftp://geheim']", "line 5, column 13: app a webhook must be http"),
             ("webhooks = ['https://u:geheim@a']", "line 5, column 13: app a webhook must be http"),
             (&format!("webhooks = {too_many:?}"), "line 1, column 1: app there are 8 webhooks at most"),
             ("webhook_events = []", "line 5, column 18: app webhook events must be one or more of"),
             ("webhook_events = ['all']", "line 5, column 19: app webhook events must be one or more of"),
-            ("webhook = []", "line 5, column 1: app has an unknown key"),
+            ("webhook = []", "line 5, column 1: app has an unknown key `webhook`: is `webhooks` meant?"),
+            ("kee = 'geheim'", "line 5, column 1: app has an unknown key `kee`: is `key` meant?"),
+            ("port = 1", "line 5, column 1: app has an unknown key `port`, expected id, key, secret, client_events"),
+            ("client_events = true", r#"line 5, column 17: app client_events must be "off" or "members""#),
+            ("client_events = 'all'", r#"line 5, column 17: app client_events must be "off" or "members""#),
+            ("global_events = 'yes'", "line 5, column 17: app global_events must be true or false"),
         ] {
             let error = parse(&format!("[[app]]\n{names}{table}")).expect_err(table).to_string();
             assert!(error.starts_with(told) && !error.contains("geheim"), "{table}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_the_table_of_the_application_names_the_key() {
+        for (table, told) in [
+            ("id = 1", "line 2, column 6: app id must be a text in quotes"),
+            ("key = true", "line 2, column 7: app key must be a text in quotes"),
+            ("secret = 5", "line 2, column 10: app secret must be a text"),
+            ("secret = ['geheim', 5]", "line 2, column 21: app secret must be a text"),
+        ] {
+            let error = parse(&format!("[[app]]\n{table}")).expect_err(table).to_string();
+            assert!(error.starts_with(told) && !error.contains("geheim"), "{table}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_key_without_its_unit_and_a_part_of_one_have_a_suggestion() {
+        for (given, meant) in [
+            ("hook", "auth_hook"),
+            ("admin", "admin_listen"),
+            ("ping_interval", "ping_interval_secs"),
+            ("handshake_timeout", "handshake_timeout_secs"),
+        ] {
+            let error = parse(&format!("{given} = 1")).expect_err(given).problem;
+            assert_eq!(error, format!("unknown field `{given}`: is `{meant}` meant?"));
+        }
+    }
+
+    #[test]
+    fn keys_that_belong_in_the_table_of_the_application_are_told_so() {
+        for (text, told) in [
+            ("client_events = 'members'", "`client_events` belongs in [[app]]"),
+            ("webhooks = ['http://geheim']", "`webhooks` belongs in [[app]]"),
+            ("key = 'geheim'", "`key` belongs in [[app]]"),
+            ("webhook = 'http://geheim'", "`webhook` belongs in [[app]], as `webhooks`"),
+            ("secret = 'geheim'", "`secret` belongs in [[app]], and the secret of tokens is `token_secret`"),
+            ("app_secret = 'geheim'", "`app_secret` belongs in [[app]], as `secret`"),
+        ] {
+            assert_eq!(parse(text).expect_err(text).to_string(), format!("line 1, column 1: {told}"));
         }
     }
 

@@ -38,7 +38,7 @@ use crate::commands::listen::BadAddress;
 use crate::commands::publish::BadPayload;
 use crate::commands::{config, doctor, failed, generate, history, listen, publish, token};
 use crate::config_file::{ExposedSecret, Read};
-use crate::errors::{in_one_line, is_broken_pipe, meant, without_secrets};
+use crate::errors::{hint, in_one_line, is_broken_pipe, without_secrets};
 use crate::reload::Given;
 
 /// Bad arguments or configuration, or a queue directory that must not be used, as in sysexits.h: only a person can
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) if error.use_stderr() => {
             let error = without_secrets(error);
-            let (text, hint) = (error.to_string(), meant(&error).map(|meant| format!(": is {meant} meant?")));
+            let (text, hint) = (error.to_string(), hint(&error).map(|hint| format!(": {hint}")));
             let first = text.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
             let (first, hint) = (first.trim_start_matches("error: "), hint.unwrap_or_default());
             return fail(EX_USAGE, &format!("{first}{hint} (see --help)"));

@@ -15,6 +15,8 @@ use server::{
 use toml::Spanned;
 use toml::de::DeValue;
 
+use crate::likeness::meant;
+
 /// The error is where the mistake is, and what would be right.
 pub(super) fn value(form: &Form, given: &Spanned<DeValue<'_>>) -> Result<Value, (usize, String)> {
     let place = given.span().start;
@@ -159,23 +161,30 @@ fn app(given: &Spanned<DeValue<'_>>) -> Result<PusherApp, (usize, String)> {
     let (mut webhooks, mut webhook_events) = (Vec::new(), None);
     for (name, value) in table {
         match &**name.get_ref() {
-            "id" => id = Some(text(value)?),
-            "key" => key = Some(text(value)?),
+            name @ ("id" | "key") => {
+                let given = text(value).map_err(|(place, problem)| (place, format!("{name} {problem}")))?;
+                *(if name == "id" { &mut id } else { &mut key }) = Some(given);
+            }
             "secret" => {
-                let secret = |item| text(item).map(|text| Secret::new(text.as_bytes()));
+                let problem = |(place, _)| (place, InvalidApp::Secret.to_string());
+                let secret = |item| text(item).map(|text| Secret::new(text.as_bytes())).map_err(problem);
                 secrets = match value.get_ref().as_array() {
                     Some(list) => list.iter().map(secret).collect::<Result<_, _>>()?,
                     None => vec![secret(value)?],
                 };
             }
-            "client_events" => client_events = parsed(value, InvalidApp::to_string)?,
+            "client_events" => {
+                // Also for a switch, which it is not.
+                let problem = |(place, _)| (place, InvalidApp::ClientEvents.to_string());
+                client_events = parsed(value, InvalidApp::to_string).map_err(problem)?;
+            }
             "global_events" => {
                 let problem = || (value.span().start, InvalidApp::GlobalEvents.to_string());
                 global_events = value.get_ref().as_bool().ok_or_else(problem)?;
             }
             "webhooks" => {
                 let problem = list_problem("https://app.example/pusher/webhooks");
-                let problem = || (value.span().start, format!("webhooks: {problem}"));
+                let problem = || (value.span().start, format!("webhooks {problem}"));
                 let list = value.get_ref().as_array().ok_or_else(problem)?;
                 webhooks = list.iter().map(|item| parsed(item, InvalidApp::to_string)).collect::<Result<_, _>>()?;
             }
@@ -186,9 +195,11 @@ fn app(given: &Spanned<DeValue<'_>>) -> Result<PusherApp, (usize, String)> {
                 webhook_events = Some(list.iter().map(event).collect::<Result<Vec<_>, _>>()?);
             }
             _ => {
-                let problem = "has an unknown key, expected id, key, secret, client_events, global_events, webhooks or \
-                               webhook_events";
-                return Err((name.span().start, problem.to_owned()));
+                let hint = match meant(name.get_ref(), PusherApp::KEYS) {
+                    Some(meant) => format!(": is `{meant}` meant?"),
+                    None => format!(", expected {}", PusherApp::KEYS.join(", ")),
+                };
+                return Err((name.span().start, format!("has an unknown key `{}`{hint}", name.get_ref())));
             }
         }
     }

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use queue::printable;
 use server::config::all_settings;
 
-use crate::likeness::meant;
+use crate::likeness::{meant, of_app};
 
 /// How the names of our variables begin.
 const PREFIX: &str = "FASTAPI_WS_";
@@ -27,7 +27,11 @@ pub(crate) fn unknown_variables(
 }
 
 fn told(name: &str, closest: Option<&str>) -> String {
-    let hint = closest.map_or_else(String::new, |closest| format!(": is it meant as {closest}?"));
+    let hint = match (name.strip_prefix(PREFIX).and_then(of_app), closest) {
+        (Some(_), _) => ": it belongs in FASTAPI_WS_APP".to_owned(),
+        (None, Some(closest)) => format!(": is it meant as {closest}?"),
+        (None, None) => String::new(),
+    };
     format!("{} (environment variable) is ignored because there is no such setting{hint}", printable(name))
 }
 
@@ -37,7 +41,9 @@ fn add_variables_of(command: &clap::Command, known: &mut BTreeSet<String>) {
 }
 
 fn closest<'a>(end: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
-    let ends = || known.iter().filter_map(|name| Some((name.strip_prefix(PREFIX)?, name.as_str())));
+    // Settings come in the order in which they are documented: the first of similar ones is the one that most people need.
+    let settings = || all_settings().filter_map(|setting| known.get(&*setting.variable()));
+    let ends = || settings().chain(known).filter_map(|name| Some((name.strip_prefix(PREFIX)?, name.as_str())));
     let meant = meant(end, ends().map(|(end, _)| end))?;
     ends().find(|(end, _)| *end == meant).map(|(_, name)| name)
 }
@@ -60,6 +66,9 @@ mod tests {
             ("FASTAPI_WS_broker_url", Some("FASTAPI_WS_BROKER_URL")),
             ("FASTAPI_WS_MAX_CONECTIONS", Some("FASTAPI_WS_MAX_CONNECTIONS")),
             ("FASTAPI_WS_CONFIGS", Some("FASTAPI_WS_CONFIG")),
+            ("FASTAPI_WS_HOOK", Some("FASTAPI_WS_AUTH_HOOK")),
+            ("FASTAPI_WS_ADMIN", Some("FASTAPI_WS_ADMIN_LISTEN")),
+            ("FASTAPI_WS_PING_INTERVAL", Some("FASTAPI_WS_PING_INTERVAL_SECS")),
             ("FASTAPI_WS_COLOUR_OF_THE_PAGE", None),
         ] {
             let told = unknown(&[(name, "s3cret")]);
@@ -68,6 +77,14 @@ mod tests {
                 told,
                 [format!("{name} (environment variable) is ignored because there is no such setting{hint}")]
             );
+        }
+    }
+
+    #[test]
+    fn a_variable_with_the_name_of_a_key_of_the_application_belongs_in_that_of_the_application() {
+        for name in ["FASTAPI_WS_CLIENT_EVENTS", "FASTAPI_WS_WEBHOOKS", "FASTAPI_WS_APP_KEY"] {
+            let told = unknown(&[(name, "s3cret")]);
+            assert!(told[0].ends_with(": it belongs in FASTAPI_WS_APP") && !told[0].contains("s3cret"), "{told:?}");
         }
     }
 

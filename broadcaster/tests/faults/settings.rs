@@ -346,6 +346,9 @@ fn a_flag_that_is_mistyped_is_told_with_the_right_one() {
         ("--max-conections=5", Some("--max-connections")),
         ("--admin-lisen=[::1]:0", Some("--admin-listen")),
         ("doctr", Some("doctor")),
+        ("--hook=x", Some("--auth-hook")),
+        ("--admin", Some("--admin-listen")),
+        ("--ping-interval=5", Some("--ping-interval-secs")),
         ("--colour-of-the-page", None),
     ] {
         let mut mistyped = command(BINARY);
@@ -355,6 +358,40 @@ fn a_flag_that_is_mistyped_is_told_with_the_right_one() {
         let hint = meant.map_or_else(String::new, |meant| format!(": is {meant} meant?"));
         assert!(told.ends_with(&format!(" found{hint} (see --help)\n")) || given == "doctr", "{told}");
         assert!(told.contains(&hint), "{told}");
+    }
+}
+
+#[test]
+fn a_flag_for_what_belongs_in_the_table_of_the_application_is_told_so() {
+    let told = |arguments: &[&str]| {
+        let output = command(BINARY).args(arguments).finish();
+        assert_eq!(output.status.code(), Some(64));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for (arguments, key) in [
+        (&["--client-events", "members"][..], "client_events"),
+        (&["--webhooks=http://x"], "webhooks"),
+        (&["--key", "k"], "key"),
+        (&["--app-secret=geheim"], "secret"),
+        (&["config", "check", "--client-events", "members"], "client_events"),
+    ] {
+        let told = told(arguments);
+        let expected = format!("found: `{key}` belongs in [[app]] of the configuration file, or in FASTAPI_WS_APP");
+        assert!(told.contains(&expected) && !told.contains("--relay-client-events"), "{told}");
+    }
+    assert!(!told(&["token", "create", "--key", "k"]).contains("[[app]]"));
+}
+
+#[test]
+fn a_mistake_in_the_variable_of_the_application_names_the_key() {
+    for (given, expected) in [
+        ("id=1 key=k secret=s foo=1", "FASTAPI_WS_APP: has an unknown key `foo`, expected id, key, secret"),
+        ("id=1 key=k secret=s key=l", "FASTAPI_WS_APP: has `key` twice"),
+        ("id=1 key=k secret=s client_events=true", r#"FASTAPI_WS_APP: client_events must be "off" or "members""#),
+    ] {
+        let output = command(BINARY).env("FASTAPI_WS_APP", given).finish();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(64) && told.contains(expected), "{told}");
     }
 }
 

@@ -47,7 +47,7 @@ pub enum ClientEvents {
 }
 
 /// Why a text or table is no application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidApp {
     /// One of the names is missing.
     #[error("needs id, key and secret")]
@@ -59,7 +59,7 @@ pub enum InvalidApp {
     #[error("secret must be a text that is not empty, or a list of 1 to {MAX_SECRETS} of them")]
     Secret,
     /// Another word.
-    #[error("client_events must be off or members")]
+    #[error(r#"client_events must be "off" or "members""#)]
     ClientEvents,
     /// Another word.
     #[error("global_events must be true or false")]
@@ -76,7 +76,15 @@ pub enum InvalidApp {
          client_event and cache_miss"
     )]
     WebhookEvent,
-    /// Something unknown.
+    /// A key that it does not have.
+    #[error(
+        "has an unknown key `{0}`, expected id, key, secret, client_events, global_events, webhook or webhook_event"
+    )]
+    UnknownKey(Box<str>),
+    /// A key for which there is one value.
+    #[error("has `{0}` twice")]
+    Twice(Box<str>),
+    /// Something else. It is not repeated: it may be a part of a secret.
     #[error("is no application: write id=ID key=KEY secret=SECRET, with spaces between")]
     Form,
 }
@@ -108,6 +116,9 @@ impl FromStr for ClientEvents {
 }
 
 impl PusherApp {
+    /// The keys of its table in the file.
+    pub const KEYS: [&str; 7] = ["id", "key", "secret", "client_events", "global_events", "webhooks", "webhook_events"];
+
     /// An application without its options.
     ///
     /// # Errors
@@ -196,6 +207,12 @@ impl PusherApp {
     }
 }
 
+/// Whether a word can be shown: it is no part of a secret with spaces, which may end with `=` as base64 does.
+fn looks_like_a_key(key: &str, value: &str) -> bool {
+    let is_word = (1..=20).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    is_word && !value.is_empty() && !value.starts_with('=')
+}
+
 /// `id=ID key=KEY secret=SECRET secret=SECRET client_events=members global_events=true webhook=URL webhook_event=NAME`.
 impl FromStr for PusherApp {
     type Err = InvalidApp;
@@ -215,6 +232,10 @@ impl FromStr for PusherApp {
                 }
                 ("webhook", word) => webhooks.push(word.parse()?),
                 ("webhook_event", word) => webhook_events.push(word.parse()?),
+                (key @ ("id" | "key" | "client_events" | "global_events"), _) => {
+                    return Err(InvalidApp::Twice(key.into()));
+                }
+                (key, value) if looks_like_a_key(key, value) => return Err(InvalidApp::UnknownKey(key.into())),
                 _ => return Err(InvalidApp::Form),
             }
         }
@@ -295,7 +316,10 @@ mod tests {
             ("id=1 key=k secret=s webhook=http://a webhook=http://a/", InvalidApp::Webhooks),
             ("id=1 key=k secret=s webhook_event=occupied", InvalidApp::WebhookEvent),
             ("id=1 key=k secret=s more", InvalidApp::Form),
-            ("id=1 key=k key=k secret=s", InvalidApp::Form),
+            ("id=1 key=k key=k secret=s", InvalidApp::Twice("key".into())),
+            ("id=1 key=k secret=s foo=1", InvalidApp::UnknownKey("foo".into())),
+            ("id=1 key=k secret=c2VjcmV0 geheim==", InvalidApp::Form),
+            ("id=1 key=k secret=c2VjcmV0 Geheim=1", InvalidApp::Form),
         ] {
             assert_eq!(text.parse::<PusherApp>(), Err(error), "{text}");
         }
