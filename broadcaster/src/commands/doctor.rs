@@ -1,6 +1,7 @@
 //! `fastapi-broadcaster doctor`: looks at everything between PHP and a client, and says how to fix what is wrong.
 
 mod address;
+mod app;
 mod broker;
 mod finding;
 mod history;
@@ -70,6 +71,7 @@ pub(crate) fn run(
     findings.extend(producers::unread_queues(queue));
     findings.extend(config.broker.iter().flat_map(broker::findings));
     findings.extend(hook::findings(config));
+    findings.extend(app::findings(config));
     let port = address::port(config);
     let round_trip = arguments.url.as_ref().map(|url| address::round_trip(queue, url));
     findings.push(descriptors(config));

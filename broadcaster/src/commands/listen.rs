@@ -9,6 +9,7 @@ mod event_stream;
 mod explained;
 pub(crate) mod http;
 mod position;
+mod pusher;
 mod request;
 mod socket;
 mod told;
@@ -35,6 +36,7 @@ use crate::output::message_in_one_line;
 
 pub(crate) use address::{BadAddress, address};
 pub(super) use position::position;
+pub(super) use pusher::problem as pusher_problem;
 pub(crate) use socket::connect;
 
 /// How long a server has to greet a client that names channels. It does so at once.

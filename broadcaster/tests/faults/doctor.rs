@@ -11,7 +11,7 @@ use std::process::Command;
 
 use queue::Writer;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
-use testkit::{Broadcaster, Finish as _, QueueDir, has_root, until};
+use testkit::{Broadcaster, Finish as _, QueueDir, free_address, has_root, until};
 
 use crate::support::{BINARY, arguments, broadcaster, command, public_binary};
 
@@ -169,6 +169,38 @@ fn a_directory_that_cannot_be_used_is_reported_with_what_helps_against_that() {
     for told in remedies(&queue, &binary, BROADCASTER, GROUP) {
         assert!(told.contains(&format!("directory's group, {GROUP}, and let the group use it: chmod g+rwx")), "{told}");
     }
+}
+
+#[test]
+fn the_doctor_looks_at_the_application_and_at_whether_its_webhooks_can_be_reached() {
+    let queue = QueueDir::new();
+    let report = |app: &str| {
+        let mut doctor = command(BINARY);
+        doctor.args(["doctor", "--public-channels", "*", "--queue"]).arg(queue.path());
+        let output = doctor.env("PHP", "/nowhere/php").env("FASTAPI_WS_APP", app).finish();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (open, closed) = (TcpListener::bind("127.0.0.1:0").unwrap(), free_address());
+    let address = open.local_addr().unwrap();
+    let (code, told) = report(&format!(
+        "id=7 key=k-1 secret=geheim webhook=http://{closed}/geheim?a=geheim webhook=http://{address}/geheim"
+    ));
+    assert_eq!(code, Some(1), "{told}");
+    for line in [
+        "ok   the application has the key k-1: clients connect on /app/k-1, servers on /apps/7\n",
+        "note a secret of [[app]] is shorter than 20 bytes or has a space",
+        "-> make one with openssl rand -hex 32",
+        &format!("BAD  the webhook at http://{closed} cannot be reached: "),
+    ] {
+        assert!(told.contains(line), "{line} is not in {told}");
+    }
+    assert!(!told.contains("geheim") && !told.contains(&address.to_string()), "{told}");
+
+    let (_, told) = report(&format!("id=7 key=k-1 secret=7ad3773142a6692b25b8 webhook=http://{address}/geheim"));
+    assert!(told.contains("ok   all webhooks (1) can be reached\n"), "{told}");
+    assert!(!told.contains("a secret of [[app]]") && !told.contains("geheim"), "{told}");
+    let (_, told) = report("id=7 key=k-1 secret=7ad3773142a6692b25b8");
+    assert!(told.contains("the application has the key k-1") && !told.contains("webhook"), "{told}");
 }
 
 #[test]

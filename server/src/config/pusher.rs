@@ -1,5 +1,6 @@
 //! Settings of the Pusher protocol: the application that its clients and servers belong to.
 
+use super::Config;
 use super::error::ConfigError;
 use super::form::Form;
 use super::setting::section;
@@ -22,6 +23,13 @@ section! { "The Pusher protocol";
         example: Some("[{ id = \"1\", key = \"app-key\", secret = \"made by openssl rand -hex 32\" }]"),
         default_in_words: Some("none"),
         reloads: true;
+}
+
+impl Config {
+    /// The application of the Pusher protocol, if there is one.
+    pub fn app(&self) -> Option<&PusherApp> {
+        self.rights.app.as_ref()
+    }
 }
 
 /// The application, if there is one.

@@ -14,6 +14,8 @@ use super::webhook::{WebhookEvent, WebhookEvents, WebhookUrl};
 const MAX_SECRETS: usize = 8;
 /// Most URLs of webhooks. Each has a connection and a queue of its own.
 pub(crate) const MAX_WEBHOOKS: usize = 8;
+/// A shorter secret may be guessed. Those of Pusher have 20.
+const SHORT_SECRET_BYTES: usize = 20;
 /// Longest id and key, in bytes. Both stand in URLs.
 const MAX_NAME_BYTES: usize = 100;
 
@@ -168,8 +170,16 @@ impl PusherApp {
         Ok(())
     }
 
+    /// Whether a secret is short, or has a space: most likely it is a text that somebody made up.
+    pub fn has_weak_secret(&self) -> bool {
+        self.secrets
+            .iter()
+            .map(Secret::as_bytes)
+            .any(|secret| secret.len() < SHORT_SECRET_BYTES || secret.contains(&b' '))
+    }
+
     /// Who is told what happens to channels.
-    pub(crate) fn webhooks(&self) -> &[WebhookUrl] {
+    pub fn webhooks(&self) -> &[WebhookUrl] {
         &self.webhooks
     }
 
@@ -294,6 +304,17 @@ mod tests {
         assert_eq!(app.check(private, &["1234.1235", "private-foobar"]), Err(NotSigned::Signature));
         let own = app.sign(b"text");
         assert!(app.is_signature(&own, b"text") && !app.is_signature(&own, b"texts"));
+    }
+
+    #[test]
+    fn a_short_secret_and_a_sample_text_are_weak() {
+        let app = |secrets: &[&str]| {
+            let secrets = secrets.iter().map(|secret| Secret::new(secret.as_bytes())).collect();
+            PusherApp::new("1", "k", secrets).expect("an application")
+        };
+        assert!(!app(&["7ad3773142a6692b25b8"]).has_weak_secret());
+        assert!(app(&["7ad3773142a6692b25b8", "7ad3773142a6692b25b"]).has_weak_secret());
+        assert!(app(&["made by openssl rand -hex 32"]).has_weak_secret());
     }
 
     #[test]

@@ -16,6 +16,22 @@ impl WebhookUrl {
     pub(crate) fn http(&self) -> &HttpUrl {
         &self.0
     }
+
+    /// Where it is connected to, as a name or an address without brackets.
+    pub fn host(&self) -> &str {
+        &self.0.host
+    }
+
+    /// The port at the host.
+    pub fn port(&self) -> u16 {
+        self.0.port
+    }
+
+    /// Scheme, host and port: what can be shown of it.
+    pub fn origin(&self) -> String {
+        let scheme = if self.0.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.0.authority)
+    }
 }
 
 impl FromStr for WebhookUrl {

@@ -113,9 +113,11 @@ fn try_round_trip(queue: &Path, url: &str) -> anyhow::Result<Duration> {
         let wanted = format!(r#"{{"event":"doctor.ping","payload":{},"#, std::process::id());
         let arrival = async {
             while let Some(message) = socket.next().await {
-                if let Message::Text(text) = message?
-                    && text.starts_with(&wanted)
-                {
+                let Message::Text(text) = message? else { continue };
+                if let Some(problem) = listen::pusher_problem(&text) {
+                    bail!(problem);
+                }
+                if text.starts_with(&wanted) {
                     return Ok(began.elapsed());
                 }
             }

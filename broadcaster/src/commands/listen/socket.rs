@@ -12,6 +12,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use super::advice::of_close_code;
 use super::ended::Ended;
 use super::explained::{refusal, tls_of_io, tls_problem};
+use super::pusher;
 use super::request::Request;
 
 /// A connection to a server.
@@ -31,7 +32,12 @@ pub(super) async fn open(request: &Request) -> Result<Socket, Ended> {
 pub(super) async fn text(socket: &mut Socket) -> Result<String, Ended> {
     loop {
         match socket.next().await {
-            Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
+            Some(Ok(Message::Text(text))) => {
+                return match pusher::problem(&text) {
+                    Some(problem) => Err(anyhow!(problem).into()),
+                    None => Ok(text.as_str().to_owned()),
+                };
+            }
             Some(Ok(Message::Close(frame))) => {
                 let code = frame.as_ref().map_or(1005, |frame| u16::from(frame.code));
                 let reason = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
