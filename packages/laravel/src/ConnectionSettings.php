@@ -9,14 +9,17 @@ namespace FASTAPI\WebSocket\Laravel;
  */
 final class ConnectionSettings
 {
+    /** Those of EventQueue, which is not there without the extension. */
+    private const PRIORITIES = ['high', 'normal', 'low'];
+
     private function __construct(
         /** Null: the directory that php.ini names. */
         public readonly ?string $queue,
         public readonly ?string $key,
         private readonly ?string $secret,
         private readonly ?string $masterKeyBase64,
-        public readonly ?int $ttl,
-        public readonly string $priority,
+        private readonly ?string $ttl,
+        private readonly string $priority,
     ) {
     }
 
@@ -36,14 +39,13 @@ final class ConnectionSettings
 
             return null;
         };
-        $ttl = $text('ttl');
 
         return new self(
             queue: $text('queue'),
             key: $text('key'),
             secret: $text('secret'),
             masterKeyBase64: $text('encryption_master_key_base64'),
-            ttl: $ttl === null ? null : (int) $ttl,
+            ttl: $text('ttl'),
             priority: $text('priority') ?? 'normal',
         );
     }
@@ -53,6 +55,38 @@ final class ConnectionSettings
     {
         // Without the extension there is no such setting: false.
         return $this->queue ?? (ini_get('fastapi_websocket.path') ?: null);
+    }
+
+    /**
+     * Seconds; null if events do not end.
+     *
+     * @throws \ValueError If it is not what EventQueue accepts.
+     */
+    public function ttl(): ?int
+    {
+        if ($this->ttl === null) {
+            return null;
+        }
+        $seconds = filter_var($this->ttl, FILTER_VALIDATE_INT, ['options' => ['min_range' => 1]]);
+        if ($seconds === false) {
+            throw new \ValueError(
+                "ttl (FASTAPI_TTL) must be a whole number of seconds, at least 1, \"$this->ttl\" given"
+            );
+        }
+
+        return $seconds;
+    }
+
+    /** @throws \ValueError If it is not what EventQueue accepts. */
+    public function priority(): string
+    {
+        if (! in_array($this->priority, self::PRIORITIES, true)) {
+            throw new \ValueError(
+                "priority (FASTAPI_PRIORITY) must be high, normal or low, \"$this->priority\" given"
+            );
+        }
+
+        return $this->priority;
     }
 
     public function hasSecret(): bool

@@ -44,15 +44,15 @@ final class FastapiBroadcaster extends Broadcaster
     {
         $except = $this->exceptedClient($payload['socket'] ?? null);
         unset($payload['socket']);
-        $common = [
-            'event' => (string) $event,
-            'ttl' => $this->settings->ttl,
-            'priority' => $this->settings->priority,
-            'except' => $except,
-        ];
         $names = array_values(array_unique($this->formatChannels($channels)));
 
         try {
+            $common = [
+                'event' => (string) $event,
+                'ttl' => $this->settings->ttl(),
+                'priority' => $this->settings->priority(),
+                'except' => $except,
+            ];
             $this->publish(array_map(
                 static fn (array $part): array => $common + $part,
                 $this->parts($names, $payload)

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace FASTAPI\WebSocket\Laravel;
 
 use FASTAPI\WebSocket\Laravel\Console\DoctorCommand;
+use FASTAPI\WebSocket\Laravel\Doctor\MissingDefault;
 use Illuminate\Broadcasting\BroadcastManager;
 use Illuminate\Support\ServiceProvider;
 
@@ -21,6 +22,9 @@ final class FastapiServiceProvider extends ServiceProvider
         $config = $this->app->make('config');
         if ($config->get('broadcasting.connections.fastapi') === null) {
             $config->set('broadcasting.connections.fastapi', ['driver' => 'fastapi']);
+        }
+        if ($this->app->runningInConsole()) {
+            MissingDefault::define($config);
         }
 
         // Not in boot(): that would make the manager in each request, also in those that broadcast nothing.

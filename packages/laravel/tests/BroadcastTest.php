@@ -169,6 +169,30 @@ final class BroadcastTest extends TestCase
         $site->app->make('Illuminate\Broadcasting\BroadcastManager')->connection()->broadcast(['a'], 'order.paid');
     }
 
+    /**
+     * @dataProvider settingsThatAreRefused
+     * @param array<string, mixed> $settings
+     */
+    public function testASettingThatIsRefusedIsNamedWithItsValue(array $settings, string $reason): void
+    {
+        $site = new Site($settings);
+
+        $this->expectException(BroadcastException::class);
+        $this->expectExceptionMessage("event order.paid was not queued: $reason");
+        $site->app->make('Illuminate\Broadcasting\BroadcastManager')->connection()->broadcast(['a'], 'order.paid');
+    }
+
+    /** @return iterable<string, array{array<string, mixed>, string}> */
+    public static function settingsThatAreRefused(): iterable
+    {
+        $seconds = 'ttl (FASTAPI_TTL) must be a whole number of seconds, at least 1,';
+        yield 'a ttl that is no number' => [['ttl' => 'abc'], "$seconds \"abc\" given"];
+        yield 'no time at all' => [['ttl' => 0], "$seconds \"0\" given"];
+        yield 'a part of a second' => [['ttl' => 0.5], "$seconds \"0.5\" given"];
+        $names = 'priority (FASTAPI_PRIORITY) must be high, normal or low,';
+        yield 'no priority' => [['priority' => 'urgent'], "$names \"urgent\" given"];
+    }
+
     public function testAConnectionHasSettingsOfItsOwn(): void
     {
         $site = new Site(['ttl' => 600], [

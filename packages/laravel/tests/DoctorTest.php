@@ -76,7 +76,30 @@ final class DoctorTest extends TestCase
         yield 'no directory set' => [['FASTAPI_QUEUE' => null], 'no queue directory is set', 'FASTAPI_QUEUE'];
         yield 'a relative directory' => [['FASTAPI_QUEUE' => 'queue'], 'queue is relative', 'the whole path'];
         yield 'no such directory' => [['FASTAPI_QUEUE' => '/nowhere/q'], '/nowhere/q does not exist', 'install -d'];
+        $typo = ['BROADCAST_CONNECTION' => 'fastpi'];
+        $noChannels = ['SITE_HAS_CHANNELS' => 'false'];
+        yield 'no connection' => [$typo, "no connection 'fastpi'", 'set BROADCAST_CONNECTION=fastapi'];
+        yield 'no connection, no channels' => [$typo + $noChannels, "no connection 'fastpi'", 'set BROADCAST_'];
+        yield 'a ttl that is no number' => [['FASTAPI_TTL' => 'abc'], 'at least 1, "abc" given', 'correct FASTAPI_TTL'];
+        yield 'a ttl with a unit' => [['FASTAPI_TTL' => '10s'], '"10s" given', 'correct FASTAPI_TTL'];
+        yield 'no time at all' => [['FASTAPI_TTL' => '0'], 'at least 1, "0" given', 'correct FASTAPI_TTL'];
+        yield 'no priority' => [['FASTAPI_PRIORITY' => 'urgent'], '"urgent" given', 'correct FASTAPI_PRIORITY'];
         yield 'no master key' => [['FASTAPI_ENCRYPTION_MASTER_KEY' => 'x'], 'of 32 bytes', 'correct FASTAPI_'];
+    }
+
+    public function testChannelsOfAnotherConnectionAreNotMissed(): void
+    {
+        [, $output] = (new Artisan(['BROADCAST_CONNECTION' => 'log']))->run(['fastapi:doctor']);
+
+        self::assertStringContainsString("BAD  events are broadcast by the connection 'log'", $output);
+        self::assertStringNotContainsString('no channel is registered', $output);
+    }
+
+    public function testAMissingConnectionIsAnErrorOfAllOtherCommands(): void
+    {
+        [$code, $output] = (new Artisan(['BROADCAST_CONNECTION' => 'fastpi']))->run(['list']);
+
+        self::assertNotSame(0, $code, $output);
     }
 
     public function testADirectoryThatNoBroadcasterReadsIsTold(): void

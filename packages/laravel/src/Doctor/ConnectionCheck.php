@@ -32,21 +32,25 @@ final class ConnectionCheck
             $this->default(),
             $this->credentials(),
             ...$this->encryption(),
+            ...$this->delivery(),
             $this->authRoute(),
-            $this->channels(),
+            ...$this->channels(),
             $this->worker(),
         ];
     }
 
     private function default(): Finding
     {
-        $default = (string) $this->config->get('broadcasting.default');
+        $default = $this->nameOfDefault();
         if ($default === $this->connection) {
             return Finding::good("events are broadcast by the connection $default");
         }
+        $isMissing = $this->config->get("broadcasting.connections.$default." . MissingDefault::MARK) === true;
 
         return Finding::bad(
-            "events are broadcast by the connection '$default', and not by $this->connection",
+            $isMissing
+                ? "there is no connection '$default', by which events are to be broadcast"
+                : "events are broadcast by the connection '$default', and not by $this->connection",
             "set BROADCAST_CONNECTION=$this->connection in .env (before Laravel 11: BROADCAST_DRIVER), "
                 . 'then php artisan config:clear'
         );
@@ -78,6 +82,25 @@ final class ConnectionCheck
         }
     }
 
+    /** @return list<Finding> */
+    private function delivery(): array
+    {
+        $findings = [];
+        foreach (['ttl', 'priority'] as $name) {
+            try {
+                $this->settings->$name();
+            } catch (\ValueError $error) {
+                $variable = 'FASTAPI_' . strtoupper($name);
+                $findings[] = Finding::bad(
+                    $error->getMessage(),
+                    "correct $variable in .env, or '$name' of the connection in config/broadcasting.php"
+                );
+            }
+        }
+
+        return $findings;
+    }
+
     private function authRoute(): Finding
     {
         foreach ($this->router->getRoutes()->getRoutes() as $route) {
@@ -94,17 +117,27 @@ final class ConnectionCheck
         return $this->settings->hasSecret() ? Finding::bad($text, $remedy) : Finding::note($text, $remedy);
     }
 
-    private function channels(): Finding
+    /** @return list<Finding> */
+    private function channels(): array
     {
         $patterns = $this->broadcaster->channelPatterns();
-        if ($patterns === []) {
-            return Finding::note(
-                'no channel is registered, so each private and presence channel is refused',
-                'name them in routes/channels.php: Broadcast::channel(...)'
-            );
+        if ($patterns !== []) {
+            return [Finding::good('channels that are registered: ' . implode(', ', $patterns))];
+        }
+        // Laravel registers channels with the default connection alone.
+        if ($this->nameOfDefault() !== $this->connection) {
+            return [];
         }
 
-        return Finding::good('channels that are registered: ' . implode(', ', $patterns));
+        return [Finding::note(
+            'no channel is registered, so each private and presence channel is refused',
+            'name them in routes/channels.php: Broadcast::channel(...)'
+        )];
+    }
+
+    private function nameOfDefault(): string
+    {
+        return (string) $this->config->get('broadcasting.default');
     }
 
     private function worker(): Finding
