@@ -67,7 +67,10 @@ async fn send_on<B>(
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + 'static,
 {
-    let (mut sender, connection) = http1::Builder::new().max_buf_size(MAX_ANSWER_BYTES).handshake(stream).await?;
+    // Names of headers as people write them: `getallheaders()` of PHP's own server passes them on as they came.
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(MAX_ANSWER_BYTES).title_case_headers(true);
+    let (mut sender, connection) = builder.handshake(stream).await?;
     let mut asked = pin!(async {
         let mut response = sender.send_request(request).await?;
         let mut body = Vec::new();

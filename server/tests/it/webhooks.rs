@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use server::config::Settings;
-use testkit::{EventStream, Reply, WebServer, eventually};
+use testkit::{EventStream, Reply, WebServer, eventually, within};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 
 use crate::util::TestServer;
 
@@ -31,6 +33,26 @@ fn told(web: &WebServer) -> Vec<(String, String)> {
     let all = web.requests().iter().flat_map(|request| events(&request.body)).collect::<Vec<_>>();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     all.iter().map(|event| (text(&event["name"]), text(&event["channel"]))).collect()
+}
+
+#[tokio::test]
+async fn names_of_headers_are_written_as_pusher_writes_them() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let app = format!("id=1 key=app-key secret=s webhook=http://{}/", listener.local_addr().unwrap());
+    let public = Some(vec!["*".parse().unwrap()]);
+    let settings = Settings { app: Some(vec![app.parse().unwrap()]), public_channels: public, ..Settings::default() };
+    let server = TestServer::with(settings);
+    let _client = server.native("?channel=a").await;
+    let (mut stream, _) = within("the webhook connects", listener.accept()).await.unwrap();
+    let mut head = String::new();
+    while !head.contains("\r\n\r\n") {
+        let mut piece = [0; 1024];
+        let length = within("the request comes", stream.read(&mut piece)).await.unwrap();
+        assert!(length > 0, "the end of {head:?}");
+        head.push_str(str::from_utf8(&piece[..length]).unwrap());
+    }
+    assert!(head.contains("\r\nX-Pusher-Key: app-key\r\n") && head.contains("\r\nX-Pusher-Signature: "), "{head}");
+    assert!(head.contains("\r\nContent-Type: application/json\r\n"), "{head}");
 }
 
 fn event(name: &str, channel: &str) -> (String, String) {
