@@ -116,8 +116,7 @@ impl Hub {
         let mut published = self.lock();
         let user = published.presence.user_of(channel, session);
         self.tell_subscribers(&mut published, channel, session, Beside::ClientEvent(sent, user.as_deref()));
-        drop(published);
-        self.wake();
+        // Under the lock, so that webhooks are told in the order in which clients are.
         if self.webhooks().wants(WebhookEvent::ClientEvent) {
             self.webhooks().tell(Happened::ClientEvent {
                 channel: channel.clone(),
@@ -127,6 +126,8 @@ impl Hub {
                 user,
             });
         }
+        drop(published);
+        self.wake();
     }
 
     /// Gives a message to the subscribers of a channel a place in the order, and puts it into the inboxes.
