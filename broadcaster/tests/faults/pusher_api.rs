@@ -15,24 +15,29 @@ const RUNS: usize = 6;
 
 #[test]
 fn what_was_answered_is_in_the_queue_or_was_delivered_when_the_broadcaster_is_killed() {
-    let mut random = Random::new();
+    let (mut random, mut all) = (Random::new(), 0);
     for run in 0..RUNS {
         let Outcome { answered, there } = publish_until(1 + random.below(60), |broadcaster| broadcaster.kill());
+        all += answered.len();
         let lost: Vec<&Value> = answered.iter().filter(|payload| !there.contains(payload)).collect();
         assert!(lost.is_empty(), "run {run}: {} answered, {lost:?} are lost", answered.len());
     }
+    // A single event can be delivered before its answer is.
+    assert!(all > 0, "nothing was answered in any run");
 }
 
 #[test]
 fn what_is_queued_is_answered_when_the_broadcaster_stops() {
-    let mut random = Random::new();
+    let (mut random, mut all) = (Random::new(), 0);
     for run in 0..RUNS {
         let Outcome { answered, there } = publish_until(1 + random.below(60), Broadcaster::stop);
+        all += answered.len();
         let lost: Vec<&Value> = answered.iter().filter(|payload| !there.contains(payload)).collect();
         assert!(lost.is_empty(), "run {run}: {} answered, {lost:?} are lost", answered.len());
         let more: Vec<&Value> = there.iter().filter(|payload| !answered.contains(payload)).collect();
         assert!(more.is_empty(), "run {run}: {} answered, {more:?} are there as well", answered.len());
     }
+    assert!(all > 0, "nothing was answered in any run");
 }
 
 /// Payloads of events.
@@ -57,7 +62,6 @@ fn publish_until(wanted: usize, end: impl FnOnce(&mut Broadcaster)) -> Outcome {
     }
     end(&mut broadcaster);
     let answered: Vec<Value> = publishing.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
-    assert!(!answered.is_empty(), "nothing was answered");
     // What was written before is in the client's socket.
     while let Ok(message) = client.next() {
         there.extend(payload(&message));
