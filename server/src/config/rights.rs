@@ -112,8 +112,10 @@ pub(super) fn rights(values: Values, has_hook: bool, app: Option<PusherApp>) -> 
         None if has_hook => return Err(choose("there is a hook, so say which channels are for everybody: ")),
         None => return Err(choose("there is an application (app), so say which channels are for everybody: ")),
     };
-    if let Some(app) = app.as_ref().filter(|app| app.global_events)
-        && !(anonymous && public.contains(&Pattern::all()))
+    let expected = Expected { audience: values.token_audience, issuer: values.token_issuer };
+    let rights = Rights { public, anonymous, keys: Keys::new(keys), secrets, expected, app };
+    if let Some(app) = rights.app.as_ref().filter(|app| app.global_events)
+        && !rights.gets_everybody(None, None)
     {
         let problem = [
             "global_events sends events for everybody to all who have the key, and here not everybody may have them: leave it \
@@ -125,8 +127,7 @@ pub(super) fn rights(values: Values, has_hook: bool, app: Option<PusherApp>) -> 
         ];
         return Err(ConfigError::new("app", Value::Apps(vec![app.clone()]), problem));
     }
-    let expected = Expected { audience: values.token_audience, issuer: values.token_issuer };
-    Ok(Rights { public, anonymous, keys: Keys::new(keys), secrets, expected, app })
+    Ok(rights)
 }
 
 /// With the two lines to choose from.

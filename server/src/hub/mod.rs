@@ -190,13 +190,12 @@ impl Hub {
             Some(Resumed::Gap) | None => published.head(),
         };
         let missed = resumed.as_ref().map(Resumed::missed);
-        let subscribed = Subscribed { keys, began: published.last, has_after, missed };
         let head = published.id(published.last);
         let place = inbox.reserve(session);
         let has_joined = self.join_presence(&mut published, session, asked);
         let (members, last_event) = published.for_new_channel(asked);
         let outcome = Outcome { head, resumed, members, last_event };
-        let subscribed = Subscribed { began: published.last, ..subscribed };
+        let subscribed = Subscribed { keys, began: published.last, has_after, missed };
         // Publishers need not wait while it is written.
         drop(published);
         inbox.fill(place, answer(&outcome).into());

@@ -145,7 +145,7 @@ impl Rights {
         if channel.is_for_producers() {
             return Err(Denial::NotAllowed);
         }
-        if !channel.is_restricted() && self.public.iter().any(|pattern| pattern.matches(channel)) {
+        if self.is_public(channel) {
             return Ok(None);
         }
         if who.is_some_and(|who| now >= who.expires_at) {
@@ -158,6 +158,11 @@ impl Rights {
             }
             (who, _) => Err(self.lacking(who)),
         }
+    }
+
+    /// Whether a channel needs no right.
+    pub(crate) fn is_public(&self, channel: &ChannelName) -> bool {
+        !channel.is_restricted() && self.public.iter().any(|pattern| pattern.matches(channel))
     }
 
     /// What a client is told that has no right: whether a token could help.

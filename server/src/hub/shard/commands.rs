@@ -166,8 +166,8 @@ impl<A: Application> Shard<A> {
                 self.welcome(key, &channels, everybody, after.as_deref());
             }
             ClientKind::Pusher => {
-                let everybody =
-                    self.rights.takes_anonymous() && self.rights.app.as_ref().is_some_and(|app| app.global_events);
+                let is_wanted = self.rights.app.as_ref().is_some_and(|app| app.global_events);
+                let everybody = is_wanted && self.rights.gets_everybody(None, None);
                 self.welcome(key, &[], everybody, None);
             }
             ClientKind::Plain | ClientKind::ApplicationOnly => {}

@@ -159,7 +159,7 @@ impl<A: Application> Shard<A> {
                     "sign in first: without it nobody has a channel (anonymous)",
                 );
             }
-            return match self.rights.public.iter().any(|pattern| pattern.matches(channel)) {
+            return match self.rights.is_public(channel) {
                 true => Ok(None),
                 false => refuse(AuthFailure::NotAllowed, "this channel is not public (public_channels)"),
             };
