@@ -7,6 +7,8 @@ mod directory;
 mod entry_error;
 mod error;
 mod event;
+mod journal;
+mod layout;
 mod limits;
 mod line_error;
 mod new_event;
@@ -21,14 +23,15 @@ mod url_secrets;
 pub use channel::{ChannelName, InvalidChannel, MAX_CHANNEL_BYTES, MAX_CHANNELS_OF_EVENT};
 pub use descriptor::{FIRST_DESCRIPTOR, clear_of_standard};
 pub use directory::{
-    Announcement, Backlog, DEFAULT_GRACE, DEFAULT_MAX_EVENT_BYTES, Durability, Entry, EntryName, FORWARDED, Failed,
-    FailedEntry, FailedError, HISTORY, HISTORY_LOG, InvalidName, NEW_HISTORY_LOG, OtherFiles, Pending, Reader,
-    ReaderOptions, Rejected, Standby, Writer, create_directory, entry_files, holds_directory, is_unread_queue,
-    lock_file, parse_entry, unread_queues,
+    Announcement, Backlog, DEFAULT_GRACE, DEFAULT_MAX_EVENT_BYTES, Durability, Entry, Failed, FailedEntry, FailedError,
+    FileName, FileName as EntryName, InvalidFileName, OtherFiles, Pending, Reader, ReaderOptions, Rejected, Standby,
+    Writer, create_directory, entry_files, holds_directory, is_unread_queue, lock_file, parse_entry, unread_queues,
 };
 pub use entry_error::EntryError;
 pub use error::{AckError, EnqueueError, OpenError, RejectError, ScanError};
 pub use event::Event;
+pub use journal::{InvalidRecordName, RecordName, SegmentName};
+pub use layout::{FORWARDED, HISTORY, HISTORY_LOG, NEW_HISTORY_LOG};
 pub use limits::{MAX_EVENT_NAME_BYTES, MAX_EVENTS_OF_ENTRY, MAX_EXCEPT_BYTES, MAX_KEY_BYTES};
 pub use line_error::LineError;
 pub use new_event::NewEvent;

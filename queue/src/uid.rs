@@ -11,6 +11,9 @@ use uuid::{Builder, Timestamp, Uuid};
 
 use crate::queued_at::{Now, QueuedAt};
 
+/// The unit of the 12 bits in a UUIDv7: a millisecond divided by 4096, rounded up, as the uuid crate divides.
+const NANOS_PER_FRACTION: u64 = 1_000_000_u64.div_ceil(4096);
+
 /// A UUID, one for each event. Our producers make a UUIDv7 (RFC 9562, section 5.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Uid(pub(crate) Uuid);
@@ -31,6 +34,23 @@ impl Uid {
         }
         let at = |context: &ContextV7| Timestamp::from_unix(context, now.secs(), now.subsec_nanos());
         Uid(CONTEXT.with_borrow(|context| Uuid::new_v7(at(context))))
+    }
+
+    /// Whether it is a UUIDv7, which begins with a time.
+    pub(crate) fn is_by_time(self) -> bool {
+        self.0.get_version_num() == 7
+    }
+
+    /// The beginning of the interval that the time of a UUIDv7 stands for.
+    pub(crate) fn earliest(self) -> QueuedAt {
+        let (head, _) = self.0.as_u64_pair();
+        let (millis, fraction) = (head >> 16, head & 0xfff);
+        QueuedAt::from_nanos(millis.saturating_mul(1_000_000).saturating_add(fraction * NANOS_PER_FRACTION))
+    }
+
+    /// The end of the interval that the time of a UUIDv7 stands for.
+    pub(crate) fn latest(self) -> QueuedAt {
+        QueuedAt::from_nanos(self.earliest().nanos().saturating_add(NANOS_PER_FRACTION))
     }
 
     /// The uid of an event that has none of its own, from the name of its entry and when it was queued: the same at

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::descriptor::UNTRUSTED_FILE;
-use crate::directory::layout;
+use crate::layout;
 
 /// The forms of a queue that this version reads.
 const FORMS: [&str; 1] = ["directory"];

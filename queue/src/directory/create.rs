@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::path::Arg;
 
 use crate::descriptor::DIRECTORY;
-use crate::directory::layout;
+use crate::layout;
 
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(layout::DIRECTORY_MODE);
 /// Mode of a parent directory that we create: other users must be able to pass through it.

@@ -7,25 +7,25 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 
-use crate::directory::layout::{self, Form};
 use crate::entry_error::EntryError;
 use crate::event::{self, Event};
+use crate::layout::{self, Form};
 use crate::printable::shown;
 use crate::queued_at::{Now, QueuedAt};
 use crate::uid::Uid;
 
 /// The file name of an entry. Names that our producer makes sort in the order of queueing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EntryName(OsString);
+pub struct FileName(OsString);
 
-impl EntryName {
-    pub(super) fn new(name: impl Into<OsString>) -> EntryName {
-        EntryName(name.into())
+impl FileName {
+    pub(super) fn new(name: impl Into<OsString>) -> FileName {
+        FileName(name.into())
     }
 
     /// The name for an entry of this form that is queued now.
-    pub(super) fn at(now: Now, form: Form) -> EntryName {
-        EntryName(layout::new_entry_name(now, form))
+    pub(super) fn at(now: Now, form: Form) -> FileName {
+        FileName(layout::new_entry_name(now, form))
     }
 
     /// What such an entry holds.
@@ -45,29 +45,29 @@ impl EntryName {
     }
 }
 
-impl FromStr for EntryName {
-    type Err = InvalidName;
+impl FromStr for FileName {
+    type Err = InvalidFileName;
 
-    fn from_str(name: &str) -> Result<EntryName, InvalidName> {
-        EntryName::try_from(OsString::from(name))
+    fn from_str(name: &str) -> Result<FileName, InvalidFileName> {
+        FileName::try_from(OsString::from(name))
     }
 }
 
-impl TryFrom<OsString> for EntryName {
-    type Error = InvalidName;
+impl TryFrom<OsString> for FileName {
+    type Error = InvalidFileName;
 
-    fn try_from(name: OsString) -> Result<EntryName, InvalidName> {
+    fn try_from(name: OsString) -> Result<FileName, InvalidFileName> {
         let is_plain = layout::is_entry(&name) && !name.as_encoded_bytes().contains(&b'/');
-        is_plain.then_some(EntryName(name)).ok_or(InvalidName)
+        is_plain.then_some(FileName(name)).ok_or(InvalidFileName)
     }
 }
 
 /// The text cannot be the name of an entry.
 #[derive(Debug, Error)]
 #[error("not the name of an entry: it ends in .json or .events and has no slash")]
-pub struct InvalidName;
+pub struct InvalidFileName;
 
-impl fmt::Display for EntryName {
+impl fmt::Display for FileName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         shown(&self.0).fmt(formatter)
     }
@@ -77,7 +77,7 @@ impl fmt::Display for EntryName {
 #[derive(Debug)]
 pub struct Entry {
     /// The name to ack or reject it by.
-    pub name: EntryName,
+    pub name: FileName,
     /// The events, at least one, or why the entry holds none. Either all of them count or none.
     pub events: Result<Vec<Event>, EntryError>,
 }
@@ -88,7 +88,7 @@ pub struct Entry {
 /// # Errors
 /// The reason why the content is no event, in words for the operator.
 pub fn parse_entry(
-    name: &EntryName,
+    name: &FileName,
     content: &[u8],
     written: Option<SystemTime>,
     max_event_bytes: u64,

@@ -9,11 +9,11 @@ use rustix::io::Errno;
 
 use crate::descriptor::DIRECTORY;
 use crate::directory::create::create_directory;
-use crate::directory::entry::EntryName;
-use crate::directory::layout::{self, Form};
+use crate::directory::entry::FileName;
 use crate::directory::naming;
 use crate::error::EnqueueError;
 use crate::event;
+use crate::layout::{self, Form};
 use crate::new_event::{self, NewEvent};
 use crate::priority::Priority;
 use crate::queue_path;
@@ -70,7 +70,7 @@ impl Writer {
     ///
     /// # Errors
     /// When the event is too large, or the directory cannot be created or written. Nothing is left behind then.
-    pub fn enqueue(&self, name_json: &[u8], payload_json: &[u8]) -> Result<EntryName, EnqueueError> {
+    pub fn enqueue(&self, name_json: &[u8], payload_json: &[u8]) -> Result<FileName, EnqueueError> {
         let now = Now::read();
         let content = event::encode(name_json, payload_json, now);
         if content.len() > self.max_event_bytes {
@@ -88,13 +88,13 @@ impl Writer {
     /// When there is no event or there are more than 1,000, when an event has no channel or more than 100 in its list,
     /// when they are too large (together, and together times the most channels of one), or when the directory cannot
     /// be created or written. Nothing is left behind then.
-    pub fn enqueue_events(&self, events: &[NewEvent<'_>], priority: Priority) -> Result<EntryName, EnqueueError> {
+    pub fn enqueue_events(&self, events: &[NewEvent<'_>], priority: Priority) -> Result<FileName, EnqueueError> {
         let now = Now::read();
         let content = new_event::encode(events, now, self.max_event_bytes)?;
         self.write(&content, now, Form::Lines(priority))
     }
 
-    fn write(&self, content: &[u8], now: Now, form: Form) -> Result<EntryName, EnqueueError> {
+    fn write(&self, content: &[u8], now: Now, form: Form) -> Result<FileName, EnqueueError> {
         queue_path::check_path(self.path.as_os_str().as_bytes())?;
         match self.publish(content, now, form) {
             Err(Errno::NOENT) => {
@@ -107,7 +107,7 @@ impl Writer {
         .map_err(|errno| EnqueueError::write(self.path.clone(), errno.into()))
     }
 
-    fn publish(&self, content: &[u8], now: Now, form: Form) -> Result<EntryName, Errno> {
+    fn publish(&self, content: &[u8], now: Now, form: Form) -> Result<FileName, Errno> {
         let name = if naming::is_impossible() {
             self.publish_by_rename(content, now, form)?
         } else {
@@ -148,7 +148,7 @@ impl Writer {
         }
     }
 
-    fn publish_by_link(&self, file: &OwnedFd, content: &[u8], now: Now, form: Form) -> Result<EntryName, Errno> {
+    fn publish_by_link(&self, file: &OwnedFd, content: &[u8], now: Now, form: Form) -> Result<FileName, Errno> {
         set_mode(file);
         self.fill(file, content)?;
         match self.name_by(now, form, |target| naming::link(file, target)) {
@@ -162,8 +162,8 @@ impl Writer {
         }
     }
 
-    fn publish_by_rename(&self, content: &[u8], now: Now, form: Form) -> Result<EntryName, Errno> {
-        let temporary = self.path.join(layout::temporary_name(EntryName::at(now, form).as_os_str()));
+    fn publish_by_rename(&self, content: &[u8], now: Now, form: Form) -> Result<FileName, Errno> {
+        let temporary = self.path.join(layout::temporary_name(FileName::at(now, form).as_os_str()));
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = rustix::fs::open(&temporary, flags, Mode::from_raw_mode(layout::ENTRY_MODE))?;
         set_mode(&file);
@@ -176,9 +176,9 @@ impl Writer {
     }
 
     /// Makes new names until one is free.
-    fn name_by(&self, now: Now, form: Form, give: impl Fn(&Path) -> Result<(), Errno>) -> Result<EntryName, Errno> {
+    fn name_by(&self, now: Now, form: Form, give: impl Fn(&Path) -> Result<(), Errno>) -> Result<FileName, Errno> {
         loop {
-            let name = EntryName::at(now, form);
+            let name = FileName::at(now, form);
             match give(&self.path.join(name.as_os_str())) {
                 Err(Errno::EXIST) => {} // Two processes make the same name only after a fork without `reseed`. The next name differs.
                 given => return given.map(|()| name),

@@ -18,9 +18,10 @@ use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::descriptor::{DIRECTORY, UNTRUSTED_FILE};
-use crate::directory::entry::EntryName;
-use crate::directory::{layout, naming};
+use crate::directory::entry::FileName;
+use crate::directory::naming;
 use crate::entry_error::EntryError;
+use crate::layout;
 use crate::printable::shown;
 
 pub use put_aside::Rejected;
@@ -38,7 +39,7 @@ pub struct Failed {
 #[derive(Debug, Clone)]
 pub struct FailedEntry {
     /// Its file name, the same as it had in the queue.
-    pub name: EntryName,
+    pub name: FileName,
     /// Why it was rejected.
     pub reason: String,
     /// Bytes of the entry.
@@ -51,7 +52,7 @@ pub struct FailedEntry {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct File {
     rejected: SystemTime,
-    name: EntryName,
+    name: FileName,
     bytes: u64,
 }
 
@@ -116,7 +117,7 @@ impl Failed {
             }
             // An entry that was put back or deleted meanwhile is gone.
             let Ok(stat) = rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
-            files.push(File { rejected: rejected_at(&stat), name: EntryName::new(name), bytes: stat.st_size as u64 });
+            files.push(File { rejected: rejected_at(&stat), name: FileName::new(name), bytes: stat.st_size as u64 });
         }
         files.sort_unstable();
         Ok(files)
@@ -127,7 +128,7 @@ impl Failed {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn find(&self, listed: EntryName) -> Result<EntryName, FailedError> {
+    pub fn find(&self, listed: FileName) -> Result<FileName, FailedError> {
         if fs::symlink_metadata(self.path.join(listed.as_os_str())).is_ok() {
             return Ok(listed);
         }
@@ -141,7 +142,7 @@ impl Failed {
     /// # Errors
     /// When there is no such entry, it cannot be read, or it has more than 64 MiB: it may have been rejected for its
     /// size, and is read into memory.
-    pub fn read(&self, name: &EntryName) -> Result<Vec<u8>, FailedError> {
+    pub fn read(&self, name: &FileName) -> Result<Vec<u8>, FailedError> {
         self.content(name.as_os_str()).map_err(failed("read", &self.path.join(name.as_os_str())))
     }
 
@@ -164,7 +165,7 @@ impl Failed {
     ///
     /// # Errors
     /// When there is no such entry, it cannot be moved, or an entry of that name waits.
-    pub fn retry(&self, name: &EntryName) -> Result<(), FailedError> {
+    pub fn retry(&self, name: &FileName) -> Result<(), FailedError> {
         // The reason is removed first: a broadcaster may reject the entry again at once, and its new reason must stay.
         let reason = reason::read(self.folder.as_fd(), name);
         reason::remove(self.folder.as_fd(), name);
@@ -190,7 +191,7 @@ impl Failed {
     ///
     /// # Errors
     /// When there is no such entry, or it cannot be deleted.
-    pub fn drop_entry(&self, name: &EntryName) -> Result<(), FailedError> {
+    pub fn drop_entry(&self, name: &FileName) -> Result<(), FailedError> {
         let path = self.path.join(name.as_os_str());
         remove::remove(self.folder.as_fd(), name.as_os_str()).map_err(failed("delete", &path))?;
         reason::remove(self.folder.as_fd(), name);

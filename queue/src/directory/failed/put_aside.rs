@@ -9,9 +9,10 @@ use rustix::io::Errno;
 
 use super::reason;
 use crate::descriptor::DIRECTORY;
-use crate::directory::entry::EntryName;
-use crate::directory::{create, layout, naming};
+use crate::directory::entry::FileName;
+use crate::directory::{create, naming};
 use crate::entry_error::EntryError;
+use crate::layout;
 use crate::queued_at::Now;
 
 /// What happened to an entry that is no event.
@@ -28,7 +29,7 @@ pub enum Rejected {
 /// already stays.
 pub(in crate::directory) fn put_aside(
     queue: BorrowedFd<'_>,
-    name: &EntryName,
+    name: &FileName,
     reason: &EntryError,
 ) -> io::Result<Rejected> {
     let folder = open_or_create(queue)?;
@@ -39,7 +40,7 @@ pub(in crate::directory) fn put_aside(
     let kind_of_reason = kind_of(&layout::reason_name(name.as_os_str()))?;
     // A directory under the reason's name cannot be replaced by the reason, and is not ours.
     let (target, reason) = if kind_of(name.as_os_str())?.is_some() || kind_of_reason == Some(FileType::Directory) {
-        (EntryName::at(Now::read(), name.form()), format!("{reason} (its name was {name})"))
+        (FileName::at(Now::read(), name.form()), format!("{reason} (its name was {name})"))
     } else {
         (name.clone(), reason.to_string())
     };

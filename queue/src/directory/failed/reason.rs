@@ -8,15 +8,15 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::descriptor::{UNTRUSTED_FILE, clear_of_standard};
-use crate::directory::entry::EntryName;
-use crate::directory::layout;
+use crate::directory::entry::FileName;
+use crate::layout;
 use crate::printable::printable;
 
 /// So much of a reason is read. Ours are shorter.
 const MAX_BYTES: u64 = 4096;
 
 /// Reads the reason of an entry, as text without control characters. None if there is no readable reason.
-pub(super) fn read(folder: BorrowedFd<'_>, entry: &EntryName) -> Option<String> {
+pub(super) fn read(folder: BorrowedFd<'_>, entry: &FileName) -> Option<String> {
     let mut reason = String::new();
     let name = layout::reason_name(entry.as_os_str());
     let file = rustix::fs::openat(folder, name, UNTRUSTED_FILE, Mode::empty()).ok()?;
@@ -26,7 +26,7 @@ pub(super) fn read(folder: BorrowedFd<'_>, entry: &EntryName) -> Option<String> 
 
 /// Writes the reason into a new file. The one that has its name may be a pipe, which would make us wait, or a link to a
 /// file elsewhere, which would be overwritten.
-pub(super) fn write(folder: BorrowedFd<'_>, entry: &EntryName, reason: &str) -> io::Result<()> {
+pub(super) fn write(folder: BorrowedFd<'_>, entry: &FileName, reason: &str) -> io::Result<()> {
     let name = layout::reason_name(entry.as_os_str());
     match rustix::fs::unlinkat(folder, &name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
@@ -37,7 +37,7 @@ pub(super) fn write(folder: BorrowedFd<'_>, entry: &EntryName, reason: &str) -> 
     File::from(clear_of_standard(file)).write_all(format!("{}\n", printable(reason)).as_bytes())
 }
 
-pub(super) fn remove(folder: BorrowedFd<'_>, entry: &EntryName) {
+pub(super) fn remove(folder: BorrowedFd<'_>, entry: &FileName) {
     // A reason that stays does no harm: it is overwritten or deleted with the next entry of that name.
     let _ = rustix::fs::unlinkat(folder, layout::reason_name(entry.as_os_str()), AtFlags::empty());
 }

@@ -1,8 +1,8 @@
 //! Whether a file that is no event is an attempt at one. An attempt is put aside. Any other file belongs to another
 //! program or to a user, and stays where it is.
 
-use crate::directory::entry::EntryName;
-use crate::directory::layout::{self, Form};
+use crate::directory::entry::FileName;
+use crate::layout::{self, Form};
 
 /// So many bytes of a file are enough to classify it.
 pub(super) const BEGINNING: usize = 256;
@@ -18,7 +18,7 @@ enum Beginning {
 }
 
 /// Classifies a file that is no event, by its name and by how its content begins.
-pub(in crate::directory) fn is_attempt(name: &EntryName, content: &[u8]) -> bool {
+pub(in crate::directory) fn is_attempt(name: &FileName, content: &[u8]) -> bool {
     if matches!(name.form(), Form::Lines(_)) {
         return layout::is_producer_name(name.as_os_str());
     }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     fn attempt(name: &str, content: &str) -> bool {
-        is_attempt(&EntryName::new(name), content.as_bytes())
+        is_attempt(&FileName::new(name), content.as_bytes())
     }
 
     #[test]

@@ -10,10 +10,10 @@ use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
 
 use crate::descriptor::UNTRUSTED_FILE;
-use crate::directory::entry::{EntryName, parse_entry};
-use crate::directory::layout::{self, Form};
+use crate::directory::entry::{FileName, parse_entry};
 use crate::entry_error::EntryError;
 use crate::event::Event;
+use crate::layout::{self, Form};
 use crate::queued_at::QueuedAt;
 
 pub(super) use stamp::Stamp;
@@ -29,7 +29,7 @@ pub(super) struct Found {
 /// that is too large, or nothing if the file cannot be read.
 pub(super) fn read(
     directory: BorrowedFd<'_>,
-    name: &EntryName,
+    name: &FileName,
     max_event_bytes: u64,
     buffer: &mut Vec<u8>,
 ) -> Result<Option<Found>, Errno> {
@@ -61,7 +61,7 @@ pub(super) fn read(
 }
 
 /// Tells whether a scan takes a file, as an event or as an attempt at one. True if the file cannot be examined.
-pub(super) fn is_ours(directory: BorrowedFd<'_>, name: &EntryName, max_event_bytes: u64, buffer: &mut Vec<u8>) -> bool {
+pub(super) fn is_ours(directory: BorrowedFd<'_>, name: &FileName, max_event_bytes: u64, buffer: &mut Vec<u8>) -> bool {
     layout::is_producer_name(name.as_os_str())
         || match read(directory, name, max_event_bytes, buffer) {
             Ok(Some(Found { events: Err(_), .. })) => attempt::is_attempt(name, buffer),
@@ -72,7 +72,7 @@ pub(super) fn is_ours(directory: BorrowedFd<'_>, name: &EntryName, max_event_byt
 /// How many events an entry holds. One that holds none, or cannot be read, counts as one.
 pub(super) fn count_events(
     directory: BorrowedFd<'_>,
-    name: &EntryName,
+    name: &FileName,
     max_event_bytes: u64,
     buffer: &mut Vec<u8>,
 ) -> usize {
@@ -85,7 +85,7 @@ pub(super) fn count_events(
 }
 
 /// The result for an entry that the system does not let us read.
-fn unreadable(directory: BorrowedFd<'_>, name: &EntryName, errno: Errno) -> Result<Option<Found>, Errno> {
+fn unreadable(directory: BorrowedFd<'_>, name: &FileName, errno: Errno) -> Result<Option<Found>, Errno> {
     // This process or the system lacks something; the file is not the cause.
     if matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR) {
         return Err(errno);
@@ -94,7 +94,7 @@ fn unreadable(directory: BorrowedFd<'_>, name: &EntryName, errno: Errno) -> Resu
     not_read(directory, name, EntryError::Unreadable(errno.into()))
 }
 
-fn not_read(directory: BorrowedFd<'_>, name: &EntryName, error: EntryError) -> Result<Option<Found>, Errno> {
+fn not_read(directory: BorrowedFd<'_>, name: &FileName, error: EntryError) -> Result<Option<Found>, Errno> {
     match rustix::fs::statat(directory, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(Found { stamp: Stamp::new(&stat), events: Err(error) })),
         Err(Errno::NOENT) => Ok(None),
@@ -120,7 +120,7 @@ fn read_all(file: &OwnedFd, size: usize, buffer: &mut Vec<u8>) -> Result<(), Err
 
 /// When an entry was queued: by its name if our producer made it, else by its content, else by when the file was last
 /// written.
-pub(super) fn queued_at(directory: BorrowedFd<'_>, name: &EntryName, max_event_bytes: u64) -> QueuedAt {
+pub(super) fn queued_at(directory: BorrowedFd<'_>, name: &FileName, max_event_bytes: u64) -> QueuedAt {
     if let Some(queued_at) = layout::queued_at(name.as_os_str()) {
         return queued_at;
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, Stat};
 
-use crate::directory::entry::EntryName;
+use crate::directory::entry::FileName;
 
 /// Two equal stamps of one name are of the same file with the same content. Owner and mode are not part of it: many
 /// producers change them after they have written the file.
@@ -23,7 +23,7 @@ impl Stamp {
     }
 
     /// The stamp of the file that has a name now. None if there is none, or the system does not answer.
-    pub(in crate::directory) fn of(directory: BorrowedFd<'_>, name: &EntryName) -> Option<Stamp> {
+    pub(in crate::directory) fn of(directory: BorrowedFd<'_>, name: &FileName) -> Option<Stamp> {
         rustix::fs::statat(directory, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW).ok().map(|stat| Stamp::new(&stat))
     }
 

@@ -8,8 +8,9 @@ use std::{fs, io};
 use rustix::fs::Mode;
 
 use crate::descriptor::DIRECTORY;
-use crate::directory::entry::EntryName;
-use crate::directory::{file, layout};
+use crate::directory::entry::FileName;
+use crate::directory::file;
+use crate::layout;
 
 /// The entries that wait in a queue directory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl Backlog {
                 continue;
             }
             let Ok(modified) = found.metadata().and_then(|metadata| metadata.modified()) else { continue };
-            let name = EntryName::new(found.file_name());
+            let name = FileName::new(found.file_name());
             if !file::is_ours(directory.as_fd(), &name, max_event_bytes, &mut buffer) {
                 backlog.other_files += 1;
                 continue;

@@ -9,9 +9,10 @@ use std::{fs, io};
 use rustix::fs::Mode;
 
 use crate::descriptor::DIRECTORY;
-use crate::directory::entry::EntryName;
-use crate::directory::layout::Form;
-use crate::directory::{file, layout};
+use crate::directory::entry::FileName;
+use crate::directory::file;
+use crate::layout;
+use crate::layout::Form;
 use crate::queued_at::{Now, QueuedAt};
 
 /// Files that are read to count the events in them. More entries are taken to hold as many on average.
@@ -39,7 +40,7 @@ impl Pending {
         for found in fs::read_dir(queue)? {
             let found = found?;
             let Some(form) = layout::form(&found.file_name()) else { continue };
-            let name = EntryName::new(found.file_name());
+            let name = FileName::new(found.file_name());
             if !layout::is_producer_name(name.as_os_str()) {
                 // Other files are few.
                 read += 1;

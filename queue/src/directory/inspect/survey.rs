@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, Stat};
 
 use crate::descriptor::{DIRECTORY, is_same_file};
-use crate::directory::entry::EntryName;
-use crate::directory::{file, layout, lock};
+use crate::directory::entry::FileName;
+use crate::directory::{file, lock};
+use crate::layout;
 
 /// How many names of one directory are examined.
 const MAX_NAMES: usize = 1000;
@@ -20,7 +21,7 @@ pub fn entry_files(queue: &Path, max_event_bytes: u64) -> Vec<(PathBuf, Metadata
     let Ok(directory) = rustix::fs::open(queue, DIRECTORY, Mode::empty()) else { return Vec::new() };
     let mut buffer = Vec::new();
     let mut is_ours =
-        |name: OsString| file::is_ours(directory.as_fd(), &EntryName::new(name), max_event_bytes, &mut buffer);
+        |name: OsString| file::is_ours(directory.as_fd(), &FileName::new(name), max_event_bytes, &mut buffer);
     let is_entry = |file: &DirEntry| layout::is_entry(&file.file_name());
     files(queue)
         .filter(is_entry)

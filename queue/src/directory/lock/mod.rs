@@ -21,8 +21,8 @@ use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::descriptor::{DIRECTORY, UNTRUSTED_FILE, clear_of_standard, is_same_file};
-use crate::directory::layout;
 use crate::error::OpenError;
+use crate::layout;
 
 /// How often a lock is tried again, when the lock file was deleted meanwhile or another process has locked the
 /// directory for a moment, before the other process is taken for the owner.

@@ -5,10 +5,11 @@ use std::os::fd::BorrowedFd;
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
-use crate::directory::entry::EntryName;
+use crate::directory::entry::FileName;
 use crate::directory::file::Stamp;
-use crate::directory::layout::Form;
-use crate::directory::{layout, naming};
+use crate::directory::naming;
+use crate::layout;
+use crate::layout::Form;
 use crate::queued_at::Now;
 
 /// What the deletion found under the name.
@@ -17,11 +18,11 @@ pub(super) enum Deleted {
     /// There is no such entry any more.
     Gone,
     /// Another entry was written under the name. It has this name now.
-    UsedAgain(EntryName),
+    UsedAgain(FileName),
 }
 
 /// Deletes an entry if it is still as it was scanned.
-pub(super) fn delete(directory: BorrowedFd<'_>, name: &EntryName, scanned: Stamp) -> Result<Deleted, Errno> {
+pub(super) fn delete(directory: BorrowedFd<'_>, name: &FileName, scanned: Stamp) -> Result<Deleted, Errno> {
     // Producers never use such a name twice.
     if layout::is_producer_name(name.as_os_str()) {
         return unlink(directory, name);
@@ -55,7 +56,7 @@ pub(super) fn delete(directory: BorrowedFd<'_>, name: &EntryName, scanned: Stamp
 }
 
 /// Gives a file that was taken away its name again, or a new one if another file has that name already.
-fn put_back(directory: BorrowedFd<'_>, name: &EntryName) -> Result<EntryName, Errno> {
+fn put_back(directory: BorrowedFd<'_>, name: &FileName) -> Result<FileName, Errno> {
     if naming::publish(directory, layout::ACKED.as_ref(), directory, name.as_os_str().as_ref()).is_ok() {
         return Ok(name.clone());
     }
@@ -64,9 +65,9 @@ fn put_back(directory: BorrowedFd<'_>, name: &EntryName) -> Result<EntryName, Er
 
 /// Gives a file that an interrupted deletion took away the name of an entry: it may be an event that was never read.
 /// Returns the name, or none if there is no such file.
-pub(super) fn restore(directory: BorrowedFd<'_>) -> Result<Option<EntryName>, Errno> {
+pub(super) fn restore(directory: BorrowedFd<'_>) -> Result<Option<FileName>, Errno> {
     // Names of entries of several events are never used again, so none of them was taken away.
-    let new = EntryName::at(Now::read(), Form::Event);
+    let new = FileName::at(Now::read(), Form::Event);
     match naming::take_away(directory, layout::ACKED.as_ref(), directory, new.as_os_str()) {
         Ok(()) => Ok(Some(new)),
         Err(Errno::NOENT) => Ok(None),
@@ -74,7 +75,7 @@ pub(super) fn restore(directory: BorrowedFd<'_>) -> Result<Option<EntryName>, Er
     }
 }
 
-fn unlink(directory: BorrowedFd<'_>, name: &EntryName) -> Result<Deleted, Errno> {
+fn unlink(directory: BorrowedFd<'_>, name: &FileName) -> Result<Deleted, Errno> {
     match rustix::fs::unlinkat(directory, name.as_os_str(), AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => Ok(Deleted::Gone),
         Err(errno) => Err(errno),

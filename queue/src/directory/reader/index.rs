@@ -10,7 +10,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::Instant;
 
-use crate::directory::entry::EntryName;
+use crate::directory::entry::FileName;
 use crate::priority::Priority;
 use crate::queued_at::{Now, QueuedAt};
 
@@ -25,7 +25,7 @@ const LISTING_PAUSE: u32 = 20;
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Indexed {
     pub(super) queued_at: QueuedAt,
-    pub(super) name: EntryName,
+    pub(super) name: FileName,
 }
 
 impl Indexed {
@@ -34,7 +34,7 @@ impl Indexed {
     }
 }
 
-fn lane(name: &EntryName) -> usize {
+fn lane(name: &FileName) -> usize {
     match name.form().lane() {
         Priority::High => 0,
         Priority::Normal => 1,
@@ -52,7 +52,7 @@ pub(super) struct Index {
     /// An entry of another lane than the usual one was found once.
     uses_lanes: bool,
     /// Seen by the latest listing, and not settled.
-    unsettled: HashSet<EntryName>,
+    unsettled: HashSet<FileName>,
     /// There may be entries that are neither here nor will be reported: only a listing finds them.
     lost_track: bool,
     /// When the directory may be listed although entries are left: a more urgent one may be there.
@@ -66,7 +66,7 @@ pub(super) struct Listing {
     began: QueuedAt,
     started: Instant,
     settled: [Vec<Indexed>; LANES],
-    unsettled: HashSet<EntryName>,
+    unsettled: HashSet<FileName>,
     /// Nothing was left out because there were too many.
     is_complete: bool,
 }
@@ -107,7 +107,7 @@ impl Index {
 
     /// Tells whether a reported entry can be added. If not, the next listing has it: an entry that was not reported
     /// must not be overtaken in its lane.
-    pub(super) fn takes_report(&mut self, name: &EntryName) -> bool {
+    pub(super) fn takes_report(&mut self, name: &FileName) -> bool {
         let lane = lane(name);
         self.uses_lanes |= is_special(lane);
         self.lost_track |= self.lanes[lane].len() >= self.max_entries;
@@ -115,7 +115,7 @@ impl Index {
     }
 
     /// Notes that an entry was reported, so that nothing older is missing.
-    pub(super) fn settle(&mut self, name: &EntryName) {
+    pub(super) fn settle(&mut self, name: &FileName) {
         self.unsettled.remove(name);
     }
 
@@ -197,7 +197,7 @@ mod tests {
     fn list(index: &mut Index, entries: &[(&str, u64)]) {
         let mut listing = index.begin_listing();
         for &(name, nanos) in entries {
-            index.add(&mut listing, Indexed { queued_at: QueuedAt::from_nanos(nanos), name: EntryName::new(name) });
+            index.add(&mut listing, Indexed { queued_at: QueuedAt::from_nanos(nanos), name: FileName::new(name) });
         }
         index.end_listing(listing);
     }
@@ -222,7 +222,7 @@ mod tests {
     fn a_full_index_keeps_the_oldest_and_needs_another_listing() {
         let mut index = Index::new(2);
         list(&mut index, &[("5.json", 5), ("1.json", 1), ("4.json", 4), ("3.json", 3), ("2.json", 2)]);
-        assert!(!index.needs_listing() && !index.takes_report(&EntryName::new("6.json")));
+        assert!(!index.needs_listing() && !index.takes_report(&FileName::new("6.json")));
         assert_eq!(taken(&mut index), ["1.json", "2.json"]);
         assert!(index.needs_listing());
     }
@@ -261,7 +261,7 @@ mod tests {
         // Without lanes, everything that the index holds is read first.
         index.listing_due = Instant::now();
         assert!(!index.needs_listing());
-        assert!(!index.takes_report(&EntryName::new("4.high.events")));
+        assert!(!index.takes_report(&FileName::new("4.high.events")));
         assert!(index.needs_listing());
         list(&mut index, &[("1.json", 1), ("2.json", 2), ("3.json", 3), ("4.high.events", 4)]);
         assert_eq!(index.take_next().map(|entry| entry.name.to_string()).as_deref(), Some("4.high.events"));

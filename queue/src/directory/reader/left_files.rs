@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
-use crate::directory::entry::EntryName;
+use crate::directory::entry::FileName;
 use crate::directory::file::{Stamp, attempt};
 use crate::entry_error::EntryError;
 
@@ -20,7 +20,7 @@ const MIN_UNREADABLE_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherFiles {
     /// One of them.
-    pub name: EntryName,
+    pub name: FileName,
     /// How many there are.
     pub files: usize,
     /// Why that one cannot be read, if that is so. It is tried again, unless a newer program wrote it.
@@ -44,9 +44,9 @@ enum LeaveReason {
 
 #[derive(Debug)]
 pub(super) struct LeftFiles {
-    files: HashMap<EntryName, LeftFile>,
+    files: HashMap<FileName, LeftFile>,
     /// Those that cannot be put aside, in the order in which they are tried again.
-    unrejectable: VecDeque<EntryName>,
+    unrejectable: VecDeque<FileName>,
     /// Files that are no attempts at events and that the caller does not know yet.
     other_files: Option<OtherFiles>,
     /// Entries of newer programs that the caller does not know yet.
@@ -87,7 +87,7 @@ impl LeftFiles {
     }
 
     /// Decides whether a file that is no event is left where it is: because it may still become one, or is not ours.
-    pub(super) fn leave(&mut self, name: &EntryName, stamp: Stamp, error: &EntryError, content: &[u8]) -> bool {
+    pub(super) fn leave(&mut self, name: &FileName, stamp: Stamp, error: &EntryError, content: &[u8]) -> bool {
         let now = Instant::now();
         if error.may_pass() {
             // Both are lower bounds of its age: its modification time, and how long it was seen unchanged.
@@ -113,7 +113,7 @@ impl LeftFiles {
     }
 
     /// Leaves a file that cannot be put aside.
-    pub(super) fn leave_unrejectable(&mut self, name: &EntryName, stamp: Stamp) {
+    pub(super) fn leave_unrejectable(&mut self, name: &FileName, stamp: Stamp) {
         self.remember(name, stamp, LeaveReason::CannotReject, Instant::now());
     }
 
@@ -128,13 +128,13 @@ impl LeftFiles {
     }
 
     /// How long a file is known with this stamp.
-    fn unchanged_for(&self, name: &EntryName, stamp: Stamp, now: Instant) -> Duration {
+    fn unchanged_for(&self, name: &FileName, stamp: Stamp, now: Instant) -> Duration {
         let known = self.files.get(name).filter(|left| left.stamp == stamp);
         known.map_or(Duration::ZERO, |left| now.saturating_duration_since(left.since))
     }
 
     /// Remembers a file. Returns whether that is new: it was not remembered with this stamp and this reason.
-    fn remember(&mut self, name: &EntryName, stamp: Stamp, reason: LeaveReason, now: Instant) -> bool {
+    fn remember(&mut self, name: &FileName, stamp: Stamp, reason: LeaveReason, now: Instant) -> bool {
         let read_at = match reason {
             LeaveReason::MayGrow(time) => Some(now + time),
             // Rights are no part of the stamp, so nothing else shows that they have changed.
@@ -166,7 +166,7 @@ impl LeftFiles {
         true
     }
 
-    pub(super) fn forget(&mut self, name: &EntryName) {
+    pub(super) fn forget(&mut self, name: &FileName) {
         if !self.files.is_empty() {
             self.files.remove(name);
         }
@@ -178,7 +178,7 @@ impl LeftFiles {
     }
 
     /// Tells whether a listed file is still to be left. `stamp` asks the system for its present stamp.
-    pub(super) fn is_left(&mut self, name: &EntryName, now: Instant, stamp: impl FnOnce() -> Option<Stamp>) -> bool {
+    pub(super) fn is_left(&mut self, name: &FileName, now: Instant, stamp: impl FnOnce() -> Option<Stamp>) -> bool {
         // The usual case; it saves hashing the name.
         if self.files.is_empty() {
             return false;
@@ -203,7 +203,7 @@ impl LeftFiles {
     }
 
     /// Takes out some of those that could not be put aside, to be read and put aside again.
-    pub(super) fn take_unrejectable(&mut self, count: usize) -> Vec<EntryName> {
+    pub(super) fn take_unrejectable(&mut self, count: usize) -> Vec<FileName> {
         self.unrejectable.drain(..count.min(self.unrejectable.len())).collect()
     }
 

@@ -14,14 +14,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::descriptor::is_same_file;
-use crate::directory::entry::EntryName;
+use crate::directory::entry::FileName;
 use crate::directory::failed::{self, Rejected};
 use crate::directory::file::Stamp;
-use crate::directory::layout;
 use crate::directory::lock::{self, Ownership};
 use crate::directory::writer::DEFAULT_MAX_EVENT_BYTES;
 use crate::entry_error::EntryError;
 use crate::error::{AckError, OpenError, RejectError};
+use crate::layout;
 
 use clock::Clock;
 use deletion::Deleted;
@@ -59,7 +59,7 @@ pub struct Reader {
     /// Found and not yet scanned.
     index: Index,
     /// Scanned, and neither acked nor rejected: they must not be found again.
-    outstanding: HashMap<EntryName, Stamp>,
+    outstanding: HashMap<FileName, Stamp>,
     /// Read and left where they are.
     left_files: LeftFiles,
     clock: Clock,
@@ -144,7 +144,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
-    pub fn ack(&mut self, name: &EntryName) -> Result<(), AckError> {
+    pub fn ack(&mut self, name: &FileName) -> Result<(), AckError> {
         let Some((name, scanned)) = self.outstanding.remove_entry(name) else { return Ok(()) };
         match deletion::delete(self.ownership.directory(), &name, scanned) {
             Ok(Deleted::Gone) => self.left_files.forget(&name),
@@ -163,7 +163,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
-    pub fn reject(&mut self, name: &EntryName, reason: &EntryError) -> Result<Rejected, RejectError> {
+    pub fn reject(&mut self, name: &FileName, reason: &EntryError) -> Result<Rejected, RejectError> {
         let now = || Stamp::of(self.ownership.directory(), name);
         if self.outstanding.get(name).is_some_and(|scanned| now().is_some_and(|now| now != *scanned)) {
             self.outstanding.remove(name);
@@ -182,7 +182,7 @@ impl Reader {
 
     /// Leaves an entry that cannot be put aside where it is. It is no longer outstanding, and is found again when it
     /// has changed or when [`retry_unrejectable`](Self::retry_unrejectable) selects it.
-    pub fn leave_unrejectable(&mut self, name: &EntryName) {
+    pub fn leave_unrejectable(&mut self, name: &FileName) {
         if let Some(stamp) = self.outstanding.remove(name) {
             self.left_files.leave_unrejectable(name, stamp);
         }

@@ -10,10 +10,10 @@ use rustix::fs::{Access, AtFlags, Dir, Mode};
 use rustix::io::Errno;
 
 use crate::descriptor::{DIRECTORY, clear_of_standard};
-use crate::directory::entry::EntryName;
+use crate::directory::entry::FileName;
 use crate::directory::file::{self, Found, attempt};
-use crate::directory::layout;
 use crate::error::OpenError;
+use crate::layout;
 
 /// Opens a directory in which this process may delete entries, and not every user may write.
 pub(super) fn open(path: &Path) -> Result<OwnedFd, OpenError> {
@@ -58,7 +58,7 @@ fn may_be_in_a_queue(directory: &OwnedFd, name: &OsStr, max_event_bytes: u64) ->
         return true;
     }
     let mut content = Vec::new();
-    let name = EntryName::new(name);
+    let name = FileName::new(name);
     match file::read(directory.as_fd(), &name, max_event_bytes, &mut content) {
         Ok(Some(Found { events: Ok(_), .. })) => true,
         // An empty file was most likely created just now, and nothing in it can be lost.

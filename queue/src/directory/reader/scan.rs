@@ -11,11 +11,11 @@ use rustix::io::Errno;
 use super::Reader;
 use super::clock::Clock;
 use super::index::Indexed;
-use crate::directory::entry::{Entry, EntryName};
+use crate::directory::entry::{Entry, FileName};
 use crate::directory::file::{self, Found, Stamp};
-use crate::directory::layout;
 use crate::error::ScanError;
 use crate::event::Event;
+use crate::layout;
 
 /// A producer needs milliseconds between creating its temporary file and renaming it.
 const TEMPORARY_AGE: Duration = Duration::from_secs(15 * 60);
@@ -61,7 +61,7 @@ impl Reader {
         if !layout::is_entry(file) {
             return;
         }
-        let name = EntryName::new(file);
+        let name = FileName::new(file);
         if !self.index.takes_report(&name) {
             return;
         }
@@ -83,7 +83,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn look_up(&mut self, name: &EntryName) -> Result<Option<Vec<Event>>, ScanError> {
+    pub fn look_up(&mut self, name: &FileName) -> Result<Option<Vec<Event>>, ScanError> {
         let (directory, limit) = (self.ownership.directory(), self.options.max_event_bytes);
         match file::read(directory, name, limit, &mut self.buffer) {
             Ok(Some(Found { stamp, events: Ok(events) })) => {
@@ -99,13 +99,13 @@ impl Reader {
     }
 
     /// Lets an entry that was [looked up](Self::look_up) be found by the next listing, as if it had never been read.
-    pub fn put_back(&mut self, name: &EntryName) {
+    pub fn put_back(&mut self, name: &FileName) {
         self.outstanding.remove(name);
         self.lose_track();
     }
 
     /// Adds an entry to those that are to be read.
-    pub(super) fn index(&mut self, name: EntryName) {
+    pub(super) fn index(&mut self, name: FileName) {
         let queued_at = file::queued_at(self.ownership.directory(), &name, self.options.max_event_bytes);
         self.index.insert(Indexed { queued_at, name });
     }
@@ -124,7 +124,7 @@ impl Reader {
             if !layout::is_entry(name) {
                 continue;
             }
-            let name = EntryName::new(name);
+            let name = FileName::new(name);
             let stamp = || Stamp::of(directory, &name);
             if self.outstanding.contains_key(&name) || self.left_files.is_left(&name, now, stamp) {
                 continue;

@@ -10,16 +10,16 @@ use crate::queued_at::{Now, QueuedAt};
 use crate::uid::Uid;
 
 /// Folder of rejected entries.
-pub(super) const FAILED: &str = "failed";
+pub(crate) const FAILED: &str = "failed";
 /// Locked by the one consumer of a directory.
-pub(super) const LOCK: &str = ".lock";
+pub(crate) const LOCK: &str = ".lock";
 /// An entry that is being deleted and whose name may be used again. It can turn out to be another one, written
 /// meanwhile.
-pub(super) const ACKED: &str = ".tmp-acked";
+pub(crate) const ACKED: &str = ".tmp-acked";
 /// What the consumer says of itself, for producers and for its own next start.
-pub(super) const READER: &str = ".reader";
+pub(crate) const READER: &str = ".reader";
 /// The same while it is being written.
-pub(super) const NEW_READER: &str = ".reader.new";
+pub(crate) const NEW_READER: &str = ".reader.new";
 /// Folder of the history log, unless another directory is configured for it.
 pub const HISTORY: &str = "history";
 /// The history log, in its directory.
@@ -28,13 +28,16 @@ pub const HISTORY_LOG: &str = "log";
 pub const NEW_HISTORY_LOG: &str = "log.new";
 /// In the history directory: what a broadcaster that forwards to other machines has last seen at their broker.
 pub const FORWARDED: &str = "forwarded";
+/// Folder of the journal: its segments, and nothing else.
+pub(crate) const JOURNAL: &str = "journal";
+/// How far the consumer has acked each segment of the journal.
+pub(crate) const POSITIONS: &str = ".positions";
+/// The same while it is being written as a whole.
+pub(crate) const NEW_POSITIONS: &str = ".positions.new";
 /// Mode of a queue directory that we create: only owner and group have access, and new files inherit the group.
-pub(super) const DIRECTORY_MODE: u32 = 0o2770;
+pub(crate) const DIRECTORY_MODE: u32 = 0o2770;
 /// Mode of an entry: the broadcaster may be another user of the same group.
-pub(super) const ENTRY_MODE: u32 = 0o640;
-
-/// The unit of the 12 bits in a UUIDv7: a millisecond divided by 4096, rounded up, as the uuid crate divides.
-const NANOS_PER_FRACTION: u64 = 1_000_000_u64.div_ceil(4096);
+pub(crate) const ENTRY_MODE: u32 = 0o640;
 
 /// How the names of entries end, and what they are. A longer ending stands before the one that it ends in.
 const SUFFIXES: [(&str, Form); 4] = [
@@ -43,6 +46,11 @@ const SUFFIXES: [(&str, Form); 4] = [
     (".low.events", Form::Lines(Priority::Low)),
     (".events", Form::Lines(Priority::Normal)),
 ];
+/// How the names of segments of the journal end, and their lane. A longer ending stands before the one that it ends in.
+pub(crate) const SEGMENT_SUFFIXES: [(&str, Priority); 3] =
+    [(".high.seg", Priority::High), (".low.seg", Priority::Low), (".seg", Priority::Normal)];
+/// Between the name of a segment and the offset of a record in it, where a record is named in text.
+pub(crate) const AT_OFFSET: char = '@';
 /// The longest name that a file system accepts, in bytes.
 const MAX_NAME: usize = 255;
 const REASON_SUFFIX: &str = ".reason";
@@ -50,7 +58,7 @@ const TEMPORARY_PREFIX: &str = ".tmp-";
 
 /// What an entry holds. Its name tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// One event, for everybody.
     Event,
     /// An event a line, in a lane.
@@ -64,7 +72,7 @@ impl Form {
     }
 
     /// The lane that such entries wait in.
-    pub(super) fn lane(self) -> Priority {
+    pub(crate) fn lane(self) -> Priority {
         match self {
             Form::Event => Priority::Normal,
             Form::Lines(priority) => priority,
@@ -80,13 +88,13 @@ fn parts(name: &OsStr) -> Option<(&[u8], Form)> {
 }
 
 /// What an entry of this name holds. None: a file of this name is no entry.
-pub(super) fn form(name: &OsStr) -> Option<Form> {
+pub(crate) fn form(name: &OsStr) -> Option<Form> {
     parts(name).map(|(_, form)| form)
 }
 
 /// Returns a name that sorts after every earlier one of this thread, even when the clock was set back, and by the clock
 /// among processes.
-pub(super) fn new_entry_name(now: Now, form: Form) -> OsString {
+pub(crate) fn new_entry_name(now: Now, form: Form) -> OsString {
     let suffix = form.suffix();
     let mut name = String::with_capacity(uuid::fmt::Hyphenated::LENGTH + suffix.len());
     name.push_str(Uid::at(now).0.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
@@ -95,13 +103,13 @@ pub(super) fn new_entry_name(now: Now, form: Form) -> OsString {
 }
 
 /// Tells whether a file of the queue directory is an entry. Names with a leading dot never are.
-pub(super) fn is_entry(name: &OsStr) -> bool {
+pub(crate) fn is_entry(name: &OsStr) -> bool {
     form(name).is_some()
 }
 
 /// Tells whether a name is one that a producer makes: ours a UUIDv7, the pure-PHP class `microtime(true)`, `_`,
 /// `uniqid()`.
-pub(super) fn is_producer_name(name: &OsStr) -> bool {
+pub(crate) fn is_producer_name(name: &OsStr) -> bool {
     let is_of_php = || {
         let (stem, Form::Event) = parts(name)? else { return None };
         let stem = str::from_utf8(stem).ok()?;
@@ -115,41 +123,36 @@ pub(super) fn is_producer_name(name: &OsStr) -> bool {
 }
 
 /// Tells whether a name begins with a digit, as the names of producers do, whether they use a clock or a counter.
-pub(super) fn is_numbered(name: &OsStr) -> bool {
+pub(crate) fn is_numbered(name: &OsStr) -> bool {
     name.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit)
 }
 
 /// Tells whether a file that is no entry can be in any directory: hidden files such as `.gitignore`, files that
 /// producers without the extension write before they rename them, and the file system's own.
-pub(super) fn may_be_in_any_directory(name: &OsStr) -> bool {
+pub(crate) fn may_be_in_any_directory(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     bytes.starts_with(b".") || bytes.ends_with(b".tmp") || bytes == b"lost+found"
 }
 
 /// Tells whether a file is an entry that a producer is writing, or was writing when it ended.
-pub(super) fn is_temporary(name: &OsStr) -> bool {
+pub(crate) fn is_temporary(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes()) && name != ACKED
 }
 
 /// The UUID in an entry's name, if what stands before the suffix is one.
-pub(super) fn uid(name: &OsStr) -> Option<Uid> {
+pub(crate) fn uid(name: &OsStr) -> Option<Uid> {
     let (stem, _) = parts(name)?;
     str::from_utf8(stem).ok()?.parse().ok()
 }
 
 /// The time of queueing in a name of our producer. `None` for the names of other producers.
-pub(super) fn queued_at(name: &OsStr) -> Option<QueuedAt> {
-    let Uid(uuid) = uid(name).filter(|uid| uid.0.get_version_num() == 7)?;
-    let (head, _) = uuid.as_u64_pair();
-    let millis = head >> 16;
-    let fraction = head & 0xfff;
-    // The end of the interval that the name stands for: an entry must never seem older than it is. The name can hold
-    // any 48 bits; a time that is too late for our type is the latest one.
-    Some(QueuedAt::from_nanos(millis.saturating_mul(1_000_000).saturating_add((fraction + 1) * NANOS_PER_FRACTION)))
+pub(crate) fn queued_at(name: &OsStr) -> Option<QueuedAt> {
+    // An entry must never seem older than it is.
+    uid(name).filter(|uid| uid.is_by_time()).map(Uid::latest)
 }
 
 /// The name of the text beside a rejected entry that gives the reason: that of the entry, cut if it would be too long.
-pub(super) fn reason_name(entry: &OsStr) -> OsString {
+pub(crate) fn reason_name(entry: &OsStr) -> OsString {
     let bytes = entry.as_bytes();
     let mut name = OsStr::from_bytes(&bytes[..bytes.len().min(MAX_NAME - REASON_SUFFIX.len())]).to_owned();
     name.push(REASON_SUFFIX);
@@ -157,7 +160,7 @@ pub(super) fn reason_name(entry: &OsStr) -> OsString {
 }
 
 /// The name under which an entry is written where the file system has no unnamed files.
-pub(super) fn temporary_name(entry: &OsStr) -> OsString {
+pub(crate) fn temporary_name(entry: &OsStr) -> OsString {
     let mut name = OsString::from(TEMPORARY_PREFIX);
     name.push(entry);
     name

@@ -1,0 +1,82 @@
+//! The name of an entry, whichever form of the queue it is in.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::directory::FileName;
+use crate::journal::RecordName;
+use crate::layout;
+
+/// Names an entry: in logs, in the history log, and to ack or reject it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EntryName {
+    /// A file of the directory.
+    File(FileName),
+    /// A record of the journal.
+    Record(RecordName),
+}
+
+impl EntryName {
+    /// The name as text, or its bytes where it is none.
+    ///
+    /// # Errors
+    /// The bytes of a file name that is not UTF-8.
+    pub fn to_text(&self) -> Result<String, &[u8]> {
+        match self {
+            EntryName::File(name) => {
+                name.as_os_str().to_str().map(str::to_owned).ok_or(name.as_os_str().as_encoded_bytes())
+            }
+            EntryName::Record(name) => Ok(name.to_string()),
+        }
+    }
+}
+
+impl From<FileName> for EntryName {
+    fn from(name: FileName) -> EntryName {
+        EntryName::File(name)
+    }
+}
+
+impl From<RecordName> for EntryName {
+    fn from(name: RecordName) -> EntryName {
+        EntryName::Record(name)
+    }
+}
+
+/// The text cannot be the name of an entry.
+#[derive(Debug, Error)]
+#[error("not the name of an entry: one of a file that ends in .json or .events, or a segment, @ and an offset in bytes")]
+pub struct InvalidName;
+
+impl FromStr for EntryName {
+    type Err = InvalidName;
+
+    fn from_str(name: &str) -> Result<EntryName, InvalidName> {
+        EntryName::try_from(OsString::from(name))
+    }
+}
+
+impl TryFrom<OsString> for EntryName {
+    type Error = InvalidName;
+
+    fn try_from(name: OsString) -> Result<EntryName, InvalidName> {
+        // A file name has no such character before its end, unless it is one of a file.
+        let record = name.to_str().filter(|name| name.contains(layout::AT_OFFSET)).and_then(|name| name.parse().ok());
+        match record {
+            Some(record) => Ok(EntryName::Record(record)),
+            None => FileName::try_from(name).map(EntryName::File).map_err(|_| InvalidName),
+        }
+    }
+}
+
+impl fmt::Display for EntryName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EntryName::File(name) => name.fmt(formatter),
+            EntryName::Record(name) => name.fmt(formatter),
+        }
+    }
+}
