@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use queue::{ChannelName, EntryName, NewEvent, Priority, Uid, Writer};
+use queue::{ChannelName, FileName, NewEvent, Priority, Uid, Writer};
 
 use crate::channels::Channels;
 use crate::lanes::{Lanes, Protocol};
@@ -177,7 +177,7 @@ impl Publisher {
 }
 
 /// Writes an entry as the extension does.
-fn enqueue(writer: &Writer, payload: &str, channel: Option<&str>) -> anyhow::Result<EntryName> {
+fn enqueue(writer: &Writer, payload: &str, channel: Option<&str>) -> anyhow::Result<FileName> {
     let channel: Option<ChannelName> = channel.map(str::parse).transpose()?;
     let queued = match &channel {
         None => writer.enqueue(NAME_JSON.as_bytes(), payload.as_bytes()),

@@ -3,13 +3,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use queue::{EntryName, Event, MAX_CHANNELS_OF_EVENT, MAX_EVENTS_OF_ENTRY};
+use queue::{FileName, Event, MAX_CHANNELS_OF_EVENT, MAX_EVENTS_OF_ENTRY};
 use server::Publication;
 
 const MAX_BYTES: u64 = 64 * 1024;
 
 fuzz_target!(|content: &[u8]| {
-    let name: EntryName = "019a3a5e-7f00-7000-8000-000000000000.events".parse().expect("a name");
+    let name: FileName = "019a3a5e-7f00-7000-8000-000000000000.events".parse().expect("a name");
     match queue::parse_entry(&name, content, None, MAX_BYTES) {
         Ok(events) => {
             assert!((1..=MAX_EVENTS_OF_ENTRY).contains(&events.len()));

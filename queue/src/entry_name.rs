@@ -20,6 +20,14 @@ pub enum EntryName {
 }
 
 impl EntryName {
+    /// The name of its file, if it has one of its own.
+    pub fn file(&self) -> Option<&FileName> {
+        match self {
+            EntryName::File(name) => Some(name),
+            EntryName::Record(_) => None,
+        }
+    }
+
     /// The name as text, or its bytes where it is none.
     ///
     /// # Errors
@@ -31,6 +39,12 @@ impl EntryName {
             }
             EntryName::Record(name) => Ok(name.to_string()),
         }
+    }
+}
+
+impl PartialEq<FileName> for EntryName {
+    fn eq(&self, file: &FileName) -> bool {
+        self.file() == Some(file)
     }
 }
 
@@ -48,7 +62,9 @@ impl From<RecordName> for EntryName {
 
 /// The text cannot be the name of an entry.
 #[derive(Debug, Error)]
-#[error("not the name of an entry: one of a file that ends in .json or .events, or a segment, @ and an offset in bytes")]
+#[error(
+    "not the name of an entry: one of a file that ends in .json or .events, or a segment, @ and an offset in bytes"
+)]
 pub struct InvalidName;
 
 impl FromStr for EntryName {

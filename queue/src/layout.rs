@@ -95,9 +95,14 @@ pub(crate) fn form(name: &OsStr) -> Option<Form> {
 /// Returns a name that sorts after every earlier one of this thread, even when the clock was set back, and by the clock
 /// among processes.
 pub(crate) fn new_entry_name(now: Now, form: Form) -> OsString {
+    entry_name(Uid::at(now), form)
+}
+
+/// The name of an entry with this uid.
+pub(crate) fn entry_name(uid: Uid, form: Form) -> OsString {
     let suffix = form.suffix();
     let mut name = String::with_capacity(uuid::fmt::Hyphenated::LENGTH + suffix.len());
-    name.push_str(Uid::at(now).0.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    name.push_str(uid.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
     name.push_str(suffix);
     name.into()
 }

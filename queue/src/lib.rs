@@ -5,6 +5,7 @@ mod denied;
 mod descriptor;
 mod directory;
 mod entry_error;
+mod entry_name;
 mod error;
 mod event;
 mod journal;
@@ -16,6 +17,7 @@ mod printable;
 mod priority;
 mod queue_path;
 mod queued_at;
+mod reader;
 pub mod record;
 mod uid;
 mod url_secrets;
@@ -23,14 +25,15 @@ mod url_secrets;
 pub use channel::{ChannelName, InvalidChannel, MAX_CHANNEL_BYTES, MAX_CHANNELS_OF_EVENT};
 pub use descriptor::{FIRST_DESCRIPTOR, clear_of_standard};
 pub use directory::{
-    Announcement, Backlog, DEFAULT_GRACE, DEFAULT_MAX_EVENT_BYTES, Durability, Entry, Failed, FailedEntry, FailedError,
-    FileName, FileName as EntryName, InvalidFileName, OtherFiles, Pending, Reader, ReaderOptions, Rejected, Standby,
-    Writer, create_directory, entry_files, holds_directory, is_unread_queue, lock_file, parse_entry, unread_queues,
+    Announcement, Backlog, DEFAULT_MAX_EVENT_BYTES, Durability, Failed, FailedEntry, FailedError, FileName,
+    InvalidFileName, OtherFiles, Pending, Rejected, Standby, Writer, create_directory, entry_files, holds_directory,
+    is_unread_queue, lock_file, parse_entry, unread_queues,
 };
 pub use entry_error::EntryError;
+pub use entry_name::{EntryName, InvalidName};
 pub use error::{AckError, EnqueueError, OpenError, RejectError, ScanError};
 pub use event::Event;
-pub use journal::{InvalidRecordName, RecordName, SegmentName};
+pub use journal::{Damage, InvalidRecordName, RecordName, SegmentName};
 pub use layout::{FORWARDED, HISTORY, HISTORY_LOG, NEW_HISTORY_LOG};
 pub use limits::{MAX_EVENT_NAME_BYTES, MAX_EVENTS_OF_ENTRY, MAX_EXCEPT_BYTES, MAX_KEY_BYTES};
 pub use line_error::LineError;
@@ -38,5 +41,6 @@ pub use new_event::NewEvent;
 pub use printable::{Shown, printable, shown, shown_bytes};
 pub use priority::Priority;
 pub use queue_path::{check_path, local_path};
+pub use reader::{DEFAULT_GRACE, Entry, Reader, ReaderOptions};
 pub use uid::{InvalidUid, Uid, reseed};
 pub use url_secrets::{text_without_secrets, url_without_secrets};

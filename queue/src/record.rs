@@ -9,7 +9,7 @@ use thiserror::Error;
 /// Bytes before the body of a record.
 pub const HEAD_BYTES: usize = 34;
 /// The byte that a record begins with, and that is nowhere else in it.
-const MARK: u8 = 0x1e;
+pub(crate) const MARK: u8 = 0x1e;
 /// Where in the head the bytes begin that the checksum is of.
 const CHECKED: usize = 9;
 

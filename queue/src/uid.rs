@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 use uuid::timestamp::context::ContextV7;
-use uuid::{Builder, Timestamp, Uuid};
+use uuid::{Builder, Timestamp, Uuid, Variant, Version};
 
 use crate::queued_at::{Now, QueuedAt};
 
@@ -56,13 +56,28 @@ impl Uid {
     /// The uid of an event that has none of its own, from the name of its entry and when it was queued: the same at
     /// each reading. It is a UUIDv8 of the 128 bits of FNV-1a, which is the same in every version of this program.
     pub(crate) fn of_entry(name: &[u8], queued_at: QueuedAt) -> Uid {
-        const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-
         let bytes = name.iter().copied().chain([0]).chain(queued_at.nanos().to_be_bytes());
-        let hash = bytes.fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
-        Uid(Builder::from_custom_bytes(hash.to_be_bytes()).into_uuid())
+        Uid(Builder::from_custom_bytes(hash(bytes).to_be_bytes()).into_uuid())
     }
+
+    /// The uid of a part of what has a UUIDv7: one with the same time, and the same at each call.
+    pub(crate) fn of_part(whole: Uid, offset: u64) -> Uid {
+        let (head, _) = whole.0.as_u64_pair();
+        let hash = hash(whole.0.as_bytes().iter().copied().chain(offset.to_be_bytes()));
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&head.to_be_bytes());
+        bytes[8..].copy_from_slice(&((hash >> 64) as u64).to_be_bytes());
+        // The builder sets the bits of version and variant.
+        Uid(Builder::from_bytes(bytes).with_version(Version::SortRand).with_variant(Variant::RFC4122).into_uuid())
+    }
+}
+
+/// FNV-1a of 128 bits.
+fn hash(bytes: impl Iterator<Item = u8>) -> u128 {
+    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+
+    bytes.fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME))
 }
 
 /// Gives the generator of random bits of this thread's uids and names a new seed.

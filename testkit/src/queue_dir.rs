@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use queue::{EnqueueError, EntryName, Writer};
+use queue::{EnqueueError, FileName, Writer};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::TempDir;
 
@@ -66,12 +66,12 @@ impl QueueDir {
     }
 
     /// Queues an event with the name `test`.
-    pub fn enqueue(&self, payload: impl ToString) -> EntryName {
+    pub fn enqueue(&self, payload: impl ToString) -> FileName {
         self.try_enqueue(payload).unwrap()
     }
 
     /// The same where it may fail.
-    pub fn try_enqueue(&self, payload: impl ToString) -> Result<EntryName, EnqueueError> {
+    pub fn try_enqueue(&self, payload: impl ToString) -> Result<FileName, EnqueueError> {
         try_enqueue(&self.path(), payload)
     }
 
@@ -149,7 +149,7 @@ pub fn enqueue(queue: &Path, payload: impl ToString) {
     try_enqueue(queue, payload).unwrap();
 }
 
-fn try_enqueue(queue: &Path, payload: impl ToString) -> Result<EntryName, EnqueueError> {
+fn try_enqueue(queue: &Path, payload: impl ToString) -> Result<FileName, EnqueueError> {
     Writer::new(queue).max_event_bytes(64 << 20).enqueue(br#""test""#, payload.to_string().as_bytes())
 }
 

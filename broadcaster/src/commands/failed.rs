@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
-use queue::{Backlog, EntryName, Failed, FailedEntry, FailedError, shown, shown_bytes};
+use queue::{Backlog, FileName, Failed, FailedEntry, FailedError, shown, shown_bytes};
 use server::Config;
 use server::broker::{BrokerOptions, Forwarded, forwarded};
 
@@ -22,7 +22,7 @@ pub(crate) enum FailedCommand {
     #[command(after_help = SHOW_EXAMPLES)]
     Show {
         /// Name as listed
-        name: EntryName,
+        name: FileName,
         /// As it is, byte for byte, and not with control characters escaped
         #[arg(long)]
         raw: bool,
@@ -83,7 +83,7 @@ Examples:
 #[group(required = true, multiple = false)]
 pub(crate) struct Selection {
     /// Names as listed
-    names: Vec<EntryName>,
+    names: Vec<FileName>,
     /// All of them
     #[arg(long)]
     all: bool,
@@ -129,9 +129,9 @@ pub(crate) fn failed(queue: &Path, command: FailedCommand) -> anyhow::Result<()>
 
 /// Does it for each and prints what was done. One that fails keeps no other from its turn.
 fn for_each(
-    names: Vec<EntryName>,
+    names: Vec<FileName>,
     done: &str,
-    act: impl Fn(&EntryName) -> Result<(), FailedError>,
+    act: impl Fn(&FileName) -> Result<(), FailedError>,
 ) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let mut failures = Vec::new();
@@ -187,7 +187,7 @@ fn last_forwarded(queue: &Path, config: &Config, options: &BrokerOptions) -> Str
 }
 
 impl Selection {
-    fn names(self, folder: &Failed) -> anyhow::Result<Vec<EntryName>> {
+    fn names(self, folder: &Failed) -> anyhow::Result<Vec<FileName>> {
         if self.all {
             return Ok(folder.list()?.into_iter().map(|entry| entry.name).collect());
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use queue::{ChannelName, EnqueueError, EntryName, MAX_EXCEPT_BYTES, MAX_KEY_BYTES, NewEvent, Uid, Writer, shown};
+use queue::{ChannelName, EnqueueError, FileName, MAX_EXCEPT_BYTES, MAX_KEY_BYTES, NewEvent, Uid, Writer, shown};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -154,7 +154,7 @@ impl DeliveryOptions {
         channels.is_empty() && ttl.is_none() && priority.is_none() && key.is_none() && except.is_none()
     }
 
-    fn enqueue(&self, writer: &Writer, name_json: &[u8], payload_json: &[u8]) -> Result<EntryName, EnqueueError> {
+    fn enqueue(&self, writer: &Writer, name_json: &[u8], payload_json: &[u8]) -> Result<FileName, EnqueueError> {
         let event = NewEvent {
             uid: Uid::new(),
             name_json,

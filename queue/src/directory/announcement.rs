@@ -14,7 +14,7 @@ use crate::descriptor::UNTRUSTED_FILE;
 use crate::layout;
 
 /// The forms of a queue that this version reads.
-const FORMS: [&str; 1] = ["directory"];
+const FORMS: [&str; 2] = ["directory", "journal"];
 /// Every producer may read it, whatever the umask is.
 const MODE: Mode = Mode::from_raw_mode(0o644);
 /// A longer file was not written by us.
@@ -143,7 +143,7 @@ mod tests {
         }
         let content = fs::read_to_string(path.path().join(".reader")).expect("a file");
         let version = env!("CARGO_PKG_VERSION");
-        let expected = format!(r#"{{"version":"{version}","forms":["directory"],"epoch":"ffffffffffffffff"}}"#);
+        let expected = format!(r#"{{"version":"{version}","forms":["directory","journal"],"epoch":"ffffffffffffffff"}}"#);
         assert_eq!(content, expected + "\n");
         assert_eq!(fs::metadata(path.path().join(".reader")).expect("there").permissions().mode() & 0o777, 0o644);
         Announcement::retract(directory.as_fd()).expect("removed");

@@ -59,7 +59,7 @@ fn create(path: &Path, mode: Mode) -> io::Result<()> {
 ///
 /// # Errors
 /// The error of the system, also that something of that name exists.
-pub(super) fn create_folder(queue: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+pub(crate) fn create_folder(queue: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
     create_at(queue, name, DIRECTORY_MODE)
 }
 

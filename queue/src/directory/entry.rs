@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::entry_error::EntryError;
 use crate::event::{self, Event};
+use crate::journal::RecordName;
 use crate::layout::{self, Form};
 use crate::printable::shown;
 use crate::queued_at::{Now, QueuedAt};
@@ -26,6 +27,13 @@ impl FileName {
     /// The name for an entry of this form that is queued now.
     pub(super) fn at(now: Now, form: Form) -> FileName {
         FileName(layout::new_entry_name(now, form))
+    }
+
+    /// The name of the file that a record of the journal becomes, which is always the same: a UUIDv7 with the time in
+    /// the name of its segment.
+    pub(crate) fn of_record(record: RecordName) -> FileName {
+        let uid = Uid::of_part(record.segment.uid(), record.offset);
+        FileName(layout::entry_name(uid, Form::Lines(record.segment.priority())))
     }
 
     /// What such an entry holds.
@@ -73,13 +81,13 @@ impl fmt::Display for FileName {
     }
 }
 
-/// An entry that a scan found.
+/// A file that was found.
 #[derive(Debug)]
-pub struct Entry {
-    /// The name to ack or reject it by.
-    pub name: FileName,
-    /// The events, at least one, or why the entry holds none. Either all of them count or none.
-    pub events: Result<Vec<Event>, EntryError>,
+pub(crate) struct FileEntry {
+    pub(crate) name: FileName,
+    pub(crate) events: Result<Vec<Event>, EntryError>,
+    /// Bytes of its content.
+    pub(crate) bytes: usize,
 }
 
 /// Reads the events of an entry. `written` is when its file was last written: it is part of the uid of an event without

@@ -17,9 +17,13 @@ mod writer;
 
 pub use announcement::Announcement;
 pub use create::create_directory;
-pub use entry::{Entry, FileName, InvalidFileName, parse_entry};
+pub(crate) use create::create_folder;
+pub use entry::{FileName, InvalidFileName, parse_entry};
 pub use failed::{Failed, FailedEntry, FailedError, Rejected};
+pub(crate) use failed::{put_aside_content, put_aside_segment, write_entry};
 pub use inspect::{Backlog, Pending, entry_files, is_unread_queue, unread_queues};
+pub(crate) use lock::is_taken;
 pub use lock::{Standby, holds_directory, lock_file};
-pub use reader::{DEFAULT_GRACE, OtherFiles, Reader, ReaderOptions};
+pub(crate) use reader::DirectoryReader;
+pub use reader::OtherFiles;
 pub use writer::{DEFAULT_MAX_EVENT_BYTES, Durability, Writer};

@@ -5,5 +5,9 @@
 //! both forms of the queue hold the same events.
 
 mod names;
+mod positions;
+mod reader;
 
 pub use names::{InvalidRecordName, RecordName, SegmentName};
+pub use reader::Damage;
+pub(crate) use reader::{JournalReader, TakenRecord, round_begins};

@@ -302,7 +302,7 @@ fn a_rejected_entry_is_listed_put_back_and_dropped_under_its_name() {
 
     // A second one of that name gets another one, and is still an entry of several events in its lane.
     fs::write(queue.path().join("failed").join(name.as_os_str()), "").unwrap();
-    reader.reject(&name, &EntryError::NoEvents).unwrap();
+    reader.reject(&name.clone().into(), &EntryError::NoEvents).unwrap();
     let listed = failed.list().unwrap();
     assert_eq!(listed.len(), 2);
     assert!(listed.iter().all(|entry| entry.name.to_string().ends_with(".low.events")), "{listed:?}");
@@ -310,7 +310,7 @@ fn a_rejected_entry_is_listed_put_back_and_dropped_under_its_name() {
     failed.retry(&renamed).unwrap();
     assert_eq!(payloads(&reader.scan(10, u64::MAX).unwrap()), ["0", "1", "2"]);
     failed.drop_entry(&name).unwrap();
-    reader.ack(&renamed).unwrap();
+    reader.ack(&renamed.into()).unwrap();
     assert!(queue.failed().is_empty() && queue.entries().is_empty());
 }
 

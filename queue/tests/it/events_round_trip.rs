@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use proptest::option;
 use proptest::prelude::*;
-use queue::{ChannelName, NewEvent, Priority, Uid};
+use queue::{ChannelName, EntryName, NewEvent, Priority, Uid};
 
 use crate::util::Queue;
 
@@ -86,6 +86,7 @@ proptest! {
         let mut reader = queue.reader();
         let entries = reader.scan(10, u64::MAX).unwrap();
         prop_assert_eq!(entries.len(), 1);
+        let name = EntryName::from(name);
         prop_assert_eq!(&entries[0].name, &name);
         let found = entries[0].events.as_ref().unwrap();
         prop_assert_eq!(found.len(), given.len());

@@ -3,15 +3,15 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, Instant};
 
-use queue::{Backlog, EntryError, EntryName, Failed, Reader};
+use queue::{Backlog, EntryError, Failed, FileName, Reader};
 use testkit::sandbox::{run_under, without_setgid};
 
 use crate::util::{Queue, make_old, payloads};
 
-fn reject(reader: &mut Reader, queue: &Queue, name: &str) -> EntryName {
+fn reject(reader: &mut Reader, queue: &Queue, name: &str) -> FileName {
     queue.write(name, r#"{"event":"e","payload":7}"#);
-    let name: EntryName = name.parse().unwrap();
-    reader.reject(&name, &EntryError::NoName).unwrap();
+    let name: FileName = name.parse().unwrap();
+    reader.reject(&name.clone().into(), &EntryError::NoName).unwrap();
     name
 }
 
@@ -102,14 +102,14 @@ fn the_age_counts_from_the_rejection_and_not_from_when_the_file_was_written() {
 fn a_directory_that_was_put_aside_is_dropped_with_what_is_in_it() {
     let (queue, elsewhere) = (Queue::new(), Queue::new());
     let mut reader = queue.reader();
-    let name: EntryName = "1.json".parse().unwrap();
+    let name: FileName = "1.json".parse().unwrap();
     let kept = elsewhere.write("kept.json", "");
     for by_hand in [true, false] {
         let directory = queue.path().join("1.json/deep");
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::write(directory.join("file"), "").unwrap();
         symlink(elsewhere.path(), directory.join("link")).unwrap();
-        reader.reject(&name, &EntryError::NotAFile).unwrap();
+        reader.reject(&name.clone().into(), &EntryError::NotAFile).unwrap();
         let failed = Failed::open(&queue.path()).unwrap().unwrap();
         if by_hand {
             failed.drop_entry(&name).unwrap();
@@ -167,7 +167,7 @@ fn a_link_in_place_of_the_folder_is_not_followed() {
 #[test]
 fn names_outside_of_the_folder_are_refused() {
     for name in ["../x.json", "a/b.json", ".x.json", "x", ""] {
-        assert!(name.parse::<EntryName>().is_err(), "{name}");
+        assert!(name.parse::<FileName>().is_err(), "{name}");
     }
 }
 
@@ -234,12 +234,12 @@ fn a_pipe_in_place_of_a_reason_is_not_waited_for() {
 }
 
 /// Puts `1.json` aside, in a thread of its own: waiting for a pipe would never end.
-fn reject_in_time(queue: &Queue) -> EntryName {
+fn reject_in_time(queue: &Queue) -> FileName {
     let (mut reader, path) = (queue.reader(), queue.write("1.json", "{}"));
     let (done, is_done) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let name: EntryName = "1.json".parse().unwrap();
-        reader.reject(&name, &EntryError::NoName).unwrap();
+        let name: FileName = "1.json".parse().unwrap();
+        reader.reject(&name.clone().into(), &EntryError::NoName).unwrap();
         done.send(name).unwrap();
     });
     let name = is_done.recv_timeout(Duration::from_secs(10)).expect("it waits for a pipe");

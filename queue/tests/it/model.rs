@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::time::SystemTime;
 
 use proptest::prelude::*;
-use queue::{Entry, EntryName, Event, Failed, Priority, ReaderOptions};
+use queue::{Entry, Event, Failed, Priority, ReaderOptions};
 
 use crate::util::{Queue, make_old};
 
@@ -51,7 +51,7 @@ fn priority() -> impl Strategy<Value = Priority> {
 }
 
 /// The lane of an entry, by its name.
-fn lane(name: &EntryName) -> usize {
+fn lane(name: impl ToString) -> usize {
     let name = name.to_string();
     if name.ends_with(".high.events") {
         0
@@ -170,8 +170,9 @@ proptest! {
                 }
                 Step::Retry => {
                     if let Some((number, entry)) = put_aside.pop() {
-                        Failed::open(&queue.path()).unwrap().unwrap().retry(&entry.name).unwrap();
-                        reports.push_back(entry.name.as_os_str().to_owned());
+                        let name = entry.name.file().unwrap();
+                        Failed::open(&queue.path()).unwrap().unwrap().retry(name).unwrap();
+                        reports.push_back(name.as_os_str().to_owned());
                         waiting.insert(number, of(&entry));
                         late.insert(number);
                         failed -= 1;

@@ -114,9 +114,9 @@ fn files_of_one_name_are_kept_apart_where_the_file_system_has_only_plain_rename(
         let failed = Failed::open(&queue.path()).unwrap().unwrap();
         assert_eq!((failed.list().unwrap().len(), queue.failed().len()), (2, 4));
         queue.write("state.json", event(3));
-        assert!(failed.retry(&name).unwrap_err().to_string().contains("waits in the queue"));
+        assert!(failed.retry(name.file().unwrap()).unwrap_err().to_string().contains("waits in the queue"));
         std::fs::remove_file(queue.path().join("state.json")).unwrap();
-        failed.retry(&name).unwrap();
+        failed.retry(name.file().unwrap()).unwrap();
         assert_eq!((failed.list().unwrap().len(), queue.entries().len()), (1, 1));
     });
 }
@@ -197,13 +197,13 @@ fn a_retry_overwrites_no_waiting_entry() {
     reader.reject(&name, &EntryError::NoName).unwrap();
     queue.write("1.json", event(2));
     let failed = Failed::open(&queue.path()).unwrap().unwrap();
-    let error = failed.retry(&name).unwrap_err().to_string();
+    let error = failed.retry(name.file().unwrap()).unwrap_err().to_string();
     assert!(error.contains("waits in the queue"), "{error}");
     assert_eq!(failed.list().unwrap()[0].reason, "no `event` key");
     let waiting = reader.scan(10, u64::MAX).unwrap();
     assert_eq!(payloads(&waiting), ["2"]);
     reader.ack(&waiting[0].name).unwrap();
-    failed.retry(&name).unwrap();
+    failed.retry(name.file().unwrap()).unwrap();
     assert_eq!(payloads(&reader.scan(10, u64::MAX).unwrap()), ["1"]);
 }
 
@@ -224,5 +224,5 @@ fn two_bad_entries_of_one_name_are_both_kept() {
     let listed = failed.list().unwrap();
     assert_eq!(listed.len(), 3);
     assert!(listed.iter().filter(|entry| entry.reason.starts_with("no `event` key")).count() == 2, "{listed:?}");
-    assert_eq!(failed.read(&name).unwrap(), event(1).as_bytes());
+    assert_eq!(failed.read(name.file().unwrap()).unwrap(), event(1).as_bytes());
 }

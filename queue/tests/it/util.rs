@@ -3,7 +3,7 @@ use std::fs::{File, FileTimes};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use queue::{Entry, EntryName, NewEvent, Priority, Reader, ReaderOptions, Uid, Writer};
+use queue::{Entry, FileName, NewEvent, Priority, Reader, ReaderOptions, Uid, Writer};
 use tempfile::TempDir;
 
 /// A queue directory for one test, deleted with the value.
@@ -45,7 +45,7 @@ impl Queue {
     }
 
     /// Queues events whose payloads are the numbers, in one entry.
-    pub(crate) fn enqueue_lines(&self, numbers: std::ops::Range<usize>, priority: Priority) -> EntryName {
+    pub(crate) fn enqueue_lines(&self, numbers: std::ops::Range<usize>, priority: Priority) -> FileName {
         let payloads: Vec<String> = numbers.map(|number| number.to_string()).collect();
         let events: Vec<NewEvent<'_>> = payloads.iter().map(|payload| new_event(payload)).collect();
         self.writer().enqueue_events(&events, priority).unwrap()

@@ -26,6 +26,7 @@ use crate::printable::shown;
 
 pub use put_aside::Rejected;
 pub(super) use put_aside::put_aside;
+pub(crate) use put_aside::{put_aside_content, put_aside_segment, write_entry};
 
 /// The failed folder of a queue directory.
 #[derive(Debug)]

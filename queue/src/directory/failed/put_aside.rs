@@ -1,14 +1,16 @@
 //! Moves an entry that is no event into the failed folder.
 
 use std::ffi::OsStr;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use rustix::io::Errno;
 
 use super::reason;
-use crate::descriptor::DIRECTORY;
+use crate::descriptor::{DIRECTORY, clear_of_standard};
 use crate::directory::entry::FileName;
 use crate::directory::{create, naming};
 use crate::entry_error::EntryError;
@@ -33,21 +35,85 @@ pub(in crate::directory) fn put_aside(
     reason: &EntryError,
 ) -> io::Result<Rejected> {
     let folder = open_or_create(queue)?;
-    let kind_of = |file: &OsStr| match rustix::fs::statat(&folder, file, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => Ok(None),
-        found => found.map(|stat| Some(FileType::from_raw_mode(stat.st_mode))),
-    };
-    let kind_of_reason = kind_of(&layout::reason_name(name.as_os_str()))?;
+    let kind_of_reason = kind_of(&folder, &layout::reason_name(name.as_os_str()))?;
     // A directory under the reason's name cannot be replaced by the reason, and is not ours.
-    let (target, reason) = if kind_of(name.as_os_str())?.is_some() || kind_of_reason == Some(FileType::Directory) {
-        (FileName::at(Now::read(), name.form()), format!("{reason} (its name was {name})"))
-    } else {
-        (name.clone(), reason.to_string())
-    };
-    reason::write(folder.as_fd(), &target, &reason)?;
-    match naming::take_away(queue, name.as_os_str(), folder.as_fd(), target.as_os_str()) {
+    let (target, reason) =
+        if kind_of(&folder, name.as_os_str())?.is_some() || kind_of_reason == Some(FileType::Directory) {
+            (FileName::at(Now::read(), name.form()), format!("{reason} (its name was {name})"))
+        } else {
+            (name.clone(), reason.to_string())
+        };
+    move_file(queue, &folder, name.as_os_str(), &target, &reason)
+}
+
+/// Moves a file that has the name of a segment of the journal, and cannot be one, into the failed folder.
+pub(crate) fn put_aside_segment(
+    queue: BorrowedFd<'_>,
+    journal: BorrowedFd<'_>,
+    name: &OsStr,
+    reason: &EntryError,
+) -> io::Result<Rejected> {
+    // Names of segments are not used twice.
+    move_file(journal, &open_or_create(queue)?, name, &FileName::new(name), &reason.to_string())
+}
+
+/// Writes what was an entry without a file into the failed folder. If it is there already, a process before was ended
+/// between this and the ack.
+pub(crate) fn put_aside_content(
+    queue: BorrowedFd<'_>,
+    name: &FileName,
+    reason: &EntryError,
+    content: impl Read,
+) -> io::Result<Rejected> {
+    let folder = open_or_create(queue)?;
+    if kind_of(&folder, name.as_os_str())?.is_none() {
+        reason::write(folder.as_fd(), name, &reason.to_string())?;
+        write_entry(folder.as_fd(), name, content)?;
+    }
+    Ok(Rejected::PutAside)
+}
+
+/// Writes a complete file with the name of an entry into a folder. One that is there already stays.
+pub(crate) fn write_entry(folder: BorrowedFd<'_>, name: &FileName, mut content: impl Read) -> io::Result<()> {
+    let temporary = layout::temporary_name(name.as_os_str());
+    // One that a process left which ended meanwhile.
+    match rustix::fs::unlinkat(folder, &temporary, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = rustix::fs::openat(folder, &temporary, flags, Mode::from_raw_mode(layout::ENTRY_MODE))?;
+    let mut file = File::from(clear_of_standard(file));
+    let written = io::copy(&mut content, &mut file).and_then(|_| {
+        match naming::publish(folder, Path::new(&temporary), folder, Path::new(name.as_os_str())) {
+            Err(Errno::EXIST) => Ok(rustix::fs::unlinkat(folder, &temporary, AtFlags::empty())?),
+            published => Ok(published?),
+        }
+    });
+    written.inspect_err(|_| {
+        // The first error is the one to report.
+        let _ = rustix::fs::unlinkat(folder, &temporary, AtFlags::empty());
+    })
+}
+
+fn kind_of(folder: &OwnedFd, file: &OsStr) -> io::Result<Option<FileType>> {
+    match rustix::fs::statat(folder, file, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => Ok(None),
+        found => Ok(Some(FileType::from_raw_mode(found?.st_mode))),
+    }
+}
+
+fn move_file(
+    from: BorrowedFd<'_>,
+    folder: &OwnedFd,
+    name: &OsStr,
+    target: &FileName,
+    reason: &str,
+) -> io::Result<Rejected> {
+    reason::write(folder.as_fd(), target, reason)?;
+    match naming::take_away(from, name, folder.as_fd(), target.as_os_str()) {
         Err(Errno::NOENT) => {
-            reason::remove(folder.as_fd(), &target);
+            reason::remove(folder.as_fd(), target);
             return Ok(Rejected::NotThere);
         }
         moved => moved?,
@@ -55,7 +121,7 @@ pub(in crate::directory) fn put_aside(
     // Older versions count the age from the modification time. It cannot be set on every file.
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     let times = Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: now };
-    let _ = rustix::fs::utimensat(&folder, target.as_os_str(), &times, AtFlags::SYMLINK_NOFOLLOW);
+    let _ = rustix::fs::utimensat(folder, target.as_os_str(), &times, AtFlags::SYMLINK_NOFOLLOW);
     Ok(Rejected::PutAside)
 }
 

@@ -239,7 +239,7 @@ pub(super) fn check(path: &Path, directory: BorrowedFd<'_>) -> Result<(), OpenEr
 
 /// Tells whether a process owns a directory. Creates no lock file: it would belong to the user who asks, and the
 /// broadcaster might not be allowed to open it.
-pub(super) fn is_taken(queue: &Path) -> bool {
+pub(crate) fn is_taken(queue: &Path) -> bool {
     open(queue).is_ok_and(|directory| {
         let file = || open_file(directory.as_fd(), OFlags::empty());
         is_claimed(directory.as_fd()) || file().is_ok_and(|file| is_locked(file.as_fd()))

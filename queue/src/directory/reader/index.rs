@@ -11,12 +11,9 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Instant;
 
 use crate::directory::entry::FileName;
-use crate::priority::Priority;
 use crate::queued_at::{Now, QueuedAt};
+use crate::reader::lanes::{LANES, is_special, lane_of};
 
-/// Most entries that are taken of each lane in a round. Each lane has a turn in each round, so none waits without end.
-const WEIGHTS: [usize; LANES] = [8, 4, 1];
-const LANES: usize = 3;
 /// How long entries of a lane are taken after a listing, in times of what the listing took, before the next one may
 /// look for entries of other lanes.
 const LISTING_PAUSE: u32 = 20;
@@ -35,11 +32,7 @@ impl Indexed {
 }
 
 fn lane(name: &FileName) -> usize {
-    match name.form().lane() {
-        Priority::High => 0,
-        Priority::Normal => 1,
-        Priority::Low => 2,
-    }
+    lane_of(name.form().lane())
 }
 
 /// Entries that were found and are not yet read.
@@ -47,8 +40,6 @@ fn lane(name: &FileName) -> usize {
 pub(super) struct Index {
     /// Settled, by lane, oldest first.
     lanes: [BTreeSet<Indexed>; LANES],
-    /// How many may still be taken of each lane in this round.
-    shares: [usize; LANES],
     /// An entry of another lane than the usual one was found once.
     uses_lanes: bool,
     /// Seen by the latest listing, and not settled.
@@ -76,7 +67,6 @@ impl Index {
     pub(super) fn new(max_entries: usize) -> Index {
         Index {
             lanes: Default::default(),
-            shares: WEIGHTS,
             uses_lanes: false,
             unsettled: HashSet::new(),
             lost_track: true,
@@ -123,18 +113,19 @@ impl Index {
         self.lanes[entry.lane()].insert(entry);
     }
 
-    /// Takes out the next entry: the oldest of the most urgent lane that has a share left in this round.
-    pub(super) fn take_next(&mut self) -> Option<Indexed> {
-        let lane = self.next_lane().or_else(|| {
-            self.shares = WEIGHTS;
-            self.next_lane()
-        })?;
-        self.shares[lane] -= 1;
-        self.lanes[lane].pop_first()
+    /// When the first entry of a lane was queued.
+    pub(super) fn first(&self, lane: usize) -> Option<QueuedAt> {
+        self.lanes[lane].first().map(|entry| entry.queued_at)
     }
 
-    fn next_lane(&self) -> Option<usize> {
-        (0..LANES).find(|lane| self.shares[*lane] > 0 && !self.lanes[*lane].is_empty())
+    /// Tells whether an entry of a lane may be missing here although none of that lane is known.
+    pub(super) fn may_miss(&self, lane: usize) -> bool {
+        self.lost_track && self.lanes[lane].is_empty()
+    }
+
+    /// Takes out the first entry of a lane.
+    pub(super) fn take(&mut self, lane: usize) -> Option<Indexed> {
+        self.lanes[lane].pop_first()
     }
 
     /// Begins a listing. It counts from before the directory is opened.
@@ -185,11 +176,6 @@ impl Listing {
     }
 }
 
-/// Whether a lane is another one than that of ordinary entries.
-fn is_special(lane: usize) -> bool {
-    lane != 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,7 +189,9 @@ mod tests {
     }
 
     fn taken(index: &mut Index) -> Vec<String> {
-        std::iter::from_fn(|| index.take_next()).map(|entry| entry.name.to_string()).collect()
+        std::iter::from_fn(|| (0..LANES).find_map(|lane| index.take(lane)))
+            .map(|entry| entry.name.to_string())
+            .collect()
     }
 
     #[test]
@@ -228,26 +216,6 @@ mod tests {
     }
 
     #[test]
-    fn lanes_have_turns_by_their_weights_and_each_keeps_its_order() {
-        let mut index = Index::new(100);
-        let names: Vec<String> = (10..40)
-            .flat_map(|number| [".low.events", ".events", ".high.events"].map(|lane| format!("{number}{lane}")))
-            .collect();
-        let entries: Vec<(&str, u64)> = names.iter().map(String::as_str).zip(1..).collect();
-        list(&mut index, &entries);
-        let taken = taken(&mut index);
-        let lane = |end: &str| taken.iter().filter(|name| name.ends_with(end)).cloned().collect::<Vec<_>>();
-        let round: String = taken[..26].iter().filter_map(|name| name.chars().nth(3)).collect();
-        assert_eq!(round, "hhhhhhhheeeelhhhhhhhheeeel");
-        for (end, own) in [(".low.events", 0), (".high.events", 2)] {
-            assert_eq!(lane(end), names.iter().skip(own).step_by(3).cloned().collect::<Vec<_>>());
-        }
-        assert_eq!(taken.len(), names.len());
-        let last = taken.last().expect("an entry");
-        assert_eq!(last, "39.low.events", "a lane that is alone is not held up");
-    }
-
-    #[test]
     fn ordinary_entries_wait_in_the_lane_of_events_without_a_priority() {
         let mut index = Index::new(100);
         list(&mut index, &[("1.json", 1), ("2.events", 2), ("3.json", 3), ("4.high.events", 4)]);
@@ -264,6 +232,6 @@ mod tests {
         assert!(!index.takes_report(&FileName::new("4.high.events")));
         assert!(index.needs_listing());
         list(&mut index, &[("1.json", 1), ("2.json", 2), ("3.json", 3), ("4.high.events", 4)]);
-        assert_eq!(index.take_next().map(|entry| entry.name.to_string()).as_deref(), Some("4.high.events"));
+        assert_eq!(taken(&mut index)[0], "4.high.events");
     }
 }

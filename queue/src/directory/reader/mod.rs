@@ -11,17 +11,16 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::descriptor::is_same_file;
 use crate::directory::entry::FileName;
 use crate::directory::failed::{self, Rejected};
 use crate::directory::file::Stamp;
 use crate::directory::lock::{self, Ownership};
-use crate::directory::writer::DEFAULT_MAX_EVENT_BYTES;
 use crate::entry_error::EntryError;
 use crate::error::{AckError, OpenError, RejectError};
 use crate::layout;
+use crate::reader::ReaderOptions;
 
 use clock::Clock;
 use deletion::Deleted;
@@ -30,29 +29,9 @@ use left_files::LeftFiles;
 
 pub use left_files::OtherFiles;
 
-/// How long a file that does not parse may still be growing, unless another time is set.
-pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
-
-/// Limits of a [`Reader`].
-#[derive(Debug, Clone)]
-pub struct ReaderOptions {
-    /// Largest entry in bytes; a larger one is rejected unread.
-    pub max_event_bytes: u64,
-    /// How long a file that does not parse may still be growing before it is rejected.
-    pub grace: Duration,
-    /// How many names of each priority are held in memory. A longer backlog is read by several listings.
-    pub index_entries: usize,
-}
-
-impl Default for ReaderOptions {
-    fn default() -> ReaderOptions {
-        ReaderOptions { max_event_bytes: DEFAULT_MAX_EVENT_BYTES as u64, grace: DEFAULT_GRACE, index_entries: 262_144 }
-    }
-}
-
-/// The one consumer of a queue directory. Its lock ends with the value, or with the process.
+/// The one consumer of the files of a queue directory. Its lock ends with the value, or with the process.
 #[derive(Debug)]
-pub struct Reader {
+pub(crate) struct DirectoryReader {
     path: PathBuf,
     ownership: Ownership,
     options: ReaderOptions,
@@ -67,34 +46,34 @@ pub struct Reader {
     buffer: Vec<u8>,
 }
 
-impl Reader {
+impl DirectoryReader {
     /// Takes ownership of the directory.
     ///
     /// # Errors
     /// When it is missing, not a directory, writable by everyone, unreadable, or owned by another reader; or when it
     /// was never consumed before and holds other files than entries.
-    pub fn open(path: impl Into<PathBuf>, options: ReaderOptions) -> Result<Reader, OpenError> {
+    pub(crate) fn open(path: impl Into<PathBuf>, options: ReaderOptions) -> Result<DirectoryReader, OpenError> {
         let path = path.into();
         let directory = open::open(&path)?;
         // Before the lock file is made, because that file shows from then on that the directory was consumed.
         open::check_first_start(&path, &directory, options.max_event_bytes)?;
-        Reader::take_ownership(path, directory, options)
+        DirectoryReader::take_ownership(path, directory, options)
     }
 
     /// Takes ownership of the directory that has the path now, after the one before was deleted or replaced.
     ///
     /// # Errors
     /// When it is missing, not a directory, writable by everyone, unreadable, or owned by another reader.
-    pub fn reopen(&self) -> Result<Reader, OpenError> {
-        Reader::take_ownership(self.path.clone(), open::open(&self.path)?, self.options.clone())
+    pub(crate) fn reopen(&self) -> Result<DirectoryReader, OpenError> {
+        DirectoryReader::take_ownership(self.path.clone(), open::open(&self.path)?, self.options.clone())
     }
 
-    fn take_ownership(path: PathBuf, directory: OwnedFd, options: ReaderOptions) -> Result<Reader, OpenError> {
+    fn take_ownership(path: PathBuf, directory: OwnedFd, options: ReaderOptions) -> Result<DirectoryReader, OpenError> {
         let ownership = Ownership::take(&path, directory)?;
         // If this fails, the next deletion or the next reader does it.
         let _ = deletion::restore(ownership.directory());
         let clock = Clock::start();
-        Ok(Reader {
+        Ok(DirectoryReader {
             path,
             ownership,
             index: Index::new(options.index_entries),
@@ -106,28 +85,28 @@ impl Reader {
         })
     }
 
-    /// Tells whether a reader owns a directory. That can change before the caller has the answer.
-    pub fn is_owned(path: &Path) -> bool {
-        lock::is_taken(path)
-    }
-
     /// Checks whether [`open`](Self::open) would succeed if the directory had no owner. Leaves nothing behind there.
     ///
     /// # Errors
     /// Those of [`open`](Self::open), except that it is owned.
-    pub fn check(path: &Path, max_event_bytes: u64) -> Result<(), OpenError> {
+    pub(crate) fn check(path: &Path, max_event_bytes: u64) -> Result<(), OpenError> {
         let directory = open::open(path)?;
         open::check_first_start(path, &directory, max_event_bytes)?;
         lock::check(path, directory.as_fd())
     }
 
+    /// The limits that it was opened with.
+    pub(crate) fn options(&self) -> &ReaderOptions {
+        &self.options
+    }
+
     /// The directory's path.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The directory itself.
-    pub fn directory(&self) -> BorrowedFd<'_> {
+    pub(crate) fn directory(&self) -> BorrowedFd<'_> {
         self.ownership.directory()
     }
 
@@ -135,7 +114,7 @@ impl Reader {
     ///
     /// # Errors
     /// The error of the system.
-    pub fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(self.ownership.directory())?)
     }
 
@@ -144,7 +123,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
-    pub fn ack(&mut self, name: &FileName) -> Result<(), AckError> {
+    pub(crate) fn ack(&mut self, name: &FileName) -> Result<(), AckError> {
         let Some((name, scanned)) = self.outstanding.remove_entry(name) else { return Ok(()) };
         match deletion::delete(self.ownership.directory(), &name, scanned) {
             Ok(Deleted::Gone) => self.left_files.forget(&name),
@@ -163,7 +142,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the system refuses; the entry stays outstanding and the call may be repeated.
-    pub fn reject(&mut self, name: &FileName, reason: &EntryError) -> Result<Rejected, RejectError> {
+    pub(crate) fn reject(&mut self, name: &FileName, reason: &EntryError) -> Result<Rejected, RejectError> {
         let now = || Stamp::of(self.ownership.directory(), name);
         if self.outstanding.get(name).is_some_and(|scanned| now().is_some_and(|now| now != *scanned)) {
             self.outstanding.remove(name);
@@ -182,14 +161,14 @@ impl Reader {
 
     /// Leaves an entry that cannot be put aside where it is. It is no longer outstanding, and is found again when it
     /// has changed or when [`retry_unrejectable`](Self::retry_unrejectable) selects it.
-    pub fn leave_unrejectable(&mut self, name: &FileName) {
+    pub(crate) fn leave_unrejectable(&mut self, name: &FileName) {
         if let Some(stamp) = self.outstanding.remove(name) {
             self.left_files.leave_unrejectable(name, stamp);
         }
     }
 
     /// Lets some of those that could not be put aside be found again.
-    pub fn retry_unrejectable(&mut self, count: usize) {
+    pub(crate) fn retry_unrejectable(&mut self, count: usize) {
         for name in self.left_files.take_unrejectable(count) {
             if !self.outstanding.contains_key(&name) {
                 self.index(name);
@@ -198,24 +177,24 @@ impl Reader {
     }
 
     /// Tells whether there are entries that could not be put aside.
-    pub fn has_unrejectable(&self) -> bool {
+    pub(crate) fn has_unrejectable(&self) -> bool {
         self.left_files.has_unrejectable()
     }
 
     /// The files that are no attempts at events and that were found since the last call. They stay where they are.
-    pub fn take_other_files(&mut self) -> Option<OtherFiles> {
+    pub(crate) fn take_other_files(&mut self) -> Option<OtherFiles> {
         self.left_files.take_other_files()
     }
 
     /// The entries that a newer program wrote and that were found since the last call. They wait for a reader that knows
     /// their version.
-    pub fn take_newer_entries(&mut self) -> Option<OtherFiles> {
+    pub(crate) fn take_newer_entries(&mut self) -> Option<OtherFiles> {
         self.left_files.take_newer_entries()
     }
 
     /// Tells whether the path is still that of the directory that was opened. When that was deleted, renamed or
     /// replaced, open a new reader.
-    pub fn is_current(&self) -> bool {
+    pub(crate) fn is_current(&self) -> bool {
         matches!(
             (rustix::fs::fstat(self.ownership.directory()), rustix::fs::stat(&self.path)),
             (Ok(ours), Ok(named)) if is_same_file(&ours, &named)
@@ -223,12 +202,12 @@ impl Reader {
     }
 
     /// Tells whether the lock file is there, and is the one that this reader has locked.
-    pub fn has_lock_file(&self) -> bool {
+    pub(crate) fn has_lock_file(&self) -> bool {
         self.ownership.has_its_file()
     }
 
     /// Tells whether only the lock file keeps others out: on a file system without locks on directories.
-    pub fn needs_lock_file(&self) -> bool {
+    pub(crate) fn needs_lock_file(&self) -> bool {
         self.ownership.needs_its_file()
     }
 
@@ -237,7 +216,7 @@ impl Reader {
     /// # Errors
     /// When it cannot be made, or another process has locked the new one. That is an older version of the broadcaster,
     /// which knows no other lock.
-    pub fn keep_lock(&mut self) -> Result<bool, OpenError> {
+    pub(crate) fn keep_lock(&mut self) -> Result<bool, OpenError> {
         self.ownership.keep(&self.path)
     }
 }

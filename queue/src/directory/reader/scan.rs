@@ -8,56 +8,49 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, Dir};
 use rustix::io::Errno;
 
-use super::Reader;
+use super::DirectoryReader;
 use super::clock::Clock;
 use super::index::Indexed;
-use crate::directory::entry::{Entry, FileName};
+use crate::directory::entry::{FileEntry, FileName};
 use crate::directory::file::{self, Found, Stamp};
 use crate::error::ScanError;
 use crate::event::Event;
 use crate::layout;
+use crate::queued_at::QueuedAt;
 
 /// A producer needs milliseconds between creating its temporary file and renaming it.
 const TEMPORARY_AGE: Duration = Duration::from_secs(15 * 60);
-/// A message has keys that a short entry may lack.
-const MESSAGE_OVERHEAD: u64 = 64;
 
-impl Reader {
-    /// Lists the directory if everything that was found before is scanned, and returns the next entries: at most
-    /// `max_entries`, and no more once their messages have reached `max_bytes`. Empty means that none waits.
-    ///
-    /// Entries of one priority come in the order of queueing. Of each 13, 8 may be of the high priority, 4 of the
-    /// normal one and 1 of the low one.
-    ///
-    /// Each must be [acked](Self::ack) or [rejected](Self::reject); until then it is not returned again. A file that
-    /// does not parse yet is left for a later scan until its grace period is over.
+impl DirectoryReader {
+    /// Lists the directory, if the next entry is not known otherwise.
     ///
     /// # Errors
-    /// When the directory or a file in it cannot be read. Nothing is lost: a later scan begins where this one ended.
-    pub fn scan(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
-        self.lose_track();
-        self.scan_followed(max_entries, max_bytes)
-    }
-
-    /// The same for a caller that [follows](Self::follow) the directory: lists it only if that is needed.
-    ///
-    /// # Errors
-    /// Those of [`scan`](Self::scan).
-    pub fn scan_followed(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
+    /// When the directory cannot be read.
+    pub(crate) fn update(&mut self) -> Result<(), ScanError> {
         if self.index.needs_listing() {
             self.list()?;
             if self.index.has_only_unsettled() {
                 self.list()?;
             }
         }
-        self.take(max_entries, max_bytes)
+        Ok(())
+    }
+
+    /// When the next entry of a lane was queued.
+    pub(crate) fn first(&self, lane: usize) -> Option<QueuedAt> {
+        self.index.first(lane)
+    }
+
+    /// Tells whether an entry of a lane may wait that is not found yet, although none is known.
+    pub(crate) fn may_miss(&self, lane: usize) -> bool {
+        self.index.may_miss(lane)
     }
 
     /// Notes a file that has appeared or was completed, so that no listing is needed to find it.
     ///
     /// Every such file has to be reported, in the order in which they appear, beginning before the first scan. A caller
     /// that missed some calls [`lose_track`](Self::lose_track) before it goes on.
-    pub fn follow(&mut self, file: &OsStr) {
+    pub(crate) fn follow(&mut self, file: &OsStr) {
         if !layout::is_entry(file) {
             return;
         }
@@ -74,7 +67,7 @@ impl Reader {
 
     /// Notes that files may have appeared that were not reported: the directory is listed before anything newer is
     /// read.
-    pub fn lose_track(&mut self) {
+    pub(crate) fn lose_track(&mut self) {
         self.index.lose_track();
     }
 
@@ -83,7 +76,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn look_up(&mut self, name: &FileName) -> Result<Option<Vec<Event>>, ScanError> {
+    pub(crate) fn look_up(&mut self, name: &FileName) -> Result<Option<Vec<Event>>, ScanError> {
         let (directory, limit) = (self.ownership.directory(), self.options.max_event_bytes);
         match file::read(directory, name, limit, &mut self.buffer) {
             Ok(Some(Found { stamp, events: Ok(events) })) => {
@@ -99,7 +92,7 @@ impl Reader {
     }
 
     /// Lets an entry that was [looked up](Self::look_up) be found by the next listing, as if it had never been read.
-    pub fn put_back(&mut self, name: &FileName) {
+    pub(crate) fn put_back(&mut self, name: &FileName) {
         self.outstanding.remove(name);
         self.lose_track();
     }
@@ -137,45 +130,34 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads the next entries of the index.
-    fn take(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
-        let (mut entries, mut bytes) = (Vec::new(), 0);
-        while entries.len() < max_entries && bytes < max_bytes {
-            let Some(indexed) = self.index.take_next() else { break };
-            // A file of another producer that was reported twice can be in the index with two times.
-            if self.outstanding.contains_key(&indexed.name) {
-                continue;
+    /// Reads the next entry of a lane. `None`: it is gone, or was left where it is.
+    ///
+    /// # Errors
+    /// When it cannot be read. It stays the next one.
+    pub(crate) fn take(&mut self, lane: usize) -> Result<Option<FileEntry>, ScanError> {
+        let Some(indexed) = self.index.take(lane) else { return Ok(None) };
+        // A file of another producer that was reported twice can be in the index with two times.
+        if self.outstanding.contains_key(&indexed.name) {
+            return Ok(None);
+        }
+        let (directory, limit) = (self.ownership.directory(), self.options.max_event_bytes);
+        match file::read(directory, &indexed.name, limit, &mut self.buffer) {
+            Ok(None) => Ok(None),
+            Ok(Some(Found { stamp, events })) => {
+                let name = indexed.name;
+                if events.as_ref().is_err_and(|error| self.left_files.leave(&name, stamp, error, &self.buffer)) {
+                    return Ok(None);
+                }
+                self.outstanding.insert(name.clone(), stamp);
+                Ok(Some(FileEntry { name, events, bytes: self.buffer.len() }))
             }
-            let (directory, limit) = (self.ownership.directory(), self.options.max_event_bytes);
-            match file::read(directory, &indexed.name, limit, &mut self.buffer) {
-                Ok(None) => {}
-                Ok(Some(Found { stamp, events })) => {
-                    let name = indexed.name;
-                    if events.as_ref().is_err_and(|error| self.left_files.leave(&name, stamp, error, &self.buffer)) {
-                        continue;
-                    }
-                    bytes += message_bytes(self.buffer.len(), events.as_deref().unwrap_or_default());
-                    self.outstanding.insert(name.clone(), stamp);
-                    entries.push(Entry { name, events });
-                }
-                Err(errno) => {
-                    let path = self.path.join(indexed.name.as_os_str());
-                    self.index.insert(indexed);
-                    if entries.is_empty() {
-                        return Err(ScanError { path, cause: errno.into() });
-                    }
-                    break;
-                }
+            Err(errno) => {
+                let path = self.path.join(indexed.name.as_os_str());
+                self.index.insert(indexed);
+                Err(ScanError { path, cause: errno.into() })
             }
         }
-        Ok(entries)
     }
-}
-
-/// About how many bytes the messages of an entry have: one for each channel of an event.
-fn message_bytes(entry_bytes: usize, events: &[Event]) -> u64 {
-    let channels = events.iter().filter_map(Event::channels).map(<[_]>::len).max().unwrap_or(1);
-    (entry_bytes as u64 + MESSAGE_OVERHEAD * events.len().max(1) as u64) * channels as u64
 }
 
 /// Deletes a temporary file of a producer that ended while writing it, once it is too old to be still in use.

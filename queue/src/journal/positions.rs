@@ -1,0 +1,198 @@
+//! How far each segment is acked: a file of slots in the queue directory, written in place. What is before a position
+//! was acked and is not given out again.
+//!
+//! A slot has 32 bytes: the UUID in the name of the segment (16), the position in bytes (8, least significant byte
+//! first), four zeros, and the CRC-32C of these 28 bytes (4, least significant byte first). A slot whose checksum is
+//! wrong says nothing: its segment is read from its beginning, and events are sent again rather than lost.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::descriptor::{UNTRUSTED_FILE, clear_of_standard};
+use crate::journal::SegmentName;
+use crate::layout;
+use crate::uid::Uid;
+
+const SLOT_BYTES: usize = 32;
+const CHECKED_BYTES: usize = 28;
+/// So many slots are read of a file. It has one for each segment that was there at once.
+const MAX_SLOTS: u64 = 1 << 20;
+
+/// The file, and which slots are in use.
+#[derive(Debug, Default)]
+pub(super) struct Positions {
+    /// `None`: it could not be made. Positions are lost with the process then.
+    file: Option<OwnedFd>,
+    slots: HashMap<Uid, usize>,
+    free: Vec<usize>,
+    end: usize,
+}
+
+impl Positions {
+    /// Reads what the reader before has written. Empty, if there is no file.
+    ///
+    /// # Errors
+    /// The error of the system, also that the file is no regular one.
+    pub(super) fn read(queue: BorrowedFd<'_>) -> io::Result<HashMap<Uid, u64>> {
+        let file = match rustix::fs::openat(queue, layout::POSITIONS, UNTRUSTED_FILE, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Ok(HashMap::new()),
+            Err(errno) => return Err(errno.into()),
+        };
+        let stat = rustix::fs::fstat(&file)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        let slots = stat.st_size.unsigned_abs().div_ceil(SLOT_BYTES as u64).min(MAX_SLOTS);
+        let mut content = vec![0; slots as usize * SLOT_BYTES];
+        let mut filled = 0;
+        while filled < content.len() {
+            match rustix::io::pread(&file, &mut content[filled..], filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(content[..filled].chunks_exact(SLOT_BYTES).filter_map(parse).collect())
+    }
+
+    /// Writes the file as a whole, with the positions of the segments that there are. Where it cannot be written, the
+    /// one of before stays: what was acked since may be sent again.
+    pub(super) fn begin(queue: BorrowedFd<'_>, kept: &HashMap<Uid, u64>) -> Positions {
+        let slots = kept.keys().copied().zip(0..).collect();
+        let content: Vec<u8> = kept.iter().flat_map(|(uid, position)| slot(*uid, *position)).collect();
+        let file = write_anew(queue, &content).ok();
+        Positions { file, slots, free: Vec::new(), end: kept.len() }
+    }
+
+    /// Whether positions are written to a file.
+    pub(super) fn has_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Writes the position of a segment.
+    ///
+    /// # Errors
+    /// The error of the system. The position of before stays.
+    pub(super) fn write(&mut self, segment: SegmentName, position: u64) -> Result<(), Errno> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let uid = segment.uid();
+        let index = *self.slots.entry(uid).or_insert_with(|| {
+            self.free.pop().unwrap_or_else(|| {
+                self.end += 1;
+                self.end - 1
+            })
+        });
+        match rustix::io::pwrite(file, &slot(uid, position), (index * SLOT_BYTES) as u64)? {
+            SLOT_BYTES => Ok(()),
+            _ => Err(Errno::NOSPC),
+        }
+    }
+
+    /// The segment is gone: its slot is free for another.
+    pub(super) fn forget(&mut self, segment: SegmentName) {
+        self.free.extend(self.slots.remove(&segment.uid()));
+    }
+
+    /// Waits until all positions are on the disk.
+    pub(super) fn sync(&self) -> Result<(), Errno> {
+        self.file.as_ref().map_or(Ok(()), rustix::fs::fdatasync)
+    }
+}
+
+fn write_anew(queue: BorrowedFd<'_>, content: &[u8]) -> Result<OwnedFd, Errno> {
+    match rustix::fs::unlinkat(queue, layout::NEW_POSITIONS, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno),
+    }
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
+    let file = clear_of_standard(rustix::fs::openat(queue, layout::NEW_POSITIONS, flags, mode)?);
+    let written = match rustix::io::pwrite(&file, content, 0) {
+        Ok(written) if written == content.len() => {
+            rustix::fs::renameat(queue, layout::NEW_POSITIONS, queue, layout::POSITIONS)
+        }
+        Ok(_) => Err(Errno::NOSPC),
+        Err(errno) => Err(errno),
+    };
+    written.map(|()| file).inspect_err(|_| {
+        // The first error is the one that counts.
+        let _ = rustix::fs::unlinkat(queue, layout::NEW_POSITIONS, AtFlags::empty());
+    })
+}
+
+fn slot(uid: Uid, position: u64) -> [u8; SLOT_BYTES] {
+    let mut slot = [0; SLOT_BYTES];
+    slot[..16].copy_from_slice(uid.0.as_bytes());
+    slot[16..24].copy_from_slice(&position.to_le_bytes());
+    let checksum = crc32c::crc32c(&slot[..CHECKED_BYTES]);
+    slot[CHECKED_BYTES..].copy_from_slice(&checksum.to_le_bytes());
+    slot
+}
+
+fn parse(slot: &[u8]) -> Option<(Uid, u64)> {
+    let (checked, checksum) = slot.split_at_checked(CHECKED_BYTES)?;
+    let is_right = crc32c::crc32c(checked).to_le_bytes() == checksum;
+    let uid = Uid(uuid::Uuid::from_slice(&checked[..16]).ok()?);
+    let position = u64::from_le_bytes(checked[16..24].try_into().ok()?);
+    is_right.then_some((uid, position))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::FileExt;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::priority::Priority;
+    use crate::queued_at::Now;
+
+    #[test]
+    fn positions_are_read_as_they_were_written_last() {
+        let path = TempDir::new().expect("a directory");
+        let queue = File::open(path.path()).expect("opened");
+        assert!(Positions::read(queue.as_fd()).expect("there is no file").is_empty());
+        let names: Vec<_> = (0..5).map(|_| SegmentName::at(Now::read(), Priority::Normal)).collect();
+        let mut positions = Positions::begin(queue.as_fd(), &HashMap::new());
+        for (name, position) in names.iter().zip(1..) {
+            positions.write(*name, position).expect("written");
+            positions.write(*name, position * 10).expect("written");
+        }
+        positions.forget(names[1]);
+        positions.write(names[4], 99).expect("written");
+        let new = SegmentName::at(Now::read(), Priority::High);
+        positions.write(new, 7).expect("the slot of another");
+        let read = Positions::read(queue.as_fd()).expect("read");
+        let expected = [(names[0], 10), (names[2], 30), (names[3], 40), (names[4], 99), (new, 7)];
+        assert_eq!(read, expected.map(|(name, position)| (name.uid(), position)).into());
+        let kept = Positions::begin(queue.as_fd(), &read);
+        assert!(kept.has_file());
+        assert_eq!(Positions::read(queue.as_fd()).expect("read"), read);
+    }
+
+    #[test]
+    fn a_slot_that_was_damaged_says_nothing() {
+        let path = TempDir::new().expect("a directory");
+        let queue = File::open(path.path()).expect("opened");
+        let name = SegmentName::at(Now::read(), Priority::Normal);
+        let mut positions = Positions::begin(queue.as_fd(), &HashMap::new());
+        positions.write(name, 1234).expect("written");
+        let file = File::options().write(true).open(path.path().join(layout::POSITIONS)).expect("opened");
+        for byte in 0..SLOT_BYTES as u64 {
+            let mut good = slot(name.uid(), 1234);
+            good[byte as usize] ^= 0x40;
+            file.write_all_at(&good, 0).expect("written");
+            assert!(Positions::read(queue.as_fd()).expect("read").is_empty(), "{byte}");
+        }
+        file.set_len(SLOT_BYTES as u64 - 1).expect("cut");
+        assert!(Positions::read(queue.as_fd()).expect("read").is_empty());
+    }
+}

@@ -1,0 +1,205 @@
+//! Which segments there are: the folder, its listing, and what was reported of it.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use super::segment::{Segment, State};
+use super::{JournalReader, MAX_OPEN};
+use crate::descriptor::{DIRECTORY, clear_of_standard, is_same_file};
+use crate::directory::create_folder;
+use crate::entry_error::EntryError;
+use crate::error::ScanError;
+use crate::journal::SegmentName;
+use crate::journal::positions::Positions;
+use crate::layout;
+use crate::reader::lanes::lane_of;
+use crate::record::HEAD_BYTES;
+
+/// No producer of ours writes larger segments, but for a single record.
+const MAX_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+/// So many are closed at once when too many are open.
+const CLOSED_AT_ONCE: usize = 64;
+
+impl JournalReader {
+    /// Finds the segments that have appeared and the records that were added.
+    ///
+    /// # Errors
+    /// When the folder or a segment cannot be read. Nothing is lost: the next call does it.
+    pub(crate) fn update(&mut self) -> Result<(), ScanError> {
+        self.sweep_if_due()?;
+        if self.needs_listing {
+            self.list()?;
+            self.needs_listing = false;
+            self.looks_at_all = true;
+        }
+        while let Some(name) = self.changed.last().copied() {
+            if self.segments.contains_key(&name) {
+                self.find_next(name)?;
+            } else {
+                self.note_unopened(name);
+            }
+            self.changed.pop();
+        }
+        if self.looks_at_all {
+            self.look_at_live()?;
+            self.looks_at_all = false;
+        }
+        Ok(())
+    }
+
+    /// Opens the folder, and makes it if it is missing.
+    pub(super) fn open_folder(&mut self) {
+        self.folder = None;
+        // It may be there already, also in a directory that cannot be written.
+        let _ = create_folder(self.queue.as_fd(), layout::JOURNAL);
+        let flags = DIRECTORY | OFlags::NOFOLLOW;
+        self.folder =
+            rustix::fs::openat(&self.queue, layout::JOURNAL, flags, Mode::empty()).ok().map(clear_of_standard);
+    }
+
+    /// Whether every user of the machine can write to the folder, and so send events to all clients.
+    pub(super) fn is_open_to_all(&self) -> bool {
+        let is_open = |stat: Stat| Mode::from_raw_mode(stat.st_mode).contains(Mode::WOTH);
+        self.folder.as_ref().is_some_and(|folder| rustix::fs::fstat(folder).is_ok_and(is_open))
+    }
+
+    /// Whether the folder is still the one that was opened.
+    pub(super) fn has_folder(&self) -> bool {
+        let named = rustix::fs::statat(&self.queue, layout::JOURNAL, AtFlags::SYMLINK_NOFOLLOW);
+        let ours = self.folder.as_ref().map(rustix::fs::fstat);
+        matches!((ours, named), (Some(Ok(ours)), Ok(named)) if is_same_file(&ours, &named))
+    }
+
+    /// Writes the positions of the segments that are there. What stood there of others is of no use any more.
+    pub(super) fn begin_positions(&mut self) {
+        let names = self.file_names().unwrap_or_default();
+        let of_segment = |name: &SegmentName| Some((name.uid(), *self.begun_at.get(&name.uid())?));
+        let kept: HashMap<_, _> = names.iter().filter_map(of_segment).collect();
+        self.positions = Positions::begin(self.queue.as_fd(), &kept);
+        self.begun_at = kept;
+    }
+
+    fn file_names(&self) -> Result<Vec<SegmentName>, Errno> {
+        let Some(folder) = &self.folder else { return Ok(Vec::new()) };
+        let mut names = Vec::new();
+        for file in Dir::read_from(folder)? {
+            names.extend(SegmentName::of_file(OsStr::from_bytes(file?.file_name().to_bytes())));
+        }
+        Ok(names)
+    }
+
+    fn list(&mut self) -> Result<(), ScanError> {
+        if !self.has_folder() {
+            self.open_folder();
+        }
+        let names = self.file_names().map_err(|errno| ScanError { path: self.path.clone(), cause: errno.into() })?;
+        for name in names {
+            if !self.segments.contains_key(&name) {
+                self.note_unopened(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn note_unopened(&mut self, name: SegmentName) {
+        let unopened = &mut self.unopened[lane_of(name.priority())];
+        unopened.insert(name);
+        if unopened.len() > self.max_names {
+            unopened.pop_last();
+            self.is_incomplete = true;
+        }
+    }
+
+    /// Opens a segment for the first time, and looks for its first record that is not acked.
+    pub(super) fn read_new(&mut self, name: SegmentName) -> Result<(), ScanError> {
+        self.close_some()?;
+        let unreadable = |errno: Errno| ScanError { path: self.segment_path(name), cause: errno.into() };
+        let file = match self.open_file(name) {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::LOOP | Errno::NXIO | Errno::NODEV) => {
+                self.strange.push((name, EntryError::NotAFile));
+                return Ok(());
+            }
+            // This process or the system lacks something; the file is not the cause.
+            Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR)) => return Err(unreadable(errno)),
+            Err(errno) => {
+                self.strange.push((name, EntryError::Unreadable(errno.into())));
+                return Ok(());
+            }
+        };
+        let stat = rustix::fs::fstat(&file).map_err(unreadable)?;
+        let (size, limit) = (stat.st_size.unsigned_abs(), self.max_segment_bytes());
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            self.strange.push((name, EntryError::NotAFile));
+            return Ok(());
+        }
+        if size > limit {
+            self.strange.push((name, EntryError::TooLarge { size, limit }));
+            return Ok(());
+        }
+        let position = self.begun_at.remove(&name.uid()).unwrap_or(0);
+        self.segments.insert(name, Segment::new(file, position));
+        self.open += 1;
+        self.find_next(name)?;
+        self.probe_at_end(name)
+    }
+
+    /// Opens the file of a segment again, if it was closed for others.
+    pub(super) fn open_again(&mut self, name: SegmentName) -> Result<(), ScanError> {
+        let is_closed = |segment: &Segment| segment.file.is_none() && segment.state != State::Read;
+        if !self.segments.get(&name).is_some_and(is_closed) {
+            return Ok(());
+        }
+        self.close_some()?;
+        match self.open_file(name) {
+            Ok(file) => {
+                if let Some(segment) = self.segments.get_mut(&name) {
+                    segment.file = Some(file);
+                    self.open += 1;
+                }
+                Ok(())
+            }
+            // Somebody has deleted it, and its events.
+            Err(Errno::NOENT) => {
+                self.forget(name);
+                Ok(())
+            }
+            Err(errno) => Err(ScanError { path: self.segment_path(name), cause: errno.into() }),
+        }
+    }
+
+    /// Closes segments that wait for their producers, if too many are open.
+    fn close_some(&mut self) -> Result<(), ScanError> {
+        if self.open < MAX_OPEN {
+            return Ok(());
+        }
+        let mut idle: Vec<SegmentName> =
+            self.segments.iter().filter(|(_, segment)| segment.file.is_some()).map(|(name, _)| *name).collect();
+        idle.sort_by_key(|name| !self.segments.get(name).is_some_and(Segment::is_idle));
+        for name in idle.into_iter().take(CLOSED_AT_ONCE) {
+            self.with(name, |segment, _| {
+                segment.close();
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn look_at_live(&mut self) -> Result<(), ScanError> {
+        let live: Vec<SegmentName> = self.segments.keys().copied().filter(|name| self.is_live(*name)).collect();
+        for name in live {
+            self.find_next(name)?;
+        }
+        Ok(())
+    }
+
+    fn max_segment_bytes(&self) -> u64 {
+        MAX_SEGMENT_BYTES.max(2 * self.max_event_bytes + HEAD_BYTES as u64)
+    }
+}

@@ -1,0 +1,344 @@
+//! One segment, as the reader goes through it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+use super::resync::{self, Resync};
+use super::window::{Round, Window};
+use crate::record::{HEAD_BYTES, Head, is_torn};
+
+/// How long bytes of a producer that still runs may be no record: it may be writing, and on some processors its last
+/// bytes are seen late.
+const WRITING_TIME: Duration = Duration::from_secs(2);
+
+/// How long a segment without a record may be in the making.
+const MAKING_TIME: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) file: Option<OwnedFd>,
+    pub(super) state: State,
+    window: Window,
+    /// Where the next record begins.
+    next: u64,
+    /// The record that begins there, if all of it is there.
+    ready: Option<Ready>,
+    /// Given out, and not before the position, in order.
+    outstanding: VecDeque<Outstanding>,
+    /// Looked up and not reached yet, by offset, and whether they are acked.
+    early: BTreeMap<u64, bool>,
+    since: Instant,
+    /// Since when the bytes at `next` are no record.
+    stuck_since: Option<Instant>,
+    /// Up to here no record was found behind those bytes.
+    searched_to: u64,
+}
+
+/// What is known of the producer that writes a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// It holds the lock, or has not got it yet.
+    Live,
+    /// It has ended, or has turned to another segment. Nobody writes here any more.
+    Dead,
+    /// Dead, and all was given out.
+    Read,
+}
+
+/// A complete record that can be given out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ready {
+    pub(super) time: u64,
+    body_bytes: usize,
+    end: u64,
+}
+
+#[derive(Debug)]
+struct Outstanding {
+    offset: u64,
+    is_acked: bool,
+}
+
+/// Bytes of a segment that are no record, and were left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LeftOut {
+    pub(super) offset: u64,
+    pub(super) bytes: u64,
+    /// They are the beginning of a record whose producer was killed, or found no space: it was told that nothing is
+    /// queued, or it never learned that something was.
+    pub(super) is_torn: bool,
+}
+
+/// What a segment needs of the reader.
+pub(super) struct Reading<'a> {
+    pub(super) round: Round,
+    pub(super) max_event_bytes: u64,
+    pub(super) scratch: &'a mut Vec<u8>,
+    pub(super) left_out: &'a mut Vec<LeftOut>,
+}
+
+impl Segment {
+    /// A segment all of whose records before the position are acked.
+    pub(super) fn new(file: OwnedFd, position: u64) -> Segment {
+        Segment {
+            file: Some(file),
+            state: State::Live,
+            window: Window::default(),
+            next: position,
+            ready: None,
+            outstanding: VecDeque::new(),
+            early: BTreeMap::new(),
+            since: Instant::now(),
+            stuck_since: None,
+            searched_to: 0,
+        }
+    }
+
+    /// The record that can be given out next.
+    pub(super) fn ready(&self) -> Option<Ready> {
+        self.ready
+    }
+
+    /// Whether that was visible before this round.
+    pub(super) fn is_seen(&self, ready: Ready, round: Round) -> bool {
+        self.window.is_seen(ready.end, round)
+    }
+
+    /// Where the next record begins.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Bytes of memory that it holds.
+    pub(super) fn buffered(&self) -> usize {
+        self.window.len()
+    }
+
+    /// Whether nothing of it was ever seen: its producer may not have locked it yet.
+    fn is_empty(&self) -> bool {
+        self.next == 0 && self.ready.is_none() && self.stuck_since.is_none()
+    }
+
+    /// Looks for the next complete record. In a segment whose producer has ended, what is none is left out.
+    pub(super) fn find(&mut self, reading: &mut Reading<'_>) -> Result<(), Errno> {
+        while self.ready.is_none() && self.state != State::Read {
+            let Some(file) = &self.file else { return Ok(()) };
+            let file = file.as_fd();
+            self.window.fill(file, self.next, HEAD_BYTES, reading.round, reading.scratch)?;
+            let bytes = self.window.from(self.next);
+            if bytes.is_empty() {
+                self.window.clear();
+                self.stuck_since = None;
+                if self.state == State::Dead {
+                    self.state = State::Read;
+                    self.file = None;
+                }
+                return Ok(());
+            }
+            if let Some(head) = bytes.first_chunk::<HEAD_BYTES>().and_then(Head::parse) {
+                let end = self.next + (HEAD_BYTES + head.body_bytes) as u64;
+                let is_complete = if head.body_bytes as u64 > reading.max_event_bytes {
+                    // Too large to be held. It is checked piece by piece, and given out without its content.
+                    resync::is_record(file, self.next, head, reading.scratch)?
+                } else {
+                    let bytes = HEAD_BYTES + head.body_bytes;
+                    self.window.fill(file, self.next, bytes, reading.round, reading.scratch)?;
+                    self.window.from(self.next).get(HEAD_BYTES..bytes).is_some_and(|body| head.is_of(body))
+                };
+                if is_complete {
+                    self.stuck_since = None;
+                    self.ready = Some(Ready { time: head.time, body_bytes: head.body_bytes, end });
+                    return Ok(());
+                }
+            }
+            if !self.leave_out(reading)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands at `next` is no record. Goes on behind it if that may be said already. Returns whether it did.
+    fn leave_out(&mut self, reading: &mut Reading<'_>) -> Result<bool, Errno> {
+        let Some(file) = &self.file else { return Ok(false) };
+        let since = *self.stuck_since.get_or_insert_with(Instant::now);
+        if self.state == State::Live && since.elapsed() < WRITING_TIME {
+            return Ok(false);
+        }
+        let size = rustix::fs::fstat(file)?.st_size.unsigned_abs();
+        if self.state == State::Live && size <= self.searched_to {
+            return Ok(false);
+        }
+        let found = Resync { file: file.as_fd(), max_body_bytes: reading.max_event_bytes }.next_record(
+            self.next + 1,
+            size,
+            reading.scratch,
+        )?;
+        let to = match found {
+            Some(found) => found,
+            None if self.state == State::Live => {
+                self.searched_to = size;
+                return Ok(false);
+            }
+            None => size,
+        };
+        let is_torn = found.is_none() && {
+            let bytes = usize::try_from(size - self.next).unwrap_or(usize::MAX).min(HEAD_BYTES);
+            self.window.fill(file.as_fd(), self.next, bytes, reading.round, reading.scratch)?;
+            is_torn(self.window.from(self.next))
+        };
+        reading.left_out.push(LeftOut { offset: self.next, bytes: to - self.next, is_torn });
+        self.next = to;
+        self.stuck_since = None;
+        Ok(true)
+    }
+
+    /// Whether the next record was looked up before, and so was given out already.
+    pub(super) fn is_early(&self) -> bool {
+        self.early.contains_key(&self.next)
+    }
+
+    /// Gives out the next record: its offset, and its body, unless that is too large.
+    pub(super) fn take(&mut self, reading: &mut Reading<'_>) -> Result<Option<(u64, Body<'_>)>, Errno> {
+        let Some(Ready { body_bytes, end, .. }) = self.ready else { return Ok(None) };
+        let is_too_large = body_bytes as u64 > reading.max_event_bytes;
+        if let Some(file) = self.file.as_ref().filter(|_| !is_too_large) {
+            // Its bytes were dropped if many segments had some.
+            let bytes = HEAD_BYTES + body_bytes;
+            self.window.fill(file.as_fd(), self.next, bytes, reading.round, reading.scratch)?;
+        }
+        let offset = self.next;
+        let is_acked = self.early.remove(&offset).unwrap_or(false);
+        self.outstanding.push_back(Outstanding { offset, is_acked });
+        self.forget_acked();
+        (self.next, self.ready) = (end, None);
+        let body = match self.window.from(offset).get(HEAD_BYTES..HEAD_BYTES + body_bytes) {
+            Some(body) if !is_too_large => Body::Whole(body),
+            _ => Body::TooLarge(body_bytes as u64),
+        };
+        Ok(Some((offset, body)))
+    }
+
+    /// Notes that a record which is not reached yet is given out.
+    pub(super) fn take_early(&mut self, offset: u64) {
+        self.early.insert(offset, false);
+    }
+
+    /// Takes that back.
+    pub(super) fn put_back(&mut self, offset: u64) {
+        self.early.remove(&offset);
+    }
+
+    /// Whether a record is given out and not acked.
+    pub(super) fn is_outstanding(&self, offset: u64) -> bool {
+        self.early.get(&offset) == Some(&false)
+            || self.index_of(offset).is_some_and(|index| !self.outstanding[index].is_acked)
+    }
+
+    /// Acks a record. Returns whether it was outstanding.
+    pub(super) fn ack(&mut self, offset: u64) -> bool {
+        if let Some(index) = self.index_of(offset) {
+            let was_outstanding = !std::mem::replace(&mut self.outstanding[index].is_acked, true);
+            self.forget_acked();
+            return was_outstanding;
+        }
+        self.early.get_mut(&offset).is_some_and(|is_acked| !std::mem::replace(is_acked, true))
+    }
+
+    /// All records before this are acked.
+    pub(super) fn position(&self) -> u64 {
+        self.outstanding.front().map_or(self.next, |first| first.offset)
+    }
+
+    /// Whether it can be deleted.
+    pub(super) fn is_done(&self) -> bool {
+        self.state == State::Read && self.outstanding.is_empty()
+    }
+
+    /// Asks whether its producer has ended, and reads what it has written until then.
+    pub(super) fn probe(&mut self, reading: &mut Reading<'_>) -> Result<(), Errno> {
+        if self.state != State::Live {
+            return Ok(());
+        }
+        if self.is_empty() && self.since.elapsed() < MAKING_TIME {
+            // Asked now, its producer would not get the lock.
+            return Ok(());
+        }
+        let Some(file) = &self.file else { return Ok(()) };
+        if rustix::fs::flock(file, FlockOperation::NonBlockingLockShared).is_err() {
+            return Ok(());
+        }
+        // From now on nothing is added: nobody locks it again.
+        self.state = State::Dead;
+        self.find(reading)
+    }
+
+    /// Closes the file, to have a descriptor for another one. It is opened again when it is needed.
+    pub(super) fn close(&mut self) {
+        self.window.clear();
+        self.file = None;
+    }
+
+    /// Whether the file may be closed for another one: nothing is to be read of it now.
+    pub(super) fn is_idle(&self) -> bool {
+        self.file.is_some() && self.ready.is_none() && self.state == State::Live
+    }
+
+    /// Drops what was read, to have memory for others. It is read again.
+    pub(super) fn give_back_memory(&mut self) {
+        self.window.clear();
+    }
+
+    fn forget_acked(&mut self) {
+        while self.outstanding.front().is_some_and(|first| first.is_acked) {
+            self.outstanding.pop_front();
+        }
+    }
+
+    fn index_of(&self, offset: u64) -> Option<usize> {
+        // Most are acked in order.
+        if self.outstanding.front()?.offset == offset {
+            return Some(0);
+        }
+        self.outstanding.binary_search_by_key(&offset, |outstanding| outstanding.offset).ok()
+    }
+}
+
+/// What a record holds.
+pub(super) enum Body<'a> {
+    /// All of it.
+    Whole(&'a [u8]),
+    /// It is larger than an event may be, and has so many bytes.
+    TooLarge(u64),
+}
+
+/// Reads the body of a record at an offset. `None`: there is none.
+pub(super) fn read_record(file: BorrowedFd<'_>, offset: u64, max_event_bytes: u64) -> Result<Option<Vec<u8>>, Errno> {
+    let mut head = [0; HEAD_BYTES];
+    if read_exactly(file, &mut head, offset)? < HEAD_BYTES {
+        return Ok(None);
+    }
+    let Some(head) = Head::parse(&head).filter(|head| head.body_bytes as u64 <= max_event_bytes) else {
+        return Ok(None);
+    };
+    let mut body = vec![0; head.body_bytes];
+    let read = read_exactly(file, &mut body, offset + HEAD_BYTES as u64)?;
+    Ok((read == body.len() && head.is_of(&body)).then_some(body))
+}
+
+fn read_exactly(file: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match rustix::io::pread(file, &mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(filled)
+}

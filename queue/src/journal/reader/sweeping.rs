@@ -1,0 +1,67 @@
+//! What is done now and then: asking which producers have ended, and whether the folder is still there.
+
+use std::time::{Duration, Instant};
+
+use super::JournalReader;
+use super::segment::Segment;
+use crate::error::ScanError;
+use crate::journal::SegmentName;
+
+/// How often all locks are asked for while there is something to read.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
+/// From this size on a producer turns to another segment. 256 KiB.
+const FULL_SEGMENT_BYTES: u64 = 256 * 1024;
+
+impl JournalReader {
+    pub(super) fn sweep_if_due(&mut self) -> Result<(), ScanError> {
+        let now = Instant::now();
+        if now < self.sweep_due {
+            return Ok(());
+        }
+        self.sweep_due = now + SWEEP_INTERVAL;
+        if !self.has_folder() || self.is_incomplete && self.unopened.iter().all(|names| names.is_empty()) {
+            self.is_incomplete = false;
+            self.needs_listing = true;
+        }
+        if !self.positions.has_file() {
+            // The disk was full, most likely.
+            self.begin_positions_again();
+        }
+        let live: Vec<SegmentName> = self.segments.keys().copied().filter(|name| self.is_live(*name)).collect();
+        for name in live {
+            self.probe(name)?;
+        }
+        Ok(())
+    }
+
+    /// The folder has a new file of positions, if the one of before could not be made.
+    fn begin_positions_again(&mut self) {
+        let positions = self.segments.iter().map(|(name, segment)| (name.uid(), segment.position()));
+        self.begun_at.extend(positions);
+        self.begin_positions();
+    }
+
+    /// Asks for the lock of a segment that was read to its end and is so large that its producer has another one.
+    pub(super) fn probe_if_full(&mut self, name: SegmentName) -> Result<(), ScanError> {
+        let is_full = |segment: &Segment| segment.ready().is_none() && segment.next() >= FULL_SEGMENT_BYTES;
+        if self.segments.get(&name).is_some_and(is_full) { self.probe(name) } else { Ok(()) }
+    }
+
+    /// Asks for the lock of a segment whose end was reached, if its producer is likely to be done with it.
+    pub(super) fn probe_at_end(&mut self, name: SegmentName) -> Result<(), ScanError> {
+        let Some(segment) = self.segments.get(&name) else { return Ok(()) };
+        if segment.ready().is_none() { self.probe(name) } else { Ok(()) }
+    }
+
+    fn probe(&mut self, name: SegmentName) -> Result<(), ScanError> {
+        let had = self.segments.get(&name).is_some_and(|segment| segment.ready().is_some());
+        self.open_again(name)?;
+        if self.segments.contains_key(&name) {
+            self.with(name, Segment::probe)?;
+            if !had {
+                self.place(name);
+            }
+        }
+        Ok(())
+    }
+}
