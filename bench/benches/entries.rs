@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use queue::{EntryName, Reader, ReaderOptions, Writer};
+use queue::{EntryName, FileName, Reader, ReaderOptions, Writer};
 use tempfile::TempDir;
 
 const BACKLOG: u64 = 2_000;
@@ -38,7 +38,7 @@ impl Queue {
         queue
     }
 
-    fn enqueue(&self) -> EntryName {
+    fn enqueue(&self) -> FileName {
         self.writer.enqueue(br#""b""#, PAYLOAD).expect("an entry")
     }
 
@@ -110,7 +110,7 @@ fn next_entry(criterion: &mut Criterion) {
                 let scan = if follows { Reader::scan_followed } else { Reader::scan };
                 assert_eq!(scan(&mut queue.reader, BATCH, BATCH_BYTES).expect("entries").len(), 1);
             });
-            queue.ack_all(&[name]);
+            queue.ack_all(&[name.into()]);
             took
         };
         (0..times).map(once).sum()

@@ -1,5 +1,6 @@
 //! The name of an entry, whichever form of the queue it is in.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
 use std::str::FromStr;
@@ -32,12 +33,12 @@ impl EntryName {
     ///
     /// # Errors
     /// The bytes of a file name that is not UTF-8.
-    pub fn to_text(&self) -> Result<String, &[u8]> {
+    pub fn to_text(&self) -> Result<Cow<'_, str>, &[u8]> {
         match self {
             EntryName::File(name) => {
-                name.as_os_str().to_str().map(str::to_owned).ok_or(name.as_os_str().as_encoded_bytes())
+                name.as_os_str().to_str().map(Cow::Borrowed).ok_or(name.as_os_str().as_encoded_bytes())
             }
-            EntryName::Record(name) => Ok(name.to_string()),
+            EntryName::Record(name) => Ok(Cow::Owned(name.to_string())),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
-use queue::{Backlog, FileName, Failed, FailedEntry, FailedError, shown, shown_bytes};
+use queue::{Backlog, Failed, FailedEntry, FailedError, FileName, shown, shown_bytes};
 use server::Config;
 use server::broker::{BrokerOptions, Forwarded, forwarded};
 

@@ -143,7 +143,8 @@ mod tests {
         }
         let content = fs::read_to_string(path.path().join(".reader")).expect("a file");
         let version = env!("CARGO_PKG_VERSION");
-        let expected = format!(r#"{{"version":"{version}","forms":["directory","journal"],"epoch":"ffffffffffffffff"}}"#);
+        let expected =
+            format!(r#"{{"version":"{version}","forms":["directory","journal"],"epoch":"ffffffffffffffff"}}"#);
         assert_eq!(content, expected + "\n");
         assert_eq!(fs::metadata(path.path().join(".reader")).expect("there").permissions().mode() & 0o777, 0o644);
         Announcement::retract(directory.as_fd()).expect("removed");

@@ -10,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use queue::{Entry, Reader};
+use queue::{Entry, EntryName, Reader};
 use tracing::{debug, info, warn};
 
 use crate::backlog::Backlog;
@@ -23,6 +23,7 @@ use crate::publication::{Publication, Seq};
 use crate::source::destination::Destination;
 use crate::source::failed_folder::FailedFolder;
 use crate::source::history::{HistoryOptions, SourceHistory};
+use crate::source::journal::JournalWatch;
 use crate::source::lock_watch::LockWatch;
 use crate::source::outstanding::Outstanding;
 use crate::source::rejections::Rejections;
@@ -50,6 +51,7 @@ pub(crate) struct DirectorySource {
     reader: Reader,
     options: DirectoryOptions,
     watch: Option<Watch>,
+    journal: JournalWatch,
     destination: Destination,
     health: Arc<Health>,
     backlog: Backlog,
@@ -93,8 +95,9 @@ impl DirectorySource {
         let (history, selection) = destination.begin(&reader, &options.history)?;
         let failed_folder = FailedFolder::new(options.failed_max_entries, options.failed_max_age);
         let mut source = DirectorySource {
-            reader,
             watch: None,
+            journal: JournalWatch::new(reader.journal_path()),
+            reader,
             max_batch_bytes: destination.max_batch_bytes().min(MAX_BATCH_BYTES),
             destination,
             health,
@@ -144,7 +147,7 @@ impl DirectorySource {
             // What is beyond waits on disk.
             let has_room = room == Room::Now
                 && self.outstanding.publications() + self.refused_acks.len() < self.destination.max_undelivered();
-            if !stopping && has_room && !self.is_backing_off() && self.take_batch() {
+            if !stopping && has_room && !self.is_backing_off() && !self.journal.is_napping() && self.take_batch() {
                 continue;
             }
             if !more_to_ack && !self.lock_watch.is_due() {
@@ -177,13 +180,14 @@ impl DirectorySource {
         };
         self.on_success();
         let found = !entries.is_empty();
-        let oldest = entries.iter().filter_map(|entry| entry.name.queued_at()).min();
+        let oldest = entries.iter().filter_map(|entry| entry.queued_at).min();
+        let (count, may_wait) = (entries.len(), self.note_round(&entries));
         if !found {
             self.backlog.end();
             self.destination.note_empty();
         }
         self.destination.set_catching_up(found && self.backlog.contains(oldest, SystemTime::now()));
-        for Entry { name, events } in entries {
+        for Entry { name, events, .. } in entries {
             match events {
                 Ok(events) => {
                     let mut lines = Vec::with_capacity(events.len());
@@ -220,7 +224,11 @@ impl DirectorySource {
         if let Some(newer_entries) = self.reader.take_newer_entries() {
             self.rejections.log_newer_entries(&newer_entries);
         }
-        found && (self.taken.is_empty() || self.publish_taken())
+        self.rejections.log_damage(self.reader.take_damage());
+        let is_published = self.taken.is_empty() || self.publish_taken();
+        // Between two rounds of fast producers there is a pause, unless a batch was full.
+        let more = found && (count >= BATCH_ENTRIES || !self.journal.is_looking()) || !may_wait;
+        is_published && more
     }
 
     fn count_left_out(&mut self) {
@@ -232,11 +240,21 @@ impl DirectorySource {
     /// Deletes what every client has. Returns whether there is more to delete.
     fn ack(&mut self, delivered: Seq) -> bool {
         for _ in 0..ACKS_AT_ONCE {
-            let Some(name) = self.outstanding.take_delivered(delivered) else { return false };
+            let Some(name) = self.outstanding.take_delivered(delivered) else {
+                self.refused_acks.commit(&mut self.reader);
+                return false;
+            };
             debug!(entry = %name, "entry is delivered, and deleted");
             self.refused_acks.ack(&mut self.reader, name);
         }
+        self.refused_acks.commit(&mut self.reader);
         true
+    }
+
+    /// Notes how many records of the journal a round has brought. Returns whether the source may wait.
+    fn note_round(&mut self, entries: &[Entry]) -> bool {
+        let records = entries.iter().filter(|entry| matches!(entry.name, EntryName::Record(_))).count();
+        self.journal.note_round(records, &mut self.reader) && !self.reader.has_held()
     }
 
     /// What has to be done now and then.

@@ -4,6 +4,7 @@ mod destination;
 mod directory;
 mod failed_folder;
 mod history;
+mod journal;
 mod key_window;
 mod lock_watch;
 mod outstanding;

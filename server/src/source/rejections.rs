@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::mem::Discriminant;
 use std::time::{Duration, Instant};
 
-use queue::{EntryError, EntryName, OtherFiles, Reader, Rejected};
+use queue::{Damage, EntryError, EntryName, OtherFiles, Reader, Rejected};
 use tracing::{error, info, warn};
 
 use crate::backoff::Backoff;
@@ -27,6 +27,7 @@ pub(super) struct Rejections {
     lines: HashMap<Discriminant<EntryError>, LogLimit>,
     other_files: LogLimit,
     newer_entries: LogLimit,
+    damage: LogLimit,
     /// Those that no line was about yet.
     unlogged: Option<OtherFiles>,
 }
@@ -90,6 +91,15 @@ impl Rejections {
                     warn!(%file, files, "the queue directory holds files that are no events; they stay where they are")
                 }
             }
+        }
+    }
+
+    /// Logs that bytes of the journal were left out, because they are no records.
+    pub(super) fn log_damage(&mut self, damage: Option<Damage>) {
+        let Some(Damage { record, bytes, places }) = damage else { return };
+        if let Some(others) = self.damage.allow(Instant::now()) {
+            let others = (others > 0).then_some(others);
+            error!(%record, bytes, places, others, "the journal is damaged, what is no record was left out");
         }
     }
 

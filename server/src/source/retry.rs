@@ -39,6 +39,16 @@ impl RefusedAcks {
         }
     }
 
+    /// Writes down what was acked of the journal, and deletes what is read to its end.
+    pub(super) fn commit(&mut self, reader: &mut Reader) {
+        if self.backoff.is_waiting(Instant::now()) {
+            return;
+        }
+        if let Err(error) = reader.commit_acks() {
+            self.fail(&error);
+        }
+    }
+
     /// Tries again what is due.
     pub(super) fn retry(&mut self, reader: &mut Reader) {
         if self.backoff.is_due(Instant::now()) {
@@ -51,7 +61,8 @@ impl RefusedAcks {
                     refused.get_or_insert(error);
                 }
             }
-            if self.acks.is_empty() {
+            refused = refused.or(reader.commit_acks().err());
+            if refused.is_none() && self.acks.is_empty() {
                 if self.backoff.succeed() {
                     info!("delivered entries can be deleted again");
                 }
@@ -74,6 +85,8 @@ impl RefusedAcks {
     /// Tries everything once more, and logs what remains.
     pub(super) fn give_up(mut self, reader: &mut Reader) {
         self.acks.retain(|name| reader.ack(name).is_err());
+        // What is refused is read again, and its position says that it was acked.
+        let _ = reader.commit_acks();
         if !self.acks.is_empty() {
             let entries = self.acks.len();
             error!(entries, "delivered entries cannot be deleted, the next broadcaster sends them again");

@@ -9,12 +9,14 @@ use tracing::warn;
 use super::{DirectorySource, UNWATCHED_INTERVAL};
 use crate::hub::{Progress, Room};
 use crate::notifier::wait;
+use crate::source::journal::JournalWatch;
 use crate::source::watch::{Report, Watch};
 
 impl DirectorySource {
     /// Tells the reader what appeared. That the file system reports everything is believed for a while only.
     pub(super) fn follow(&mut self) {
         let (reader, lock_watch) = (&mut self.reader, &mut self.lock_watch);
+        reader.begin_round();
         if let Some(watch) = &self.watch {
             watch.read(|report| match report {
                 Report::Appeared(name) => reader.follow(name),
@@ -24,8 +26,11 @@ impl DirectorySource {
         }
         if self.watch.is_none() || Instant::now() >= self.listing_due {
             self.reader.lose_track();
+            self.reader.lose_track_of_journal();
             self.listing_due = Instant::now() + self.options.scan_interval;
         }
+        // After those of the directory, so that both forms keep the order of a producer that uses both.
+        self.journal.follow(&mut self.reader);
     }
 
     pub(super) fn wait(&mut self, progress: Progress, may_scan: bool, room: Room) -> io::Result<()> {
@@ -36,6 +41,9 @@ impl DirectorySource {
         let mut descriptors = vec![self.stop.as_fd(), self.destination.as_fd()];
         if let Some(watch) = self.watch.as_ref().filter(|_| may_scan && self.backoff.until().is_none()) {
             descriptors.push(watch.as_fd());
+        }
+        if may_scan && self.backoff.until().is_none() {
+            descriptors.extend(self.journal.descriptor());
         }
         let until = |due: Instant| due.saturating_duration_since(Instant::now());
         let timeout = match self.backoff.until() {
@@ -50,6 +58,7 @@ impl DirectorySource {
             Room::Now => timeout,
         };
         let timeout = timeout.min(self.lock_watch.pause()).min(self.history.pause());
+        let timeout = if may_scan { timeout.min(self.journal.pause()) } else { timeout };
         wait(&descriptors, self.refused_acks.due().map_or(timeout, |due| timeout.min(until(due))))?;
         self.destination.clear_notification();
         self.stop.clear_notification();
@@ -67,6 +76,7 @@ impl DirectorySource {
     }
 
     pub(super) fn try_watch(&mut self) -> io::Result<()> {
+        self.journal = JournalWatch::new(self.reader.journal_path());
         self.watch = None;
         self.watch = Some(Watch::new(self.reader.path())?);
         // What appeared before is not reported.
