@@ -19,6 +19,7 @@ pub use announcement::Announcement;
 pub use create::create_directory;
 pub use entry::{Entry, FileName, InvalidFileName, parse_entry};
 pub use failed::{Failed, FailedEntry, FailedError, Rejected};
+pub(crate) use file::Stamp;
 pub use inspect::{Backlog, Pending, entry_files, is_unread_queue, unread_queues};
 pub use lock::{Standby, holds_directory, lock_file};
 pub use reader::{DEFAULT_GRACE, OtherFiles, Reader, ReaderOptions};

@@ -5,5 +5,7 @@
 //! both forms of the queue hold the same events.
 
 mod names;
+mod writer;
 
 pub use names::{InvalidRecordName, RecordName, SegmentName};
+pub use writer::{AppendOptions, JournalWriter, close_in_child};
