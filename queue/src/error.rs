@@ -120,6 +120,23 @@ impl EnqueueError {
     }
 }
 
+/// Why events were not appended to the journal. Nothing that counts is left in it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// No consumer has said that it reads the journal of this queue, or there is none: the queue was never read, or by
+    /// an older version. The events can be queued as a file.
+    #[error("no broadcaster that reads the journal has this queue")]
+    NoReader,
+    /// A lock tells readers that a segment is still written, and the file system has none, or none is free. The events
+    /// can be queued as a file.
+    #[error("a file of the journal cannot be locked: {0}")]
+    NoLocks(#[source] io::Error),
+    /// The events are refused or cannot be written.
+    #[error(transparent)]
+    Enqueue(#[from] EnqueueError),
+}
+
 /// Why a directory cannot be consumed.
 #[derive(Debug, Error)]
 #[non_exhaustive]

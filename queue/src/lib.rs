@@ -31,9 +31,12 @@ pub use directory::{
 };
 pub use entry_error::EntryError;
 pub use entry_name::{EntryName, InvalidName};
-pub use error::{AckError, EnqueueError, OpenError, RejectError, ScanError};
+pub use error::{AckError, AppendError, EnqueueError, OpenError, RejectError, ScanError};
 pub use event::Event;
-pub use journal::{Damage, InvalidRecordName, RecordName, SegmentName};
+pub use journal::{
+    AppendOptions, Damage, InvalidRecordName, JournalWriter, RecordName, SegmentName,
+    close_in_child as close_segments_in_child,
+};
 pub use layout::{FORWARDED, HISTORY, HISTORY_LOG, NEW_HISTORY_LOG};
 pub use limits::{MAX_EVENT_NAME_BYTES, MAX_EVENTS_OF_ENTRY, MAX_EXCEPT_BYTES, MAX_KEY_BYTES};
 pub use line_error::LineError;

@@ -2,11 +2,17 @@
 
 use std::io::Write;
 
+use uuid::Uuid;
+
 use crate::channel::{ChannelName, MAX_CHANNELS_OF_EVENT};
 use crate::error::EnqueueError;
 use crate::limits::{self, MAX_EVENT_NAME_BYTES, MAX_EVENTS_OF_ENTRY, MAX_EXCEPT_BYTES, MAX_KEY_BYTES, VERSION};
 use crate::queued_at::Now;
 use crate::uid::Uid;
+
+/// How a line begins, up to the uid.
+const LINE_START: &str = r#"{"v":1,"uid":""#;
+const _: () = assert!(VERSION == 1, "lines begin with the version");
 
 /// An event to queue, with all that an event can have.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +35,18 @@ pub struct NewEvent<'a> {
 
 /// Encodes the content of an entry: a line for each event.
 pub(crate) fn encode(events: &[NewEvent<'_>], now: Now, max_event_bytes: usize) -> Result<Vec<u8>, EnqueueError> {
+    let mut content = Vec::new();
+    encode_into(&mut content, events, now, max_event_bytes)?;
+    Ok(content)
+}
+
+/// Appends the same to what a buffer has already, which does not count.
+pub(crate) fn encode_into(
+    content: &mut Vec<u8>,
+    events: &[NewEvent<'_>],
+    now: Now,
+    max_event_bytes: usize,
+) -> Result<(), EnqueueError> {
     if events.is_empty() {
         return Err(EnqueueError::NoEvents);
     }
@@ -42,19 +60,22 @@ pub(crate) fn encode(events: &[NewEvent<'_>], now: Now, max_event_bytes: usize) 
     if given > max_event_bytes {
         return Err(too_large(given));
     }
-    let mut content = Vec::with_capacity(given + 200 * events.len());
+    let start = content.len();
+    content.reserve(given + 200 * events.len());
+    let times = Times::new(now);
     for event in events {
         check(event)?;
-        encode_line(&mut content, event, now);
+        encode_line(content, event, &times);
     }
-    if content.len() > max_event_bytes {
-        return Err(too_large(content.len()));
+    let size = content.len() - start;
+    if size > max_event_bytes {
+        return Err(too_large(size));
     }
     let channels = events.iter().filter_map(|event| event.channels).map(<[_]>::len).max().unwrap_or(1);
-    if let Some(limit) = limits::exceeded_by(content.len() as u64, channels, max_event_bytes as u64) {
-        return Err(EnqueueError::TooLargeForChannels { size: content.len(), channels, limit });
+    if let Some(limit) = limits::exceeded_by(size as u64, channels, max_event_bytes as u64) {
+        return Err(EnqueueError::TooLargeForChannels { size, channels, limit });
     }
-    Ok(content)
+    Ok(())
 }
 
 fn check(event: &NewEvent<'_>) -> Result<(), EnqueueError> {
@@ -75,26 +96,47 @@ fn check(event: &NewEvent<'_>) -> Result<(), EnqueueError> {
     within("client id in `except`", event.except.map_or(1, str::len), 1, MAX_EXCEPT_BYTES)
 }
 
-fn encode_line(content: &mut Vec<u8>, event: &NewEvent<'_>, now: Now) {
-    let (secs, micros) = (now.secs(), now.subsec_micros());
-    append(content, format_args!(r#"{{"v":{VERSION},"uid":"{}","event":"#, event.uid));
+/// The times of all lines of an entry, as text.
+struct Times {
+    /// What stands between the payload and the channels.
+    queued_at: String,
+    secs: u64,
+    micros: u32,
+}
+
+impl Times {
+    fn new(now: Now) -> Times {
+        let (secs, micros) = (now.secs(), now.subsec_micros());
+        let queued_at = format!(r#","timestamp":{secs},"queued_at":{secs}.{micros:06},"channels":"#);
+        Times { queued_at, secs, micros }
+    }
+}
+
+/// Appends a line. What most lines have is copied, because formatting it takes several times as long.
+fn encode_line(content: &mut Vec<u8>, event: &NewEvent<'_>, times: &Times) {
+    content.extend_from_slice(LINE_START.as_bytes());
+    let mut uid = Uuid::encode_buffer();
+    content.extend_from_slice(event.uid.0.hyphenated().encode_lower(&mut uid).as_bytes());
+    content.extend_from_slice(br#"","event":"#);
     append_json(content, event.name_json);
     content.extend_from_slice(br#","payload":"#);
     append_json(content, event.payload_json);
-    append(content, format_args!(r#","timestamp":{secs},"queued_at":{secs}.{micros:06},"channels":"#));
+    content.extend_from_slice(times.queued_at.as_bytes());
     match event.channels {
         None => content.extend_from_slice(b"null"),
         Some(channels) => {
             for (index, channel) in channels.iter().enumerate() {
-                content.push(if index == 0 { b'[' } else { b',' });
+                content.extend_from_slice(if index == 0 { br#"[""# } else { br#",""# });
                 // No character of a name has to be escaped.
-                append(content, format_args!(r#""{channel}""#));
+                content.extend_from_slice(channel.as_str().as_bytes());
+                content.push(b'"');
             }
             content.push(b']');
         }
     }
     if let Some(ttl) = event.ttl {
-        append(content, format_args!(r#","expires_at":{}.{micros:06}"#, secs.saturating_add(ttl)));
+        let (secs, micros) = (times.secs.saturating_add(ttl), times.micros);
+        append(content, format_args!(r#","expires_at":{secs}.{micros:06}"#));
     }
     for (key, text) in [("key", event.key), ("except", event.except)] {
         if let Some(text) = text {

@@ -14,7 +14,9 @@ use crate::descriptor::UNTRUSTED_FILE;
 use crate::layout;
 
 /// The forms of a queue that this version reads.
-const FORMS: [&str; 2] = ["directory", "journal"];
+const FORMS: [&str; 2] = ["directory", JOURNAL_FORM];
+/// What `forms` has if the journal is read.
+const JOURNAL_FORM: &str = "journal";
 /// Every producer may read it, whatever the umask is.
 const MODE: Mode = Mode::from_raw_mode(0o644);
 /// A longer file was not written by us.
@@ -38,6 +40,11 @@ impl Announcement {
     pub fn new(epoch: u64) -> Announcement {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         Announcement { version, forms: FORMS.map(str::to_owned).to_vec(), epoch }
+    }
+
+    /// Whether it reads the journal.
+    pub fn reads_journal(&self) -> bool {
+        self.forms.iter().any(|form| form == JOURNAL_FORM)
     }
 
     /// What the last consumer of a directory said. `None`: nothing, or nothing that this version understands.

@@ -21,6 +21,7 @@ pub(crate) use create::create_folder;
 pub use entry::{FileName, InvalidFileName, parse_entry};
 pub use failed::{Failed, FailedEntry, FailedError, Rejected};
 pub(crate) use failed::{put_aside_content, put_aside_segment, write_entry};
+pub(crate) use file::Stamp;
 pub use inspect::{Backlog, Pending, entry_files, is_unread_queue, unread_queues};
 pub(crate) use lock::is_taken;
 pub use lock::{Standby, holds_directory, lock_file};

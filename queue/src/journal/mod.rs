@@ -7,7 +7,9 @@
 mod names;
 mod positions;
 mod reader;
+mod writer;
 
 pub use names::{InvalidRecordName, RecordName, SegmentName};
 pub use reader::Damage;
 pub(crate) use reader::{JournalReader, TakenRecord, round_begins};
+pub use writer::{AppendOptions, JournalWriter, close_in_child};

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -25,8 +25,11 @@ const MAX_SLOTS: u64 = 1 << 20;
 /// The file, and which slots are in use.
 #[derive(Debug, Default)]
 pub(super) struct Positions {
-    /// `None`: it could not be made. Positions are lost with the process then.
+    queue: Option<OwnedFd>,
+    /// `None`: no position was written yet.
     file: Option<OwnedFd>,
+    /// What the file begins with when it is made.
+    kept: HashMap<Uid, u64>,
     slots: HashMap<Uid, usize>,
     free: Vec<usize>,
     end: usize,
@@ -61,18 +64,11 @@ impl Positions {
         Ok(content[..filled].chunks_exact(SLOT_BYTES).filter_map(parse).collect())
     }
 
-    /// Writes the file as a whole, with the positions of the segments that there are. Where it cannot be written, the
-    /// one of before stays: what was acked since may be sent again.
-    pub(super) fn begin(queue: BorrowedFd<'_>, kept: &HashMap<Uid, u64>) -> Positions {
-        let slots = kept.keys().copied().zip(0..).collect();
-        let content: Vec<u8> = kept.iter().flat_map(|(uid, position)| slot(*uid, *position)).collect();
-        let file = write_anew(queue, &content).ok();
-        Positions { file, slots, free: Vec::new(), end: kept.len() }
-    }
-
-    /// Whether positions are written to a file.
-    pub(super) fn has_file(&self) -> bool {
-        self.file.is_some()
+    /// Begins a new file, with the positions of the segments that there are. It is made when the first position is
+    /// written: a queue without a journal has none.
+    pub(super) fn begin(queue: &OwnedFd, kept: &HashMap<Uid, u64>) -> Positions {
+        let queue = queue.try_clone().ok();
+        Positions { queue, file: None, kept: kept.clone(), slots: HashMap::new(), free: Vec::new(), end: 0 }
     }
 
     /// Writes the position of a segment.
@@ -80,6 +76,9 @@ impl Positions {
     /// # Errors
     /// The error of the system. The position of before stays.
     pub(super) fn write(&mut self, segment: SegmentName, position: u64) -> Result<(), Errno> {
+        if self.file.is_none() {
+            self.make_file()?;
+        }
         let Some(file) = &self.file else { return Ok(()) };
         let uid = segment.uid();
         let index = *self.slots.entry(uid).or_insert_with(|| {
@@ -94,8 +93,25 @@ impl Positions {
         }
     }
 
+    fn make_file(&mut self) -> Result<(), Errno> {
+        let Some(queue) = &self.queue else { return Ok(()) };
+        let kept = std::mem::take(&mut self.kept);
+        let content: Vec<u8> = kept.iter().flat_map(|(uid, position)| slot(*uid, *position)).collect();
+        match write_anew(queue.as_fd(), &content) {
+            Ok(file) => self.file = Some(file),
+            Err(errno) => {
+                self.kept = kept;
+                return Err(errno);
+            }
+        }
+        self.end = kept.len();
+        self.slots = kept.into_keys().zip(0..).collect();
+        Ok(())
+    }
+
     /// The segment is gone: its slot is free for another.
     pub(super) fn forget(&mut self, segment: SegmentName) {
+        self.kept.remove(&segment.uid());
         self.free.extend(self.slots.remove(&segment.uid()));
     }
 
@@ -146,7 +162,6 @@ fn parse(slot: &[u8]) -> Option<(Uid, u64)> {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::os::fd::AsFd;
     use std::os::unix::fs::FileExt;
 
     use tempfile::TempDir;
@@ -158,10 +173,10 @@ mod tests {
     #[test]
     fn positions_are_read_as_they_were_written_last() {
         let path = TempDir::new().expect("a directory");
-        let queue = File::open(path.path()).expect("opened");
+        let queue = OwnedFd::from(File::open(path.path()).expect("opened"));
         assert!(Positions::read(queue.as_fd()).expect("there is no file").is_empty());
         let names: Vec<_> = (0..5).map(|_| SegmentName::at(Now::read(), Priority::Normal)).collect();
-        let mut positions = Positions::begin(queue.as_fd(), &HashMap::new());
+        let mut positions = Positions::begin(&queue, &HashMap::new());
         for (name, position) in names.iter().zip(1..) {
             positions.write(*name, position).expect("written");
             positions.write(*name, position * 10).expect("written");
@@ -173,17 +188,20 @@ mod tests {
         let read = Positions::read(queue.as_fd()).expect("read");
         let expected = [(names[0], 10), (names[2], 30), (names[3], 40), (names[4], 99), (new, 7)];
         assert_eq!(read, expected.map(|(name, position)| (name.uid(), position)).into());
-        let kept = Positions::begin(queue.as_fd(), &read);
-        assert!(kept.has_file());
-        assert_eq!(Positions::read(queue.as_fd()).expect("read"), read);
+        // The file of the next reader has them too, once it is made.
+        let mut next = Positions::begin(&queue, &read);
+        next.write(names[0], 11).expect("written");
+        let mut expected = read;
+        expected.insert(names[0].uid(), 11);
+        assert_eq!(Positions::read(queue.as_fd()).expect("read"), expected);
     }
 
     #[test]
     fn a_slot_that_was_damaged_says_nothing() {
         let path = TempDir::new().expect("a directory");
-        let queue = File::open(path.path()).expect("opened");
+        let queue = OwnedFd::from(File::open(path.path()).expect("opened"));
         let name = SegmentName::at(Now::read(), Priority::Normal);
-        let mut positions = Positions::begin(queue.as_fd(), &HashMap::new());
+        let mut positions = Positions::begin(&queue, &HashMap::new());
         positions.write(name, 1234).expect("written");
         let file = File::options().write(true).open(path.path().join(layout::POSITIONS)).expect("opened");
         for byte in 0..SLOT_BYTES as u64 {

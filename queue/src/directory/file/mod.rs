@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::layout::{self, Form};
 use crate::queued_at::QueuedAt;
 
-pub(super) use stamp::Stamp;
+pub(crate) use stamp::Stamp;
 
 /// A file as it was found.
 pub(super) struct Found {

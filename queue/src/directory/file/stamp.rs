@@ -10,14 +10,14 @@ use crate::directory::entry::FileName;
 /// Two equal stamps of one name are of the same file with the same content. Owner and mode are not part of it: many
 /// producers change them after they have written the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::directory) struct Stamp {
+pub(crate) struct Stamp {
     inode: u64,
     size: u64,
     modified: (i64, i64),
 }
 
 impl Stamp {
-    pub(in crate::directory) fn new(stat: &Stat) -> Stamp {
+    pub(crate) fn new(stat: &Stat) -> Stamp {
         let modified = (stat.st_mtime, stat.st_mtime_nsec as i64);
         Stamp { inode: stat.st_ino, size: stat.st_size.unsigned_abs(), modified }
     }

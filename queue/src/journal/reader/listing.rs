@@ -1,6 +1,5 @@
 //! Which segments there are: the folder, its listing, and what was reported of it.
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -79,9 +78,8 @@ impl JournalReader {
     pub(super) fn begin_positions(&mut self) {
         let names = self.file_names().unwrap_or_default();
         let of_segment = |name: &SegmentName| Some((name.uid(), *self.begun_at.get(&name.uid())?));
-        let kept: HashMap<_, _> = names.iter().filter_map(of_segment).collect();
-        self.positions = Positions::begin(self.queue.as_fd(), &kept);
-        self.begun_at = kept;
+        self.begun_at = names.iter().filter_map(of_segment).collect();
+        self.positions = Positions::begin(&self.queue, &self.begun_at);
     }
 
     fn file_names(&self) -> Result<Vec<SegmentName>, Errno> {

@@ -23,22 +23,11 @@ impl JournalReader {
             self.is_incomplete = false;
             self.needs_listing = true;
         }
-        if !self.positions.has_file() {
-            // The disk was full, most likely.
-            self.begin_positions_again();
-        }
         let live: Vec<SegmentName> = self.segments.keys().copied().filter(|name| self.is_live(*name)).collect();
         for name in live {
             self.probe(name)?;
         }
         Ok(())
-    }
-
-    /// The folder has a new file of positions, if the one of before could not be made.
-    fn begin_positions_again(&mut self) {
-        let positions = self.segments.iter().map(|(name, segment)| (name.uid(), segment.position()));
-        self.begun_at.extend(positions);
-        self.begin_positions();
     }
 
     /// Asks for the lock of a segment that was read to its end and is so large that its producer has another one.
