@@ -4,6 +4,7 @@
 mod events;
 mod events_round_trip;
 mod failed;
+mod journal;
 mod journal_writer;
 mod lanes;
 mod model;

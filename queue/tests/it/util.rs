@@ -99,7 +99,7 @@ pub(crate) fn lines_name(number: usize) -> String {
     format!("019a3a5e-7f00-7000-8000-{number:012x}.events")
 }
 
-fn names(directory: &Path) -> Vec<String> {
+pub(crate) fn names(directory: &Path) -> Vec<String> {
     let Ok(files) = std::fs::read_dir(directory) else { return Vec::new() };
     let mut names: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();

@@ -9,8 +9,8 @@ use crate::journal::SegmentName;
 
 /// How often all locks are asked for while there is something to read.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
-/// From this size on a producer turns to another segment. 256 KiB.
-const FULL_SEGMENT_BYTES: u64 = 256 * 1024;
+/// A producer turns to another segment before this one has 256 KiB. From this size on it is likely to have done so.
+const FULL_SEGMENT_BYTES: u64 = 192 * 1024;
 
 impl JournalReader {
     pub(super) fn sweep_if_due(&mut self) -> Result<(), ScanError> {

@@ -1,0 +1,158 @@
+//! Records of the journal, from a writer to the reader of the queue.
+
+use std::fs;
+
+use queue::{AppendOptions, Durability, EntryName, Failed, JournalWriter, Priority, Reader, ReaderOptions};
+
+use crate::util::{Queue, names, new_event, payloads};
+
+/// A queue whose reader says that it reads the journal.
+fn queue() -> (Queue, Reader) {
+    let queue = Queue::new();
+    let reader = queue.reader();
+    queue::Announcement::new(1).write(reader.directory()).unwrap();
+    (queue, reader)
+}
+
+fn append(writer: &mut JournalWriter, queue: &Queue, numbers: std::ops::Range<usize>, priority: Priority) {
+    let payloads: Vec<String> = numbers.map(|number| number.to_string()).collect();
+    let events: Vec<_> = payloads.iter().map(|payload| new_event(payload)).collect();
+    let options = AppendOptions { priority, durability: Durability::None, max_event_bytes: 1 << 20 };
+    writer.append(&queue.path(), &events, options).unwrap();
+}
+
+fn take(reader: &mut Reader) -> Vec<String> {
+    let entries = reader.scan(10_000, u64::MAX).unwrap();
+    entries.iter().for_each(|entry| reader.ack(&entry.name).unwrap());
+    reader.commit_acks().unwrap();
+    payloads(&entries)
+}
+
+fn segments(queue: &Queue) -> usize {
+    names(&queue.path().join("journal")).len()
+}
+
+#[test]
+fn records_are_found_once_in_the_order_of_appending() {
+    let (queue, mut reader) = queue();
+    let mut writer = JournalWriter::new();
+    for number in 0..5 {
+        append(&mut writer, &queue, number..number + 1, Priority::Normal);
+    }
+    append(&mut writer, &queue, 5..8, Priority::Normal);
+    assert_eq!(take(&mut reader), ["0", "1", "2", "3", "4", "5", "6", "7"]);
+    assert!(take(&mut reader).is_empty());
+    append(&mut writer, &queue, 8..9, Priority::Normal);
+    assert_eq!(take(&mut reader), ["8"]);
+    drop(reader);
+    let mut next = queue.reader();
+    assert!(take(&mut next).is_empty(), "what is acked is not found by the next reader");
+    append(&mut writer, &queue, 9..10, Priority::Normal);
+    assert_eq!(take(&mut next), ["9"]);
+    assert_eq!(segments(&queue), 1);
+    drop(writer);
+    assert!(take(&mut queue_reader_after(next, &queue)).is_empty());
+    assert_eq!(segments(&queue), 0, "a segment whose writer has ended is deleted");
+}
+
+/// The reader of the next process.
+fn queue_reader_after(reader: Reader, queue: &Queue) -> Reader {
+    drop(reader);
+    queue.reader()
+}
+
+#[test]
+fn what_is_not_acked_is_found_by_the_next_reader() {
+    let (queue, mut reader) = queue();
+    let mut writer = JournalWriter::new();
+    for number in 0..10 {
+        append(&mut writer, &queue, number..number + 1, Priority::Normal);
+    }
+    let entries = reader.scan(100, u64::MAX).unwrap();
+    for entry in [&entries[0], &entries[1], &entries[2], &entries[5]] {
+        reader.ack(&entry.name).unwrap();
+    }
+    reader.commit_acks().unwrap();
+    let mut next = queue_reader_after(reader, &queue);
+    assert_eq!(take(&mut next), ["3", "4", "5", "6", "7", "8", "9"]);
+}
+
+#[test]
+fn both_forms_are_read_in_the_order_of_queueing() {
+    let (queue, mut reader) = queue();
+    let mut writer = JournalWriter::new();
+    for number in 0..40 {
+        if number % 3 == 0 {
+            queue.enqueue(number);
+        } else {
+            append(&mut writer, &queue, number..number + 1, Priority::Normal);
+        }
+    }
+    let expected: Vec<String> = (0..40).map(|number| number.to_string()).collect();
+    assert_eq!(take(&mut reader), expected);
+}
+
+#[test]
+fn lanes_count_for_both_forms() {
+    let (queue, mut reader) = queue();
+    let mut writer = JournalWriter::new();
+    for number in 0..20 {
+        append(&mut writer, &queue, number..number + 1, Priority::Low);
+        append(&mut writer, &queue, 100 + number..101 + number, Priority::Normal);
+        append(&mut writer, &queue, 200 + number..201 + number, Priority::High);
+        queue.enqueue(300 + number);
+    }
+    let taken: Vec<usize> = take(&mut reader).iter().map(|payload| payload.parse().unwrap()).collect();
+    assert_eq!(taken.len(), 80);
+    let first: Vec<usize> = taken[..13].iter().map(|number| number / 100).collect();
+    assert_eq!(first, [2, 2, 2, 2, 2, 2, 2, 2, 1, 3, 1, 3, 0]);
+}
+
+#[test]
+fn a_record_that_is_rejected_becomes_a_file_and_can_be_put_back() {
+    let (queue, mut reader) = queue();
+    let mut writer = JournalWriter::new();
+    append(&mut writer, &queue, 0..3, Priority::High);
+    let entries = reader.scan(10, u64::MAX).unwrap();
+    let EntryName::Record(_) = entries[0].name else { panic!("a record") };
+    reader.reject(&entries[0].name, &queue::EntryError::NoName).unwrap();
+    reader.commit_acks().unwrap();
+    let failed = Failed::open(&queue.path()).unwrap().unwrap();
+    let listed = failed.list().unwrap();
+    assert_eq!(listed.len(), 1);
+    assert!(listed[0].name.to_string().ends_with(".high.events"), "{}", listed[0].name);
+    assert_eq!(listed[0].reason, "no `event` key");
+    failed.retry(&listed[0].name).unwrap();
+    assert_eq!(take(&mut reader), ["0", "1", "2"]);
+}
+
+#[test]
+fn many_segments_are_read_and_deleted() {
+    let (queue, mut reader) = queue();
+    let filler = "x".repeat(1000);
+    let mut writer = JournalWriter::new();
+    for number in 0..2000 {
+        let payload = format!("\"{number} {filler}\"");
+        let options =
+            AppendOptions { priority: Priority::Normal, durability: Durability::None, max_event_bytes: 1 << 20 };
+        writer.append(&queue.path(), &[new_event(&payload)], options).unwrap();
+    }
+    assert!(segments(&queue) > 5);
+    let taken = take(&mut reader);
+    let numbers: Vec<usize> =
+        taken.iter().map(|payload| payload[1..].split(' ').next().unwrap().parse().unwrap()).collect();
+    assert_eq!(numbers, (0..2000).collect::<Vec<_>>());
+    take(&mut reader);
+    assert_eq!(segments(&queue), 1);
+}
+
+#[test]
+fn a_queue_without_a_journal_gets_no_file_of_positions() {
+    let queue = Queue::new();
+    queue.enqueue(1);
+    let mut reader = queue.reader();
+    assert_eq!(take(&mut reader), ["1"]);
+    assert!(!queue.path().join(".positions").exists());
+    assert!(fs::read_dir(queue.path().join("journal")).unwrap().next().is_none());
+    let _ = ReaderOptions::default();
+}
