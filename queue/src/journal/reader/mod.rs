@@ -12,7 +12,7 @@ mod sweeping;
 mod window;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
@@ -61,8 +61,8 @@ pub(crate) struct JournalReader {
     changed: Vec<SegmentName>,
     looks_at_all: bool,
     needs_listing: bool,
-    /// There are more names than are held.
-    is_incomplete: bool,
+    /// From this name on there may be others that are not held.
+    unlisted_from: [Option<SegmentName>; LANES],
     /// The positions of the reader before, of segments that were not opened yet.
     begun_at: HashMap<crate::Uid, u64>,
     positions: Positions,
@@ -80,7 +80,7 @@ pub(crate) struct JournalReader {
     scratch: Vec<u8>,
     damage: Option<Damage>,
     /// Files that cannot be segments.
-    strange: Vec<(SegmentName, EntryError)>,
+    strange: BTreeMap<SegmentName, EntryError>,
 }
 
 /// Bytes of the journal that are no records. They were left out.
@@ -132,7 +132,7 @@ impl JournalReader {
             changed: Vec::new(),
             looks_at_all: false,
             needs_listing: true,
-            is_incomplete: false,
+            unlisted_from: Default::default(),
             begun_at,
             positions: Positions::default(),
             acked: Vec::new(),
@@ -145,7 +145,7 @@ impl JournalReader {
             open: 0,
             scratch: Vec::new(),
             damage: None,
-            strange: Vec::new(),
+            strange: BTreeMap::new(),
         };
         reader.open_folder();
         if reader.is_open_to_all() {
@@ -198,6 +198,7 @@ impl JournalReader {
                     self.read_new(name)?;
                     self.unopened[lane].remove(&name);
                 }
+                _ if self.list_left_out(lane, first)? => {}
                 _ => return Ok(first),
             }
         }
@@ -222,8 +223,10 @@ impl JournalReader {
             return Ok(TakenRecord::Held);
         }
         self.open_again(name)?;
-        if !self.segments.contains_key(&name) {
-            return Ok(TakenRecord::Skipped);
+        let Some(segment) = self.segments.get(&name) else { return Ok(TakenRecord::Skipped) };
+        if segment.is_early() {
+            // Its ack counts from now on.
+            self.acked.push(name);
         }
         let max_event_bytes = self.max_event_bytes;
         let taken = self.with(name, |segment, reading| {
@@ -261,7 +264,7 @@ impl JournalReader {
         }
         let Some(segment) = self.segments.get(&name.segment) else { return Ok(None) };
         let is_given_out = name.offset < segment.next();
-        if is_given_out && !segment.is_outstanding(name.offset) {
+        if is_given_out && !segment.is_outstanding(name.offset) || segment.is_acked_early(name.offset) {
             return Ok(None);
         }
         let Some(record) = self.read_record(name)? else { return Ok(None) };
@@ -354,7 +357,7 @@ impl JournalReader {
     }
 
     /// Files that cannot be segments and were found since the last call.
-    pub(crate) fn take_strange(&mut self) -> Vec<(SegmentName, EntryError)> {
+    pub(crate) fn take_strange(&mut self) -> BTreeMap<SegmentName, EntryError> {
         std::mem::take(&mut self.strange)
     }
 
@@ -414,7 +417,7 @@ impl JournalReader {
         }
         self.with(name, Segment::find)?;
         self.place(name);
-        self.probe_if_full(name)
+        self.probe_at_end(name)
     }
 
     fn place(&mut self, name: SegmentName) {
