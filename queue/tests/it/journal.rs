@@ -171,7 +171,7 @@ fn a_file_that_cannot_be_a_segment_is_put_aside_and_stops_nothing() {
     assert_eq!(take(&mut reader), ["1"]);
     let strange = reader.take_strange_segments().unwrap();
     assert_eq!((strange.files, strange.cause.is_none()), (3, true), "{strange:?}");
-    assert_eq!(names(&folder), [name.clone()]);
+    assert_eq!(names(&folder), std::slice::from_ref(&name));
     assert_eq!(names(&queue.path().join("failed")).iter().filter(|name| name.ends_with(".seg")).count(), 3);
     append(&mut writer, &queue, 2..3, Priority::Normal);
     assert_eq!(take(&mut reader), ["2"]);
