@@ -44,6 +44,6 @@ pub use new_event::NewEvent;
 pub use printable::{Shown, printable, shown, shown_bytes};
 pub use priority::Priority;
 pub use queue_path::{check_path, local_path};
-pub use reader::{DEFAULT_GRACE, Entry, Reader, ReaderOptions};
+pub use reader::{DEFAULT_GRACE, Entry, Reader, ReaderOptions, StrangeSegments};
 pub use uid::{InvalidUid, Uid, reseed};
 pub use url_secrets::{text_without_secrets, url_without_secrets};

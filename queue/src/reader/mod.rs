@@ -19,6 +19,8 @@ use crate::queued_at::QueuedAt;
 
 use lanes::Turns;
 
+pub use putting_aside::StrangeSegments;
+
 /// How long a file that does not parse may still be growing, unless another time is set.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
 
@@ -59,6 +61,7 @@ pub struct Reader {
     /// When the round began that the next scan ends.
     round: Option<QueuedAt>,
     has_held: bool,
+    strange: Option<StrangeSegments>,
 }
 
 impl Reader {
@@ -86,7 +89,7 @@ impl Reader {
             options.max_event_bytes,
             options.index_entries,
         )?;
-        Ok(Reader { directory, journal, turns: Turns::new(), round: None, has_held: false })
+        Ok(Reader { directory, journal, turns: Turns::new(), round: None, has_held: false, strange: None })
     }
 
     /// Tells whether a reader owns a directory. That can change before the caller has the answer.

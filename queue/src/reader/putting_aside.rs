@@ -1,12 +1,28 @@
 //! Entries that are no events: moved to the failed folder, or left for a program that understands them.
 
+use std::io;
+
 use super::Reader;
 use crate::directory::{self, FileName, Rejected};
 use crate::entry_error::EntryError;
 use crate::entry_name::EntryName;
 use crate::error::RejectError;
-use crate::journal::RecordName;
+use crate::journal::{RecordName, SegmentName};
 use crate::layout;
+
+/// Files in the folder of the journal that have names of segments and cannot be any. They were moved to the failed
+/// folder.
+#[derive(Debug)]
+pub struct StrangeSegments {
+    /// One of them.
+    pub segment: SegmentName,
+    /// How many there are.
+    pub files: usize,
+    /// Why that one is none.
+    pub reason: EntryError,
+    /// Why one could not be moved.
+    pub cause: Option<io::Error>,
+}
 
 impl Reader {
     /// Moves an entry to the failed folder, with the reason in a text file beside it. What was written meanwhile under
@@ -68,12 +84,23 @@ impl Reader {
         }
     }
 
-    /// Moves files that have names of segments and cannot be any to the failed folder.
+    /// Moves files that have names of segments and cannot be any to the failed folder. One that cannot be moved is found
+    /// again by a later listing.
     pub(super) fn put_strange_segments_aside(&mut self) {
-        for (name, reason) in self.journal.take_strange() {
+        for (segment, reason) in self.journal.take_strange() {
             let Some(folder) = self.journal.folder() else { return };
-            // If that fails, the next reader finds it again.
-            let _ = directory::put_aside_segment(self.directory(), folder, &name.to_file_name(), &reason);
+            let moved = directory::put_aside_segment(self.directory(), folder, &segment.to_file_name(), &reason);
+            if matches!(moved, Ok(Rejected::NotThere)) {
+                continue;
+            }
+            let strange = self.strange.get_or_insert(StrangeSegments { segment, files: 0, reason, cause: None });
+            strange.files += 1;
+            strange.cause = strange.cause.take().or(moved.err());
         }
+    }
+
+    /// The files in the folder of the journal that have names of segments and are none, found since the last call.
+    pub fn take_strange_segments(&mut self) -> Option<StrangeSegments> {
+        self.strange.take()
     }
 }

@@ -57,8 +57,9 @@ impl Reader {
         self.has_held = false;
         self.directory.update()?;
         self.journal.update()?;
+        let entries = self.take(max_entries, max_bytes);
         self.put_strange_segments_aside();
-        self.take(max_entries, max_bytes)
+        entries
     }
 
     /// Begins a round of reading, before anything is asked of the file system. Entries of the journal that are queued

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use queue::{AppendOptions, Durability, EntryName, Failed, JournalWriter, Priority, Reader, ReaderOptions};
+use queue::{AppendOptions, Durability, EntryName, Failed, JournalWriter, Priority, Reader};
 
 use crate::util::{Queue, names, new_event, payloads};
 
@@ -154,7 +154,27 @@ fn a_queue_without_a_journal_gets_no_file_of_positions() {
     assert_eq!(take(&mut reader), ["1"]);
     assert!(!queue.path().join(".positions").exists());
     assert!(fs::read_dir(queue.path().join("journal")).unwrap().next().is_none());
-    let _ = ReaderOptions::default();
+}
+
+#[test]
+fn a_file_that_cannot_be_a_segment_is_put_aside_and_stops_nothing() {
+    let (queue, mut reader) = queue();
+    let mut writer = JournalWriter::new();
+    append(&mut writer, &queue, 1..2, Priority::Normal);
+    let folder = queue.path().join("journal");
+    let name = names(&folder)[0].clone();
+    // The last digits of the UUID.
+    let other = |digits: &str| format!("{}{digits}.seg", &name[..32]);
+    fs::create_dir(folder.join(other("000a"))).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", folder.join(other("000b"))).unwrap();
+    fs::File::create(folder.join(other("000c"))).unwrap().set_len(17 << 20).unwrap();
+    assert_eq!(take(&mut reader), ["1"]);
+    let strange = reader.take_strange_segments().unwrap();
+    assert_eq!((strange.files, strange.cause.is_none()), (3, true), "{strange:?}");
+    assert_eq!(names(&folder), std::slice::from_ref(&name));
+    assert_eq!(names(&queue.path().join("failed")).iter().filter(|name| name.ends_with(".seg")).count(), 3);
+    append(&mut writer, &queue, 2..3, Priority::Normal);
+    assert_eq!(take(&mut reader), ["2"]);
 }
 
 #[test]

@@ -225,6 +225,7 @@ impl DirectorySource {
             self.rejections.log_newer_entries(&newer_entries);
         }
         self.rejections.log_damage(self.reader.take_damage());
+        self.rejections.log_strange_segments(self.reader.take_strange_segments());
         let is_published = self.taken.is_empty() || self.publish_taken();
         // Between two rounds of fast producers there is a pause, unless a batch was full.
         let more = found && (count >= BATCH_ENTRIES || !self.journal.is_looking()) || !may_wait;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::mem::Discriminant;
 use std::time::{Duration, Instant};
 
-use queue::{Damage, EntryError, EntryName, OtherFiles, Reader, Rejected};
+use queue::{Damage, EntryError, EntryName, OtherFiles, Reader, Rejected, StrangeSegments};
 use tracing::{error, info, warn};
 
 use crate::backoff::Backoff;
@@ -28,6 +28,7 @@ pub(super) struct Rejections {
     other_files: LogLimit,
     newer_entries: LogLimit,
     damage: LogLimit,
+    strange_segments: LogLimit,
     /// Those that no line was about yet.
     unlogged: Option<OtherFiles>,
 }
@@ -100,6 +101,23 @@ impl Rejections {
         if let Some(others) = self.damage.allow(Instant::now()) {
             let others = (others > 0).then_some(others);
             error!(%record, bytes, places, others, "the journal is damaged, what is no record was left out");
+        }
+    }
+
+    /// Logs that there are files in the journal which cannot be segments.
+    pub(super) fn log_strange_segments(&mut self, strange: Option<StrangeSegments>) {
+        let Some(StrangeSegments { segment, files, reason, cause }) = strange else { return };
+        if self.strange_segments.allow(Instant::now()).is_none() {
+            return;
+        }
+        match cause {
+            None => {
+                error!(file = %segment, files, %reason, "the journal holds files that are no segments, kept in failed/")
+            }
+            Some(error) => error!(
+                file = %segment, files, %reason, %error,
+                "the journal holds files that are no segments and cannot be put aside, trying again"
+            ),
         }
     }
 

@@ -36,7 +36,8 @@ pub(super) fn open(path: &Path) -> Result<OwnedFd, OpenError> {
 /// directory that was consumed is never refused: one wrong file must not stop it.
 pub(super) fn check_first_start(path: &Path, directory: &OwnedFd, max_event_bytes: u64) -> Result<(), OpenError> {
     let is_there = |name: &str| rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-    if is_there(layout::LOCK) || is_there(layout::FAILED) || is_there(layout::READER) {
+    let of_consumers = [layout::LOCK, layout::FAILED, layout::READER, layout::JOURNAL, layout::POSITIONS];
+    if of_consumers.into_iter().any(is_there) {
         return Ok(());
     }
     let unreadable = |errno: Errno| error(path, "list the queue directory", errno);

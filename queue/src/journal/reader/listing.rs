@@ -52,14 +52,22 @@ impl JournalReader {
         Ok(())
     }
 
-    /// Opens the folder, and makes it if it is missing.
-    pub(super) fn open_folder(&mut self) {
+    /// Opens the folder, and makes it if it is missing. Where that is impossible, and where something else has its name,
+    /// there is none: producers use the other form then.
+    ///
+    /// # Errors
+    /// When there is one that may not be read: producers may use it.
+    pub(super) fn open_folder(&mut self) -> Result<(), Errno> {
         self.folder = None;
         // It may be there already, also in a directory that cannot be written.
         let _ = create_folder(self.queue.as_fd(), layout::JOURNAL);
         let flags = DIRECTORY | OFlags::NOFOLLOW;
-        self.folder =
-            rustix::fs::openat(&self.queue, layout::JOURNAL, flags, Mode::empty()).ok().map(clear_of_standard);
+        match rustix::fs::openat(&self.queue, layout::JOURNAL, flags, Mode::empty()) {
+            Ok(folder) => self.folder = Some(clear_of_standard(folder)),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+            Err(errno) => return Err(errno),
+        }
+        Ok(())
     }
 
     /// Whether every user of the machine can write to the folder, and so send events to all clients.
@@ -93,10 +101,12 @@ impl JournalReader {
     }
 
     fn list(&mut self) -> Result<(), ScanError> {
+        let path = self.path.clone();
+        let unreadable = |errno: Errno| ScanError { path, cause: errno.into() };
         if !self.has_folder() {
-            self.open_folder();
+            self.open_folder().map_err(unreadable.clone())?;
         }
-        let names = self.file_names().map_err(|errno| ScanError { path: self.path.clone(), cause: errno.into() })?;
+        let names = self.file_names().map_err(unreadable)?;
         self.unlisted_from = Default::default();
         for name in names {
             if !self.segments.contains_key(&name) {

@@ -110,7 +110,7 @@ impl JournalReader {
     /// on a full disk for example, it is tried again later.
     ///
     /// # Errors
-    /// When the positions of the reader before cannot be read, or every user can write to the folder.
+    /// When the positions of the reader before or the folder cannot be read, or every user can write to the folder.
     pub(crate) fn open(
         queue: BorrowedFd<'_>,
         path: &Path,
@@ -147,7 +147,10 @@ impl JournalReader {
             damage: None,
             strange: BTreeMap::new(),
         };
-        reader.open_folder();
+        reader.open_folder().map_err(|errno| {
+            let (doing, path) = ("read the journal", reader.path.clone());
+            OpenError::Io { doing, path, cause: errno.into() }
+        })?;
         if reader.is_open_to_all() {
             return Err(OpenError::WorldWritable(reader.path));
         }
@@ -247,7 +250,8 @@ impl JournalReader {
     /// Takes the next of those that could not be put aside and are to be tried again.
     pub(crate) fn take_again(&mut self) -> Option<(RecordName, Result<Vec<Event>, EntryError>)> {
         let name = self.again.pop_front()?;
-        let too_large = || EntryError::TooLarge { size: 0, limit: self.max_event_bytes };
+        let size = || self.body_of(name).ok().flatten().map_or(0, |body| body.limit());
+        let too_large = || EntryError::TooLarge { size: size(), limit: self.max_event_bytes };
         let read = self.read_record(name).ok().flatten();
         let events = read.map_or_else(|| Err(too_large()), |record| event::parse_lines(&record, self.max_event_bytes));
         Some((name, events))

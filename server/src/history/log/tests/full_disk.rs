@@ -71,7 +71,7 @@ fn a_short_write_is_a_failed_one() {
 
 #[test]
 fn a_start_on_a_full_disk_sends_without_a_log_and_later_with_one() {
-    for (size, is_used) in [("256k", false), ("256k", true), ("1m,nr_inodes=6", false), ("1m,nr_inodes=8", true)] {
+    for (size, is_used) in [("256k", false), ("256k", true), ("1m,nr_inodes=7", false), ("1m,nr_inodes=9", true)] {
         let Some(queue) = small(size) else { return };
         if is_used {
             killed_after(&queue, 2);
