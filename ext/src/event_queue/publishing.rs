@@ -14,7 +14,7 @@ use crate::arguments::{self, Origin};
 use crate::exception::{self, guard};
 use crate::iteration;
 use crate::json::Refusal;
-use crate::producer;
+use crate::producer::{self, Failure, Producer};
 use crate::queue_exception;
 use crate::queue_path;
 use crate::zend;
@@ -92,16 +92,17 @@ pub(super) fn write(queue: &Queue, batch: &Batch) -> Result<(), Refusal> {
     if batch.len() == 0 {
         return Ok(());
     }
-    match writer(queue)?.enqueue_events(&batch.as_new(), batch.priority()) {
-        Ok(_name) => Ok(()),
-        Err(EnqueueError::TooLarge { size, limit }) => Err(Refusal::Reason(batch::too_large(size, limit))),
-        Err(error) => Err(producer::refused(&error)),
+    match producer(queue)?.enqueue_events(&batch.as_new(), batch.priority()) {
+        Err(Failure::Enqueue(EnqueueError::TooLarge { size, limit })) => {
+            Err(Refusal::Reason(batch::too_large(size, limit)))
+        }
+        enqueued => Ok(enqueued?),
     }
 }
 
 fn publish_one(queue: &Queue, values: [Option<&Zval>; 7]) -> Result<UidText, Refusal> {
     let given = Given::read(values, |index| Origin::Argument(u32::try_from(index + 1).unwrap_or(0)))?;
-    // From here on no code of PHP runs.
+    // From here on no code of PHP runs, except for an error handler when the journal cannot be used.
     if queue.is_in_transaction() {
         let uid = new_uid()?;
         let mut batch = Batch::default();
@@ -110,21 +111,19 @@ fn publish_one(queue: &Queue, values: [Option<&Zval>; 7]) -> Result<UidText, Ref
         return Ok(UidText::new(&uid));
     }
     if given.is_plain() {
-        let enqueued = writer(queue)?.enqueue(given.name(), given.payload());
-        // The name of such an entry is the event's uid and a suffix.
-        return enqueued.map(|name| UidText::new(&name)).map_err(|error| producer::refused(&error));
+        return producer(queue)?.enqueue(given.name(), given.payload()).map(|queued| UidText::new(&queued));
     }
-    let writer = writer(queue)?;
+    let producer = producer(queue)?;
     let uid = Uid::new();
     let channels = given.channels()?;
-    let enqueued = writer.enqueue_events(&[given.as_new(uid, channels.as_deref())], given.priority());
-    enqueued.map(|_name| UidText::new(&uid)).map_err(|error| producer::refused(&error))
+    producer.enqueue_events(&[given.as_new(uid, channels.as_deref())], given.priority())?;
+    Ok(UidText::new(&uid))
 }
 
-fn writer(queue: &Queue) -> Result<queue::Writer, Refusal> {
+fn producer(queue: &Queue) -> Result<Producer, Refusal> {
     let directory = queue.directory().map_err(Refusal::Reason)?;
     queue_path::check_open_basedir(&directory).map_err(Refusal::Reason)?;
-    producer::writer(directory)
+    producer::producer(directory)
 }
 
 fn new_uid() -> Result<Uid, Refusal> {
