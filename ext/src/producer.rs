@@ -2,7 +2,6 @@
 //! the reasons why an event is refused.
 
 use std::any::Any;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +30,7 @@ pub(crate) struct Producer {
     directory: PathBuf,
 }
 
-/// What names an event for everybody that was queued: shown, it begins with the event's uid.
+/// What names an event for everybody that was queued. The name of a file begins with the event's uid.
 pub(crate) enum Queued {
     File(FileName),
     Record(Uid),
@@ -89,15 +88,6 @@ impl Producer {
                 // An error handler may throw. Then nothing is queued, so that the script does not queue it twice.
                 if exception::is_pending() { Err(Failure::Refusal(Refusal::Thrown)) } else { Ok(false) }
             }
-        }
-    }
-}
-
-impl fmt::Display for Queued {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Queued::File(name) => name.fmt(formatter),
-            Queued::Record(uid) => uid.fmt(formatter),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::arguments::{self, Origin};
 use crate::exception::{self, guard};
 use crate::iteration;
 use crate::json::Refusal;
-use crate::producer::{self, Failure, Producer};
+use crate::producer::{self, Failure, Producer, Queued};
 use crate::queue_exception;
 use crate::queue_path;
 use crate::zend;
@@ -105,19 +105,20 @@ fn publish_one(queue: &Queue, values: [Option<&Zval>; 7]) -> Result<UidText, Ref
     // From here on no code of PHP runs, except for an error handler when the journal cannot be used.
     if queue.is_in_transaction() {
         let uid = new_uid()?;
-        let mut batch = Batch::default();
-        batch.push(given.to_event(uid)?, usize::MAX).map_err(Refusal::Reason)?;
-        add(queue, batch)?;
-        return Ok(UidText::new(&uid));
+        queue.add_event(&given, uid)?;
+        return Ok(UidText::of(uid));
     }
     if given.is_plain() {
-        return producer(queue)?.enqueue(given.name(), given.payload()).map(|queued| UidText::new(&queued));
+        return producer(queue)?.enqueue(given.name(), given.payload()).map(|queued| match queued {
+            Queued::File(name) => UidText::new(&name),
+            Queued::Record(uid) => UidText::of(uid),
+        });
     }
     let producer = producer(queue)?;
     let uid = Uid::new();
     let channels = given.channels()?;
     producer.enqueue_events(&[given.as_new(uid, channels.as_deref())], given.priority())?;
-    Ok(UidText::new(&uid))
+    Ok(UidText::of(uid))
 }
 
 fn producer(queue: &Queue) -> Result<Producer, Refusal> {
@@ -148,7 +149,7 @@ fn gather(queue: &Queue, key: usize, events: &Zval) -> Result<(), Refusal> {
         let values = values_of(array, index)?;
         let origin = |name: usize| Origin::Item { method: PUBLISH_ALL, what: "event", index, name: NAMES[name] };
         let given = Given::read(values.each_ref().map(Option::as_ref), origin)?;
-        queue.gather_event(key, given.to_event(new_uid()?)?).map_err(Refusal::Reason)
+        queue.gather_event(key, &given, new_uid()?)
     })
 }
 
