@@ -8,6 +8,7 @@ mod journal;
 mod journal_damage;
 mod journal_writer;
 mod lanes;
+mod looking;
 mod model;
 mod other_files;
 mod read;

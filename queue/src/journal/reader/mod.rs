@@ -6,7 +6,7 @@
 //! record that may not go the round of its lane ends.
 
 mod listing;
-mod resync;
+pub(super) mod resync;
 mod segment;
 mod sweeping;
 mod window;
