@@ -1,0 +1,5 @@
+//! The journal under faults.
+
+mod producer;
+mod tally;
+mod torture;
