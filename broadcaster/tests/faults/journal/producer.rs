@@ -1,8 +1,8 @@
 //! A producer of the journal as a process of its own, so that it can be killed: this test binary, which runs one ignored
 //! test. It changes between both forms of the queue, as if the setting were changed under load.
 
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::support::producer::new_event;
 const QUEUE: &str = "JOURNAL_QUEUE";
 const NOTES: &str = "JOURNAL_NOTES";
 const ID: &str = "JOURNAL_ID";
-const COUNT: &str = "JOURNAL_COUNT";
+const IMPATIENT: &str = "JOURNAL_IMPATIENT";
 
 /// Events that are queued at once now and then.
 const BATCH: usize = 3;
@@ -45,16 +45,17 @@ impl Appender {
         Appender::of(root, id, command)
     }
 
-    /// One that queues so many events and ends.
-    pub(crate) fn of_some(root: &Path, queue: &Path, id: usize, count: usize) -> Appender {
-        let mut command = command(root, queue, id);
-        command.env(COUNT, count.to_string());
+    /// One of another user, whose program is that copy. Only root can start it.
+    pub(crate) fn by(user: u32, program: &Path, root: &Path, queue: &Path, id: usize) -> Appender {
+        let mut command = command_of(Process::command_as(user, program), root, queue, id);
+        // It waits for nobody.
+        command.env(IMPATIENT, "1");
         Appender::of(root, id, command)
     }
 
     fn of(root: &Path, id: usize, mut command: Command) -> Appender {
         let notes = notes(root, id);
-        File::create(&notes).unwrap();
+        File::create(&notes).and_then(|file| file.set_permissions(Permissions::from_mode(0o666))).unwrap();
         Appender { process: Process::spawn(&mut command), notes, id }
     }
 
@@ -71,9 +72,11 @@ impl Appender {
         self.process.kill();
     }
 
-    pub(crate) fn await_success(&mut self) {
+    /// Waits until it has ended with an error, and returns what it said.
+    pub(crate) fn await_failure(&mut self) -> Vec<String> {
         let status = self.process.await_exit();
-        assert!(status.success(), "{status}: {:#?}", self.process.stderr());
+        assert!(!status.success(), "{status}");
+        [self.process.stdout(), self.process.stderr()].concat()
     }
 
     /// For how many events it got success.
@@ -94,7 +97,10 @@ fn notes(root: &Path, id: usize) -> PathBuf {
 }
 
 fn command(root: &Path, queue: &Path, id: usize) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    command_of(Command::new(std::env::current_exe().unwrap()), root, queue, id)
+}
+
+fn command_of(mut command: Command, root: &Path, queue: &Path, id: usize) -> Command {
     command.args(["--exact", "journal::producer::runs_in_a_process_of_its_own", "--ignored", "--nocapture"]);
     command.env(QUEUE, queue).env(NOTES, notes(root, id)).env(ID, id.to_string());
     command
@@ -117,7 +123,9 @@ fn entry_at(id: usize, event: usize) -> usize {
 /// How long the filler of an event is: up to 64 kB, mostly short.
 fn filler(id: usize, event: usize) -> usize {
     let mut random = Random::with_seed(((id as u64) << 32) ^ (event as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    (0..3).for_each(|_| drop(random.below(2)));
+    for _ in 0..3 {
+        random.below(2);
+    }
     match random.below(100) {
         0 => 64_000,
         1..4 => random.below(60_000),
@@ -145,8 +153,8 @@ fn is_much_there(queue: &Path) -> bool {
 #[ignore = "it is the producer process of other tests"]
 fn runs_in_a_process_of_its_own() {
     let Some(queue) = std::env::var_os(QUEUE).map(PathBuf::from) else { return };
-    let number = |key| std::env::var(key).ok().and_then(|text| text.parse::<usize>().ok());
-    let id = number(ID).unwrap();
+    let id = std::env::var(ID).unwrap().parse::<usize>().unwrap();
+    let is_patient = std::env::var_os(IMPATIENT).is_none();
     let notes = File::options().write(true).open(std::env::var_os(NOTES).unwrap()).unwrap();
     let mut random = Random::with_seed(id as u64 * 7919 + u64::from(std::process::id()));
     let (files, mut journal) = (Writer::new(&queue), JournalWriter::new());
@@ -155,8 +163,8 @@ fn runs_in_a_process_of_its_own() {
         durability: Durability::None,
         max_event_bytes: DEFAULT_MAX_EVENT_BYTES,
     };
-    let (mut first, mut burst, mut is_journal, mut left_of_form) = (0, 50, true, 300);
-    while first < number(COUNT).unwrap_or(usize::MAX) {
+    let (mut first, mut burst, mut is_journal, mut left_of_form) = (0, 50_usize, true, 300);
+    loop {
         let payloads: Vec<String> = (first..first + entry_at(id, first)).map(|event| payload(id, event)).collect();
         let events: Vec<_> = payloads.iter().map(|payload| new_event(payload)).collect();
         let is_appended = is_journal
@@ -170,12 +178,12 @@ fn runs_in_a_process_of_its_own() {
         }
         first += events.len();
         notes.write_all_at(format!("{first:<20}").as_bytes(), 0).unwrap();
-        (burst, left_of_form) = (burst - 1, left_of_form - 1);
+        (burst, left_of_form) = (burst.saturating_sub(1), left_of_form - 1);
         if left_of_form == 0 {
             is_journal = !is_journal;
             left_of_form = 1 + random.below(if is_journal { 2000 } else { 200 });
         }
-        if burst == 0 {
+        if burst == 0 && is_patient {
             burst = 1 + random.below(400);
             std::thread::sleep(Duration::from_micros(random.below(20_000) as u64));
             while is_much_there(&queue) {
