@@ -57,6 +57,13 @@ impl Uid {
         EARLIEST.set(time.nanos().saturating_add(NANOS_PER_FRACTION));
     }
 
+    /// Its text. Takes less time than to show it.
+    pub fn to_bytes_of_text(self) -> [u8; 36] {
+        let mut text = [0; 36];
+        self.0.hyphenated().encode_lower(&mut text);
+        text
+    }
+
     /// Whether it is a UUIDv7, which begins with a time.
     pub(crate) fn is_by_time(self) -> bool {
         self.0.get_version_num() == 7
