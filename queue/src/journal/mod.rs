@@ -10,6 +10,6 @@ mod reader;
 mod writer;
 
 pub use names::{InvalidRecordName, RecordName, SegmentName};
-pub use reader::Damage;
+pub use reader::{Damage, max_open_segments};
 pub(crate) use reader::{JournalReader, TakenRecord, round_begins};
 pub use writer::{AppendOptions, JournalWriter, close_in_child};
