@@ -1,14 +1,14 @@
 //! A producer of the journal as a process of its own, so that it can be killed: this test binary, which runs one ignored
 //! test. It changes between both forms of the queue, as if the setting were changed under load.
 
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use queue::{AppendError, AppendOptions, DEFAULT_MAX_EVENT_BYTES, Durability, JournalWriter, Priority, Writer};
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use testkit::Process;
 
 use crate::support::Random;
@@ -17,7 +17,7 @@ use crate::support::producer::new_event;
 const QUEUE: &str = "JOURNAL_QUEUE";
 const NOTES: &str = "JOURNAL_NOTES";
 const ID: &str = "JOURNAL_ID";
-const IMPATIENT: &str = "JOURNAL_IMPATIENT";
+const LIMIT: &str = "JOURNAL_LIMIT";
 
 /// Events that are queued at once now and then.
 const BATCH: usize = 3;
@@ -45,17 +45,19 @@ impl Appender {
         Appender::of(root, id, command)
     }
 
-    /// One of another user, whose program is that copy. Only root can start it.
-    pub(crate) fn by(user: u32, program: &Path, root: &Path, queue: &Path, id: usize) -> Appender {
-        let mut command = command_of(Process::command_as(user, program), root, queue, id);
-        // It waits for nobody.
-        command.env(IMPATIENT, "1");
+    /// One whose files may have so many bytes. It waits for nobody.
+    pub(crate) fn with_limit(root: &Path, queue: &Path, id: usize, bytes: usize) -> Appender {
+        // The system refuses to write instead of sending a signal, if that is ignored.
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ && exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
+        let mut command = command_of(shell, root, queue, id);
+        command.env(LIMIT, bytes.to_string());
         Appender::of(root, id, command)
     }
 
     fn of(root: &Path, id: usize, mut command: Command) -> Appender {
         let notes = notes(root, id);
-        File::create(&notes).and_then(|file| file.set_permissions(Permissions::from_mode(0o666))).unwrap();
+        File::create(&notes).unwrap();
         Appender { process: Process::spawn(&mut command), notes, id }
     }
 
@@ -154,7 +156,10 @@ fn is_much_there(queue: &Path) -> bool {
 fn runs_in_a_process_of_its_own() {
     let Some(queue) = std::env::var_os(QUEUE).map(PathBuf::from) else { return };
     let id = std::env::var(ID).unwrap().parse::<usize>().unwrap();
-    let is_patient = std::env::var_os(IMPATIENT).is_none();
+    let limit = std::env::var(LIMIT).ok().map(|bytes| bytes.parse().unwrap());
+    if limit.is_some() {
+        setrlimit(Resource::Fsize, Rlimit { current: limit, maximum: limit }).unwrap();
+    }
     let notes = File::options().write(true).open(std::env::var_os(NOTES).unwrap()).unwrap();
     let mut random = Random::with_seed(id as u64 * 7919 + u64::from(std::process::id()));
     let (files, mut journal) = (Writer::new(&queue), JournalWriter::new());
@@ -183,7 +188,7 @@ fn runs_in_a_process_of_its_own() {
             is_journal = !is_journal;
             left_of_form = 1 + random.below(if is_journal { 2000 } else { 200 });
         }
-        if burst == 0 && is_patient {
+        if burst == 0 && limit.is_none() {
             burst = 1 + random.below(400);
             std::thread::sleep(Duration::from_micros(random.below(20_000) as u64));
             while is_much_there(&queue) {
