@@ -150,7 +150,9 @@ fn a_directory_that_is_deleted_under_load_costs_no_processor_time() {
     for round in 1..=3 {
         broadcaster.signal(Signal::STOP);
         // So many that the source does not wait for reports any more.
-        (0..200).for_each(|number| drop(append(&mut writer, &queue.path(), number).unwrap()));
+        for number in 0..200 {
+            append(&mut writer, &queue.path(), number).unwrap();
+        }
         broadcaster.signal(Signal::CONT);
         (0..200).for_each(|number| assert_eq!(client.payload(), number.to_string()));
         // What is acked meanwhile is written down there.

@@ -63,7 +63,9 @@ fn a_journal_on_a_read_only_file_system_repeats_nothing_and_is_deleted_when_that
     let mut client = Client::of(&broadcaster);
     broadcaster.signal(Signal::STOP);
     let mut writer = JournalWriter::new();
-    (0..50).for_each(|number| drop(append(&mut writer, &queue.path(), number).unwrap()));
+    for number in 0..50 {
+        append(&mut writer, &queue.path(), number).unwrap();
+    }
     // A file that is open for writing keeps a file system from becoming read-only.
     drop(writer);
     queue.remount("ro");

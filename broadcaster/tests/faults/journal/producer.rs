@@ -119,7 +119,7 @@ fn priority(id: usize) -> Priority {
 
 /// How many events the entry has that begins with this event.
 fn entry_at(id: usize, event: usize) -> usize {
-    if (id + event * 7) % 11 == 0 { BATCH } else { 1 }
+    if (id + event * 7).is_multiple_of(11) { BATCH } else { 1 }
 }
 
 /// How long the filler of an event is: up to 64 kB, mostly short.

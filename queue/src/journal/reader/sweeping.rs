@@ -24,14 +24,14 @@ impl JournalReader {
         if !self.has_folder() {
             self.needs_listing = true;
         }
-        for name in self.to_sweep() {
+        for name in self.take_due() {
             self.probe(name)?;
         }
         Ok(())
     }
 
     /// Those that are open. Of those that were closed for others some, in turns.
-    fn to_sweep(&mut self) -> Vec<SegmentName> {
+    fn take_due(&mut self) -> Vec<SegmentName> {
         let live = || self.segments.iter().filter(|(_, segment)| segment.state == State::Live);
         let names =
             |is_open: bool| live().filter(move |(_, segment)| segment.file.is_some() == is_open).map(|(name, _)| *name);
