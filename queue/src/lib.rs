@@ -39,7 +39,7 @@ pub use inspect::{
 };
 pub use journal::{
     AppendOptions, Damage, InvalidRecordName, JournalWriter, RecordName, SegmentName,
-    close_in_child as close_segments_in_child,
+    close_in_child as close_segments_in_child, max_open_segments,
 };
 pub use layout::{FORWARDED, HISTORY, HISTORY_LOG, NEW_HISTORY_LOG};
 pub use limits::{MAX_EVENT_NAME_BYTES, MAX_EVENTS_OF_ENTRY, MAX_EXCEPT_BYTES, MAX_KEY_BYTES};

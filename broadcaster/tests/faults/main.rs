@@ -26,6 +26,7 @@ mod health;
 mod history;
 mod history_commands;
 mod inotify;
+mod journal;
 mod journal_commands;
 mod kill;
 mod late;

@@ -15,6 +15,6 @@ mod writer;
 
 pub(crate) use looking::{JournalFolder, Step, Walk, check_positions};
 pub use names::{InvalidRecordName, RecordName, SegmentName};
-pub use reader::Damage;
+pub use reader::{Damage, max_open_segments};
 pub(crate) use reader::{JournalReader, TakenRecord, round_begins};
 pub use writer::{AppendOptions, JournalWriter, close_in_child};

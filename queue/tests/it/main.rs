@@ -6,6 +6,7 @@ mod events_round_trip;
 mod failed;
 mod journal;
 mod journal_damage;
+mod journal_model;
 mod journal_writer;
 mod lanes;
 mod looking;

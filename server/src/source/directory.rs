@@ -265,6 +265,7 @@ impl DirectorySource {
             info!("file system reports changes again");
         }
         self.failed_folder.trim(self.reader.path());
+        self.rejections.retry_others(&mut self.reader);
     }
 
     fn is_backing_off(&self) -> bool {
