@@ -20,7 +20,7 @@ needs_of() {
         valgrind) echo cc php php-dev libclang valgrind ;;
         autobahn) echo cc php php-dev libclang python2 ;;
         profile) echo cc php php-dev libclang perf ;;
-        bench) echo cc php php-dev libclang php-fpm nginx nchan nats-server redis-server node npm ;;
+        bench) echo cc php php-dev libclang php-fpm nginx nchan nats-server redis-server phpredis node npm ;;
         *) return 1 ;;
     esac
 }
@@ -52,6 +52,7 @@ check() {
         ip) PATH="$PATH:/usr/sbin:/sbin" ip -V >/dev/null 2>&1 || fail "no ip" ;;
         promtool) "$(setup/find promtool)" --version >/dev/null 2>&1 || fail "no promtool, which checks metrics" ;;
         laravel) check_laravel ;;
+        phpredis) check_phpredis ;;
         phpunit) check_phpunit ;;
         php-modules) check_php_modules ;;
         npm) npm --version >/dev/null 2>&1 || fail "no npm" ;;
@@ -207,6 +208,12 @@ check_php_modules() {
             if (!extension_loaded($name) && !is_file(ini_get("extension_dir") . "/$name.so")) echo "$name ";
         }')
     [ -z "$missing" ] || fail "'$php' has not the extensions: ${missing% }"
+}
+
+check_phpredis() {
+    # Debian's needs igbinary. Where that is not there, it is only a warning.
+    "$php" -n -d display_startup_errors=0 -d extension=igbinary -d extension=redis \
+        -r 'exit(class_exists("Redis") ? 0 : 1);' >/dev/null 2>&1 || fail "'$php' has not the extension redis"
 }
 
 check_shellcheck() {

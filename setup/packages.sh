@@ -18,6 +18,7 @@ packages_of() {
             redis-server) echo redis-server redis-sentinel ;;
             node) echo nodejs ;;
             laravel) echo php-laravel-framework ;;
+            phpredis) echo "php$(php_series)-redis" ;;
             php-modules) echo "php$(php_series)-mbstring php$(php_series)-xml" ;;
             # Its service is not started, see apt-install.
             promtool) echo prometheus ;;

@@ -27,6 +27,7 @@ for ($round = -1; $round < (int) $rounds; $round++) {
         $queue_event = VARIANTS[$variant];
         $directory = "$root/$variant-$round";
         mkdir($directory);
+        prepare($variant, $directory);
         $cpu = $cpu_nanoseconds();
         $start = hrtime(true);
         for ($id = 0; $id < (int) $events; $id++) {
@@ -37,9 +38,9 @@ for ($round = -1; $round < (int) $rounds; $round++) {
         }
         $elapsed = hrtime(true) - $start;
         $cpu = $cpu_nanoseconds() - $cpu;
-        $files = glob("$directory/*.json");
-        if (count($files) !== (int) $events) {
-            fwrite(STDERR, "$variant: " . count($files) . " files for $events events\n");
+        $queued = count_queued($variant, $directory);
+        if ($queued !== (int) $events) {
+            fwrite(STDERR, "$variant: $queued for $events events\n");
             exit(1);
         }
         // The first round warms up.

@@ -8,6 +8,7 @@ require __DIR__ . '/variants.php';
 
 $queue_event = VARIANTS[$_GET['variant']];
 $payload = sample_payload((int) $_GET['id']);
+prepare($_GET['variant'], $_GET['directory']);
 $start = hrtime(true);
 $queued = $queue_event($_GET['directory'], 'order.created', $payload);
 $answer = $queued ? (string) (hrtime(true) - $start) : 'not queued';

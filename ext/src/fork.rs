@@ -1,5 +1,5 @@
 //! What happens in a child when this process is forked: it becomes another [`crate::process::Process`], and keeps
-//! nothing open of a server of the parent.
+//! nothing open of a server or of a journal of the parent.
 #![allow(unsafe_code)]
 
 use std::sync::Once;
@@ -19,6 +19,7 @@ pub(crate) fn install() {
 
 extern "C" fn begin_in_child() {
     process::begin_in_child();
+    queue::close_segments_in_child();
     logging::abandon_in_child();
     server_descriptors::close_in_child();
     descriptor_limit::restore_in_child();

@@ -14,11 +14,12 @@ use std::rc::Rc;
 
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
-use queue::Durability;
+use queue::{Durability, JournalWriter};
 
 use crate::event_loop::EventLoop;
 use crate::layers;
 use crate::process::Process;
+use crate::producer::Form;
 use crate::routes::Routes;
 use crate::start_settings::StartSettings;
 use crate::warning;
@@ -31,6 +32,10 @@ pub(crate) static GLOBALS: ModuleGlobals<Globals> = ModuleGlobals::new();
 pub(crate) struct Globals {
     /// `fastapi_websocket.fsync`, kept parsed by its ini handler.
     pub(crate) durability: Cell<Durability>,
+    /// `fastapi_websocket.queue`, kept parsed by its ini handler.
+    pub(crate) form: Cell<Form>,
+    /// The segments that this thread has open, kept over requests.
+    pub(crate) journal: RefCell<JournalWriter>,
     /// `fastapi_websocket.max_event_bytes`, kept parsed by its ini handler.
     pub(crate) max_event_bytes: Cell<usize>,
     /// `fastapi_websocket.path`; empty if none is set.

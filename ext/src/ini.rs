@@ -21,10 +21,13 @@ use queue::{Durability, url_without_secrets};
 pub(crate) use declared::{explain, given_for_start};
 
 use crate::globals::GLOBALS;
+use crate::producer::Form;
 
 /// Name of the limit, for messages.
 pub(crate) const MAX_EVENT_BYTES: &str = "fastapi_websocket.max_event_bytes";
 const FSYNC: &str = "fastapi_websocket.fsync";
+/// Name of the form of the queue, for messages.
+pub(crate) const QUEUE: &str = "fastapi_websocket.queue";
 
 const PATH: &str = "fastapi_websocket.path";
 
@@ -41,7 +44,7 @@ const SUCCESS: c_int = 0;
 const FAILURE: c_int = -1;
 
 /// Those that only the extension has, or that are parsed for each event.
-const ENTRIES: [IniEntryDef; 11] = [
+const ENTRIES: [IniEntryDef; 12] = [
     entry(c"fastapi_websocket.client_relay", c"1", change_client_relay),
     entry(c"fastapi_websocket.fsync", c"none", change_fsync),
     entry(c"fastapi_websocket.max_bytes_per_sec", c"0", change_max_bytes_per_sec),
@@ -52,6 +55,7 @@ const ENTRIES: [IniEntryDef; 11] = [
     entry(c"fastapi_websocket.max_messages_per_sec", c"0", change_max_messages_per_sec),
     entry(c"fastapi_websocket.max_outbox_bytes", c"16777216", change_max_outbox_bytes),
     entry(c"fastapi_websocket.path", c"", change_path),
+    entry(c"fastapi_websocket.queue", c"directory", change_form),
     entry(c"fastapi_websocket.sleep_hook", c"1", change_sleep_hook),
 ];
 
@@ -141,6 +145,7 @@ const A_RATE: &str = "a number such as 100, 512K or 2M, or 0 for no limit";
 
 on_change!(change_path, PATH, "an absolute path", parse_path, path);
 on_change!(change_fsync, FSYNC, "none, data or full", parse_durability, durability);
+on_change!(change_form, QUEUE, "directory or journal", parse_form, form);
 on_change!(change_max_event_bytes, MAX_EVENT_BYTES, A_SIZE, parse_size, max_event_bytes);
 on_change!(change_max_message_bytes, MAX_MESSAGE_BYTES, A_SIZE, parse_size, max_message_bytes);
 on_change!(change_max_outbox_bytes, MAX_OUTBOX_BYTES, A_SIZE, parse_size, max_outbox_bytes);
@@ -175,6 +180,14 @@ fn parse_durability(value: &str) -> Option<Durability> {
         "none" | "" => Some(Durability::None),
         "data" => Some(Durability::Data),
         "full" => Some(Durability::Full),
+        _ => None,
+    }
+}
+
+fn parse_form(value: &str) -> Option<Form> {
+    match value.to_ascii_lowercase().as_str() {
+        "directory" => Some(Form::Directory),
+        "journal" => Some(Form::Journal),
         _ => None,
     }
 }

@@ -1,21 +1,140 @@
-//! What all methods that queue events share: a writer with the settings of this moment, and the reasons why an event
-//! is refused.
+//! What all methods that queue events share: how one entry gets into the queue with the settings of this moment, and
+//! the reasons why an event is refused.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use queue::{EnqueueError, Writer};
+use ext_php_rs::error::php_error;
+use ext_php_rs::flags::ErrorType;
+use queue::{AppendError, AppendOptions, EnqueueError, FileName, NewEvent, Priority, Uid, Writer, printable};
 
+use crate::exception;
 use crate::globals::GLOBALS;
 use crate::ini;
 use crate::json::Refusal;
 
-/// A writer for a directory. Uids and names of entries that are made afterwards differ from those of other processes.
-pub(crate) fn writer(directory: PathBuf) -> Result<Writer, Refusal> {
+/// The form in which events are queued: `fastapi_websocket.queue`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A file for each entry.
+    #[default]
+    Directory,
+    /// A record for each entry, where the broadcaster reads them.
+    Journal,
+}
+
+/// Queues entries in one directory.
+pub(crate) struct Producer {
+    directory: PathBuf,
+}
+
+/// What names an event for everybody that was queued. The name of a file begins with the event's uid.
+pub(crate) enum Queued {
+    File(FileName),
+    Record(Uid),
+}
+
+/// A producer for a directory. Uids and names that are made afterwards differ from those of other processes.
+pub(crate) fn producer(directory: PathBuf) -> Result<Producer, Refusal> {
     reseed_in_fork()?;
-    let globals = GLOBALS.get();
-    Ok(Writer::new(directory).durability(globals.durability.get()).max_event_bytes(globals.max_event_bytes.get()))
+    Ok(Producer { directory })
+}
+
+impl Producer {
+    /// Queues an event for everybody.
+    pub(crate) fn enqueue(&self, name: &[u8], payload: &[u8]) -> Result<Queued, Refusal> {
+        if GLOBALS.get().form.get() == Form::Journal {
+            let uid = Uid::new();
+            let (channels, ttl, key, except) = (None, None, None, None);
+            let event = NewEvent { uid, name_json: name, payload_json: payload, channels, ttl, key, except };
+            match self.append(&[event], Priority::Normal) {
+                Ok(true) => return Ok(Queued::Record(uid)),
+                Err(Failure::Refusal(refusal)) => return Err(refusal),
+                Err(Failure::Enqueue(error)) if !is_of_lines(&error) => return Err(refused(&error)),
+                // A file may hold more than a line: another name, and a few bytes. Or it has the error to report.
+                Ok(false) | Err(Failure::Enqueue(_)) => {}
+            }
+        }
+        let enqueued = self.writer().enqueue(name, payload);
+        enqueued.map(Queued::File).map_err(|error| refused(&error))
+    }
+
+    /// Queues events as one entry: all of them or none.
+    pub(crate) fn enqueue_events(&self, events: &[NewEvent<'_>], priority: Priority) -> Result<(), Failure> {
+        if GLOBALS.get().form.get() == Form::Journal && self.append(events, priority)? {
+            return Ok(());
+        }
+        self.writer().enqueue_events(events, priority).map(|_name| ()).map_err(Failure::Enqueue)
+    }
+
+    fn writer(&self) -> Writer {
+        let globals = GLOBALS.get();
+        Writer::new(&self.directory).durability(globals.durability.get()).max_event_bytes(globals.max_event_bytes.get())
+    }
+
+    /// Appends a record. False if this queue has no journal that works: then the entry becomes a file.
+    fn append(&self, events: &[NewEvent<'_>], priority: Priority) -> Result<bool, Failure> {
+        let globals = GLOBALS.get();
+        let (durability, max_event_bytes) = (globals.durability.get(), globals.max_event_bytes.get());
+        let options = AppendOptions { priority, durability, max_event_bytes };
+        let appended = globals.journal.borrow_mut().append(&self.directory, events, options);
+        match appended {
+            Ok(_name) => Ok(true),
+            Err(AppendError::Enqueue(error)) => Err(Failure::Enqueue(error)),
+            Err(reason) => {
+                warn_once(&reason, &self.directory);
+                // An error handler may throw. Then nothing is queued, so that the script does not queue it twice.
+                if exception::is_pending() { Err(Failure::Refusal(Refusal::Thrown)) } else { Ok(false) }
+            }
+        }
+    }
+}
+
+/// Why events were not queued.
+pub(crate) enum Failure {
+    /// The queue refuses them, or cannot be written.
+    Enqueue(EnqueueError),
+    /// Code of PHP has thrown.
+    Refusal(Refusal),
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Refusal {
+        match failure {
+            Failure::Enqueue(error) => refused(&error),
+            Failure::Refusal(refusal) => refusal,
+        }
+    }
+}
+
+/// Whether an event for everybody was refused by a limit of lines, which files of one event do not have.
+fn is_of_lines(error: &EnqueueError) -> bool {
+    use EnqueueError::{BadLength, NameNotAString, TooLarge};
+
+    matches!(error, NameNotAString | BadLength { .. } | TooLarge { .. })
+}
+
+/// Warns that events become files, once in a process. It may call the script's error handler, and so any code. When
+/// that ends the script, what the caller holds is not freed, once.
+fn warn_once(reason: &AppendError, directory: &Path) {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+
+    if WARNED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let remedy = match reason {
+        AppendError::NoReader => "start a fastapi-broadcaster of this version on that queue, or update the one there",
+        _ => "put the queue on a file system of this machine",
+    };
+    let (setting, directory) = (ini::QUEUE, directory.display().to_string());
+    let directory = printable(&directory);
+    let text = format!(
+        "{setting} = journal has no effect on the queue {directory}: {reason}; events become files, which takes \
+         longer: {remedy}, or set {setting} = directory (this is said once in a process)"
+    );
+    php_error(&ErrorType::Warning, &text);
 }
 
 /// Lets uids differ from those of other processes, if this one is a fork.

@@ -109,3 +109,43 @@ function is_uid(mixed $text): bool
 {
     return is_string($text) && preg_match('/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/', $text) === 1;
 }
+
+/** Makes a queue directory whose broadcaster reads journals, as a start of it does. */
+function journal_queue(string $directory, string $forms = '"directory","journal"'): string
+{
+    @mkdir("$directory/journal", 0770, true);
+    file_put_contents("$directory/.reader.new", '{"version":"0.1.0","forms":[' . $forms . '],"epoch":"0000000000000001"}');
+    rename("$directory/.reader.new", "$directory/.reader");
+
+    return $directory;
+}
+
+/** Reads the journal of a queue, in the order of queueing: [suffix of the segment, lines as JSON] for each record. */
+function records(string $directory): array
+{
+    $records = [];
+    foreach (glob("$directory/journal/*.seg") as $segment) {
+        $content = file_get_contents($segment);
+        for ($at = 0; $at < strlen($content); $at += 34 + $bytes) {
+            if (!preg_match('/\G\x1e([0-9a-f]{8})([0-9a-f]{8})([0-9a-f]{16})\n/', $content, $head, 0, $at)) {
+                throw new Exception("no record at $at of $segment");
+            }
+            $bytes = hexdec($head[2]);
+            $body = substr($content, $at + 34, $bytes);
+            if (hash('crc32c', substr($content, $at + 9, 25) . $body) !== $head[1]) {
+                throw new Exception("not whole at $at of $segment");
+            }
+            $lines = array_map(fn ($line) => json_decode($line, true, flags: JSON_THROW_ON_ERROR), explode("\n", rtrim($body)));
+            $records[$head[3]] = [substr(basename($segment), 36), $lines];
+        }
+    }
+    ksort($records, SORT_STRING);
+
+    return array_values($records);
+}
+
+/** The files of a queue directory that are events. */
+function event_files(string $directory): array
+{
+    return [...glob("$directory/*.json"), ...glob("$directory/*.events")];
+}

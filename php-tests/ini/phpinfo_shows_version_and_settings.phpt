@@ -52,6 +52,7 @@ fastapi_websocket.max_outbox_bytes => 16777216 => 16777216
 fastapi_websocket.max_subscriptions => no value => no value
 fastapi_websocket.path => no value => no value
 fastapi_websocket.public_channels => no value => no value
+fastapi_websocket.queue => directory => directory
 fastapi_websocket.recover_bytes => 524288 => 524288
 fastapi_websocket.recover_limit => 1000 => 1000
 fastapi_websocket.sleep_hook => 1 => 1
@@ -89,6 +90,7 @@ fastapi_websocket.max_outbox_bytes => 16777216 => 16777216
 fastapi_websocket.max_subscriptions => no value => no value
 fastapi_websocket.path => no value => no value
 fastapi_websocket.public_channels => no value => no value
+fastapi_websocket.queue => directory => directory
 fastapi_websocket.recover_bytes => 524288 => 524288
 fastapi_websocket.recover_limit => 1000 => 1000
 fastapi_websocket.sleep_hook => 1 => 1

@@ -2,8 +2,6 @@
 
 use std::io::Write;
 
-use uuid::Uuid;
-
 use crate::channel::{ChannelName, MAX_CHANNELS_OF_EVENT};
 use crate::error::EnqueueError;
 use crate::limits::{self, MAX_EVENT_NAME_BYTES, MAX_EVENTS_OF_ENTRY, MAX_EXCEPT_BYTES, MAX_KEY_BYTES, VERSION};
@@ -99,7 +97,7 @@ fn check(event: &NewEvent<'_>) -> Result<(), EnqueueError> {
 /// The times of all lines of an entry, as text.
 struct Times {
     /// What stands between the payload and the channels.
-    queued_at: String,
+    queued_at: Vec<u8>,
     secs: u64,
     micros: u32,
 }
@@ -107,21 +105,40 @@ struct Times {
 impl Times {
     fn new(now: Now) -> Times {
         let (secs, micros) = (now.secs(), now.subsec_micros());
-        let queued_at = format!(r#","timestamp":{secs},"queued_at":{secs}.{micros:06},"channels":"#);
+        let mut queued_at = Vec::with_capacity(80);
+        let (mut whole, mut fraction) = ([0; 20], [0; 6]);
+        let whole = decimal(&mut whole, secs);
+        for part in [&b",\"timestamp\":"[..], whole, b",\"queued_at\":", whole, b"."] {
+            queued_at.extend_from_slice(part);
+        }
+        decimal(&mut fraction, u64::from(micros));
+        queued_at.extend_from_slice(&fraction);
+        queued_at.extend_from_slice(b",\"channels\":");
         Times { queued_at, secs, micros }
     }
+}
+
+/// Writes a number to the end of a buffer, with zeros before it. Returns it without them.
+fn decimal(digits: &mut [u8], mut number: u64) -> &[u8] {
+    digits.fill(b'0');
+    let mut first = digits.len();
+    while number > 0 && first > 0 {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    &digits[first.min(digits.len().saturating_sub(1))..]
 }
 
 /// Appends a line. What most lines have is copied, because formatting it takes several times as long.
 fn encode_line(content: &mut Vec<u8>, event: &NewEvent<'_>, times: &Times) {
     content.extend_from_slice(LINE_START.as_bytes());
-    let mut uid = Uuid::encode_buffer();
-    content.extend_from_slice(event.uid.0.hyphenated().encode_lower(&mut uid).as_bytes());
+    content.extend_from_slice(&event.uid.to_bytes_of_text());
     content.extend_from_slice(br#"","event":"#);
     append_json(content, event.name_json);
     content.extend_from_slice(br#","payload":"#);
     append_json(content, event.payload_json);
-    content.extend_from_slice(times.queued_at.as_bytes());
+    content.extend_from_slice(&times.queued_at);
     match event.channels {
         None => content.extend_from_slice(b"null"),
         Some(channels) => {
@@ -156,5 +173,40 @@ fn append_json(content: &mut Vec<u8>, json: &[u8]) {
     content.extend_from_slice(json);
     if json.contains(&b'\n') {
         content[start..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn times_are_numbers_with_six_digits_behind_the_point() {
+        for (at, expected) in [
+            (Duration::ZERO, r#"],"timestamp":0,"queued_at":0.000000,"channels":null,"expires_at":9.000000}"#),
+            (
+                Duration::new(7, 1_000),
+                r#"],"timestamp":7,"queued_at":7.000001,"channels":null,"expires_at":16.000001}"#,
+            ),
+            (
+                Duration::new(1_729_000_000, 120_034_999),
+                r#"],"timestamp":1729000000,"queued_at":1729000000.120034,"channels":null,"expires_at":1729000009.120034}"#,
+            ),
+        ] {
+            let event = NewEvent {
+                uid: Uid::new(),
+                name_json: br#""a""#,
+                payload_json: b"[]",
+                channels: None,
+                ttl: Some(9),
+                key: None,
+                except: None,
+            };
+            let content = encode(&[event], Now::at(at), 1000).expect("an event");
+            let content = str::from_utf8(&content).expect("text");
+            assert!(content.ends_with(&format!("{expected}\n")), "{content}");
+        }
     }
 }

@@ -29,7 +29,7 @@ impl QueuedAt {
 }
 
 /// One reading of the clock. The name of an entry and all times in it come from the same reading.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Now {
     since_epoch: Duration,
 }

@@ -1,9 +1,10 @@
 //! The producer's name of an event, which drops repeats; and the generator of names that sort by time.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::str::FromStr;
+use std::time::Duration;
 
 use thiserror::Error;
 use uuid::timestamp::context::ContextV7;
@@ -13,6 +14,12 @@ use crate::queued_at::{Now, QueuedAt};
 
 /// The unit of the 12 bits in a UUIDv7: a millisecond divided by 4096, rounded up, as the uuid crate divides.
 const NANOS_PER_FRACTION: u64 = 1_000_000_u64.div_ceil(4096);
+
+thread_local! {
+    static LAST: Cell<Uid> = const { Cell::new(Uid(Uuid::nil())) };
+    /// Nanoseconds since the epoch that all following ones have at least, whatever the clock says.
+    static EARLIEST: Cell<u64> = const { Cell::new(0) };
+}
 
 /// A UUID, one for each event. Our producers make a UUIDv7 (RFC 9562, section 5.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,8 +39,29 @@ impl Uid {
         thread_local! {
             static CONTEXT: RefCell<ContextV7> = RefCell::new(ContextV7::new().with_additional_precision());
         }
+        let now = now.max(Now::at(Duration::from_nanos(EARLIEST.get())));
         let at = |context: &ContextV7| Timestamp::from_unix(context, now.secs(), now.subsec_nanos());
-        Uid(CONTEXT.with_borrow(|context| Uuid::new_v7(at(context))))
+        let uid = Uid(CONTEXT.with_borrow(|context| Uuid::new_v7(at(context))));
+        LAST.set(uid);
+        uid
+    }
+
+    /// The time in the last one of this thread. No later one has an earlier time.
+    pub(crate) fn last_of_thread() -> QueuedAt {
+        LAST.get().earliest()
+    }
+
+    /// Lets all later ones of this thread have later times than this.
+    pub(crate) fn make_later_than(time: QueuedAt) {
+        // The interval after the one that the time is in.
+        EARLIEST.set(time.nanos().saturating_add(NANOS_PER_FRACTION));
+    }
+
+    /// Its text. Takes less time than to show it.
+    pub fn to_bytes_of_text(self) -> [u8; 36] {
+        let mut text = [0; 36];
+        self.0.hyphenated().encode_lower(&mut text);
+        text
     }
 
     /// Whether it is a UUIDv7, which begins with a time.
@@ -115,8 +143,6 @@ impl fmt::Display for Uid {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

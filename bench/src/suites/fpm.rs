@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::http::Http;
-use super::queue_event::VARIANTS;
+use super::queue_event::{BATCH, Variants};
 use super::{Plan, in_memory};
 use crate::machine::{file_system, monotonic_nanos};
 use crate::report::{Metric, Section};
@@ -44,19 +44,23 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
         return Ok(section);
     };
     let home = in_memory()?;
-    let _servers = start(plan, php_fpm, nginx, home.path())?;
+    let mut variants = Variants::new(plan)?;
+    variants.all.retain(|(variant, _)| *variant != BATCH);
+    section.note.push_str(variants.note());
+    let _servers = start(plan, php_fpm, nginx, home.path(), &variants)?;
     let mut http = Http::connect(&home.path().join("web.sock"))?;
     for root in [in_memory()?, plan.on_disk()?] {
         let case = file_system(root.path())?;
         for round in 0..=plan.rounds {
-            let mut times = [(); VARIANTS.len()].map(|()| (Vec::new(), Vec::new()));
-            for (variant, _) in VARIANTS {
+            let variants = &variants.all;
+            let mut times = vec![(Vec::new(), Vec::new()); variants.len()];
+            for (variant, _) in variants {
                 std::fs::create_dir(root.path().join(format!("{variant}-{round}")))?;
             }
             for id in 0..requests {
-                for turn in 0..VARIANTS.len() {
-                    let index = (turn + id) % VARIANTS.len();
-                    let variant = VARIANTS[index].0;
+                for turn in 0..variants.len() {
+                    let index = (turn + id) % variants.len();
+                    let variant = variants[index].0;
                     let directory = root.path().join(format!("{variant}-{round}"));
                     let target = format!("/?variant={variant}&directory={}&id={id}", directory.display());
                     let start = monotonic_nanos();
@@ -65,8 +69,8 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
                     times[index].1.push((monotonic_nanos() - start) as f64);
                 }
             }
-            for ((variant, name), (calls, requests)) in VARIANTS.into_iter().zip(times) {
-                let against = (variant != "original").then_some(VARIANTS[0].1);
+            for (&(variant, name), (calls, requests)) in variants.iter().zip(times) {
+                let against = (variant != "original").then_some(variants[0].1);
                 // The first round warms up.
                 if round > 0 {
                     section.add(&case, name, against, &[Spread::of(calls).median, Spread::of(requests).median]);
@@ -78,12 +82,13 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     Ok(section)
 }
 
-fn start(plan: &Plan, php_fpm: &str, nginx: &str, home: &Path) -> anyhow::Result<[Running; 2]> {
+fn start(plan: &Plan, php_fpm: &str, nginx: &str, home: &Path, variants: &Variants) -> anyhow::Result<[Running; 2]> {
     let is_root = rustix::process::geteuid().is_root();
     let (fpm_socket, web_socket) = (home.join("fpm.sock"), home.join("web.sock"));
     let user = if is_root { "user = root\ngroup = root\n" } else { "" };
     let pool = format!(
-        "[global]\nerror_log = {log}\ndaemonize = no\n[www]\n{user}listen = {socket}\npm = static\npm.max_children = 1\n",
+        "[global]\nerror_log = {log}\ndaemonize = no\n[www]\n{user}listen = {socket}\npm = static\npm.max_children = 1\n\
+         clear_env = no\n",
         log = home.join("fpm.log").display(),
         socket = fpm_socket.display(),
     );
@@ -105,7 +110,8 @@ fn start(plan: &Plan, php_fpm: &str, nginx: &str, home: &Path) -> anyhow::Result
     std::fs::write(home.join("nginx.conf"), site)?;
     let mut fpm = Command::new(php_fpm);
     fpm.args(["-n", "-F", "-y"]).arg(home.join("fpm.conf"));
-    fpm.args(["-d", "zend_extension=opcache", "-d"]).arg(format!("extension={}", plan.extension.display()));
+    fpm.args(["-d", "zend_extension=opcache"]);
+    variants.extend(plan, &mut fpm);
     if is_root {
         fpm.arg("-R");
     }

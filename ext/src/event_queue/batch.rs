@@ -1,37 +1,37 @@
 //! Events that were gathered and not written yet: of a transaction, or of one `publishAll()`. Nothing in them is a
 //! value of PHP.
 
+use std::ops::Range;
+
 use queue::{ChannelName, MAX_EVENTS_OF_ENTRY, NewEvent, Priority, Uid};
 
+use super::given::Given;
 use crate::ini;
+use crate::json::Refusal;
 
-/// An event with all that belongs to it.
-pub(super) struct Event {
-    pub(super) uid: Uid,
-    pub(super) name: Box<[u8]>,
-    pub(super) payload: Box<[u8]>,
-    pub(super) channels: Option<Vec<ChannelName>>,
-    pub(super) ttl: Option<u64>,
-    pub(super) priority: Priority,
-    pub(super) key: Option<Box<str>>,
-    pub(super) except: Option<Box<str>>,
+/// An event with all that belongs to it. Its name and its payload are places in the texts of its batch.
+struct Event {
+    uid: Uid,
+    name: Range<usize>,
+    payload: Range<usize>,
+    channels: Option<Vec<ChannelName>>,
+    ttl: Option<u64>,
+    priority: Priority,
+    key: Option<Box<str>>,
+    except: Option<Box<str>>,
 }
 
 impl Event {
-    fn as_new(&self) -> NewEvent<'_> {
+    fn as_new<'a>(&'a self, texts: &'a [u8]) -> NewEvent<'a> {
         NewEvent {
             uid: self.uid,
-            name_json: &self.name,
-            payload_json: &self.payload,
+            name_json: &texts[self.name.clone()],
+            payload_json: &texts[self.payload.clone()],
             channels: self.channels.as_deref(),
             ttl: self.ttl,
             key: self.key.as_deref(),
             except: self.except.as_deref(),
         }
-    }
-
-    fn bytes(&self) -> usize {
-        self.name.len() + self.payload.len()
     }
 }
 
@@ -39,19 +39,35 @@ impl Event {
 #[derive(Default)]
 pub(super) struct Batch {
     events: Vec<Event>,
-    /// Bytes of names and payloads. The entry has some more.
-    bytes: usize,
+    /// All names and payloads, in one piece of memory: one for each would cost more than to write the entry.
+    texts: Vec<u8>,
 }
 
 impl Batch {
-    /// Adds an event unless the batch would exceed the limits: what is gathered must not take memory without a bound.
+    /// Adds a copy of an event, unless the batch would exceed the limits: what is gathered must not take memory without
+    /// a bound.
     ///
     /// # Errors
     /// The limit that it would exceed. The batch is as before.
-    pub(super) fn push(&mut self, event: Event, max_event_bytes: usize) -> Result<(), String> {
-        self.check(1, event.bytes(), max_event_bytes)?;
-        self.bytes += event.bytes();
-        self.events.push(event);
+    pub(super) fn push(&mut self, given: &Given, uid: Uid, max_event_bytes: usize) -> Result<(), Refusal> {
+        let event = given.as_new(uid, None);
+        let bytes = event.name_json.len() + event.payload_json.len();
+        self.check(1, bytes, max_event_bytes).map_err(Refusal::Reason)?;
+        let channels = given.channels()?;
+        let start = self.texts.len();
+        let (name, end) = (start..start + event.name_json.len(), start + bytes);
+        self.texts.extend_from_slice(event.name_json);
+        self.texts.extend_from_slice(event.payload_json);
+        self.events.push(Event {
+            uid,
+            payload: name.end..end,
+            name,
+            channels,
+            ttl: event.ttl,
+            priority: given.priority(),
+            key: event.key.map(Into::into),
+            except: event.except.map(Into::into),
+        });
         Ok(())
     }
 
@@ -59,10 +75,16 @@ impl Batch {
     ///
     /// # Errors
     /// The limit that this one would exceed. It is as before.
-    pub(super) fn append(&mut self, mut other: Batch, max_event_bytes: usize) -> Result<(), String> {
-        self.check(other.events.len(), other.bytes, max_event_bytes)?;
-        self.bytes += other.bytes;
-        self.events.append(&mut other.events);
+    pub(super) fn append(&mut self, other: Batch, max_event_bytes: usize) -> Result<(), String> {
+        self.check(other.events.len(), other.texts.len(), max_event_bytes)?;
+        let start = self.texts.len();
+        let moved = |place: Range<usize>| place.start + start..place.end + start;
+        self.texts.extend_from_slice(&other.texts);
+        self.events.extend(other.events.into_iter().map(|event| Event {
+            name: moved(event.name),
+            payload: moved(event.payload),
+            ..event
+        }));
         Ok(())
     }
 
@@ -70,7 +92,7 @@ impl Batch {
         if self.events.len() + more_events > MAX_EVENTS_OF_ENTRY {
             return Err(format!("a batch has at most {MAX_EVENTS_OF_ENTRY} events: publish them in several batches"));
         }
-        let bytes = self.bytes + more_bytes;
+        let bytes = self.texts.len() + more_bytes;
         if bytes > max_event_bytes {
             return Err(too_large(bytes, max_event_bytes));
         }
@@ -87,7 +109,7 @@ impl Batch {
 
     /// The events as the queue takes them.
     pub(super) fn as_new(&self) -> Vec<NewEvent<'_>> {
-        self.events.iter().map(Event::as_new).collect()
+        self.events.iter().map(|event| event.as_new(&self.texts)).collect()
     }
 
     /// That of its most urgent event: none may wait longer because of those it is with.

@@ -7,7 +7,6 @@ use ext_php_rs::boxed::ZBox;
 use ext_php_rs::types::{ZendStr, Zval};
 use queue::{ChannelName, MAX_CHANNELS_OF_EVENT, MAX_EXCEPT_BYTES, MAX_KEY_BYTES, NewEvent, Priority, Uid};
 
-use super::batch::Event;
 use crate::arguments::{self, Origin, Text, Thrown};
 use crate::channel_names::{self, quoted};
 use crate::json::{self, Refusal};
@@ -99,20 +98,6 @@ impl Given {
             key: as_str(self.key.as_ref()),
             except: as_str(self.except.as_ref()),
         }
-    }
-
-    /// A copy that outlives PHP's values.
-    pub(super) fn to_event(&self, uid: Uid) -> Result<Event, Refusal> {
-        Ok(Event {
-            uid,
-            name: self.name().into(),
-            payload: self.payload().into(),
-            channels: self.channels()?,
-            ttl: self.ttl,
-            priority: self.priority,
-            key: as_str(self.key.as_ref()).map(Into::into),
-            except: as_str(self.except.as_ref()).map(Into::into),
-        })
     }
 }
 

@@ -13,9 +13,11 @@ use ext_php_rs::zend::ExecuteData;
 use queue::Uid;
 use slab::Slab;
 
-use super::batch::{Batch, Event};
+use super::batch::Batch;
+use super::given::Given;
 use crate::exception::{self, guard};
 use crate::globals::GLOBALS;
+use crate::json::Refusal;
 use crate::native_object::{self, Native};
 use crate::process::Process;
 use crate::warning;
@@ -130,6 +132,16 @@ impl Queue {
         }
     }
 
+    /// Adds an event to the transaction.
+    pub(super) fn add_event(&self, given: &Given, uid: Uid) -> Result<(), Refusal> {
+        let limit = GLOBALS.get().max_event_bytes.get();
+        match &mut *self.transaction.borrow_mut() {
+            Some(open) => open.batch.push(given, uid, limit),
+            // As above.
+            None => Err(Refusal::Reason("no transaction is open".to_owned())),
+        }
+    }
+
     /// Number of events in the transaction.
     pub(super) fn transaction_len(&self) -> usize {
         self.transaction.borrow().as_ref().map_or(0, |open| open.batch.len())
@@ -146,9 +158,9 @@ impl Queue {
     }
 
     /// Adds an event to what is gathered.
-    pub(super) fn gather_event(&self, key: usize, event: Event) -> Result<(), String> {
+    pub(super) fn gather_event(&self, key: usize, given: &Given, uid: Uid) -> Result<(), Refusal> {
         let limit = GLOBALS.get().max_event_bytes.get();
-        self.gathered.borrow_mut()[key].push(event, limit)
+        self.gathered.borrow_mut()[key].push(given, uid, limit)
     }
 
     /// Number of events that were gathered.

@@ -14,7 +14,7 @@ use crate::arguments::{self, Origin};
 use crate::exception::{self, guard};
 use crate::iteration;
 use crate::json::Refusal;
-use crate::producer;
+use crate::producer::{self, Failure, Producer, Queued};
 use crate::queue_exception;
 use crate::queue_path;
 use crate::zend;
@@ -92,39 +92,39 @@ pub(super) fn write(queue: &Queue, batch: &Batch) -> Result<(), Refusal> {
     if batch.len() == 0 {
         return Ok(());
     }
-    match writer(queue)?.enqueue_events(&batch.as_new(), batch.priority()) {
-        Ok(_name) => Ok(()),
-        Err(EnqueueError::TooLarge { size, limit }) => Err(Refusal::Reason(batch::too_large(size, limit))),
-        Err(error) => Err(producer::refused(&error)),
+    match producer(queue)?.enqueue_events(&batch.as_new(), batch.priority()) {
+        Err(Failure::Enqueue(EnqueueError::TooLarge { size, limit })) => {
+            Err(Refusal::Reason(batch::too_large(size, limit)))
+        }
+        enqueued => Ok(enqueued?),
     }
 }
 
 fn publish_one(queue: &Queue, values: [Option<&Zval>; 7]) -> Result<UidText, Refusal> {
     let given = Given::read(values, |index| Origin::Argument(u32::try_from(index + 1).unwrap_or(0)))?;
-    // From here on no code of PHP runs.
+    // From here on no code of PHP runs, except for an error handler when the journal cannot be used.
     if queue.is_in_transaction() {
         let uid = new_uid()?;
-        let mut batch = Batch::default();
-        batch.push(given.to_event(uid)?, usize::MAX).map_err(Refusal::Reason)?;
-        add(queue, batch)?;
-        return Ok(UidText::new(&uid));
+        queue.add_event(&given, uid)?;
+        return Ok(UidText::of(uid));
     }
     if given.is_plain() {
-        let enqueued = writer(queue)?.enqueue(given.name(), given.payload());
-        // The name of such an entry is the event's uid and a suffix.
-        return enqueued.map(|name| UidText::new(&name)).map_err(|error| producer::refused(&error));
+        return producer(queue)?.enqueue(given.name(), given.payload()).map(|queued| match queued {
+            Queued::File(name) => UidText::new(&name),
+            Queued::Record(uid) => UidText::of(uid),
+        });
     }
-    let writer = writer(queue)?;
+    let producer = producer(queue)?;
     let uid = Uid::new();
     let channels = given.channels()?;
-    let enqueued = writer.enqueue_events(&[given.as_new(uid, channels.as_deref())], given.priority());
-    enqueued.map(|_name| UidText::new(&uid)).map_err(|error| producer::refused(&error))
+    producer.enqueue_events(&[given.as_new(uid, channels.as_deref())], given.priority())?;
+    Ok(UidText::of(uid))
 }
 
-fn writer(queue: &Queue) -> Result<queue::Writer, Refusal> {
+fn producer(queue: &Queue) -> Result<Producer, Refusal> {
     let directory = queue.directory().map_err(Refusal::Reason)?;
     queue_path::check_open_basedir(&directory).map_err(Refusal::Reason)?;
-    producer::writer(directory)
+    producer::producer(directory)
 }
 
 fn new_uid() -> Result<Uid, Refusal> {
@@ -149,7 +149,7 @@ fn gather(queue: &Queue, key: usize, events: &Zval) -> Result<(), Refusal> {
         let values = values_of(array, index)?;
         let origin = |name: usize| Origin::Item { method: PUBLISH_ALL, what: "event", index, name: NAMES[name] };
         let given = Given::read(values.each_ref().map(Option::as_ref), origin)?;
-        queue.gather_event(key, given.to_event(new_uid()?)?).map_err(Refusal::Reason)
+        queue.gather_event(key, &given, new_uid()?)
     })
 }
 

@@ -49,6 +49,5 @@ fn enqueue(path: &Zval, name: &Zval, payload: &Zval) -> Result<(), Refusal> {
     let payload = json::encode_payload(payload)?;
 
     let directory = queue_path::resolve(&path).map_err(Refusal::Reason)?;
-    let enqueued = producer::writer(directory)?.enqueue(name.as_bytes(), payload.as_bytes());
-    enqueued.map(|_name| ()).map_err(|error| producer::refused(&error))
+    producer::producer(directory)?.enqueue(name.as_bytes(), payload.as_bytes()).map(|_queued| ())
 }

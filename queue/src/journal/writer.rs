@@ -19,8 +19,9 @@ use crate::journal::{RecordName, SegmentName};
 use crate::new_event::{self, NewEvent};
 use crate::priority::Priority;
 use crate::queue_path;
-use crate::queued_at::Now;
+use crate::queued_at::{Now, QueuedAt};
 use crate::record;
+use crate::uid::Uid;
 use queue::{Place, Queue};
 
 /// So many queues have their segments kept open. A process that queues into more closes those of the one that it has
@@ -127,9 +128,13 @@ struct Times {
 }
 
 impl Times {
-    /// The time of the next record. It is not before the time in the name of its segment.
+    /// The time of the next record. It is not before the time in the name of its segment, nor before that in the name of
+    /// an entry which this thread has queued as a file.
     fn next(&mut self, now: Now, segment: SegmentName) -> u64 {
-        self.last = now.queued_at().nanos().max(segment.earliest().nanos()).max(self.last.saturating_add(1));
+        let others = segment.earliest().max(Uid::last_of_thread());
+        self.last = now.queued_at().max(others).nanos().max(self.last.saturating_add(1));
+        // Files that are queued next must not count as earlier when the clock is set back.
+        Uid::make_later_than(QueuedAt::from_nanos(self.last));
         self.last
     }
 }
@@ -145,7 +150,6 @@ mod tests {
     use super::*;
     use crate::layout;
     use crate::record::{HEAD_BYTES, Head};
-    use crate::uid::Uid;
 
     const NOW: Duration = Duration::from_secs(1_900_000_000);
 
@@ -189,6 +193,31 @@ mod tests {
         assert!(appended.windows(2).all(|pair| pair[0].1 < pair[1].1), "{appended:?}");
         for (name, time) in appended {
             assert!(name.segment.earliest().nanos() <= time, "{name} {time}");
+        }
+    }
+
+    #[test]
+    fn records_and_files_of_a_thread_keep_their_order_when_the_clock_is_set_back() {
+        let queue = queue();
+        let mut writer = JournalWriter::new();
+        let hour = Duration::from_secs(3600);
+        let clock =
+            [NOW, NOW + hour, NOW + hour, NOW, NOW, NOW, NOW - hour, NOW - hour, NOW + 2 * hour, NOW + 2 * hour];
+        // When each entry counts as queued, and whether it is a record.
+        let mut entries = Vec::new();
+        for (at, entry) in clock.into_iter().cycle().take(50).zip(0..) {
+            let at = at + Duration::from_micros(entry);
+            if entry % 3 == 0 || entry % 7 == 1 {
+                entries.push((append(&mut writer, &queue, at).1, true));
+            } else {
+                let name = Uid::at(Now::at(at));
+                entries.push((name.earliest().nanos(), false));
+            }
+        }
+        for pair in entries.windows(2) {
+            let [(before, _), (after, is_record)] = [pair[0], pair[1]];
+            // Of a record and a file of the same time, the file goes first.
+            assert!(before < after || before == after && (is_record || !pair[0].1), "{entries:?}");
         }
     }
 

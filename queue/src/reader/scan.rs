@@ -105,7 +105,10 @@ impl Reader {
     fn take(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
         let (mut entries, mut bytes) = (Vec::new(), 0);
         while let Some((name, events)) = self.journal.take_again() {
-            entries.push(Entry { name: name.into(), queued_at: None, events });
+            match events {
+                Err(error) if error.is_newer() => self.leave_newer(name),
+                events => entries.push(Entry { name: name.into(), queued_at: None, events }),
+            }
         }
         let mut next = [None; LANES];
         for (lane, next) in next.iter_mut().enumerate() {

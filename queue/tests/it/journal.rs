@@ -176,3 +176,25 @@ fn a_file_that_cannot_be_a_segment_is_put_aside_and_stops_nothing() {
     append(&mut writer, &queue, 2..3, Priority::Normal);
     assert_eq!(take(&mut reader), ["2"]);
 }
+
+#[test]
+fn a_record_that_was_looked_up_and_acked_is_not_found_again() {
+    let (queue, mut reader) = queue();
+    let mut writer = JournalWriter::new();
+    append(&mut writer, &queue, 0..1, Priority::Normal);
+    append(&mut writer, &queue, 1..2, Priority::Normal);
+    let names: Vec<EntryName> = reader.scan(10, u64::MAX).unwrap().into_iter().map(|entry| entry.name).collect();
+    // The next process knows from its history log what was published.
+    let mut reader = queue_reader_after(reader, &queue);
+    for name in &names {
+        assert_eq!(reader.look_up(name).unwrap().unwrap().len(), 1);
+        reader.ack(name).unwrap();
+        reader.commit_acks().unwrap();
+        assert!(reader.look_up(name).unwrap().is_none(), "it is acked");
+    }
+    assert!(take(&mut reader).is_empty());
+    let mut reader = queue_reader_after(reader, &queue);
+    assert!(take(&mut reader).is_empty());
+    append(&mut writer, &queue, 2..3, Priority::Normal);
+    assert_eq!(take(&mut reader), ["2"]);
+}

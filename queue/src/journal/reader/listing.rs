@@ -1,7 +1,7 @@
 //! Which segments there are: the folder, its listing, and what was reported of it.
 
 use std::ffi::OsStr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
@@ -16,6 +16,7 @@ use crate::error::ScanError;
 use crate::journal::SegmentName;
 use crate::journal::positions::Positions;
 use crate::layout;
+use crate::queued_at::QueuedAt;
 use crate::reader::lanes::lane_of;
 use crate::record::HEAD_BYTES;
 
@@ -106,6 +107,7 @@ impl JournalReader {
             self.open_folder().map_err(unreadable.clone())?;
         }
         let names = self.file_names().map_err(unreadable)?;
+        self.unlisted_from = Default::default();
         for name in names {
             if !self.segments.contains_key(&name) {
                 self.note_unopened(name);
@@ -115,47 +117,62 @@ impl JournalReader {
     }
 
     fn note_unopened(&mut self, name: SegmentName) {
-        let unopened = &mut self.unopened[lane_of(name.priority())];
+        let lane = lane_of(name.priority());
+        let unlisted_from = &mut self.unlisted_from[lane];
+        // What is newer than one that was left out must not overtake it.
+        if unlisted_from.is_some_and(|from| name >= from) || self.strange.contains_key(&name) {
+            return;
+        }
+        let unopened = &mut self.unopened[lane];
         unopened.insert(name);
         if unopened.len() > self.max_names {
-            unopened.pop_last();
-            self.is_incomplete = true;
+            *unlisted_from = unopened.pop_last();
         }
+    }
+
+    /// Lists the folder again if names were left out that are not newer than the first record of a lane. Returns
+    /// whether it was.
+    pub(super) fn list_left_out(&mut self, lane: usize, first: Option<QueuedAt>) -> Result<bool, ScanError> {
+        let is_due = |from: SegmentName| first.is_none_or(|first| from.earliest() <= first);
+        let is_due = self.unlisted_from[lane].is_some_and(is_due);
+        if is_due {
+            self.list()?;
+        }
+        Ok(is_due)
     }
 
     /// Opens a segment for the first time, and looks for its first record that is not acked.
     pub(super) fn read_new(&mut self, name: SegmentName) -> Result<(), ScanError> {
-        self.close_some()?;
-        let unreadable = |errno: Errno| ScanError { path: self.segment_path(name), cause: errno.into() };
-        let file = match self.open_file(name) {
+        let path = self.segment_path(name);
+        let unreadable = |errno: Errno| ScanError { path: path.clone(), cause: errno.into() };
+        let file = match self.open_with_room(name) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(()),
             Err(Errno::LOOP | Errno::NXIO | Errno::NODEV) => {
-                self.strange.push((name, EntryError::NotAFile));
+                self.strange.insert(name, EntryError::NotAFile);
                 return Ok(());
             }
             // This process or the system lacks something; the file is not the cause.
             Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR)) => return Err(unreadable(errno)),
             Err(errno) => {
-                self.strange.push((name, EntryError::Unreadable(errno.into())));
+                self.strange.insert(name, EntryError::Unreadable(errno.into()));
                 return Ok(());
             }
         };
         let stat = rustix::fs::fstat(&file).map_err(unreadable)?;
         let (size, limit) = (stat.st_size.unsigned_abs(), self.max_segment_bytes());
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            self.strange.push((name, EntryError::NotAFile));
+            self.strange.insert(name, EntryError::NotAFile);
             return Ok(());
         }
         if size > limit {
-            self.strange.push((name, EntryError::TooLarge { size, limit }));
+            self.strange.insert(name, EntryError::TooLarge { size, limit });
             return Ok(());
         }
         let position = self.begun_at.remove(&name.uid()).unwrap_or(0);
         self.segments.insert(name, Segment::new(file, position));
         self.open += 1;
-        self.find_next(name)?;
-        self.probe_at_end(name)
+        self.find_next(name)
     }
 
     /// Opens the file of a segment again, if it was closed for others.
@@ -163,8 +180,7 @@ impl JournalReader {
         if !self.segments.get(&name).is_some_and(Segment::is_closed) {
             return Ok(());
         }
-        self.close_some()?;
-        match self.open_file(name) {
+        match self.open_with_room(name) {
             Ok(file) => {
                 if let Some(segment) = self.segments.get_mut(&name) {
                     segment.file = Some(file);
@@ -181,21 +197,32 @@ impl JournalReader {
         }
     }
 
-    /// Closes segments that wait for their producers, if too many are open.
-    fn close_some(&mut self) -> Result<(), ScanError> {
-        if self.open < MAX_OPEN {
-            return Ok(());
+    /// Opens the file of a segment, and closes others if too many are open or the system has no room for one more.
+    fn open_with_room(&mut self, name: SegmentName) -> Result<OwnedFd, Errno> {
+        if self.open >= MAX_OPEN {
+            self.close_some();
         }
-        let mut idle: Vec<SegmentName> =
+        match self.open_file(name) {
+            Err(Errno::MFILE | Errno::NFILE) if self.open > 0 => {
+                self.close_some();
+                self.open_file(name)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Closes some segments: first those that wait for their producers.
+    fn close_some(&mut self) {
+        let mut open: Vec<SegmentName> =
             self.segments.iter().filter(|(_, segment)| segment.file.is_some()).map(|(name, _)| *name).collect();
-        idle.sort_by_key(|name| !self.segments.get(name).is_some_and(Segment::is_idle));
-        for name in idle.into_iter().take(CLOSED_AT_ONCE) {
-            self.with(name, |segment, _| {
+        open.sort_by_key(|name| !self.segments.get(name).is_some_and(Segment::is_idle));
+        for name in open.into_iter().take(CLOSED_AT_ONCE) {
+            if let Some(segment) = self.segments.get_mut(&name) {
+                self.buffered -= segment.buffered();
+                self.open -= 1;
                 segment.close();
-                Ok(())
-            })?;
+            }
         }
-        Ok(())
     }
 
     fn look_at_live(&mut self) -> Result<(), ScanError> {

@@ -12,8 +12,7 @@ mod sweeping;
 mod window;
 
 use std::cmp::Reverse;
-use std::collections::binary_heap::PeekMut;
-use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
@@ -62,8 +61,8 @@ pub(crate) struct JournalReader {
     changed: Vec<SegmentName>,
     looks_at_all: bool,
     needs_listing: bool,
-    /// There are more names than are held.
-    is_incomplete: bool,
+    /// From this name on there may be others that are not held.
+    unlisted_from: [Option<SegmentName>; LANES],
     /// The positions of the reader before, of segments that were not opened yet.
     begun_at: HashMap<crate::Uid, u64>,
     positions: Positions,
@@ -81,7 +80,7 @@ pub(crate) struct JournalReader {
     scratch: Vec<u8>,
     damage: Option<Damage>,
     /// Files that cannot be segments.
-    strange: Vec<(SegmentName, EntryError)>,
+    strange: BTreeMap<SegmentName, EntryError>,
 }
 
 /// Bytes of the journal that are no records. They were left out.
@@ -133,7 +132,7 @@ impl JournalReader {
             changed: Vec::new(),
             looks_at_all: false,
             needs_listing: true,
-            is_incomplete: false,
+            unlisted_from: Default::default(),
             begun_at,
             positions: Positions::default(),
             acked: Vec::new(),
@@ -146,7 +145,7 @@ impl JournalReader {
             open: 0,
             scratch: Vec::new(),
             damage: None,
-            strange: Vec::new(),
+            strange: BTreeMap::new(),
         };
         reader.open_folder().map_err(|errno| {
             let (doing, path) = ("read the journal", reader.path.clone());
@@ -202,6 +201,7 @@ impl JournalReader {
                     self.read_new(name)?;
                     self.unopened[lane].remove(&name);
                 }
+                _ if self.list_left_out(lane, first)? => {}
                 _ => return Ok(first),
             }
         }
@@ -222,20 +222,29 @@ impl JournalReader {
         if queued_at >= self.began && !segment.is_seen(ready, self.round) {
             return Ok(TakenRecord::Held);
         }
-        if segment.is_closed() {
+        let (is_closed, is_early) = (segment.is_closed(), segment.is_early());
+        if is_closed {
             self.open_again(name)?;
             if !self.segments.contains_key(&name) {
                 return Ok(TakenRecord::Skipped);
             }
         }
+        if is_early {
+            // Its ack counts from now on.
+            self.acked.push(name);
+        }
         let max_event_bytes = self.max_event_bytes;
         // In one step, because each costs a look into the map of the segments.
         let (taken, next) = self.with(name, |segment, reading| {
-            let is_early = segment.is_early();
             let taken = match segment.take(reading)? {
                 Some((offset, Body::Whole(body))) if !is_early => {
                     let events = event::parse_lines(body, max_event_bytes);
-                    TakenRecord::Entry { name: RecordName { segment: name, offset }, queued_at, events, bytes: body.len() }
+                    TakenRecord::Entry {
+                        name: RecordName { segment: name, offset },
+                        queued_at,
+                        events,
+                        bytes: body.len(),
+                    }
                 }
                 Some((offset, Body::TooLarge(size))) => {
                     let events = Err(EntryError::TooLarge { size, limit: max_event_bytes });
@@ -245,19 +254,23 @@ impl JournalReader {
             };
             Ok((taken, segment.find(reading).map(|()| segment.ready())))
         })?;
-        match (self.heads[lane].peek_mut(), next) {
-            (Some(mut head), Ok(Some(ready))) => {
-                *head = Reverse((ready.time, name));
-                drop(head);
+        match next {
+            Ok(Some(ready)) => {
+                if let Some(mut head) = self.heads[lane].peek_mut() {
+                    *head = Reverse((ready.time, name));
+                }
                 self.bound_memory(name);
             }
-            (head, next) => {
-                head.map(PeekMut::pop);
-                match next {
-                    Ok(_) => self.note_end(name)?,
-                    // The record was taken all the same. The next round tells, if it fails again.
-                    Err(_) => self.changed.push(name),
+            Ok(None) => {
+                self.heads[lane].pop();
+                // What was taken is given out, also if its segment cannot be read further.
+                if self.note_end(name).is_err() {
+                    self.changed.push(name);
                 }
+            }
+            Err(_) => {
+                self.heads[lane].pop();
+                self.changed.push(name);
             }
         }
         Ok(taken)
@@ -284,7 +297,7 @@ impl JournalReader {
         }
         let Some(segment) = self.segments.get(&name.segment) else { return Ok(None) };
         let is_given_out = name.offset < segment.next();
-        if is_given_out && !segment.is_outstanding(name.offset) {
+        if is_given_out && !segment.is_outstanding(name.offset) || segment.is_acked_early(name.offset) {
             return Ok(None);
         }
         let Some(record) = self.read_record(name)? else { return Ok(None) };
@@ -377,7 +390,7 @@ impl JournalReader {
     }
 
     /// Files that cannot be segments and were found since the last call.
-    pub(crate) fn take_strange(&mut self) -> Vec<(SegmentName, EntryError)> {
+    pub(crate) fn take_strange(&mut self) -> BTreeMap<SegmentName, EntryError> {
         std::mem::take(&mut self.strange)
     }
 
@@ -398,7 +411,8 @@ impl JournalReader {
         name: SegmentName,
         step: impl FnOnce(&mut Segment, &mut Reading<'_>) -> Result<T, Errno>,
     ) -> Result<T, ScanError> {
-        let failed = |folder: &Path, errno: Errno| ScanError { path: folder.join(name.to_file_name()), cause: errno.into() };
+        let failed =
+            |folder: &Path, errno: Errno| ScanError { path: folder.join(name.to_file_name()), cause: errno.into() };
         let Some(segment) = self.segments.get_mut(&name) else { return Err(failed(&self.path, Errno::NOENT)) };
         let before = segment.buffered();
         let was_open = segment.file.is_some();
@@ -443,7 +457,7 @@ impl JournalReader {
     /// Notes that all complete records of a segment were given out.
     fn note_end(&mut self, name: SegmentName) -> Result<(), ScanError> {
         self.place(name);
-        self.probe_if_full(name)
+        self.probe_at_end(name)
     }
 
     /// Drops what was read of a segment, if all of them together hold too much.

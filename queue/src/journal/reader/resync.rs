@@ -8,20 +8,21 @@ use rustix::io::Errno;
 use super::window::CHUNK;
 use crate::record::{BodyCheck, HEAD_BYTES, Head, MARK};
 
-/// So many times the size of the segment are read for checksums. A file of heads with wrong checksums must not take
-/// long.
+/// So many times the size of the segment are read for checksums that are wrong. A file of heads with such checksums must
+/// not take long. What is behind is left out.
 const MAX_CHECKED: u64 = 64;
 
 /// A search in one segment.
 pub(super) struct Resync<'a> {
     pub(super) file: BorrowedFd<'a>,
     pub(super) max_body_bytes: u64,
+    /// Bytes of the segment whose checksum was found to be wrong so far.
+    pub(super) checked: u64,
 }
 
 impl Resync<'_> {
     /// The offset of the first complete record that begins at `from` or later, in a file of this size.
-    pub(super) fn next_record(&self, from: u64, size: u64, scratch: &mut Vec<u8>) -> Result<Option<u64>, Errno> {
-        let mut checked = size.saturating_mul(MAX_CHECKED);
+    pub(super) fn next_record(&mut self, from: u64, size: u64, scratch: &mut Vec<u8>) -> Result<Option<u64>, Errno> {
         let mut chunk = Vec::with_capacity(CHUNK);
         let mut begin = from;
         while begin < size {
@@ -38,11 +39,13 @@ impl Resync<'_> {
                 if bytes > self.max_body_bytes || offset + HEAD_BYTES as u64 + bytes > size {
                     continue;
                 }
-                let Some(left) = checked.checked_sub(bytes) else { return Ok(None) };
-                checked = left;
+                if self.checked > size.saturating_mul(MAX_CHECKED) {
+                    return Ok(None);
+                }
                 if is_record(self.file, offset, head, scratch)? {
                     return Ok(Some(offset));
                 }
+                self.checked += bytes;
             }
             begin += chunk.len() as u64;
         }

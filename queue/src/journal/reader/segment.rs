@@ -36,6 +36,10 @@ pub(super) struct Segment {
     stuck_since: Option<Instant>,
     /// Up to here no record was found behind those bytes.
     searched_to: u64,
+    /// Bytes whose checksum was found to be wrong.
+    checked: u64,
+    /// The lock was asked for when the end was reached for the first time.
+    was_probed: bool,
 }
 
 /// What is known of the producer that writes a segment.
@@ -95,6 +99,8 @@ impl Segment {
             since: Instant::now(),
             stuck_since: None,
             searched_to: 0,
+            checked: 0,
+            was_probed: false,
         }
     }
 
@@ -173,11 +179,20 @@ impl Segment {
         if self.state == State::Live && size <= self.searched_to {
             return Ok(false);
         }
-        let found = Resync { file: file.as_fd(), max_body_bytes: reading.max_event_bytes }.next_record(
-            self.next + 1,
-            size,
-            reading.scratch,
-        )?;
+        if size <= self.next {
+            // Its producer could not write it whole, or not force it to disk, and has taken it back.
+            self.window.clear();
+            return Ok(true);
+        }
+        let head = self.window.from(self.next).first_chunk::<HEAD_BYTES>().and_then(Head::parse);
+        let body_bytes = head.map_or(0, |head| head.body_bytes as u64);
+        let is_cut = self.next + HEAD_BYTES as u64 + body_bytes > size;
+        if !is_cut {
+            self.checked += body_bytes;
+        }
+        let mut resync = Resync { file: file.as_fd(), max_body_bytes: reading.max_event_bytes, checked: self.checked };
+        let found = resync.next_record(self.next + 1, size, reading.scratch)?;
+        self.checked = resync.checked;
         let to = match found {
             Some(found) => found,
             None if self.state == State::Live => {
@@ -186,11 +201,7 @@ impl Segment {
             }
             None => size,
         };
-        let is_torn = found.is_none() && {
-            let bytes = usize::try_from(size - self.next).unwrap_or(usize::MAX).min(HEAD_BYTES);
-            self.window.fill(file.as_fd(), self.next, bytes, reading.round, reading.scratch)?;
-            is_torn(self.window.from(self.next))
-        };
+        let is_torn = found.is_none() && is_cut && is_torn(self.window.from(self.next));
         reading.left_out.push(LeftOut { offset: self.next, bytes: to - self.next, is_torn });
         self.next = to;
         self.stuck_since = None;
@@ -202,21 +213,26 @@ impl Segment {
         self.early.contains_key(&self.next)
     }
 
-    /// Gives out the next record: its offset, and its body, unless that is too large.
+    /// Gives out the next record: its offset, and its body, unless that is too large. `None`: there is none any more.
     pub(super) fn take(&mut self, reading: &mut Reading<'_>) -> Result<Option<(u64, Body<'_>)>, Errno> {
         let Some(Ready { body_bytes, end, .. }) = self.ready else { return Ok(None) };
         let is_too_large = body_bytes as u64 > reading.max_event_bytes;
+        let bytes = HEAD_BYTES + body_bytes;
         if let Some(file) = self.file.as_ref().filter(|_| !is_too_large) {
             // Its bytes were dropped if many segments had some.
-            let bytes = HEAD_BYTES + body_bytes;
             self.window.fill(file.as_fd(), self.next, bytes, reading.round, reading.scratch)?;
+        }
+        if !is_too_large && self.window.from(self.next).len() < bytes {
+            // Its producer has taken it back.
+            self.ready = None;
+            return Ok(None);
         }
         let offset = self.next;
         let is_acked = self.early.remove(&offset).unwrap_or(false);
         self.outstanding.push_back(Outstanding { offset, is_acked });
         self.forget_acked();
         (self.next, self.ready) = (end, None);
-        let body = match self.window.from(offset).get(HEAD_BYTES..HEAD_BYTES + body_bytes) {
+        let body = match self.window.from(offset).get(HEAD_BYTES..bytes) {
             Some(body) if !is_too_large => Body::Whole(body),
             _ => Body::TooLarge(body_bytes as u64),
         };
@@ -231,6 +247,11 @@ impl Segment {
     /// Takes that back.
     pub(super) fn put_back(&mut self, offset: u64) {
         self.early.remove(&offset);
+    }
+
+    /// Whether a record was looked up, and acked before it was reached.
+    pub(super) fn is_acked_early(&self, offset: u64) -> bool {
+        self.early.get(&offset) == Some(&true)
     }
 
     /// Whether a record is given out and not acked.
@@ -274,7 +295,13 @@ impl Segment {
         }
         // From now on nothing is added: nobody locks it again.
         self.state = State::Dead;
+        self.checked = 0;
         self.find(reading)
+    }
+
+    /// Whether its end is reached for the first time: it may be one that was left behind long ago.
+    pub(super) fn is_at_first_end(&mut self) -> bool {
+        self.ready.is_none() && !self.is_empty() && !std::mem::replace(&mut self.was_probed, true)
     }
 
     /// Closes the file, to have a descriptor for another one. It is opened again when it is needed.

@@ -19,8 +19,7 @@ impl JournalReader {
             return Ok(());
         }
         self.sweep_due = now + SWEEP_INTERVAL;
-        if !self.has_folder() || self.is_incomplete && self.unopened.iter().all(|names| names.is_empty()) {
-            self.is_incomplete = false;
+        if !self.has_folder() {
             self.needs_listing = true;
         }
         let live: Vec<SegmentName> = self.segments.keys().copied().filter(|name| self.is_live(*name)).collect();
@@ -30,16 +29,12 @@ impl JournalReader {
         Ok(())
     }
 
-    /// Asks for the lock of a segment that was read to its end and is so large that its producer has another one.
-    pub(super) fn probe_if_full(&mut self, name: SegmentName) -> Result<(), ScanError> {
-        let is_full = |segment: &Segment| segment.ready().is_none() && segment.next() >= FULL_SEGMENT_BYTES;
-        if self.segments.get(&name).is_some_and(is_full) { self.probe(name) } else { Ok(()) }
-    }
-
-    /// Asks for the lock of a segment whose end was reached, if its producer is likely to be done with it.
+    /// Asks for the lock of a segment that was read to its end, if its producer is likely to be done with it: when the
+    /// end is reached for the first time, and when the segment is so large that the producer has another one.
     pub(super) fn probe_at_end(&mut self, name: SegmentName) -> Result<(), ScanError> {
-        let Some(segment) = self.segments.get(&name) else { return Ok(()) };
-        if segment.ready().is_none() { self.probe(name) } else { Ok(()) }
+        let is_full = |segment: &Segment| segment.ready().is_none() && segment.next() >= FULL_SEGMENT_BYTES;
+        let is_likely = |segment: &mut Segment| segment.is_at_first_end() || is_full(segment);
+        if self.segments.get_mut(&name).is_some_and(is_likely) { self.probe(name) } else { Ok(()) }
     }
 
     fn probe(&mut self, name: SegmentName) -> Result<(), ScanError> {
