@@ -29,7 +29,7 @@ use crate::source::outstanding::Outstanding;
 use crate::source::rejections::Rejections;
 use crate::source::retry::RefusedAcks;
 use crate::source::selection::{LeftOut, Selection};
-use crate::source::taken::Taken;
+use crate::source::taken::{Lines, Taken};
 use crate::source::watch::Watch;
 use crate::stop::Stop;
 
@@ -181,7 +181,7 @@ impl DirectorySource {
         self.on_success();
         let found = !entries.is_empty();
         let oldest = entries.iter().filter_map(|entry| entry.queued_at).min();
-        let (count, may_wait) = (entries.len(), self.note_round(&entries));
+        let may_wait = self.note_round(&entries);
         if !found {
             self.backlog.end();
             self.destination.note_empty();
@@ -190,7 +190,7 @@ impl DirectorySource {
         for Entry { name, events, .. } in entries {
             match events {
                 Ok(events) => {
-                    let mut lines = Vec::with_capacity(events.len());
+                    let mut lines = Lines::new();
                     for (event, line) in events.iter().zip(0..) {
                         debug!(entry = %name, uid = %event.uid(), event = event.name_json(), "event read from the queue");
                         if self.selection.admits(event) {
@@ -228,7 +228,7 @@ impl DirectorySource {
         self.rejections.log_strange_segments(self.reader.take_strange_segments());
         let is_published = self.taken.is_empty() || self.publish_taken();
         // Between two rounds of fast producers there is a pause, unless a batch was full.
-        let more = found && (count >= BATCH_ENTRIES || !self.journal.is_looking()) || !may_wait;
+        let more = found && (self.reader.has_more() || !self.journal.is_looking()) || !may_wait;
         is_published && more
     }
 
