@@ -7,6 +7,7 @@ mod crowd;
 mod directory;
 mod due;
 mod frames;
+mod journal;
 mod lanes;
 mod machine;
 mod message;
@@ -52,6 +53,8 @@ enum Command {
     Run(Box<Run>),
     /// Sample the broadcaster under load, and draw flame graphs
     Profile(profile::Profile),
+    /// Queue events as fast as possible, and print what the calls took
+    Produce(journal::Produce),
     /// Run a server to be measured
     Serve {
         /// Which one
@@ -115,6 +118,7 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Run(run) => measure(*run),
         Command::Profile(profile) => profile.run(),
+        Command::Produce(produce) => produce.run(),
     }
 }
 

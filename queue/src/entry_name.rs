@@ -1,6 +1,5 @@
 //! The name of an entry, whichever form of the queue it is in.
 
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
 use std::str::FromStr;
@@ -26,19 +25,6 @@ impl EntryName {
         match self {
             EntryName::File(name) => Some(name),
             EntryName::Record(_) => None,
-        }
-    }
-
-    /// The name as text, or its bytes where it is none.
-    ///
-    /// # Errors
-    /// The bytes of a file name that is not UTF-8.
-    pub fn to_text(&self) -> Result<Cow<'_, str>, &[u8]> {
-        match self {
-            EntryName::File(name) => {
-                name.as_os_str().to_str().map(Cow::Borrowed).ok_or(name.as_os_str().as_encoded_bytes())
-            }
-            EntryName::Record(name) => Ok(Cow::Owned(name.to_string())),
         }
     }
 }

@@ -61,6 +61,7 @@ pub struct Reader {
     /// When the round began that the next scan ends.
     round: Option<QueuedAt>,
     has_held: bool,
+    has_more: bool,
     strange: Option<StrangeSegments>,
 }
 
@@ -89,7 +90,15 @@ impl Reader {
             options.max_event_bytes,
             options.index_entries,
         )?;
-        Ok(Reader { directory, journal, turns: Turns::new(), round: None, has_held: false, strange: None })
+        Ok(Reader {
+            directory,
+            journal,
+            turns: Turns::new(),
+            round: None,
+            has_held: false,
+            has_more: false,
+            strange: None,
+        })
     }
 
     /// Tells whether a reader owns a directory. That can change before the caller has the answer.

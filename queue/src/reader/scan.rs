@@ -52,7 +52,7 @@ impl Reader {
     pub fn scan_followed(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
         let began = self.round.take().unwrap_or_else(round_begins);
         self.journal.begin_round(began);
-        self.has_held = false;
+        (self.has_held, self.has_more) = (false, false);
         self.directory.update()?;
         self.journal.update()?;
         let entries = self.take(max_entries, max_bytes);
@@ -100,6 +100,11 @@ impl Reader {
         self.has_held
     }
 
+    /// Tells whether the last scan ended because it had as much as it was asked for: more may wait.
+    pub fn has_more(&self) -> bool {
+        self.has_more
+    }
+
     fn take(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
         let (mut entries, mut bytes) = (Vec::new(), 0);
         while let Some((name, events)) = self.journal.take_again() {
@@ -140,6 +145,7 @@ impl Reader {
                 Err(_) => break,
             }
         }
+        self.has_more = entries.len() >= max_entries || bytes >= max_bytes;
         Ok(entries)
     }
 

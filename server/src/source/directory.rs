@@ -29,7 +29,7 @@ use crate::source::outstanding::Outstanding;
 use crate::source::rejections::Rejections;
 use crate::source::retry::RefusedAcks;
 use crate::source::selection::{LeftOut, Selection};
-use crate::source::taken::Taken;
+use crate::source::taken::{Lines, Taken};
 use crate::source::watch::Watch;
 use crate::stop::Stop;
 
@@ -181,7 +181,7 @@ impl DirectorySource {
         self.on_success();
         let found = !entries.is_empty();
         let oldest = entries.iter().filter_map(|entry| entry.queued_at).min();
-        let (count, may_wait) = (entries.len(), self.note_round(&entries));
+        let may_wait = self.note_round(&entries);
         if !found {
             self.backlog.end();
             self.destination.note_empty();
@@ -190,7 +190,7 @@ impl DirectorySource {
         for Entry { name, events, .. } in entries {
             match events {
                 Ok(events) => {
-                    let mut lines = Vec::with_capacity(events.len());
+                    let mut lines = Lines::new();
                     for (event, line) in events.iter().zip(0..) {
                         debug!(entry = %name, uid = %event.uid(), event = event.name_json(), "event read from the queue");
                         if self.selection.admits(event) {
@@ -210,7 +210,7 @@ impl DirectorySource {
                 Err(reason) => {
                     if self.rejections.reject(&mut self.reader, &name, &reason) {
                         self.destination.metrics().queue_events(QueueResult::Rejected, 1);
-                        self.failed_folder.note_added();
+                        self.failed_folder.note_added(1);
                     }
                 }
             }
@@ -225,10 +225,13 @@ impl DirectorySource {
             self.rejections.log_newer_entries(&newer_entries);
         }
         self.rejections.log_damage(self.reader.take_damage());
-        self.rejections.log_strange_segments(self.reader.take_strange_segments());
+        if let Some(strange) = self.reader.take_strange_segments() {
+            self.failed_folder.note_added(strange.files);
+            self.rejections.log_strange_segments(&strange);
+        }
         let is_published = self.taken.is_empty() || self.publish_taken();
         // Between two rounds of fast producers there is a pause, unless a batch was full.
-        let more = found && (count >= BATCH_ENTRIES || !self.journal.is_looking()) || !may_wait;
+        let more = found && (self.reader.has_more() || !self.journal.is_looking()) || !may_wait;
         is_published && more
     }
 

@@ -133,7 +133,7 @@ impl JournalWatch {
                 _ => {}
             }
         }
-        if self.mode == Mode::Looking {
+        if self.mode == Mode::Looking && !reader.has_more() {
             self.nap_until = Some(now + NAP);
         }
         true
@@ -212,5 +212,53 @@ impl JournalWatch {
             self.inotify = None;
         }
         count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use queue::{
+        Announcement, AppendOptions, DEFAULT_MAX_EVENT_BYTES, Durability, JournalWriter, NewEvent, Priority,
+        ReaderOptions, Uid,
+    };
+    use testkit::QueueDir;
+
+    use super::*;
+
+    #[test]
+    fn there_is_a_pause_between_rounds_of_many_records_unless_more_wait() {
+        let queue = QueueDir::new();
+        let mut reader = Reader::open(queue.path(), ReaderOptions::default()).expect("a reader");
+        Announcement::new(1).write(reader.directory()).expect("announced");
+        let mut watch = JournalWatch::new(reader.journal_path());
+        let options = AppendOptions {
+            priority: Priority::Normal,
+            durability: Durability::None,
+            max_event_bytes: DEFAULT_MAX_EVENT_BYTES,
+        };
+        let mut writer = JournalWriter::new();
+        for _ in 0..2 * MANY_OF_ROUND + 1 {
+            let (name_json, payload_json) = (br#""a""#, b"1");
+            let event = NewEvent {
+                uid: Uid::new(),
+                name_json,
+                payload_json,
+                channels: None,
+                ttl: None,
+                key: None,
+                except: None,
+            };
+            writer.append(&queue.path(), &[event], options).expect("appended");
+        }
+        let mut round = |max_entries, max_bytes| {
+            reader.begin_round();
+            watch.follow(&mut reader);
+            let entries = reader.scan_followed(max_entries, max_bytes).expect("entries").len();
+            assert!(watch.note_round(entries, &mut reader), "{entries}");
+            (entries, watch.is_napping())
+        };
+        assert_eq!(round(MANY_OF_ROUND, u64::MAX), (MANY_OF_ROUND, false));
+        assert_eq!(round(MANY_OF_ROUND, 1), (1, false), "as many bytes as were asked for");
+        assert_eq!(round(2 * MANY_OF_ROUND, u64::MAX), (MANY_OF_ROUND, true));
     }
 }

@@ -112,8 +112,8 @@ impl Rejections {
     }
 
     /// Logs that there are files in the journal which cannot be segments.
-    pub(super) fn log_strange_segments(&mut self, strange: Option<StrangeSegments>) {
-        let Some(StrangeSegments { segment, files, reason, cause }) = strange else { return };
+    pub(super) fn log_strange_segments(&mut self, strange: &StrangeSegments) {
+        let StrangeSegments { segment, files, reason, cause } = strange;
         if self.strange_segments.allow(Instant::now()).is_none() {
             return;
         }

@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::JournalReader;
-use super::segment::{Segment, State};
+use super::segment::Segment;
 use crate::descriptor::{DIRECTORY, clear_of_standard, is_same_file};
 use crate::directory::create_folder;
 use crate::entry_error::EntryError;
@@ -190,8 +190,7 @@ impl JournalReader {
 
     /// Opens the file of a segment again, if it was closed for others.
     pub(super) fn open_again(&mut self, name: SegmentName) -> Result<(), ScanError> {
-        let is_closed = |segment: &Segment| segment.file.is_none() && segment.state != State::Read;
-        if !self.segments.get(&name).is_some_and(is_closed) {
+        if !self.segments.get(&name).is_some_and(Segment::is_closed) {
             return Ok(());
         }
         match self.open_with_room(name) {

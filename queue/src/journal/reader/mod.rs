@@ -226,11 +226,8 @@ impl JournalReader {
     /// When it cannot be read.
     pub(crate) fn take(&mut self, lane: usize) -> Result<TakenRecord, ScanError> {
         let Some(Reverse((time, name))) = self.heads[lane].peek().copied() else { return Ok(TakenRecord::Skipped) };
-        let Some(segment) = self.segments.get_mut(&name) else {
-            self.heads[lane].pop();
-            return Ok(TakenRecord::Skipped);
-        };
-        let Some(ready) = segment.ready() else {
+        let segment = self.segments.get(&name);
+        let Some((segment, ready)) = segment.and_then(|segment| Some((segment, segment.ready()?))) else {
             self.heads[lane].pop();
             return Ok(TakenRecord::Skipped);
         };
@@ -238,25 +235,57 @@ impl JournalReader {
         if queued_at >= self.began && !segment.is_seen(ready, self.round) {
             return Ok(TakenRecord::Held);
         }
-        self.open_again(name)?;
-        let Some(segment) = self.segments.get(&name) else { return Ok(TakenRecord::Skipped) };
-        if segment.is_early() {
+        let (is_closed, is_early) = (segment.is_closed(), segment.is_early());
+        if is_closed {
+            self.open_again(name)?;
+            if !self.segments.contains_key(&name) {
+                return Ok(TakenRecord::Skipped);
+            }
+        }
+        if is_early {
             // Its ack counts from now on.
             self.acked.push(name);
         }
         let max_event_bytes = self.max_event_bytes;
-        let taken = self.with(name, |segment, reading| {
-            let is_early = segment.is_early();
-            let Some((offset, body)) = segment.take(reading)? else { return Ok(TakenRecord::Skipped) };
-            let (events, bytes) = match body {
-                Body::Whole(body) if !is_early => (event::parse_lines(body, max_event_bytes), body.len()),
-                Body::Whole(_) => return Ok(TakenRecord::Skipped),
-                Body::TooLarge(size) => (Err(EntryError::TooLarge { size, limit: max_event_bytes }), 0),
+        // In one step, because each costs a look into the map of the segments.
+        let (taken, next) = self.with(name, |segment, reading| {
+            let taken = match segment.take(reading)? {
+                Some((offset, Body::Whole(body))) if !is_early => {
+                    let events = event::parse_lines(body, max_event_bytes);
+                    TakenRecord::Entry {
+                        name: RecordName { segment: name, offset },
+                        queued_at,
+                        events,
+                        bytes: body.len(),
+                    }
+                }
+                Some((offset, Body::TooLarge(size))) => {
+                    let events = Err(EntryError::TooLarge { size, limit: max_event_bytes });
+                    TakenRecord::Entry { name: RecordName { segment: name, offset }, queued_at, events, bytes: 0 }
+                }
+                _ => TakenRecord::Skipped,
             };
-            Ok(TakenRecord::Entry { name: RecordName { segment: name, offset }, queued_at, events, bytes })
+            Ok((taken, segment.find(reading).map(|()| segment.ready())))
         })?;
-        self.heads[lane].pop();
-        self.find_next(name)?;
+        match next {
+            Ok(Some(ready)) => {
+                if let Some(mut head) = self.heads[lane].peek_mut() {
+                    *head = Reverse((ready.time, name));
+                }
+                self.bound_memory(name);
+            }
+            Ok(None) => {
+                self.heads[lane].pop();
+                // What was taken is given out, also if its segment cannot be read further.
+                if self.note_end(name).is_err() {
+                    self.changed.push(name);
+                }
+            }
+            Err(_) => {
+                self.heads[lane].pop();
+                self.changed.push(name);
+            }
+        }
         Ok(taken)
     }
 
@@ -395,10 +424,9 @@ impl JournalReader {
         name: SegmentName,
         step: impl FnOnce(&mut Segment, &mut Reading<'_>) -> Result<T, Errno>,
     ) -> Result<T, ScanError> {
-        let path = self.path.join(name.to_file_name());
-        let Some(segment) = self.segments.get_mut(&name) else {
-            return Err(ScanError { path, cause: Errno::NOENT.into() });
-        };
+        let failed =
+            |folder: &Path, errno: Errno| ScanError { path: folder.join(name.to_file_name()), cause: errno.into() };
+        let Some(segment) = self.segments.get_mut(&name) else { return Err(failed(&self.path, Errno::NOENT)) };
         let before = segment.buffered();
         let was_open = segment.file.is_some();
         let mut left_out = Vec::new();
@@ -419,7 +447,7 @@ impl JournalReader {
                 damage.places += 1;
             }
         }
-        result.map_err(|errno| ScanError { path, cause: errno.into() })
+        result.map_err(|errno| failed(&self.path, errno))
     }
 
     /// Looks for the next record of a segment, and puts it in its place among the others.
@@ -432,19 +460,34 @@ impl JournalReader {
         if !self.segments.contains_key(&name) {
             return Ok(());
         }
-        self.with(name, Segment::find)?;
+        if self.with(name, |segment, reading| segment.find(reading).map(|()| segment.ready()))?.is_some() {
+            self.place(name);
+            return Ok(());
+        }
+        self.note_end(name)
+    }
+
+    /// Notes that all complete records of a segment were given out.
+    fn note_end(&mut self, name: SegmentName) -> Result<(), ScanError> {
         self.place(name);
         self.probe_at_end(name)
     }
 
+    /// Drops what was read of a segment, if all of them together hold too much.
+    fn bound_memory(&mut self, name: SegmentName) {
+        if self.buffered > MAX_BUFFERED
+            && let Some(segment) = self.segments.get_mut(&name)
+        {
+            self.buffered -= segment.buffered();
+            segment.give_back_memory();
+        }
+    }
+
     fn place(&mut self, name: SegmentName) {
-        let Some(segment) = self.segments.get_mut(&name) else { return };
+        let Some(segment) = self.segments.get(&name) else { return };
         if let Some(ready) = segment.ready() {
             self.heads[lane_of(name.priority())].push(Reverse((ready.time, name)));
-            if self.buffered > MAX_BUFFERED {
-                self.buffered -= segment.buffered();
-                segment.give_back_memory();
-            }
+            self.bound_memory(name);
         } else if segment.is_done() {
             // Everything in it was acked by an earlier process, or there was nothing.
             self.acked.push(name);

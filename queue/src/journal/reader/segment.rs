@@ -311,6 +311,11 @@ impl Segment {
         self.file = None;
     }
 
+    /// Whether its file has to be opened again before anything can be read of it.
+    pub(super) fn is_closed(&self) -> bool {
+        self.file.is_none() && self.state != State::Read
+    }
+
     /// Whether the file may be closed for another one: nothing is to be read of it now.
     pub(super) fn is_idle(&self) -> bool {
         self.file.is_some() && self.ready.is_none() && self.state == State::Live
