@@ -7,7 +7,8 @@ use std::sync::mpsc;
 
 use queue::{Failed, Reader, ReaderOptions};
 use rustix::fs::{FlockOperation, flock};
-use testkit::{TIMEOUT, until};
+use rustix::io::Errno;
+use testkit::{TIMEOUT, sandbox, until};
 
 use crate::segments::{
     Random, line, number_of, numbered, numbers, record_of, segment_name, segment_path, take_all, write_segment,
@@ -389,6 +390,14 @@ fn damaged_positions_repeat_what_was_acked_and_lose_nothing() {
         // A slot that is whole counts wherever slots begin.
         assert_eq!(found_with(&[&random.bytes(size.next_multiple_of(32))[..], &good].concat()), all[7..]);
     }
+}
+
+#[test]
+fn what_is_acked_is_not_repeated_when_the_folder_cannot_be_listed_at_the_start() {
+    let (queue, _) = partly_acked();
+    let open = || queue.reader();
+    let mut reader = sandbox::run_under(sandbox::filter(&[(libc::SYS_getdents64, 0, 0)], Errno::IO), open);
+    assert_eq!(numbers(&take_all(&mut reader)), (7..20).collect::<Vec<_>>());
 }
 
 #[test]
