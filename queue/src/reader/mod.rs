@@ -199,9 +199,9 @@ impl Reader {
         self.journal.take_damage()
     }
 
-    /// How many segments of the journal may get more records.
-    pub fn live_segments(&self) -> usize {
-        self.journal.live_segments()
+    /// How many segments of the journal were opened and are not deleted yet.
+    pub fn segments(&self) -> usize {
+        self.journal.segments()
     }
 
     /// Tells whether the path is still that of the directory that was opened. When that was deleted, renamed or
