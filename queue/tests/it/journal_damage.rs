@@ -498,3 +498,21 @@ fn a_record_of_a_newer_version_waits_as_a_file_also_when_that_could_not_be_made_
     assert_eq!(reader.take_newer_entries().unwrap().files, 1);
     assert!(names(&queue.path().join("journal")).is_empty());
 }
+
+#[test]
+fn a_record_that_could_not_be_put_aside_keeps_its_reason_when_it_cannot_be_read_meanwhile() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    write_segment(&queue, 1, record_of(b"no event\n", 7));
+    let entries = reader.scan(10, u64::MAX).unwrap();
+    reader.leave_unrejectable(&entries[0].name);
+    reader.retry_unrejectable(1);
+    let no_descriptors = sandbox::filter(&[(libc::SYS_openat, 0, 0)], Errno::MFILE);
+    let found = sandbox::run_under(no_descriptors, || reader.scan_followed(10, u64::MAX)).unwrap();
+    assert!(found.is_empty(), "{found:?}");
+    assert!(reader.has_unrejectable());
+    reader.retry_unrejectable(1);
+    let entries = reader.scan(10, u64::MAX).unwrap();
+    let reason = entries[0].events.as_ref().unwrap_err().to_string();
+    assert!(reason.contains("line 1"), "{reason}");
+}

@@ -64,7 +64,7 @@ impl JournalReader {
     }
 
     fn read_record(&self, name: RecordName) -> Result<Option<Vec<u8>>, ScanError> {
-        let unreadable = |errno: Errno| ScanError { path: self.segment_path(name.segment), cause: errno.into() };
+        let unreadable = |errno| self.unreadable(name, errno);
         let file = match self.open_file(name.segment) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
@@ -93,13 +93,28 @@ impl JournalReader {
         !self.unrejectable.is_empty()
     }
 
-    /// Takes the next of those that could not be put aside and are to be tried again.
+    /// Takes the next of those that could not be put aside and are to be tried again. One that cannot be read now waits
+    /// for the next try.
     pub(crate) fn take_again(&mut self) -> Option<(RecordName, Result<Vec<Event>, EntryError>)> {
         let name = self.again.pop_front()?;
-        let size = || self.body_of(name).ok().flatten().map_or(0, |body| body.limit());
-        let too_large = || EntryError::TooLarge { size: size(), limit: self.max_event_bytes };
-        let read = self.read_record(name).ok().flatten();
-        let events = read.map_or_else(|| Err(too_large()), |record| event::parse_lines(&record, self.max_event_bytes));
+        let Ok(events) = self.read_again(name) else {
+            self.unrejectable.push_back(name);
+            return None;
+        };
         Some((name, events))
+    }
+
+    fn read_again(&self, name: RecordName) -> Result<Result<Vec<Event>, EntryError>, ScanError> {
+        let limit = self.max_event_bytes;
+        if let Some(record) = self.read_record(name)? {
+            return Ok(event::parse_lines(&record, limit));
+        }
+        // It is too large to be read, or its segment was deleted, which the rejection finds out.
+        let body = self.body_of(name).map_err(|errno| self.unreadable(name, errno))?;
+        Ok(Err(EntryError::TooLarge { size: body.map_or(0, |body| body.limit()), limit }))
+    }
+
+    fn unreadable(&self, name: RecordName, errno: Errno) -> ScanError {
+        ScanError { path: self.segment_path(name.segment), cause: errno.into() }
     }
 }
