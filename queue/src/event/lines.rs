@@ -99,8 +99,6 @@ fn channels(value: &RawValue) -> Result<Option<Box<[ChannelName]>>, LineError> {
     }
     let is_wrong = || wrong("channels", "null or a list of strings");
     let names: Vec<&RawValue> = serde_json::from_str(value.get()).map_err(|_| is_wrong())?;
-    let names: Vec<_> =
-        names.into_iter().map(|name| text("channels", name)).collect::<Result<_, _>>().map_err(|_| is_wrong())?;
     if names.is_empty() {
         return Err(wrong("channels", "null (for everybody) or a list of at least one name"));
     }
@@ -109,6 +107,7 @@ fn channels(value: &RawValue) -> Result<Option<Box<[ChannelName]>>, LineError> {
     }
     let mut channels: Vec<ChannelName> = Vec::with_capacity(names.len());
     for (index, name) in names.iter().enumerate() {
+        let name = text("channels", name).map_err(|_| is_wrong())?;
         let name =
             name.parse::<ChannelName>().map_err(|problem| LineError::BadChannel { number: index + 1, problem })?;
         if !channels.contains(&name) {

@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::journal::{TakenRecord, round_begins};
 use crate::queued_at::QueuedAt;
 
-/// A message has keys that a short entry may lack.
+/// What a message has beside the name and the payload of its event.
 const MESSAGE_OVERHEAD: u64 = 64;
 
 /// Where the next entry of a lane is.
@@ -200,6 +200,10 @@ fn system_time(time: QueuedAt) -> SystemTime {
 
 /// About how many bytes the messages of an entry have: one for each channel of an event.
 fn message_bytes(entry_bytes: usize, events: &[Event]) -> u64 {
-    let channels = events.iter().filter_map(Event::channels).map(<[_]>::len).max().unwrap_or(1);
-    (entry_bytes as u64 + MESSAGE_OVERHEAD * events.len().max(1) as u64) * channels as u64
+    let of_event = |event: &Event| {
+        let text = (event.name_json().len() + event.payload_json().len()) as u64;
+        (text + MESSAGE_OVERHEAD) * event.channels().map_or(1, <[_]>::len) as u64
+    };
+    // What is no event has been read all the same.
+    if events.is_empty() { entry_bytes as u64 + MESSAGE_OVERHEAD } else { events.iter().map(of_event).sum() }
 }
