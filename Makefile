@@ -117,6 +117,15 @@ torture-nodes: ## The same with three broadcasters, ten minutes with one Redis a
 			--exact nodes::$$1 --nocapture || exit 1; \
 	done
 
+.PHONY: torture-journal
+torture-journal: ## Producers of both forms of the queue and the broadcaster are killed for ten minutes (TORTURE_SECONDS=N)
+	cargo test --release $(CARGO_FLAGS) -p fastapi-websocket-queue --test it -- --ignored journal_damage --nocapture
+	LEFT_SEGMENTS=100000 cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \
+		--exact journal::limits::very_many_segments_that_were_left_behind_are_read_in_order_and_deleted --nocapture
+	TORTURE_SECONDS=$${TORTURE_SECONDS:-600} cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster \
+		--test faults -- --nocapture --exact \
+		journal::torture::killed_producers_and_broadcasters_lose_nothing_of_both_forms_and_keep_the_order
+
 .PHONY: attack
 attack: ## Measure good clients under attacks, some minutes (ATTACK_BASELINE=BINARY compares)
 	cargo test --release $(CARGO_FLAGS) -p fastapi-broadcaster --test faults -- \

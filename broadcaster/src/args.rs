@@ -8,11 +8,12 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::commands::admin::{self, AdminArgs};
 use crate::commands::config::{self, ConfigCommand};
 use crate::commands::doctor::DoctorArgs;
-use crate::commands::failed::{self, FailedCommand, QueueCommand};
+use crate::commands::failed::{self, FailedCommand};
 use crate::commands::generate::{self, GenerateCommand};
 use crate::commands::history::{self, HistoryCommand};
 use crate::commands::listen::ListenArgs;
 use crate::commands::publish::PublishArgs;
+use crate::commands::queue::{self, QueueCommand};
 use crate::commands::token::{self, TokenCommand};
 use crate::environment;
 use crate::options::Options;
@@ -118,8 +119,8 @@ pub(crate) enum Command {
     /// Lists, shows, retries or deletes failed entries
     #[command(subcommand, after_help = failed::EXAMPLES)]
     Failed(FailedCommand),
-    /// Looks at the queue directory
-    #[command(subcommand, after_help = failed::QUEUE_EXAMPLES)]
+    /// Looks at the queue: what waits there
+    #[command(subcommand, after_help = queue::EXAMPLES)]
     Queue(QueueCommand),
     /// Looks at the history log, or deletes it
     #[command(subcommand, after_help = history::EXAMPLES)]
@@ -165,6 +166,7 @@ Examples:
   fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue
   fastapi-broadcaster config check --config /etc/fastapi-broadcaster/config.toml
   fastapi-broadcaster failed list --queue /var/lib/fastapi-broadcaster/queue
+  fastapi-broadcaster queue dump --follow --queue /var/lib/fastapi-broadcaster/queue
   fastapi-broadcaster history stat --config /etc/fastapi-broadcaster/config.toml
   fastapi-broadcaster admin status --config /etc/fastapi-broadcaster/config.toml
 

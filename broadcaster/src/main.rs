@@ -145,7 +145,7 @@ fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Some(Command::Config(_)) => config::check(&warnings),
         Some(Command::Failed(command)) => failed::failed(&queue, command),
-        Some(Command::Queue(failed::QueueCommand::Stat)) => failed::stat(&queue, &decided),
+        Some(Command::Queue(command)) => commands::queue::run(&queue, &decided, command),
         Some(Command::History(command)) => history::run(Some(&queue), decided.history_dir.as_deref(), command),
         Some(Command::Publish(arguments)) => publish::run(&queue, decided.max_event_bytes, arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&decided, &queue, exposed.as_ref(), arguments),

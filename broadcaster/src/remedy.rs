@@ -48,7 +48,7 @@ fn permission(queue: &Path) -> String {
 }
 
 /// What to do about lines of the log that do not say it themselves, by how they begin.
-const REMEDIES: [(&str, &str); 21] = [
+const REMEDIES: [(&str, &str); 23] = [
     ("cannot raise the limit of open files", "Raise LimitNOFILE= in the unit, or ulimit -Hn."),
     ("fewer files may be open than max_connections needs", "Raise LimitNOFILE= in the unit, or ulimit -Hn."),
     (
@@ -67,6 +67,14 @@ const REMEDIES: [(&str, &str); 21] = [
     ),
     ("the broker has lost events", "Set appendonly in Redis and broker.min_replicas (docs/scale.md)."),
     ("entry is no event", "fastapi-broadcaster failed list shows such entries, failed retry puts them back."),
+    (
+        "the journal holds files that are no segments",
+        "fastapi-broadcaster failed list shows them, failed retry puts them back into journal/.",
+    ),
+    (
+        "the journal is damaged",
+        "Power was lost, or something else than a producer has written there: what was left out is not sent.",
+    ),
     ("entries of a newer version wait", "Update the broadcaster: a producer is newer."),
     (
         "events wait in a directory beside the queue",

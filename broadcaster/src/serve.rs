@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use queue::max_open_segments;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::signal::{Received, Signals};
 use server::{Config, MAX_SPARE_SLOTS};
@@ -115,10 +116,11 @@ async fn stop_on_signal(mut signals: Signals, mut reload: Reload, stopping: Canc
     });
 }
 
-/// Files that may be open beside the clients' sockets, with those of operators and of the hook.
+/// Files that may be open beside the clients' sockets, with segments of the journal, and sockets of operators and of the
+/// hook.
 pub(crate) fn descriptors_beside_clients(config: &Config) -> u64 {
     let admin_sockets = config.admin.listen.map_or(0, |_| admin::DESCRIPTORS);
-    DESCRIPTORS_BESIDE_CLIENTS + admin_sockets + config.hook_sockets() as u64
+    DESCRIPTORS_BESIDE_CLIENTS + max_open_segments(None) + admin_sockets + config.hook_sockets() as u64
 }
 
 /// Every client takes a descriptor, and the usual soft limit of 1,024 is for programs that use select(). If it cannot
@@ -139,6 +141,7 @@ pub(crate) fn raise_descriptor_limit(config: &mut Config) -> anyhow::Result<()> 
         return Ok(());
     }
     // Clients that took the last descriptor would keep us from reading the queue.
+    let beside_clients = beside_clients - max_open_segments(None) + max_open_segments(Some(reachable));
     let kept = beside_clients.min(reachable / 2).max(MIN_DESCRIPTORS_BESIDE_CLIENTS);
     let room = reachable.saturating_sub(kept) as usize;
     ensure!(

@@ -8,6 +8,7 @@ mod entry_error;
 mod entry_name;
 mod error;
 mod event;
+mod inspect;
 mod journal;
 mod layout;
 mod limits;
@@ -25,17 +26,20 @@ mod url_secrets;
 pub use channel::{ChannelName, InvalidChannel, MAX_CHANNEL_BYTES, MAX_CHANNELS_OF_EVENT};
 pub use descriptor::{FIRST_DESCRIPTOR, clear_of_standard};
 pub use directory::{
-    Announcement, Backlog, DEFAULT_MAX_EVENT_BYTES, Durability, Failed, FailedEntry, FailedError, FileName,
-    InvalidFileName, OtherFiles, Pending, Rejected, Standby, Writer, create_directory, entry_files, holds_directory,
-    is_unread_queue, lock_file, parse_entry, unread_queues,
+    Announcement, DEFAULT_MAX_EVENT_BYTES, Durability, Failed, FailedEntry, FailedError, FileName, InvalidFailedName,
+    InvalidFileName, OtherFiles, Rejected, Standby, Writer, create_directory, holds_directory, lock_file, parse_entry,
 };
 pub use entry_error::EntryError;
 pub use entry_name::{EntryName, InvalidName};
 pub use error::{AckError, AppendError, EnqueueError, OpenError, RejectError, ScanError};
 pub use event::Event;
+pub use inspect::{
+    Backlog, Content, JournalState, Pending, Seen, Waiting, entry_files, is_unread_queue, journal_folder,
+    positions_file, unread_queues,
+};
 pub use journal::{
     AppendOptions, Damage, InvalidRecordName, JournalWriter, RecordName, SegmentName,
-    close_in_child as close_segments_in_child,
+    close_in_child as close_segments_in_child, max_open_segments,
 };
 pub use layout::{FORWARDED, HISTORY, HISTORY_LOG, NEW_HISTORY_LOG};
 pub use limits::{MAX_EVENT_NAME_BYTES, MAX_EVENTS_OF_ENTRY, MAX_EXCEPT_BYTES, MAX_KEY_BYTES};

@@ -17,6 +17,10 @@ impl QueuedAt {
         QueuedAt(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
     }
 
+    pub(crate) fn to_system(self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.0)
+    }
+
     pub(crate) fn nanos(self) -> u64 {
         self.0
     }

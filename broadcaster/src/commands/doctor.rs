@@ -6,6 +6,7 @@ mod broker;
 mod finding;
 mod history;
 mod hook;
+mod journal;
 mod producers;
 
 use std::fs;
@@ -66,6 +67,7 @@ pub(crate) fn run(
     if fs::read_dir(queue).is_ok() {
         findings.extend([owner(queue), backlog(queue, config.max_event_bytes)]);
         findings.extend([producers::entries(queue, config.max_event_bytes), failed(queue), watch(queue)]);
+        findings.extend(journal::findings(queue));
         findings.extend(history::findings(config, queue));
     }
     findings.extend(producers::unread_queues(queue));

@@ -1,13 +1,11 @@
-//! `fastapi-broadcaster failed ...` and `queue ...`: a look into the queue directory and after its failed entries.
+//! `fastapi-broadcaster failed ...`: a look after failed entries.
 
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
-use queue::{Backlog, Failed, FailedEntry, FailedError, FileName, shown, shown_bytes};
-use server::Config;
-use server::broker::{BrokerOptions, Forwarded, forwarded};
+use queue::{Failed, FailedEntry, FailedError, FileName, InvalidFailedName, shown_bytes};
 
 use crate::output::ago;
 use crate::progress;
@@ -22,6 +20,7 @@ pub(crate) enum FailedCommand {
     #[command(after_help = SHOW_EXAMPLES)]
     Show {
         /// Name as listed
+        #[arg(value_parser = failed_name)]
         name: FileName,
         /// As it is, byte for byte, and not with control characters escaped
         #[arg(long)]
@@ -35,15 +34,6 @@ pub(crate) enum FailedCommand {
     Drop(Selection),
 }
 
-/// `fastapi-broadcaster queue ...`
-#[derive(Debug, Subcommand)]
-pub(crate) enum QueueCommand {
-    /// Prints how many entries wait, how many events they hold, and how long the oldest has waited. With a broker they
-    /// wait until Redis has them, and what was forwarded last is printed too
-    #[command(after_help = QUEUE_EXAMPLES)]
-    Stat,
-}
-
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   fastapi-broadcaster failed list --queue /var/lib/fastapi-broadcaster/queue
@@ -51,7 +41,9 @@ Examples:
   fastapi-broadcaster failed retry --all --queue /var/lib/fastapi-broadcaster/queue
   fastapi-broadcaster failed drop 7.json 8.json --queue /var/lib/fastapi-broadcaster/queue
 
-A failed entry is a file that was no event. It is kept in failed/ of the queue directory, with the reason beside it.";
+A failed entry is a file that was no event. It is kept in failed/ of the queue directory, with the reason beside it. \
+A record of the journal that was none is kept as a file there, and put back as one. A file whose name ends in .seg \
+could be no segment of the journal; it is put back into journal/.";
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -73,16 +65,12 @@ Examples:
   fastapi-broadcaster failed drop 7.json 8.json --queue /var/lib/fastapi-broadcaster/queue
   fastapi-broadcaster failed drop --all --queue /var/lib/fastapi-broadcaster/queue";
 
-pub(crate) const QUEUE_EXAMPLES: &str = "\
-Examples:
-  fastapi-broadcaster queue stat --queue /var/lib/fastapi-broadcaster/queue
-  fastapi-broadcaster queue stat --config /etc/fastapi-broadcaster/config.toml | grep waiting";
-
 /// Which failed entries are meant.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Selection {
     /// Names as listed
+    #[arg(value_parser = failed_name)]
     names: Vec<FileName>,
     /// All of them
     #[arg(long)]
@@ -152,40 +140,6 @@ fn for_each(
     }
 }
 
-pub(crate) fn stat(queue: &Path, config: &Config) -> anyhow::Result<()> {
-    let backlog = Backlog::of(queue, config.max_event_bytes)
-        .with_context(|| format!("cannot read the queue directory {}", shown(queue)))?;
-    let failed = match Failed::open(queue)? {
-        Some(folder) => folder.count()?,
-        None => 0,
-    };
-    let mut out = io::stdout().lock();
-    writeln!(out, "waiting\t{}", backlog.entries)?;
-    writeln!(out, "events\t{}", backlog.events)?;
-    writeln!(out, "oldest\t{}", backlog.oldest.map_or_else(|| "-".to_owned(), ago))?;
-    writeln!(out, "failed\t{failed}")?;
-    if backlog.other_files > 0 {
-        writeln!(out, "other files\t{}", backlog.other_files)?;
-    }
-    let owner = if queue::Reader::is_owned(queue) { "running" } else { "none" };
-    writeln!(out, "broadcaster\t{owner}")?;
-    if let Some(options) = &config.broker {
-        writeln!(out, "forwards to\tstream {}", options.stream_key())?;
-        writeln!(out, "forwarded\t{}", last_forwarded(queue, config, options))?;
-    }
-    Ok(())
-}
-
-/// The last entry of the stream that the broadcaster has noted. What waits comes behind it.
-fn last_forwarded(queue: &Path, config: &Config, options: &BrokerOptions) -> String {
-    match forwarded(queue, config.history_dir.as_deref()) {
-        Ok(Some(Forwarded { prefix, id, age })) if prefix == options.prefix => format!("{id}, {} ago", ago(age)),
-        Ok(_) => "-".to_owned(),
-        // For the user of the broadcaster alone.
-        Err((path, error)) => format!("unknown: {}: {error}", shown(&path)),
-    }
-}
-
 impl Selection {
     fn names(self, folder: &Failed) -> anyhow::Result<Vec<FileName>> {
         if self.all {
@@ -193,6 +147,10 @@ impl Selection {
         }
         self.names.into_iter().map(|name| Ok(folder.find(name)?)).collect()
     }
+}
+
+fn failed_name(text: &str) -> Result<FileName, InvalidFailedName> {
+    FileName::of_failed(text)
 }
 
 /// Prints what somebody else has written: whatever it is, a terminal only shows it.

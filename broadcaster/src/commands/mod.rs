@@ -8,4 +8,5 @@ pub(crate) mod generate;
 pub(crate) mod history;
 pub(crate) mod listen;
 pub(crate) mod publish;
+pub(crate) mod queue;
 pub(crate) mod token;

@@ -9,6 +9,9 @@ use testkit::{Broadcaster, Finish as _, Process, QueueDir, has_root, make_old, u
 
 use crate::support::{BINARY, Client, broadcaster, broadcaster_command, command, public_binary};
 
+/// What `queue stat` begins with where nothing waits.
+const NOTHING_WAITS: &str = "waiting\t0\nevents\t0\noldest\t-\nfiles\t0\nrecords\t0\nsegments\t0\nsegment bytes\t0\n";
+
 /// Exit code, standard output, standard error.
 fn run(queue: &Path, arguments: &[&str]) -> (i32, String, String) {
     let output = command(BINARY).args(arguments).arg("--queue").arg(queue).finish();
@@ -105,7 +108,7 @@ fn what_cannot_be_done_ends_with_a_code_and_one_line() {
 fn queue_stat_shows_backlog_age_and_whether_somebody_drains_it() {
     let queue = QueueDir::new();
     let path = queue.path();
-    assert_eq!(printed(&path, &["queue", "stat"]), "waiting\t0\nevents\t0\noldest\t-\nfailed\t0\nbroadcaster\tnone\n");
+    assert_eq!(printed(&path, &["queue", "stat"]), format!("{NOTHING_WAITS}failed\t0\nbroadcaster\tnone\n"));
     // The command leaves no file that the broadcaster's user might not be allowed to open.
     assert!(queue.names().is_empty(), "{:?}", queue.names());
     (0..3).for_each(|number| drop(queue.enqueue(number)));
@@ -123,7 +126,7 @@ fn other_files_are_not_among_those_that_wait() {
     let path = queue.path();
     let file = queue.write("composer.json", r#"{"name":"vendor/package"}"#);
     make_old(&file, std::time::Duration::from_secs(86_400));
-    let stat = "waiting\t0\nevents\t0\noldest\t-\nfailed\t0\nother files\t1\nbroadcaster\tnone\n";
+    let stat = format!("{NOTHING_WAITS}failed\t0\nother files\t1\nbroadcaster\tnone\n");
     assert_eq!(printed(&path, &["queue", "stat"]), stat);
     let (_, report, _) = run(&path, &["doctor"]);
     assert!(report.contains("ok   0 events wait, and other files (1) stay where they are"), "{report}");
@@ -241,8 +244,9 @@ fn every_command_has_a_man_page_with_its_options() {
         ("-failed-drop", &["--all"]),
         ("-config", &["fastapi-broadcaster-config-check(1)"]),
         ("-config-check", &["--config", "exit code 64", "Examples:"]),
-        ("-queue", &["fastapi-broadcaster-queue-stat(1)"]),
-        ("-queue-stat", &["oldest"]),
+        ("-queue", &["fastapi-broadcaster-queue-stat(1)", "fastapi-broadcaster-queue-dump(1)"]),
+        ("-queue-stat", &["oldest", "records of the journal"]),
+        ("-queue-dump", &["--follow", "order of queueing", "Examples:"]),
         ("-config-show", &["--json", "Examples:"]),
         ("-token", &["fastapi-broadcaster-token-create(1)"]),
         ("-token-create", &["--user", "--ttl", "FASTAPI_WS_TOKEN_SECRET", "Examples:"]),
@@ -260,7 +264,7 @@ fn every_command_has_a_man_page_with_its_options() {
         }
     }
     // Commands for packagers have no page.
-    assert_eq!(std::fs::read_dir(&pages).unwrap().count(), 27);
+    assert_eq!(std::fs::read_dir(&pages).unwrap().count(), 28);
 }
 
 #[test]
@@ -325,9 +329,12 @@ fn output_that_nobody_reads_or_that_finds_no_room_makes_no_panic() {
     std::fs::create_dir(queue.path().join("failed")).unwrap();
     // Without an end of line it would be noticed only when the process ends.
     std::fs::write(queue.path().join("failed/1.json"), "no line").unwrap();
+    queue.enqueue(1);
     let queue_option = format!("--queue={}", queue.path().display());
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 10] = [
         &["queue", "stat", &queue_option],
+        &["queue", "dump", &queue_option],
+        &["queue", "dump", "--follow", &queue_option],
         &["failed", "list", &queue_option],
         &["failed", "show", "1.json", &queue_option],
         &["doctor", &queue_option],

@@ -32,10 +32,11 @@ fn note(found: &mut BTreeMap<PathBuf, [i64; 6]>, path: &Path) {
 }
 
 /// Every command that only reads. Nothing listens on port 1.
-const LOOKS: [&[&str]; 21] = [
+const LOOKS: [&[&str]; 22] = [
     &["doctor"],
     &["doctor", "--url", "ws://127.0.0.1:1/"],
     &["queue", "stat"],
+    &["queue", "dump"],
     &["config", "check"],
     &["history", "stat"],
     &["history", "show"],
@@ -64,6 +65,9 @@ fn every_command_that_only_looks_leaves_the_tree_as_it_was() {
     queue::create_directory(&with_entries).unwrap();
     queue::Writer::new(&with_entries).enqueue(br#""test""#, b"1").unwrap();
     fs::create_dir(with_entries.join("failed")).unwrap();
+    fs::create_dir(with_entries.join("journal")).unwrap();
+    // Its producer has ended.
+    fs::write(with_entries.join("journal/019a3a5e-7f00-7000-8000-000000000000.seg"), "no record").unwrap();
     fs::write(with_entries.join("failed/1.json"), "garbage").unwrap();
     let before = tree(queue.root());
     for directory in [&queue.path(), &missing, &with_entries] {

@@ -26,6 +26,8 @@ mod health;
 mod history;
 mod history_commands;
 mod inotify;
+mod journal;
+mod journal_commands;
 mod kill;
 mod late;
 mod listening;

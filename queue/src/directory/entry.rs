@@ -3,24 +3,25 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::str::FromStr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use thiserror::Error;
 
 use crate::entry_error::EntryError;
 use crate::event::{self, Event};
-use crate::journal::RecordName;
+use crate::journal::{RecordName, SegmentName};
 use crate::layout::{self, Form};
 use crate::printable::shown;
 use crate::queued_at::{Now, QueuedAt};
 use crate::uid::Uid;
 
-/// The file name of an entry. Names that our producer makes sort in the order of queueing.
+/// The file name of an entry, and in the failed folder that of a segment too. Names that our producer makes sort in the
+/// order of queueing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileName(OsString);
 
 impl FileName {
-    pub(super) fn new(name: impl Into<OsString>) -> FileName {
+    pub(crate) fn new(name: impl Into<OsString>) -> FileName {
         FileName(name.into())
     }
 
@@ -37,19 +38,35 @@ impl FileName {
     }
 
     /// What such an entry holds.
-    pub(super) fn form(&self) -> Form {
+    pub(crate) fn form(&self) -> Form {
         // Any other name is that of an entry of one event.
         layout::form(&self.0).unwrap_or(Form::Event)
     }
 
     /// When the entry was queued, if our producer made the name. Those of other producers do not say it.
     pub fn queued_at(&self) -> Option<SystemTime> {
-        layout::queued_at(&self.0).map(|queued_at| UNIX_EPOCH + Duration::from_nanos(queued_at.nanos()))
+        layout::queued_at(&self.0).map(QueuedAt::to_system)
     }
 
     /// The file name, without its directory.
     pub fn as_os_str(&self) -> &OsStr {
         &self.0
+    }
+}
+
+impl FileName {
+    /// Reads the name of a file in the failed folder: of an entry, or of a segment of the journal.
+    ///
+    /// # Errors
+    /// When it can be neither.
+    pub fn of_failed(name: &str) -> Result<FileName, InvalidFailedName> {
+        let is_segment = SegmentName::of_file(OsStr::new(name)).is_some();
+        if is_segment { Ok(FileName(name.into())) } else { name.parse().map_err(|_| InvalidFailedName) }
+    }
+
+    /// Whether it is the name of a segment of the journal.
+    pub(super) fn is_segment(&self) -> bool {
+        SegmentName::of_file(&self.0).is_some()
     }
 }
 
@@ -74,6 +91,11 @@ impl TryFrom<OsString> for FileName {
 #[derive(Debug, Error)]
 #[error("not the name of an entry: it ends in .json or .events and has no slash")]
 pub struct InvalidFileName;
+
+/// The text cannot be the name of a failed entry.
+#[derive(Debug, Error)]
+#[error("not the name of an entry: it ends in .json, .events or .seg and has no slash")]
+pub struct InvalidFailedName;
 
 impl fmt::Display for FileName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

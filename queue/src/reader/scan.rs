@@ -1,7 +1,6 @@
 //! Finding the next entries of both forms, in the order of queueing within each lane.
 
 use std::ffi::OsStr;
-use std::time::{Duration, SystemTime};
 
 use super::lanes::LANES;
 use super::{Entry, Reader};
@@ -9,7 +8,6 @@ use crate::entry_name::EntryName;
 use crate::error::ScanError;
 use crate::event::Event;
 use crate::journal::{TakenRecord, round_begins};
-use crate::queued_at::QueuedAt;
 
 /// What a message has beside the name and the payload of its event.
 const MESSAGE_OVERHEAD: u64 = 64;
@@ -180,7 +178,7 @@ impl Reader {
                 Taken::Nothing
             }
             TakenRecord::Entry { name, queued_at, events, bytes } => {
-                let queued_at = Some(system_time(queued_at));
+                let queued_at = Some(queued_at.to_system());
                 Taken::Entry(Entry { name: EntryName::Record(name), queued_at, events }, bytes)
             }
         })
@@ -192,10 +190,6 @@ enum Taken {
     Entry(Entry, usize),
     Nothing,
     Held,
-}
-
-fn system_time(time: QueuedAt) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_nanos(time.nanos())
 }
 
 /// About how many bytes the messages of an entry have: one for each channel of an event.

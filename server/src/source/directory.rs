@@ -209,7 +209,7 @@ impl DirectorySource {
                 Err(reason) => {
                     if self.rejections.reject(&mut self.reader, &name, &reason) {
                         self.destination.metrics().queue_events(QueueResult::Rejected, 1);
-                        self.failed_folder.note_added();
+                        self.failed_folder.note_added(1);
                     }
                 }
             }
@@ -224,7 +224,10 @@ impl DirectorySource {
             self.rejections.log_newer_entries(&newer_entries);
         }
         self.rejections.log_damage(self.reader.take_damage());
-        self.rejections.log_strange_segments(self.reader.take_strange_segments());
+        if let Some(strange) = self.reader.take_strange_segments() {
+            self.failed_folder.note_added(strange.files);
+            self.rejections.log_strange_segments(&strange);
+        }
         let is_published = self.taken.is_empty() || self.publish_taken();
         // Between two rounds of fast producers there is a pause, unless a batch was full.
         let more = found && (self.reader.has_more() || !self.journal.is_looking()) || !may_wait;
@@ -271,6 +274,7 @@ impl DirectorySource {
             info!("file system reports changes again");
         }
         self.failed_folder.trim(self.reader.path());
+        self.rejections.retry_others(&mut self.reader);
     }
 
     fn is_backing_off(&self) -> bool {

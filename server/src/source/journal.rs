@@ -248,7 +248,7 @@ mod tests {
                 key: None,
                 except: None,
             };
-            writer.append(queue.path(), &[event], options).expect("appended");
+            writer.append(&queue.path(), &[event], options).expect("appended");
         }
         let mut round = |max_entries, max_bytes| {
             reader.begin_round();

@@ -80,6 +80,13 @@ impl Rejections {
         }
     }
 
+    /// Has some of those read again of which nothing was refused: records of a newer version that could not become files.
+    pub(super) fn retry_others(&self, reader: &mut Reader) {
+        if self.backoff.until().is_none() {
+            reader.retry_unrejectable(TRIES_AFTER_SUCCESS);
+        }
+    }
+
     /// Logs that there are files that are not ours: those that were found now, or those before them that came too soon
     /// after the last line.
     pub(super) fn log_other_files(&mut self, found: Option<OtherFiles>) {
@@ -105,8 +112,8 @@ impl Rejections {
     }
 
     /// Logs that there are files in the journal which cannot be segments.
-    pub(super) fn log_strange_segments(&mut self, strange: Option<StrangeSegments>) {
-        let Some(StrangeSegments { segment, files, reason, cause }) = strange else { return };
+    pub(super) fn log_strange_segments(&mut self, strange: &StrangeSegments) {
+        let StrangeSegments { segment, files, reason, cause } = strange;
         if self.strange_segments.allow(Instant::now()).is_none() {
             return;
         }

@@ -27,7 +27,11 @@ pub(super) fn entries(queue: &Path, max_event_bytes: u64) -> Finding {
         metadata.gid()
     );
     let shown = queue.display();
-    let entries = path.with_file_name(if path.extension() == Some("events".as_ref()) { "*.events" } else { "*.json" });
+    let entries = path.with_file_name(match path.extension().and_then(|extension| extension.to_str()) {
+        Some("events") => "*.events",
+        Some("seg") => "*.seg",
+        _ => "*.json",
+    });
     let entries = entries.display();
     let again = format!("fastapi-broadcaster failed retry --all --queue {shown}");
     let remedy = if broadcaster.groups.contains(&metadata.gid()) {

@@ -1,4 +1,4 @@
-//! The failed folder: entries that are no events, each with its reason, until an operator puts them back or deletes
+//! The failed folder: entries that are no events, and files that cannot be segments of the journal, each with its reason, until an operator puts them back or deletes
 //! them, or they are too many or too old.
 
 mod put_aside;
@@ -113,12 +113,15 @@ impl Failed {
         for file in Dir::read_from(&self.folder).map_err(failed("read", &self.path))? {
             let file = file.map_err(failed("read", &self.path))?;
             let name = OsStr::from_bytes(file.file_name().to_bytes());
-            if !layout::is_entry(name) {
+            let name = FileName::new(name);
+            if !layout::is_entry(name.as_os_str()) && !name.is_segment() {
                 continue;
             }
             // An entry that was put back or deleted meanwhile is gone.
-            let Ok(stat) = rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
-            files.push(File { rejected: rejected_at(&stat), name: FileName::new(name), bytes: stat.st_size as u64 });
+            let Ok(stat) = rustix::fs::statat(&self.folder, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW) else {
+                continue;
+            };
+            files.push(File { rejected: rejected_at(&stat), name, bytes: stat.st_size as u64 });
         }
         files.sort_unstable();
         Ok(files)
@@ -162,16 +165,19 @@ impl Failed {
         Ok(content)
     }
 
-    /// Puts a rejected entry back into the queue.
+    /// Puts a rejected entry back into the queue, and a segment into the journal.
     ///
     /// # Errors
     /// When there is no such entry, it cannot be moved, or an entry of that name waits.
     pub fn retry(&self, name: &FileName) -> Result<(), FailedError> {
+        let refused = |cause| FailedError { doing: "put back", path: self.path.join(name.as_os_str()), cause };
+        let journal = if name.is_segment() { Some(self.journal().map_err(refused)?) } else { None };
+        let target = journal.as_ref().unwrap_or(&self.queue).as_fd();
         // The reason is removed first: a broadcaster may reject the entry again at once, and its new reason must stay.
         let reason = reason::read(self.folder.as_fd(), name);
         reason::remove(self.folder.as_fd(), name);
         let file = Path::new(name.as_os_str());
-        let moved = naming::publish(self.folder.as_fd(), file, self.queue.as_fd(), file);
+        let moved = naming::publish(self.folder.as_fd(), file, target, file);
         moved.map_err(|errno| {
             if let Some(reason) = reason {
                 // The first error is the one to report; an entry without a reason is still of use.
@@ -184,7 +190,15 @@ impl Failed {
                 }
                 errno => errno.into(),
             };
-            FailedError { doing: "put back", path: self.path.join(name.as_os_str()), cause }
+            refused(cause)
+        })
+    }
+
+    fn journal(&self) -> io::Result<OwnedFd> {
+        let flags = DIRECTORY | OFlags::NOFOLLOW;
+        rustix::fs::openat(&self.queue, layout::JOURNAL, flags, Mode::empty()).map_err(|errno| match errno {
+            Errno::NOENT => io::Error::new(io::ErrorKind::NotFound, "there is no journal: a broadcaster makes it"),
+            errno => errno.into(),
         })
     }
 

@@ -18,7 +18,7 @@ enum Beginning {
 }
 
 /// Classifies a file that is no event, by its name and by how its content begins.
-pub(in crate::directory) fn is_attempt(name: &FileName, content: &[u8]) -> bool {
+pub(crate) fn is_attempt(name: &FileName, content: &[u8]) -> bool {
     if matches!(name.form(), Form::Lines(_)) {
         return layout::is_producer_name(name.as_os_str());
     }

@@ -1,7 +1,7 @@
 //! One file of the directory: how it is read, and when it was queued. Any process that may write there can have made
 //! it, so it is not trusted.
 
-pub(super) mod attempt;
+pub(crate) mod attempt;
 mod stamp;
 
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -19,15 +19,15 @@ use crate::queued_at::QueuedAt;
 pub(crate) use stamp::Stamp;
 
 /// A file as it was found.
-pub(super) struct Found {
-    pub(super) stamp: Stamp,
+pub(crate) struct Found {
+    pub(crate) stamp: Stamp,
     /// The events, or why there are none.
-    pub(super) events: Result<Vec<Event>, EntryError>,
+    pub(crate) events: Result<Vec<Event>, EntryError>,
 }
 
 /// Reads and parses a file. None if it was removed. Afterwards the buffer has the content, or the beginning of a file
 /// that is too large, or nothing if the file cannot be read.
-pub(super) fn read(
+pub(crate) fn read(
     directory: BorrowedFd<'_>,
     name: &FileName,
     max_event_bytes: u64,
@@ -61,7 +61,7 @@ pub(super) fn read(
 }
 
 /// Tells whether a scan takes a file, as an event or as an attempt at one. True if the file cannot be examined.
-pub(super) fn is_ours(directory: BorrowedFd<'_>, name: &FileName, max_event_bytes: u64, buffer: &mut Vec<u8>) -> bool {
+pub(crate) fn is_ours(directory: BorrowedFd<'_>, name: &FileName, max_event_bytes: u64, buffer: &mut Vec<u8>) -> bool {
     layout::is_producer_name(name.as_os_str())
         || match read(directory, name, max_event_bytes, buffer) {
             Ok(Some(Found { events: Err(_), .. })) => attempt::is_attempt(name, buffer),
@@ -70,7 +70,7 @@ pub(super) fn is_ours(directory: BorrowedFd<'_>, name: &FileName, max_event_byte
 }
 
 /// How many events an entry holds. One that holds none, or cannot be read, counts as one.
-pub(super) fn count_events(
+pub(crate) fn count_events(
     directory: BorrowedFd<'_>,
     name: &FileName,
     max_event_bytes: u64,
@@ -120,7 +120,7 @@ fn read_all(file: &OwnedFd, size: usize, buffer: &mut Vec<u8>) -> Result<(), Err
 
 /// When an entry was queued: by its name if our producer made it, else by its content, else by when the file was last
 /// written.
-pub(super) fn queued_at(directory: BorrowedFd<'_>, name: &FileName, max_event_bytes: u64) -> QueuedAt {
+pub(crate) fn queued_at(directory: BorrowedFd<'_>, name: &FileName, max_event_bytes: u64) -> QueuedAt {
     if let Some(queued_at) = layout::queued_at(name.as_os_str()) {
         return queued_at;
     }

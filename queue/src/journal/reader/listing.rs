@@ -3,12 +3,13 @@
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::JournalReader;
 use super::segment::Segment;
-use super::{JournalReader, MAX_OPEN};
 use crate::descriptor::{DIRECTORY, clear_of_standard, is_same_file};
 use crate::directory::create_folder;
 use crate::entry_error::EntryError;
@@ -24,6 +25,8 @@ use crate::record::HEAD_BYTES;
 const MAX_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
 /// So many are closed at once when too many are open.
 const CLOSED_AT_ONCE: usize = 64;
+/// For how long the folder is missing before it is made again.
+const MISSING_TIME: Duration = Duration::from_secs(1);
 
 impl JournalReader {
     /// Finds the segments that have appeared and the records that were added.
@@ -52,15 +55,18 @@ impl JournalReader {
         Ok(())
     }
 
-    /// Opens the folder, and makes it if it is missing. Where that is impossible, and where something else has its name,
-    /// there is none: producers use the other form then.
+    /// Makes the folder if it is missing. Where that is impossible, producers use the other form.
+    pub(super) fn make_folder(&self) {
+        // It may be there already, also in a directory that cannot be written.
+        let _ = create_folder(self.queue.as_fd(), layout::JOURNAL);
+    }
+
+    /// Opens the folder. Where there is none, or something else has its name, producers use the other form.
     ///
     /// # Errors
     /// When there is one that may not be read: producers may use it.
     pub(super) fn open_folder(&mut self) -> Result<(), Errno> {
         self.folder = None;
-        // It may be there already, also in a directory that cannot be written.
-        let _ = create_folder(self.queue.as_fd(), layout::JOURNAL);
         let flags = DIRECTORY | OFlags::NOFOLLOW;
         match rustix::fs::openat(&self.queue, layout::JOURNAL, flags, Mode::empty()) {
             Ok(folder) => self.folder = Some(clear_of_standard(folder)),
@@ -104,7 +110,14 @@ impl JournalReader {
         let path = self.path.clone();
         let unreadable = |errno: Errno| ScanError { path, cause: errno.into() };
         if !self.has_folder() {
+            // Not at once: the whole queue is being deleted, maybe, and `rm -r` would find it again.
+            if self.folder_missing_since.get_or_insert_with(Instant::now).elapsed() >= MISSING_TIME {
+                self.make_folder();
+            }
             self.open_folder().map_err(unreadable.clone())?;
+        }
+        if self.folder.is_some() {
+            self.folder_missing_since = None;
         }
         let names = self.file_names().map_err(unreadable)?;
         self.unlisted_from = Default::default();
@@ -199,7 +212,7 @@ impl JournalReader {
 
     /// Opens the file of a segment, and closes others if too many are open or the system has no room for one more.
     fn open_with_room(&mut self, name: SegmentName) -> Result<OwnedFd, Errno> {
-        if self.open >= MAX_OPEN {
+        if self.open >= self.max_open {
             self.close_some();
         }
         match self.open_file(name) {
@@ -228,9 +241,20 @@ impl JournalReader {
     fn look_at_live(&mut self) -> Result<(), ScanError> {
         let live: Vec<SegmentName> = self.segments.keys().copied().filter(|name| self.is_live(*name)).collect();
         for name in live {
-            self.find_next(name)?;
+            if !self.is_closed_and_read(name) {
+                self.find_next(name)?;
+            }
         }
         Ok(())
+    }
+
+    /// Whether a segment was closed for others and has nothing new. With very many segments, opening each would take
+    /// long.
+    fn is_closed_and_read(&self, name: SegmentName) -> bool {
+        let Some(segment) = self.segments.get(&name).filter(|segment| segment.file.is_none()) else { return false };
+        let Some(folder) = &self.folder else { return true };
+        let stat = rustix::fs::statat(folder, name.to_file_name(), AtFlags::SYMLINK_NOFOLLOW);
+        stat.is_ok_and(|stat| stat.st_size.unsigned_abs() == segment.next())
     }
 
     fn max_segment_bytes(&self) -> u64 {

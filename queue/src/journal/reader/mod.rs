@@ -6,7 +6,7 @@
 //! record that may not go the round of its lane ends.
 
 mod listing;
-mod resync;
+pub(super) mod resync;
 mod segment;
 mod sweeping;
 mod window;
@@ -22,6 +22,7 @@ use std::time::Instant;
 
 use rustix::fs::{AtFlags, Mode, SeekFrom};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 use super::positions::Positions;
 use super::{RecordName, SegmentName};
@@ -37,8 +38,12 @@ use crate::record::{HEAD_BYTES, Head};
 use segment::{Body, LeftOut, Reading, Segment, State};
 use window::Round;
 
-/// Segments that are open at once. Others are opened again when there is something to read.
-const MAX_OPEN: usize = 512;
+/// Segments that are open at once, if the process may open files enough. Others are opened again when there is something
+/// to read.
+const MAX_OPEN: u64 = 512;
+const MIN_OPEN: u64 = 8;
+/// Files that a process may have open for each segment that is open.
+const FILES_FOR_EACH: u64 = 8;
 /// Bytes of all segments that are read and not given out. Beyond, a record is read twice.
 const MAX_BUFFERED: usize = 32 * 1024 * 1024;
 
@@ -77,6 +82,10 @@ pub(crate) struct JournalReader {
     sweep_due: Instant,
     buffered: usize,
     open: usize,
+    max_open: usize,
+    /// Up to here segments that are closed for others were asked for their locks.
+    swept_to: Option<SegmentName>,
+    folder_missing_since: Option<Instant>,
     scratch: Vec<u8>,
     damage: Option<Damage>,
     /// Files that cannot be segments.
@@ -143,10 +152,14 @@ impl JournalReader {
             sweep_due: Instant::now(),
             buffered: 0,
             open: 0,
+            max_open: max_open_segments(getrlimit(Resource::Nofile).current) as usize,
+            swept_to: None,
+            folder_missing_since: None,
             scratch: Vec::new(),
             damage: None,
             strange: BTreeMap::new(),
         };
+        reader.make_folder();
         reader.open_folder().map_err(|errno| {
             let (doing, path) = ("read the journal", reader.path.clone());
             OpenError::Io { doing, path, cause: errno.into() }
@@ -521,6 +534,12 @@ impl JournalReader {
     fn is_live(&self, name: SegmentName) -> bool {
         self.segments.get(&name).is_some_and(|segment| segment.state == State::Live)
     }
+}
+
+/// How many segments a reader has open at once, at most, in a process that may have so many files open. `None`: as many
+/// as it likes.
+pub fn max_open_segments(files: Option<u64>) -> u64 {
+    files.map_or(MAX_OPEN, |files| (files / FILES_FOR_EACH).clamp(MIN_OPEN, MAX_OPEN))
 }
 
 /// The time of a round that begins now.

@@ -13,16 +13,21 @@ use crate::record::{BodyCheck, HEAD_BYTES, Head, MARK};
 const MAX_CHECKED: u64 = 64;
 
 /// A search in one segment.
-pub(super) struct Resync<'a> {
-    pub(super) file: BorrowedFd<'a>,
-    pub(super) max_body_bytes: u64,
+pub(in crate::journal) struct Resync<'a> {
+    pub(in crate::journal) file: BorrowedFd<'a>,
+    pub(in crate::journal) max_body_bytes: u64,
     /// Bytes of the segment whose checksum was found to be wrong so far.
-    pub(super) checked: u64,
+    pub(in crate::journal) checked: u64,
 }
 
 impl Resync<'_> {
     /// The offset of the first complete record that begins at `from` or later, in a file of this size.
-    pub(super) fn next_record(&mut self, from: u64, size: u64, scratch: &mut Vec<u8>) -> Result<Option<u64>, Errno> {
+    pub(in crate::journal) fn next_record(
+        &mut self,
+        from: u64,
+        size: u64,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Option<u64>, Errno> {
         let mut chunk = Vec::with_capacity(CHUNK);
         let mut begin = from;
         while begin < size {
@@ -60,7 +65,12 @@ impl Resync<'_> {
 }
 
 /// Whether the body behind a head is there and right.
-pub(super) fn is_record(file: BorrowedFd<'_>, offset: u64, head: Head, scratch: &mut Vec<u8>) -> Result<bool, Errno> {
+pub(in crate::journal) fn is_record(
+    file: BorrowedFd<'_>,
+    offset: u64,
+    head: Head,
+    scratch: &mut Vec<u8>,
+) -> Result<bool, Errno> {
     let mut check = BodyCheck::new(head);
     let (mut at, mut rest) = (offset + HEAD_BYTES as u64, head.body_bytes);
     while rest > 0 {

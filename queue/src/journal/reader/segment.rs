@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::resync::{self, Resync};
 use super::window::{Round, Window};
+use crate::journal::looking::read_exactly;
 use crate::record::{HEAD_BYTES, Head, is_torn};
 
 /// How long bytes of a producer that still runs may be no record: it may be writing, and on some processors its last
@@ -360,17 +361,4 @@ pub(super) fn read_record(file: BorrowedFd<'_>, offset: u64, max_event_bytes: u6
     let mut body = vec![0; head.body_bytes];
     let read = read_exactly(file, &mut body, offset + HEAD_BYTES as u64)?;
     Ok((read == body.len() && head.is_of(&body)).then_some(body))
-}
-
-fn read_exactly(file: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match rustix::io::pread(file, &mut buffer[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(filled)
 }

@@ -58,6 +58,8 @@ impl DirectorySource {
             Room::Now => timeout,
         };
         let timeout = timeout.min(self.lock_watch.pause()).min(self.history.pause());
+        // A pause that is over must not make it turn without end while nothing may be read.
+        let may_scan = may_scan && self.backoff.until().is_none();
         let timeout = if may_scan { timeout.min(self.journal.pause()) } else { timeout };
         wait(&descriptors, self.refused_acks.due().map_or(timeout, |due| timeout.min(until(due))))?;
         self.destination.clear_notification();

@@ -1,4 +1,4 @@
-//! Files of entries, and directories in which events wait that no broadcaster reads.
+//! Files of entries, segments, and directories in which events wait that no broadcaster reads.
 
 use std::ffi::OsString;
 use std::fs::{self, DirEntry, Metadata};
@@ -8,15 +8,25 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, Stat};
 
 use crate::descriptor::{DIRECTORY, is_same_file};
-use crate::directory::entry::FileName;
-use crate::directory::{file, lock};
+use crate::directory::{FileName, file, is_taken};
+use crate::journal::{JournalFolder, SegmentName};
 use crate::layout;
 
 /// How many names of one directory are examined.
 const MAX_NAMES: usize = 1000;
 
-/// Files of entries that wait, and of those that have failed: among the first names of each directory. Empty if the
-/// directory cannot be read. The limit is that of the reader.
+/// The folder of the journal of a queue directory.
+pub fn journal_folder(queue: &Path) -> PathBuf {
+    queue.join(layout::JOURNAL)
+}
+
+/// The file that says how far the segments of the journal are acked.
+pub fn positions_file(queue: &Path) -> PathBuf {
+    queue.join(layout::POSITIONS)
+}
+
+/// Files of entries that wait, and of those that have failed, and segments of the journal: among the first names of each
+/// directory. Empty if the directory cannot be read. The limit is that of the reader.
 pub fn entry_files(queue: &Path, max_event_bytes: u64) -> Vec<(PathBuf, Metadata)> {
     let Ok(directory) = rustix::fs::open(queue, DIRECTORY, Mode::empty()) else { return Vec::new() };
     let mut buffer = Vec::new();
@@ -27,6 +37,7 @@ pub fn entry_files(queue: &Path, max_event_bytes: u64) -> Vec<(PathBuf, Metadata
         .filter(is_entry)
         .filter(|file| is_ours(file.file_name()))
         .chain(files(&queue.join(layout::FAILED)).filter(is_entry))
+        .chain(files(&journal_folder(queue)).filter(|file| SegmentName::of_file(&file.file_name()).is_some()))
         .filter_map(|file| Some((file.path(), file.metadata().ok()?)))
         .filter(|(_, metadata)| metadata.is_file())
         .collect()
@@ -48,7 +59,16 @@ pub fn unread_queues(above: &Path, queue: &Path) -> Vec<PathBuf> {
 /// Tells whether events of our producers wait in a directory that no broadcaster reads.
 pub fn is_unread_queue(path: &Path) -> bool {
     let is_ours = |file: DirEntry| layout::queued_at(&file.file_name()).is_some();
-    files(path).any(is_ours) && !lock::is_taken(path)
+    (files(path).any(is_ours) || has_records(path)) && !is_taken(path)
+}
+
+/// Whether something in the journal of a queue is not acked.
+fn has_records(queue: &Path) -> bool {
+    let Ok(directory) = rustix::fs::open(queue, DIRECTORY, Mode::empty()) else { return false };
+    let Ok(Some(journal)) = JournalFolder::open(directory.as_fd()) else { return false };
+    let has_more =
+        |name: SegmentName| journal.stat(name).is_some_and(|stat| stat.st_size.unsigned_abs() > journal.position(name));
+    journal.names().is_ok_and(|names| names.into_iter().take(MAX_NAMES).any(has_more))
 }
 
 fn files(directory: &Path) -> impl Iterator<Item = DirEntry> + use<> {
