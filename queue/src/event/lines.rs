@@ -97,6 +97,11 @@ fn channels(value: &RawValue) -> Result<Option<Box<[ChannelName]>>, LineError> {
     if value.get() == "null" {
         return Ok(None);
     }
+    // Most events have one channel. No name of a channel has a character that JSON escapes.
+    let one = value.get().strip_prefix("[\"").and_then(|rest| rest.strip_suffix("\"]"));
+    if let Some(Ok(name)) = one.map(str::parse::<ChannelName>) {
+        return Ok(Some(Box::new([name])));
+    }
     let is_wrong = || wrong("channels", "null or a list of strings");
     let names: Vec<&RawValue> = serde_json::from_str(value.get()).map_err(|_| is_wrong())?;
     if names.is_empty() {
