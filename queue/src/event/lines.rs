@@ -97,10 +97,13 @@ fn channels(value: &RawValue) -> Result<Option<Box<[ChannelName]>>, LineError> {
     if value.get() == "null" {
         return Ok(None);
     }
+    // Most events have one channel. No name of a channel has a character that JSON escapes.
+    let one = value.get().strip_prefix("[\"").and_then(|rest| rest.strip_suffix("\"]"));
+    if let Some(Ok(name)) = one.map(str::parse::<ChannelName>) {
+        return Ok(Some(Box::new([name])));
+    }
     let is_wrong = || wrong("channels", "null or a list of strings");
     let names: Vec<&RawValue> = serde_json::from_str(value.get()).map_err(|_| is_wrong())?;
-    let names: Vec<_> =
-        names.into_iter().map(|name| text("channels", name)).collect::<Result<_, _>>().map_err(|_| is_wrong())?;
     if names.is_empty() {
         return Err(wrong("channels", "null (for everybody) or a list of at least one name"));
     }
@@ -109,6 +112,7 @@ fn channels(value: &RawValue) -> Result<Option<Box<[ChannelName]>>, LineError> {
     }
     let mut channels: Vec<ChannelName> = Vec::with_capacity(names.len());
     for (index, name) in names.iter().enumerate() {
+        let name = text("channels", name).map_err(|_| is_wrong())?;
         let name =
             name.parse::<ChannelName>().map_err(|problem| LineError::BadChannel { number: index + 1, problem })?;
         if !channels.contains(&name) {

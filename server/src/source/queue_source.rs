@@ -36,12 +36,11 @@ use crate::stop::Stop;
 /// Entries that are read before clients get them: few enough for the first to be on its way soon, so many that writing
 /// to a thousand clients is worth it.
 const BATCH_ENTRIES: usize = 1024;
+/// The same while records of the journal come fast: these take a tenth of the time.
+const BATCH_RECORDS: usize = 4096;
 /// Bytes of entries that are read before clients get them: as many as the hub writes to a client at once. With 1 MiB,
 /// messages of 1,000 bytes took 1.05 to 1.18 times the CPU.
 const MAX_BATCH_BYTES: u64 = 256 * 1024;
-/// Entries that are deleted before the next batch is read: when one slow client leaves, thousands can be deleted at
-/// once, and new events would wait for all of them.
-const ACKS_AT_ONCE: usize = 1024;
 /// How often the directory is read when the file system reports nothing at all.
 const UNWATCHED_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the failed folder is bounded and a missing watch is tried again.
@@ -172,7 +171,7 @@ impl QueueSource {
         }
         self.follow();
         self.rejections.retry(&mut self.reader);
-        let entries = match self.reader.scan_followed(BATCH_ENTRIES, self.max_batch_bytes) {
+        let entries = match self.reader.scan_followed(self.batch_entries(), self.max_batch_bytes) {
             Ok(entries) => entries,
             Err(error) => {
                 self.on_failure("cannot read the queue", &error);
@@ -242,9 +241,16 @@ impl QueueSource {
         metrics.queue_events(QueueResult::Duplicate, duplicate);
     }
 
-    /// Deletes what every client has. Returns whether there is more to delete.
+    /// How many entries are read at once.
+    fn batch_entries(&self) -> usize {
+        if self.journal.is_looking() { BATCH_RECORDS } else { BATCH_ENTRIES }
+    }
+
+    /// Deletes what every client has. Returns whether there is more to delete. Before the next batch is read, no more
+    /// than that has are deleted: when one slow client leaves, thousands can be deleted at once, and new events would
+    /// wait for all of them.
     fn ack(&mut self, delivered: Seq) -> bool {
-        for _ in 0..ACKS_AT_ONCE {
+        for _ in 0..self.batch_entries() {
             let Some(name) = self.outstanding.take_delivered(delivered) else {
                 self.refused_acks.commit(&mut self.reader);
                 return false;
