@@ -243,7 +243,7 @@ impl QueueSource {
 
     /// How many entries are read at once.
     fn batch_entries(&self) -> usize {
-        if self.journal.is_looking() { BATCH_RECORDS } else { BATCH_ENTRIES }
+        if self.journal_watch.is_looking() { BATCH_RECORDS } else { BATCH_ENTRIES }
     }
 
     /// Deletes what every client has. Returns whether there is more to delete. Before the next batch is read, no more
