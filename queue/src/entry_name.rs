@@ -29,6 +29,16 @@ impl EntryName {
     }
 }
 
+impl EntryName {
+    /// The name in the failed folder of a record that is rejected.
+    pub fn file_when_rejected(&self) -> Option<FileName> {
+        match self {
+            EntryName::File(_) => None,
+            EntryName::Record(name) => Some(FileName::of_record(*name)),
+        }
+    }
+}
+
 impl PartialEq<FileName> for EntryName {
     fn eq(&self, file: &FileName) -> bool {
         self.file() == Some(file)

@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::positions::Positions;
-use super::resync::Resync;
+use super::resync::{Resync, Search};
 use super::{SegmentName, reading};
 use crate::descriptor::{DIRECTORY, UNTRUSTED_FILE, clear_of_standard};
 use crate::layout;
@@ -77,7 +77,7 @@ impl JournalFolder {
             Err(errno) => return Err(errno),
         };
         let is_file = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) == FileType::RegularFile;
-        Ok(is_file.then_some(Walk { file, next: from, max_event_bytes, checked: 0 }))
+        Ok(is_file.then_some(Walk { file, next: from, max_event_bytes, search: Search::default() }))
     }
 }
 
@@ -99,7 +99,7 @@ pub(crate) struct Walk {
     next: u64,
     max_event_bytes: u64,
     /// Bytes whose checksum was found to be wrong.
-    checked: u64,
+    search: Search,
 }
 
 /// What stands next in a segment.
@@ -176,10 +176,12 @@ impl Walk {
         if size <= self.next {
             return Ok(Step::End);
         }
-        let mut resync =
-            Resync { file: self.file.as_fd(), max_body_bytes: self.max_event_bytes, checked: self.checked };
-        let found = resync.next_record(self.next + 1, size, buffer)?;
-        self.checked = resync.checked;
+        let mut resync = Resync { file: self.file.as_fd(), max_body_bytes: self.max_event_bytes };
+        self.search.begin(self.next + 1);
+        let mut found = resync.next_record(&mut self.search, size, buffer)?;
+        while self.search.is_unfinished {
+            found = resync.next_record(&mut self.search, size, buffer)?;
+        }
         let Some(found) = found else { return Ok(Step::End) };
         let bytes = found - self.next;
         self.next = found;

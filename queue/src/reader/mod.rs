@@ -14,7 +14,7 @@ use crate::entry_error::EntryError;
 use crate::entry_name::EntryName;
 use crate::error::{AckError, OpenError, ScanError};
 use crate::event::Event;
-use crate::journal::{Damage, JournalReader};
+use crate::journal::{Damage, DeniedSegments, JournalReader};
 use crate::queued_at::QueuedAt;
 
 use lanes::Turns;
@@ -193,6 +193,11 @@ impl Reader {
     /// their version.
     pub fn take_newer_entries(&mut self) -> Option<OtherFiles> {
         self.directory.take_newer_entries()
+    }
+
+    /// Segments of the journal that may not be read, as far as they were not told before. They are tried again.
+    pub fn take_denied_segments(&mut self) -> Option<DeniedSegments> {
+        self.journal.take_denied()
     }
 
     /// Bytes of the journal that are no records and were left out since the last call.

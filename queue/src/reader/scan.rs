@@ -57,6 +57,7 @@ impl Reader {
         self.journal.update()?;
         let entries = self.take(max_entries, max_bytes);
         self.put_strange_segments_aside();
+        self.has_held |= self.journal.is_searching();
         entries
     }
 

@@ -225,6 +225,7 @@ impl QueueSource {
             self.rejections.log_newer_entries(&newer_entries);
         }
         self.rejections.log_damage(self.reader.take_damage());
+        self.rejections.log_denied_segments(self.reader.take_denied_segments());
         if let Some(strange) = self.reader.take_strange_segments() {
             self.failed_folder.note_added(strange.files);
             self.rejections.log_strange_segments(&strange);

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
@@ -63,6 +63,10 @@ pub(crate) struct JournalReader {
     heads: [BinaryHeap<Reverse<(u64, SegmentName)>>; LANES],
     /// Reported to have changed.
     changed: Vec<SegmentName>,
+    /// In which the search for the next record goes on in the next round.
+    searching: Vec<SegmentName>,
+    /// Those that may not be read, and since when. Their producers may be about to set their mode.
+    denied: BTreeMap<SegmentName, Denied>,
     looks_at_all: bool,
     needs_listing: bool,
     /// From this name on there may be others that are not held.
@@ -79,6 +83,7 @@ pub(crate) struct JournalReader {
     round: Round,
     began: QueuedAt,
     sweep_due: Instant,
+    denied_due: Instant,
     buffered: usize,
     open: usize,
     max_open: usize,
@@ -91,6 +96,9 @@ pub(crate) struct JournalReader {
     strange: BTreeMap<SegmentName, EntryError>,
 }
 
+/// For how long a segment may not be readable before that is told.
+const DENIED_TIME: Duration = Duration::from_secs(2);
+
 /// Bytes of the journal that are no records. They were left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damage {
@@ -100,6 +108,24 @@ pub struct Damage {
     pub bytes: u64,
     /// In so many places.
     pub places: usize,
+}
+
+/// Segments that the system does not let us read. They stay where they are.
+#[derive(Debug)]
+pub struct DeniedSegments {
+    /// One of them.
+    pub segment: SegmentName,
+    /// How many there are.
+    pub files: usize,
+    /// The error of the system.
+    pub cause: std::io::Error,
+}
+
+#[derive(Debug)]
+struct Denied {
+    errno: Errno,
+    since: Instant,
+    is_told: bool,
 }
 
 impl JournalReader {
@@ -127,6 +153,8 @@ impl JournalReader {
             unopened: Default::default(),
             heads: Default::default(),
             changed: Vec::new(),
+            searching: Vec::new(),
+            denied: BTreeMap::new(),
             looks_at_all: false,
             needs_listing: true,
             unlisted_from: Default::default(),
@@ -138,6 +166,7 @@ impl JournalReader {
             round: Round::default(),
             began: QueuedAt::from_nanos(0),
             sweep_due: Instant::now(),
+            denied_due: Instant::now(),
             buffered: 0,
             open: 0,
             max_open: max_open_segments(getrlimit(Resource::Nofile).current) as usize,
@@ -195,6 +224,26 @@ impl JournalReader {
         self.damage.take()
     }
 
+    /// Whether the search for a record is to go on in the next round.
+    pub(crate) fn is_searching(&self) -> bool {
+        !self.searching.is_empty()
+    }
+
+    /// Segments that may not be read, if there are any that were not told yet.
+    pub(crate) fn take_denied(&mut self) -> Option<DeniedSegments> {
+        let is_new = |denied: &mut Denied| {
+            denied.since.elapsed() >= DENIED_TIME && !std::mem::replace(&mut denied.is_told, true)
+        };
+        let mut found: Option<DeniedSegments> = None;
+        for (segment, denied) in &mut self.denied {
+            if is_new(denied) {
+                let first = || DeniedSegments { segment: *segment, files: 0, cause: denied.errno.into() };
+                found.get_or_insert_with(first).files += 1;
+            }
+        }
+        found
+    }
+
     /// Files that cannot be segments and were found since the last call.
     pub(crate) fn take_strange(&mut self) -> BTreeMap<SegmentName, EntryError> {
         std::mem::take(&mut self.strange)
@@ -214,18 +263,23 @@ impl JournalReader {
         let failed =
             |folder: &Path, errno: Errno| ScanError { path: folder.join(name.to_file_name()), cause: errno.into() };
         let Some(segment) = self.segments.get_mut(&name) else { return Err(failed(&self.path, Errno::NOENT)) };
-        let before = segment.buffered();
+        let (before, max_segment_bytes) = (segment.buffered(), listing::max_segment_bytes(self.max_event_bytes));
         let was_open = segment.file.is_some();
         let mut left_out = Vec::new();
         let mut reading = Reading {
             round: self.round,
             max_event_bytes: self.max_event_bytes,
+            max_segment_bytes,
             scratch: &mut self.scratch,
             left_out: &mut left_out,
         };
         let result = step(segment, &mut reading);
+        let is_searching = segment.is_searching();
         self.buffered = self.buffered + segment.buffered() - before;
         self.open -= usize::from(was_open && segment.file.is_none());
+        if is_searching && !self.searching.contains(&name) {
+            self.searching.push(name);
+        }
         for LeftOut { offset, bytes, is_torn } in left_out {
             if !is_torn {
                 let record = RecordName { segment: name, offset };

@@ -9,9 +9,11 @@ use rustix::io::Errno;
 use super::given_out::GivenOut;
 use super::window::{Round, Window};
 use crate::journal::reading::{self, WRITING_TIME};
-use crate::journal::resync::Resync;
+use crate::journal::resync::{Resync, Search};
 use crate::record::{HEAD_BYTES, Head, is_torn};
 
+/// How often a segment is searched while its producer runs.
+const SEARCH_INTERVAL: Duration = Duration::from_millis(100);
 /// How long a segment without a record may be in the making.
 const MAKING_TIME: Duration = Duration::from_secs(60);
 
@@ -28,10 +30,11 @@ pub(super) struct Segment {
     since: Instant,
     /// Since when the bytes at `next` are no record.
     stuck_since: Option<Instant>,
-    /// Up to here no record was found behind those bytes.
-    searched_to: u64,
-    /// Bytes whose checksum was found to be wrong.
-    checked: u64,
+    /// The search for a record behind those bytes.
+    search: Search,
+    searched: Option<Instant>,
+    /// A record that is larger than an event may be begins here, and its checksum is wrong.
+    wrong_at: Option<u64>,
     /// The lock was asked for when the end was reached for the first time.
     was_probed: bool,
 }
@@ -69,6 +72,7 @@ pub(super) struct LeftOut {
 pub(super) struct Reading<'a> {
     pub(super) round: Round,
     pub(super) max_event_bytes: u64,
+    pub(super) max_segment_bytes: u64,
     pub(super) scratch: &'a mut Vec<u8>,
     pub(super) left_out: &'a mut Vec<LeftOut>,
 }
@@ -85,8 +89,9 @@ impl Segment {
             given_out: GivenOut::default(),
             since: Instant::now(),
             stuck_since: None,
-            searched_to: 0,
-            checked: 0,
+            search: Search::default(),
+            searched: None,
+            wrong_at: None,
             was_probed: false,
         }
     }
@@ -151,8 +156,14 @@ impl Segment {
         let (Some(head), Some(file)) = (head, &self.file) else { return Ok(None) };
         let bytes = HEAD_BYTES + head.body_bytes;
         let is_complete = if head.body_bytes as u64 > reading.max_event_bytes {
-            // Too large to be held. It is checked piece by piece, and given out without its content.
-            reading::is_record(file.as_fd(), self.next, head, reading.scratch)?
+            // Too large to be held. It is checked piece by piece, once, and given out without its content.
+            let size = rustix::fs::fstat(file)?.st_size.unsigned_abs().min(reading.max_segment_bytes);
+            let is_there = self.next + bytes as u64 <= size && self.wrong_at != Some(self.next);
+            let is_right = is_there && reading::is_record(file.as_fd(), self.next, head, reading.scratch)?;
+            if is_there && !is_right {
+                self.wrong_at = Some(self.next);
+            }
+            is_right
         } else {
             self.window.fill(file.as_fd(), self.next, bytes, reading.round, reading.scratch)?;
             self.window.from(self.next).get(HEAD_BYTES..bytes).is_some_and(|body| head.is_of(body))
@@ -164,14 +175,16 @@ impl Segment {
     /// What stands at `next` is no record. Goes on behind it if that may be said already. Returns whether it did.
     fn leave_out(&mut self, reading: &mut Reading<'_>) -> Result<bool, Errno> {
         let Some(file) = &self.file else { return Ok(false) };
+        if self.stuck_since.is_none() {
+            self.search.begin(self.next + 1);
+            self.searched = None;
+        }
         let since = *self.stuck_since.get_or_insert_with(Instant::now);
-        if self.state == State::Live && since.elapsed() < WRITING_TIME {
+        let was_searched = self.searched.is_some_and(|searched| searched.elapsed() < SEARCH_INTERVAL);
+        if self.state == State::Live && (since.elapsed() < WRITING_TIME || was_searched) {
             return Ok(false);
         }
         let size = rustix::fs::fstat(file)?.st_size.unsigned_abs();
-        if self.state == State::Live && size <= self.searched_to {
-            return Ok(false);
-        }
         if size <= self.next {
             // Its producer could not write it whole, or not force it to disk, and has taken it back.
             self.window.clear();
@@ -180,16 +193,17 @@ impl Segment {
         let head = self.window.from(self.next).first_chunk::<HEAD_BYTES>().and_then(Head::parse);
         let body_bytes = head.map_or(0, |head| head.body_bytes as u64);
         let is_cut = self.next + HEAD_BYTES as u64 + body_bytes > size;
-        if !is_cut {
-            self.checked += body_bytes;
+        if !is_cut && self.searched.is_none() {
+            self.search.checked += body_bytes;
         }
-        let mut resync = Resync { file: file.as_fd(), max_body_bytes: reading.max_event_bytes, checked: self.checked };
-        let found = resync.next_record(self.next + 1, size, reading.scratch)?;
-        self.checked = resync.checked;
+        let mut resync = Resync { file: file.as_fd(), max_body_bytes: reading.max_event_bytes };
+        // No producer of ours writes more.
+        let found = resync.next_record(&mut self.search, size.min(reading.max_segment_bytes), reading.scratch)?;
         let to = match found {
             Some(found) => found,
+            None if self.search.is_unfinished => return Ok(false),
             None if self.state == State::Live => {
-                self.searched_to = size;
+                self.searched = Some(Instant::now());
                 return Ok(false);
             }
             None => size,
@@ -255,8 +269,13 @@ impl Segment {
         }
         // From now on nothing is added: nobody locks it again.
         self.state = State::Dead;
-        self.checked = 0;
+        (self.search, self.stuck_since) = (Search::default(), None);
         self.find(reading)
+    }
+
+    /// Whether the search for its next record was interrupted, so that others have their turn.
+    pub(super) fn is_searching(&self) -> bool {
+        self.search.is_unfinished && self.ready.is_none() && self.state != State::Read
     }
 
     /// Whether its end is reached for the first time: it may be one that was left behind long ago.
