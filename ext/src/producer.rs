@@ -116,8 +116,8 @@ fn is_of_lines(error: &EnqueueError) -> bool {
     matches!(error, NameNotAString | BadLength { .. } | TooLarge { .. })
 }
 
-/// Warns that events become files, once in a process. It may call the script's error handler, and so any code. When
-/// that ends the script, what the caller holds is not freed, once.
+/// Warns that events become files, once in a process. It may call the script's error handler, and so any code. If that
+/// ends the script, the memory that the caller holds is not freed; it happens once at most.
 fn warn_once(reason: &AppendError, directory: &Path) {
     static WARNED: AtomicBool = AtomicBool::new(false);
 

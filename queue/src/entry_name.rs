@@ -66,7 +66,7 @@ impl TryFrom<OsString> for EntryName {
     type Error = InvalidName;
 
     fn try_from(name: OsString) -> Result<EntryName, InvalidName> {
-        // A file name has no such character before its end, unless it is one of a file.
+        // The name of a file may contain that character as well: what is no name of a record is tried as one of a file.
         let record = name.to_str().filter(|name| name.contains(layout::AT_OFFSET)).and_then(|name| name.parse().ok());
         match record {
             Some(record) => Ok(EntryName::Record(record)),

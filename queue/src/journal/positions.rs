@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::descriptor::{UNTRUSTED_FILE, clear_of_standard};
-use crate::journal::SegmentName;
+use crate::journal::{SegmentName, reading};
 use crate::layout;
 use crate::uid::Uid;
 
@@ -52,15 +52,7 @@ impl Positions {
         }
         let slots = stat.st_size.unsigned_abs().div_ceil(SLOT_BYTES as u64).min(MAX_SLOTS);
         let mut content = vec![0; slots as usize * SLOT_BYTES];
-        let mut filled = 0;
-        while filled < content.len() {
-            match rustix::io::pread(&file, &mut content[filled..], filled as u64) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
+        let filled = reading::read_exactly(file.as_fd(), &mut content, 0)?;
         Ok(content[..filled].chunks_exact(SLOT_BYTES).filter_map(parse).collect())
     }
 

@@ -31,7 +31,8 @@ pub struct ReaderOptions {
     pub max_event_bytes: u64,
     /// How long a file that does not parse may still be growing before it is rejected.
     pub grace: Duration,
-    /// How many names of each priority are held in memory. A longer backlog is read by several listings.
+    /// How many names of files, and how many of segments, are held in memory for each priority. A longer backlog is read
+    /// by several listings.
     pub index_entries: usize,
 }
 
@@ -199,9 +200,9 @@ impl Reader {
         self.journal.take_damage()
     }
 
-    /// How many segments of the journal may get more records.
-    pub fn live_segments(&self) -> usize {
-        self.journal.live_segments()
+    /// How many segments of the journal were opened and are not deleted yet.
+    pub fn segments(&self) -> usize {
+        self.journal.segments()
     }
 
     /// Tells whether the path is still that of the directory that was opened. When that was deleted, renamed or

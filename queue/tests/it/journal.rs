@@ -6,14 +6,6 @@ use queue::{AppendOptions, Durability, EntryName, Failed, JournalWriter, Priorit
 
 use crate::util::{Queue, names, new_event, payloads};
 
-/// A queue whose reader says that it reads the journal.
-fn queue() -> (Queue, Reader) {
-    let queue = Queue::new();
-    let reader = queue.reader();
-    queue::Announcement::new(1).write(reader.directory()).unwrap();
-    (queue, reader)
-}
-
 fn append(writer: &mut JournalWriter, queue: &Queue, numbers: std::ops::Range<usize>, priority: Priority) {
     let payloads: Vec<String> = numbers.map(|number| number.to_string()).collect();
     let events: Vec<_> = payloads.iter().map(|payload| new_event(payload)).collect();
@@ -34,7 +26,7 @@ fn segments(queue: &Queue) -> usize {
 
 #[test]
 fn records_are_found_once_in_the_order_of_appending() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     for number in 0..5 {
         append(&mut writer, &queue, number..number + 1, Priority::Normal);
@@ -63,7 +55,7 @@ fn queue_reader_after(reader: Reader, queue: &Queue) -> Reader {
 
 #[test]
 fn what_is_not_acked_is_found_by_the_next_reader() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     for number in 0..10 {
         append(&mut writer, &queue, number..number + 1, Priority::Normal);
@@ -79,7 +71,7 @@ fn what_is_not_acked_is_found_by_the_next_reader() {
 
 #[test]
 fn both_forms_are_read_in_the_order_of_queueing() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     for number in 0..40 {
         if number % 3 == 0 {
@@ -94,7 +86,7 @@ fn both_forms_are_read_in_the_order_of_queueing() {
 
 #[test]
 fn lanes_count_for_both_forms() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     for number in 0..20 {
         append(&mut writer, &queue, number..number + 1, Priority::Low);
@@ -110,7 +102,7 @@ fn lanes_count_for_both_forms() {
 
 #[test]
 fn a_record_that_is_rejected_becomes_a_file_and_can_be_put_back() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     append(&mut writer, &queue, 0..3, Priority::High);
     let entries = reader.scan(10, u64::MAX).unwrap();
@@ -128,7 +120,7 @@ fn a_record_that_is_rejected_becomes_a_file_and_can_be_put_back() {
 
 #[test]
 fn many_segments_are_read_and_deleted() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let filler = "x".repeat(1000);
     let mut writer = JournalWriter::new();
     for number in 0..2000 {
@@ -158,7 +150,7 @@ fn a_queue_without_a_journal_gets_no_file_of_positions() {
 
 #[test]
 fn a_file_that_cannot_be_a_segment_is_put_aside_and_stops_nothing() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     append(&mut writer, &queue, 1..2, Priority::Normal);
     let folder = queue.path().join("journal");
@@ -179,7 +171,7 @@ fn a_file_that_cannot_be_a_segment_is_put_aside_and_stops_nothing() {
 
 #[test]
 fn a_record_that_was_looked_up_and_acked_is_not_found_again() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     append(&mut writer, &queue, 0..1, Priority::Normal);
     append(&mut writer, &queue, 1..2, Priority::Normal);

@@ -328,6 +328,18 @@ fn an_older_consumer_that_takes_the_queue_is_noticed_while_a_segment_is_open() {
 }
 
 #[test]
+fn before_a_large_record_has_its_own_segment_it_is_asked_who_reads_the_queue() {
+    let journal = Journal::new();
+    let mut writer = JournalWriter::new();
+    journal.append(&mut writer, 0);
+    announce(&journal.path(), r#""directory""#);
+    let large = format!("\"{}\"", "x".repeat(300_000));
+    let refused = writer.append(&journal.path(), &[new_event(&large)], OPTIONS);
+    assert!(matches!(refused, Err(AppendError::NoReader)), "{refused:?}");
+    assert_eq!(journal.payloads(), ["0"]);
+}
+
+#[test]
 fn where_files_cannot_be_locked_nothing_is_left() {
     let journal = Journal::new();
     let append = || journal.try_append(&mut JournalWriter::new(), 1);

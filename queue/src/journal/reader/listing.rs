@@ -89,11 +89,13 @@ impl JournalReader {
         matches!((ours, named), (Some(Ok(ours)), Ok(named)) if is_same_file(&ours, &named))
     }
 
-    /// Writes the positions of the segments that are there. What stood there of others is of no use any more.
+    /// Keeps the positions of the segments that are there. Those of others are of no use any more.
     pub(super) fn begin_positions(&mut self) {
-        let names = self.file_names().unwrap_or_default();
-        let of_segment = |name: &SegmentName| Some((name.uid(), *self.begun_at.get(&name.uid())?));
-        self.begun_at = names.iter().filter_map(of_segment).collect();
+        // If the folder cannot be listed now, all are kept: without them, what is acked would be sent again.
+        if let Ok(names) = self.file_names() {
+            let of_segment = |name: &SegmentName| Some((name.uid(), *self.begun_at.get(&name.uid())?));
+            self.begun_at = names.iter().filter_map(of_segment).collect();
+        }
         self.positions = Positions::begin(&self.queue, &self.begun_at);
     }
 

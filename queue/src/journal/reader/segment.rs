@@ -1,20 +1,16 @@
 //! One segment, as the reader goes through it.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
-use super::resync::{self, Resync};
+use super::given_out::GivenOut;
 use super::window::{Round, Window};
-use crate::journal::looking::read_exactly;
+use crate::journal::reading::{self, WRITING_TIME};
+use crate::journal::resync::Resync;
 use crate::record::{HEAD_BYTES, Head, is_torn};
-
-/// How long bytes of a producer that still runs may be no record: it may be writing, and on some processors its last
-/// bytes are seen late.
-const WRITING_TIME: Duration = Duration::from_secs(2);
 
 /// How long a segment without a record may be in the making.
 const MAKING_TIME: Duration = Duration::from_secs(60);
@@ -28,10 +24,7 @@ pub(super) struct Segment {
     next: u64,
     /// The record that begins there, if all of it is there.
     ready: Option<Ready>,
-    /// Given out, and not before the position, in order.
-    outstanding: VecDeque<Outstanding>,
-    /// Looked up and not reached yet, by offset, and whether they are acked.
-    early: BTreeMap<u64, bool>,
+    pub(super) given_out: GivenOut,
     since: Instant,
     /// Since when the bytes at `next` are no record.
     stuck_since: Option<Instant>,
@@ -62,12 +55,6 @@ pub(super) struct Ready {
     end: u64,
 }
 
-#[derive(Debug)]
-struct Outstanding {
-    offset: u64,
-    is_acked: bool,
-}
-
 /// Bytes of a segment that are no record, and were left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LeftOut {
@@ -95,8 +82,7 @@ impl Segment {
             window: Window::default(),
             next: position,
             ready: None,
-            outstanding: VecDeque::new(),
-            early: BTreeMap::new(),
+            given_out: GivenOut::default(),
             since: Instant::now(),
             stuck_since: None,
             searched_to: 0,
@@ -134,39 +120,45 @@ impl Segment {
     pub(super) fn find(&mut self, reading: &mut Reading<'_>) -> Result<(), Errno> {
         while self.ready.is_none() && self.state != State::Read {
             let Some(file) = &self.file else { return Ok(()) };
-            let file = file.as_fd();
-            self.window.fill(file, self.next, HEAD_BYTES, reading.round, reading.scratch)?;
-            let bytes = self.window.from(self.next);
-            if bytes.is_empty() {
-                self.window.clear();
-                self.stuck_since = None;
-                if self.state == State::Dead {
-                    self.state = State::Read;
-                    self.file = None;
-                }
+            self.window.fill(file.as_fd(), self.next, HEAD_BYTES, reading.round, reading.scratch)?;
+            if self.window.from(self.next).is_empty() {
+                self.note_end();
                 return Ok(());
             }
-            if let Some(head) = bytes.first_chunk::<HEAD_BYTES>().and_then(Head::parse) {
-                let end = self.next + (HEAD_BYTES + head.body_bytes) as u64;
-                let is_complete = if head.body_bytes as u64 > reading.max_event_bytes {
-                    // Too large to be held. It is checked piece by piece, and given out without its content.
-                    resync::is_record(file, self.next, head, reading.scratch)?
-                } else {
-                    let bytes = HEAD_BYTES + head.body_bytes;
-                    self.window.fill(file, self.next, bytes, reading.round, reading.scratch)?;
-                    self.window.from(self.next).get(HEAD_BYTES..bytes).is_some_and(|body| head.is_of(body))
-                };
-                if is_complete {
-                    self.stuck_since = None;
-                    self.ready = Some(Ready { time: head.time, body_bytes: head.body_bytes, end });
-                    return Ok(());
-                }
-            }
-            if !self.leave_out(reading)? {
+            self.ready = self.complete_record(reading)?;
+            if self.ready.is_some() {
+                self.stuck_since = None;
+            } else if !self.leave_out(reading)? {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// Nothing stands at `next` now, and nothing will if the producer has ended.
+    fn note_end(&mut self) {
+        self.window.clear();
+        self.stuck_since = None;
+        if self.state == State::Dead {
+            self.state = State::Read;
+            self.file = None;
+        }
+    }
+
+    /// The record at `next`, whose first bytes are in the window. `None`: not all of it is there, or it is none.
+    fn complete_record(&mut self, reading: &mut Reading<'_>) -> Result<Option<Ready>, Errno> {
+        let head = self.window.from(self.next).first_chunk::<HEAD_BYTES>().and_then(Head::parse);
+        let (Some(head), Some(file)) = (head, &self.file) else { return Ok(None) };
+        let bytes = HEAD_BYTES + head.body_bytes;
+        let is_complete = if head.body_bytes as u64 > reading.max_event_bytes {
+            // Too large to be held. It is checked piece by piece, and given out without its content.
+            reading::is_record(file.as_fd(), self.next, head, reading.scratch)?
+        } else {
+            self.window.fill(file.as_fd(), self.next, bytes, reading.round, reading.scratch)?;
+            self.window.from(self.next).get(HEAD_BYTES..bytes).is_some_and(|body| head.is_of(body))
+        };
+        let ready = Ready { time: head.time, body_bytes: head.body_bytes, end: self.next + bytes as u64 };
+        Ok(is_complete.then_some(ready))
     }
 
     /// What stands at `next` is no record. Goes on behind it if that may be said already. Returns whether it did.
@@ -209,11 +201,6 @@ impl Segment {
         Ok(true)
     }
 
-    /// Whether the next record was looked up before, and so was given out already.
-    pub(super) fn is_early(&self) -> bool {
-        self.early.contains_key(&self.next)
-    }
-
     /// Gives out the next record: its offset, and its body, unless that is too large. `None`: there is none any more.
     pub(super) fn take(&mut self, reading: &mut Reading<'_>) -> Result<Option<(u64, Body<'_>)>, Errno> {
         let Some(Ready { body_bytes, end, .. }) = self.ready else { return Ok(None) };
@@ -229,9 +216,7 @@ impl Segment {
             return Ok(None);
         }
         let offset = self.next;
-        let is_acked = self.early.remove(&offset).unwrap_or(false);
-        self.outstanding.push_back(Outstanding { offset, is_acked });
-        self.forget_acked();
+        self.given_out.push(offset);
         (self.next, self.ready) = (end, None);
         let body = match self.window.from(offset).get(HEAD_BYTES..bytes) {
             Some(body) if !is_too_large => Body::Whole(body),
@@ -240,45 +225,19 @@ impl Segment {
         Ok(Some((offset, body)))
     }
 
-    /// Notes that a record which is not reached yet is given out.
-    pub(super) fn take_early(&mut self, offset: u64) {
-        self.early.insert(offset, false);
-    }
-
-    /// Takes that back.
-    pub(super) fn put_back(&mut self, offset: u64) {
-        self.early.remove(&offset);
-    }
-
-    /// Whether a record was looked up, and acked before it was reached.
-    pub(super) fn is_acked_early(&self, offset: u64) -> bool {
-        self.early.get(&offset) == Some(&true)
-    }
-
-    /// Whether a record is given out and not acked.
-    pub(super) fn is_outstanding(&self, offset: u64) -> bool {
-        self.early.get(&offset) == Some(&false)
-            || self.index_of(offset).is_some_and(|index| !self.outstanding[index].is_acked)
-    }
-
-    /// Acks a record. Returns whether it was outstanding.
-    pub(super) fn ack(&mut self, offset: u64) -> bool {
-        if let Some(index) = self.index_of(offset) {
-            let was_outstanding = !std::mem::replace(&mut self.outstanding[index].is_acked, true);
-            self.forget_acked();
-            return was_outstanding;
-        }
-        self.early.get_mut(&offset).is_some_and(|is_acked| !std::mem::replace(is_acked, true))
+    /// Whether the next record was looked up before, and so was given out already.
+    pub(super) fn is_early(&self) -> bool {
+        self.given_out.is_early(self.next)
     }
 
     /// All records before this are acked.
     pub(super) fn position(&self) -> u64 {
-        self.outstanding.front().map_or(self.next, |first| first.offset)
+        self.given_out.first().unwrap_or(self.next)
     }
 
     /// Whether it can be deleted.
     pub(super) fn is_done(&self) -> bool {
-        self.state == State::Read && self.outstanding.is_empty()
+        self.state == State::Read && self.given_out.first().is_none()
     }
 
     /// Asks whether its producer has ended, and reads what it has written until then.
@@ -325,20 +284,6 @@ impl Segment {
     pub(super) fn give_back_memory(&mut self) {
         self.window.clear();
     }
-
-    fn forget_acked(&mut self) {
-        while self.outstanding.front().is_some_and(|first| first.is_acked) {
-            self.outstanding.pop_front();
-        }
-    }
-
-    fn index_of(&self, offset: u64) -> Option<usize> {
-        // Most are acked in order.
-        if self.outstanding.front()?.offset == offset {
-            return Some(0);
-        }
-        self.outstanding.binary_search_by_key(&offset, |outstanding| outstanding.offset).ok()
-    }
 }
 
 /// What a record holds.
@@ -347,18 +292,4 @@ pub(super) enum Body<'a> {
     Whole(&'a [u8]),
     /// It is larger than an event may be, and has so many bytes.
     TooLarge(u64),
-}
-
-/// Reads the body of a record at an offset. `None`: there is none.
-pub(super) fn read_record(file: BorrowedFd<'_>, offset: u64, max_event_bytes: u64) -> Result<Option<Vec<u8>>, Errno> {
-    let mut head = [0; HEAD_BYTES];
-    if read_exactly(file, &mut head, offset)? < HEAD_BYTES {
-        return Ok(None);
-    }
-    let Some(head) = Head::parse(&head).filter(|head| head.body_bytes as u64 <= max_event_bytes) else {
-        return Ok(None);
-    };
-    let mut body = vec![0; head.body_bytes];
-    let read = read_exactly(file, &mut body, offset + HEAD_BYTES as u64)?;
-    Ok((read == body.len() && head.is_of(&body)).then_some(body))
 }

@@ -19,12 +19,12 @@ use crate::queued_at::Now;
 /// Bytes come back only with the whole segment, so it must not be large: this is what a producer that waits keeps.
 pub(super) const SEGMENT_BYTES: usize = 256 * 1024;
 /// A segment that is older is closed when the next record comes.
-const MOST_AGE: Duration = Duration::from_secs(60);
+const MAX_AGE: Duration = Duration::from_secs(60);
 /// How often it is checked at most whether a segment still has its name, and who reads it. This is how long records can
 /// be lost that are written into a segment after somebody has deleted it.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 /// Names that are tried before the directory is given up. One is seldom taken.
-const MOST_NAMES: usize = 16;
+const MAX_NAMES: usize = 16;
 
 /// A segment that this process is writing. It is closed when the value is dropped, and is complete then.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Segment {
             opened => opened.map_err(refused)?,
         };
         let mut last = Errno::EXIST;
-        for _ in 0..MOST_NAMES {
+        for _ in 0..MAX_NAMES {
             let name = SegmentName::at(now, priority);
             match Segment::make_named(&folder, journal.join(name.to_file_name()), name, now) {
                 Ok(segment) => return Ok(segment),
@@ -127,7 +127,7 @@ impl Segment {
 
     /// Whether it takes a record of so many bytes now.
     pub(super) fn takes(&self, record_bytes: usize, now: Now) -> bool {
-        self.bytes + record_bytes as u64 <= SEGMENT_BYTES as u64 && !has_passed(MOST_AGE, self.made, now)
+        self.bytes + record_bytes as u64 <= SEGMENT_BYTES as u64 && !has_passed(MAX_AGE, self.made, now)
     }
 
     /// Whether it is time to check the name of the segment, and who reads it.

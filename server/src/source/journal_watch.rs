@@ -19,16 +19,18 @@ const REPORTS: usize = 64 * 1024;
 const NAP: Duration = Duration::from_micros(250);
 /// The time over which records are counted.
 const PERIOD: Duration = Duration::from_millis(10);
-/// So many reports at once, records of one round, or records in a period are much.
+/// Much happens if so many reports are read at once,
 const MANY_REPORTS: usize = 64;
+/// or a round brings so many records,
 const MANY_OF_ROUND: usize = 32;
+/// or so many come in a period.
 const MANY_OF_PERIOD: usize = 40;
-/// Fewer records in a period are little.
+/// Little happens if fewer records come in a period.
 const FEW_OF_PERIOD: usize = 20;
 /// With more segments than this, a look at all of them is worth it only if it brings more records than there are
 /// segments.
 const MANY_SEGMENTS: usize = 100;
-/// How often all segments are looked at where the file system reports nothing.
+/// How often all segments are looked at where the file system reports nothing at all.
 const UNWATCHED_INTERVAL: Duration = Duration::from_millis(5);
 /// How often a missing watch is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -48,9 +50,9 @@ pub(super) struct JournalWatch {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// Each append is reported.
+    /// The file system reports each append.
     Told,
-    /// All segments are looked at.
+    /// It reports only new segments, and all segments are looked at after a pause.
     Looking,
 }
 
@@ -102,7 +104,8 @@ impl JournalWatch {
             if reports < MANY_REPORTS {
                 break;
             }
-            // Before the rest is read: otherwise the producers may be faster.
+            // Before the rest is read: while each append is reported, producers may write reports faster than they are
+            // read here, and this loop would not end.
             self.set_mode(Mode::Looking);
         }
         if self.mode == Mode::Looking {
@@ -110,10 +113,10 @@ impl JournalWatch {
         }
     }
 
-    /// Notes how many entries a round has brought. Returns whether the source may wait now.
+    /// Notes how many records a round has brought. Returns whether the source may wait now.
     pub(super) fn note_round(&mut self, records: usize, reader: &mut Reader) -> bool {
         let now = Instant::now();
-        let segments = reader.live_segments();
+        let segments = reader.segments();
         self.records_of_period += records;
         let is_worth_it = segments <= MANY_SEGMENTS || records > segments;
         if self.mode == Mode::Told && records >= MANY_OF_ROUND && is_worth_it {

@@ -1,4 +1,4 @@
-//! The source that empties a queue directory: waits, scans, publishes, and acks what was delivered.
+//! The source that empties a queue, both forms of it: waits, scans, publishes, and acks what was delivered.
 
 mod ownership;
 mod publishing;
@@ -23,7 +23,7 @@ use crate::publication::{Publication, Seq};
 use crate::source::destination::Destination;
 use crate::source::failed_folder::FailedFolder;
 use crate::source::history::{HistoryOptions, SourceHistory};
-use crate::source::journal::JournalWatch;
+use crate::source::journal_watch::JournalWatch;
 use crate::source::lock_watch::LockWatch;
 use crate::source::outstanding::Outstanding;
 use crate::source::rejections::Rejections;
@@ -46,11 +46,11 @@ const UNWATCHED_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the failed folder is bounded and a missing watch is tried again.
 const CHORE_INTERVAL: Duration = Duration::from_secs(60);
 
-pub(crate) struct DirectorySource {
+pub(crate) struct QueueSource {
     reader: Reader,
-    options: DirectoryOptions,
+    options: SourceOptions,
     watch: Option<Watch>,
-    journal: JournalWatch,
+    journal_watch: JournalWatch,
     destination: Destination,
     health: Arc<Health>,
     backlog: Backlog,
@@ -73,29 +73,29 @@ pub(crate) struct DirectorySource {
     failed_folder: FailedFolder,
 }
 
-/// How a directory is consumed.
+/// How a queue is consumed.
 #[derive(Debug, Clone)]
-pub(crate) struct DirectoryOptions {
+pub(crate) struct SourceOptions {
     pub(crate) scan_interval: Duration,
     pub(crate) failed_max_entries: usize,
     pub(crate) failed_max_age: Duration,
     pub(crate) history: HistoryOptions,
 }
 
-impl DirectorySource {
+impl QueueSource {
     /// Begins with a queue directory that this process owns: reads its history log.
     pub(crate) fn open(
         reader: Reader,
-        options: DirectoryOptions,
+        options: SourceOptions,
         destination: Destination,
         stop: Stop,
         health: Arc<Health>,
-    ) -> Result<DirectorySource, HistoryError> {
+    ) -> Result<QueueSource, HistoryError> {
         let (history, selection) = destination.begin(&reader, &options.history)?;
         let failed_folder = FailedFolder::new(options.failed_max_entries, options.failed_max_age);
-        let mut source = DirectorySource {
+        let mut source = QueueSource {
             watch: None,
-            journal: JournalWatch::new(reader.journal_path()),
+            journal_watch: JournalWatch::new(reader.journal_path()),
             reader,
             max_batch_bytes: destination.max_batch_bytes().min(MAX_BATCH_BYTES),
             destination,
@@ -146,7 +146,8 @@ impl DirectorySource {
             // What is beyond waits on disk.
             let has_room = room == Room::Now
                 && self.outstanding.publications() + self.refused_acks.len() < self.destination.max_undelivered();
-            if !stopping && has_room && !self.is_backing_off() && !self.journal.is_napping() && self.take_batch() {
+            if !stopping && has_room && !self.is_backing_off() && !self.journal_watch.is_napping() && self.take_batch()
+            {
                 continue;
             }
             if !more_to_ack && !self.lock_watch.is_due() {
@@ -230,7 +231,7 @@ impl DirectorySource {
         }
         let is_published = self.taken.is_empty() || self.publish_taken();
         // Between two rounds of fast producers there is a pause, unless a batch was full.
-        let more = found && (self.reader.has_more() || !self.journal.is_looking()) || !may_wait;
+        let more = found && (self.reader.has_more() || !self.journal_watch.is_looking()) || !may_wait;
         is_published && more
     }
 
@@ -242,7 +243,7 @@ impl DirectorySource {
 
     /// How many entries are read at once.
     fn batch_entries(&self) -> usize {
-        if self.journal.is_looking() { BATCH_RECORDS } else { BATCH_ENTRIES }
+        if self.journal_watch.is_looking() { BATCH_RECORDS } else { BATCH_ENTRIES }
     }
 
     /// Deletes what every client has. Returns whether there is more to delete. Before the next batch is read, no more
@@ -264,7 +265,7 @@ impl DirectorySource {
     /// Notes how many records of the journal a round has brought. Returns whether the source may wait.
     fn note_round(&mut self, entries: &[Entry]) -> bool {
         let records = entries.iter().filter(|entry| matches!(entry.name, EntryName::Record(_))).count();
-        self.journal.note_round(records, &mut self.reader) && !self.reader.has_held()
+        self.journal_watch.note_round(records, &mut self.reader) && !self.reader.has_held()
     }
 
     /// What has to be done now and then.
@@ -297,7 +298,7 @@ impl DirectorySource {
     }
 }
 
-impl Drop for DirectorySource {
+impl Drop for QueueSource {
     fn drop(&mut self) {
         // While the lock of the queue is held: the next process opens the log when it has that.
         self.history.close(&self.reader);
