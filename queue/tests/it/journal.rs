@@ -1,6 +1,9 @@
 //! Records of the journal, from a writer to the reader of the queue.
+#![allow(unsafe_code, reason = "another user")]
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{PermissionsExt, chown};
 
 use queue::{AppendOptions, Durability, EntryName, Failed, JournalWriter, Priority, Reader};
 
@@ -189,4 +192,88 @@ fn a_record_that_was_looked_up_and_acked_is_not_found_again() {
     assert!(take(&mut reader).is_empty());
     append(&mut writer, &queue, 2..3, Priority::Normal);
     assert_eq!(take(&mut reader), ["2"]);
+}
+
+/// Runs something as a user who has no rights to the files of root.
+fn as_nobody<T>(run: impl FnOnce() -> T) -> T {
+    const NOBODY: u32 = 65534;
+    // SAFETY: both change only which files this thread may use.
+    unsafe { libc::setfsuid(NOBODY) };
+    let result = run();
+    // SAFETY: as above.
+    unsafe { libc::setfsuid(0) };
+    result
+}
+
+#[test]
+fn a_segment_that_may_not_be_read_yet_waits_where_it_is() {
+    if !testkit::has_root("to read as another user") {
+        return;
+    }
+    let queue = Queue::new();
+    let path = queue.path();
+    fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o755)).unwrap();
+    chown(&path, Some(65534), Some(65534)).unwrap();
+    let mut reader = as_nobody(|| queue.reader());
+    as_nobody(|| queue::Announcement::new(1).write(reader.directory()).unwrap());
+    let mut writer = JournalWriter::new();
+    append(&mut writer, &queue, 1..2, Priority::Normal);
+    let segment = path.join("journal").join(&names(&path.join("journal"))[0]);
+    fs::set_permissions(&segment, Permissions::from_mode(0o600)).unwrap();
+    for _ in 0..3 {
+        assert!(as_nobody(|| take(&mut reader)).is_empty());
+    }
+    assert!(queue.failed().is_empty() && segment.exists());
+    let denied = until_some(|| {
+        as_nobody(|| take(&mut reader));
+        reader.take_denied_segments()
+    });
+    assert_eq!((denied.files, denied.cause.kind()), (1, ErrorKind::PermissionDenied));
+    fs::set_permissions(&segment, Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(until_some(|| as_nobody(|| take(&mut reader)).pop()), "1");
+    assert!(queue.failed().is_empty());
+}
+
+fn until_some<T>(mut get: impl FnMut() -> Option<T>) -> T {
+    let mut got = None;
+    testkit::until("it is there", || {
+        got = got.take().or_else(&mut get);
+        got.is_some()
+    });
+    got.unwrap()
+}
+
+/// Bytes that this thread has read so far.
+fn bytes_read() -> u64 {
+    let io = fs::read_to_string("/proc/thread-self/io").unwrap();
+    io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_segment_that_claims_to_be_huge_takes_no_time_of_others() {
+    let (queue, mut reader) = Queue::announced();
+    let mut writer = JournalWriter::new();
+    append(&mut writer, &queue, 1..2, Priority::Normal);
+    append(&mut writer, &queue, 2..3, Priority::Low);
+    assert_eq!(take(&mut reader).len(), 2);
+    // A producer that runs goes on behind its first record with a head that claims 4 GiB, and there they are.
+    let folder = queue.path().join("journal");
+    let hostile = names(&folder).into_iter().find(|name| name.ends_with(".low.seg")).unwrap();
+    let mut file = fs::File::options().append(true).open(folder.join(hostile)).unwrap();
+    write!(file, "\x1e00000000fffffff0{:016x}\n", 1).unwrap();
+    file.set_len((4 << 30) + 4096).unwrap();
+    let before = bytes_read();
+    for number in 0..100 {
+        append(&mut writer, &queue, number..number + 1, Priority::Normal);
+        assert_eq!(take(&mut reader), [number.to_string()]);
+    }
+    assert!(bytes_read() - before < 16 << 20, "{}", bytes_read() - before);
+    // Its producer ends. What it has left is searched, with a bound.
+    drop(writer);
+    let damage = until_some(|| {
+        take(&mut reader);
+        reader.take_damage()
+    });
+    assert!(damage.bytes > 4 << 30, "{damage:?}");
+    assert!(bytes_read() - before < 256 << 20, "{}", bytes_read() - before);
 }
