@@ -79,7 +79,7 @@ struct Run {
     /// How often each load is repeated [default: 3, or 5 with --full]
     #[arg(long)]
     rounds: Option<usize>,
-    /// Measure only loads whose name has TEXT in it, in the tables batches, channels, history and builds
+    /// Measure only loads whose name has TEXT in it, in the tables batches, channels, history, builds, pusher and presence
     #[arg(long, value_name = "TEXT")]
     load: Option<String>,
     /// Make only these tables
