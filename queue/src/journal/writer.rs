@@ -67,7 +67,7 @@ impl JournalWriter {
     ///
     /// # Errors
     /// [`AppendError::NoReader`] when no consumer reads the journal of this queue, [`AppendError::NoLocks`] when locks do
-    /// not work in it: the events can be queued as a file. Otherwise those of [`crate::Writer::enqueue_events`], when
+    /// not work in it, [`AppendError::NotWritable`] when its folder may not be written: the events can be queued as a file. Otherwise those of [`crate::Writer::enqueue_events`], when
     /// the events are refused or cannot be written. In any case nothing that counts is left.
     pub fn append(
         &mut self,
