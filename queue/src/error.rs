@@ -143,6 +143,10 @@ pub enum AppendError {
     /// can be queued as a file.
     #[error("a file of the journal cannot be locked: {0}")]
     NoLocks(#[source] io::Error),
+    /// Another program has locked each new file before its producer could, one that makes copies for example. The events
+    /// can be queued as a file.
+    #[error("other programs hold locks on new files of the journal")]
+    LockedByOthers,
     /// The folder of the journal may not be written, other than the queue directory maybe. The events can be queued as a
     /// file.
     #[error("files in {} cannot be made or written: {cause}", shown(.path))]

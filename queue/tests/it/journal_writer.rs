@@ -349,6 +349,16 @@ fn where_files_cannot_be_locked_nothing_is_left() {
 }
 
 #[test]
+fn where_others_lock_each_new_file_nothing_is_left_and_the_events_become_a_file() {
+    let journal = Journal::new();
+    let append = || journal.try_append(&mut JournalWriter::new(), 1);
+    let filter = sandbox::filter(&[(libc::SYS_flock, 0, 0)], Errno::WOULDBLOCK);
+    let refused = sandbox::run_under(filter, append);
+    assert!(matches!(refused, Err(AppendError::LockedByOthers)), "{refused:?}");
+    assert!(journal.segments().is_empty());
+}
+
+#[test]
 fn a_journal_that_may_not_be_written_is_named_so_that_the_events_become_a_file() {
     let calls = [(libc::SYS_openat, 2, libc::O_CREAT as u64), (libc::SYS_write, 0, 0)];
     for (call, answer) in

@@ -73,7 +73,7 @@ impl Segment {
                 Err(Unmade::Refused(errno)) => return Err(refused(errno)),
             }
         }
-        Err(refused(last))
+        Err(if last == Errno::WOULDBLOCK { AppendError::LockedByOthers } else { refused(last) })
     }
 
     fn make_named(folder: &OwnedFd, path: PathBuf, name: SegmentName, now: Now) -> Result<Segment, Unmade> {
