@@ -393,6 +393,16 @@ fn damaged_positions_repeat_what_was_acked_and_lose_nothing() {
 }
 
 #[test]
+fn segments_of_one_uuid_in_two_lanes_have_positions_of_their_own() {
+    let (queue, _) = partly_acked();
+    let normal = segment_path(&queue, 1);
+    fs::write(normal.with_extension("low.seg"), Whole::of(100, [100; 20]).content).unwrap();
+    fs::remove_file(normal).unwrap();
+    let found = numbers(&take_all(&mut queue.reader()));
+    assert_eq!(found, (100..120).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_is_acked_is_not_repeated_when_the_folder_cannot_be_listed_at_the_start() {
     let (queue, _) = partly_acked();
     let open = || queue.reader();
