@@ -49,11 +49,13 @@ impl Positions {
         let file = match rustix::fs::openat(queue, layout::POSITIONS, UNTRUSTED_FILE, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(HashMap::new()),
+            // A link, a socket, a device.
+            Err(Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Err(not_a_file()),
             Err(errno) => return Err(errno.into()),
         };
         let stat = rustix::fs::fstat(&file)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(io::Error::other("it is not a regular file"));
+            return Err(not_a_file());
         }
         let slots = stat.st_size.unsigned_abs().div_ceil(SLOT_BYTES as u64).min(MAX_SLOTS);
         let mut content = vec![0; slots as usize * SLOT_BYTES];
@@ -115,6 +117,11 @@ impl Positions {
     pub(super) fn sync(&self) -> Result<(), Errno> {
         self.file.as_ref().map_or(Ok(()), rustix::fs::fdatasync)
     }
+}
+
+/// One error whatever it is, which says what to do. Whoever waits for the queue goes on when it was deleted.
+fn not_a_file() -> io::Error {
+    io::Error::other("it is not a regular file (delete it; what was acked may be sent again)")
 }
 
 fn write_anew(queue: BorrowedFd<'_>, content: &[u8]) -> Result<OwnedFd, Errno> {
