@@ -37,6 +37,7 @@ pub(crate) fn remedy(error: &OpenError, queue: &Path) -> String {
              ReadWritePaths={}",
             shown(queue)
         ),
+        ErrorKind::Other if *path == queue::positions_file(queue) => format!("rm -r {}", shown(path)),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on its file system".to_owned(),
         _ => "is --queue right?".to_owned(),
     }

@@ -17,13 +17,12 @@ use crate::descriptor::{DIRECTORY, UNTRUSTED_FILE, clear_of_standard};
 use crate::layout;
 use crate::queued_at::QueuedAt;
 use crate::record::HEAD_BYTES;
-use crate::uid::Uid;
 
 /// The folder of the segments, and what the consumer has acked of them.
 #[derive(Debug)]
 pub(crate) struct JournalFolder {
     folder: OwnedFd,
-    positions: HashMap<Uid, u64>,
+    positions: HashMap<SegmentName, u64>,
 }
 
 impl JournalFolder {
@@ -57,7 +56,7 @@ impl JournalFolder {
 
     /// All records before this are acked.
     pub(crate) fn position(&self, name: SegmentName) -> u64 {
-        self.positions.get(&name.uid()).copied().unwrap_or(0)
+        self.positions.get(&name).copied().unwrap_or(0)
     }
 
     /// Size, owner and mode of a segment. `None`: it is gone, or no regular file.

@@ -66,9 +66,11 @@ impl JournalWriter {
     /// Records of one priority that one writer appends are delivered in the order of its calls.
     ///
     /// # Errors
-    /// [`AppendError::NoReader`] when no consumer reads the journal of this queue, [`AppendError::NoLocks`] when locks do
-    /// not work in it: the events can be queued as a file. Otherwise those of [`crate::Writer::enqueue_events`], when
-    /// the events are refused or cannot be written. In any case nothing that counts is left.
+    /// The events can be queued as a file when no consumer reads the journal of this queue ([`AppendError::NoReader`]),
+    /// when locks do not work in it or others hold them ([`AppendError::NoLocks`], [`AppendError::LockedByOthers`]), and
+    /// when its folder may not be written ([`AppendError::NotWritable`]). Otherwise those of
+    /// [`crate::Writer::enqueue_events`], when the events are refused or cannot be written. In any case nothing that
+    /// counts is left.
     pub fn append(
         &mut self,
         queue: &Path,

@@ -3,10 +3,11 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::mpsc;
 
 use queue::{Failed, Reader, ReaderOptions};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{CWD, FileType, FlockOperation, Mode, flock, mknodat};
 use rustix::io::Errno;
 use testkit::{TIMEOUT, sandbox, until};
 
@@ -389,6 +390,38 @@ fn damaged_positions_repeat_what_was_acked_and_lose_nothing() {
         assert_eq!(found_with(&vec![0; size]), all);
         // A slot that is whole counts wherever slots begin.
         assert_eq!(found_with(&[&random.bytes(size.next_multiple_of(32))[..], &good].concat()), all[7..]);
+    }
+}
+
+#[test]
+fn segments_of_one_uuid_in_two_lanes_have_positions_of_their_own() {
+    let (queue, _) = partly_acked();
+    let normal = segment_path(&queue, 1);
+    fs::write(normal.with_extension("low.seg"), Whole::of(100, [100; 20]).content).unwrap();
+    fs::remove_file(normal).unwrap();
+    let found = numbers(&take_all(&mut queue.reader()));
+    assert_eq!(found, (100..120).collect::<Vec<_>>());
+}
+
+#[test]
+fn positions_that_are_no_file_are_an_error_that_may_pass_and_says_what_to_do() {
+    let make: [&dyn Fn(&Path); 3] = [
+        &|path| fs::create_dir(path).unwrap(),
+        &|path| std::os::unix::fs::symlink("/etc/hostname", path).unwrap(),
+        &|path| mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap(),
+    ];
+    for make in make {
+        let (queue, _) = partly_acked();
+        let path = queue.path().join(".positions");
+        fs::remove_file(&path).unwrap();
+        make(&path);
+        let error = Reader::open(queue.path(), ReaderOptions::default()).unwrap_err();
+        assert!(error.is_passing(), "{error}");
+        let expected = format!(
+            "cannot read {}: it is not a regular file (delete it; what was acked may be sent again)",
+            path.display()
+        );
+        assert_eq!(error.to_string(), expected);
     }
 }
 

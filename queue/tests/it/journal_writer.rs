@@ -349,6 +349,31 @@ fn where_files_cannot_be_locked_nothing_is_left() {
 }
 
 #[test]
+fn where_others_lock_each_new_file_nothing_is_left_and_the_events_become_a_file() {
+    let journal = Journal::new();
+    let append = || journal.try_append(&mut JournalWriter::new(), 1);
+    let filter = sandbox::filter(&[(libc::SYS_flock, 0, 0)], Errno::WOULDBLOCK);
+    let refused = sandbox::run_under(filter, append);
+    assert!(matches!(refused, Err(AppendError::LockedByOthers)), "{refused:?}");
+    assert!(journal.segments().is_empty());
+}
+
+#[test]
+fn a_journal_that_may_not_be_written_is_named_so_that_the_events_become_a_file() {
+    let calls = [(libc::SYS_openat, 2, libc::O_CREAT as u64), (libc::SYS_write, 0, 0)];
+    for (call, answer) in
+        calls.into_iter().flat_map(|call| [Errno::ACCESS, Errno::PERM, Errno::ROFS].map(|e| (call, e)))
+    {
+        let journal = Journal::new();
+        let append = || journal.try_append(&mut JournalWriter::new(), 1);
+        let refused = sandbox::run_under(sandbox::filter(&[call], answer), append);
+        assert!(matches!(&refused, Err(AppendError::NotWritable { .. })), "{call:?} {answer}: {refused:?}");
+        assert!(refused.unwrap_err().to_string().contains(journal.folder().to_str().unwrap()));
+        assert!(journal.segments().is_empty());
+    }
+}
+
+#[test]
 fn a_record_that_cannot_be_forced_to_disk_is_taken_back() {
     for (call, durability) in [(libc::SYS_fdatasync, Durability::Data), (libc::SYS_fsync, Durability::Full)] {
         let journal = Journal::new();
@@ -433,7 +458,7 @@ fn on_a_full_disk_what_is_refused_leaves_nothing_that_counts() {
     drop(writer);
     journal.queue.remount("ro");
     let refused = append(&mut JournalWriter::new()).unwrap_err().to_string();
-    assert!(refused.contains("journal: Read-only file system"), "{refused}");
+    assert!(refused.contains("journal cannot be made or written: Read-only file system"), "{refused}");
 }
 
 #[test]

@@ -109,7 +109,7 @@ impl JournalReader {
     pub(super) fn begin_positions(&mut self) {
         // If the folder cannot be listed now, all are kept: without them, what is acked would be sent again.
         if let Ok(names) = self.file_names() {
-            let of_segment = |name: &SegmentName| Some((name.uid(), *self.begun_at.get(&name.uid())?));
+            let of_segment = |name: &SegmentName| Some((*name, *self.begun_at.get(name)?));
             self.begun_at = names.iter().filter_map(of_segment).collect();
         }
         self.positions = Positions::begin(&self.queue, &self.begun_at);
@@ -206,7 +206,7 @@ impl JournalReader {
             self.strange.insert(name, EntryError::TooLarge { size, limit });
             return Ok(());
         }
-        let position = self.begun_at.remove(&name.uid()).unwrap_or(0);
+        let position = self.begun_at.remove(&name).unwrap_or(0);
         self.segments.insert(name, Segment::new(file, position));
         self.open += 1;
         self.find_next(name)

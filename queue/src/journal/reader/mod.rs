@@ -72,7 +72,7 @@ pub(crate) struct JournalReader {
     /// From this name on there may be others that are not held.
     unlisted_from: [Option<SegmentName>; LANES],
     /// The positions of the reader before, of segments that were not opened yet.
-    begun_at: HashMap<crate::Uid, u64>,
+    begun_at: HashMap<SegmentName, u64>,
     positions: Positions,
     /// With acks that are not written to the positions.
     acked: Vec<SegmentName>,

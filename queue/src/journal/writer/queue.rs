@@ -88,9 +88,9 @@ impl Queue {
                     Err(Failure::Unusable(_)) => {}
                     Err(Failure::Refused(errno)) => {
                         *self.segment(place.priority) = Some(segment);
-                        return Err(self.refused(errno));
+                        return Err(AppendError::write(&self.journal, errno));
                     }
-                    Err(Failure::NotSynced(errno)) => return Err(self.refused(errno)),
+                    Err(Failure::NotSynced(errno)) => return Err(self.not_synced(errno)),
                 }
             }
             // Before the next one is made: a segment that is closed can be read to its end.
@@ -109,7 +109,10 @@ impl Queue {
             }
             Err(failure) => {
                 segment.discard();
-                Err(self.refused(failure.errno()))
+                Err(match failure {
+                    Failure::Unusable(errno) | Failure::Refused(errno) => AppendError::write(&self.journal, errno),
+                    Failure::NotSynced(errno) => self.not_synced(errno),
+                })
             }
         }
     }
@@ -128,7 +131,8 @@ impl Queue {
         Ok(RecordName { segment: name, offset })
     }
 
-    fn refused(&self, errno: Errno) -> AppendError {
+    /// The record was there for a moment, and may have been read. A file beside it would bring its events twice.
+    fn not_synced(&self, errno: Errno) -> AppendError {
         EnqueueError::write(self.journal.clone(), errno.into()).into()
     }
 }

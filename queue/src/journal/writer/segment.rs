@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::segment_descriptor::SegmentDescriptor;
 use crate::descriptor::{DIRECTORY, clear_of_standard};
 use crate::directory::Durability;
-use crate::error::{AppendError, EnqueueError};
+use crate::error::AppendError;
 use crate::journal::SegmentName;
 use crate::layout;
 use crate::priority::Priority;
@@ -50,17 +50,10 @@ pub(super) enum Failure {
     NotSynced(Errno),
 }
 
-impl Failure {
-    pub(super) fn errno(&self) -> Errno {
-        let (Failure::Unusable(errno) | Failure::Refused(errno) | Failure::NotSynced(errno)) = self;
-        *errno
-    }
-}
-
 impl Segment {
     /// Makes a segment in the folder `journal`.
     pub(super) fn make(journal: &Path, priority: Priority, now: Now) -> Result<Segment, AppendError> {
-        let refused = |errno: Errno| EnqueueError::write(journal.to_owned(), errno.into()).into();
+        let refused = |errno: Errno| AppendError::write(journal, errno);
         // A link would lead out of the queue.
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = match rustix::fs::open(journal, flags, Mode::empty()) {
@@ -80,7 +73,7 @@ impl Segment {
                 Err(Unmade::Refused(errno)) => return Err(refused(errno)),
             }
         }
-        Err(refused(last))
+        Err(if last == Errno::WOULDBLOCK { AppendError::LockedByOthers } else { refused(last) })
     }
 
     fn make_named(folder: &OwnedFd, path: PathBuf, name: SegmentName, now: Now) -> Result<Segment, Unmade> {
