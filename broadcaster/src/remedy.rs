@@ -55,7 +55,7 @@ fn permission(queue: &Path) -> String {
 }
 
 /// What to do about lines of the log that do not say it themselves, by how they begin.
-const REMEDIES: [(&str, &str); 24] = [
+const REMEDIES: [(&str, &str); 25] = [
     ("cannot raise the limit of open files", "Raise LimitNOFILE= in the unit, or ulimit -Hn."),
     ("fewer files may be open than max_connections needs", "Raise LimitNOFILE= in the unit, or ulimit -Hn."),
     (
@@ -81,6 +81,10 @@ const REMEDIES: [(&str, &str); 24] = [
     (
         "the journal holds files that are no segments",
         "fastapi-broadcaster failed list shows them, failed retry puts them back into journal/.",
+    ),
+    (
+        "something else than a folder has the name of the journal",
+        "Delete what has that name: the broadcaster makes the folder, and producers use it.",
     ),
     (
         "the journal is damaged",

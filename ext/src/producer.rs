@@ -143,9 +143,7 @@ fn warn_once(reason: &AppendError, directory: &Path) {
     }
     let remedy = match reason {
         AppendError::NoReader => "start a fastapi-broadcaster of this version on that queue, or update the one there",
-        AppendError::LockedByOthers => {
-            "let programs that lock files, such as those that make copies, leave out the journal"
-        }
+        AppendError::LockedByOthers => "let programs that lock files, such as backups, leave out the journal",
         AppendError::NotWritable { .. } => {
             "that folder needs the group of PHP, the mode 2770 (when it is deleted, the broadcaster makes it so) and a \
              file system that can be written"

@@ -9,12 +9,15 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::{AtFlags, FileType, Stat};
+
 use crate::directory::{self, DEFAULT_MAX_EVENT_BYTES, DirectoryReader, OtherFiles};
 use crate::entry_error::EntryError;
 use crate::entry_name::EntryName;
 use crate::error::{AckError, OpenError, ScanError};
 use crate::event::Event;
 use crate::journal::{Damage, DeniedSegments, JournalReader};
+use crate::layout;
 use crate::queued_at::QueuedAt;
 
 use lanes::Turns;
@@ -123,6 +126,15 @@ impl Reader {
     /// The folder of the journal's segments.
     pub fn journal_path(&self) -> &Path {
         self.journal.path()
+    }
+
+    /// Whether something else than a folder has the name of the journal's: a file, a link. Producers write files then.
+    pub fn has_strange_journal(&self) -> bool {
+        let is_folder = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        // The journal is asked first, which takes no call of the system.
+        self.journal.folder().is_none()
+            && rustix::fs::statat(self.directory(), layout::JOURNAL, AtFlags::SYMLINK_NOFOLLOW)
+                .is_ok_and(|stat| !is_folder(stat))
     }
 
     /// The directory itself.

@@ -151,7 +151,7 @@ impl JournalWatch {
     pub(super) fn pause(&self) -> Duration {
         match (self.nap_until, &self.inotify) {
             (Some(until), _) => until.saturating_duration_since(Instant::now()),
-            (None, None) if self.folder.exists() => UNWATCHED_INTERVAL,
+            (None, None) if self.folder.symlink_metadata().is_ok_and(|folder| folder.is_dir()) => UNWATCHED_INTERVAL,
             _ => Duration::MAX,
         }
     }

@@ -277,6 +277,7 @@ impl QueueSource {
         }
         self.failed_folder.trim(self.reader.path());
         self.rejections.retry_others(&mut self.reader);
+        self.rejections.log_strange_journal(&self.reader);
     }
 
     fn is_backing_off(&self) -> bool {

@@ -30,6 +30,8 @@ pub(super) struct Rejections {
     damage: LogLimit,
     strange_segments: LogLimit,
     denied_segments: LogLimit,
+    /// That the journal is no folder was logged.
+    has_strange_journal: bool,
     /// Those that no line was about yet.
     unlogged: Option<OtherFiles>,
     unlogged_damage: Option<Damage>,
@@ -143,6 +145,18 @@ impl Rejections {
                 file = %segment, files, %reason, %error,
                 "the journal holds files that are no segments and cannot be put aside, trying again"
             ),
+        }
+    }
+
+    /// Logs that the journal cannot be made, once for as long as that lasts.
+    pub(super) fn log_strange_journal(&mut self, reader: &Reader) {
+        let had = std::mem::replace(&mut self.has_strange_journal, reader.has_strange_journal());
+        if self.has_strange_journal && !had {
+            warn!(
+                path = %reader.journal_path().display(),
+                "something else than a folder has the name of the journal, producers write files: delete it, and the \
+                 folder is made"
+            );
         }
     }
 
