@@ -260,7 +260,7 @@ fn a_segment_that_claims_to_be_huge_takes_no_time_of_others() {
     let folder = queue.path().join("journal");
     let hostile = names(&folder).into_iter().find(|name| name.ends_with(".low.seg")).unwrap();
     let mut file = fs::File::options().append(true).open(folder.join(hostile)).unwrap();
-    write!(file, "\x1e00000000fffffff0{:016x}\n", 1).unwrap();
+    writeln!(file, "\x1e00000000fffffff0{:016x}", 1).unwrap();
     file.set_len((4 << 30) + 4096).unwrap();
     let before = bytes_read();
     for number in 0..100 {
