@@ -156,11 +156,15 @@ impl Reader {
         let record = self.journal.first(lane)?;
         Ok(match (file, record) {
             (None, None) => None,
-            (Some(file), Some(record)) if record < file => Some(Form::Journal),
-            (Some(_), _) => Some(Form::Directory),
-            // An older file may wait that no listing has found yet.
-            (None, Some(_)) if self.directory.may_miss(lane) => None,
-            (None, Some(_)) => Some(Form::Journal),
+            (Some(file), record) if record.is_none_or(|record| file <= record) => Some(Form::Directory),
+            // A file of its producer may be older that no listing has found yet.
+            _ if self.directory.may_overlook() => {
+                self.has_held = true;
+                None
+            }
+            // There are more files than are held.
+            (None, _) if self.directory.may_miss(lane) => None,
+            _ => Some(Form::Journal),
         })
     }
 

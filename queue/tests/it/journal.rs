@@ -1,12 +1,15 @@
 //! Records of the journal, from a writer to the reader of the queue.
 #![allow(unsafe_code, reason = "another user")]
 
+use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use queue::{AppendOptions, Durability, EntryName, Failed, JournalWriter, Priority, Reader};
 
+use crate::segments::{line, record_of, write_segment};
 use crate::util::{Queue, names, new_event, payloads};
 
 fn append(writer: &mut JournalWriter, queue: &Queue, numbers: std::ops::Range<usize>, priority: Priority) {
@@ -276,4 +279,60 @@ fn a_segment_that_claims_to_be_huge_takes_no_time_of_others() {
     });
     assert!(damage.bytes > 4 << 30, "{damage:?}");
     assert!(bytes_read() - before < 256 << 20, "{}", bytes_read() - before);
+}
+
+/// The name of an entry of several events that was queued an hour ahead, by a producer that began before the clock was
+/// set back.
+fn name_ahead(number: usize) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(3600);
+    let millis = now.as_millis();
+    format!("{:08x}-{:04x}-7000-8000-{number:012x}.events", millis >> 16, millis & 0xffff)
+}
+
+/// One round of a caller that follows the queue: nothing was reported but these files.
+fn round(reader: &mut Reader, limit: usize, appeared: &[&OsStr]) -> Vec<usize> {
+    let mut taken = Vec::new();
+    loop {
+        reader.begin_round();
+        appeared.iter().for_each(|name| reader.follow(name));
+        reader.lose_track_of_journal();
+        let entries = reader.scan_followed(limit, u64::MAX).unwrap();
+        taken.extend(payloads(&entries).iter().map(|payload| payload.parse::<usize>().unwrap()));
+        if !entries.is_empty() || !reader.has_held() {
+            return taken;
+        }
+    }
+}
+
+#[test]
+fn a_record_does_not_overtake_a_file_of_its_producer_that_one_listing_has_seen() {
+    let (queue, mut reader) = Queue::announced();
+    for number in 0..3 {
+        queue.enqueue(number);
+    }
+    // A producer whose clock was an hour ahead: first a file, then a record.
+    queue.write(&name_ahead(1), line("3"));
+    let later = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(3601);
+    write_segment(&queue, 1, record_of(line("4").as_bytes(), later.as_nanos() as u64));
+    reader.lose_track();
+    let taken: Vec<usize> = [1, 1, 10, 10, 10].iter().flat_map(|limit| round(&mut reader, *limit, &[])).collect();
+    assert_eq!(taken, [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_record_does_not_overtake_a_file_of_its_producer_while_an_entry_from_ahead_waits() {
+    let (queue, mut reader) = Queue::announced();
+    let mut writer = JournalWriter::new();
+    assert!(round(&mut reader, 10, &[]).is_empty());
+    let ahead = name_ahead(1);
+    queue.write(&ahead, line("9"));
+    let first = queue.enqueue_named(0);
+    assert_eq!(round(&mut reader, 1, &[ahead.as_ref(), &first]), [0]);
+    // Reports are not believed until the next listing.
+    reader.lose_track();
+    let second = queue.enqueue_named(1);
+    append(&mut writer, &queue, 2..3, Priority::Normal);
+    let mut taken = round(&mut reader, 10, &[&second]);
+    taken.extend(round(&mut reader, 10, &[]));
+    assert_eq!(taken, [1, 2, 9]);
 }

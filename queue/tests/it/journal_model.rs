@@ -105,10 +105,9 @@ impl Stranger {
     fn segment(&mut self, queue: &Queue, priority: Priority) -> &mut (File, String) {
         let now = self.now();
         self.open[priority as usize].get_or_insert_with(|| {
-            let (millis, random) = (now / 1_000_000, &Uid::new().to_string()[15..]);
+            let (millis, random) = (now / 1_000_000, &Uid::new().to_string()[19..]);
             let lane = ["high.", "", "low."][priority as usize];
-            let name = format!("{:08x}-{:04x}-7{random}.{lane}seg", millis >> 16, millis & 0xffff);
-            let name = name.replacen(&random[..3], "000", 1);
+            let name = format!("{:08x}-{:04x}-7000-{random}.{lane}seg", millis >> 16, millis & 0xffff);
             let path = queue.path().join("journal").join(&name);
             let file = File::create_new(path).unwrap();
             flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
@@ -132,6 +131,8 @@ struct Queued {
     lane: usize,
     events: usize,
     segment: Option<String>,
+    /// Where it was, also after it became a file.
+    first_segment: Option<String>,
 }
 
 /// What the model knows of a number: that of the first event of its entry.
@@ -199,20 +200,32 @@ impl Model {
                 let name = self.writers[writer].append(&self.queue.path(), &new, options).unwrap();
                 let segment = name.segment.to_string();
                 self.reports[1].push(segment.clone());
-                Queued { producer: writer, lane: priority as usize, events, segment: Some(segment) }
+                Queued {
+                    producer: writer,
+                    lane: priority as usize,
+                    events,
+                    first_segment: Some(segment.clone()),
+                    segment: Some(segment),
+                }
             }
             Queueing::File { writer, priority, events } => {
                 let payloads = payloads(events, 0);
                 let new: Vec<_> = payloads.iter().map(|payload| new_event(payload)).collect();
                 let name = self.queue.writer().enqueue_events(&new, priority).unwrap();
                 self.reports[0].push(name.to_string());
-                Queued { producer: writer, lane: priority as usize, events, segment: None }
+                Queued { producer: writer, lane: priority as usize, events, segment: None, first_segment: None }
             }
             Queueing::Stranger(stranger, priority) => {
                 let segment = self.strangers[stranger].append(&self.queue, priority, number, None);
                 self.reports[1].push(segment.clone());
                 let producer = WRITERS + stranger;
-                Queued { producer, lane: priority as usize, events: 1, segment: Some(segment) }
+                Queued {
+                    producer,
+                    lane: priority as usize,
+                    events: 1,
+                    first_segment: Some(segment.clone()),
+                    segment: Some(segment),
+                }
             }
         };
         self.next += queued.events;
@@ -285,7 +298,7 @@ impl Model {
             let file = File::open(journal.join(&name)).unwrap();
             if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
                 fs::remove_file(journal.join(&name)).unwrap();
-                let is_there = |(_, queued): &(&usize, &Queued)| queued.segment.as_deref() == Some(&name);
+                let is_there = |(_, queued): &(&usize, &Queued)| queued.first_segment.as_deref() == Some(&name);
                 self.may_be_lost.extend(self.all.iter().filter(is_there).map(|(number, _)| *number));
                 return;
             }

@@ -97,6 +97,7 @@ fn a_producer_whose_files_may_not_grow_gets_an_error_and_what_was_accepted_is_de
     broadcaster.signal(Signal::CONT);
     let mut tally = Tally::default();
     (0..appender.queued()).for_each(|_| tally.note(0, &client.payload()));
+    tally.assert_in_order();
     until("everything is acked and deleted", || segments(&queue).is_empty() && queue.waiting() == 0);
     assert!(tally.received(3) == appender.queued() && tally.events > 100, "{tally:?}");
     assert!(broadcaster.log_lines("damaged").is_empty() && queue.failed().is_empty());

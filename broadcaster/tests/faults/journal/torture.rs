@@ -146,12 +146,14 @@ fn killed_producers_and_broadcasters_lose_nothing_of_both_forms_and_keep_the_ord
             tally.note(run, &client.payload());
         }
     }
+    tally.assert_in_order();
     // The last entries of those that were killed, which they have not noted.
     until("everything is acked", || left(&queue) == 0);
     broadcaster.stop();
     while let Ok(Message::Text(text)) = client.next() {
         tally.note(run, payload_of(&text));
     }
+    tally.assert_in_order();
     for appender in &producers.killed {
         let (queued, received) = (appender.queued(), tally.received(appender.id));
         assert!(appender.may_have_queued(received), "producer {}: {queued} queued, {received} received", appender.id);

@@ -46,6 +46,10 @@ pub(super) struct Index {
     unsettled: HashSet<FileName>,
     /// There may be entries that are neither here nor will be reported: only a listing finds them.
     lost_track: bool,
+    /// Some of them may be older than those that are here.
+    may_overlook: bool,
+    /// The next entry is not known before a listing.
+    is_listing_wanted: bool,
     /// When the directory may be listed although entries are left: a more urgent one may be there.
     listing_due: Instant,
     /// Most entries of a lane.
@@ -70,6 +74,8 @@ impl Index {
             uses_lanes: false,
             unsettled: HashSet::new(),
             lost_track: true,
+            may_overlook: true,
+            is_listing_wanted: false,
             listing_due: Instant::now(),
             max_entries,
         }
@@ -78,12 +84,28 @@ impl Index {
     /// Notes that entries may have appeared that were not reported.
     pub(super) fn lose_track(&mut self) {
         self.lost_track = true;
+        self.may_overlook = true;
+    }
+
+    /// Tells whether an entry may be missing here that is older than some of those that are here.
+    pub(super) fn may_overlook(&self) -> bool {
+        self.may_overlook || !self.unsettled.is_empty()
+    }
+
+    /// Asks for a listing at the next opportunity.
+    pub(super) fn want_listing(&mut self) {
+        self.is_listing_wanted = true;
+    }
+
+    pub(super) fn is_listing_wanted(&self) -> bool {
+        self.is_listing_wanted
     }
 
     /// Tells whether the directory must be listed before the next entry is known.
     pub(super) fn needs_listing(&self) -> bool {
         let may_find_more = self.lost_track || !self.unsettled.is_empty();
-        may_find_more && (self.is_empty() || self.uses_lanes && self.listing_due <= Instant::now())
+        self.is_listing_wanted
+            || may_find_more && (self.is_empty() || self.uses_lanes && self.listing_due <= Instant::now())
     }
 
     fn is_empty(&self) -> bool {
@@ -159,6 +181,7 @@ impl Index {
         self.lanes = listing.settled.map(BTreeSet::from_iter);
         self.unsettled = listing.unsettled;
         self.lost_track = !listing.is_complete;
+        (self.may_overlook, self.is_listing_wanted) = (false, false);
         let now = Instant::now();
         self.listing_due = now + LISTING_PAUSE * now.saturating_duration_since(listing.started);
     }

@@ -37,6 +37,8 @@ pub(crate) struct DirectoryReader {
     options: ReaderOptions,
     /// Found and not yet scanned.
     index: Index,
+    /// Everything was listed at the beginning of this round.
+    overlooks_nothing: bool,
     /// Scanned, and neither acked nor rejected: they must not be found again.
     outstanding: HashMap<FileName, Stamp>,
     /// Read and left where they are.
@@ -77,6 +79,7 @@ impl DirectoryReader {
             path,
             ownership,
             index: Index::new(options.index_entries),
+            overlooks_nothing: false,
             outstanding: HashMap::new(),
             left_files: LeftFiles::new(options.index_entries, options.grace, clock),
             clock,

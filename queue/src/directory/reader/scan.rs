@@ -27,13 +27,26 @@ impl DirectoryReader {
     /// # Errors
     /// When the directory cannot be read.
     pub(crate) fn update(&mut self) -> Result<(), ScanError> {
+        self.overlooks_nothing = false;
         if self.index.needs_listing() {
+            let is_wanted = self.index.is_listing_wanted();
             self.list()?;
-            if self.index.has_only_unsettled() {
+            if is_wanted && self.index.may_overlook() || self.index.has_only_unsettled() {
                 self.list()?;
             }
+            self.overlooks_nothing = is_wanted;
         }
         Ok(())
+    }
+
+    /// Tells whether an entry may have been overlooked that was there before this round. The next round lists the
+    /// directory then, and overlooks nothing.
+    pub(crate) fn may_overlook(&mut self) -> bool {
+        let may_overlook = !self.overlooks_nothing && self.index.may_overlook();
+        if may_overlook {
+            self.index.want_listing();
+        }
+        may_overlook
     }
 
     /// When the next entry of a lane was queued.
