@@ -74,7 +74,7 @@ impl<A: Application> Shard<A> {
                     self.send_to(key, message::not_subscribed(&asked.channel, kind, &error, status));
                 }
             }
-            Ok(Command::Unsubscribe { channel }) => self.unsubscribe_pusher(key, &channel),
+            Ok(Command::Unsubscribe { channel }) => self.unsubscribe_pusher(key, &channel, now),
             Ok(Command::Signin { auth, user_data }) => self.sign_in(key, &auth, &user_data, now),
             Ok(Command::ClientEvent(sent)) => {
                 if let Err(problem) = self.send_client_event(key, &sent, now) {
@@ -194,9 +194,10 @@ impl<A: Application> Shard<A> {
         Ok(Some(member))
     }
 
-    /// Takes a client out of a channel. It gets no answer, so nothing has to come before that: what was published a moment
-    /// ago is not written to it. If it were, each user who leaves would take a write to all who stay.
-    fn unsubscribe_pusher(&mut self, key: usize, channel: &str) {
+    fn unsubscribe_pusher(&mut self, key: usize, channel: &str, now: Instant) {
+        if !self.deliver_before_leaving(self.sessions[key].id, now) {
+            return;
+        }
         let channel = channel::parse(channel).and_then(|channel| self.key_of(key, &channel));
         if let Some(channel) = channel {
             self.leave(key, channel);

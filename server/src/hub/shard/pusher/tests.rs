@@ -10,6 +10,7 @@ use crate::config::Settings;
 use crate::hub::shard::ShardThread;
 use crate::hub::shard::stepping::{connect, message};
 use crate::protocol::{ClientKind, Opening, Wants};
+use crate::publication::{Audience, Publication};
 use crate::rights::PusherApp;
 
 const CHANNEL: &str = "presence-a";
@@ -66,7 +67,7 @@ fn users_who_leave_in_one_turn_are_told_of_together_and_not_to_each_other() {
     let public_channels = Some(vec!["*".parse().expect("a pattern")]);
     let settings = Settings { app: Some(vec![app.clone()]), public_channels, ..Settings::default() };
     let config = settings.resolve().expect("settings");
-    let (mut shards, _hub) = ShardThread::prepare(1, &config.limits, &config.rights, |_| NoApplication).expect("a hub");
+    let (mut shards, hub) = ShardThread::prepare(1, &config.limits, &config.rights, |_| NoApplication).expect("a hub");
     let mut shard = shards.pop().expect("one thread");
     let mut users: Vec<User> = (0..5).map(|_| User::connect(&mut shard)).collect();
     for (number, user) in users.iter_mut().enumerate() {
@@ -79,8 +80,14 @@ fn users_who_leave_in_one_turn_are_told_of_together_and_not_to_each_other() {
         assert_eq!(told.matches("member_added").count(), 4 - number, "{told}");
     }
 
+    let channels = [CHANNEL.parse().expect("a name")];
+    let audience = Audience::Channels(&channels);
+    hub.publish(&Publication { audience, ..Publication::to_everybody("\"before\"", "1", 7) });
     users[1..].iter_mut().for_each(User::leave);
     shard.step().expect("a turn");
-    let told: Vec<usize> = users.iter_mut().map(|user| user.read().matches("member_removed").count()).collect();
-    assert_eq!(told, [4, 0, 0, 0, 0]);
+    let count = |told: &str, event: &str| told.matches(event).count();
+    let told: Vec<String> = users.iter_mut().map(User::read).collect();
+    let removed: Vec<usize> = told.iter().map(|told| count(told, "member_removed")).collect();
+    assert_eq!(removed, [4, 0, 0, 0, 0]);
+    assert!(told.iter().all(|told| count(told, "before") == 1), "what was published comes before: {told:?}");
 }
