@@ -12,7 +12,7 @@
  *   `data`: the event's content; `full`: its content and its name. Each costs the time of the disk.
  * - `fastapi_websocket.queue`: how events are queued. `directory` (default): a file for each call. `journal`: a record in a file that
  *   stays open, which takes a fraction of the time; its events always have a uid. If the broadcaster of the queue does not read
- *   journals, events become files, with one warning (E_WARNING) in a process.
+ *   journals, or files in `journal/` cannot be locked or written, events become files, with one warning (E_WARNING) in a process.
  * - `fastapi_websocket.max_event_bytes`: largest file of one event, or of the events of one transaction, in bytes, envelope included;
  *   K, M and G are understood. Default 1048576 (1 MiB).
  *

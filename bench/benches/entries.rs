@@ -1,4 +1,4 @@
-//! Enqueue, scan and ack: what the queue costs on tmpfs, one thread, no watcher.
+//! Enqueue, scan and ack: what the queue costs on tmpfs, one thread, no watcher. As a directory and as a journal.
 //!
 //! A scan uses up what it finds: every bench builds its backlog anew and counts only the time of the part that it is
 //! about.
@@ -7,13 +7,20 @@
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use queue::{EntryName, FileName, Reader, ReaderOptions, Writer};
+use queue::{
+    Announcement, AppendOptions, DEFAULT_MAX_EVENT_BYTES, Durability, EntryName, FileName, JournalWriter, NewEvent,
+    Priority, Reader, ReaderOptions, Uid, Writer,
+};
 use tempfile::TempDir;
 
 const BACKLOG: u64 = 2_000;
 /// As the broadcaster takes them.
 const BATCH: usize = 1024;
 const BATCH_BYTES: u64 = 1024 * 1024;
+/// Records of a journal. They take a tenth of the time.
+const RECORDS: u64 = 20_000;
+/// Producers that write the journal by turns.
+const PRODUCERS: [usize; 3] = [1, 8, 100];
 /// Entries that were read and wait for slow clients.
 const UNACKED: u64 = 1_000;
 const PAYLOAD: &[u8] =
@@ -23,7 +30,7 @@ const PAYLOAD: &[u8] =
 struct Queue {
     writer: Writer,
     reader: Reader,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Queue {
@@ -32,7 +39,7 @@ impl Queue {
         let directory = tempfile::Builder::new().prefix("bench-").tempdir_in("/dev/shm").expect("a directory");
         let writer = Writer::new(directory.path());
         let reader = Reader::open(directory.path(), ReaderOptions::default()).expect("a reader");
-        let mut queue = Queue { writer, reader, _directory: directory };
+        let mut queue = Queue { writer, reader, directory };
         queue.fill(unacked);
         queue.scan_all();
         queue
@@ -57,8 +64,71 @@ impl Queue {
         }
     }
 
+    /// Takes everything out. Returns how many entries that were.
+    fn take_all(&mut self) -> usize {
+        let mut taken = 0;
+        loop {
+            let entries = self.reader.scan(BATCH, BATCH_BYTES).expect("entries");
+            if entries.is_empty() {
+                return taken;
+            }
+            taken += entries.len();
+            entries.iter().for_each(|entry| self.reader.ack(&entry.name).expect("an entry to delete"));
+            self.reader.commit_acks().expect("positions");
+        }
+    }
+
     fn ack_all(&mut self, names: &[EntryName]) {
         names.iter().for_each(|name| self.reader.ack(name).expect("an entry to delete"));
+    }
+}
+
+/// Appends records, by turns of the writers.
+fn append(writers: &mut [JournalWriter], queue: &Queue, records: u64) {
+    let options = AppendOptions {
+        priority: Priority::Normal,
+        durability: Durability::None,
+        max_event_bytes: DEFAULT_MAX_EVENT_BYTES,
+    };
+    let count = writers.len();
+    for number in 0..records as usize {
+        let event = NewEvent {
+            uid: Uid::new(),
+            name_json: br#""b""#,
+            payload_json: PAYLOAD,
+            channels: None,
+            ttl: None,
+            key: None,
+            except: None,
+        };
+        let writer = &mut writers[number % count];
+        writer.append(queue.directory.path(), &[event], options).expect("a record");
+    }
+}
+
+/// The same backlog as records of a journal.
+fn journal(criterion: &mut Criterion) {
+    for producers in PRODUCERS {
+        let mut group = criterion.benchmark_group(format!("journal of {RECORDS}, {producers} producers"));
+        group.throughput(Throughput::Elements(RECORDS));
+        let filled = || {
+            let queue = Queue::new(0);
+            Announcement::new(1).write(queue.reader.directory()).expect("announced");
+            let mut writers: Vec<JournalWriter> = (0..producers).map(|_| JournalWriter::new()).collect();
+            let took = timed(|| append(&mut writers, &queue, RECORDS));
+            (queue, writers, took)
+        };
+        group.bench_function("append", |bencher| {
+            bencher.iter_custom(|times| (0..times).map(|_| filled().2).sum());
+        });
+        group.bench_function("scan, read, ack and commit", |bencher| {
+            let once = || {
+                let (mut queue, _writers, _) = filled();
+                timed(|| assert_eq!(queue.take_all(), RECORDS as usize))
+            };
+            bencher.iter_custom(|times| (0..times).map(|_| once()).sum());
+        });
+        group.finish();
     }
 }
 
@@ -125,6 +195,6 @@ fn next_entry(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    targets = backlog, next_entry
+    targets = backlog, journal, next_entry
 }
 criterion_main!(benches);

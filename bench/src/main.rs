@@ -7,6 +7,7 @@ mod crowd;
 mod directory;
 mod due;
 mod frames;
+mod journal;
 mod lanes;
 mod machine;
 mod message;
@@ -52,6 +53,8 @@ enum Command {
     Run(Box<Run>),
     /// Sample the broadcaster under load, and draw flame graphs
     Profile(profile::Profile),
+    /// Queue events as fast as possible, and print what the calls took
+    Produce(journal::Produce),
     /// Run a server to be measured
     Serve {
         /// Which one
@@ -76,7 +79,7 @@ struct Run {
     /// How often each load is repeated [default: 3, or 5 with --full]
     #[arg(long)]
     rounds: Option<usize>,
-    /// Measure only loads whose name has TEXT in it, in the tables channels, history and builds
+    /// Measure only loads whose name has TEXT in it, in the tables batches, channels, history, builds, pusher and presence
     #[arg(long, value_name = "TEXT")]
     load: Option<String>,
     /// Make only these tables
@@ -115,6 +118,7 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Run(run) => measure(*run),
         Command::Profile(profile) => profile.run(),
+        Command::Produce(produce) => produce.run(),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The source of messages: files in a queue directory, lines to a TCP port, or several connections to a foreign server.
+//! The source of messages: files in a queue directory, records in its journal, lines to a TCP port, or several
+//! connections to a foreign server.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -8,7 +9,10 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use queue::{ChannelName, FileName, NewEvent, Priority, Uid, Writer};
+use queue::{
+    AppendOptions, ChannelName, DEFAULT_MAX_EVENT_BYTES, Durability, FileName, JournalWriter, NewEvent, Priority, Uid,
+    Writer,
+};
 
 use crate::channels::Channels;
 use crate::lanes::{Lanes, Protocol};
@@ -34,6 +38,8 @@ pub(crate) struct Publisher {
 enum Into {
     /// Every message goes into each.
     Queues(Vec<(Writer, PathBuf)>),
+    /// The same, as records of the journal. Several writers take turns.
+    Journal(Vec<JournalWriter>, PathBuf),
     /// Lines that wait for the next flush, and the streams that they are written to.
     Tcp(Vec<u8>, Vec<TcpStream>),
     /// Whole messages, because a foreign server does not make messages from payloads.
@@ -50,6 +56,12 @@ impl Publisher {
     pub(crate) fn to_queues<'a>(directories: impl IntoIterator<Item = &'a Path>, bytes: usize) -> Publisher {
         let writers = directories.into_iter().map(|directory| (Writer::new(directory), directory.to_owned())).collect();
         Publisher::new(Into::Queues(writers), bytes)
+    }
+
+    /// So many producers that append to the journal of a queue. Its consumer reads that.
+    pub(crate) fn to_journal(directory: &Path, writers: usize, bytes: usize) -> Publisher {
+        let writers = (0..writers).map(|_| JournalWriter::new()).collect();
+        Publisher::new(Into::Journal(writers, directory.to_owned()), bytes)
     }
 
     /// Lines of `PAYLOAD`, each an event's payload, or of `CHANNEL PAYLOAD`.
@@ -134,6 +146,10 @@ impl Publisher {
                         self.entry = Some(directory.join(name.as_os_str()));
                     }
                 }
+                Into::Journal(writers, directory) => {
+                    let turn = number as usize % writers.len();
+                    append(&mut writers[turn], directory, &payload(), channel.as_deref())?;
+                }
                 Into::Tcp(lines, _) => {
                     if let Some(channel) = channel {
                         lines.extend_from_slice(channel.as_bytes());
@@ -146,7 +162,7 @@ impl Publisher {
             self.next += 1;
         }
         match into {
-            Into::Queues(_) => {}
+            Into::Queues(_) | Into::Journal(..) => {}
             Into::Tcp(lines, streams) => {
                 for stream in streams {
                     stream.write_all(lines).context("the server's feed broke")?;
@@ -186,6 +202,23 @@ fn enqueue(writer: &Writer, payload: &str, channel: Option<&str>) -> anyhow::Res
         }
     };
     queued.context("cannot queue an event")
+}
+
+/// Appends a record as the extension does.
+pub(crate) fn append(
+    writer: &mut JournalWriter,
+    directory: &Path,
+    payload: &str,
+    channel: Option<&str>,
+) -> anyhow::Result<()> {
+    let channel: Option<ChannelName> = channel.map(str::parse).transpose()?;
+    let options = AppendOptions {
+        priority: Priority::Normal,
+        durability: Durability::None,
+        max_event_bytes: DEFAULT_MAX_EVENT_BYTES,
+    };
+    let events = [new_event(payload, channel.as_ref().map(std::slice::from_ref))];
+    writer.append(directory, &events, options).map(drop).context("cannot append an event")
 }
 
 fn new_event<'a>(payload: &'a str, channels: Option<&'a [ChannelName]>) -> NewEvent<'a> {

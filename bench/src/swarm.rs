@@ -12,6 +12,27 @@ use crate::client::{Client, Manner, Reading};
 pub(crate) const CONCURRENT_HANDSHAKES: usize = 100;
 /// No workload waits longer than this without any progress.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// Between two looks at which clients can read, while nobody may be in the server's way.
+const LOOK_INTERVAL: Duration = Duration::from_micros(20);
+
+/// When somebody does not wait any longer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    begun: Instant,
+    time: Duration,
+}
+
+impl Limit {
+    /// Begins now.
+    pub(crate) fn new(time: Duration) -> Limit {
+        Limit { begun: Instant::now(), time }
+    }
+
+    fn check(self) -> anyhow::Result<()> {
+        ensure!(self.begun.elapsed() < self.time, "did not finish in {:?}", self.time);
+        Ok(())
+    }
+}
 
 /// Clients that receive, however many threads they are on.
 pub(crate) trait Load {
@@ -74,30 +95,59 @@ impl Swarm {
         count: usize,
         concurrent: usize,
     ) -> anyhow::Result<Swarm> {
-        let mut swarm = Swarm {
+        let mut swarm = Swarm::new(count)?;
+        swarm.let_in(addresses, manner, count, concurrent, None)?;
+        Ok(swarm)
+    }
+
+    /// Connects clients, but gives up at a limit.
+    pub(crate) fn connect_within(
+        address: SocketAddr,
+        manner: Manner,
+        count: usize,
+        limit: Limit,
+    ) -> anyhow::Result<Swarm> {
+        let mut swarm = Swarm::new(count)?;
+        swarm.let_in(&[address], manner, count, CONCURRENT_HANDSHAKES, Some(limit))?;
+        Ok(swarm)
+    }
+
+    fn new(count: usize) -> anyhow::Result<Swarm> {
+        Ok(Swarm {
             poll: Poll::new().context("cannot create an epoll instance")?,
             events: Events::with_capacity(1024),
             clients: Vec::with_capacity(count),
             reading: Reading::new(),
             open: 0,
-        };
+        })
+    }
+
+    fn let_in(
+        &mut self,
+        addresses: &[SocketAddr],
+        manner: Manner,
+        count: usize,
+        concurrent: usize,
+        limit: Option<Limit>,
+    ) -> anyhow::Result<()> {
         let mut waited = Instant::now();
-        while swarm.open < count {
-            while swarm.clients.len() < count && swarm.clients.len() - swarm.open < concurrent {
-                let index = swarm.clients.len();
+        while self.open < count {
+            while self.clients.len() < count && self.clients.len() - self.open < concurrent {
+                let index = self.clients.len();
                 let mut client = Client::connect(addresses[index % addresses.len()], manner, index)?;
                 let interest = Interest::READABLE | Interest::WRITABLE;
-                swarm.poll.registry().register(&mut client.stream, Token(index), interest)?;
-                swarm.clients.push(client);
+                self.poll.registry().register(&mut client.stream, Token(index), interest)?;
+                self.clients.push(client);
             }
-            let before = swarm.open;
-            swarm.turn(Duration::from_secs(1))?;
-            if swarm.open > before {
+            let before = self.open;
+            self.turn(Duration::from_secs(1))?;
+            if self.open > before {
                 waited = Instant::now();
             }
-            ensure!(waited.elapsed() < TIMEOUT, "only {} of {count} clients were let in", swarm.open);
+            ensure!(waited.elapsed() < TIMEOUT, "only {} of {count} clients were let in", self.open);
+            limit.map_or(Ok(()), Limit::check)?;
         }
-        Ok(swarm)
+        Ok(())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -127,8 +177,8 @@ impl Swarm {
         Ok(())
     }
 
-    /// Reads until a condition holds of what the clients were told of other users.
-    pub(crate) fn until_others(&mut self, is_met: impl Fn(&[Client]) -> bool) -> anyhow::Result<()> {
+    /// Reads until a condition holds of what the clients were told of other users, but gives up at a limit.
+    pub(crate) fn until_others(&mut self, limit: Limit, is_met: impl Fn(&[Client]) -> bool) -> anyhow::Result<()> {
         let mut progress = (self.reading.tally.bytes, Instant::now());
         while !is_met(&self.clients) {
             self.turn(Duration::from_millis(100))?;
@@ -136,6 +186,25 @@ impl Swarm {
                 progress = (self.reading.tally.bytes, Instant::now());
             }
             ensure!(progress.1.elapsed() < TIMEOUT, "nothing for {TIMEOUT:?}: {:?}", self.clients[0].others);
+            limit.check()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until every client has something to read, and reads nothing. The thread does not sleep: waking it is work for
+    /// the core that sends.
+    pub(crate) fn until_all_can_read(&mut self) -> anyhow::Result<()> {
+        let (mut can_read, mut count, begun) = (vec![false; self.clients.len()], 0, Instant::now());
+        while count < self.clients.len() {
+            self.poll.poll(&mut self.events, Some(Duration::ZERO)).context("cannot ask for clients")?;
+            for event in self.events.iter().filter(|event| event.is_readable()) {
+                count += usize::from(!std::mem::replace(&mut can_read[event.token().0], true));
+            }
+            let looked = Instant::now();
+            while looked.elapsed() < LOOK_INTERVAL {
+                std::hint::spin_loop();
+            }
+            ensure!(begun.elapsed() < TIMEOUT, "only {count} clients have a message");
         }
         Ok(())
     }

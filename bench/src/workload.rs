@@ -105,6 +105,28 @@ pub(crate) fn one_at_a_time(
     })
 }
 
+/// The same, but counts only the time until every client can read, and the clients read after that: so neither their core
+/// nor what they have of the kernel is in the server's way.
+pub(crate) fn one_at_a_time_apart(
+    server: &Process,
+    swarm: &mut Swarm,
+    publisher: &mut Publisher,
+    duration: Duration,
+) -> anyhow::Result<Delivered> {
+    let mut sending = Duration::ZERO;
+    let delivered = measure(server, swarm, publisher, |swarm, publisher| {
+        while sending < duration && publisher.published() < MAX_MESSAGES {
+            let start = Instant::now();
+            publisher.publish(1)?;
+            swarm.until_all_can_read()?;
+            sending += start.elapsed();
+            swarm.read_in_turn()?;
+        }
+        Ok(())
+    })?;
+    Ok(Delivered { secs: sending.as_secs_f64(), ..delivered })
+}
+
 /// Publishes at a steady rate, and returns the nanoseconds to the clients, of each message to each.
 pub(crate) fn steady(
     swarm: &mut Swarm,

@@ -22,6 +22,12 @@ pub(crate) fn remedy(error: &OpenError, queue: &Path) -> String {
         _ => return "is --queue right?".to_owned(),
     };
     match cause.kind() {
+        ErrorKind::PermissionDenied if path != queue && path.is_dir() => {
+            let path = shown(path);
+            format!(
+                "events wait in it: give it the group of the queue directory and mode 2770 (chgrp GROUP {path} && chmod 2770 {path})"
+            )
+        }
         ErrorKind::PermissionDenied if path != queue && fs::symlink_metadata(path).is_ok() => {
             format!("a broadcaster ran as another user once: see that none runs, then delete {}", shown(path))
         }
@@ -31,6 +37,7 @@ pub(crate) fn remedy(error: &OpenError, queue: &Path) -> String {
              ReadWritePaths={}",
             shown(queue)
         ),
+        ErrorKind::Other if *path == queue::positions_file(queue) => format!("rm -r {}", shown(path)),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on its file system".to_owned(),
         _ => "is --queue right?".to_owned(),
     }
@@ -48,7 +55,7 @@ fn permission(queue: &Path) -> String {
 }
 
 /// What to do about lines of the log that do not say it themselves, by how they begin.
-const REMEDIES: [(&str, &str); 23] = [
+const REMEDIES: [(&str, &str); 25] = [
     ("cannot raise the limit of open files", "Raise LimitNOFILE= in the unit, or ulimit -Hn."),
     ("fewer files may be open than max_connections needs", "Raise LimitNOFILE= in the unit, or ulimit -Hn."),
     (
@@ -68,8 +75,16 @@ const REMEDIES: [(&str, &str); 23] = [
     ("the broker has lost events", "Set appendonly in Redis and broker.min_replicas (docs/scale.md)."),
     ("entry is no event", "fastapi-broadcaster failed list shows such entries, failed retry puts them back."),
     (
+        "segments of the journal cannot be read",
+        "Give journal/ and the files in it the group of the queue directory, and journal/ mode 2770 (chgrp -R GROUP, chmod 2770): new segments belong to that group then.",
+    ),
+    (
         "the journal holds files that are no segments",
         "fastapi-broadcaster failed list shows them, failed retry puts them back into journal/.",
+    ),
+    (
+        "something else than a folder has the name of the journal",
+        "Delete what has that name: the broadcaster makes the folder, and producers use it.",
     ),
     (
         "the journal is damaged",

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ext_php_rs::error::php_error;
 use ext_php_rs::flags::ErrorType;
-use queue::{AppendError, AppendOptions, EnqueueError, FileName, NewEvent, Priority, Uid, Writer, printable};
+use queue::{
+    AppendError, AppendOptions, EnqueueError, FileName, NewEvent, Priority, RecordName, Uid, Writer, printable,
+};
 
 use crate::exception;
 use crate::globals::GLOBALS;
@@ -50,23 +52,35 @@ impl Producer {
             let (channels, ttl, key, except) = (None, None, None, None);
             let event = NewEvent { uid, name_json: name, payload_json: payload, channels, ttl, key, except };
             match self.append(&[event], Priority::Normal) {
-                Ok(true) => return Ok(Queued::Record(uid)),
-                Err(Failure::Refusal(refusal)) => return Err(refusal),
-                Err(Failure::Enqueue(error)) if !is_of_lines(&error) => return Err(refused(&error)),
+                Ok(_name) => return Ok(Queued::Record(uid)),
+                Err(AppendError::Enqueue(error)) if !is_of_lines(&error) => return Err(refused(&error)),
                 // A file may hold more than a line: another name, and a few bytes. Or it has the error to report.
-                Ok(false) | Err(Failure::Enqueue(_)) => {}
+                Err(AppendError::Enqueue(_)) => {}
+                Err(reason) => {
+                    let queued = self.enqueue_as_file(name, payload)?;
+                    return self.warn_once(&reason).map(|()| queued);
+                }
             }
         }
+        self.enqueue_as_file(name, payload)
+    }
+
+    fn enqueue_as_file(&self, name: &[u8], payload: &[u8]) -> Result<Queued, Refusal> {
         let enqueued = self.writer().enqueue(name, payload);
         enqueued.map(Queued::File).map_err(|error| refused(&error))
     }
 
     /// Queues events as one entry: all of them or none.
     pub(crate) fn enqueue_events(&self, events: &[NewEvent<'_>], priority: Priority) -> Result<(), Failure> {
-        if GLOBALS.get().form.get() == Form::Journal && self.append(events, priority)? {
-            return Ok(());
-        }
-        self.writer().enqueue_events(events, priority).map(|_name| ()).map_err(Failure::Enqueue)
+        let is_journal = GLOBALS.get().form.get() == Form::Journal;
+        let no_journal = match is_journal.then(|| self.append(events, priority)) {
+            Some(Ok(_name)) => return Ok(()),
+            Some(Err(AppendError::Enqueue(error))) => return Err(Failure::Enqueue(error)),
+            Some(Err(reason)) => Some(reason),
+            None => None,
+        };
+        self.writer().enqueue_events(events, priority).map_err(Failure::Enqueue)?;
+        Ok(no_journal.map_or(Ok(()), |reason| self.warn_once(&reason))?)
     }
 
     fn writer(&self) -> Writer {
@@ -74,21 +88,18 @@ impl Producer {
         Writer::new(&self.directory).durability(globals.durability.get()).max_event_bytes(globals.max_event_bytes.get())
     }
 
-    /// Appends a record. False if this queue has no journal that works: then the entry becomes a file.
-    fn append(&self, events: &[NewEvent<'_>], priority: Priority) -> Result<bool, Failure> {
+    fn append(&self, events: &[NewEvent<'_>], priority: Priority) -> Result<RecordName, AppendError> {
         let globals = GLOBALS.get();
         let (durability, max_event_bytes) = (globals.durability.get(), globals.max_event_bytes.get());
         let options = AppendOptions { priority, durability, max_event_bytes };
-        let appended = globals.journal.borrow_mut().append(&self.directory, events, options);
-        match appended {
-            Ok(_name) => Ok(true),
-            Err(AppendError::Enqueue(error)) => Err(Failure::Enqueue(error)),
-            Err(reason) => {
-                warn_once(&reason, &self.directory);
-                // An error handler may throw. Then nothing is queued, so that the script does not queue it twice.
-                if exception::is_pending() { Err(Failure::Refusal(Refusal::Thrown)) } else { Ok(false) }
-            }
-        }
+        globals.journal.borrow_mut().append(&self.directory, events, options)
+    }
+
+    /// Warns that events became files, after they did: an error handler may throw, or end the script, and nothing is
+    /// lost by that.
+    fn warn_once(&self, reason: &AppendError) -> Result<(), Refusal> {
+        warn_once(reason, &self.directory);
+        if exception::is_pending() { Err(Refusal::Thrown) } else { Ok(()) }
     }
 }
 
@@ -98,6 +109,12 @@ pub(crate) enum Failure {
     Enqueue(EnqueueError),
     /// Code of PHP has thrown.
     Refusal(Refusal),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Failure {
+        Failure::Refusal(refusal)
+    }
 }
 
 impl From<Failure> for Refusal {
@@ -116,8 +133,8 @@ fn is_of_lines(error: &EnqueueError) -> bool {
     matches!(error, NameNotAString | BadLength { .. } | TooLarge { .. })
 }
 
-/// Warns that events become files, once in a process. It may call the script's error handler, and so any code. When
-/// that ends the script, what the caller holds is not freed, once.
+/// Warns that events become files, once in a process. It may call the script's error handler, and so any code. If that
+/// ends the script, the memory that the caller holds is not freed; it happens once at most.
 fn warn_once(reason: &AppendError, directory: &Path) {
     static WARNED: AtomicBool = AtomicBool::new(false);
 
@@ -126,6 +143,11 @@ fn warn_once(reason: &AppendError, directory: &Path) {
     }
     let remedy = match reason {
         AppendError::NoReader => "start a fastapi-broadcaster of this version on that queue, or update the one there",
+        AppendError::LockedByOthers => "let programs that lock files, such as backups, leave out the journal",
+        AppendError::NotWritable { .. } => {
+            "that folder needs the group of PHP, the mode 2770 (when it is deleted, the broadcaster makes it so) and a \
+             file system that can be written"
+        }
         _ => "put the queue on a file system of this machine",
     };
     let (setting, directory) = (ini::QUEUE, directory.display().to_string());

@@ -60,11 +60,13 @@ impl FromStr for ChannelName {
 
     fn from_str(name: &str) -> Result<ChannelName, InvalidChannel> {
         let rest = name.strip_prefix(TO_USER).unwrap_or(name);
-        let is_valid = !rest.is_empty()
-            && name.len() <= MAX_CHANNEL_BYTES
-            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-=@,.;:/".contains(&byte));
+        let is_valid = !rest.is_empty() && name.len() <= MAX_CHANNEL_BYTES && rest.bytes().all(is_allowed);
         is_valid.then(|| ChannelName(name.into())).ok_or(InvalidChannel)
     }
+}
+
+fn is_allowed(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'=' | b'@' | b',' | b'.' | b';' | b':' | b'/')
 }
 
 impl fmt::Display for ChannelName {

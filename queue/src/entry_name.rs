@@ -1,6 +1,5 @@
 //! The name of an entry, whichever form of the queue it is in.
 
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
 use std::str::FromStr;
@@ -28,17 +27,14 @@ impl EntryName {
             EntryName::Record(_) => None,
         }
     }
+}
 
-    /// The name as text, or its bytes where it is none.
-    ///
-    /// # Errors
-    /// The bytes of a file name that is not UTF-8.
-    pub fn to_text(&self) -> Result<Cow<'_, str>, &[u8]> {
+impl EntryName {
+    /// The name in the failed folder of a record that is rejected.
+    pub fn file_when_rejected(&self) -> Option<FileName> {
         match self {
-            EntryName::File(name) => {
-                name.as_os_str().to_str().map(Cow::Borrowed).ok_or(name.as_os_str().as_encoded_bytes())
-            }
-            EntryName::Record(name) => Ok(Cow::Owned(name.to_string())),
+            EntryName::File(_) => None,
+            EntryName::Record(name) => Some(FileName::of_record(*name)),
         }
     }
 }
@@ -80,7 +76,7 @@ impl TryFrom<OsString> for EntryName {
     type Error = InvalidName;
 
     fn try_from(name: OsString) -> Result<EntryName, InvalidName> {
-        // A file name has no such character before its end, unless it is one of a file.
+        // The name of a file may contain that character as well: what is no name of a record is tried as one of a file.
         let record = name.to_str().filter(|name| name.contains(layout::AT_OFFSET)).and_then(|name| name.parse().ok());
         match record {
             Some(record) => Ok(EntryName::Record(record)),

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use thiserror::Error;
@@ -108,6 +108,17 @@ pub enum EnqueueError {
     },
 }
 
+impl AppendError {
+    /// Nothing was written into the folder `journal`, and this is why.
+    pub(crate) fn write(journal: &Path, errno: Errno) -> AppendError {
+        let (path, cause) = (journal.to_owned(), errno.into());
+        match errno {
+            Errno::ACCESS | Errno::PERM | Errno::ROFS => AppendError::NotWritable { path, cause },
+            _ => EnqueueError::write(path, cause).into(),
+        }
+    }
+}
+
 impl EnqueueError {
     /// The directory was missing and cannot be created.
     pub fn create_directory(path: PathBuf, cause: io::Error) -> EnqueueError {
@@ -132,6 +143,20 @@ pub enum AppendError {
     /// can be queued as a file.
     #[error("a file of the journal cannot be locked: {0}")]
     NoLocks(#[source] io::Error),
+    /// Another program has locked each new file before its producer could, one that makes copies for example. The events
+    /// can be queued as a file.
+    #[error("other programs hold locks on new files of the journal")]
+    LockedByOthers,
+    /// The folder of the journal may not be written, other than the queue directory maybe. The events can be queued as a
+    /// file.
+    #[error("files in {} cannot be made or written: {cause}", shown(.path))]
+    NotWritable {
+        /// The folder of the journal.
+        path: PathBuf,
+        /// The error of the system.
+        #[source]
+        cause: io::Error,
+    },
     /// The events are refused or cannot be written.
     #[error(transparent)]
     Enqueue(#[from] EnqueueError),

@@ -38,7 +38,7 @@ pub use inspect::{
     positions_file, unread_queues,
 };
 pub use journal::{
-    AppendOptions, Damage, InvalidRecordName, JournalWriter, RecordName, SegmentName,
+    AppendOptions, Damage, DeniedSegments, InvalidRecordName, JournalWriter, RecordName, SegmentName,
     close_in_child as close_segments_in_child, max_open_segments,
 };
 pub use layout::{FORWARDED, HISTORY, HISTORY_LOG, NEW_HISTORY_LOG};

@@ -124,9 +124,13 @@ fn write_hex(digits: &mut [u8], mut value: u64) {
 }
 
 fn read_hex(digits: &[u8]) -> Option<u64> {
-    // The standard library's parser also takes a sign.
-    let text = str::from_utf8(digits).ok().filter(|text| text.bytes().all(is_digit))?;
-    u64::from_str_radix(text, 16).ok()
+    // Digits in capitals, or a sign, as the standard library's parser takes them, are not what we write.
+    let value_of = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    digits.iter().try_fold(0, |value, digit| Some(value << 4 | u64::from(value_of(*digit)?)))
 }
 
 fn is_digit(byte: u8) -> bool {

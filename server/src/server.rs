@@ -25,7 +25,7 @@ use crate::hub::{Beginning, Feed, Hub};
 use crate::observer::{Observer, Seen};
 use crate::publication::Seq;
 use crate::reloader::Reloader;
-use crate::source::{Destination, DirectoryOptions, DirectorySource, HistoryOptions, hand_over, has_successor};
+use crate::source::{Destination, HistoryOptions, QueueSource, SourceOptions, hand_over, has_successor};
 use crate::stop::Stop;
 use crate::threads::{Threads, Worker};
 use crate::webhooks::Telling;
@@ -252,13 +252,13 @@ fn open_source(
     config: &Config,
     destination: Destination,
     health: Arc<Health>,
-) -> Result<(DirectorySource, Stop), BindError> {
-    let options = DirectoryOptions {
+) -> Result<(QueueSource, Stop), BindError> {
+    let options = SourceOptions {
         scan_interval: config.scan_interval,
         failed_max_entries: config.failed_max_entries,
         failed_max_age: config.failed_max_age,
         history: HistoryOptions { rules: config.history.clone(), directory: config.history_dir.clone() },
     };
     let stop = Stop::new()?;
-    Ok((DirectorySource::open(reader, options, destination, stop.clone(), health)?, stop))
+    Ok((QueueSource::open(reader, options, destination, stop.clone(), health)?, stop))
 }

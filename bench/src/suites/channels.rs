@@ -68,11 +68,12 @@ enum Server {
     Peer(Peer),
 }
 
-const SERVERS: [Server; 6] = [
+const SERVERS: [Server; 7] = [
     Server::Ours(Subject::ReferenceTcp),
     Server::Ours(Subject::Hub),
     Server::Ours(Subject::ReferenceQueue),
     Server::Ours(Subject::Broadcaster),
+    Server::Ours(Subject::Journal),
     Server::Peer(Peer::Nats),
     Server::Peer(Peer::RedisAndWs),
 ];
@@ -83,7 +84,7 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
         &format!(
             "{CLIENTS} clients, {BYTES} B, for {:?} a round; batches: as many messages as go, at most {WINDOW} ahead of the \
              slowest client, or {WINDOW_OF_CHANNEL} of every channel. Messages go to the channels by turns. No server keeps history. Ratios to the \
-             reference that is fed in the same way, for NATS and Redis the one over TCP; below, to everybody's events of the \
+             reference that is fed in the same way, for NATS, Redis and the journal the one over TCP; below, to everybody's events of the \
              same server. At the end, entries for channels that nobody has, {} others being there: until all entries are \
              deleted.",
             plan.load_time(),
@@ -126,6 +127,7 @@ impl Server {
 
     fn against(self) -> Option<&'static str> {
         match self {
+            Server::Ours(Subject::Journal) => Some(Subject::ReferenceTcp.name()),
             Server::Ours(subject) => subject.against(),
             Server::Peer(_) => Some(Subject::ReferenceTcp.name()),
         }

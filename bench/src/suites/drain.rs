@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::subject::Subject;
 use super::{Plan, in_memory};
 use crate::directory::{Directory, append_frame};
+use crate::journal;
 use crate::machine::file_system;
 use crate::process::Process;
 use crate::publisher::Publisher;
@@ -17,6 +18,13 @@ use crate::report::{Metric, Section};
 
 const METRICS: &[Metric] = &[Metric { name: "thousand entries/s", unit: 1e3 }];
 const LOOP: &str = "plain loop";
+const READER: &str = "queue::Reader";
+/// Readers of the journal, by how many producers have written it.
+const PRODUCERS: [(usize, &str, &str); 3] = [
+    (1, "queue::Reader, journal of 1 producer", "fastapi-broadcaster, journal of 1 producer"),
+    (8, "queue::Reader, journal of 8 producers", "fastapi-broadcaster, journal of 8 producers"),
+    (100, "queue::Reader, journal of 100 producers", "fastapi-broadcaster, journal of 100 producers"),
+];
 /// Empties a directory, and returns how long that took.
 type Drain = fn(&Plan, &Path) -> anyhow::Result<Duration>;
 
@@ -25,11 +33,14 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
     let entries = plan.pick(5_000, 100_000);
+    let records = plan.pick(50_000, 1_000_000);
     let mut section = Section::new(
         "Drain of a backlog",
         &format!(
             "{entries} entries of 100 B, all on one core, warm cache. The plain loop lists once, then opens, reads, parses, \
-             encodes and unlinks; the broadcaster's time includes its start and ends when the last entry is deleted."
+             encodes and unlinks; the broadcaster's time includes its start and ends when the last entry is deleted. Of the \
+             journal, {records} records, whose producers have ended, until the last segment is deleted. Its ratios are to \
+             the same reader of the directory."
         ),
         METRICS,
     );
@@ -38,7 +49,7 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
         for _ in 0..plan.rounds.min(3) {
             let case = file_system(place()?.path())?;
             let mut runs: Vec<(&'static str, Drain)> =
-                vec![(LOOP, plain_loop), ("queue::Reader", reader), (Subject::Broadcaster.name(), broadcaster)];
+                vec![(LOOP, plain_loop), (READER, reader), (Subject::Broadcaster.name(), broadcaster)];
             if plan.other_broadcaster.is_some() {
                 runs.push((Subject::OtherBroadcaster.name(), other_broadcaster));
             }
@@ -49,6 +60,20 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
                 rustix::fs::sync();
                 let took = run(plan, directory.path())?;
                 section.add(&case, name, (name != LOOP).then_some(LOOP), &[entries as f64 / took.as_secs_f64()]);
+            }
+            for (producers, by_reader, by_broadcaster) in PRODUCERS {
+                let runs: [(_, _, Drain); 2] = [
+                    (by_reader, READER, reader),
+                    (by_broadcaster, Subject::Broadcaster.name(), broadcaster_of_journal),
+                ];
+                for (name, against, run) in runs {
+                    let directory = place()?;
+                    journal::make(directory.path())?;
+                    Publisher::to_journal(directory.path(), producers, 100).publish(records)?;
+                    rustix::fs::sync();
+                    let took = run(plan, directory.path())?;
+                    section.add(&case, name, Some(against), &[records as f64 / took.as_secs_f64()]);
+                }
             }
         }
     }
@@ -80,12 +105,23 @@ fn reader(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
                 entry.events.context("an entry is no event")?;
                 reader.ack(&entry.name)?;
             }
+            reader.commit_acks()?;
         }
     })
 }
 
 fn broadcaster(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
     drain_by(plan, &plan.broadcaster, path).map(|drained| Duration::from_secs_f64(drained.secs))
+}
+
+fn broadcaster_of_journal(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
+    let begun = Instant::now();
+    let server = Process::broadcaster(plan.cores, &plan.broadcaster, path)?;
+    while journal::segments(path)? > 0 {
+        ensure!(begun.elapsed() < TIMEOUT, "process {} does not drain its queue", server.id());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(begun.elapsed())
 }
 
 fn other_broadcaster(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {

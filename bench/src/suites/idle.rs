@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use queue::JournalWriter;
+
 use super::Plan;
 use super::subject::{Started, Subject};
 use crate::machine::possible_connections;
+use crate::message;
+use crate::publisher::append;
 use crate::report::{Metric, Section};
 
 const METRICS: &[Metric] = &[
@@ -13,6 +17,8 @@ const METRICS: &[Metric] = &[
     Metric { name: "connections accepted/s", unit: 1.0 },
     Metric { name: "CPU µs per connection", unit: 1e-6 },
 ];
+/// Time in which a server becomes idle.
+const SETTLE: Duration = Duration::from_secs(1);
 /// More than one process can usually have.
 const MANY: usize = 50_000;
 
@@ -36,6 +42,36 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
             let values = cost(plan, &subject.start_for(plan, MANY)?, MANY, Started::connect_crowd)?;
             let processes = MANY.div_ceil(possible_connections());
             section.add(&format!("{MANY} clients, {processes} processes"), subject.name(), None, &values);
+        }
+    }
+    Ok(section)
+}
+
+/// Producers that have appended something and wait: a segment of the journal each.
+const PRODUCERS: [usize; 3] = [0, 100, 1_000];
+const JOURNAL_METRICS: &[Metric] = &[Metric { name: "CPU ms per idle second", unit: 1e-3 }];
+
+/// What a journal costs in which nothing happens.
+pub(super) fn journal(plan: &Plan) -> anyhow::Result<Section> {
+    let mut section = Section::new(
+        "Idle producers",
+        "CPU of the broadcaster while producers have segments of the journal open and append nothing.",
+        JOURNAL_METRICS,
+    );
+    for _ in 0..plan.rounds.min(3) {
+        for producers in PRODUCERS {
+            let started = Subject::Journal.start(plan)?;
+            let mut writers: Vec<JournalWriter> = (0..producers).map(|_| JournalWriter::new()).collect();
+            for writer in &mut writers {
+                append(writer, started.queues[0].path(), &message::payload_json(0, 100), None)?;
+            }
+            // Until what they have appended is read, and what is done soon after that.
+            std::thread::sleep(SETTLE);
+            let idle = plan.pick(Duration::from_secs(2), Duration::from_secs(5));
+            let cpu = started.server.cpu_secs()?;
+            std::thread::sleep(idle);
+            let idling = (started.server.cpu_secs()? - cpu) / idle.as_secs_f64();
+            section.add(&format!("{producers} producers"), Subject::Journal.name(), None, &[idling]);
         }
     }
     Ok(section)

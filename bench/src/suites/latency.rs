@@ -50,6 +50,33 @@ pub(super) fn one_client(plan: &Plan) -> anyhow::Result<Section> {
     Ok(section)
 }
 
+/// One event at a time from a producer in Rust to one client: as a file, and as a record of the journal.
+pub(super) fn one_client_of_journal(plan: &Plan) -> anyhow::Result<Section> {
+    let events = plan.pick(500, 2_000);
+    let mut section = Section::new(
+        "Latency, one event at a time, directory and journal",
+        &format!(
+            "From the call of a producer in Rust to one client that has read the message; {events} events a round, one \
+             every 2 ms, queue on tmpfs. Ratios to a file for each event."
+        ),
+        METRICS,
+    );
+    let mut subjects = [Subject::Broadcaster, Subject::Journal];
+    for _ in 0..plan.rounds {
+        for subject in subjects {
+            let started = subject.start(plan)?;
+            let (mut swarm, _) = started.connect(1)?;
+            let mut publisher = started.publisher(100)?;
+            let mut latencies = workload::steady(&mut swarm, &mut publisher, Duration::from_millis(2), events)?;
+            let values = [percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)];
+            let against = (subject == Subject::Journal).then_some(Subject::Broadcaster.name());
+            section.add("1 client", subject.name(), against, &values);
+        }
+        subjects.reverse();
+    }
+    Ok(section)
+}
+
 /// A steady stream to many clients.
 pub(super) fn many_clients(plan: &Plan) -> anyhow::Result<Section> {
     let messages = plan.pick(50, 250);

@@ -13,6 +13,7 @@ mod http;
 mod idle;
 mod latency;
 mod peers;
+mod producers;
 mod pusher;
 mod queue_event;
 mod resume;
@@ -38,15 +39,18 @@ use crate::report::Section;
 type Suite = fn(&Plan) -> anyhow::Result<Section>;
 
 /// All tables, by the name to ask for one.
-pub(crate) const ALL: [(&str, Suite); 27] = [
+pub(crate) const ALL: [(&str, Suite); 30] = [
     ("queue-event", queue_event::measure),
     ("fpm", fpm::measure),
     ("latency", latency::one_client),
+    ("latency-journal", latency::one_client_of_journal),
+    ("producers", producers::measure),
     ("batches", fan_out::batches),
     ("singles", fan_out::singles),
     ("builds", fan_out::builds),
     ("steady", latency::many_clients),
     ("idle", idle::measure),
+    ("idle-journal", idle::journal),
     ("slow", slow::measure),
     ("echo", echo::measure),
     ("drain", drain::measure),
@@ -69,7 +73,9 @@ pub(crate) const ALL: [(&str, Suite); 27] = [
 ];
 
 /// Those that a quick run makes only if they are asked for.
-pub(crate) const ONLY_FULL: [&str; 16] = [
+pub(crate) const ONLY_FULL: [&str; 18] = [
+    "producers",
+    "idle-journal",
     "scale",
     "threads",
     "peers",

@@ -20,6 +20,8 @@ pub(super) enum Subject {
     Broadcaster,
     /// Another build of the broadcaster, to see the effect of a change.
     OtherBroadcaster,
+    /// The broadcaster, fed by its journal.
+    Journal,
     ReferenceTcp,
     Hub,
     Naive,
@@ -29,7 +31,7 @@ impl Subject {
     /// All of them, with the other broadcaster if there is one.
     pub(super) fn all(plan: &Plan) -> Vec<Subject> {
         let mut all = Subject::fed_by_queue(plan);
-        all.extend([Subject::ReferenceTcp, Subject::Hub, Subject::Naive]);
+        all.extend([Subject::ReferenceTcp, Subject::Hub, Subject::Journal, Subject::Naive]);
         all
     }
 
@@ -44,17 +46,20 @@ impl Subject {
             Subject::ReferenceQueue => "reference, queue directory",
             Subject::Broadcaster => "fastapi-broadcaster",
             Subject::OtherBroadcaster => "the other fastapi-broadcaster",
+            Subject::Journal => "fastapi-broadcaster, journal",
             Subject::ReferenceTcp => "reference, TCP",
             Subject::Hub => "our hub, TCP",
             Subject::Naive => "tokio-tungstenite, TCP",
         }
     }
 
-    /// What it is compared with: the reference with the same kind of feed.
+    /// What it is compared with: the reference with the same kind of feed. The journal's aim is what our hub does without
+    /// a queue.
     pub(super) fn against(self) -> Option<&'static str> {
         match self {
             Subject::ReferenceQueue | Subject::ReferenceTcp => None,
             Subject::Broadcaster | Subject::OtherBroadcaster => Some(Subject::ReferenceQueue.name()),
+            Subject::Journal => Some(Subject::Hub.name()),
             Subject::Hub | Subject::Naive => Some(Subject::ReferenceTcp.name()),
         }
     }
@@ -93,10 +98,10 @@ impl Subject {
         let options = Options { listener: Some(&listener), ..Options::default() };
         let start = || self.start_with(plan, plan.cores, options);
         let first = start()?;
-        (1..clients.div_ceil(possible_connections())).try_fold(first, |Started { server, mut queues }, _| {
+        (1..clients.div_ceil(possible_connections())).try_fold(first, |Started { server, mut queues, producers }, _| {
             let mut other = start()?;
             queues.append(&mut other.queues);
-            Ok(Started { server: server.beside(other.server), queues })
+            Ok(Started { server: server.beside(other.server), queues, producers })
         })
     }
 
@@ -105,13 +110,13 @@ impl Subject {
         let broadcaster = |program: &Path| Process::broadcaster_of(options, cores, program, queue.path());
         let server = match self {
             Subject::ReferenceQueue => Process::own(options, cores, "reference", Some(queue.path()))?,
-            Subject::Broadcaster => broadcaster(&plan.broadcaster)?,
+            Subject::Broadcaster | Subject::Journal => broadcaster(&plan.broadcaster)?,
             Subject::OtherBroadcaster => broadcaster(plan.other_broadcaster.as_deref().unwrap_or(&plan.broadcaster))?,
             Subject::ReferenceTcp => Process::own(options, cores, "reference", None)?,
             Subject::Hub => Process::own(options, cores, "hub", None)?,
             Subject::Naive => Process::own(options, cores, "naive", None)?,
         };
-        Ok(Started { server, queues: vec![queue] })
+        Ok(Started { server, queues: vec![queue], producers: usize::from(self == Subject::Journal) })
     }
 }
 
@@ -120,6 +125,8 @@ impl Subject {
 pub(super) struct Started {
     pub(super) server: Process,
     pub(super) queues: Vec<TempDir>,
+    /// So many append to the journal. None: what is published is a file each, or goes over TCP.
+    producers: usize,
 }
 
 impl Started {
@@ -155,6 +162,7 @@ impl Started {
     /// A publisher of messages of so many bytes.
     pub(super) fn publisher(&self, bytes: usize) -> anyhow::Result<Publisher> {
         match self.server.feeds.as_slice() {
+            [] if self.producers > 0 => Ok(Publisher::to_journal(self.queues[0].path(), self.producers, bytes)),
             [] => Ok(Publisher::to_queues(self.queues.iter().map(TempDir::path), bytes)),
             feeds => Publisher::to_tcp(feeds, bytes),
         }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader, PipeReader};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -312,6 +312,20 @@ fn the_doctor_tells_of_the_journal_and_of_what_is_in_its_way() {
     fs::write(journal(&queue), "").unwrap();
     let report = doctor(&queue);
     assert!(report.contains("is no directory, so producers write files"), "{report}");
+}
+
+#[test]
+fn something_else_under_the_name_of_the_journal_is_logged_once() {
+    for make in [|path: &Path| fs::write(path, "").unwrap(), |path: &Path| symlink("/tmp", path).unwrap()] {
+        let queue = QueueDir::new();
+        make(&journal(&queue));
+        let mut broadcaster = broadcaster::start(&queue.path());
+        broadcaster.await_log("something else than a folder has the name of the journal");
+        fs::remove_file(journal(&queue)).unwrap();
+        until("the folder is made", || journal(&queue).is_dir());
+        assert_eq!(broadcaster.log_lines("something else than a folder").len(), 1);
+        broadcaster.stop();
+    }
 }
 
 #[test]

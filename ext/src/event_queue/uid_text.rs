@@ -24,7 +24,7 @@ impl UidText {
         UidText(text)
     }
 
-    /// A uid. Takes less time than to show it.
+    /// The text of a uid. Faster than formatting it.
     pub(super) fn of(uid: Uid) -> UidText {
         UidText(uid.to_bytes_of_text())
     }

@@ -2,6 +2,9 @@
 //!
 //! What is not understood rejects the whole entry. It never widens who gets an event.
 
+use std::borrow::Cow;
+
+use memchr::memchr_iter;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -15,8 +18,13 @@ use crate::uid::Uid;
 
 /// Reads the events of an entry: all of them, or the reason why one is none, with its line.
 pub(crate) fn parse(content: &[u8], max_event_bytes: u64) -> Result<Vec<Event>, EntryError> {
-    let mut events = Vec::new();
-    for (index, line) in content.split_inclusive(|byte| *byte == b'\n').enumerate() {
+    // Most entries have one line.
+    let mut events = Vec::with_capacity(1);
+    let ends = memchr_iter(b'\n', content).map(|end| end + 1);
+    let ends = ends.chain((!content.is_empty() && !content.ends_with(b"\n")).then_some(content.len()));
+    let mut begin = 0;
+    for (index, end) in ends.enumerate() {
+        let line = &content[std::mem::replace(&mut begin, end)..end];
         let event = if index < MAX_EVENTS_OF_ENTRY { parse_line(line) } else { Err(LineError::TooMany) };
         events.push(event.map_err(|problem| EntryError::Line { line: index + 1, problem })?);
     }
@@ -89,8 +97,13 @@ fn channels(value: &RawValue) -> Result<Option<Box<[ChannelName]>>, LineError> {
     if value.get() == "null" {
         return Ok(None);
     }
-    let names: Vec<String> =
-        serde_json::from_str(value.get()).map_err(|_| wrong("channels", "null or a list of strings"))?;
+    // Most events have one channel. No name of a channel has a character that JSON escapes.
+    let one = value.get().strip_prefix("[\"").and_then(|rest| rest.strip_suffix("\"]"));
+    if let Some(Ok(name)) = one.map(str::parse::<ChannelName>) {
+        return Ok(Some(Box::new([name])));
+    }
+    let is_wrong = || wrong("channels", "null or a list of strings");
+    let names: Vec<&RawValue> = serde_json::from_str(value.get()).map_err(|_| is_wrong())?;
     if names.is_empty() {
         return Err(wrong("channels", "null (for everybody) or a list of at least one name"));
     }
@@ -99,6 +112,7 @@ fn channels(value: &RawValue) -> Result<Option<Box<[ChannelName]>>, LineError> {
     }
     let mut channels: Vec<ChannelName> = Vec::with_capacity(names.len());
     for (index, name) in names.iter().enumerate() {
+        let name = text("channels", name).map_err(|_| is_wrong())?;
         let name =
             name.parse::<ChannelName>().map_err(|problem| LineError::BadChannel { number: index + 1, problem })?;
         if !channels.contains(&name) {
@@ -108,8 +122,13 @@ fn channels(value: &RawValue) -> Result<Option<Box<[ChannelName]>>, LineError> {
     Ok(Some(channels.into()))
 }
 
-fn text(key: &'static str, value: &RawValue) -> Result<String, LineError> {
-    serde_json::from_str(value.get()).map_err(|_| wrong(key, "a string"))
+/// The text of a JSON string.
+fn text<'a>(key: &'static str, value: &'a RawValue) -> Result<Cow<'a, str>, LineError> {
+    let inner = value.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    match inner.filter(|inner| !inner.contains('\\')) {
+        Some(inner) => Ok(Cow::Borrowed(inner)),
+        None => serde_json::from_str(value.get()).map(Cow::Owned).map_err(|_| wrong(key, "a string")),
+    }
 }
 
 fn wrong_name() -> LineError {
@@ -179,6 +198,6 @@ impl<'a> Given<'a> {
         if text.is_empty() || text.len() > limit {
             return Err(wrong(key, format!("a string of 1 to {limit} bytes")));
         }
-        Ok(Some(text.into()))
+        Ok(Some(Box::from(text)))
     }
 }

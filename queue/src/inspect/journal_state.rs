@@ -17,7 +17,7 @@ use crate::queued_at::QueuedAt;
 /// Segments whose locks are asked for.
 const MAX_ASKED: usize = 1_000;
 /// A younger segment may belong to a producer that has not locked it yet, or that has ended a moment ago.
-const LEAST_AGE: Duration = Duration::from_secs(60);
+const MIN_AGE: Duration = Duration::from_secs(60);
 
 /// What there is of a journal, and whether it can be used.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct JournalState {
     pub segments: usize,
     /// Their bytes.
     pub bytes: u64,
-    /// Segments that are older than a minute and that no producer writes to any more.
+    /// Segments that are older than a minute and that no producer writes to any more, among the oldest 1,000.
     pub ended: usize,
     /// One of these.
     pub example: Option<PathBuf>,
@@ -68,7 +68,7 @@ impl JournalState {
 }
 
 fn is_old(made: QueuedAt) -> bool {
-    SystemTime::now().duration_since(made.to_system()).is_ok_and(|age| age >= LEAST_AGE)
+    SystemTime::now().duration_since(made.to_system()).is_ok_and(|age| age >= MIN_AGE)
 }
 
 /// Whether no producer has the lock of a segment.

@@ -10,20 +10,19 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::SegmentName;
 use super::positions::Positions;
-use super::reader::resync::{self, Resync};
+use super::resync::{Resync, Search};
+use super::{SegmentName, reading};
 use crate::descriptor::{DIRECTORY, UNTRUSTED_FILE, clear_of_standard};
 use crate::layout;
 use crate::queued_at::QueuedAt;
-use crate::record::{HEAD_BYTES, Head};
-use crate::uid::Uid;
+use crate::record::HEAD_BYTES;
 
 /// The folder of the segments, and what the consumer has acked of them.
 #[derive(Debug)]
 pub(crate) struct JournalFolder {
     folder: OwnedFd,
-    positions: HashMap<Uid, u64>,
+    positions: HashMap<SegmentName, u64>,
 }
 
 impl JournalFolder {
@@ -57,7 +56,7 @@ impl JournalFolder {
 
     /// All records before this are acked.
     pub(crate) fn position(&self, name: SegmentName) -> u64 {
-        self.positions.get(&name.uid()).copied().unwrap_or(0)
+        self.positions.get(&name).copied().unwrap_or(0)
     }
 
     /// Size, owner and mode of a segment. `None`: it is gone, or no regular file.
@@ -77,7 +76,7 @@ impl JournalFolder {
             Err(errno) => return Err(errno),
         };
         let is_file = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) == FileType::RegularFile;
-        Ok(is_file.then_some(Walk { file, next: from, max_event_bytes, checked: 0 }))
+        Ok(is_file.then_some(Walk { file, next: from, max_event_bytes, search: Search::default() }))
     }
 }
 
@@ -99,7 +98,7 @@ pub(crate) struct Walk {
     next: u64,
     max_event_bytes: u64,
     /// Bytes whose checksum was found to be wrong.
-    checked: u64,
+    search: Search,
 }
 
 /// What stands next in a segment.
@@ -137,7 +136,7 @@ impl Walk {
 
     /// When the next record was queued. `None`: there is none yet.
     pub(crate) fn next_time(&self) -> Option<QueuedAt> {
-        self.head().ok().flatten().map(|head| QueuedAt::from_nanos(head.time))
+        reading::head_at(self.file.as_fd(), self.next).ok().flatten().map(|head| QueuedAt::from_nanos(head.time))
     }
 
     /// Goes to the next record, also over bytes that are none.
@@ -155,15 +154,13 @@ impl Walk {
     /// The error of the system.
     pub(crate) fn step_in_order(&mut self, buffer: &mut Vec<u8>) -> Result<Step, Errno> {
         buffer.clear();
-        let Some(head) = self.head()? else { return Ok(Step::End) };
+        let Some(head) = reading::head_at(self.file.as_fd(), self.next)? else { return Ok(Step::End) };
         let (offset, body_bytes) = (self.next, head.body_bytes as u64);
         let is_too_large = body_bytes > self.max_event_bytes;
         let is_there = if is_too_large {
-            resync::is_record(self.file.as_fd(), offset, head, buffer)?
+            reading::is_record(self.file.as_fd(), offset, head, buffer)?
         } else {
-            buffer.resize(head.body_bytes, 0);
-            let read = read_exactly(self.file.as_fd(), buffer, offset + HEAD_BYTES as u64)?;
-            read == buffer.len() && head.is_of(buffer)
+            reading::read_body(self.file.as_fd(), offset, head, buffer)?
         };
         if !is_there {
             return Ok(Step::End);
@@ -178,33 +175,15 @@ impl Walk {
         if size <= self.next {
             return Ok(Step::End);
         }
-        let mut resync =
-            Resync { file: self.file.as_fd(), max_body_bytes: self.max_event_bytes, checked: self.checked };
-        let found = resync.next_record(self.next + 1, size, buffer)?;
-        self.checked = resync.checked;
+        let mut resync = Resync { file: self.file.as_fd(), max_body_bytes: self.max_event_bytes };
+        self.search.begin(self.next + 1);
+        let mut found = resync.next_record(&mut self.search, size, buffer)?;
+        while self.search.is_unfinished {
+            found = resync.next_record(&mut self.search, size, buffer)?;
+        }
         let Some(found) = found else { return Ok(Step::End) };
         let bytes = found - self.next;
         self.next = found;
         Ok(Step::Damage(bytes))
     }
-
-    fn head(&self) -> Result<Option<Head>, Errno> {
-        let mut head = [0; HEAD_BYTES];
-        let read = read_exactly(self.file.as_fd(), &mut head, self.next)?;
-        Ok(Head::parse(&head).filter(|_| read == HEAD_BYTES))
-    }
-}
-
-/// Reads until the buffer is full, or the file ends. Returns how many bytes there were.
-pub(super) fn read_exactly(file: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match rustix::io::pread(file, &mut buffer[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(filled)
 }

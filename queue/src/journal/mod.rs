@@ -11,10 +11,13 @@ mod looking;
 mod names;
 mod positions;
 mod reader;
+mod reading;
+mod resync;
 mod writer;
 
 pub(crate) use looking::{JournalFolder, Step, Walk, check_positions};
 pub use names::{InvalidRecordName, RecordName, SegmentName};
-pub use reader::{Damage, max_open_segments};
+pub use reader::{Damage, DeniedSegments, max_open_segments};
 pub(crate) use reader::{JournalReader, TakenRecord, round_begins};
+pub(crate) use reading::WRITING_TIME;
 pub use writer::{AppendOptions, JournalWriter, close_in_child};

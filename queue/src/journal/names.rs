@@ -25,6 +25,11 @@ impl SegmentName {
         SegmentName { uid: Uid::at(now), priority }
     }
 
+    /// The segment of this uid in a lane.
+    pub(crate) fn new(uid: Uid, priority: Priority) -> SegmentName {
+        SegmentName { uid, priority }
+    }
+
     /// Reads the name of a file. `None`: a file of this name is no segment.
     pub(crate) fn of_file(name: &OsStr) -> Option<SegmentName> {
         let name = name.to_str()?;

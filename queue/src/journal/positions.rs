@@ -2,8 +2,9 @@
 //! was acked and is not given out again.
 //!
 //! A slot has 32 bytes: the UUID in the name of the segment (16), the position in bytes (8, least significant byte
-//! first), four zeros, and the CRC-32C of these 28 bytes (4, least significant byte first). A slot whose checksum is
-//! wrong says nothing: its segment is read from its beginning, and events are sent again rather than lost.
+//! first), the lane (1: 0 normal, 1 high, 2 low), three zeros, and the CRC-32C of these 28 bytes (4, least significant
+//! byte first). A slot whose checksum is wrong says nothing, and neither does one with another lane: its segment is read
+//! from its beginning, and events are sent again rather than lost.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,12 +14,16 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::descriptor::{UNTRUSTED_FILE, clear_of_standard};
-use crate::journal::SegmentName;
+use crate::journal::{SegmentName, reading};
 use crate::layout;
+use crate::priority::Priority;
 use crate::uid::Uid;
 
 const SLOT_BYTES: usize = 32;
 const CHECKED_BYTES: usize = 28;
+const LANE_BYTE: usize = 24;
+/// Lanes by what a slot says of them.
+const LANES: [Priority; 3] = [Priority::Normal, Priority::High, Priority::Low];
 /// So many slots are read of a file. It has one for each segment that was there at once.
 const MAX_SLOTS: u64 = 1 << 20;
 
@@ -29,8 +34,8 @@ pub(super) struct Positions {
     /// `None`: no position was written yet.
     file: Option<OwnedFd>,
     /// What the file begins with when it is made.
-    kept: HashMap<Uid, u64>,
-    slots: HashMap<Uid, usize>,
+    kept: HashMap<SegmentName, u64>,
+    slots: HashMap<SegmentName, usize>,
     free: Vec<usize>,
     end: usize,
 }
@@ -40,33 +45,27 @@ impl Positions {
     ///
     /// # Errors
     /// The error of the system, also that the file is no regular one.
-    pub(super) fn read(queue: BorrowedFd<'_>) -> io::Result<HashMap<Uid, u64>> {
+    pub(super) fn read(queue: BorrowedFd<'_>) -> io::Result<HashMap<SegmentName, u64>> {
         let file = match rustix::fs::openat(queue, layout::POSITIONS, UNTRUSTED_FILE, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(HashMap::new()),
+            // A link, a socket, a device.
+            Err(Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Err(not_a_file()),
             Err(errno) => return Err(errno.into()),
         };
         let stat = rustix::fs::fstat(&file)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(io::Error::other("it is not a regular file"));
+            return Err(not_a_file());
         }
         let slots = stat.st_size.unsigned_abs().div_ceil(SLOT_BYTES as u64).min(MAX_SLOTS);
         let mut content = vec![0; slots as usize * SLOT_BYTES];
-        let mut filled = 0;
-        while filled < content.len() {
-            match rustix::io::pread(&file, &mut content[filled..], filled as u64) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
+        let filled = reading::read_exactly(file.as_fd(), &mut content, 0)?;
         Ok(content[..filled].chunks_exact(SLOT_BYTES).filter_map(parse).collect())
     }
 
     /// Begins a new file, with the positions of the segments that there are. It is made when the first position is
     /// written: a queue without a journal has none.
-    pub(super) fn begin(queue: &OwnedFd, kept: &HashMap<Uid, u64>) -> Positions {
+    pub(super) fn begin(queue: &OwnedFd, kept: &HashMap<SegmentName, u64>) -> Positions {
         let queue = queue.try_clone().ok();
         Positions { queue, file: None, kept: kept.clone(), slots: HashMap::new(), free: Vec::new(), end: 0 }
     }
@@ -80,14 +79,13 @@ impl Positions {
             self.make_file()?;
         }
         let Some(file) = &self.file else { return Ok(()) };
-        let uid = segment.uid();
-        let index = *self.slots.entry(uid).or_insert_with(|| {
+        let index = *self.slots.entry(segment).or_insert_with(|| {
             self.free.pop().unwrap_or_else(|| {
                 self.end += 1;
                 self.end - 1
             })
         });
-        match rustix::io::pwrite(file, &slot(uid, position), (index * SLOT_BYTES) as u64)? {
+        match rustix::io::pwrite(file, &slot(segment, position), (index * SLOT_BYTES) as u64)? {
             SLOT_BYTES => Ok(()),
             _ => Err(Errno::NOSPC),
         }
@@ -96,7 +94,7 @@ impl Positions {
     fn make_file(&mut self) -> Result<(), Errno> {
         let Some(queue) = &self.queue else { return Ok(()) };
         let kept = std::mem::take(&mut self.kept);
-        let content: Vec<u8> = kept.iter().flat_map(|(uid, position)| slot(*uid, *position)).collect();
+        let content: Vec<u8> = kept.iter().flat_map(|(segment, position)| slot(*segment, *position)).collect();
         match write_anew(queue.as_fd(), &content) {
             Ok(file) => self.file = Some(file),
             Err(errno) => {
@@ -111,14 +109,19 @@ impl Positions {
 
     /// The segment is gone: its slot is free for another.
     pub(super) fn forget(&mut self, segment: SegmentName) {
-        self.kept.remove(&segment.uid());
-        self.free.extend(self.slots.remove(&segment.uid()));
+        self.kept.remove(&segment);
+        self.free.extend(self.slots.remove(&segment));
     }
 
     /// Waits until all positions are on the disk.
     pub(super) fn sync(&self) -> Result<(), Errno> {
         self.file.as_ref().map_or(Ok(()), rustix::fs::fdatasync)
     }
+}
+
+/// One error whatever it is, which says what to do. Whoever waits for the queue goes on when it was deleted.
+fn not_a_file() -> io::Error {
+    io::Error::other("it is not a regular file (delete it; what was acked may be sent again)")
 }
 
 fn write_anew(queue: BorrowedFd<'_>, content: &[u8]) -> Result<OwnedFd, Errno> {
@@ -142,21 +145,24 @@ fn write_anew(queue: BorrowedFd<'_>, content: &[u8]) -> Result<OwnedFd, Errno> {
     })
 }
 
-fn slot(uid: Uid, position: u64) -> [u8; SLOT_BYTES] {
+fn slot(segment: SegmentName, position: u64) -> [u8; SLOT_BYTES] {
     let mut slot = [0; SLOT_BYTES];
-    slot[..16].copy_from_slice(uid.0.as_bytes());
+    slot[..16].copy_from_slice(segment.uid().0.as_bytes());
     slot[16..24].copy_from_slice(&position.to_le_bytes());
+    // All lanes are there, and their numbers are small.
+    slot[LANE_BYTE] = LANES.iter().position(|lane| *lane == segment.priority()).unwrap_or(0) as u8;
     let checksum = crc32c::crc32c(&slot[..CHECKED_BYTES]);
     slot[CHECKED_BYTES..].copy_from_slice(&checksum.to_le_bytes());
     slot
 }
 
-fn parse(slot: &[u8]) -> Option<(Uid, u64)> {
+fn parse(slot: &[u8]) -> Option<(SegmentName, u64)> {
     let (checked, checksum) = slot.split_at_checked(CHECKED_BYTES)?;
     let is_right = crc32c::crc32c(checked).to_le_bytes() == checksum;
     let uid = Uid(uuid::Uuid::from_slice(&checked[..16]).ok()?);
     let position = u64::from_le_bytes(checked[16..24].try_into().ok()?);
-    is_right.then_some((uid, position))
+    let lane = *LANES.get(usize::from(checked[LANE_BYTE]))?;
+    is_right.then_some((SegmentName::new(uid, lane), position))
 }
 
 #[cfg(test)]
@@ -167,7 +173,6 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::priority::Priority;
     use crate::queued_at::Now;
 
     #[test]
@@ -187,13 +192,28 @@ mod tests {
         positions.write(new, 7).expect("the slot of another");
         let read = Positions::read(queue.as_fd()).expect("read");
         let expected = [(names[0], 10), (names[2], 30), (names[3], 40), (names[4], 99), (new, 7)];
-        assert_eq!(read, expected.map(|(name, position)| (name.uid(), position)).into());
+        assert_eq!(read, expected.into());
         // The file of the next reader has them too, once it is made.
         let mut next = Positions::begin(&queue, &read);
         next.write(names[0], 11).expect("written");
         let mut expected = read;
-        expected.insert(names[0].uid(), 11);
+        expected.insert(names[0], 11);
         assert_eq!(Positions::read(queue.as_fd()).expect("read"), expected);
+    }
+
+    #[test]
+    fn segments_of_one_uuid_in_several_lanes_have_positions_of_their_own() {
+        let path = TempDir::new().expect("a directory");
+        let queue = OwnedFd::from(File::open(path.path()).expect("opened"));
+        let uid = SegmentName::at(Now::read(), Priority::Normal).uid();
+        let names = LANES.map(|lane| SegmentName::new(uid, lane));
+        let mut positions = Positions::begin(&queue, &HashMap::new());
+        for (name, position) in names.into_iter().zip(1..) {
+            positions.write(name, position).expect("written");
+        }
+        let read = Positions::read(queue.as_fd()).expect("read");
+        assert_eq!(read, HashMap::from([(names[0], 1), (names[1], 2), (names[2], 3)]));
+        assert_eq!(slot(names[0], 1)[LANE_BYTE..CHECKED_BYTES], [0; 4], "as before lanes were written");
     }
 
     #[test]
@@ -205,7 +225,7 @@ mod tests {
         positions.write(name, 1234).expect("written");
         let file = File::options().write(true).open(path.path().join(layout::POSITIONS)).expect("opened");
         for byte in 0..SLOT_BYTES as u64 {
-            let mut good = slot(name.uid(), 1234);
+            let mut good = slot(name, 1234);
             good[byte as usize] ^= 0x40;
             file.write_all_at(&good, 0).expect("written");
             assert!(Positions::read(queue.as_fd()).expect("read").is_empty(), "{byte}");

@@ -24,10 +24,10 @@ use crate::record;
 use crate::uid::Uid;
 use queue::{Place, Queue};
 
-/// So many queues have their segments kept open. A process that queues into more closes those of the one that it has
-/// not used for the longest time.
-const MOST_QUEUES: usize = 4;
-/// A buffer that a larger record needed is given back.
+/// So many queues have their segments kept open by a writer. When it appends to one more, those of the queue that it has
+/// not used for the longest time are closed.
+const MAX_QUEUES: usize = 4;
+/// The memory of a record is kept for the next one if it has at most so many bytes.
 const KEPT_BUFFER_BYTES: usize = 512 * 1024;
 
 /// How events are appended.
@@ -51,6 +51,8 @@ pub struct JournalWriter {
     /// The record that is being written.
     record: Vec<u8>,
     times: Times,
+    /// In which process it has opened them, counted by forks.
+    forks: u32,
 }
 
 impl JournalWriter {
@@ -64,9 +66,11 @@ impl JournalWriter {
     /// Records of one priority that one writer appends are delivered in the order of its calls.
     ///
     /// # Errors
-    /// When no consumer reads the journal of this queue, or locks do not work in it: the events can be queued as a
-    /// file. As [`crate::Writer::enqueue_events`] when the events are refused or cannot be written. In any case nothing
-    /// that counts is left.
+    /// The events can be queued as a file when no consumer reads the journal of this queue ([`AppendError::NoReader`]),
+    /// when locks do not work in it or others hold them ([`AppendError::NoLocks`], [`AppendError::LockedByOthers`]), and
+    /// when its folder may not be written ([`AppendError::NotWritable`]). Otherwise those of
+    /// [`crate::Writer::enqueue_events`], when the events are refused or cannot be written. In any case nothing that
+    /// counts is left.
     pub fn append(
         &mut self,
         queue: &Path,
@@ -83,14 +87,14 @@ impl JournalWriter {
         events: &[NewEvent<'_>],
         options: AppendOptions,
     ) -> Result<RecordName, AppendError> {
-        if segment_descriptor::is_of_parent(self.times.forks) {
-            // They are closed in this process.
+        if segment_descriptor::is_of_parent(self.forks) {
+            // The segments are those of the parent, and closed in this process.
             self.queues.clear();
-            self.times.forks = segment_descriptor::forks();
+            self.forks = segment_descriptor::forks();
         }
         let place = Place { priority: options.priority, durability: options.durability, now };
         self.use_queue(queue)?;
-        let JournalWriter { queues, record, times } = self;
+        let JournalWriter { queues, record, times, .. } = self;
         // `use_queue` has put it there.
         let Some(queue) = queues.first_mut() else { return Err(EnqueueError::EmptyPath.into()) };
         queue.check(place)?;
@@ -111,7 +115,7 @@ impl JournalWriter {
             Some(index) => self.queues[..=index].rotate_right(1),
             None => {
                 queue_path::check_path(path.as_os_str().as_encoded_bytes())?;
-                self.queues.truncate(MOST_QUEUES - 1);
+                self.queues.truncate(MAX_QUEUES - 1);
                 self.queues.insert(0, Queue::new(path));
             }
         }
@@ -123,8 +127,6 @@ impl JournalWriter {
 #[derive(Debug, Default)]
 struct Times {
     last: u64,
-    /// In which process the writer is used.
-    forks: u32,
 }
 
 impl Times {

@@ -9,12 +9,15 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::{AtFlags, FileType, Stat};
+
 use crate::directory::{self, DEFAULT_MAX_EVENT_BYTES, DirectoryReader, OtherFiles};
 use crate::entry_error::EntryError;
 use crate::entry_name::EntryName;
 use crate::error::{AckError, OpenError, ScanError};
 use crate::event::Event;
-use crate::journal::{Damage, JournalReader};
+use crate::journal::{Damage, DeniedSegments, JournalReader};
+use crate::layout;
 use crate::queued_at::QueuedAt;
 
 use lanes::Turns;
@@ -31,7 +34,8 @@ pub struct ReaderOptions {
     pub max_event_bytes: u64,
     /// How long a file that does not parse may still be growing before it is rejected.
     pub grace: Duration,
-    /// How many names of each priority are held in memory. A longer backlog is read by several listings.
+    /// How many names of files, and how many of segments, are held in memory for each priority. A longer backlog is read
+    /// by several listings.
     pub index_entries: usize,
 }
 
@@ -61,6 +65,7 @@ pub struct Reader {
     /// When the round began that the next scan ends.
     round: Option<QueuedAt>,
     has_held: bool,
+    has_more: bool,
     strange: Option<StrangeSegments>,
 }
 
@@ -89,7 +94,15 @@ impl Reader {
             options.max_event_bytes,
             options.index_entries,
         )?;
-        Ok(Reader { directory, journal, turns: Turns::new(), round: None, has_held: false, strange: None })
+        Ok(Reader {
+            directory,
+            journal,
+            turns: Turns::new(),
+            round: None,
+            has_held: false,
+            has_more: false,
+            strange: None,
+        })
     }
 
     /// Tells whether a reader owns a directory. That can change before the caller has the answer.
@@ -113,6 +126,15 @@ impl Reader {
     /// The folder of the journal's segments.
     pub fn journal_path(&self) -> &Path {
         self.journal.path()
+    }
+
+    /// Whether something else than a folder has the name of the journal's: a file, a link. Producers write files then.
+    pub fn has_strange_journal(&self) -> bool {
+        let is_folder = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        // The journal is asked first, which takes no call of the system.
+        self.journal.folder().is_none()
+            && rustix::fs::statat(self.directory(), layout::JOURNAL, AtFlags::SYMLINK_NOFOLLOW)
+                .is_ok_and(|stat| !is_folder(stat))
     }
 
     /// The directory itself.
@@ -185,14 +207,19 @@ impl Reader {
         self.directory.take_newer_entries()
     }
 
+    /// Segments of the journal that may not be read, as far as they were not told before. They are tried again.
+    pub fn take_denied_segments(&mut self) -> Option<DeniedSegments> {
+        self.journal.take_denied()
+    }
+
     /// Bytes of the journal that are no records and were left out since the last call.
     pub fn take_damage(&mut self) -> Option<Damage> {
         self.journal.take_damage()
     }
 
-    /// How many segments of the journal may get more records.
-    pub fn live_segments(&self) -> usize {
-        self.journal.live_segments()
+    /// How many segments of the journal were opened and are not deleted yet.
+    pub fn segments(&self) -> usize {
+        self.journal.segments()
     }
 
     /// Tells whether the path is still that of the directory that was opened. When that was deleted, renamed or

@@ -9,7 +9,7 @@ use crate::error::ScanError;
 use crate::event::Event;
 use crate::journal::{TakenRecord, round_begins};
 
-/// A message has keys that a short entry may lack.
+/// What a message has beside the name and the payload of its event.
 const MESSAGE_OVERHEAD: u64 = 64;
 
 /// Where the next entry of a lane is.
@@ -52,11 +52,12 @@ impl Reader {
     pub fn scan_followed(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
         let began = self.round.take().unwrap_or_else(round_begins);
         self.journal.begin_round(began);
-        self.has_held = false;
+        (self.has_held, self.has_more) = (false, false);
         self.directory.update()?;
         self.journal.update()?;
         let entries = self.take(max_entries, max_bytes);
         self.put_strange_segments_aside();
+        self.has_held |= self.journal.is_searching();
         entries
     }
 
@@ -100,6 +101,11 @@ impl Reader {
         self.has_held
     }
 
+    /// Tells whether the last scan ended because it had as much as it was asked for: more may wait.
+    pub fn has_more(&self) -> bool {
+        self.has_more
+    }
+
     fn take(&mut self, max_entries: usize, max_bytes: u64) -> Result<Vec<Entry>, ScanError> {
         let (mut entries, mut bytes) = (Vec::new(), 0);
         while let Some((name, events)) = self.journal.take_again() {
@@ -140,6 +146,7 @@ impl Reader {
                 Err(_) => break,
             }
         }
+        self.has_more = entries.len() >= max_entries || bytes >= max_bytes;
         Ok(entries)
     }
 
@@ -190,8 +197,14 @@ enum Taken {
     Held,
 }
 
-/// About how many bytes the messages of an entry have: one for each channel of an event.
+/// About how many bytes the messages of an entry have for one client: one for each channel of an event. A client gets
+/// only those of its own channels, so that they count half. With 1,000 clients that have a channel each, twice as many
+/// messages in a batch took 0.8 of the CPU.
 fn message_bytes(entry_bytes: usize, events: &[Event]) -> u64 {
-    let channels = events.iter().filter_map(Event::channels).map(<[_]>::len).max().unwrap_or(1);
-    (entry_bytes as u64 + MESSAGE_OVERHEAD * events.len().max(1) as u64) * channels as u64
+    let of_event = |event: &Event| {
+        let text = (event.name_json().len() + event.payload_json().len()) as u64 + MESSAGE_OVERHEAD;
+        event.channels().map_or(text, |channels| text * channels.len() as u64 / 2)
+    };
+    // What is no event has been read all the same.
+    if events.is_empty() { entry_bytes as u64 + MESSAGE_OVERHEAD } else { events.iter().map(of_event).sum() }
 }

@@ -1,21 +1,16 @@
 //! Records of the journal, from a writer to the reader of the queue.
+#![allow(unsafe_code, reason = "another user")]
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use queue::{AppendOptions, Durability, EntryName, Failed, JournalWriter, Priority, Reader};
 
 use crate::segments::{line, record_of, write_segment};
 use crate::util::{Queue, names, new_event, payloads};
-
-/// A queue whose reader says that it reads the journal.
-fn queue() -> (Queue, Reader) {
-    let queue = Queue::new();
-    let reader = queue.reader();
-    queue::Announcement::new(1).write(reader.directory()).unwrap();
-    (queue, reader)
-}
 
 fn append(writer: &mut JournalWriter, queue: &Queue, numbers: std::ops::Range<usize>, priority: Priority) {
     let payloads: Vec<String> = numbers.map(|number| number.to_string()).collect();
@@ -37,7 +32,7 @@ fn segments(queue: &Queue) -> usize {
 
 #[test]
 fn records_are_found_once_in_the_order_of_appending() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     for number in 0..5 {
         append(&mut writer, &queue, number..number + 1, Priority::Normal);
@@ -66,7 +61,7 @@ fn queue_reader_after(reader: Reader, queue: &Queue) -> Reader {
 
 #[test]
 fn what_is_not_acked_is_found_by_the_next_reader() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     for number in 0..10 {
         append(&mut writer, &queue, number..number + 1, Priority::Normal);
@@ -82,7 +77,7 @@ fn what_is_not_acked_is_found_by_the_next_reader() {
 
 #[test]
 fn both_forms_are_read_in_the_order_of_queueing() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     for number in 0..40 {
         if number % 3 == 0 {
@@ -97,7 +92,7 @@ fn both_forms_are_read_in_the_order_of_queueing() {
 
 #[test]
 fn lanes_count_for_both_forms() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     for number in 0..20 {
         append(&mut writer, &queue, number..number + 1, Priority::Low);
@@ -113,7 +108,7 @@ fn lanes_count_for_both_forms() {
 
 #[test]
 fn a_record_that_is_rejected_becomes_a_file_and_can_be_put_back() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     append(&mut writer, &queue, 0..3, Priority::High);
     let entries = reader.scan(10, u64::MAX).unwrap();
@@ -131,7 +126,7 @@ fn a_record_that_is_rejected_becomes_a_file_and_can_be_put_back() {
 
 #[test]
 fn many_segments_are_read_and_deleted() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let filler = "x".repeat(1000);
     let mut writer = JournalWriter::new();
     for number in 0..2000 {
@@ -161,7 +156,7 @@ fn a_queue_without_a_journal_gets_no_file_of_positions() {
 
 #[test]
 fn a_file_that_cannot_be_a_segment_is_put_aside_and_stops_nothing() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     append(&mut writer, &queue, 1..2, Priority::Normal);
     let folder = queue.path().join("journal");
@@ -182,7 +177,7 @@ fn a_file_that_cannot_be_a_segment_is_put_aside_and_stops_nothing() {
 
 #[test]
 fn a_record_that_was_looked_up_and_acked_is_not_found_again() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     append(&mut writer, &queue, 0..1, Priority::Normal);
     append(&mut writer, &queue, 1..2, Priority::Normal);
@@ -200,6 +195,90 @@ fn a_record_that_was_looked_up_and_acked_is_not_found_again() {
     assert!(take(&mut reader).is_empty());
     append(&mut writer, &queue, 2..3, Priority::Normal);
     assert_eq!(take(&mut reader), ["2"]);
+}
+
+/// Runs something as a user who has no rights to the files of root.
+fn as_nobody<T>(run: impl FnOnce() -> T) -> T {
+    const NOBODY: u32 = 65534;
+    // SAFETY: both change only which files this thread may use.
+    unsafe { libc::setfsuid(NOBODY) };
+    let result = run();
+    // SAFETY: as above.
+    unsafe { libc::setfsuid(0) };
+    result
+}
+
+#[test]
+fn a_segment_that_may_not_be_read_yet_waits_where_it_is() {
+    if !testkit::has_root("to read as another user") {
+        return;
+    }
+    let queue = Queue::new();
+    let path = queue.path();
+    fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o755)).unwrap();
+    chown(&path, Some(65534), Some(65534)).unwrap();
+    let mut reader = as_nobody(|| queue.reader());
+    as_nobody(|| queue::Announcement::new(1).write(reader.directory()).unwrap());
+    let mut writer = JournalWriter::new();
+    append(&mut writer, &queue, 1..2, Priority::Normal);
+    let segment = path.join("journal").join(&names(&path.join("journal"))[0]);
+    fs::set_permissions(&segment, Permissions::from_mode(0o600)).unwrap();
+    for _ in 0..3 {
+        assert!(as_nobody(|| take(&mut reader)).is_empty());
+    }
+    assert!(queue.failed().is_empty() && segment.exists());
+    let denied = until_some(|| {
+        as_nobody(|| take(&mut reader));
+        reader.take_denied_segments()
+    });
+    assert_eq!((denied.files, denied.cause.kind()), (1, ErrorKind::PermissionDenied));
+    fs::set_permissions(&segment, Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(until_some(|| as_nobody(|| take(&mut reader)).pop()), "1");
+    assert!(queue.failed().is_empty());
+}
+
+fn until_some<T>(mut get: impl FnMut() -> Option<T>) -> T {
+    let mut got = None;
+    testkit::until("it is there", || {
+        got = got.take().or_else(&mut get);
+        got.is_some()
+    });
+    got.unwrap()
+}
+
+/// Bytes that this thread has read so far.
+fn bytes_read() -> u64 {
+    let io = fs::read_to_string("/proc/thread-self/io").unwrap();
+    io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_segment_that_claims_to_be_huge_takes_no_time_of_others() {
+    let (queue, mut reader) = Queue::announced();
+    let mut writer = JournalWriter::new();
+    append(&mut writer, &queue, 1..2, Priority::Normal);
+    append(&mut writer, &queue, 2..3, Priority::Low);
+    assert_eq!(take(&mut reader).len(), 2);
+    // A producer that runs goes on behind its first record with a head that claims 4 GiB, and there they are.
+    let folder = queue.path().join("journal");
+    let hostile = names(&folder).into_iter().find(|name| name.ends_with(".low.seg")).unwrap();
+    let mut file = fs::File::options().append(true).open(folder.join(hostile)).unwrap();
+    writeln!(file, "\x1e00000000fffffff0{:016x}", 1).unwrap();
+    file.set_len((4 << 30) + 4096).unwrap();
+    let before = bytes_read();
+    for number in 0..100 {
+        append(&mut writer, &queue, number..number + 1, Priority::Normal);
+        assert_eq!(take(&mut reader), [number.to_string()]);
+    }
+    assert!(bytes_read() - before < 16 << 20, "{}", bytes_read() - before);
+    // Its producer ends. What it has left is searched, with a bound.
+    drop(writer);
+    let damage = until_some(|| {
+        take(&mut reader);
+        reader.take_damage()
+    });
+    assert!(damage.bytes > 4 << 30, "{damage:?}");
+    assert!(bytes_read() - before < 256 << 20, "{}", bytes_read() - before);
 }
 
 /// The name of an entry of several events that was queued an hour ahead, by a producer that began before the clock was
@@ -227,7 +306,7 @@ fn round(reader: &mut Reader, limit: usize, appeared: &[&OsStr]) -> Vec<usize> {
 
 #[test]
 fn a_record_does_not_overtake_a_file_of_its_producer_that_one_listing_has_seen() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     for number in 0..3 {
         queue.enqueue(number);
     }
@@ -242,7 +321,7 @@ fn a_record_does_not_overtake_a_file_of_its_producer_that_one_listing_has_seen()
 
 #[test]
 fn a_record_does_not_overtake_a_file_of_its_producer_while_an_entry_from_ahead_waits() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     assert!(round(&mut reader, 10, &[]).is_empty());
     let ahead = name_ahead(1);

@@ -3,11 +3,13 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::mpsc;
 
 use queue::{Failed, Reader, ReaderOptions};
-use rustix::fs::{FlockOperation, flock};
-use testkit::{TIMEOUT, until};
+use rustix::fs::{CWD, FileType, FlockOperation, Mode, flock, mknodat};
+use rustix::io::Errno;
+use testkit::{TIMEOUT, sandbox, until};
 
 use crate::segments::{
     Random, line, number_of, numbered, numbers, record_of, segment_name, segment_path, take_all, write_segment,
@@ -392,6 +394,46 @@ fn damaged_positions_repeat_what_was_acked_and_lose_nothing() {
 }
 
 #[test]
+fn segments_of_one_uuid_in_two_lanes_have_positions_of_their_own() {
+    let (queue, _) = partly_acked();
+    let normal = segment_path(&queue, 1);
+    fs::write(normal.with_extension("low.seg"), Whole::of(100, [100; 20]).content).unwrap();
+    fs::remove_file(normal).unwrap();
+    let found = numbers(&take_all(&mut queue.reader()));
+    assert_eq!(found, (100..120).collect::<Vec<_>>());
+}
+
+#[test]
+fn positions_that_are_no_file_are_an_error_that_may_pass_and_says_what_to_do() {
+    let make: [&dyn Fn(&Path); 3] = [
+        &|path| fs::create_dir(path).unwrap(),
+        &|path| std::os::unix::fs::symlink("/etc/hostname", path).unwrap(),
+        &|path| mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap(),
+    ];
+    for make in make {
+        let (queue, _) = partly_acked();
+        let path = queue.path().join(".positions");
+        fs::remove_file(&path).unwrap();
+        make(&path);
+        let error = Reader::open(queue.path(), ReaderOptions::default()).unwrap_err();
+        assert!(error.is_passing(), "{error}");
+        let expected = format!(
+            "cannot read {}: it is not a regular file (delete it; what was acked may be sent again)",
+            path.display()
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn what_is_acked_is_not_repeated_when_the_folder_cannot_be_listed_at_the_start() {
+    let (queue, _) = partly_acked();
+    let open = || queue.reader();
+    let mut reader = sandbox::run_under(sandbox::filter(&[(libc::SYS_getdents64, 0, 0)], Errno::IO), open);
+    assert_eq!(numbers(&take_all(&mut reader)), (7..20).collect::<Vec<_>>());
+}
+
+#[test]
 fn positions_that_are_older_or_newer_than_the_segment_give_out_nothing_that_is_no_record() {
     let whole = Whole::of(0, [100; 20]);
     let (queue, _) = partly_acked();
@@ -488,4 +530,22 @@ fn a_record_of_a_newer_version_waits_as_a_file_also_when_that_could_not_be_made_
     assert!(!reader.has_unrejectable() && queue.failed().is_empty());
     assert_eq!(reader.take_newer_entries().unwrap().files, 1);
     assert!(names(&queue.path().join("journal")).is_empty());
+}
+
+#[test]
+fn a_record_that_could_not_be_put_aside_keeps_its_reason_when_it_cannot_be_read_meanwhile() {
+    let queue = Queue::new();
+    let mut reader = queue.reader();
+    write_segment(&queue, 1, record_of(b"no event\n", 7));
+    let entries = reader.scan(10, u64::MAX).unwrap();
+    reader.leave_unrejectable(&entries[0].name);
+    reader.retry_unrejectable(1);
+    let no_descriptors = sandbox::filter(&[(libc::SYS_openat, 0, 0)], Errno::MFILE);
+    let found = sandbox::run_under(no_descriptors, || reader.scan_followed(10, u64::MAX)).unwrap();
+    assert!(found.is_empty(), "{found:?}");
+    assert!(reader.has_unrejectable());
+    reader.retry_unrejectable(1);
+    let entries = reader.scan(10, u64::MAX).unwrap();
+    let reason = entries[0].events.as_ref().unwrap_err().to_string();
+    assert!(reason.contains("line 1"), "{reason}");
 }

@@ -328,12 +328,49 @@ fn an_older_consumer_that_takes_the_queue_is_noticed_while_a_segment_is_open() {
 }
 
 #[test]
+fn before_a_large_record_has_its_own_segment_it_is_asked_who_reads_the_queue() {
+    let journal = Journal::new();
+    let mut writer = JournalWriter::new();
+    journal.append(&mut writer, 0);
+    announce(&journal.path(), r#""directory""#);
+    let large = format!("\"{}\"", "x".repeat(300_000));
+    let refused = writer.append(&journal.path(), &[new_event(&large)], OPTIONS);
+    assert!(matches!(refused, Err(AppendError::NoReader)), "{refused:?}");
+    assert_eq!(journal.payloads(), ["0"]);
+}
+
+#[test]
 fn where_files_cannot_be_locked_nothing_is_left() {
     let journal = Journal::new();
     let append = || journal.try_append(&mut JournalWriter::new(), 1);
     let refused = sandbox::run_under(sandbox::filter(&[(libc::SYS_flock, 0, 0)], Errno::NOLCK), append);
     assert!(matches!(refused, Err(AppendError::NoLocks(_))), "{refused:?}");
     assert!(journal.segments().is_empty());
+}
+
+#[test]
+fn where_others_lock_each_new_file_nothing_is_left_and_the_events_become_a_file() {
+    let journal = Journal::new();
+    let append = || journal.try_append(&mut JournalWriter::new(), 1);
+    let filter = sandbox::filter(&[(libc::SYS_flock, 0, 0)], Errno::WOULDBLOCK);
+    let refused = sandbox::run_under(filter, append);
+    assert!(matches!(refused, Err(AppendError::LockedByOthers)), "{refused:?}");
+    assert!(journal.segments().is_empty());
+}
+
+#[test]
+fn a_journal_that_may_not_be_written_is_named_so_that_the_events_become_a_file() {
+    let calls = [(libc::SYS_openat, 2, libc::O_CREAT as u64), (libc::SYS_write, 0, 0)];
+    for (call, answer) in
+        calls.into_iter().flat_map(|call| [Errno::ACCESS, Errno::PERM, Errno::ROFS].map(|e| (call, e)))
+    {
+        let journal = Journal::new();
+        let append = || journal.try_append(&mut JournalWriter::new(), 1);
+        let refused = sandbox::run_under(sandbox::filter(&[call], answer), append);
+        assert!(matches!(&refused, Err(AppendError::NotWritable { .. })), "{call:?} {answer}: {refused:?}");
+        assert!(refused.unwrap_err().to_string().contains(journal.folder().to_str().unwrap()));
+        assert!(journal.segments().is_empty());
+    }
 }
 
 #[test]
@@ -421,7 +458,7 @@ fn on_a_full_disk_what_is_refused_leaves_nothing_that_counts() {
     drop(writer);
     journal.queue.remount("ro");
     let refused = append(&mut JournalWriter::new()).unwrap_err().to_string();
-    assert!(refused.contains("journal: Read-only file system"), "{refused}");
+    assert!(refused.contains("journal cannot be made or written: Read-only file system"), "{refused}");
 }
 
 #[test]

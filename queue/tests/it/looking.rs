@@ -7,20 +7,13 @@ use std::time::{Duration, Instant};
 
 use queue::{
     AppendOptions, Backlog, Content, Durability, EntryError, EntryName, Failed, FileName, JournalState, JournalWriter,
-    Pending, Priority, Reader, Seen, Waiting,
+    Pending, Priority, Seen, Waiting,
 };
+use testkit::until;
 
 use crate::util::{Queue, names, new_event, payloads};
 
 const LIMIT: u64 = 1 << 20;
-
-/// A queue whose reader has said that it reads the journal.
-fn queue() -> (Queue, Reader) {
-    let queue = Queue::new();
-    let reader = queue.reader();
-    queue::Announcement::new(1).write(reader.directory()).unwrap();
-    (queue, reader)
-}
 
 fn append(writer: &mut JournalWriter, queue: &Queue, numbers: std::ops::Range<usize>) {
     let payloads: Vec<String> = numbers.map(|number| number.to_string()).collect();
@@ -54,7 +47,7 @@ fn numbers(seen: &[Seen]) -> Vec<usize> {
 
 #[test]
 fn what_waits_in_both_forms_is_counted_beyond_what_is_acked() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     (0..4).for_each(|number| append(&mut writer, &queue, number..number + 1));
     append(&mut writer, &queue, 4..9);
@@ -82,7 +75,7 @@ fn what_waits_in_both_forms_is_counted_beyond_what_is_acked() {
 
 #[test]
 fn of_very_many_records_the_number_of_events_is_estimated_and_the_oldest_is_found() {
-    let (queue, _reader) = queue();
+    let (queue, _reader) = Queue::announced();
     let filler = format!("\"{}\"", "x".repeat(200));
     let options =
         AppendOptions { priority: Priority::Normal, durability: Durability::None, max_event_bytes: LIMIT as usize };
@@ -100,7 +93,7 @@ fn of_very_many_records_the_number_of_events_is_estimated_and_the_oldest_is_foun
 
 #[test]
 fn a_directory_in_which_only_records_wait_is_a_queue_that_nobody_reads() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     append(&mut writer, &queue, 0..1);
     assert!(!queue::is_unread_queue(&queue.path()), "it is read");
@@ -117,7 +110,7 @@ fn a_directory_in_which_only_records_wait_is_a_queue_that_nobody_reads() {
 
 #[test]
 fn entries_of_both_forms_are_seen_in_the_order_of_queueing() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let (mut first, mut second) = (JournalWriter::new(), JournalWriter::new());
     for number in 0..30 {
         match number % 3 {
@@ -138,7 +131,7 @@ fn entries_of_both_forms_are_seen_in_the_order_of_queueing() {
 
 #[test]
 fn what_is_added_is_seen_once_also_when_its_segment_is_deleted() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     append(&mut writer, &queue, 0..1);
     let mut waiting = Waiting::open(&queue.path(), LIMIT).unwrap().following();
@@ -154,13 +147,12 @@ fn what_is_added_is_seen_once_also_when_its_segment_is_deleted() {
 
     append(&mut writer, &queue, 3..5);
     drop(writer);
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !names(&queue.path().join("journal")).is_empty() {
+    until("the segment is deleted", || {
         let entries = reader.scan(10, u64::MAX).unwrap();
         entries.iter().for_each(|entry| reader.ack(&entry.name).unwrap());
         reader.commit_acks().unwrap();
-        assert!(Instant::now() < deadline, "the segment stays");
-    }
+        names(&queue.path().join("journal")).is_empty()
+    });
     waiting.look_again().unwrap();
     assert_eq!(numbers(&take(&mut waiting)), [3, 4]);
     // A file that is gone before it was read.
@@ -187,8 +179,27 @@ fn a_file_that_is_being_written_is_seen_when_it_is_complete() {
 }
 
 #[test]
+fn files_that_are_completed_together_are_seen_in_the_order_of_queueing() {
+    let queue = Queue::new();
+    let paths: Vec<PathBuf> = (1..4).map(|number| queue.write(&format!("{number}.json"), r#"{"event":"e","#)).collect();
+    let mut waiting = Waiting::open(&queue.path(), LIMIT).unwrap().following();
+    waiting.list().unwrap();
+    assert!(take(&mut waiting).is_empty());
+    for (path, number) in paths.iter().zip(1..) {
+        File::options()
+            .append(true)
+            .open(path)
+            .unwrap()
+            .write_all(format!(r#""payload":{number}}}"#).as_bytes())
+            .unwrap();
+    }
+    waiting.look_again().unwrap();
+    assert_eq!(numbers(&take(&mut waiting)), [1, 2, 3]);
+}
+
+#[test]
 fn damage_is_passed_over_and_a_record_that_is_no_entry_has_its_reason() {
-    let (queue, reader) = queue();
+    let (queue, reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     (0..3).for_each(|number| append(&mut writer, &queue, number..number + 1));
     drop((writer, reader));
@@ -219,7 +230,7 @@ fn damage_is_passed_over_and_a_record_that_is_no_entry_has_its_reason() {
 
 #[test]
 fn a_look_is_in_the_way_of_no_producer_and_tells_which_have_ended() {
-    let (queue, _reader) = queue();
+    let (queue, _reader) = Queue::announced();
     let mut writer = JournalWriter::new();
     append(&mut writer, &queue, 0..1);
     let state = JournalState::of(&queue.path()).unwrap().unwrap();
@@ -239,7 +250,7 @@ fn a_look_is_in_the_way_of_no_producer_and_tells_which_have_ended() {
 
 #[test]
 fn a_file_that_cannot_be_a_segment_is_listed_put_back_and_dropped() {
-    let (queue, mut reader) = queue();
+    let (queue, mut reader) = Queue::announced();
     let name = "019a3a5e-7f00-7000-8000-000000000000.seg";
     let path = queue.path().join("journal").join(name);
     let set_size = |path: &std::path::Path, bytes| {

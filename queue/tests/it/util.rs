@@ -3,7 +3,7 @@ use std::fs::{File, FileTimes};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use queue::{Entry, FileName, NewEvent, Priority, Reader, ReaderOptions, Uid, Writer};
+use queue::{Announcement, Entry, FileName, NewEvent, Priority, Reader, ReaderOptions, Uid, Writer};
 use tempfile::TempDir;
 
 /// A queue directory for one test, deleted with the value.
@@ -16,6 +16,14 @@ impl Queue {
         let queue = Queue { root: TempDir::new().unwrap() };
         queue::create_directory(&queue.path()).unwrap();
         queue
+    }
+
+    /// A queue and its reader, which has said that it reads the journal.
+    pub(crate) fn announced() -> (Queue, Reader) {
+        let queue = Queue::new();
+        let reader = queue.reader();
+        Announcement::new(1).write(reader.directory()).unwrap();
+        (queue, reader)
     }
 
     pub(crate) fn path(&self) -> PathBuf {

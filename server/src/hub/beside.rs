@@ -143,6 +143,9 @@ impl Hub {
         for (encoding, key, threads) in published.interest.of(channel) {
             if let Some(frame) = beside.encode(encoding, channel) {
                 frames.push(place, key, threads, Some(except), |bytes| bytes.extend(frame));
+                if !matches!(beside, Beside::ClientEvent(..)) {
+                    frames.last_is_presence();
+                }
             }
         }
         self.append_to_all(&[], &[0], &[], &frames);

@@ -11,6 +11,8 @@ use crate::session_id::SessionId;
 pub(super) struct ChannelFrames {
     bytes: Vec<u8>,
     frames: Vec<ChannelFrame>,
+    /// How many of them are not only about presence.
+    events: usize,
 }
 
 /// A publication as the subscribers of one channel get it.
@@ -22,6 +24,8 @@ pub(super) struct ChannelFrame {
     pub(super) threads: u64,
     /// The client that does not get it.
     pub(super) except: Option<SessionId>,
+    /// It tells who has come or gone.
+    is_presence: bool,
     range: Range<usize>,
 }
 
@@ -37,7 +41,23 @@ impl ChannelFrames {
     ) {
         let start = self.bytes.len();
         encode(&mut self.bytes);
-        self.frames.push(ChannelFrame { seq, channel, threads, except, range: start..self.bytes.len() });
+        let range = start..self.bytes.len();
+        self.frames.push(ChannelFrame { seq, channel, threads, except, is_presence: false, range });
+        self.events += 1;
+    }
+
+    /// Notes that the last frame tells who has come or gone.
+    pub(super) fn last_is_presence(&mut self) {
+        if let Some(frame) = self.frames.last_mut()
+            && !std::mem::replace(&mut frame.is_presence, true)
+        {
+            self.events -= 1;
+        }
+    }
+
+    /// Whether there is more than who has come and gone.
+    pub(super) fn has_events(&self) -> bool {
+        self.events > 0
     }
 
     /// Appends those frames of others that are for a thread.
@@ -46,12 +66,14 @@ impl ChannelFrames {
             let start = self.bytes.len();
             self.bytes.extend_from_slice(others.bytes_of(frame));
             self.frames.push(ChannelFrame { range: start..self.bytes.len(), ..frame.clone() });
+            self.events += usize::from(!frame.is_presence);
         }
     }
 
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.frames.clear();
+        self.events = 0;
     }
 
     pub(super) fn all(&self) -> &[ChannelFrame] {

@@ -290,7 +290,8 @@ impl Inbox {
         let _ = self.turn_elsewhere.0.set(Box::new(turn));
     }
 
-    fn tell(&self) {
+    /// Notifies the source if the thread has come further.
+    pub(super) fn tell(&self) {
         if self.moved.swap(false, Ordering::SeqCst) {
             self.feeding.notify();
         }

@@ -33,9 +33,9 @@ impl FailedFolder {
         }
     }
 
-    /// Notes that an entry was put aside.
-    pub(super) fn note_added(&mut self) {
-        self.added += 1;
+    /// Notes that so many entries were put aside.
+    pub(super) fn note_added(&mut self, entries: usize) {
+        self.added += entries;
     }
 
     /// Whether so many were added that the folder must not wait to be trimmed.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::mem::Discriminant;
 use std::time::{Duration, Instant};
 
-use queue::{Damage, EntryError, EntryName, OtherFiles, Reader, Rejected, StrangeSegments};
+use queue::{Damage, DeniedSegments, EntryError, EntryName, OtherFiles, Reader, Rejected, StrangeSegments};
 use tracing::{error, info, warn};
 
 use crate::backoff::Backoff;
@@ -29,8 +29,12 @@ pub(super) struct Rejections {
     newer_entries: LogLimit,
     damage: LogLimit,
     strange_segments: LogLimit,
+    denied_segments: LogLimit,
+    /// That the journal is no folder was logged.
+    has_strange_journal: bool,
     /// Those that no line was about yet.
     unlogged: Option<OtherFiles>,
+    unlogged_damage: Option<Damage>,
 }
 
 impl Rejections {
@@ -103,17 +107,33 @@ impl Rejections {
     }
 
     /// Logs that bytes of the journal were left out, because they are no records.
-    pub(super) fn log_damage(&mut self, damage: Option<Damage>) {
-        let Some(Damage { record, bytes, places }) = damage else { return };
-        if let Some(others) = self.damage.allow(Instant::now()) {
-            let others = (others > 0).then_some(others);
-            error!(%record, bytes, places, others, "the journal is damaged, what is no record was left out");
+    pub(super) fn log_damage(&mut self, found: Option<Damage>) {
+        // What came too soon after the last line is part of the next one.
+        if let Some(found) = found {
+            let damage = self.unlogged_damage.get_or_insert(Damage { bytes: 0, places: 0, ..found });
+            damage.bytes += found.bytes;
+            damage.places += found.places;
+        }
+        if self.unlogged_damage.is_some()
+            && self.damage.allow(Instant::now()).is_some()
+            && let Some(Damage { record, bytes, places }) = self.unlogged_damage.take()
+        {
+            error!(%record, bytes, places, "the journal is damaged, what is no record was left out");
+        }
+    }
+
+    /// Logs that there are segments which may not be read: each is reported once.
+    pub(super) fn log_denied_segments(&mut self, denied: Option<DeniedSegments>) {
+        let Some(DeniedSegments { segment, files, cause: error }) = denied else { return };
+        if let Some(before) = self.denied_segments.allow_of(files as u64, Instant::now()) {
+            let (file, files) = (segment, files as u64 + before);
+            error!(%file, files, %error, "segments of the journal cannot be read, their events wait, trying again");
         }
     }
 
     /// Logs that there are files in the journal which cannot be segments.
-    pub(super) fn log_strange_segments(&mut self, strange: Option<StrangeSegments>) {
-        let Some(StrangeSegments { segment, files, reason, cause }) = strange else { return };
+    pub(super) fn log_strange_segments(&mut self, strange: &StrangeSegments) {
+        let StrangeSegments { segment, files, reason, cause } = strange;
         if self.strange_segments.allow(Instant::now()).is_none() {
             return;
         }
@@ -125,6 +145,18 @@ impl Rejections {
                 file = %segment, files, %reason, %error,
                 "the journal holds files that are no segments and cannot be put aside, trying again"
             ),
+        }
+    }
+
+    /// Logs that the journal cannot be made, once for as long as that lasts.
+    pub(super) fn log_strange_journal(&mut self, reader: &Reader) {
+        let had = std::mem::replace(&mut self.has_strange_journal, reader.has_strange_journal());
+        if self.has_strange_journal && !had {
+            warn!(
+                path = %reader.journal_path().display(),
+                "something else than a folder has the name of the journal, producers write files: delete it, and the \
+                 folder is made"
+            );
         }
     }
 
@@ -153,7 +185,8 @@ impl Rejections {
         let line = self.lines.entry(std::mem::discriminant(reason));
         if let Some(others) = line.or_insert_with(|| LogLimit::every(LINE_INTERVAL)).allow(now) {
             let others = (others > 0).then_some(others);
-            error!(entry = %name, %reason, others, "entry is no event, kept in failed/");
+            let file = name.file_when_rejected().map(|file| file.to_string());
+            error!(entry = %name, file, %reason, others, "entry is no event, kept in failed/");
         }
     }
 }

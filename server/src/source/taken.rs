@@ -1,6 +1,7 @@
 //! A batch as it was read from the queue: the events stay until the history log has them, and the hub.
 
 use queue::{EntryName, Event};
+use smallvec::SmallVec;
 
 use crate::history::log::Logged;
 use crate::publication::Seq;
@@ -11,13 +12,16 @@ pub(super) struct Taken {
     entries: Vec<TakenEntry>,
 }
 
+/// Lines of an entry. Most have one.
+pub(super) type Lines = SmallVec<[u32; 4]>;
+
 /// An entry some of whose events are to be published.
 #[derive(Debug)]
 pub(super) struct TakenEntry {
     pub(super) name: EntryName,
     events: Vec<Event>,
     /// Which of them are to be published, at least one.
-    lines: Vec<u32>,
+    lines: Lines,
 }
 
 impl Taken {
@@ -26,7 +30,7 @@ impl Taken {
     }
 
     /// Adds an entry, of which these lines are to be published.
-    pub(super) fn push(&mut self, name: EntryName, events: Vec<Event>, lines: Vec<u32>) {
+    pub(super) fn push(&mut self, name: EntryName, events: Vec<Event>, lines: Lines) {
         self.entries.push(TakenEntry { name, events, lines });
     }
 

@@ -117,8 +117,8 @@ impl Watch {
         watch
     }
 
-    /// Watches the folders that have these names now. One that is watched already stays so. Returns whether the folder of
-    /// the journal is watched only now: what has appeared there before is not reported.
+    /// Watches the folders that have these names now. One that is watched already stays so. Returns whether the folder
+    /// of the journal is watched only now: what has appeared there before is not reported.
     fn watch_folders(&mut self) -> bool {
         let Some(inotify) = &self.inotify else { return false };
         let flags = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::ONLYDIR;

@@ -125,6 +125,7 @@ fn entry_at(id: usize, event: usize) -> usize {
 /// How long the filler of an event is: up to 64 kB, mostly short.
 fn filler(id: usize, event: usize) -> usize {
     let mut random = Random::with_seed(((id as u64) << 32) ^ (event as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    // The first numbers of seeds that differ little are much alike.
     for _ in 0..3 {
         random.below(2);
     }
@@ -190,6 +191,7 @@ fn runs_in_a_process_of_its_own() {
         }
         if burst == 0 && limit.is_none() {
             burst = 1 + random.below(400);
+            // Pauses of random length are a part of the load. No test waits for a time.
             std::thread::sleep(Duration::from_micros(random.below(20_000) as u64));
             while is_much_there(&queue) {
                 std::thread::sleep(Duration::from_millis(1));

@@ -1,5 +1,5 @@
-//! The failed folder: entries that are no events, and files that cannot be segments of the journal, each with its reason, until an operator puts them back or deletes
-//! them, or they are too many or too old.
+//! The failed folder: entries that are no events, and files that cannot be segments of the journal, each with its
+//! reason, until an operator puts them back or deletes them, or they are too many or too old.
 
 mod put_aside;
 mod reason;

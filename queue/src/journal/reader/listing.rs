@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::JournalReader;
-use super::segment::{Segment, State};
+use super::segment::Segment;
+use super::{Denied, JournalReader};
 use crate::descriptor::{DIRECTORY, clear_of_standard, is_same_file};
 use crate::directory::create_folder;
 use crate::entry_error::EntryError;
@@ -25,6 +25,8 @@ use crate::record::HEAD_BYTES;
 const MAX_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
 /// So many are closed at once when too many are open.
 const CLOSED_AT_ONCE: usize = 64;
+/// How often it is tried to open segments that may not be read.
+const DENIED_INTERVAL: Duration = Duration::from_secs(1);
 /// For how long the folder is missing before it is made again.
 const MISSING_TIME: Duration = Duration::from_secs(1);
 
@@ -35,6 +37,8 @@ impl JournalReader {
     /// When the folder or a segment cannot be read. Nothing is lost: the next call does it.
     pub(crate) fn update(&mut self) -> Result<(), ScanError> {
         self.sweep_if_due()?;
+        self.changed.append(&mut self.searching);
+        self.retry_denied();
         if self.needs_listing {
             self.list()?;
             self.needs_listing = false;
@@ -53,6 +57,18 @@ impl JournalReader {
             self.looks_at_all = false;
         }
         Ok(())
+    }
+
+    /// Has those opened that could not be. Soon at first, and seldom afterwards.
+    fn retry_denied(&mut self) {
+        let is_late = self.denied_due <= Instant::now();
+        if is_late {
+            self.denied_due = Instant::now() + DENIED_INTERVAL;
+        }
+        let is_due = |denied: &Denied| is_late || denied.since.elapsed() < DENIED_INTERVAL;
+        let due: Vec<SegmentName> =
+            self.denied.iter().filter(|(_, denied)| is_due(denied)).map(|(name, _)| *name).collect();
+        due.into_iter().for_each(|name| self.note_unopened(name));
     }
 
     /// Makes the folder if it is missing. Where that is impossible, producers use the other form.
@@ -89,11 +105,13 @@ impl JournalReader {
         matches!((ours, named), (Some(Ok(ours)), Ok(named)) if is_same_file(&ours, &named))
     }
 
-    /// Writes the positions of the segments that are there. What stood there of others is of no use any more.
+    /// Keeps the positions of the segments that are there. Those of others are of no use any more.
     pub(super) fn begin_positions(&mut self) {
-        let names = self.file_names().unwrap_or_default();
-        let of_segment = |name: &SegmentName| Some((name.uid(), *self.begun_at.get(&name.uid())?));
-        self.begun_at = names.iter().filter_map(of_segment).collect();
+        // If the folder cannot be listed now, all are kept: without them, what is acked would be sent again.
+        if let Ok(names) = self.file_names() {
+            let of_segment = |name: &SegmentName| Some((*name, *self.begun_at.get(name)?));
+            self.begun_at = names.iter().filter_map(of_segment).collect();
+        }
         self.positions = Positions::begin(&self.queue, &self.begun_at);
     }
 
@@ -160,20 +178,26 @@ impl JournalReader {
         let unreadable = |errno: Errno| ScanError { path: path.clone(), cause: errno.into() };
         let file = match self.open_with_room(name) {
             Ok(file) => file,
-            Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::NOENT) => {
+                self.denied.remove(&name);
+                return Ok(());
+            }
             Err(Errno::LOOP | Errno::NXIO | Errno::NODEV) => {
                 self.strange.insert(name, EntryError::NotAFile);
                 return Ok(());
             }
             // This process or the system lacks something; the file is not the cause.
             Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR)) => return Err(unreadable(errno)),
+            // It has no right to be read, yet: a producer makes a file before it sets its mode.
             Err(errno) => {
-                self.strange.insert(name, EntryError::Unreadable(errno.into()));
+                let denied = || Denied { errno, since: Instant::now(), is_told: false };
+                self.denied.entry(name).or_insert_with(denied).errno = errno;
                 return Ok(());
             }
         };
+        self.denied.remove(&name);
         let stat = rustix::fs::fstat(&file).map_err(unreadable)?;
-        let (size, limit) = (stat.st_size.unsigned_abs(), self.max_segment_bytes());
+        let (size, limit) = (stat.st_size.unsigned_abs(), max_segment_bytes(self.max_event_bytes));
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             self.strange.insert(name, EntryError::NotAFile);
             return Ok(());
@@ -182,7 +206,7 @@ impl JournalReader {
             self.strange.insert(name, EntryError::TooLarge { size, limit });
             return Ok(());
         }
-        let position = self.begun_at.remove(&name.uid()).unwrap_or(0);
+        let position = self.begun_at.remove(&name).unwrap_or(0);
         self.segments.insert(name, Segment::new(file, position));
         self.open += 1;
         self.find_next(name)
@@ -190,8 +214,7 @@ impl JournalReader {
 
     /// Opens the file of a segment again, if it was closed for others.
     pub(super) fn open_again(&mut self, name: SegmentName) -> Result<(), ScanError> {
-        let is_closed = |segment: &Segment| segment.file.is_none() && segment.state != State::Read;
-        if !self.segments.get(&name).is_some_and(is_closed) {
+        if !self.segments.get(&name).is_some_and(Segment::is_closed) {
             return Ok(());
         }
         match self.open_with_room(name) {
@@ -257,8 +280,9 @@ impl JournalReader {
         let stat = rustix::fs::statat(folder, name.to_file_name(), AtFlags::SYMLINK_NOFOLLOW);
         stat.is_ok_and(|stat| stat.st_size.unsigned_abs() == segment.next())
     }
+}
 
-    fn max_segment_bytes(&self) -> u64 {
-        MAX_SEGMENT_BYTES.max(2 * self.max_event_bytes + HEAD_BYTES as u64)
-    }
+/// The largest file that is taken for a segment, in bytes.
+pub(super) fn max_segment_bytes(max_event_bytes: u64) -> u64 {
+    MAX_SEGMENT_BYTES.max(max_event_bytes.saturating_mul(2) + HEAD_BYTES as u64)
 }

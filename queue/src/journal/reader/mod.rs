@@ -5,22 +5,23 @@
 //! round before. Then everything that its producer wrote earlier, in whichever segment, is visible now. At the first
 //! record that may not go the round of its lane ends.
 
+mod acking;
+mod by_name;
+mod given_out;
 mod listing;
-pub(super) mod resync;
 mod segment;
 mod sweeping;
+mod taking;
 mod window;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, Mode, SeekFrom};
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
@@ -28,15 +29,15 @@ use super::positions::Positions;
 use super::{RecordName, SegmentName};
 use crate::descriptor::{UNTRUSTED_FILE, clear_of_standard};
 use crate::entry_error::EntryError;
-use crate::error::{AckError, OpenError, ScanError};
-use crate::event::{self, Event};
+use crate::error::{OpenError, ScanError};
 use crate::layout;
 use crate::queued_at::{Now, QueuedAt};
-use crate::reader::lanes::{LANES, lane_of};
-use crate::record::{HEAD_BYTES, Head};
+use crate::reader::lanes::LANES;
 
-use segment::{Body, LeftOut, Reading, Segment, State};
+use segment::{LeftOut, Reading, Segment, State};
 use window::Round;
+
+pub(crate) use taking::TakenRecord;
 
 /// Segments that are open at once, if the process may open files enough. Others are opened again when there is something
 /// to read.
@@ -44,8 +45,6 @@ const MAX_OPEN: u64 = 512;
 const MIN_OPEN: u64 = 8;
 /// Files that a process may have open for each segment that is open.
 const FILES_FOR_EACH: u64 = 8;
-/// Bytes of all segments that are read and not given out. Beyond, a record is read twice.
-const MAX_BUFFERED: usize = 32 * 1024 * 1024;
 
 /// The one consumer of a journal.
 #[derive(Debug)]
@@ -64,12 +63,16 @@ pub(crate) struct JournalReader {
     heads: [BinaryHeap<Reverse<(u64, SegmentName)>>; LANES],
     /// Reported to have changed.
     changed: Vec<SegmentName>,
+    /// In which the search for the next record goes on in the next round.
+    searching: Vec<SegmentName>,
+    /// Those that may not be read, and since when. Their producers may be about to set their mode.
+    denied: BTreeMap<SegmentName, Denied>,
     looks_at_all: bool,
     needs_listing: bool,
     /// From this name on there may be others that are not held.
     unlisted_from: [Option<SegmentName>; LANES],
     /// The positions of the reader before, of segments that were not opened yet.
-    begun_at: HashMap<crate::Uid, u64>,
+    begun_at: HashMap<SegmentName, u64>,
     positions: Positions,
     /// With acks that are not written to the positions.
     acked: Vec<SegmentName>,
@@ -80,6 +83,7 @@ pub(crate) struct JournalReader {
     round: Round,
     began: QueuedAt,
     sweep_due: Instant,
+    denied_due: Instant,
     buffered: usize,
     open: usize,
     max_open: usize,
@@ -92,6 +96,9 @@ pub(crate) struct JournalReader {
     strange: BTreeMap<SegmentName, EntryError>,
 }
 
+/// For how long a segment may not be readable before that is told.
+const DENIED_TIME: Duration = Duration::from_secs(2);
+
 /// Bytes of the journal that are no records. They were left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damage {
@@ -103,15 +110,22 @@ pub struct Damage {
     pub places: usize,
 }
 
-/// What the next record of a lane is.
+/// Segments that the system does not let us read. They stay where they are.
 #[derive(Debug)]
-pub(crate) enum TakenRecord {
-    /// An entry.
-    Entry { name: RecordName, queued_at: QueuedAt, events: Result<Vec<Event>, EntryError>, bytes: usize },
-    /// It was given out before.
-    Skipped,
-    /// It has to wait for the next round.
-    Held,
+pub struct DeniedSegments {
+    /// One of them.
+    pub segment: SegmentName,
+    /// How many there are.
+    pub files: usize,
+    /// The error of the system.
+    pub cause: std::io::Error,
+}
+
+#[derive(Debug)]
+struct Denied {
+    errno: Errno,
+    since: Instant,
+    is_told: bool,
 }
 
 impl JournalReader {
@@ -139,6 +153,8 @@ impl JournalReader {
             unopened: Default::default(),
             heads: Default::default(),
             changed: Vec::new(),
+            searching: Vec::new(),
+            denied: BTreeMap::new(),
             looks_at_all: false,
             needs_listing: true,
             unlisted_from: Default::default(),
@@ -150,6 +166,7 @@ impl JournalReader {
             round: Round::default(),
             began: QueuedAt::from_nanos(0),
             sweep_due: Instant::now(),
+            denied_due: Instant::now(),
             buffered: 0,
             open: 0,
             max_open: max_open_segments(getrlimit(Resource::Nofile).current) as usize,
@@ -176,8 +193,8 @@ impl JournalReader {
         &self.path
     }
 
-    /// How many segments may get more records.
-    pub(crate) fn live_segments(&self) -> usize {
+    /// How many segments were opened and are not deleted yet.
+    pub(crate) fn segments(&self) -> usize {
         self.segments.len()
     }
 
@@ -202,175 +219,29 @@ impl JournalReader {
         self.needs_listing = true;
     }
 
-    /// When the next record of a lane was queued. Segments in which it may be are opened.
-    ///
-    /// # Errors
-    /// When one cannot be read.
-    pub(crate) fn first(&mut self, lane: usize) -> Result<Option<QueuedAt>, ScanError> {
-        loop {
-            let first = self.heads[lane].peek().map(|Reverse((time, _))| QueuedAt::from_nanos(*time));
-            match self.unopened[lane].first().copied() {
-                Some(name) if first.is_none_or(|first| name.earliest() <= first) => {
-                    self.read_new(name)?;
-                    self.unopened[lane].remove(&name);
-                }
-                _ if self.list_left_out(lane, first)? => {}
-                _ => return Ok(first),
-            }
-        }
-    }
-
-    /// Takes the next record of a lane.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub(crate) fn take(&mut self, lane: usize) -> Result<TakenRecord, ScanError> {
-        let Some(Reverse((time, name))) = self.heads[lane].peek().copied() else { return Ok(TakenRecord::Skipped) };
-        let Some(segment) = self.segments.get_mut(&name) else {
-            self.heads[lane].pop();
-            return Ok(TakenRecord::Skipped);
-        };
-        let Some(ready) = segment.ready() else {
-            self.heads[lane].pop();
-            return Ok(TakenRecord::Skipped);
-        };
-        let queued_at = QueuedAt::from_nanos(time);
-        if queued_at >= self.began && !segment.is_seen(ready, self.round) {
-            return Ok(TakenRecord::Held);
-        }
-        self.open_again(name)?;
-        let Some(segment) = self.segments.get(&name) else { return Ok(TakenRecord::Skipped) };
-        if segment.is_early() {
-            // Its ack counts from now on.
-            self.acked.push(name);
-        }
-        let max_event_bytes = self.max_event_bytes;
-        let taken = self.with(name, |segment, reading| {
-            let is_early = segment.is_early();
-            let Some((offset, body)) = segment.take(reading)? else { return Ok(TakenRecord::Skipped) };
-            let (events, bytes) = match body {
-                Body::Whole(body) if !is_early => (event::parse_lines(body, max_event_bytes), body.len()),
-                Body::Whole(_) => return Ok(TakenRecord::Skipped),
-                Body::TooLarge(size) => (Err(EntryError::TooLarge { size, limit: max_event_bytes }), 0),
-            };
-            Ok(TakenRecord::Entry { name: RecordName { segment: name, offset }, queued_at, events, bytes })
-        })?;
-        self.heads[lane].pop();
-        self.find_next(name)?;
-        Ok(taken)
-    }
-
-    /// Takes the next of those that could not be put aside and are to be tried again.
-    pub(crate) fn take_again(&mut self) -> Option<(RecordName, Result<Vec<Event>, EntryError>)> {
-        let name = self.again.pop_front()?;
-        let size = || self.body_of(name).ok().flatten().map_or(0, |body| body.limit());
-        let too_large = || EntryError::TooLarge { size: size(), limit: self.max_event_bytes };
-        let read = self.read_record(name).ok().flatten();
-        let events = read.map_or_else(|| Err(too_large()), |record| event::parse_lines(&record, self.max_event_bytes));
-        Some((name, events))
-    }
-
-    /// Reads a record by its name. It is outstanding then. `None`: it is acked, or there is no such record.
-    ///
-    /// # Errors
-    /// When its segment cannot be read.
-    pub(crate) fn look_up(&mut self, name: RecordName) -> Result<Option<Vec<Event>>, ScanError> {
-        if !self.segments.contains_key(&name.segment) {
-            self.read_new(name.segment)?;
-            self.unopened[lane_of(name.segment.priority())].remove(&name.segment);
-        }
-        let Some(segment) = self.segments.get(&name.segment) else { return Ok(None) };
-        let is_given_out = name.offset < segment.next();
-        if is_given_out && !segment.is_outstanding(name.offset) || segment.is_acked_early(name.offset) {
-            return Ok(None);
-        }
-        let Some(record) = self.read_record(name)? else { return Ok(None) };
-        let Ok(events) = event::parse_lines(&record, self.max_event_bytes) else { return Ok(None) };
-        if let Some(segment) = self.segments.get_mut(&name.segment).filter(|_| !is_given_out) {
-            segment.take_early(name.offset);
-        }
-        Ok(Some(events))
-    }
-
-    /// Lets a record that was looked up be found in its turn.
-    pub(crate) fn put_back(&mut self, name: RecordName) {
-        if let Some(segment) = self.segments.get_mut(&name.segment) {
-            segment.put_back(name.offset);
-        }
-    }
-
-    /// Acks a record. It is forgotten for good when the acks are [committed](Self::commit_acks).
-    pub(crate) fn ack(&mut self, name: RecordName) {
-        let Some(segment) = self.segments.get_mut(&name.segment) else { return };
-        if segment.ack(name.offset) && self.acked.last() != Some(&name.segment) {
-            self.acked.push(name.segment);
-        }
-    }
-
-    /// Writes down how far each segment is acked, and deletes those of which nothing is left.
-    ///
-    /// # Errors
-    /// When a segment cannot be deleted. The others are dealt with all the same.
-    pub(crate) fn commit_acks(&mut self) -> Result<(), AckError> {
-        if self.acked.is_empty() {
-            return Ok(());
-        }
-        let mut acked = std::mem::take(&mut self.acked);
-        acked.sort_unstable();
-        acked.dedup();
-        let mut refused = None;
-        for name in acked {
-            let Some(segment) = self.segments.get(&name) else { continue };
-            if segment.is_done() {
-                if let Err(errno) = self.delete(name) {
-                    refused.get_or_insert(AckError { path: self.segment_path(name), cause: errno.into() });
-                    self.acked.push(name);
-                }
-            } else if self.positions.write(name, segment.position()).is_err() {
-                // On a full disk, for example. A segment that is deleted makes room, and what is acked is at worst sent
-                // again.
-                self.acked.push(name);
-            }
-        }
-        refused.map_or(Ok(()), Err)
-    }
-
-    /// The body of a record, to be read piece by piece. `None`: its segment is gone.
-    ///
-    /// # Errors
-    /// The error of the system.
-    pub(crate) fn body_of(&self, name: RecordName) -> Result<Option<io::Take<File>>, Errno> {
-        let file = match self.open_file(name.segment) {
-            Ok(file) => file,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(errno),
-        };
-        let mut head = [0; HEAD_BYTES];
-        let read = rustix::io::pread(&file, &mut head, name.offset)?;
-        let Some(head) = Head::parse(&head).filter(|_| read == HEAD_BYTES) else { return Ok(None) };
-        rustix::fs::seek(&file, SeekFrom::Start(name.offset + HEAD_BYTES as u64))?;
-        Ok(Some(File::from(file).take(head.body_bytes as u64)))
-    }
-
-    /// Leaves a record that cannot be put aside. It stays outstanding.
-    pub(crate) fn leave_unrejectable(&mut self, name: RecordName) {
-        self.unrejectable.push_back(name);
-    }
-
-    /// Gives out some of them again.
-    pub(crate) fn retry_unrejectable(&mut self, count: usize) {
-        let count = count.min(self.unrejectable.len());
-        self.again.extend(self.unrejectable.drain(..count));
-    }
-
-    /// Whether there are any.
-    pub(crate) fn has_unrejectable(&self) -> bool {
-        !self.unrejectable.is_empty()
-    }
-
     /// Bytes that are no records and were found since the last call.
     pub(crate) fn take_damage(&mut self) -> Option<Damage> {
         self.damage.take()
+    }
+
+    /// Whether the search for a record is to go on in the next round.
+    pub(crate) fn is_searching(&self) -> bool {
+        !self.searching.is_empty()
+    }
+
+    /// Segments that may not be read, if there are any that were not told yet.
+    pub(crate) fn take_denied(&mut self) -> Option<DeniedSegments> {
+        let is_new = |denied: &mut Denied| {
+            denied.since.elapsed() >= DENIED_TIME && !std::mem::replace(&mut denied.is_told, true)
+        };
+        let mut found: Option<DeniedSegments> = None;
+        for (segment, denied) in &mut self.denied {
+            if is_new(denied) {
+                let first = || DeniedSegments { segment: *segment, files: 0, cause: denied.errno.into() };
+                found.get_or_insert_with(first).files += 1;
+            }
+        }
+        found
     }
 
     /// Files that cannot be segments and were found since the last call.
@@ -383,34 +254,32 @@ impl JournalReader {
         self.folder.as_ref().map(AsFd::as_fd)
     }
 
-    /// Waits until the acks that were committed stay so, also when the power fails.
-    pub(crate) fn sync(&self) -> Result<(), Errno> {
-        self.positions.sync()?;
-        self.folder.as_ref().map_or(Ok(()), rustix::fs::fsync)
-    }
-
     /// Runs a step of a segment, and keeps the count of what all of them hold.
-    fn with<T>(
+    fn with_segment<T>(
         &mut self,
         name: SegmentName,
         step: impl FnOnce(&mut Segment, &mut Reading<'_>) -> Result<T, Errno>,
     ) -> Result<T, ScanError> {
-        let path = self.path.join(name.to_file_name());
-        let Some(segment) = self.segments.get_mut(&name) else {
-            return Err(ScanError { path, cause: Errno::NOENT.into() });
-        };
-        let before = segment.buffered();
+        let failed =
+            |folder: &Path, errno: Errno| ScanError { path: folder.join(name.to_file_name()), cause: errno.into() };
+        let Some(segment) = self.segments.get_mut(&name) else { return Err(failed(&self.path, Errno::NOENT)) };
+        let (before, max_segment_bytes) = (segment.buffered(), listing::max_segment_bytes(self.max_event_bytes));
         let was_open = segment.file.is_some();
         let mut left_out = Vec::new();
         let mut reading = Reading {
             round: self.round,
             max_event_bytes: self.max_event_bytes,
+            max_segment_bytes,
             scratch: &mut self.scratch,
             left_out: &mut left_out,
         };
         let result = step(segment, &mut reading);
+        let is_searching = segment.is_searching();
         self.buffered = self.buffered + segment.buffered() - before;
         self.open -= usize::from(was_open && segment.file.is_none());
+        if is_searching && !self.searching.contains(&name) {
+            self.searching.push(name);
+        }
         for LeftOut { offset, bytes, is_torn } in left_out {
             if !is_torn {
                 let record = RecordName { segment: name, offset };
@@ -419,61 +288,12 @@ impl JournalReader {
                 damage.places += 1;
             }
         }
-        result.map_err(|errno| ScanError { path, cause: errno.into() })
-    }
-
-    /// Looks for the next record of a segment, and puts it in its place among the others.
-    fn find_next(&mut self, name: SegmentName) -> Result<(), ScanError> {
-        let had = self.segments.get(&name).is_some_and(|segment| segment.ready().is_some());
-        if had {
-            return Ok(());
-        }
-        self.open_again(name)?;
-        if !self.segments.contains_key(&name) {
-            return Ok(());
-        }
-        self.with(name, Segment::find)?;
-        self.place(name);
-        self.probe_at_end(name)
-    }
-
-    fn place(&mut self, name: SegmentName) {
-        let Some(segment) = self.segments.get_mut(&name) else { return };
-        if let Some(ready) = segment.ready() {
-            self.heads[lane_of(name.priority())].push(Reverse((ready.time, name)));
-            if self.buffered > MAX_BUFFERED {
-                self.buffered -= segment.buffered();
-                segment.give_back_memory();
-            }
-        } else if segment.is_done() {
-            // Everything in it was acked by an earlier process, or there was nothing.
-            self.acked.push(name);
-        }
-    }
-
-    fn read_record(&self, name: RecordName) -> Result<Option<Vec<u8>>, ScanError> {
-        let unreadable = |errno: Errno| ScanError { path: self.segment_path(name.segment), cause: errno.into() };
-        match self.open_file(name.segment) {
-            Ok(file) => segment::read_record(file.as_fd(), name.offset, self.max_event_bytes).map_err(unreadable),
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(unreadable(errno)),
-        }
+        result.map_err(|errno| failed(&self.path, errno))
     }
 
     fn open_file(&self, name: SegmentName) -> Result<OwnedFd, Errno> {
         let folder = self.folder.as_ref().ok_or(Errno::NOENT)?;
         rustix::fs::openat(folder, name.to_file_name(), UNTRUSTED_FILE, Mode::empty()).map(clear_of_standard)
-    }
-
-    fn delete(&mut self, name: SegmentName) -> Result<(), Errno> {
-        if let Some(folder) = &self.folder {
-            match rustix::fs::unlinkat(folder, name.to_file_name(), AtFlags::empty()) {
-                Ok(()) | Err(Errno::NOENT) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-        self.forget(name);
-        Ok(())
     }
 
     fn forget(&mut self, name: SegmentName) {

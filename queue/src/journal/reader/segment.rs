@@ -1,21 +1,19 @@
 //! One segment, as the reader goes through it.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
-use super::resync::{self, Resync};
+use super::given_out::GivenOut;
 use super::window::{Round, Window};
-use crate::journal::looking::read_exactly;
+use crate::journal::reading::{self, WRITING_TIME};
+use crate::journal::resync::{Resync, Search};
 use crate::record::{HEAD_BYTES, Head, is_torn};
 
-/// How long bytes of a producer that still runs may be no record: it may be writing, and on some processors its last
-/// bytes are seen late.
-const WRITING_TIME: Duration = Duration::from_secs(2);
-
+/// How often a segment is searched while its producer runs.
+const SEARCH_INTERVAL: Duration = Duration::from_millis(100);
 /// How long a segment without a record may be in the making.
 const MAKING_TIME: Duration = Duration::from_secs(60);
 
@@ -28,17 +26,15 @@ pub(super) struct Segment {
     next: u64,
     /// The record that begins there, if all of it is there.
     ready: Option<Ready>,
-    /// Given out, and not before the position, in order.
-    outstanding: VecDeque<Outstanding>,
-    /// Looked up and not reached yet, by offset, and whether they are acked.
-    early: BTreeMap<u64, bool>,
+    pub(super) given_out: GivenOut,
     since: Instant,
     /// Since when the bytes at `next` are no record.
     stuck_since: Option<Instant>,
-    /// Up to here no record was found behind those bytes.
-    searched_to: u64,
-    /// Bytes whose checksum was found to be wrong.
-    checked: u64,
+    /// The search for a record behind those bytes.
+    search: Search,
+    searched: Option<Instant>,
+    /// A record that is larger than an event may be begins here, and its checksum is wrong.
+    wrong_at: Option<u64>,
     /// The lock was asked for when the end was reached for the first time.
     was_probed: bool,
 }
@@ -62,12 +58,6 @@ pub(super) struct Ready {
     end: u64,
 }
 
-#[derive(Debug)]
-struct Outstanding {
-    offset: u64,
-    is_acked: bool,
-}
-
 /// Bytes of a segment that are no record, and were left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LeftOut {
@@ -82,6 +72,7 @@ pub(super) struct LeftOut {
 pub(super) struct Reading<'a> {
     pub(super) round: Round,
     pub(super) max_event_bytes: u64,
+    pub(super) max_segment_bytes: u64,
     pub(super) scratch: &'a mut Vec<u8>,
     pub(super) left_out: &'a mut Vec<LeftOut>,
 }
@@ -95,12 +86,12 @@ impl Segment {
             window: Window::default(),
             next: position,
             ready: None,
-            outstanding: VecDeque::new(),
-            early: BTreeMap::new(),
+            given_out: GivenOut::default(),
             since: Instant::now(),
             stuck_since: None,
-            searched_to: 0,
-            checked: 0,
+            search: Search::default(),
+            searched: None,
+            wrong_at: None,
             was_probed: false,
         }
     }
@@ -134,52 +125,66 @@ impl Segment {
     pub(super) fn find(&mut self, reading: &mut Reading<'_>) -> Result<(), Errno> {
         while self.ready.is_none() && self.state != State::Read {
             let Some(file) = &self.file else { return Ok(()) };
-            let file = file.as_fd();
-            self.window.fill(file, self.next, HEAD_BYTES, reading.round, reading.scratch)?;
-            let bytes = self.window.from(self.next);
-            if bytes.is_empty() {
-                self.window.clear();
-                self.stuck_since = None;
-                if self.state == State::Dead {
-                    self.state = State::Read;
-                    self.file = None;
-                }
+            self.window.fill(file.as_fd(), self.next, HEAD_BYTES, reading.round, reading.scratch)?;
+            if self.window.from(self.next).is_empty() {
+                self.note_end();
                 return Ok(());
             }
-            if let Some(head) = bytes.first_chunk::<HEAD_BYTES>().and_then(Head::parse) {
-                let end = self.next + (HEAD_BYTES + head.body_bytes) as u64;
-                let is_complete = if head.body_bytes as u64 > reading.max_event_bytes {
-                    // Too large to be held. It is checked piece by piece, and given out without its content.
-                    resync::is_record(file, self.next, head, reading.scratch)?
-                } else {
-                    let bytes = HEAD_BYTES + head.body_bytes;
-                    self.window.fill(file, self.next, bytes, reading.round, reading.scratch)?;
-                    self.window.from(self.next).get(HEAD_BYTES..bytes).is_some_and(|body| head.is_of(body))
-                };
-                if is_complete {
-                    self.stuck_since = None;
-                    self.ready = Some(Ready { time: head.time, body_bytes: head.body_bytes, end });
-                    return Ok(());
-                }
-            }
-            if !self.leave_out(reading)? {
+            self.ready = self.complete_record(reading)?;
+            if self.ready.is_some() {
+                self.stuck_since = None;
+            } else if !self.leave_out(reading)? {
                 return Ok(());
             }
         }
         Ok(())
     }
 
+    /// Nothing stands at `next` now, and nothing will if the producer has ended.
+    fn note_end(&mut self) {
+        self.window.clear();
+        self.stuck_since = None;
+        if self.state == State::Dead {
+            self.state = State::Read;
+            self.file = None;
+        }
+    }
+
+    /// The record at `next`, whose first bytes are in the window. `None`: not all of it is there, or it is none.
+    fn complete_record(&mut self, reading: &mut Reading<'_>) -> Result<Option<Ready>, Errno> {
+        let head = self.window.from(self.next).first_chunk::<HEAD_BYTES>().and_then(Head::parse);
+        let (Some(head), Some(file)) = (head, &self.file) else { return Ok(None) };
+        let bytes = HEAD_BYTES + head.body_bytes;
+        let is_complete = if head.body_bytes as u64 > reading.max_event_bytes {
+            // Too large to be held. It is checked piece by piece, once, and given out without its content.
+            let size = rustix::fs::fstat(file)?.st_size.unsigned_abs().min(reading.max_segment_bytes);
+            let is_there = self.next + bytes as u64 <= size && self.wrong_at != Some(self.next);
+            let is_right = is_there && reading::is_record(file.as_fd(), self.next, head, reading.scratch)?;
+            if is_there && !is_right {
+                self.wrong_at = Some(self.next);
+            }
+            is_right
+        } else {
+            self.window.fill(file.as_fd(), self.next, bytes, reading.round, reading.scratch)?;
+            self.window.from(self.next).get(HEAD_BYTES..bytes).is_some_and(|body| head.is_of(body))
+        };
+        let ready = Ready { time: head.time, body_bytes: head.body_bytes, end: self.next + bytes as u64 };
+        Ok(is_complete.then_some(ready))
+    }
+
     /// What stands at `next` is no record. Goes on behind it if that may be said already. Returns whether it did.
     fn leave_out(&mut self, reading: &mut Reading<'_>) -> Result<bool, Errno> {
         let Some(file) = &self.file else { return Ok(false) };
+        if self.stuck_since.is_none() {
+            self.search.begin(self.next + 1);
+            self.searched = None;
+        }
         let since = *self.stuck_since.get_or_insert_with(Instant::now);
-        if self.state == State::Live && since.elapsed() < WRITING_TIME {
+        let was_searched = self.searched.is_some_and(|searched| searched.elapsed() < SEARCH_INTERVAL);
+        if self.state == State::Live && (since.elapsed() < WRITING_TIME || was_searched) {
             return Ok(false);
         }
         let size = rustix::fs::fstat(file)?.st_size.unsigned_abs();
-        if self.state == State::Live && size <= self.searched_to {
-            return Ok(false);
-        }
         if size <= self.next {
             // Its producer could not write it whole, or not force it to disk, and has taken it back.
             self.window.clear();
@@ -188,16 +193,17 @@ impl Segment {
         let head = self.window.from(self.next).first_chunk::<HEAD_BYTES>().and_then(Head::parse);
         let body_bytes = head.map_or(0, |head| head.body_bytes as u64);
         let is_cut = self.next + HEAD_BYTES as u64 + body_bytes > size;
-        if !is_cut {
-            self.checked += body_bytes;
+        if !is_cut && self.searched.is_none() {
+            self.search.checked += body_bytes;
         }
-        let mut resync = Resync { file: file.as_fd(), max_body_bytes: reading.max_event_bytes, checked: self.checked };
-        let found = resync.next_record(self.next + 1, size, reading.scratch)?;
-        self.checked = resync.checked;
+        let mut resync = Resync { file: file.as_fd(), max_body_bytes: reading.max_event_bytes };
+        // No producer of ours writes more.
+        let found = resync.next_record(&mut self.search, size.min(reading.max_segment_bytes), reading.scratch)?;
         let to = match found {
             Some(found) => found,
+            None if self.search.is_unfinished => return Ok(false),
             None if self.state == State::Live => {
-                self.searched_to = size;
+                self.searched = Some(Instant::now());
                 return Ok(false);
             }
             None => size,
@@ -207,11 +213,6 @@ impl Segment {
         self.next = to;
         self.stuck_since = None;
         Ok(true)
-    }
-
-    /// Whether the next record was looked up before, and so was given out already.
-    pub(super) fn is_early(&self) -> bool {
-        self.early.contains_key(&self.next)
     }
 
     /// Gives out the next record: its offset, and its body, unless that is too large. `None`: there is none any more.
@@ -229,9 +230,7 @@ impl Segment {
             return Ok(None);
         }
         let offset = self.next;
-        let is_acked = self.early.remove(&offset).unwrap_or(false);
-        self.outstanding.push_back(Outstanding { offset, is_acked });
-        self.forget_acked();
+        self.given_out.push(offset);
         (self.next, self.ready) = (end, None);
         let body = match self.window.from(offset).get(HEAD_BYTES..bytes) {
             Some(body) if !is_too_large => Body::Whole(body),
@@ -240,45 +239,19 @@ impl Segment {
         Ok(Some((offset, body)))
     }
 
-    /// Notes that a record which is not reached yet is given out.
-    pub(super) fn take_early(&mut self, offset: u64) {
-        self.early.insert(offset, false);
-    }
-
-    /// Takes that back.
-    pub(super) fn put_back(&mut self, offset: u64) {
-        self.early.remove(&offset);
-    }
-
-    /// Whether a record was looked up, and acked before it was reached.
-    pub(super) fn is_acked_early(&self, offset: u64) -> bool {
-        self.early.get(&offset) == Some(&true)
-    }
-
-    /// Whether a record is given out and not acked.
-    pub(super) fn is_outstanding(&self, offset: u64) -> bool {
-        self.early.get(&offset) == Some(&false)
-            || self.index_of(offset).is_some_and(|index| !self.outstanding[index].is_acked)
-    }
-
-    /// Acks a record. Returns whether it was outstanding.
-    pub(super) fn ack(&mut self, offset: u64) -> bool {
-        if let Some(index) = self.index_of(offset) {
-            let was_outstanding = !std::mem::replace(&mut self.outstanding[index].is_acked, true);
-            self.forget_acked();
-            return was_outstanding;
-        }
-        self.early.get_mut(&offset).is_some_and(|is_acked| !std::mem::replace(is_acked, true))
+    /// Whether the next record was looked up before, and so was given out already.
+    pub(super) fn is_early(&self) -> bool {
+        self.given_out.is_early(self.next)
     }
 
     /// All records before this are acked.
     pub(super) fn position(&self) -> u64 {
-        self.outstanding.front().map_or(self.next, |first| first.offset)
+        self.given_out.first().unwrap_or(self.next)
     }
 
     /// Whether it can be deleted.
     pub(super) fn is_done(&self) -> bool {
-        self.state == State::Read && self.outstanding.is_empty()
+        self.state == State::Read && self.given_out.first().is_none()
     }
 
     /// Asks whether its producer has ended, and reads what it has written until then.
@@ -296,8 +269,13 @@ impl Segment {
         }
         // From now on nothing is added: nobody locks it again.
         self.state = State::Dead;
-        self.checked = 0;
+        (self.search, self.stuck_since) = (Search::default(), None);
         self.find(reading)
+    }
+
+    /// Whether the search for its next record was interrupted, so that others have their turn.
+    pub(super) fn is_searching(&self) -> bool {
+        self.search.is_unfinished && self.ready.is_none() && self.state != State::Read
     }
 
     /// Whether its end is reached for the first time: it may be one that was left behind long ago.
@@ -311,6 +289,11 @@ impl Segment {
         self.file = None;
     }
 
+    /// Whether its file has to be opened again before anything can be read of it.
+    pub(super) fn is_closed(&self) -> bool {
+        self.file.is_none() && self.state != State::Read
+    }
+
     /// Whether the file may be closed for another one: nothing is to be read of it now.
     pub(super) fn is_idle(&self) -> bool {
         self.file.is_some() && self.ready.is_none() && self.state == State::Live
@@ -320,20 +303,6 @@ impl Segment {
     pub(super) fn give_back_memory(&mut self) {
         self.window.clear();
     }
-
-    fn forget_acked(&mut self) {
-        while self.outstanding.front().is_some_and(|first| first.is_acked) {
-            self.outstanding.pop_front();
-        }
-    }
-
-    fn index_of(&self, offset: u64) -> Option<usize> {
-        // Most are acked in order.
-        if self.outstanding.front()?.offset == offset {
-            return Some(0);
-        }
-        self.outstanding.binary_search_by_key(&offset, |outstanding| outstanding.offset).ok()
-    }
 }
 
 /// What a record holds.
@@ -342,18 +311,4 @@ pub(super) enum Body<'a> {
     Whole(&'a [u8]),
     /// It is larger than an event may be, and has so many bytes.
     TooLarge(u64),
-}
-
-/// Reads the body of a record at an offset. `None`: there is none.
-pub(super) fn read_record(file: BorrowedFd<'_>, offset: u64, max_event_bytes: u64) -> Result<Option<Vec<u8>>, Errno> {
-    let mut head = [0; HEAD_BYTES];
-    if read_exactly(file, &mut head, offset)? < HEAD_BYTES {
-        return Ok(None);
-    }
-    let Some(head) = Head::parse(&head).filter(|head| head.body_bytes as u64 <= max_event_bytes) else {
-        return Ok(None);
-    };
-    let mut body = vec![0; head.body_bytes];
-    let read = read_exactly(file, &mut body, offset + HEAD_BYTES as u64)?;
-    Ok((read == body.len() && head.is_of(&body)).then_some(body))
 }

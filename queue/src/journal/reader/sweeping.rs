@@ -57,7 +57,7 @@ impl JournalReader {
         let had = self.segments.get(&name).is_some_and(|segment| segment.ready().is_some());
         self.open_again(name)?;
         if self.segments.contains_key(&name) {
-            self.with(name, Segment::probe)?;
+            self.with_segment(name, Segment::probe)?;
             if !had {
                 self.place(name);
             }

@@ -5,8 +5,7 @@ use std::os::fd::BorrowedFd;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
-/// Bytes that are read at once.
-pub(super) const CHUNK: usize = 64 * 1024;
+use crate::journal::reading::CHUNK;
 
 /// Counts rounds of the reader: a record may go if it was visible in an earlier round.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

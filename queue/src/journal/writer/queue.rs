@@ -13,6 +13,7 @@ use crate::journal::RecordName;
 use crate::layout;
 use crate::priority::Priority;
 use crate::queued_at::Now;
+use crate::reader::lanes::{LANES, lane_of};
 use crate::record;
 
 /// Where and when a record is appended.
@@ -28,7 +29,8 @@ pub(super) struct Queue {
     path: PathBuf,
     journal: PathBuf,
     announced: Announced,
-    segments: [Option<Segment>; 3],
+    /// Those that are open, by lane.
+    segments: [Option<Segment>; LANES],
 }
 
 impl Queue {
@@ -37,7 +39,7 @@ impl Queue {
             path: path.to_owned(),
             journal: path.join(layout::JOURNAL),
             announced: Announced::new(path),
-            segments: [None, None, None],
+            segments: Default::default(),
         }
     }
 
@@ -47,16 +49,17 @@ impl Queue {
     }
 
     fn segment(&mut self, priority: Priority) -> &mut Option<Segment> {
-        &mut self.segments[priority as usize]
+        &mut self.segments[lane_of(priority)]
     }
 
-    /// Checks from time to time that there is a consumer that reads journals: the last one may be an older version.
+    /// Checks that the consumer reads journals: at once if no segment is open, and otherwise from time to time, because
+    /// the next consumer may be an older version.
     pub(super) fn check(&mut self, place: Place) -> Result<(), AppendError> {
         if self.segment(place.priority).as_ref().is_some_and(|segment| !segment.is_check_due(place.now)) {
             return Ok(());
         }
         if !self.announced.ask(&self.path) {
-            self.segments = [None, None, None];
+            self.segments = Default::default();
             return Err(AppendError::NoReader);
         }
         Ok(())
@@ -70,6 +73,8 @@ impl Queue {
         place: Place,
     ) -> Result<RecordName, AppendError> {
         let is_large = record.len() > SEGMENT_BYTES;
+        // `check` has asked a moment ago if none is open.
+        let was_asked = self.segment(place.priority).is_none();
         if !is_large && let Some(mut segment) = self.segment(place.priority).take() {
             if segment.takes(record.len(), place.now) {
                 match self.append_to(&mut segment, record, times, place) {
@@ -83,16 +88,16 @@ impl Queue {
                     Err(Failure::Unusable(_)) => {}
                     Err(Failure::Refused(errno)) => {
                         *self.segment(place.priority) = Some(segment);
-                        return Err(self.refused(errno));
+                        return Err(AppendError::write(&self.journal, errno));
                     }
-                    Err(Failure::NotSynced(errno)) => return Err(self.refused(errno)),
+                    Err(Failure::NotSynced(errno)) => return Err(self.not_synced(errno)),
                 }
             }
             // Before the next one is made: a segment that is closed can be read to its end.
             drop(segment);
-            if !self.announced.ask(&self.path) {
-                return Err(AppendError::NoReader);
-            }
+        }
+        if !was_asked && !self.announced.ask(&self.path) {
+            return Err(AppendError::NoReader);
         }
         let mut segment = Segment::make(&self.journal, place.priority, place.now)?;
         match self.append_to(&mut segment, record, times, place) {
@@ -104,7 +109,10 @@ impl Queue {
             }
             Err(failure) => {
                 segment.discard();
-                Err(self.refused(failure.errno()))
+                Err(match failure {
+                    Failure::Unusable(errno) | Failure::Refused(errno) => AppendError::write(&self.journal, errno),
+                    Failure::NotSynced(errno) => self.not_synced(errno),
+                })
             }
         }
     }
@@ -123,7 +131,8 @@ impl Queue {
         Ok(RecordName { segment: name, offset })
     }
 
-    fn refused(&self, errno: Errno) -> AppendError {
+    /// The record was there for a moment, and may have been read. A file beside it would bring its events twice.
+    fn not_synced(&self, errno: Errno) -> AppendError {
         EnqueueError::write(self.journal.clone(), errno.into()).into()
     }
 }

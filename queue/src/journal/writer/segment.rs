@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::segment_descriptor::SegmentDescriptor;
 use crate::descriptor::{DIRECTORY, clear_of_standard};
 use crate::directory::Durability;
-use crate::error::{AppendError, EnqueueError};
+use crate::error::AppendError;
 use crate::journal::SegmentName;
 use crate::layout;
 use crate::priority::Priority;
@@ -19,12 +19,12 @@ use crate::queued_at::Now;
 /// Bytes come back only with the whole segment, so it must not be large: this is what a producer that waits keeps.
 pub(super) const SEGMENT_BYTES: usize = 256 * 1024;
 /// A segment that is older is closed when the next record comes.
-const MOST_AGE: Duration = Duration::from_secs(60);
+const MAX_AGE: Duration = Duration::from_secs(60);
 /// How often it is checked at most whether a segment still has its name, and who reads it. This is how long records can
 /// be lost that are written into a segment after somebody has deleted it.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 /// Names that are tried before the directory is given up. One is seldom taken.
-const MOST_NAMES: usize = 16;
+const MAX_NAMES: usize = 16;
 
 /// A segment that this process is writing. It is closed when the value is dropped, and is complete then.
 #[derive(Debug)]
@@ -50,17 +50,10 @@ pub(super) enum Failure {
     NotSynced(Errno),
 }
 
-impl Failure {
-    pub(super) fn errno(&self) -> Errno {
-        let (Failure::Unusable(errno) | Failure::Refused(errno) | Failure::NotSynced(errno)) = self;
-        *errno
-    }
-}
-
 impl Segment {
     /// Makes a segment in the folder `journal`.
     pub(super) fn make(journal: &Path, priority: Priority, now: Now) -> Result<Segment, AppendError> {
-        let refused = |errno: Errno| EnqueueError::write(journal.to_owned(), errno.into()).into();
+        let refused = |errno: Errno| AppendError::write(journal, errno);
         // A link would lead out of the queue.
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = match rustix::fs::open(journal, flags, Mode::empty()) {
@@ -68,7 +61,7 @@ impl Segment {
             opened => opened.map_err(refused)?,
         };
         let mut last = Errno::EXIST;
-        for _ in 0..MOST_NAMES {
+        for _ in 0..MAX_NAMES {
             let name = SegmentName::at(now, priority);
             match Segment::make_named(&folder, journal.join(name.to_file_name()), name, now) {
                 Ok(segment) => return Ok(segment),
@@ -80,7 +73,7 @@ impl Segment {
                 Err(Unmade::Refused(errno)) => return Err(refused(errno)),
             }
         }
-        Err(refused(last))
+        Err(if last == Errno::WOULDBLOCK { AppendError::LockedByOthers } else { refused(last) })
     }
 
     fn make_named(folder: &OwnedFd, path: PathBuf, name: SegmentName, now: Now) -> Result<Segment, Unmade> {
@@ -127,7 +120,7 @@ impl Segment {
 
     /// Whether it takes a record of so many bytes now.
     pub(super) fn takes(&self, record_bytes: usize, now: Now) -> bool {
-        self.bytes + record_bytes as u64 <= SEGMENT_BYTES as u64 && !has_passed(MOST_AGE, self.made, now)
+        self.bytes + record_bytes as u64 <= SEGMENT_BYTES as u64 && !has_passed(MAX_AGE, self.made, now)
     }
 
     /// Whether it is time to check the name of the segment, and who reads it.

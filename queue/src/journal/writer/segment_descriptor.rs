@@ -17,12 +17,12 @@ use rustix::fs::Stat;
 use crate::descriptor::FIRST_DESCRIPTOR;
 
 /// More segments are not open at once in a process.
-const MOST_SEGMENTS: usize = 1024;
+const MAX_SEGMENTS: usize = 1024;
 /// No number that we use: it is that of standard input.
 const FREE: RawFd = 0;
 const TAKEN: RawFd = -1;
 
-static SLOTS: [Slot; MOST_SEGMENTS] = [const { Slot::new() }; MOST_SEGMENTS];
+static SLOTS: [Slot; MAX_SEGMENTS] = [const { Slot::new() }; MAX_SEGMENTS];
 /// How many forks lie between this process and the one that has loaded the library.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 

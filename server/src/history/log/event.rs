@@ -55,9 +55,13 @@ impl<'a> Logged<'a> {
         out.extend_from_slice(digits.format(self.seq.0).as_bytes());
         if let Some((entry, line)) = self.origin {
             out.extend_from_slice(b",\"entry\":");
-            match entry.to_text() {
-                Ok(name) => serde_json::to_writer(&mut *out, &name)?,
-                Err(bytes) => serde_json::to_writer(&mut *out, bytes)?,
+            match entry {
+                // It has nothing that JSON escapes.
+                EntryName::Record(name) => write!(out, "\"{name}\"")?,
+                EntryName::File(name) => match name.as_os_str().to_str() {
+                    Some(name) => serde_json::to_writer(&mut *out, name)?,
+                    None => serde_json::to_writer(&mut *out, name.as_os_str().as_encoded_bytes())?,
+                },
             }
             out.extend_from_slice(b",\"line\":");
             out.extend_from_slice(digits.format(line).as_bytes());

@@ -102,7 +102,11 @@ impl Session {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = outbox.slices(&mut slices);
             let length = slices[..count].iter().map(|slice| slice.len()).sum();
-            let taken = self.write_once(now, length, |stream| stream.write_vectored(&slices[..count]));
+            // send(2) costs less than writev(2), and mostly there is one part.
+            let taken = match &slices[..count] {
+                [bytes] => self.write_once(now, length, |stream| stream.write(bytes)),
+                slices => self.write_once(now, length, |stream| stream.write_vectored(slices)),
+            };
             self.outbox = outbox;
             self.outbox.advance(taken?);
         }

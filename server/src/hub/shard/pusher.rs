@@ -195,10 +195,9 @@ impl<A: Application> Shard<A> {
     }
 
     fn unsubscribe_pusher(&mut self, key: usize, channel: &str, now: Instant) {
-        let id = self.sessions[key].id;
-        // What was published before is delivered before.
-        self.take_inbox(now);
-        let Some(key) = self.key(id) else { return };
+        if !self.deliver_before_leaving(self.sessions[key].id, now) {
+            return;
+        }
         let channel = channel::parse(channel).and_then(|channel| self.key_of(key, &channel));
         if let Some(channel) = channel {
             self.leave(key, channel);
@@ -279,3 +278,6 @@ impl<A: Application> Shard<A> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

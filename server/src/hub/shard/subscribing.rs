@@ -191,9 +191,7 @@ impl<A: Application> Shard<A> {
 
     fn unsubscribe(&mut self, key: usize, names: &[ChannelName], reference: Option<&RawValue>, now: Instant) {
         let id = self.sessions[key].id;
-        // What was published before is delivered before.
-        self.take_inbox(now);
-        if self.key(id).is_none() {
+        if !self.deliver_before_leaving(id, now) {
             return;
         }
         for name in names {
@@ -202,6 +200,16 @@ impl<A: Application> Shard<A> {
             }
         }
         self.answer(key, &ServerMessage::Unsubscribed { reference, channels: names, code: None });
+    }
+
+    /// Delivers what was published before to a client that is about to leave a channel. Who has come and gone is no part of
+    /// that: else each user who leaves a presence channel would take a write to all who stay. Returns whether the client is
+    /// still there.
+    pub(super) fn deliver_before_leaving(&mut self, id: SessionId, now: Instant) -> bool {
+        if self.inbox.look(|arrivals| arrivals.channel_frames.has_events()) {
+            self.take_inbox(now);
+        }
+        self.key(id).is_some()
     }
 
     /// Tells a client how far it is: browsers do not show pings to scripts.

@@ -20,12 +20,12 @@ use crate::model::wire::Wire;
 use crate::model::{Broken, Random};
 use crate::protocol::ClientKind;
 use crate::publication::Publication;
-use crate::source::{Destination, DirectoryOptions, DirectorySource, HistoryOptions};
+use crate::source::{Destination, HistoryOptions, QueueSource, SourceOptions};
 use crate::stop::Stop;
 use crate::unix_time::testing::TIME;
 
 pub(super) struct Process {
-    pub(super) source: DirectorySource,
+    pub(super) source: QueueSource,
     pub(super) hub: Hub,
     /// The thread that has the clients.
     pub(super) shard: ShardThread<NoApplication>,
@@ -54,7 +54,7 @@ impl World {
         if !has_history {
             rules.max_bytes = 0;
         }
-        let options = DirectoryOptions {
+        let options = SourceOptions {
             scan_interval: Duration::from_secs(1),
             failed_max_entries: 10,
             failed_max_age: Duration::from_secs(60),
@@ -64,7 +64,7 @@ impl World {
         let feed = Feed::new(hub.clone(), limits);
         let reader = Reader::open(self.disk.queue.path(), ReaderOptions::default()).expect("a directory");
         let source =
-            DirectorySource::open(reader, options, Destination::Hub(Box::new(feed)), stop, health).expect("a source");
+            QueueSource::open(reader, options, Destination::Hub(Box::new(feed)), stop, health).expect("a source");
         let channels = CHANNELS.map(|name| name.parse().expect("a name")).to_vec();
         let all = ClientKind::Channels { is_native: false, channels, everybody: true };
         let (everything, plain) = (join(&witness, all, false, None), join(&witness, ClientKind::Plain, false, None));

@@ -2,11 +2,11 @@
 
 use tracing::debug;
 
-use super::{BATCH_ENTRIES, DirectorySource};
+use super::{BATCH_ENTRIES, QueueSource};
 use crate::metrics::QueueResult;
 use crate::publication::{Publication, has_expired};
 
-impl DirectorySource {
+impl QueueSource {
     /// Publishes what was taken. If the history log can neither be written nor deleted, it waits: a later start would
     /// give its numbers to other events. Returns whether there may be more.
     pub(super) fn publish_taken(&mut self) -> bool {

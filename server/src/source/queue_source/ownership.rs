@@ -5,12 +5,12 @@ use std::io;
 use queue::OpenError;
 use tracing::warn;
 
-use super::DirectorySource;
+use super::QueueSource;
 use crate::source::lock_watch::LockWatch;
 use crate::source::rejections::Rejections;
 use crate::source::retry::RefusedAcks;
 
-impl DirectorySource {
+impl QueueSource {
     /// The directory was deleted or replaced: the new one is the one to read now.
     pub(super) fn reopen(&mut self) -> io::Result<()> {
         let path = self.reader.path().to_owned();
@@ -72,15 +72,15 @@ mod tests {
     use crate::health::Health;
     use crate::hub::{Feed, Hub};
     use crate::source::destination::Destination;
-    use crate::source::directory::{DirectoryOptions, DirectorySource};
     use crate::source::history::HistoryOptions;
+    use crate::source::queue_source::{QueueSource, SourceOptions};
     use crate::stop::Stop;
 
     #[test]
     fn a_deleted_directory_is_not_taken_for_an_empty_one_when_the_next_try_is_due() {
         let queue = QueueDir::new();
         let config = Settings::default().resolve().expect("defaults");
-        let options = DirectoryOptions {
+        let options = SourceOptions {
             scan_interval: Duration::from_secs(1),
             failed_max_entries: 10,
             failed_max_age: Duration::from_secs(60),
@@ -91,8 +91,8 @@ mod tests {
         let health = Arc::new(Health::of_source(Duration::ZERO));
         let stop = Stop::new().expect("a notifier");
         let reader = Reader::open(queue.path(), ReaderOptions::default()).expect("a directory");
-        let mut source = DirectorySource::open(reader, options, Destination::Hub(Box::new(feed)), stop, health)
-            .expect("a directory");
+        let mut source =
+            QueueSource::open(reader, options, Destination::Hub(Box::new(feed)), stop, health).expect("a directory");
         fs::remove_dir_all(queue.path()).expect("deleted");
         source.reopen().expect("it waits for the directory");
         // A thread that gets no processor time for so long.

@@ -17,13 +17,13 @@ use crate::hub::inbox::{Arrivals, Inbox};
 use crate::hub::{Feed, Hub};
 use crate::publication::Seq;
 use crate::source::Destination;
-use crate::source::directory::DirectoryOptions;
 use crate::source::history::HistoryOptions;
+use crate::source::queue_source::SourceOptions;
 use crate::stop::Stop;
 
 /// A source whose hub has no thread, so that nothing is delivered unless the test says so.
 struct Started {
-    source: DirectorySource,
+    source: QueueSource,
     hub: Hub,
     _poll: Poll,
 }
@@ -39,7 +39,7 @@ impl Started {
         let poll = Poll::new().expect("a poll");
         let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
         let hub = Hub::new([waker], &config.limits).expect("a hub");
-        let options = DirectoryOptions {
+        let options = SourceOptions {
             scan_interval: Duration::from_secs(1),
             failed_max_entries: 10,
             failed_max_age: Duration::from_secs(60),
@@ -49,7 +49,7 @@ impl Started {
         let feed = Feed::new(hub.clone(), &config.limits);
         let reader = Reader::open(queue.path(), ReaderOptions::default()).expect("a directory");
         let source =
-            DirectorySource::open(reader, options, Destination::Hub(Box::new(feed)), stop, health).expect("a source");
+            QueueSource::open(reader, options, Destination::Hub(Box::new(feed)), stop, health).expect("a source");
         Started { source, hub, _poll: poll }
     }
 

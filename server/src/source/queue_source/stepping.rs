@@ -1,8 +1,8 @@
 //! A source that tests lead step by step.
 
-use super::DirectorySource;
+use super::QueueSource;
 
-impl DirectorySource {
+impl QueueSource {
     /// Reads a batch of so many bytes, writes it to the history log, and hands it to the hub.
     pub(crate) fn step_publish(&mut self, max_bytes: u64) -> bool {
         self.max_batch_bytes = max_bytes;

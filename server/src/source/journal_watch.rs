@@ -19,16 +19,18 @@ const REPORTS: usize = 64 * 1024;
 const NAP: Duration = Duration::from_micros(250);
 /// The time over which records are counted.
 const PERIOD: Duration = Duration::from_millis(10);
-/// So many reports at once, records of one round, or records in a period are much.
+/// Much happens if so many reports are read at once,
 const MANY_REPORTS: usize = 64;
+/// or a round brings so many records,
 const MANY_OF_ROUND: usize = 32;
+/// or so many come in a period.
 const MANY_OF_PERIOD: usize = 40;
-/// Fewer records in a period are little.
+/// Little happens if fewer records come in a period.
 const FEW_OF_PERIOD: usize = 20;
 /// With more segments than this, a look at all of them is worth it only if it brings more records than there are
 /// segments.
 const MANY_SEGMENTS: usize = 100;
-/// How often all segments are looked at where the file system reports nothing.
+/// How often all segments are looked at where the file system reports nothing at all.
 const UNWATCHED_INTERVAL: Duration = Duration::from_millis(5);
 /// How often a missing watch is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -48,9 +50,9 @@ pub(super) struct JournalWatch {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// Each append is reported.
+    /// The file system reports each append.
     Told,
-    /// All segments are looked at.
+    /// It reports only new segments, and all segments are looked at after a pause.
     Looking,
 }
 
@@ -102,7 +104,8 @@ impl JournalWatch {
             if reports < MANY_REPORTS {
                 break;
             }
-            // Before the rest is read: otherwise the producers may be faster.
+            // Before the rest is read: while each append is reported, producers may write reports faster than they are
+            // read here, and this loop would not end.
             self.set_mode(Mode::Looking);
         }
         if self.mode == Mode::Looking {
@@ -110,10 +113,10 @@ impl JournalWatch {
         }
     }
 
-    /// Notes how many entries a round has brought. Returns whether the source may wait now.
+    /// Notes how many records a round has brought. Returns whether the source may wait now.
     pub(super) fn note_round(&mut self, records: usize, reader: &mut Reader) -> bool {
         let now = Instant::now();
-        let segments = reader.live_segments();
+        let segments = reader.segments();
         self.records_of_period += records;
         let is_worth_it = segments <= MANY_SEGMENTS || records > segments;
         if self.mode == Mode::Told && records >= MANY_OF_ROUND && is_worth_it {
@@ -133,7 +136,7 @@ impl JournalWatch {
                 _ => {}
             }
         }
-        if self.mode == Mode::Looking {
+        if self.mode == Mode::Looking && !reader.has_more() {
             self.nap_until = Some(now + NAP);
         }
         true
@@ -148,7 +151,7 @@ impl JournalWatch {
     pub(super) fn pause(&self) -> Duration {
         match (self.nap_until, &self.inotify) {
             (Some(until), _) => until.saturating_duration_since(Instant::now()),
-            (None, None) if self.folder.exists() => UNWATCHED_INTERVAL,
+            (None, None) if self.folder.symlink_metadata().is_ok_and(|folder| folder.is_dir()) => UNWATCHED_INTERVAL,
             _ => Duration::MAX,
         }
     }
@@ -212,5 +215,53 @@ impl JournalWatch {
             self.inotify = None;
         }
         count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use queue::{
+        Announcement, AppendOptions, DEFAULT_MAX_EVENT_BYTES, Durability, JournalWriter, NewEvent, Priority,
+        ReaderOptions, Uid,
+    };
+    use testkit::QueueDir;
+
+    use super::*;
+
+    #[test]
+    fn there_is_a_pause_between_rounds_of_many_records_unless_more_wait() {
+        let queue = QueueDir::new();
+        let mut reader = Reader::open(queue.path(), ReaderOptions::default()).expect("a reader");
+        Announcement::new(1).write(reader.directory()).expect("announced");
+        let mut watch = JournalWatch::new(reader.journal_path());
+        let options = AppendOptions {
+            priority: Priority::Normal,
+            durability: Durability::None,
+            max_event_bytes: DEFAULT_MAX_EVENT_BYTES,
+        };
+        let mut writer = JournalWriter::new();
+        for _ in 0..2 * MANY_OF_ROUND + 1 {
+            let (name_json, payload_json) = (br#""a""#, b"1");
+            let event = NewEvent {
+                uid: Uid::new(),
+                name_json,
+                payload_json,
+                channels: None,
+                ttl: None,
+                key: None,
+                except: None,
+            };
+            writer.append(&queue.path(), &[event], options).expect("appended");
+        }
+        let mut round = |max_entries, max_bytes| {
+            reader.begin_round();
+            watch.follow(&mut reader);
+            let entries = reader.scan_followed(max_entries, max_bytes).expect("entries").len();
+            assert!(watch.note_round(entries, &mut reader), "{entries}");
+            (entries, watch.is_napping())
+        };
+        assert_eq!(round(MANY_OF_ROUND, u64::MAX), (MANY_OF_ROUND, false));
+        assert_eq!(round(MANY_OF_ROUND, 1), (1, false), "as many bytes as were asked for");
+        assert_eq!(round(2 * MANY_OF_ROUND, u64::MAX), (MANY_OF_ROUND, true));
     }
 }

@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use tracing::warn;
 
-use super::{DirectorySource, UNWATCHED_INTERVAL};
+use super::{QueueSource, UNWATCHED_INTERVAL};
 use crate::hub::{Progress, Room};
 use crate::notifier::wait;
-use crate::source::journal::JournalWatch;
+use crate::source::journal_watch::JournalWatch;
 use crate::source::watch::{Report, Watch};
 
-impl DirectorySource {
+impl QueueSource {
     /// Tells the reader what appeared. That the file system reports everything is believed for a while only.
     pub(super) fn follow(&mut self) {
         let (reader, lock_watch) = (&mut self.reader, &mut self.lock_watch);
@@ -30,7 +30,7 @@ impl DirectorySource {
             self.listing_due = Instant::now() + self.options.scan_interval;
         }
         // After those of the directory, so that both forms keep the order of a producer that uses both.
-        self.journal.follow(&mut self.reader);
+        self.journal_watch.follow(&mut self.reader);
     }
 
     pub(super) fn wait(&mut self, progress: Progress, may_scan: bool, room: Room) -> io::Result<()> {
@@ -43,7 +43,7 @@ impl DirectorySource {
             descriptors.push(watch.as_fd());
         }
         if may_scan && self.backoff.until().is_none() {
-            descriptors.extend(self.journal.descriptor());
+            descriptors.extend(self.journal_watch.descriptor());
         }
         let until = |due: Instant| due.saturating_duration_since(Instant::now());
         let timeout = match self.backoff.until() {
@@ -60,7 +60,7 @@ impl DirectorySource {
         let timeout = timeout.min(self.lock_watch.pause()).min(self.history.pause());
         // A pause that is over must not make it turn without end while nothing may be read.
         let may_scan = may_scan && self.backoff.until().is_none();
-        let timeout = if may_scan { timeout.min(self.journal.pause()) } else { timeout };
+        let timeout = if may_scan { timeout.min(self.journal_watch.pause()) } else { timeout };
         wait(&descriptors, self.refused_acks.due().map_or(timeout, |due| timeout.min(until(due))))?;
         self.destination.clear_notification();
         self.stop.clear_notification();
@@ -78,7 +78,7 @@ impl DirectorySource {
     }
 
     pub(super) fn try_watch(&mut self) -> io::Result<()> {
-        self.journal = JournalWatch::new(self.reader.journal_path());
+        self.journal_watch = JournalWatch::new(self.reader.journal_path());
         self.watch = None;
         self.watch = Some(Watch::new(self.reader.path())?);
         // What appeared before is not reported.
