@@ -290,8 +290,7 @@ impl Inbox {
         let _ = self.turn_elsewhere.0.set(Box::new(turn));
     }
 
-    /// Notifies the source if the thread has come further.
-    pub(super) fn tell(&self) {
+    fn tell(&self) {
         if self.moved.swap(false, Ordering::SeqCst) {
             self.feeding.notify();
         }

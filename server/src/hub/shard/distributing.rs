@@ -13,13 +13,10 @@ use crate::publication::Seq;
 /// How long subscribers are written to before the inbox is looked at again, if something waits there: an event for many
 /// must not hold up one for few. Those that wait for their turn are never written to for longer at once.
 const SLICE: Duration = Duration::from_millis(2);
-/// How long they are written to if nothing waits in the inbox. What clients send is read after that. What a socket is
-/// given later goes through the outbox of its session, which costs more.
-const LONGEST_SLICE: Duration = Duration::from_millis(8);
 /// Sessions that are written to between two looks at the time.
 const WRITES_BETWEEN_LOOKS: usize = 16;
-/// How long what the inbox brought counts as not offered while subscribers are written to, or wait for their turn. The
-/// source collects events for as long, and an event for few must not wait for longer.
+/// How long what the inbox brought counts as not offered while it waits for its turn. The source collects events for
+/// as long, and an event for few must not wait for longer.
 const OFFER_WAIT: Duration = Duration::from_millis(4);
 
 /// Sessions whose sockets may take more, and that wait for their turn to be written to.
@@ -84,16 +81,11 @@ impl<A: Application> Shard<A> {
         }
         self.turn.find_sessions(&self.channels);
         let (begin, pushed) = (Instant::now(), self.waiting.pushed);
-        let (mut index, mut is_over, mut is_told) = (0, false, false);
+        let (mut index, mut is_over) = (0, false);
         while let Some(key) = self.turn.session(index) {
             index += 1;
             if index.is_multiple_of(WRITES_BETWEEN_LOOKS) && !is_over {
-                let passed = begin.elapsed();
-                is_over = self.is_slice_over(passed);
-                if passed >= OFFER_WAIT && !is_over && !is_told {
-                    self.count_as_offered(first, now);
-                    is_told = true;
-                }
+                is_over = self.is_slice_over(begin);
             }
             let Some(session) = self.sessions.get(key) else { continue };
             let Some(subscriber) = session.subscriber().filter(|_| !session.is_closing()) else { continue };
@@ -107,19 +99,10 @@ impl<A: Application> Shard<A> {
         self.ticket = None;
     }
 
-    /// The inbox is looked at again when something waits in it.
-    fn is_slice_over(&self, passed: Duration) -> bool {
-        passed >= SLICE && (passed >= LONGEST_SLICE || !self.inbox.look(Arrivals::is_empty))
-    }
-
-    /// Lets the source go on, although the turn that begins with a publication is not written to all.
-    fn count_as_offered(&mut self, first: Seq, now: Instant) {
-        // It must not take the turn for delivered.
-        self.ticket.get_or_insert_with(|| self.undelivered.begin_turn(Seq(first.0 - 1), now));
-        self.publish_progress(now);
-        self.inbox.tell();
-        // On a machine with one core it may have something for few clients, which needs this core.
-        std::thread::yield_now();
+    /// The inbox is looked at again when something waits in it, and when the source should get to know how far this is.
+    fn is_slice_over(&self, begin: Instant) -> bool {
+        let passed = begin.elapsed();
+        passed >= SLICE && (passed >= OFFER_WAIT || !self.inbox.look(Arrivals::is_empty))
     }
 
     /// Hands over to a session what it is due: to its socket, or to its outbox.
@@ -202,42 +185,6 @@ impl<A: Application> Shard<A> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::NoApplication;
-    use crate::config::Settings;
-    use crate::hub::shard::ShardThread;
-    use crate::hub::shard::stepping::connect;
-    use crate::protocol::{ClientKind, Opening, Wants};
-    use crate::publication::{Audience, Publication};
-
-    #[test]
-    fn what_counts_as_offered_while_it_is_written_does_not_count_as_delivered() {
-        let config = Settings::default().resolve().expect("defaults");
-        let (mut shards, hub) =
-            ShardThread::prepare(1, &config.limits, &config.rights, |_| NoApplication).expect("a hub");
-        let mut thread = shards.pop().expect("one thread");
-        let channels = ["a".parse().expect("a name")];
-        let kind = ClientKind::Channels { is_native: false, channels: channels.to_vec(), everybody: false };
-        let wants = Wants { kind, identity: None, after: None };
-        let (_client, joining) = connect(Opening::WebSocket { received: Vec::new(), wants }).expect("a socket");
-        thread.let_join(joining);
-        (0..2).for_each(|_| thread.step().expect("a turn"));
-
-        // While the thread takes a turn nobody takes one for it.
-        let shard = thread.shard.clone();
-        let mut shard = shard.lock().expect("no turn has panicked");
-        let audience = Audience::Channels(&channels);
-        hub.publish(&Publication { audience, ..Publication::to_everybody("\"e\"", "1", 7) });
-        let now = Instant::now();
-        shard.collect(now);
-        let first = shard.turn.first().expect("the publication");
-        shard.count_as_offered(first, now);
-        let progress = thread.inbox.progress();
-        assert_eq!((progress.offered, progress.delivered), (first, Seq(first.0 - 1)));
-
-        shard.distribute(now);
-        shard.publish_progress(now);
-        assert_eq!(thread.inbox.progress().delivered, first);
-    }
 
     #[test]
     fn a_turn_is_offered_when_its_sessions_had_their_turn_or_waited_long() {
