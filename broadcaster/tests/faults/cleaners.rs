@@ -58,7 +58,8 @@ fn the_whole_directory_can_be_deleted_while_it_is_owned() {
     for round in 1..=10 {
         // Its last step would fail if the lock file were made again between the steps.
         for file in fs::read_dir(queue.path()).unwrap() {
-            fs::remove_file(file.unwrap().path()).unwrap();
+            let path = file.unwrap().path();
+            if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) }.unwrap();
         }
         // The broadcaster has been woken by the one and the other, and has had the time to do something.
         queue.enqueue(-round);

@@ -33,7 +33,7 @@ fn a_producer_on_a_full_disk_gets_an_error_and_leaves_nothing() {
     let error = queue.try_enqueue(format!("\"{}\"", "x".repeat(10_000))).unwrap_err();
     assert!(matches!(&error, EnqueueError::Write { .. }), "{error}");
     assert!(error.to_string().contains("No space left"), "{error}");
-    assert_eq!(queue.names(), [".lock", ".reader", "history"]);
+    assert_eq!(queue.names(), [".lock", ".reader", "history", "journal"]);
     fs::remove_file(filler).unwrap();
     queue.enqueue(1);
     assert_eq!(client.payload(), "1");
