@@ -42,7 +42,7 @@ type Identity = (u64, u64);
 type Named = (Identity, FileType);
 
 /// Files of a server in its queue directory.
-const MOST_FILES: usize = 3;
+const MOST_FILES: usize = 5;
 
 /// Until this is dropped, a fork closes the descriptors of one server.
 pub(crate) struct Registration {
@@ -79,6 +79,8 @@ impl ServerDescriptors {
                 (name(&queue::lock_file(queue)), FileType::RegularFile),
                 (name(&history.join(queue::HISTORY_LOG)), FileType::RegularFile),
                 (name(&history), FileType::Directory),
+                (name(&queue.join(queue::JOURNAL)), FileType::Directory),
+                (name(&queue.join(queue::POSITIONS)), FileType::RegularFile),
             ]
         });
         let files = files.into_iter().flatten().filter_map(|(name, kind)| Some((name?, kind))).collect();

@@ -29,9 +29,9 @@ pub const NEW_HISTORY_LOG: &str = "log.new";
 /// In the history directory: what a broadcaster that forwards to other machines has last seen at their broker.
 pub const FORWARDED: &str = "forwarded";
 /// Folder of the journal: its segments, and nothing else.
-pub(crate) const JOURNAL: &str = "journal";
+pub const JOURNAL: &str = "journal";
 /// How far the consumer has acked each segment of the journal.
-pub(crate) const POSITIONS: &str = ".positions";
+pub const POSITIONS: &str = ".positions";
 /// The same while it is being written as a whole.
 pub(crate) const NEW_POSITIONS: &str = ".positions.new";
 /// Mode of a queue directory that we create: only owner and group have access, and new files inherit the group.

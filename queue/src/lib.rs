@@ -41,7 +41,7 @@ pub use journal::{
     AppendOptions, Damage, DeniedSegments, InvalidRecordName, JournalWriter, RecordName, SegmentName,
     close_in_child as close_segments_in_child, max_open_segments,
 };
-pub use layout::{FORWARDED, HISTORY, HISTORY_LOG, NEW_HISTORY_LOG};
+pub use layout::{FORWARDED, HISTORY, HISTORY_LOG, JOURNAL, NEW_HISTORY_LOG, POSITIONS};
 pub use limits::{MAX_EVENT_NAME_BYTES, MAX_EVENTS_OF_ENTRY, MAX_EXCEPT_BYTES, MAX_KEY_BYTES};
 pub use line_error::LineError;
 pub use new_event::NewEvent;
