@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use queue::{Reader, ReaderOptions};
+use queue::{Entry, Reader, ReaderOptions};
 use tempfile::TempDir;
 
 use super::subject::Subject;
@@ -63,7 +63,7 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Section> {
             }
             for (producers, by_reader, by_broadcaster) in PRODUCERS {
                 let runs: [(_, _, Drain); 2] = [
-                    (by_reader, READER, reader),
+                    (by_reader, READER, reader_of_journal),
                     (by_broadcaster, Subject::Broadcaster.name(), broadcaster_of_journal),
                 ];
                 for (name, against, run) in runs {
@@ -101,13 +101,34 @@ fn reader(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
             if entries.is_empty() {
                 return Ok(begun.elapsed());
             }
-            for entry in entries {
-                entry.events.context("an entry is no event")?;
-                reader.ack(&entry.name)?;
-            }
-            reader.commit_acks()?;
+            take_out(&mut reader, entries)?;
         }
     })
+}
+
+/// Lists the folder once, and takes as much at once as the broadcaster does.
+fn reader_of_journal(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
+    plan.cores.on_server(|| {
+        let begun = Instant::now();
+        let mut reader = Reader::open(path, ReaderOptions::default())?;
+        loop {
+            reader.begin_round();
+            let entries = reader.scan_followed(1024, 256 * 1024)?;
+            if entries.is_empty() && !reader.has_held() {
+                ensure!(journal::segments(path)? == 0, "something is left");
+                return Ok(begun.elapsed());
+            }
+            take_out(&mut reader, entries)?;
+        }
+    })
+}
+
+fn take_out(reader: &mut Reader, entries: Vec<Entry>) -> anyhow::Result<()> {
+    for entry in entries {
+        entry.events.context("an entry is no event")?;
+        reader.ack(&entry.name)?;
+    }
+    reader.commit_acks().map_err(Into::into)
 }
 
 fn broadcaster(plan: &Plan, path: &Path) -> anyhow::Result<Duration> {
