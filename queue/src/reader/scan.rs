@@ -53,7 +53,10 @@ impl Reader {
         let began = self.round.take().unwrap_or_else(round_begins);
         self.journal.begin_round(began);
         (self.has_held, self.has_more) = (false, false);
-        self.directory.update()?;
+        if self.directory.update()? {
+            // It shows files that are newer than all reports. Older records of their producers must be seen as well.
+            self.journal.lose_track();
+        }
         self.journal.update()?;
         let entries = self.take(max_entries, max_bytes);
         self.put_strange_segments_aside();

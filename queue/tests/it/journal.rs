@@ -336,3 +336,21 @@ fn a_record_does_not_overtake_a_file_of_its_producer_while_an_entry_from_ahead_w
     taken.extend(round(&mut reader, 10, &[]));
     assert_eq!(taken, [1, 2, 9]);
 }
+
+#[test]
+fn a_file_that_a_listing_finds_does_not_overtake_records_that_were_not_reported_yet() {
+    let (queue, mut reader) = Queue::announced();
+    let mut writer = JournalWriter::new();
+    append(&mut writer, &queue, 0..1, Priority::Normal);
+    assert_eq!(take(&mut reader), ["0"]);
+    // All reports of the round were read. What is queued now is in the next ones.
+    reader.begin_round();
+    reader.lose_track();
+    append(&mut writer, &queue, 1..2, Priority::Normal);
+    queue.enqueue(2);
+    let mut taken = payloads(&reader.scan_followed(10, u64::MAX).unwrap());
+    assert_ne!(taken, ["2"]);
+    reader.look_at_all_segments();
+    taken.extend(payloads(&reader.scan_followed(10, u64::MAX).unwrap()));
+    assert_eq!(taken, ["1", "2"]);
+}

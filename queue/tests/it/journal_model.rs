@@ -42,6 +42,8 @@ enum Step {
     ScanFollowed(usize, [Option<Queueing>; 3]),
     Scan(usize),
     LoseReports,
+    /// Only the directory is to be listed.
+    LoseReportsOfFiles,
     AckOldest,
     AckNewest,
     Commit,
@@ -77,6 +79,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (1..8usize, [maybe(), maybe(), maybe()]).prop_map(|(limit, queued)| Step::ScanFollowed(limit, queued)),
         1 => (1..8usize).prop_map(Step::Scan),
         1 => Just(Step::LoseReports),
+        1 => Just(Step::LoseReportsOfFiles),
         4 => Just(Step::AckOldest),
         1 => Just(Step::AckNewest),
         2 => Just(Step::Commit),
@@ -343,6 +346,10 @@ fn check(steps: &[Step]) {
                 model.reports = Default::default();
                 reader.lose_track();
                 reader.lose_track_of_journal();
+            }
+            Step::LoseReportsOfFiles => {
+                model.reports[0].clear();
+                reader.lose_track();
             }
             Step::AckOldest | Step::AckNewest if model.outstanding.is_empty() => {}
             Step::AckOldest => {

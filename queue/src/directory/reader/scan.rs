@@ -22,13 +22,14 @@ use crate::queued_at::QueuedAt;
 const TEMPORARY_AGE: Duration = Duration::from_secs(15 * 60);
 
 impl DirectoryReader {
-    /// Lists the directory, if the next entry is not known otherwise.
+    /// Lists the directory, if the next entry is not known otherwise. Returns whether it was listed.
     ///
     /// # Errors
     /// When the directory cannot be read.
-    pub(crate) fn update(&mut self) -> Result<(), ScanError> {
+    pub(crate) fn update(&mut self) -> Result<bool, ScanError> {
         self.overlooks_nothing = false;
-        if self.index.needs_listing() {
+        let is_due = self.index.needs_listing();
+        if is_due {
             let is_wanted = self.index.is_listing_wanted();
             self.list()?;
             if is_wanted && self.index.may_overlook() || self.index.has_only_unsettled() {
@@ -36,7 +37,7 @@ impl DirectoryReader {
             }
             self.overlooks_nothing = is_wanted;
         }
-        Ok(())
+        Ok(is_due)
     }
 
     /// Tells whether an entry may have been overlooked that was there before this round. The next round lists the
