@@ -71,8 +71,8 @@ impl Form {
         SUFFIXES.iter().find(|(_, form)| *form == self).map_or("", |(suffix, _)| *suffix)
     }
 
-    /// The lane that such entries wait in.
-    pub(crate) fn lane(self) -> Priority {
+    /// The priority of such entries.
+    pub(crate) fn priority(self) -> Priority {
         match self {
             Form::Event => Priority::Normal,
             Form::Lines(priority) => priority,

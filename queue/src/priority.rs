@@ -11,3 +11,17 @@ pub enum Priority {
     /// Taken last, and never left waiting without end.
     Low,
 }
+
+/// How many lanes there are.
+pub(crate) const LANES: usize = 3;
+
+impl Priority {
+    /// The number of its lane. The most urgent one is 0.
+    pub(crate) fn lane(self) -> usize {
+        match self {
+            Priority::High => 0,
+            Priority::Normal => 1,
+            Priority::Low => 2,
+        }
+    }
+}

@@ -1,29 +1,15 @@
 //! `failed`, `queue stat` and `publish` as an operator calls them: what they print, and how they end.
 
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::Stdio;
 
 use rustix::process::Signal;
 use testkit::{Broadcaster, Finish as _, Process, QueueDir, has_root, make_old, until};
 
-use crate::support::{BINARY, Client, broadcaster, broadcaster_command, command, public_binary};
+use crate::support::{BINARY, Client, broadcaster, broadcaster_command, command, printed, public_binary, run};
 
 /// What `queue stat` begins with where nothing waits.
 const NOTHING_WAITS: &str = "waiting\t0\nevents\t0\noldest\t-\nfiles\t0\nrecords\t0\nsegments\t0\nsegment bytes\t0\n";
-
-/// Exit code, standard output, standard error.
-fn run(queue: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let output = command(BINARY).args(arguments).arg("--queue").arg(queue).finish();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
-
-fn printed(queue: &Path, arguments: &[&str]) -> String {
-    let (code, out, error) = run(queue, arguments);
-    assert_eq!((code, error.as_str()), (0, ""), "{arguments:?}");
-    out
-}
 
 #[test]
 fn failed_entries_are_listed_shown_put_back_and_dropped() {

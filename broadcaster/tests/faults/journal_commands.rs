@@ -13,22 +13,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use testkit::{Finish as _, Process, QueueDir, TIMEOUT, has_root, make_old, sandbox, until};
 
-use crate::support::{BINARY, Client, broadcaster, command};
+use crate::support::{BINARY, Client, broadcaster, command, printed, run};
 
 const OLD_SEGMENT: &str = "019a3a5e-7f00-7000-8000-000000000000.seg";
-
-/// Exit code, standard output, standard error.
-fn run(queue: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let output = command(BINARY).args(arguments).arg("--queue").arg(queue).env("PHP", "/nowhere/php").finish();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
-
-fn printed(queue: &Path, arguments: &[&str]) -> String {
-    let (code, out, error) = run(queue, arguments);
-    assert_eq!((code, error.as_str()), (0, ""), "{arguments:?}");
-    out
-}
 
 fn doctor(queue: &QueueDir) -> String {
     run(&queue.path(), &["doctor"]).1

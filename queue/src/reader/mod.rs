@@ -1,8 +1,8 @@
 //! The consumer's side: the one owner of a queue, which reads both of its forms in one order.
 
-pub(crate) mod lanes;
 mod putting_aside;
 mod scan;
+mod turns;
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -20,7 +20,7 @@ use crate::journal::{Damage, DeniedSegments, JournalReader};
 use crate::layout;
 use crate::queued_at::QueuedAt;
 
-use lanes::Turns;
+use turns::Turns;
 
 pub use putting_aside::StrangeSegments;
 

@@ -2,12 +2,12 @@
 
 use std::ffi::OsStr;
 
-use super::lanes::LANES;
 use super::{Entry, Reader};
 use crate::entry_name::EntryName;
 use crate::error::ScanError;
 use crate::event::Event;
 use crate::journal::{TakenRecord, round_begins};
+use crate::priority::LANES;
 
 /// What a message has beside the name and the payload of its event.
 const MESSAGE_OVERHEAD: u64 = 64;

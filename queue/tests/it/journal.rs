@@ -1,5 +1,4 @@
 //! Records of the journal, from a writer to the reader of the queue.
-#![allow(unsafe_code, reason = "another user")]
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -7,10 +6,14 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use nix::unistd::{Uid, setfsuid};
 use queue::{AppendOptions, Durability, EntryName, Failed, JournalWriter, Priority, Reader};
 
 use crate::segments::{line, record_of, write_segment};
 use crate::util::{Queue, names, new_event, payloads};
+
+/// The user of no files.
+const NOBODY: u32 = 65534;
 
 fn append(writer: &mut JournalWriter, queue: &Queue, numbers: std::ops::Range<usize>, priority: Priority) {
     let payloads: Vec<String> = numbers.map(|number| number.to_string()).collect();
@@ -197,14 +200,11 @@ fn a_record_that_was_looked_up_and_acked_is_not_found_again() {
     assert_eq!(take(&mut reader), ["2"]);
 }
 
-/// Runs something as a user who has no rights to the files of root.
+/// Runs something as a user who has no rights to the files of root. Only this thread is affected.
 fn as_nobody<T>(run: impl FnOnce() -> T) -> T {
-    const NOBODY: u32 = 65534;
-    // SAFETY: both change only which files this thread may use.
-    unsafe { libc::setfsuid(NOBODY) };
+    let before = setfsuid(Uid::from_raw(NOBODY));
     let result = run();
-    // SAFETY: as above.
-    unsafe { libc::setfsuid(0) };
+    setfsuid(before);
     result
 }
 
@@ -216,7 +216,7 @@ fn a_segment_that_may_not_be_read_yet_waits_where_it_is() {
     let queue = Queue::new();
     let path = queue.path();
     fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o755)).unwrap();
-    chown(&path, Some(65534), Some(65534)).unwrap();
+    chown(&path, Some(NOBODY), Some(NOBODY)).unwrap();
     let mut reader = as_nobody(|| queue.reader());
     as_nobody(|| queue::Announcement::new(1).write(reader.directory()).unwrap());
     let mut writer = JournalWriter::new();

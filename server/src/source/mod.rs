@@ -3,6 +3,7 @@
 mod destination;
 mod failed_folder;
 mod history;
+mod journal_problems;
 mod journal_watch;
 mod key_window;
 mod lock_watch;

@@ -23,6 +23,7 @@ use crate::publication::{Publication, Seq};
 use crate::source::destination::Destination;
 use crate::source::failed_folder::FailedFolder;
 use crate::source::history::{HistoryOptions, SourceHistory};
+use crate::source::journal_problems::JournalProblems;
 use crate::source::journal_watch::JournalWatch;
 use crate::source::lock_watch::LockWatch;
 use crate::source::outstanding::Outstanding;
@@ -71,6 +72,7 @@ pub(crate) struct QueueSource {
     chores_due: Instant,
     lock_watch: LockWatch,
     failed_folder: FailedFolder,
+    journal_problems: JournalProblems,
 }
 
 /// How a queue is consumed.
@@ -115,6 +117,7 @@ impl QueueSource {
             chores_due: Instant::now(),
             lock_watch: LockWatch::new(),
             failed_folder,
+            journal_problems: JournalProblems::default(),
         };
         source.start_watch();
         Ok(source)
@@ -224,12 +227,8 @@ impl QueueSource {
         if let Some(newer_entries) = self.reader.take_newer_entries() {
             self.rejections.log_newer_entries(&newer_entries);
         }
-        self.rejections.log_damage(self.reader.take_damage());
-        self.rejections.log_denied_segments(self.reader.take_denied_segments());
-        if let Some(strange) = self.reader.take_strange_segments() {
-            self.failed_folder.note_added(strange.files);
-            self.rejections.log_strange_segments(&strange);
-        }
+        let put_aside = self.journal_problems.log(&mut self.reader);
+        self.failed_folder.note_added(put_aside);
         let is_published = self.taken.is_empty() || self.publish_taken();
         // Between two rounds of fast producers there is a pause, unless a batch was full.
         let more = found && (self.reader.has_more() || !self.journal_watch.is_looking()) || !may_wait;
@@ -277,7 +276,7 @@ impl QueueSource {
         }
         self.failed_folder.trim(self.reader.path());
         self.rejections.retry_others(&mut self.reader);
-        self.rejections.log_strange_journal(&self.reader);
+        self.journal_problems.log_strange_journal(&self.reader);
     }
 
     fn is_backing_off(&self) -> bool {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::mem::Discriminant;
 use std::time::{Duration, Instant};
 
-use queue::{Damage, DeniedSegments, EntryError, EntryName, OtherFiles, Reader, Rejected, StrangeSegments};
+use queue::{EntryError, EntryName, OtherFiles, Reader, Rejected};
 use tracing::{error, info, warn};
 
 use crate::backoff::Backoff;
@@ -27,14 +27,8 @@ pub(super) struct Rejections {
     lines: HashMap<Discriminant<EntryError>, LogLimit>,
     other_files: LogLimit,
     newer_entries: LogLimit,
-    damage: LogLimit,
-    strange_segments: LogLimit,
-    denied_segments: LogLimit,
-    /// That the journal is no folder was logged.
-    has_strange_journal: bool,
     /// Those that no line was about yet.
     unlogged: Option<OtherFiles>,
-    unlogged_damage: Option<Damage>,
 }
 
 impl Rejections {
@@ -103,60 +97,6 @@ impl Rejections {
                     warn!(%file, files, "the queue directory holds files that are no events; they stay where they are")
                 }
             }
-        }
-    }
-
-    /// Logs that bytes of the journal were left out, because they are no records.
-    pub(super) fn log_damage(&mut self, found: Option<Damage>) {
-        // What came too soon after the last line is part of the next one.
-        if let Some(found) = found {
-            let damage = self.unlogged_damage.get_or_insert(Damage { bytes: 0, places: 0, ..found });
-            damage.bytes += found.bytes;
-            damage.places += found.places;
-        }
-        if self.unlogged_damage.is_some()
-            && self.damage.allow(Instant::now()).is_some()
-            && let Some(Damage { record, bytes, places }) = self.unlogged_damage.take()
-        {
-            error!(%record, bytes, places, "the journal is damaged, what is no record was left out");
-        }
-    }
-
-    /// Logs that there are segments which may not be read: each is reported once.
-    pub(super) fn log_denied_segments(&mut self, denied: Option<DeniedSegments>) {
-        let Some(DeniedSegments { segment, files, cause: error }) = denied else { return };
-        if let Some(before) = self.denied_segments.allow_of(files as u64, Instant::now()) {
-            let (file, files) = (segment, files as u64 + before);
-            error!(%file, files, %error, "segments of the journal cannot be read, their events wait, trying again");
-        }
-    }
-
-    /// Logs that there are files in the journal which cannot be segments.
-    pub(super) fn log_strange_segments(&mut self, strange: &StrangeSegments) {
-        let StrangeSegments { segment, files, reason, cause } = strange;
-        if self.strange_segments.allow(Instant::now()).is_none() {
-            return;
-        }
-        match cause {
-            None => {
-                error!(file = %segment, files, %reason, "the journal holds files that are no segments, kept in failed/")
-            }
-            Some(error) => error!(
-                file = %segment, files, %reason, %error,
-                "the journal holds files that are no segments and cannot be put aside, trying again"
-            ),
-        }
-    }
-
-    /// Logs that the journal cannot be made, once for as long as that lasts.
-    pub(super) fn log_strange_journal(&mut self, reader: &Reader) {
-        let had = std::mem::replace(&mut self.has_strange_journal, reader.has_strange_journal());
-        if self.has_strange_journal && !had {
-            warn!(
-                path = %reader.journal_path().display(),
-                "something else than a folder has the name of the journal, producers write files: delete it, and the \
-                 folder is made"
-            );
         }
     }
 

@@ -4,10 +4,21 @@ use std::fs;
 
 use queue::JournalWriter;
 use rustix::process::Signal;
-use testkit::{QueueDir, until};
+use testkit::{Broadcaster, QueueDir, until};
 
 use crate::journal::support::{append, queue_anyhow, segments};
 use crate::support::{Client, broadcaster};
+
+/// A broadcaster, a client that has got the number 0, and the producer that has queued it as a record.
+fn started() -> (QueueDir, Broadcaster, Client, JournalWriter) {
+    let queue = QueueDir::new();
+    let broadcaster = broadcaster::start(&queue.path());
+    let mut client = Client::of(&broadcaster);
+    let mut writer = JournalWriter::new();
+    append(&mut writer, &queue.path(), 0).unwrap();
+    assert_eq!(client.payload(), "0");
+    (queue, broadcaster, client, writer)
+}
 
 /// Reads until this number comes.
 fn until_it_comes(client: &mut Client, number: usize) {
@@ -57,12 +68,7 @@ fn after_a_segment_was_deleted_under_its_producer_only_a_moment_is_lost() {
 
 #[test]
 fn a_folder_of_the_journal_that_was_deleted_is_made_again_and_producers_use_files_meanwhile() {
-    let queue = QueueDir::new();
-    let mut broadcaster = broadcaster::start(&queue.path());
-    let mut client = Client::of(&broadcaster);
-    let mut writer = JournalWriter::new();
-    append(&mut writer, &queue.path(), 0).unwrap();
-    assert_eq!(client.payload(), "0");
+    let (queue, mut broadcaster, mut client, mut writer) = started();
     broadcaster.signal(Signal::STOP);
     fs::remove_dir_all(queue.path().join("journal")).unwrap();
     let mut next = 1;
@@ -85,12 +91,7 @@ fn a_folder_of_the_journal_that_was_deleted_is_made_again_and_producers_use_file
 
 #[test]
 fn a_queue_directory_that_was_replaced_is_used_by_producers_and_broadcaster() {
-    let queue = QueueDir::new();
-    let mut broadcaster = broadcaster::start(&queue.path());
-    let mut client = Client::of(&broadcaster);
-    let mut writer = JournalWriter::new();
-    append(&mut writer, &queue.path(), 0).unwrap();
-    assert_eq!(client.payload(), "0");
+    let (queue, mut broadcaster, mut client, mut writer) = started();
     fs::rename(queue.path(), queue.root().join("old")).unwrap();
     queue::create_directory(&queue.path()).unwrap();
     let mut next = 1;

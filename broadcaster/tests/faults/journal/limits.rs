@@ -2,10 +2,10 @@
 
 use queue::JournalWriter;
 use rustix::process::Signal;
-use testkit::{Broadcaster, QueueDir, skipped, until};
+use testkit::{Broadcaster, QueueDir, until};
 
 use crate::journal::support::{append, leave_segment, segments};
-use crate::support::{BINARY, Client, arguments, broadcaster, command};
+use crate::support::{BINARY, Client, arguments, broadcaster, command, without_inotify};
 use crate::torture::number;
 
 fn assert_all_come(client: &mut Client, numbers: std::ops::Range<usize>) {
@@ -18,14 +18,7 @@ fn assert_all_come(client: &mut Client, numbers: std::ops::Range<usize>) {
 #[test]
 fn without_inotify_the_journal_is_read_by_timer_and_the_processor_stays_idle() {
     let queue = QueueDir::new();
-    let script = "echo 0 > /proc/sys/user/max_inotify_instances && exec \"$0\" \"$@\"";
-    let namespace = ["--user", "--map-root-user", "sh", "-c"];
-    let possible = command("unshare").args(namespace).arg(script).arg("true").output();
-    if !possible.is_ok_and(|output| output.status.success()) {
-        return skipped("needs unshare(1) and user namespaces");
-    }
-    let mut shell = command("unshare");
-    shell.args(namespace).arg(script).arg(BINARY).args(arguments(&queue.path()));
+    let Some(shell) = without_inotify(&queue.path()) else { return };
     let mut broadcaster = Broadcaster::spawn(shell).listening();
     let mut client = Client::of(&broadcaster);
     let mut writer = JournalWriter::new();

@@ -11,8 +11,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Instant;
 
 use crate::directory::entry::FileName;
+use crate::priority::{LANES, Priority};
 use crate::queued_at::{Now, QueuedAt};
-use crate::reader::lanes::{LANES, is_special, lane_of};
 
 /// How long entries of a lane are taken after a listing, in times of what the listing took, before the next one may
 /// look for entries of other lanes.
@@ -32,7 +32,7 @@ impl Indexed {
 }
 
 fn lane(name: &FileName) -> usize {
-    lane_of(name.form().lane())
+    name.form().priority().lane()
 }
 
 /// Entries that were found and are not yet read.
@@ -197,6 +197,11 @@ impl Listing {
             self.is_complete = false;
         }
     }
+}
+
+/// Whether a lane is another one than that of ordinary entries.
+fn is_special(lane: usize) -> bool {
+    lane != Priority::Normal.lane()
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use crate::entry_error::EntryError;
 use crate::error::ScanError;
 use crate::event::{self, Event};
 use crate::journal::{RecordName, reading};
-use crate::reader::lanes::lane_of;
 use crate::record::HEAD_BYTES;
 
 impl JournalReader {
@@ -24,7 +23,7 @@ impl JournalReader {
     pub(crate) fn look_up(&mut self, name: RecordName) -> Result<Option<Vec<Event>>, ScanError> {
         if !self.segments.contains_key(&name.segment) {
             self.read_new(name.segment)?;
-            self.unopened[lane_of(name.segment.priority())].remove(&name.segment);
+            self.unopened[name.segment.priority().lane()].remove(&name.segment);
         }
         let Some(segment) = self.segments.get(&name.segment) else { return Ok(None) };
         let is_given_out = name.offset < segment.next();

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::JournalReader;
 use super::segment::Segment;
-use super::{Denied, JournalReader};
 use crate::descriptor::{DIRECTORY, clear_of_standard, is_same_file};
 use crate::directory::create_folder;
 use crate::entry_error::EntryError;
@@ -18,15 +18,12 @@ use crate::journal::SegmentName;
 use crate::journal::positions::Positions;
 use crate::layout;
 use crate::queued_at::QueuedAt;
-use crate::reader::lanes::lane_of;
 use crate::record::HEAD_BYTES;
 
 /// No producer of ours writes larger segments, but for a single record.
 const MAX_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
 /// So many are closed at once when too many are open.
 const CLOSED_AT_ONCE: usize = 64;
-/// How often it is tried to open segments that may not be read.
-const DENIED_INTERVAL: Duration = Duration::from_secs(1);
 /// For how long the folder is missing before it is made again.
 const MISSING_TIME: Duration = Duration::from_secs(1);
 
@@ -38,7 +35,7 @@ impl JournalReader {
     pub(crate) fn update(&mut self) -> Result<(), ScanError> {
         self.sweep_if_due()?;
         self.changed.append(&mut self.searching);
-        self.retry_denied();
+        self.denied.due().into_iter().for_each(|name| self.note_unopened(name));
         if self.needs_listing {
             self.list()?;
             self.needs_listing = false;
@@ -57,18 +54,6 @@ impl JournalReader {
             self.looks_at_all = false;
         }
         Ok(())
-    }
-
-    /// Has those opened that could not be. Soon at first, and seldom afterwards.
-    fn retry_denied(&mut self) {
-        let is_late = self.denied_due <= Instant::now();
-        if is_late {
-            self.denied_due = Instant::now() + DENIED_INTERVAL;
-        }
-        let is_due = |denied: &Denied| is_late || denied.since.elapsed() < DENIED_INTERVAL;
-        let due: Vec<SegmentName> =
-            self.denied.iter().filter(|(_, denied)| is_due(denied)).map(|(name, _)| *name).collect();
-        due.into_iter().for_each(|name| self.note_unopened(name));
     }
 
     /// Makes the folder if it is missing. Where that is impossible, producers use the other form.
@@ -148,7 +133,7 @@ impl JournalReader {
     }
 
     fn note_unopened(&mut self, name: SegmentName) {
-        let lane = lane_of(name.priority());
+        let lane = name.priority().lane();
         let unlisted_from = &mut self.unlisted_from[lane];
         // What is newer than one that was left out must not overtake it.
         if unlisted_from.is_some_and(|from| name >= from) || self.strange.contains_key(&name) {
@@ -179,7 +164,7 @@ impl JournalReader {
         let file = match self.open_with_room(name) {
             Ok(file) => file,
             Err(Errno::NOENT) => {
-                self.denied.remove(&name);
+                self.denied.remove(name);
                 return Ok(());
             }
             Err(Errno::LOOP | Errno::NXIO | Errno::NODEV) => {
@@ -188,14 +173,12 @@ impl JournalReader {
             }
             // This process or the system lacks something; the file is not the cause.
             Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR)) => return Err(unreadable(errno)),
-            // It has no right to be read, yet: a producer makes a file before it sets its mode.
             Err(errno) => {
-                let denied = || Denied { errno, since: Instant::now(), is_told: false };
-                self.denied.entry(name).or_insert_with(denied).errno = errno;
+                self.denied.note(name, errno);
                 return Ok(());
             }
         };
-        self.denied.remove(&name);
+        self.denied.remove(name);
         let stat = rustix::fs::fstat(&file).map_err(unreadable)?;
         let (size, limit) = (stat.st_size.unsigned_abs(), max_segment_bytes(self.max_event_bytes));
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {

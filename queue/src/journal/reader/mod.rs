@@ -7,6 +7,7 @@
 
 mod acking;
 mod by_name;
+mod denied;
 mod given_out;
 mod listing;
 mod segment;
@@ -19,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
@@ -31,12 +32,14 @@ use crate::descriptor::{UNTRUSTED_FILE, clear_of_standard};
 use crate::entry_error::EntryError;
 use crate::error::{OpenError, ScanError};
 use crate::layout;
+use crate::priority::LANES;
 use crate::queued_at::{Now, QueuedAt};
-use crate::reader::lanes::LANES;
 
+use denied::Denied;
 use segment::{LeftOut, Reading, Segment, State};
 use window::Round;
 
+pub use denied::DeniedSegments;
 pub(crate) use taking::TakenRecord;
 
 /// Segments that are open at once, if the process may open files enough. Others are opened again when there is something
@@ -65,8 +68,7 @@ pub(crate) struct JournalReader {
     changed: Vec<SegmentName>,
     /// In which the search for the next record goes on in the next round.
     searching: Vec<SegmentName>,
-    /// Those that may not be read, and since when. Their producers may be about to set their mode.
-    denied: BTreeMap<SegmentName, Denied>,
+    denied: Denied,
     looks_at_all: bool,
     needs_listing: bool,
     /// From this name on there may be others that are not held.
@@ -83,7 +85,6 @@ pub(crate) struct JournalReader {
     round: Round,
     began: QueuedAt,
     sweep_due: Instant,
-    denied_due: Instant,
     buffered: usize,
     open: usize,
     max_open: usize,
@@ -96,9 +97,6 @@ pub(crate) struct JournalReader {
     strange: BTreeMap<SegmentName, EntryError>,
 }
 
-/// For how long a segment may not be readable before that is told.
-const DENIED_TIME: Duration = Duration::from_secs(2);
-
 /// Bytes of the journal that are no records. They were left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damage {
@@ -108,24 +106,6 @@ pub struct Damage {
     pub bytes: u64,
     /// In so many places.
     pub places: usize,
-}
-
-/// Segments that the system does not let us read. They stay where they are.
-#[derive(Debug)]
-pub struct DeniedSegments {
-    /// One of them.
-    pub segment: SegmentName,
-    /// How many there are.
-    pub files: usize,
-    /// The error of the system.
-    pub cause: std::io::Error,
-}
-
-#[derive(Debug)]
-struct Denied {
-    errno: Errno,
-    since: Instant,
-    is_told: bool,
 }
 
 impl JournalReader {
@@ -154,7 +134,7 @@ impl JournalReader {
             heads: Default::default(),
             changed: Vec::new(),
             searching: Vec::new(),
-            denied: BTreeMap::new(),
+            denied: Denied::default(),
             looks_at_all: false,
             needs_listing: true,
             unlisted_from: Default::default(),
@@ -166,7 +146,6 @@ impl JournalReader {
             round: Round::default(),
             began: QueuedAt::from_nanos(0),
             sweep_due: Instant::now(),
-            denied_due: Instant::now(),
             buffered: 0,
             open: 0,
             max_open: max_open_segments(getrlimit(Resource::Nofile).current) as usize,
@@ -229,19 +208,9 @@ impl JournalReader {
         !self.searching.is_empty()
     }
 
-    /// Segments that may not be read, if there are any that were not told yet.
+    /// Segments that may not be read, if there are any that were not reported yet.
     pub(crate) fn take_denied(&mut self) -> Option<DeniedSegments> {
-        let is_new = |denied: &mut Denied| {
-            denied.since.elapsed() >= DENIED_TIME && !std::mem::replace(&mut denied.is_told, true)
-        };
-        let mut found: Option<DeniedSegments> = None;
-        for (segment, denied) in &mut self.denied {
-            if is_new(denied) {
-                let first = || DeniedSegments { segment: *segment, files: 0, cause: denied.errno.into() };
-                found.get_or_insert_with(first).files += 1;
-            }
-        }
-        found
+        self.denied.take_new()
     }
 
     /// Files that cannot be segments and were found since the last call.

@@ -9,7 +9,6 @@ use crate::error::ScanError;
 use crate::event::{self, Event};
 use crate::journal::{RecordName, SegmentName};
 use crate::queued_at::QueuedAt;
-use crate::reader::lanes::lane_of;
 
 /// Bytes of all segments that are read and not given out. Beyond, a record is read twice.
 const MAX_BUFFERED: usize = 32 * 1024 * 1024;
@@ -149,7 +148,7 @@ impl JournalReader {
     pub(super) fn place(&mut self, name: SegmentName) {
         let Some(segment) = self.segments.get(&name) else { return };
         if let Some(ready) = segment.ready() {
-            self.heads[lane_of(name.priority())].push(Reverse((ready.time, name)));
+            self.heads[name.priority().lane()].push(Reverse((ready.time, name)));
             self.bound_memory(name);
         } else if segment.is_done() {
             // Everything in it was acked by an earlier process, or there was nothing.

@@ -11,9 +11,8 @@ use crate::directory::Durability;
 use crate::error::{AppendError, EnqueueError};
 use crate::journal::RecordName;
 use crate::layout;
-use crate::priority::Priority;
+use crate::priority::{LANES, Priority};
 use crate::queued_at::Now;
-use crate::reader::lanes::{LANES, lane_of};
 use crate::record;
 
 /// Where and when a record is appended.
@@ -49,7 +48,7 @@ impl Queue {
     }
 
     fn segment(&mut self, priority: Priority) -> &mut Option<Segment> {
-        &mut self.segments[lane_of(priority)]
+        &mut self.segments[priority.lane()]
     }
 
     /// Checks that the consumer reads journals: at once if no segment is open, and otherwise from time to time, because

@@ -1,25 +1,9 @@
-//! The lanes in which entries wait, by their priority, and whose turn it is.
+//! Entries wait in lanes, by their priority. Which lane has the next turn.
 
-use crate::priority::Priority;
+use crate::priority::LANES;
 
-/// How many lanes there are.
-pub(crate) const LANES: usize = 3;
 /// Most entries that are taken of each lane in a round. Each lane has a turn in each round, so none waits without end.
 const WEIGHTS: [usize; LANES] = [8, 4, 1];
-
-/// The lane of a priority.
-pub(crate) fn lane_of(priority: Priority) -> usize {
-    match priority {
-        Priority::High => 0,
-        Priority::Normal => 1,
-        Priority::Low => 2,
-    }
-}
-
-/// Whether a lane is another one than that of ordinary entries.
-pub(crate) fn is_special(lane: usize) -> bool {
-    lane != lane_of(Priority::Normal)
-}
 
 /// Whose turn it is.
 #[derive(Debug)]
