@@ -117,12 +117,13 @@ impl Index {
         self.is_empty() && !self.unsettled.is_empty()
     }
 
-    /// Tells whether a reported entry can be added. If not, the next listing has it: an entry that was not reported
-    /// must not be overtaken in its lane.
+    /// Tells whether a reported entry can be added. If not, the next listing has it: an entry that was not reported, or
+    /// that a listing has seen and not settled, must not be overtaken in its lane.
     pub(super) fn takes_report(&mut self, name: &FileName) -> bool {
         let lane = lane(name);
         self.uses_lanes |= is_special(lane);
-        self.lost_track |= self.lanes[lane].len() >= self.max_entries;
+        let is_unsettled = self.unsettled.contains(name);
+        self.lost_track |= self.lanes[lane].len() >= self.max_entries || !self.unsettled.is_empty() && !is_unsettled;
         !self.lost_track
     }
 
@@ -241,6 +242,18 @@ mod tests {
         assert!(!index.needs_listing() && !index.takes_report(&FileName::new("6.json")));
         assert_eq!(taken(&mut index), ["1.json", "2.json"]);
         assert!(index.needs_listing());
+    }
+
+    #[test]
+    fn a_reported_entry_does_not_overtake_one_that_a_listing_has_seen_and_not_settled() {
+        let mut index = Index::new(10);
+        list(&mut index, &[("1.json", u64::MAX - 1)]);
+        assert!(!index.takes_report(&FileName::new("2.json")));
+        assert!(index.needs_listing());
+        list(&mut index, &[("1.json", u64::MAX - 1), ("2.json", u64::MAX)]);
+        assert_eq!(taken(&mut index), ["1.json"]);
+        // That one itself is settled by its report.
+        assert!(index.takes_report(&FileName::new("2.json")));
     }
 
     #[test]
