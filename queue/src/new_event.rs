@@ -106,28 +106,15 @@ impl Times {
     fn new(now: Now) -> Times {
         let (secs, micros) = (now.secs(), now.subsec_micros());
         let mut queued_at = Vec::with_capacity(80);
-        let (mut whole, mut fraction) = ([0; 20], [0; 6]);
-        let whole = decimal(&mut whole, secs);
-        for part in [&b",\"timestamp\":"[..], whole, b",\"queued_at\":", whole, b"."] {
-            queued_at.extend_from_slice(part);
+        let (mut whole, mut fraction) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let whole = whole.format(secs);
+        // With a digit before it, so that it has all its zeros.
+        let fraction = &fraction.format(1_000_000 + micros)[1..];
+        for part in [r#","timestamp":"#, whole, r#","queued_at":"#, whole, ".", fraction, r#","channels":"#] {
+            queued_at.extend_from_slice(part.as_bytes());
         }
-        decimal(&mut fraction, u64::from(micros));
-        queued_at.extend_from_slice(&fraction);
-        queued_at.extend_from_slice(b",\"channels\":");
         Times { queued_at, secs, micros }
     }
-}
-
-/// Writes a number to the end of a buffer, with zeros before it. Returns it without them.
-fn decimal(digits: &mut [u8], mut number: u64) -> &[u8] {
-    digits.fill(b'0');
-    let mut first = digits.len();
-    while number > 0 && first > 0 {
-        first -= 1;
-        digits[first] = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-    &digits[first.min(digits.len().saturating_sub(1))..]
 }
 
 /// Appends a line. What most lines have is copied, because formatting it takes several times as long.

@@ -2,12 +2,10 @@
 //! records in them. Changes nothing, and takes no lock: a producer that is about to lock its segment must get it.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::positions::Positions;
@@ -46,10 +44,7 @@ impl JournalFolder {
     /// # Errors
     /// The error of the system.
     pub(crate) fn names(&self) -> io::Result<Vec<SegmentName>> {
-        let mut names = Vec::new();
-        for file in Dir::read_from(&self.folder)? {
-            names.extend(SegmentName::of_file(OsStr::from_bytes(file?.file_name().to_bytes())));
-        }
+        let mut names = SegmentName::all_in(self.folder.as_fd())?;
         names.sort_unstable();
         Ok(names)
     }
@@ -97,7 +92,7 @@ pub(crate) struct Walk {
     file: OwnedFd,
     next: u64,
     max_event_bytes: u64,
-    /// Bytes whose checksum was found to be wrong.
+    /// The search behind bytes that are no record.
     search: Search,
 }
 

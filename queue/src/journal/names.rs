@@ -2,8 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::str::FromStr;
 
+use rustix::fs::Dir;
+use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::layout;
@@ -39,6 +43,15 @@ impl SegmentName {
         let segment = SegmentName { uid, priority };
         // Digits in capitals would be a second name of the same segment.
         (uid.is_by_time() && segment.to_string() == name).then_some(segment)
+    }
+
+    /// Those of all segments in a folder, in no order.
+    pub(crate) fn all_in(folder: BorrowedFd<'_>) -> Result<Vec<SegmentName>, Errno> {
+        let mut names = Vec::new();
+        for file in Dir::read_from(folder)? {
+            names.extend(SegmentName::of_file(OsStr::from_bytes(file?.file_name().to_bytes())));
+        }
+        Ok(names)
     }
 
     /// The name of the file.

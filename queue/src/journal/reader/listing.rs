@@ -1,11 +1,9 @@
 //! Which segments there are: the folder, its listing, and what was reported of it.
 
-use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::JournalReader;
@@ -101,12 +99,7 @@ impl JournalReader {
     }
 
     fn file_names(&self) -> Result<Vec<SegmentName>, Errno> {
-        let Some(folder) = &self.folder else { return Ok(Vec::new()) };
-        let mut names = Vec::new();
-        for file in Dir::read_from(folder)? {
-            names.extend(SegmentName::of_file(OsStr::from_bytes(file?.file_name().to_bytes())));
-        }
-        Ok(names)
+        self.folder().map_or_else(|| Ok(Vec::new()), SegmentName::all_in)
     }
 
     fn list(&mut self) -> Result<(), ScanError> {
