@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use queue::{
-    AppendOptions, Backlog, Content, Durability, EntryError, EntryName, Failed, FileName, JournalState, JournalWriter,
-    Pending, Priority, Seen, Waiting,
+    Announcement, AppendOptions, Backlog, Content, Durability, EntryError, EntryName, Failed, FileName, JournalState,
+    JournalWriter, Pending, Priority, Seen, Waiting,
 };
 use testkit::until;
 
@@ -159,6 +159,23 @@ fn what_is_added_is_seen_once_also_when_its_segment_is_deleted() {
     waiting.note_file(std::ffi::OsStr::new("1729000000.1234_671234abc.json"));
     let gone = take(&mut waiting);
     assert!(matches!(gone[..], [Seen { content: Content::Gone, .. }]), "{gone:?}");
+}
+
+#[test]
+fn of_a_segment_that_appears_also_that_is_seen_which_a_reader_has_acked_already() {
+    let queue = Queue::new();
+    let mut waiting = Waiting::open(&queue.path(), LIMIT).unwrap().following();
+    waiting.list().unwrap();
+    // It makes the folder of the journal.
+    let mut reader = queue.reader();
+    Announcement::new(1).write(reader.directory()).unwrap();
+    let mut writer = JournalWriter::new();
+    append(&mut writer, &queue, 0..2);
+    let entries = reader.scan(10, u64::MAX).unwrap();
+    entries.iter().for_each(|entry| reader.ack(&entry.name).unwrap());
+    reader.commit_acks().unwrap();
+    waiting.list().unwrap();
+    assert_eq!(numbers(&take(&mut waiting)), [0, 1]);
 }
 
 #[test]

@@ -64,6 +64,8 @@ pub(super) fn follow(queue: &Path, max_event_bytes: u64) -> anyhow::Result<()> {
             needs_listing |= watch.watch_folders();
         }
         if needs_listing {
+            // The folder of the journal may be new.
+            watch.watch_folders();
             waiting.list().with_context(|| cannot_read(queue))?;
         }
         waiting.look_again().with_context(|| cannot_read(queue))?;

@@ -1,7 +1,7 @@
 //! Records that wait, in the segments of the journal.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
@@ -24,8 +24,11 @@ pub(super) struct Segments {
     max_event_bytes: u64,
     /// Whether records may still be written while they are read.
     is_following: bool,
+    /// Whether the segments that were there at first are known. One that is found later is shown from its first record
+    /// on, also if a broadcaster was faster.
+    was_listed: bool,
     /// Those that were not opened yet: no record in them is older than their names.
-    unopened: BTreeSet<SegmentName>,
+    unopened: BTreeMap<SegmentName, Since>,
     opened: HashMap<SegmentName, Followed>,
     /// Those with a record that is to be given out, by its time.
     heads: BinaryHeap<Reverse<(QueuedAt, SegmentName)>>,
@@ -33,6 +36,15 @@ pub(super) struct Segments {
     open: usize,
     damaged_bytes: u64,
     buffer: Vec<u8>,
+}
+
+/// From where on a segment is shown.
+#[derive(Clone, Copy, Debug)]
+enum Since {
+    /// What is not acknowledged.
+    Position,
+    /// All that it holds.
+    Begin,
 }
 
 /// One segment, as far as it was read.
@@ -52,7 +64,8 @@ impl Segments {
             journal: JournalFolder::open(queue)?,
             max_event_bytes,
             is_following: false,
-            unopened: BTreeSet::new(),
+            was_listed: false,
+            unopened: BTreeMap::new(),
             opened: HashMap::new(),
             heads: BinaryHeap::new(),
             open: 0,
@@ -68,9 +81,14 @@ impl Segments {
     /// Finds all segments that were not found before.
     pub(super) fn list(&mut self, queue: BorrowedFd<'_>) -> io::Result<()> {
         self.open_folder(queue)?;
+        let since = self.since();
+        self.was_listed = true;
         let Some(journal) = &self.journal else { return Ok(()) };
-        let names = journal.names()?;
-        self.unopened.extend(names.into_iter().filter(|name| !self.opened.contains_key(name)));
+        for name in journal.names()? {
+            if !self.opened.contains_key(&name) {
+                self.unopened.entry(name).or_insert(since);
+            }
+        }
         Ok(())
     }
 
@@ -80,8 +98,8 @@ impl Segments {
             return Ok(());
         }
         self.open_folder(queue)?;
-        self.unopened.remove(&name);
-        self.open_segment(name)
+        let since = self.unopened.remove(&name).unwrap_or_else(|| self.since());
+        self.open_segment(name, since)
     }
 
     /// Looks for records that were added.
@@ -96,10 +114,10 @@ impl Segments {
         loop {
             let record = self.heads.peek().map(|Reverse((queued_at, _))| *queued_at);
             let first = file.into_iter().chain(record).min();
-            match self.unopened.first().copied() {
-                Some(name) if first.is_none_or(|first| name.earliest() <= first) => {
-                    self.unopened.remove(&name);
-                    self.open_segment(name)?;
+            match self.unopened.first_entry() {
+                Some(entry) if first.is_none_or(|first| entry.key().earliest() <= first) => {
+                    let (name, since) = entry.remove_entry();
+                    self.open_segment(name, since)?;
                 }
                 _ => return Ok(record),
             }
@@ -125,8 +143,16 @@ impl Segments {
         Ok(())
     }
 
-    fn open_segment(&mut self, name: SegmentName) -> io::Result<()> {
-        let next = self.journal.as_ref().map_or(0, |journal| journal.position(name));
+    /// From where on a segment is shown that is found now.
+    fn since(&self) -> Since {
+        if self.was_listed { Since::Begin } else { Since::Position }
+    }
+
+    fn open_segment(&mut self, name: SegmentName, since: Since) -> io::Result<()> {
+        let next = match (since, &self.journal) {
+            (Since::Position, Some(journal)) => journal.position(name),
+            _ => 0,
+        };
         self.opened.insert(name, Followed { next, walk: None, ready: None, stuck_since: None });
         self.find_next(name)
     }
