@@ -1,4 +1,5 @@
-//! The code of README and docs: every block is checked for its syntax, and one that is marked `run` is run.
+//! The code of README and docs: every block is checked for its syntax, and one that is marked `run` is run. JavaScript is
+//! run by `document_scripts`.
 //!
 //! Blocks stand between fences: ```` ```php run ````. Runnable ones use the directory `/var/lib/fastapi-broadcaster/queue` and the address
 //! `127.0.0.1:8081`, which stand for a queue and a broadcaster of the test's own.
@@ -204,10 +205,10 @@ impl Place {
 }
 
 /// A block of code.
-struct Block {
+pub(crate) struct Block {
     /// Page and line, for messages.
-    place: String,
-    text: String,
+    pub(crate) place: String,
+    pub(crate) text: String,
     runs: bool,
 }
 
@@ -222,9 +223,10 @@ pub(crate) fn code(language: &str) -> Vec<String> {
     blocks(language).into_iter().map(|block| block.text).collect()
 }
 
-fn blocks(language: &str) -> Vec<Block> {
+/// The same with their places.
+pub(crate) fn blocks(language: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
-    for page in pages() {
+    for page in pages().into_iter().chain(readmes_of_packages()) {
         let text = fs::read_to_string(&page).unwrap();
         let mut lines = text.lines().enumerate();
         while let Some((number, line)) = lines.next() {
@@ -248,6 +250,14 @@ fn pages() -> Vec<PathBuf> {
     pages.push(built::repository().join("README.md"));
     pages.sort();
     pages
+}
+
+fn readmes_of_packages() -> Vec<PathBuf> {
+    let packages = fs::read_dir(built::repository().join("packages")).unwrap();
+    let readmes = packages.map(|entry| entry.unwrap().path().join("README.md"));
+    let mut readmes: Vec<PathBuf> = readmes.filter(|path| path.exists()).collect();
+    readmes.sort();
+    readmes
 }
 
 /// Every page of the tree, also what the next commit would add.

@@ -15,6 +15,7 @@ mod channels;
 mod delivery;
 mod demo;
 mod docs;
+mod document_scripts;
 mod echo;
 mod event_source;
 mod example_channels;

@@ -32,6 +32,14 @@ impl PhpServer {
         Self::serve(&mut command, php::script_path("pusher_site.php")).await
     }
 
+    /// Starts the site that the scripts of the documents are for.
+    pub(crate) async fn start_document_site(queue: &QueueDir, websocket_port: u16, app: [&str; 2]) -> PhpServer {
+        let mut command = command(queue, websocket_port);
+        let [key, app_secret] = app;
+        command.env("PUSHER_KEY", key).env("PUSHER_SECRET", app_secret).env("TOKEN_SECRET_FILE", secret::file(queue));
+        Self::serve(&mut command, php::script_path("document_site.php")).await
+    }
+
     async fn serve(command: &mut Command, script: PathBuf) -> PhpServer {
         let mut process = Process::spawn(command.args(["-S", "127.0.0.1:0"]).arg(script));
         let started = |line: &str| {

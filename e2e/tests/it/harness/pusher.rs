@@ -1,6 +1,7 @@
 //! A broadcaster with an application of the Pusher protocol.
 
 use std::fs;
+use std::path::Path;
 
 use testkit::{Broadcaster, QueueDir};
 
@@ -17,9 +18,18 @@ pub(crate) async fn start(queue: &QueueDir) -> Broadcaster {
 
 /// The same on an address.
 pub(crate) async fn start_on(queue: &QueueDir, address: &str) -> Broadcaster {
+    start_with(queue, address, "").await
+}
+
+/// Starts one that takes tokens as well.
+pub(crate) async fn start_with_tokens(queue: &QueueDir, secret: &Path) -> Broadcaster {
+    start_with(queue, "127.0.0.1:0", &format!("token_secret_file = [{secret:?}]\n")).await
+}
+
+async fn start_with(queue: &QueueDir, address: &str, settings: &str) -> Broadcaster {
     let config = queue.root().join("pusher.toml");
     let text = format!(
-        "public_channels = [\"*\"]\n\n[[app]]\nid = \"{APP_ID}\"\nkey = \"{APP_KEY}\"\nsecret = \"{APP_SECRET}\"\n\
+        "public_channels = [\"*\"]\n{settings}\n[[app]]\nid = \"{APP_ID}\"\nkey = \"{APP_KEY}\"\nsecret = \"{APP_SECRET}\"\n\
          client_events = \"members\"\n"
     );
     fs::write(&config, text).unwrap();
