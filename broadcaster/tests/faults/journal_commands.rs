@@ -221,7 +221,10 @@ fn records_that_are_no_events_and_files_that_are_no_segments_are_listed_shown_pu
     assert_eq!(client.payload(), "\"of a segment\"");
     until("its segment is deleted", || segments(&queue).is_empty());
 
-    File::create(journal(&queue).join(&strange)).unwrap().set_len(17 << 20).unwrap();
+    // At once as large: one that grows is read as far as it may reach.
+    let made = queue.root().join("made");
+    File::create(&made).unwrap().set_len(17 << 20).unwrap();
+    fs::rename(made, journal(&queue).join(&strange)).unwrap();
     until("it is put aside again", || queue.failed().len() == 2);
     assert_eq!(printed(&path, &["failed", "drop", &strange]), format!("{strange}\tdeleted\n"));
     assert!(queue.failed().is_empty());
