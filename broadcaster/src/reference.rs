@@ -54,7 +54,8 @@ const TITLE: &str = "\
 
 const INTRODUCTION: [&str; 3] = [
     "Every setting of `fastapi-broadcaster` is an environment variable, a key of a TOML file, which `--config` or \
-     `FASTAPI_WS_CONFIG` names, and a flag (all but [`token_secret`](#token_secret), [`admin_token`](#admin_token), [`channel`](#channel) and [`route`](#route)). A flag wins over its variable, that over the file, that over the default. An empty variable is not \
+     `FASTAPI_WS_CONFIG` names, and a flag (all but [`token_secret`](#token_secret), [`admin_token`](#admin_token), [`app`](#app), \
+     [`channel`](#channel) and [`route`](#route)). A flag wins over its variable, that over the file, that over the default. An empty variable is not \
      set. A key such as [`broker.url`](#brokerurl) stands as `url` below a line `[broker]`, after all keys that are in no \
      table. Unknown keys and values out of range are errors: exit code 64, with the line of the file. `fastapi-broadcaster config \
      check` says so without a start. [The sample file](../broadcaster/config.example.toml) has every key.",
