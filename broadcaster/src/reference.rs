@@ -192,4 +192,14 @@ mod tests {
         let written = include_str!("../../docs/configuration.md");
         assert_eq!(written, page(), "fastapi-broadcaster generate reference >docs/configuration.md");
     }
+
+    #[test]
+    fn the_introduction_names_each_setting_without_a_flag() {
+        for section in &SECTIONS {
+            for setting in section.settings {
+                let named = INTRODUCTION[0].contains(&format!("[`{}`]", setting.file_key()));
+                assert!(setting.has_flag() || named, "{}", setting.file_key());
+            }
+        }
+    }
 }
