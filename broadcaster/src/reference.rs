@@ -54,7 +54,8 @@ const TITLE: &str = "\
 
 const INTRODUCTION: [&str; 3] = [
     "Every setting of `fastapi-broadcaster` is an environment variable, a key of a TOML file, which `--config` or \
-     `FASTAPI_WS_CONFIG` names, and a flag (all but [`token_secret`](#token_secret), [`admin_token`](#admin_token), [`channel`](#channel) and [`route`](#route)). A flag wins over its variable, that over the file, that over the default. An empty variable is not \
+     `FASTAPI_WS_CONFIG` names, and a flag (all but [`token_secret`](#token_secret), [`admin_token`](#admin_token), [`app`](#app), \
+     [`channel`](#channel) and [`route`](#route)). A flag wins over its variable, that over the file, that over the default. An empty variable is not \
      set. A key such as [`broker.url`](#brokerurl) stands as `url` below a line `[broker]`, after all keys that are in no \
      table. Unknown keys and values out of range are errors: exit code 64, with the line of the file. `fastapi-broadcaster config \
      check` says so without a start. [The sample file](../broadcaster/config.example.toml) has every key.",
@@ -190,5 +191,15 @@ mod tests {
     fn the_reference_page_is_that_of_the_declarations() {
         let written = include_str!("../../docs/configuration.md");
         assert_eq!(written, page(), "fastapi-broadcaster generate reference >docs/configuration.md");
+    }
+
+    #[test]
+    fn the_introduction_names_each_setting_without_a_flag() {
+        for section in &SECTIONS {
+            for setting in section.settings {
+                let named = INTRODUCTION[0].contains(&format!("[`{}`]", setting.file_key()));
+                assert!(setting.has_flag() || named, "{}", setting.file_key());
+            }
+        }
     }
 }
