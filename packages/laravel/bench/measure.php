@@ -39,7 +39,7 @@ function free_port(): int
 /** @return list<int> Nanoseconds of the first broadcast() of a request, of the second, and of the driver alone. */
 function measured(int $port, string $driver): array
 {
-    $content = file_get_contents("http://127.0.0.1:$port/measure?driver=$driver");
+    $content = file_get_contents("http://127.0.0.1:$port/measure?driver=" . urlencode($driver));
 
     return json_decode($content, flags: JSON_THROW_ON_ERROR);
 }
@@ -67,6 +67,11 @@ Site::lay($directory, ['queue' => "$directory->path/queue", 'key' => Site::KEY, 
         'options' => ['host' => '127.0.0.1', 'port' => $serverPort, 'scheme' => 'http', 'useTLS' => false],
     ],
 ]);
+// It empties the queue as in production, and lets PHP use the journal.
+[$broadcaster] = start(
+    [getenv('FASTAPI_BROADCASTER'), '--queue', "$directory->path/queue", '--listen', '127.0.0.1:0']
+);
+Waiting::until('the broadcaster reads', static fn (): bool => file_exists("$directory->path/queue/.reader"));
 $port = free_port();
 [$site] = start(
     [PHP_BINARY, ...$flags, '-S', "127.0.0.1:$port", __DIR__ . '/site.php'],
@@ -81,7 +86,7 @@ Waiting::until('the site answers', static function () use ($port): bool {
 });
 
 // Laravel's driver `null` does nothing: it shows what Laravel itself takes.
-$times = array_fill_keys(['null', 'fastapi', 'pusher'], [[], [], []]);
+$times = array_fill_keys(['null', 'fastapi', 'fastapi journal', 'pusher'], [[], [], []]);
 for ($round = -WARM_UP; $round < $rounds; $round++) {
     foreach (array_keys($times) as $driver) {
         foreach (measured($port, $driver) as $place => $nanoseconds) {
@@ -93,6 +98,7 @@ for ($round = -WARM_UP; $round < $rounds; $round++) {
 }
 proc_terminate($site);
 proc_terminate($server);
+proc_terminate($broadcaster);
 
 echo "broadcast() in a request, $rounds requests of each driver in turn, microseconds\n";
 foreach (['first of a request', 'second', 'driver alone'] as $place => $label) {
@@ -100,6 +106,10 @@ foreach (['first of a request', 'second', 'driver alone'] as $place => $label) {
     foreach (array_keys($times) as $driver) {
         printf('%s: median %6.1f, p95 %6.1f   ', $driver, ...described($times[$driver][$place]));
     }
-    [[$nothing], [$ours], [$theirs]] = array_map(described(...), array_column(array_values($times), $place));
-    printf("%.1f times, without Laravel's part %.1f\n", $theirs / $ours, ($theirs - $nothing) / ($ours - $nothing));
+    [[$nothing], [$files], [$journal], [$theirs]] = array_map(described(...), array_column(array_values($times), $place));
+    foreach (['files' => $files, 'journal' => $journal] as $form => $ours) {
+        $without = ($theirs - $nothing) / ($ours - $nothing);
+        printf('%s: %.1f times, without Laravel\'s part %.1f   ', $form, $theirs / $ours, $without);
+    }
+    echo "\n";
 }

@@ -23,7 +23,9 @@ spl_autoload_register(static function (string $class): void {
 $app = Site::create(getenv('BENCH_SITE'));
 $app->booted(static function (): void {
     Route::get('/measure', static function (Request $request): array {
-        config(['broadcasting.default' => $request->query('driver')]);
+        [$driver, $form] = explode(' ', $request->query('driver') . ' directory');
+        config(['broadcasting.default' => $driver]);
+        ini_set('fastapi_websocket.queue', $form);
         $times = [];
         foreach ([1, 2] as $id) {
             $start = hrtime(true);
