@@ -27,36 +27,19 @@ pub(super) fn one_client(plan: &Plan) -> anyhow::Result<Section> {
     );
     for _ in 0..plan.rounds {
         for subject in Subject::fed_by_queue(plan) {
-            let started = subject.start(plan)?;
-            let (mut swarm, _) = started.connect(1)?;
-            swarm.reading.tally.latencies = Some(Vec::new());
-            let mut php = Command::new(&plan.php)
-                .args(["-n", "-d"])
-                .arg(format!("extension={}", plan.extension.display()))
-                .arg(plan.scripts.join("spaced.php"))
-                .arg(started.queues[0].path())
-                .args([events.to_string(), "2000".to_owned()])
-                .stdin(Stdio::null())
-                .spawn()
-                .with_context(|| format!("cannot run {}", plan.php))?;
-            let received = swarm.until_all_have(events);
-            ensure!(php.wait()?.success(), "spaced.php failed");
-            received?;
-            let mut latencies = swarm.reading.tally.latencies.take().unwrap_or_default();
-            let values = [percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)];
-            section.add("1 client", subject.name(), subject.against(), &values);
+            section.add("1 client", subject.name(), subject.against(), &from_php(plan, subject, events)?);
         }
     }
     Ok(section)
 }
 
-/// One event at a time from a producer in Rust to one client: as a file, and as a record of the journal.
+/// The same by a file for each event, and by the journal.
 pub(super) fn one_client_of_journal(plan: &Plan) -> anyhow::Result<Section> {
     let events = plan.pick(500, 2_000);
     let mut section = Section::new(
         "Latency, one event at a time, directory and journal",
         &format!(
-            "From the call of a producer in Rust to one client that has read the message; {events} events a round, one \
+            "From the call of queueEvent in PHP to one client that has read the message; {events} events a round, one \
              every 2 ms, queue on tmpfs. Ratios to a file for each event."
         ),
         METRICS,
@@ -64,17 +47,35 @@ pub(super) fn one_client_of_journal(plan: &Plan) -> anyhow::Result<Section> {
     let mut subjects = [Subject::Broadcaster, Subject::Journal];
     for _ in 0..plan.rounds {
         for subject in subjects {
-            let started = subject.start(plan)?;
-            let (mut swarm, _) = started.connect(1)?;
-            let mut publisher = started.publisher(100)?;
-            let mut latencies = workload::steady(&mut swarm, &mut publisher, Duration::from_millis(2), events)?;
-            let values = [percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)];
             let against = (subject == Subject::Journal).then_some(Subject::Broadcaster.name());
-            section.add("1 client", subject.name(), against, &values);
+            section.add("1 client", subject.name(), against, &from_php(plan, subject, events)?);
         }
         subjects.reverse();
     }
     Ok(section)
+}
+
+/// p50 and p99 in milliseconds from a real PHP to one client.
+fn from_php(plan: &Plan, subject: Subject, events: u64) -> anyhow::Result<[f64; 2]> {
+    let started = subject.start(plan)?;
+    let (mut swarm, _) = started.connect(1)?;
+    swarm.reading.tally.latencies = Some(Vec::new());
+    let form = if subject == Subject::Journal { "journal" } else { "directory" };
+    let mut php = Command::new(&plan.php)
+        .args(["-n", "-d"])
+        .arg(format!("extension={}", plan.extension.display()))
+        .args(["-d", &format!("fastapi_websocket.queue={form}")])
+        .arg(plan.scripts.join("spaced.php"))
+        .arg(started.queues[0].path())
+        .args([events.to_string(), "2000".to_owned()])
+        .stdin(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot run {}", plan.php))?;
+    let received = swarm.until_all_have(events);
+    ensure!(php.wait()?.success(), "spaced.php failed");
+    received?;
+    let mut latencies = swarm.reading.tally.latencies.take().unwrap_or_default();
+    Ok([percentile_ms(&mut latencies, 0.5), percentile_ms(&mut latencies, 0.99)])
 }
 
 /// A steady stream to many clients.
