@@ -55,7 +55,7 @@ final class Settings
             }
         }
 
-        return self::ignore('max_event_bytes', 'a size above 0 such as 65536, 64K or 1M', $size, self::MAX_EVENT_BYTES);
+        return self::ignore('max_event_bytes', 'a size above 0 such as 65536, 512K or 2M', $size, self::MAX_EVENT_BYTES);
     }
 
     private static function value(string $key): string

@@ -30,15 +30,22 @@ print_refusal('of php.ini', $directory, 'e', str_repeat('x', 2048));
 putenv('FASTAPI_WEBSOCKET_MAX_EVENT_BYTES=100');
 print_refusal('of the environment', $directory, 'e', str_repeat('x', 100));
 
-foreach (['max_event_bytes' => ['0', '-1', '1T', 'many', '9999999999999999999', '99999999999999G'], 'path' => ['relative', 'phar:///a.phar', "a\n"]] as $name => $values) {
+foreach (['max_event_bytes' => ['0', '-1', '1T', '99999999999999G'], 'path' => ['relative', 'phar:///a.phar', "a\n/b"]] as $name => $values) {
     foreach ($values as $value) {
         set_setting($name, $value);
-        print_refusal('wrong', '', 'e', str_repeat('x', 1 << 20));
+        set_error_handler(fn ($level, $text) => print("$text\n"));
+        print_refusal('default', '', 'e', str_repeat('x', 1 << 20));
         print_refusal('again', '', 'e', str_repeat('x', 1 << 20));
+        restore_error_handler();
     }
     set_setting($name, '');
+    putenv("FASTAPI_WEBSOCKET_PATH=$directory/url");
 }
-foreach (['none', 'data', 'full', ' FULL ', 'always', ''] as $level) {
+set_setting('max_event_bytes', '1M');
+set_error_handler(fn ($level, $text) => print("$text\n"));
+set_setting('fsync', 'always');
+var_dump(WebSocketServer::queueEvent("$directory/fsync", 'e'), WebSocketServer::queueEvent("$directory/fsync", 'e'));
+foreach (['none', 'data', 'full', ' FULL ', ''] as $level) {
     set_setting('fsync', $level);
     var_dump(WebSocketServer::queueEvent("$directory/fsync", 'e'));
 }
@@ -49,6 +56,36 @@ none: false, the queue path is empty
 2 2 1
 of php.ini: false, the event takes 21%d bytes, more than the limit of 2048 bytes set by fastapi_websocket.max_event_bytes
 of the environment: false, the event takes 1%d bytes, more than the limit of 100 bytes set by fastapi_websocket.max_event_bytes
+fastapi_websocket.max_event_bytes must be a size above 0 such as 65536, 512K or 2M, "0" is ignored
+default: false, the event takes 10486%d bytes, more than the limit of 1048576 bytes set by fastapi_websocket.max_event_bytes
+again: false, the event takes 10486%d bytes, more than the limit of 1048576 bytes set by fastapi_websocket.max_event_bytes
+fastapi_websocket.max_event_bytes must be a size above 0 such as 65536, 512K or 2M, "-1" is ignored
+default: false, the event takes 10486%d bytes, more than the limit of 1048576 bytes set by fastapi_websocket.max_event_bytes
+again: false, the event takes 10486%d bytes, more than the limit of 1048576 bytes set by fastapi_websocket.max_event_bytes
+fastapi_websocket.max_event_bytes must be a size above 0 such as 65536, 512K or 2M, "1T" is ignored
+default: false, the event takes 10486%d bytes, more than the limit of 1048576 bytes set by fastapi_websocket.max_event_bytes
+again: false, the event takes 10486%d bytes, more than the limit of 1048576 bytes set by fastapi_websocket.max_event_bytes
+fastapi_websocket.max_event_bytes must be a size above 0 such as 65536, 512K or 2M, "99999999999999G" is ignored
+default: false, the event takes 10486%d bytes, more than the limit of 1048576 bytes set by fastapi_websocket.max_event_bytes
+again: false, the event takes 10486%d bytes, more than the limit of 1048576 bytes set by fastapi_websocket.max_event_bytes
+fastapi_websocket.path must be an absolute path, "relative" is ignored
+default: false, the queue path is empty
+again: false, the queue path is empty
+fastapi_websocket.path must be an absolute path, "phar:///a.phar" is ignored
+default: false, the queue path is empty
+again: false, the queue path is empty
+fastapi_websocket.path must be an absolute path, "a\n/b" is ignored
+default: false, the queue path is empty
+again: false, the queue path is empty
+fastapi_websocket.fsync must be none, data or full, "always" is ignored
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+7
 --CLEAN--
 <?php
 require __DIR__ . '/../helpers/functions.php';
