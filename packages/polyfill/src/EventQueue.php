@@ -230,7 +230,8 @@ final class EventQueue
             $events = $batch->count();
             $were = $events === 1 ? 'event was' : 'events were';
             trigger_error(
-                self::class . ": the transaction was still open when $when, it is rolled back: $events $were not queued",
+                self::class . ": the transaction was still open when $when, it is rolled back: "
+                . "$events $were not queued",
                 E_USER_WARNING,
             );
         }

@@ -103,8 +103,8 @@ class WebSocketServer
     public function start()
     {
         throw new \Exception(
-            'WebSocketServer::start() needs the PHP extension fastapi_websocket, which this PHP has not loaded: install '
-            . 'it, or let fastapi-broadcaster serve the clients',
+            'WebSocketServer::start() needs the PHP extension fastapi_websocket, which this PHP has not loaded: '
+            . 'install it, or let fastapi-broadcaster serve the clients',
         );
     }
 

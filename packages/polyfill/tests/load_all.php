@@ -8,6 +8,7 @@ require __DIR__ . '/../bootstrap.php';
 
 foreach (['', 'Polyfill\\'] as $namespace) {
     foreach (glob(__DIR__ . '/../src/' . strtr($namespace, '\\', '/') . '*.php') as $file) {
-        class_exists("FASTAPI\\WebSocket\\$namespace" . basename($file, '.php')) || throw new Exception("no class in $file");
+        $class = "FASTAPI\\WebSocket\\$namespace" . basename($file, '.php');
+        class_exists($class) || throw new Exception("no class in $file");
     }
 }

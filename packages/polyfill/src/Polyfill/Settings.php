@@ -55,7 +55,9 @@ final class Settings
             }
         }
 
-        return self::ignore('max_event_bytes', 'a size above 0 such as 65536, 512K or 2M', $size, self::MAX_EVENT_BYTES);
+        $expected = 'a size above 0 such as 65536, 512K or 2M';
+
+        return self::ignore('max_event_bytes', $expected, $size, self::MAX_EVENT_BYTES);
     }
 
     private static function value(string $key): string
@@ -63,7 +65,8 @@ final class Settings
         $variable = 'FASTAPI_WEBSOCKET_' . strtoupper($key);
         // Libraries that read .env files set one of these.
         $value = getenv($variable);
-        foreach ([$_SERVER[$variable] ?? null, $_ENV[$variable] ?? null, get_cfg_var("fastapi_websocket.$key")] as $other) {
+        $others = [$_SERVER[$variable] ?? null, $_ENV[$variable] ?? null, get_cfg_var("fastapi_websocket.$key")];
+        foreach ($others as $other) {
             $value = $value === false && is_string($other) ? $other : $value;
         }
 
