@@ -33,7 +33,7 @@ run: build ## Build, start the broadcaster and a PHP endpoint, print the address
 	@exec examples/run
 
 .PHONY: test
-test: setup rust-test php-test client-test laravel-test e2e ## Run all tests: Rust, PHP extension, client, Laravel, end to end
+test: setup rust-test php-test polyfill-test client-test laravel-test e2e ## Run all tests: Rust, PHP extension, polyfill, client, Laravel, end to end
 
 .PHONY: build
 build: setup-run ## Build the extension and the broadcaster for release
@@ -47,6 +47,10 @@ rust-test: ## Test the Rust crates
 .PHONY: php-test
 php-test: build ## Test the extension with PHP's own run-tests.php
 	php-tests/run $(extension)
+
+.PHONY: polyfill-test
+polyfill-test: build ## Test the classes in PHP by the tests of the extension
+	packages/polyfill/tests/run
 
 .PHONY: client-test
 client-test: setup-client build ## Test the client for pages, with a real broadcaster too

@@ -8,6 +8,7 @@ namespace FASTAPI {
     class App { public function __destruct() { echo "app freed\n"; } }
 }
 namespace {
+require __DIR__ . '/../helpers/functions.php';
 use FASTAPI\WebSocket\WebSocketServer;
 
 function attempt(callable $call): void
@@ -15,7 +16,7 @@ function attempt(callable $call): void
     try {
         var_dump($call());
     } catch (Throwable $error) {
-        echo get_class($error), ': ', $error->getMessage(), "\n";
+        echo get_class($error), ': ', message_of($error), "\n";
     }
 }
 

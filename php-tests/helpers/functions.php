@@ -99,9 +99,33 @@ function print_thrown(string $label, callable $do, ?string $directory = null): v
     try {
         $answer = var_export($do(), true);
     } catch (Throwable $thrown) {
-        $answer = get_class($thrown) . ': ' . $thrown->getMessage();
+        $answer = get_class($thrown) . ': ' . message_of($thrown);
     }
     echo $label, ': ', $directory === null ? $answer : str_replace($directory, 'DIRECTORY', $answer), "\n";
+}
+
+/**
+ * The message of an error about arguments in PHP's words for classes of extensions. For classes that are written in PHP,
+ * as those of packages/polyfill, PHP also says where the call is, and has another text if arguments are missing.
+ */
+function message_of(Throwable $thrown): string
+{
+    $message = preg_replace('/, called in .* on line \d+$/', '', $thrown->getMessage());
+    $message = str_replace('must be of type Traversable|array,', 'must be of type iterable,', $message);
+    $missing = '/^Too few arguments to function (.*), (\d+) passed in .* on line \d+ and (exactly|at least) (\d+) expected$/';
+
+    return preg_replace_callback($missing, fn ($found) => "$found[1] expects $found[3] $found[4] argument"
+        . ($found[4] === '1' ? '' : 's') . ", $found[2] given", $message);
+}
+
+/** Sets a setting for this script. The classes of packages/polyfill read variables, because PHP knows no such setting. */
+function set_setting(string $name, string $value): void
+{
+    if (extension_loaded('fastapi_websocket')) {
+        ini_set("fastapi_websocket.$name", $value);
+    } else {
+        putenv('FASTAPI_WEBSOCKET_' . strtoupper($name) . "=$value");
+    }
 }
 
 /** Whether a text is a UUIDv7. */

@@ -15,16 +15,16 @@ var_dump(WebSocketServer::queueEvent($directory, 'e', str_repeat('x', 1048576 - 
 $size = strlen(take_entry($directory));
 var_dump($size > 1048476 && $size <= 1048576);
 
-ini_set('fastapi_websocket.max_event_bytes', '1K');
+set_setting('max_event_bytes', '1K');
 print_refusal('1K', $directory, 'e', str_repeat('x', 1024));
 print_refusal('long name', $directory, str_repeat('x', 2000));
 var_dump(WebSocketServer::queueEvent($directory, 'e', str_repeat('x', 900)));
 take_entry($directory);
 
-ini_set('fastapi_websocket.max_event_bytes', '3M');
+set_setting('max_event_bytes', '3M');
 var_dump(WebSocketServer::queueEvent($directory, 'e', str_repeat('x', 2 << 20)));
 take_entry($directory);
-ini_restore('fastapi_websocket.max_event_bytes');
+set_setting('max_event_bytes', '1M');
 print_refusal('default again', $directory, 'e', str_repeat('x', 2 << 20));
 echo count(entries($directory)), " files\n";
 ?>

@@ -25,9 +25,10 @@ echo substr($name, 36), ' ', json_encode([$event['event'], $event['channels'], r
 
 $strict = escapeshellarg(queue_directory(__FILE__) . '.script.php');
 file_put_contents(trim($strict, "'"), '<?php declare(strict_types=1);
+    require ' . var_export(__DIR__ . '/../helpers/functions.php', true) . ';
     $queue = new FASTAPI\WebSocket\EventQueue(' . var_export($directory, true) . ');
     foreach ([[1], ["e", null, 7], ["e", null, null, "30"], ["e", null, null, null, "low", 1.5]] as $arguments) {
-        try { $queue->publish(...$arguments); echo "accepted\n"; } catch (TypeError $error) { echo $error->getMessage(), "\n"; }
+        try { $queue->publish(...$arguments); echo "accepted\n"; } catch (TypeError $error) { echo message_of($error), "\n"; }
     }');
 echo run_php($strict);
 unlink(trim($strict, "'"));

@@ -29,7 +29,7 @@ foreach ($calls as $call) {
     try {
         $call();
     } catch (Error $error) {
-        echo get_class($error), ': ', $error->getMessage(), "\n";
+        echo get_class($error), ': ', message_of($error), "\n";
     }
 }
 echo count(entries($directory)), " files\n";

@@ -16,7 +16,7 @@ $queue->publish('e', channel: 'c');
 print_thrown('one more', fn () => $queue->publish('e'));
 echo count($queue->commit()), ' ', count(take_events($directory)[1]), "\n";
 
-ini_set('fastapi_websocket.max_event_bytes', '10000');
+set_setting('max_event_bytes', '10000');
 $queue->begin();
 $queue->publish('e', str_repeat('x', 5000));
 print_thrown('too many bytes', fn () => $queue->publish('e', str_repeat('x', 5000)));
