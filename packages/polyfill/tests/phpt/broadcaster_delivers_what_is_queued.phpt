@@ -34,7 +34,7 @@ for ($log = ''; preg_match('/listening address=(\S+)/', $log, $match) !== 1;) {
     $log .= $line = fgets($pipes[2]) ?: exit("the broadcaster has ended: $log");
 }
 // It is read before anybody is there.
-while (glob("$directory/queue/*.json") !== []) {
+while (glob("$directory/queue/*.{json,events}", GLOB_BRACE) !== []) {
     usleep(1000);
 }
 $client = new Client($match[1], "/?everybody=1", ["Authorization: Bearer $token"]);
