@@ -1,0 +1,43 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FASTAPI\WebSocket\Symfony\Tests;
+
+use Doctrine\DBAL\Connection;
+use FASTAPI\WebSocket\Laravel\Tests\Support\Broadcaster;
+use FASTAPI\WebSocket\Laravel\Tests\Support\WebSocketClient;
+use FASTAPI\WebSocket\Symfony\Tests\Support\OrderPaid;
+use FASTAPI\WebSocket\Symfony\Tests\Support\Site;
+use PHPUnit\Framework\TestCase;
+use Symfony\Component\Messenger\MessageBusInterface;
+
+/**
+ * Events on their way to clients, with the real broadcaster.
+ */
+final class DeliveryTest extends TestCase
+{
+    public function testAClientWithATokenOfTheSiteReceivesItsEvents(): void
+    {
+        $site = new Site();
+        $secret = "{$site->directory->path}/secret";
+        chmod($secret, 0600);
+        $settings = "token_secret_file = [\"$secret\"]\npublic_channels = [\"public.*\"]\n";
+        $broadcaster = new Broadcaster($site->queue, $settings);
+        $token = json_decode($site->ask('/realtime-token', '42')->getContent(), true)['token'];
+        $client = new WebSocketClient($broadcaster->address, '/?token=' . $token);
+        $connection = $site->get(Connection::class);
+
+        $connection->beginTransaction();
+        $site->publisher()->publish('order.lost', channel: 'private-user.42');
+        $connection->rollBack();
+        $site->publisher()->publish('order.other', channel: 'private-user.43');
+        $site->get(MessageBusInterface::class)->dispatch(new OrderPaid(7, 42));
+
+        $message = json_decode($client->readEvent(), true);
+        self::assertSame('order.paid', $message['event']);
+        self::assertSame(['id' => 7, 'userId' => 42], $message['payload']);
+        self::assertSame('private-user.42', $message['channel']);
+        unset($broadcaster);
+    }
+}
