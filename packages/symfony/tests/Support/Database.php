@@ -36,12 +36,8 @@ final class Database
     public function connection(): Connection
     {
         if ($this->connection === null) {
-            $events = new EventManager();
-            if ($this->listener !== null) {
-                $events->addEventListener([Events::postPersist], $this->listener);
-            }
             $parameters = ['driver' => 'pdo_sqlite', 'path' => $this->file];
-            $this->connection = DriverManager::getConnection($parameters, $this->configuration, $events);
+            $this->connection = DriverManager::getConnection($parameters, $this->configuration);
             $this->connection->executeStatement('CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY)');
         }
 
@@ -50,6 +46,11 @@ final class Database
 
     public function entityManager(): EntityManager
     {
-        return new EntityManager($this->connection(), $this->configuration, $this->connection()->getEventManager());
+        $events = new EventManager();
+        if ($this->listener !== null) {
+            $events->addEventListener([Events::postPersist], $this->listener);
+        }
+
+        return new EntityManager($this->connection(), $this->configuration, $events);
     }
 }
