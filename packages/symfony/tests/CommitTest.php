@@ -199,4 +199,20 @@ final class CommitTest extends TestCase
 
         self::assertSame(['a'], $this->site->queuedNames());
     }
+
+    public function testARollbackOfAnotherConnectionThatBeganLaterDropsNothingOfOurs(): void
+    {
+        $transactions = $this->site->get(OpenTransactions::class);
+        $other = new \stdClass();
+
+        $this->connection->beginTransaction();
+        $this->site->publisher()->publish('ours');
+        $transactions->begun($other);
+        $this->site->publisher()->publish('theirs');
+        $this->connection->commit();
+        self::assertSame(['ours'], $this->site->queuedNames());
+        $transactions->rolledBack($other);
+
+        self::assertSame(['ours'], $this->site->queuedNames());
+    }
 }

@@ -35,29 +35,24 @@ final class OpenTransactions
     /** Queues what waited for the commit, or lets it wait for a transaction that is open around this one. */
     public function committed(object $connection, string $savepoint = ''): void
     {
-        $events = $this->end($connection, $savepoint);
-        if ($this->levels !== []) {
-            array_push($this->levels[array_key_last($this->levels)]['events'], ...$events);
-
+        $index = $this->find($connection, $savepoint);
+        if ($index === null) {
             return;
         }
-        foreach ($events as $prepared) {
-            // An exception would tell the caller that the transaction has failed, and Doctrine would roll it back.
-            try {
-                $prepared->queue();
-            } catch (NotQueued $exception) {
-                $this->logger->error('events {uids} were not queued after the commit: {reason}', [
-                    'uids' => implode(', ', $prepared->uids()),
-                    'reason' => $exception->getMessage(),
-                    'exception' => $exception,
-                ]);
-            }
+        $events = $this->end($connection, $index);
+        if ($index > 0) {
+            array_push($this->levels[$index - 1]['events'], ...$events);
+        } else {
+            $this->queue($events);
         }
     }
 
     public function rolledBack(object $connection, string $savepoint = ''): void
     {
-        $this->end($connection, $savepoint);
+        $index = $this->find($connection, $savepoint);
+        if ($index !== null) {
+            $this->end($connection, $index);
+        }
     }
 
     public function areOpen(): bool
@@ -70,33 +65,51 @@ final class OpenTransactions
         $this->levels[array_key_last($this->levels)]['events'][] = $events;
     }
 
+    /** The newest level of that name: savepoints may have the same one. */
+    private function find(object $connection, string $savepoint): ?int
+    {
+        $id = spl_object_id($connection);
+        foreach (array_reverse($this->levels, true) as $index => $level) {
+            if ($level['connection'] === $id && $level['savepoint'] === $savepoint) {
+                return $index;
+            }
+        }
+
+        return null;
+    }
+
     /**
      * Takes out the level, and those of the same connection that were begun in it.
      *
-     * @return list<PreparedEvents>
+     * @return list<PreparedEvents> What waited in them.
      */
-    private function end(object $connection, string $savepoint): array
+    private function end(object $connection, int $first): array
     {
         $id = spl_object_id($connection);
-        $first = null;
-        foreach ($this->levels as $index => $level) {
-            // Savepoints may have the same name: then the newest is meant.
-            if ($level['connection'] === $id && $level['savepoint'] === $savepoint) {
-                $first = $index;
-            }
-        }
-        if ($first === null) {
-            return [];
-        }
-        $events = [];
-        foreach ($this->levels as $index => $level) {
-            if ($index >= $first && $level['connection'] === $id) {
-                array_push($events, ...$level['events']);
-                unset($this->levels[$index]);
-            }
-        }
-        $this->levels = array_values($this->levels);
+        $ended = array_filter(
+            $this->levels,
+            static fn (array $level, int $index): bool => $index >= $first && $level['connection'] === $id,
+            ARRAY_FILTER_USE_BOTH
+        );
+        $this->levels = array_values(array_diff_key($this->levels, $ended));
 
-        return $events;
+        return array_merge(...array_column($ended, 'events'));
+    }
+
+    /** @param list<PreparedEvents> $events */
+    private function queue(array $events): void
+    {
+        foreach ($events as $prepared) {
+            // An exception would tell the caller that the transaction has failed, and Doctrine would roll it back.
+            try {
+                $prepared->queue();
+            } catch (NotQueued $exception) {
+                $this->logger->error('events {uids} were not queued after the commit: {reason}', [
+                    'uids' => implode(', ', $prepared->uids()),
+                    'reason' => $exception->getMessage(),
+                    'exception' => $exception,
+                ]);
+            }
+        }
     }
 }
