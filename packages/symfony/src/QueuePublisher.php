@@ -52,14 +52,13 @@ final class QueuePublisher implements EventPublisher
     public function prepare(iterable $events): PreparedEvents
     {
         $queue = $this->open();
-        $queue->begin();
         try {
+            // What is refused leaves nothing in the transaction, so it may end with its object.
+            $queue->begin();
+
             return new PreparedQueueEvents($queue, $queue->publishAll($this->withDefaults($events)));
-        } catch (\Throwable $exception) {
-            $queue->rollback();
-            throw $exception instanceof QueueException
-                ? new NotQueued($exception->getMessage(), 0, $exception)
-                : $exception;
+        } catch (QueueException $exception) {
+            throw new NotQueued($exception->getMessage(), 0, $exception);
         }
     }
 

@@ -33,6 +33,7 @@ final class Dbal3Connection extends AbstractConnectionMiddleware
 
     public function commit(): bool
     {
+        // Newer versions of DBAL take a transaction whose commit fails for ended, and roll nothing back.
         $isCommitted = false;
         try {
             $isCommitted = parent::commit() !== false;

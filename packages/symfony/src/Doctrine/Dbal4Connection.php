@@ -29,6 +29,7 @@ final class Dbal4Connection extends AbstractConnectionMiddleware
 
     public function commit(): void
     {
+        // Newer versions of DBAL take a transaction whose commit fails for ended, and roll nothing back.
         $isCommitted = false;
         try {
             parent::commit();

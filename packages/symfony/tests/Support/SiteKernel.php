@@ -84,6 +84,7 @@ final class SiteKernel extends Kernel
         $services->set(Errors::class);
         $services->alias('logger', Errors::class);
         $services->set(PayOrder::class);
+        $services->set(Import::class);
         $services->set(AnnounceOrders::class);
         $services->set(SiteAccess::class);
         $services->alias(ClientAccess::class, SiteAccess::class);
