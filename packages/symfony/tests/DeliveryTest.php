@@ -9,6 +9,7 @@ use FASTAPI\WebSocket\Laravel\Tests\Support\Broadcaster;
 use FASTAPI\WebSocket\Laravel\Tests\Support\WebSocketClient;
 use FASTAPI\WebSocket\Symfony\Tests\Support\OrderPaid;
 use FASTAPI\WebSocket\Symfony\Tests\Support\Site;
+use FASTAPI\WebSocket\Symfony\Tests\Support\WebServer;
 use PHPUnit\Framework\TestCase;
 use Symfony\Component\Messenger\MessageBusInterface;
 
@@ -39,5 +40,37 @@ final class DeliveryTest extends TestCase
         self::assertSame(['id' => 7, 'userId' => 42], $message['payload']);
         self::assertSame('private-user.42', $message['channel']);
         unset($broadcaster);
+    }
+
+    public function testTheBroadcasterLetsInWhomTheSiteKnows(): void
+    {
+        $site = new Site();
+        $webServer = new WebServer($site);
+        $settings = "auth_hook = \"http://$webServer->address/ws-auth\"\npublic_channels = [\"public.*\"]\n";
+        $broadcaster = new Broadcaster($site->queue, $settings);
+
+        $stream = $this->openStream($broadcaster->address, 'Authorization: Basic ' . base64_encode('42:secret'));
+        self::assertStringContainsString(' 200 ', fgets($stream));
+        // Its first block says that the connection is there.
+        while (($line = fgets($stream)) !== false && !str_starts_with($line, 'id:')) {
+        }
+        $site->publisher()->publish('order.paid', ['id' => 7], 'private-user.42');
+        while (($line = fgets($stream)) !== false && !str_starts_with($line, 'data:')) {
+        }
+        self::assertStringContainsString('"event":"order.paid","payload":{"id":7}', (string) $line);
+
+        $refused = $this->openStream($broadcaster->address, 'X-Nobody: yes');
+        self::assertStringContainsString(' 401 ', fgets($refused));
+        unset($broadcaster, $webServer);
+    }
+
+    /** @return resource Server-sent events. */
+    private function openStream(string $address, string $header)
+    {
+        $socket = stream_socket_client("tcp://$address");
+        stream_set_timeout($socket, 20);
+        fwrite($socket, "GET / HTTP/1.1\r\nHost: $address\r\nAccept: text/event-stream\r\n$header\r\n\r\n");
+
+        return $socket;
     }
 }

@@ -24,6 +24,9 @@ final class Site
 
     public readonly TemporaryDirectory $directory;
 
+    /** What all sites have in common. */
+    private static ?TemporaryDirectory $project = null;
+
     private readonly SiteKernel $kernel;
 
     public function __construct()
@@ -32,16 +35,27 @@ final class Site
         $this->queue = "{$this->directory->path}/queue";
         mkdir($this->queue);
         chmod($this->queue, 02770);
-        $_ENV['SITE_QUEUE'] = $this->queue;
-        $_ENV['SITE_SECRET_FILE'] = $this->directory->write('secret', self::SECRET . "\n");
-        $_ENV['SITE_DATABASE'] = "{$this->directory->path}/database";
-        $this->kernel = new SiteKernel();
+        $this->directory->write('secret', self::SECRET . "\n");
+        self::$project ??= new TemporaryDirectory();
+        $_ENV = $this->environment() + $_ENV;
+        $this->kernel = new SiteKernel(self::$project->path);
         $this->kernel->boot();
     }
 
     public function __destruct()
     {
         $this->kernel->shutdown();
+    }
+
+    /** @return array<string, string> What the configuration reads. */
+    public function environment(): array
+    {
+        return [
+            'SITE_PROJECT' => self::$project->path,
+            'SITE_QUEUE' => $this->queue,
+            'SITE_SECRET_FILE' => "{$this->directory->path}/secret",
+            'SITE_DATABASE' => "{$this->directory->path}/database",
+        ];
     }
 
     /**

@@ -6,7 +6,6 @@ namespace FASTAPI\WebSocket\Symfony\Tests\Support;
 
 use Doctrine\DBAL\Connection;
 use Doctrine\ORM\EntityManagerInterface;
-use FASTAPI\WebSocket\Laravel\Tests\Support\TemporaryDirectory;
 use FASTAPI\WebSocket\Symfony\FastapiWebSocketBundle;
 use FASTAPI\WebSocket\Symfony\Security\ClientAccess;
 use Symfony\Bridge\Doctrine\Messenger\DoctrineTransactionMiddleware;
@@ -29,12 +28,9 @@ final class SiteKernel extends Kernel
 {
     use MicroKernelTrait;
 
-    /** Sites share the directory and with it the container, which takes seconds to build. */
-    private static ?TemporaryDirectory $directory = null;
-
-    public function __construct()
+    /** @param string $directory Sites share it, and with it the container, which takes seconds to build. */
+    public function __construct(private readonly string $directory)
     {
-        self::$directory ??= new TemporaryDirectory();
         // Debug mode would replace the error handler of the tests.
         parent::__construct('test', false);
     }
@@ -46,7 +42,7 @@ final class SiteKernel extends Kernel
 
     public function getProjectDir(): string
     {
-        return self::$directory->path;
+        return $this->directory;
     }
 
     protected function configureContainer(ContainerConfigurator $container): void
