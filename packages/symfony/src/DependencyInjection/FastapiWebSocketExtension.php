@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace FASTAPI\WebSocket\Symfony\DependencyInjection;
 
-use Doctrine\DBAL\Driver\Middleware as DoctrineMiddleware;
+use Doctrine\DBAL\Driver\Middleware\AbstractConnectionMiddleware;
 use FASTAPI\WebSocket\Symfony\Command\DoctorCommand;
 use FASTAPI\WebSocket\Symfony\Controller\LoginController;
 use FASTAPI\WebSocket\Symfony\Controller\TokenController;
@@ -83,7 +83,8 @@ final class FastapiWebSocketExtension extends Extension
         $container->register(AfterCommitPublisher::class)
             ->setArguments([new Reference($immediate), new Reference(OpenTransactions::class)]);
         $container->setAlias(EventPublisher::class, AfterCommitPublisher::class);
-        if (interface_exists(DoctrineMiddleware::class)) {
+        // From DBAL 3.3 on.
+        if (class_exists(AbstractConnectionMiddleware::class)) {
             $container->register(TransactionMiddleware::class)
                 ->setArguments([new Reference(OpenTransactions::class)])
                 ->addTag('doctrine.middleware');
