@@ -33,7 +33,7 @@ run: build ## Build, start the broadcaster and a PHP endpoint, print the address
 	@exec examples/run
 
 .PHONY: test
-test: setup rust-test php-test polyfill-test client-test laravel-test e2e ## Run all tests: Rust, PHP extension, polyfill, client, Laravel, end to end
+test: setup rust-test php-test polyfill-test client-test laravel-test symfony-test e2e ## Run all tests: Rust, PHP extension, packages for PHP and pages, end to end
 
 .PHONY: build
 build: setup-run ## Build the extension and the broadcaster for release
@@ -59,6 +59,10 @@ client-test: setup-client build ## Test the client for pages, with a real broadc
 .PHONY: laravel-test
 laravel-test: setup-laravel build ## Test the Laravel package with the real framework and broadcaster
 	packages/laravel/tests/run
+
+.PHONY: symfony-test
+symfony-test: setup-symfony build ## Test the Symfony bundle with the real framework, Doctrine and broadcaster
+	packages/symfony/tests/run
 
 .PHONY: e2e
 e2e: setup build ## Run the end-to-end tests: PHP, php-fpm behind nginx, broadcaster, clients
@@ -158,8 +162,8 @@ setup: ## Install what run and test need
 	@setup/install test
 	@e2e/pusher/install
 
-.PHONY: setup-run setup-client setup-laravel setup-lint setup-valgrind setup-autobahn setup-profile
-setup-run setup-client setup-laravel setup-lint setup-valgrind setup-autobahn setup-profile: setup-%:
+.PHONY: setup-run setup-client setup-laravel setup-symfony setup-lint setup-valgrind setup-autobahn setup-profile
+setup-run setup-client setup-laravel setup-symfony setup-lint setup-valgrind setup-autobahn setup-profile: setup-%:
 	@setup/install $*
 
 .PHONY: setup-bench

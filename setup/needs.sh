@@ -14,9 +14,10 @@ needs_of() {
     case "$1" in
         run) echo cc php php-dev libclang ;;
         lint) echo cc php php-dev libclang shellcheck ;;
-        test) echo cc php php-dev libclang php-fpm nginx caddy haproxy apache2 chromium firefox openssl systemd-analyze systemd-nspawn ip redis-server node npm promtool laravel phpunit php-modules ;;
+        test) echo cc php php-dev libclang php-fpm nginx caddy haproxy apache2 chromium firefox openssl systemd-analyze systemd-nspawn ip redis-server node npm promtool laravel symfony phpunit php-modules ;;
         client) echo cc php php-dev libclang node npm ;;
         laravel) echo cc php php-dev libclang laravel phpunit php-modules openssl ;;
+        symfony) echo cc php php-dev libclang symfony phpunit php-modules ;;
         valgrind) echo cc php php-dev libclang valgrind ;;
         autobahn) echo cc php php-dev libclang python2 ;;
         profile) echo cc php php-dev libclang perf ;;
@@ -52,6 +53,7 @@ check() {
         ip) PATH="$PATH:/usr/sbin:/sbin" ip -V >/dev/null 2>&1 || fail "no ip" ;;
         promtool) "$(setup/find promtool)" --version >/dev/null 2>&1 || fail "no promtool, which checks metrics" ;;
         laravel) check_laravel ;;
+        symfony) check_symfony ;;
         phpredis) check_phpredis ;;
         phpunit) check_phpunit ;;
         php-modules) check_php_modules ;;
@@ -191,6 +193,22 @@ check_node() {
 check_laravel() {
     "$php" -n -r 'exit((int) !is_file(getenv("LARAVEL_AUTOLOAD") ?: stream_resolve_include_path("Illuminate/autoload.php")));' ||
         fail "no Laravel framework that '$php' can load"
+}
+
+check_symfony() {
+    local missing
+    # shellcheck disable=SC2016 # a variable of PHP
+    missing=$("$php" -n -r '
+        foreach (["pdo", "pdo_sqlite"] as $name) {
+            if (!extension_loaded($name) && !is_file(ini_get("extension_dir") . "/$name.so")) echo "$name ";
+        }
+        $parts = ["Symfony/Bundle/FrameworkBundle", "Symfony/Bundle/SecurityBundle", "Symfony/Bundle/TwigBundle",
+            "Symfony/Component/Messenger", "Symfony/Bridge/Doctrine", "Doctrine/ORM"];
+        foreach (getenv("SYMFONY_AUTOLOAD") ? [] : $parts as $part) {
+            if (!stream_resolve_include_path("$part/autoload.php")) echo "$part ";
+        }
+        if (getenv("SYMFONY_AUTOLOAD") && !is_file(getenv("SYMFONY_AUTOLOAD"))) echo getenv("SYMFONY_AUTOLOAD"), " ";')
+    [ -z "$missing" ] || fail "no Symfony with Doctrine and SQLite that '$php' can load, there is no ${missing% }"
 }
 
 check_phpunit() {

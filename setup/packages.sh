@@ -18,6 +18,10 @@ packages_of() {
             redis-server) echo redis-server redis-sentinel ;;
             node) echo nodejs ;;
             laravel) echo php-laravel-framework ;;
+            symfony)
+                echo php-symfony-framework-bundle php-symfony-security-bundle php-symfony-twig-bundle
+                echo php-symfony-messenger php-symfony-doctrine-bridge php-doctrine-orm "php$(php_series)-sqlite3"
+                ;;
             phpredis) echo "php$(php_series)-redis" ;;
             php-modules) echo "php$(php_series)-mbstring php$(php_series)-xml" ;;
             # Its service is not started, see apt-install.

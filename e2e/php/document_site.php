@@ -22,7 +22,7 @@ match (true) {
     $path === '/modules/laravel-echo.js' => script(MODULES . 'laravel-echo/dist/echo.js'),
     str_starts_with($path, '/fastapi-client/src/') => script(PACKAGES . 'client/src/' . basename($path)),
     $path === '/api/orders' => answer([]),
-    $path === '/api/token' => answer(['token' => token()]),
+    in_array($path, ['/api/token', '/realtime-token'], true) => answer(['token' => token()]),
     $path === '/token' => print token(),
     str_starts_with($path, '/broadcasting/auth') => authorize($_POST['socket_id'], $_POST['channel_name'] ?? null),
     $path === '/publish' => publish(),

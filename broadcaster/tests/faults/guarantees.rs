@@ -37,6 +37,19 @@ fn every_test_that_the_document_names_exists() {
 }
 
 #[test]
+fn every_test_in_php_that_the_document_names_exists() {
+    let document = document();
+    let files = document.split('`').skip(1).step_by(2).filter(|code| code.ends_with("Test.php"));
+    let tests: String = files.map(|file| fs::read_to_string(root().join(file)).unwrap()).collect();
+    let is_test = |code: &&str| code.strip_prefix("test").is_some_and(|rest| rest.starts_with(char::is_uppercase));
+    let named: Vec<&str> = document.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(!named.is_empty());
+    for name in named {
+        assert!(tests.contains(&format!("function {name}(")), "{name} does not exist");
+    }
+}
+
+#[test]
 fn every_file_that_the_document_names_exists() {
     let document = document();
     let named = files_named_in(&document);

@@ -1,0 +1,9 @@
+<?php
+
+declare(strict_types=1);
+
+namespace FASTAPI\WebSocket\Symfony\Tests\Support;
+
+final class NoEvent
+{
+}
