@@ -443,8 +443,8 @@ final class EventQueue
     public function transaction(callable $do): mixed {}
 
     /**
-     * Names this moment, for the URL parameter `after`. That is reserved: there is no history yet, and a client that gives it
-     * receives nothing of what was queued before it connected.
+     * Names this moment, for a page that PHP renders: take it before the data is read. A client that gives it as `after`
+     * gets what was queued since, or is told that something may be missing.
      *
      * @return string `t.` and milliseconds since 1970.
      */
