@@ -1,6 +1,6 @@
 <?php
 // What `make run` serves, as the router of PHP's built-in server (see `run`): the page that users try first, the address of
-// the broadcaster for it, and the APIs that its buttons call: that of api_with_websocket_queue.php, and those of
+// the broadcaster for it and how many clients that has, and the APIs that its buttons call: that of api_with_websocket_queue.php, and those of
 // order_dashboard.php and chat_rooms.php below one/ and two/. These are as two browsers: each has a PHP session of its own,
 // because the cookie of a session is for one folder.
 
@@ -30,10 +30,35 @@ function serveConfig(): void
     echo json_encode(['websocketUrl' => demoWebsocketUrl()]), "\n";
 }
 
+/** How many clients are connected. Only operators are told, so the page asks here, and PHP the broadcaster. */
+function serveClients(): void
+{
+    $context = stream_context_create(['http' => ['timeout' => 1]]);
+    $status = @file_get_contents('http://' . getenv('ADMIN_ADDRESS') . '/status.json', context: $context);
+    $connections = json_decode((string) $status)->connections ?? null;
+    header('Content-Type: application/json');
+    if ($connections === null) {
+        http_response_code(503);
+        echo json_encode(['error' => 'the broadcaster does not tell how many clients it has']), "\n";
+    } else {
+        echo json_encode(['clients' => array_sum((array) $connections)]), "\n";
+    }
+}
+
+/**
+ * Adds the time of queueing to the answer of the API: headers are written right after the event was queued. The event itself
+ * has whole seconds only.
+ */
+function tellWhenQueued(): void
+{
+    header_register_callback(static fn () => header(sprintf('X-Queued-At: %.3f', microtime(true) * 1000)));
+}
+
 $path = (string) parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
 $page = [
     '/' => serveDemo(...),
     '/config.json' => serveConfig(...),
+    '/clients.json' => serveClients(...),
 ][$path] ?? null;
 
 if ($page !== null && in_array($_SERVER['REQUEST_METHOD'], ['GET', 'HEAD'], true)) {
@@ -44,6 +69,7 @@ if ($page !== null && in_array($_SERVER['REQUEST_METHOD'], ['GET', 'HEAD'], true
 } elseif (preg_match('#^/(one|two)/api/(rooms/)?#', $path, $match)) {
     require __DIR__ . (isset($match[2]) ? '/chat_rooms.php' : '/order_dashboard.php');
 } else {
+    tellWhenQueued();
     // Also answers all other requests.
     require __DIR__ . '/api_with_websocket_queue.php';
 }

@@ -29,6 +29,7 @@ mod older_reader;
 mod other_producers;
 mod packages;
 mod page;
+mod page_figures;
 mod precedence;
 mod proxies;
 mod pusher;
