@@ -4,6 +4,7 @@ use std::fs;
 
 use hyper::StatusCode;
 use serde_json::json;
+use testkit::{INTERVAL, within};
 
 use crate::harness::{Collector, Demo, Native, Session, get, post_json};
 
@@ -101,7 +102,12 @@ async fn how_many_clients_are_connected_is_told_to_the_page() {
     let clients = async || get(demo.address(), "/clients.json").await;
     assert_eq!(clients().await, (StatusCode::OK, "{\"clients\":0}\n".to_owned()));
     let _client = Collector::connect_from_page(demo.address(), &websocket_url(&demo).await).await;
-    assert_eq!(clients().await, (StatusCode::OK, "{\"clients\":1}\n".to_owned()));
+    within("the client is counted", async {
+        while clients().await != (StatusCode::OK, "{\"clients\":1}\n".to_owned()) {
+            tokio::time::sleep(INTERVAL).await;
+        }
+    })
+    .await;
 }
 
 /// The address in the configuration of the page.
