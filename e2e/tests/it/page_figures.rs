@@ -79,6 +79,25 @@ async fn request_and_push_are_shown_apart(browser: BrowserKind) {
 }
 
 #[tokio::test]
+async fn an_event_from_before_the_first_connection_is_said_to_be_missed() {
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
+    // Port 9 is nobody's.
+    let mut page = browser.open(&format!("http://{}/?ws=ws://127.0.0.1:9/", demo.address()), DESKTOP).await;
+    page.wait_for("document.querySelector('#state').innerText === 'disconnected'").await;
+    page.click("#create").await;
+    page.wait_for(&away("Queued, this page is not connected: order.created.")).await;
+    page.evaluate(
+        "fetch('config.json').then((answer) => answer.json())
+            .then(({ websocketUrl }) => { document.querySelector('#address').value = websocketUrl; })",
+    )
+    .await;
+    page.click("#connect").await;
+    let missed = "Queued before this page was connected for the first time, so not shown: order.created.";
+    page.wait_for(&away(missed)).await;
+}
+
+#[tokio::test]
 async fn the_chart_has_a_scale_that_holds_its_bars() {
     let mut shown = Shown::start(BrowserKind::Chromium, DESKTOP).await;
     let page = &mut shown.page;
