@@ -45,15 +45,6 @@ function serveClients(): void
     }
 }
 
-/**
- * Adds the time of queueing to the answer of the API: headers are written right after the event was queued. The event itself
- * has whole seconds only.
- */
-function tellWhenQueued(): void
-{
-    header_register_callback(static fn () => header(sprintf('X-Queued-At: %.3f', microtime(true) * 1000)));
-}
-
 $path = (string) parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
 $page = [
     '/' => serveDemo(...),
@@ -69,7 +60,6 @@ if ($page !== null && in_array($_SERVER['REQUEST_METHOD'], ['GET', 'HEAD'], true
 } elseif (preg_match('#^/(one|two)/api/(rooms/)?#', $path, $match)) {
     require __DIR__ . (isset($match[2]) ? '/chat_rooms.php' : '/order_dashboard.php');
 } else {
-    tellWhenQueued();
     // Also answers all other requests.
     require __DIR__ . '/api_with_websocket_queue.php';
 }

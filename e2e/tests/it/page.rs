@@ -429,6 +429,7 @@ async fn pictures_are_taken(browser: BrowserKind) {
         page.click(button).await;
         page.wait_for(&format!("document.querySelectorAll('#events li').length === {}", count + 1)).await;
     }
+    page.wait_for("document.querySelector('#clients').innerText === '1'").await;
     for (name, scheme, size) in
         [("page-light", "light", DESKTOP), ("page-dark", "dark", DESKTOP), ("page-phone", "light", (390, 844))]
     {
@@ -490,8 +491,11 @@ impl Shown {
 
     async fn start_in(browser: BrowserKind, size: (u32, u32)) -> Shown {
         let queue = queue_dir();
-        let broadcaster = broadcaster::start_with_tokens(&queue, "*").await;
-        let server = PhpServer::start("demo_endpoint.php", &queue, broadcaster.address().port()).await;
+        let for_operators = ["--admin-listen", "127.0.0.1:0"];
+        let mut broadcaster = broadcaster::start_with_tokens_on(&queue, "*", "127.0.0.1:0", &for_operators).await;
+        let admin = broadcaster::admin_address(&mut broadcaster).await.to_string();
+        let port = broadcaster.address().port();
+        let server = PhpServer::start_with("demo_endpoint.php", &queue, port, &[("ADMIN_ADDRESS", &admin)]).await;
         let browser = Browser::of(browser).await;
         let mut page = browser.open(&format!("http://{}/", server.address()), size).await;
         page.prefer("light").await;
