@@ -1,8 +1,8 @@
 <?php
-// What `make run` serves, as the router of PHP's built-in server (see `run`): the page that users try first, the address of
-// the broadcaster for it and how many clients that has, and the APIs that its buttons call: that of api_with_websocket_queue.php, and those of
-// order_dashboard.php and chat_rooms.php below one/ and two/. These are as two browsers: each has a PHP session of its own,
-// because the cookie of a session is for one folder.
+// What `make run` serves, as the router of PHP's built-in server (see `run`): the page that users try first, the address
+// of the broadcaster for it and how many clients that has, and the APIs that its buttons call: that of
+// api_with_websocket_queue.php, and those of order_dashboard.php and chat_rooms.php below one/ and two/. These are as two
+// browsers: each has a PHP session of its own, because the cookie of a session is for one folder.
 
 declare(strict_types=1);
 
