@@ -112,6 +112,8 @@ function queuePath(): string
 /** For changes that were already made: the change remains also if the event cannot be queued, so the failure is logged. */
 function announce(string $event, mixed $payload): bool
 {
+    // For the page of `make run`, which shows how long it takes from here. Events have whole seconds only.
+    header(sprintf('X-Queued-At: %.3f', microtime(true) * 1000));
     $queued = WebSocketServer::queueEvent(queuePath(), $event, $payload);
     if (!$queued) {
         error_log("event $event was not queued: " . WebSocketServer::lastError());

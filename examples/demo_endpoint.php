@@ -1,8 +1,8 @@
 <?php
-// What `make run` serves, as the router of PHP's built-in server (see `run`): the page that users try first, the address of
-// the broadcaster for it, and the APIs that its buttons call: that of api_with_websocket_queue.php, and those of
-// order_dashboard.php and chat_rooms.php below one/ and two/. These are as two browsers: each has a PHP session of its own,
-// because the cookie of a session is for one folder.
+// What `make run` serves, as the router of PHP's built-in server (see `run`): the page that users try first, the address
+// of the broadcaster for it and how many clients that has, and the APIs that its buttons call: that of
+// api_with_websocket_queue.php, and those of order_dashboard.php and chat_rooms.php below one/ and two/. These are as two
+// browsers: each has a PHP session of its own, because the cookie of a session is for one folder.
 
 declare(strict_types=1);
 
@@ -30,10 +30,26 @@ function serveConfig(): void
     echo json_encode(['websocketUrl' => demoWebsocketUrl()]), "\n";
 }
 
+/** How many clients are connected. Only operators are told, so the page asks here, and PHP the broadcaster. */
+function serveClients(): void
+{
+    $context = stream_context_create(['http' => ['timeout' => 1]]);
+    $status = @file_get_contents('http://' . getenv('ADMIN_ADDRESS') . '/status.json', context: $context);
+    $connections = json_decode((string) $status)->connections ?? null;
+    header('Content-Type: application/json');
+    if ($connections === null) {
+        http_response_code(503);
+        echo json_encode(['error' => 'the broadcaster does not tell how many clients it has']), "\n";
+    } else {
+        echo json_encode(['clients' => array_sum((array) $connections)]), "\n";
+    }
+}
+
 $path = (string) parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
 $page = [
     '/' => serveDemo(...),
     '/config.json' => serveConfig(...),
+    '/clients.json' => serveClients(...),
 ][$path] ?? null;
 
 if ($page !== null && in_array($_SERVER['REQUEST_METHOD'], ['GET', 'HEAD'], true)) {

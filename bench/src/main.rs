@@ -6,6 +6,7 @@ mod client;
 mod crowd;
 mod directory;
 mod due;
+mod figures;
 mod frames;
 mod journal;
 mod lanes;
@@ -30,14 +31,13 @@ mod workload;
 
 use std::cell::RefCell;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 
 use crate::machine::Cores;
-use crate::report::Section;
 use crate::suites::Plan;
 
 /// Measures the extension and the broadcaster against references.
@@ -51,6 +51,8 @@ struct Args {
 enum Command {
     /// Measure, print tables, and write them with a plot
     Run(Box<Run>),
+    /// Draw docs/performance.svg again from bench/performance-figures.md, without measuring
+    Plot,
     /// Sample the broadcaster under load, and draw flame graphs
     Profile(profile::Profile),
     /// Queue events as fast as possible, and print what the calls took
@@ -117,6 +119,7 @@ fn main() -> anyhow::Result<()> {
             servers::serve(server, queue, servers::HubOptions { threads: hub_threads, history_events })
         }
         Command::Run(run) => measure(*run),
+        Command::Plot => write_plot(Path::new(".")),
         Command::Profile(profile) => profile.run(),
         Command::Produce(produce) => produce.run(),
     }
@@ -165,21 +168,21 @@ fn measure(run: Run) -> anyhow::Result<()> {
         let section = suite(&plan).with_context(|| format!("the table {name} failed"))?;
         println!("{}", section.to_markdown());
         let _ = write!(text, "\n{}", section.to_markdown());
-        if let Some(out) = run.out.as_ref().filter(|_| name == "batches") {
-            write_plot(&section, out)?;
-        }
     }
     eprintln!("{:.0} s", begun.elapsed().as_secs_f64());
     if let Some(out) = run.out {
         let path = out.join("bench/performance-figures.md");
         let text = format!("# Figures of one run: `bench/run {}`\n\n{text}", if plan.full { "full" } else { "quick" });
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        write_plot(&out)?;
     }
     Ok(())
 }
 
-fn write_plot(section: &Section, out: &std::path::Path) -> anyhow::Result<()> {
-    let svg = plot::bars(section, 0, "Million deliveries per second, server on one core");
+fn write_plot(out: &Path) -> anyhow::Result<()> {
+    let figures = out.join("bench/performance-figures.md");
+    let text = std::fs::read_to_string(&figures).with_context(|| format!("cannot read {}", figures.display()))?;
+    let svg = plot::draw(&text).with_context(|| format!("cannot draw {}", figures.display()))?;
     let path = out.join("docs/performance.svg");
     std::fs::write(&path, svg).with_context(|| format!("cannot write {}", path.display()))
 }

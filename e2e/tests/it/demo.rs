@@ -4,6 +4,7 @@ use std::fs;
 
 use hyper::StatusCode;
 use serde_json::json;
+use testkit::{INTERVAL, within};
 
 use crate::harness::{Collector, Demo, Native, Session, get, post_json};
 
@@ -82,6 +83,31 @@ async fn ctrl_c_stops_everything_and_leaves_nothing() {
     for address in [&page.to_string(), broadcaster] {
         assert!(std::net::TcpStream::connect(address).is_err(), "{address} still answers");
     }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named_and_nothing_stays() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+
+    let (status, said, files_left) = Demo::refused(port).await;
+
+    assert_eq!((status.code(), files_left), (Some(1), 0));
+    assert_eq!(said, [format!("run: port {port} is taken: choose another one with PORT=...")]);
+}
+
+#[tokio::test]
+async fn how_many_clients_are_connected_is_told_to_the_page() {
+    let demo = Demo::start().await;
+    let clients = async || get(demo.address(), "/clients.json").await;
+    assert_eq!(clients().await, (StatusCode::OK, "{\"clients\":0}\n".to_owned()));
+    let _client = Collector::connect_from_page(demo.address(), &websocket_url(&demo).await).await;
+    within("the client is counted", async {
+        while clients().await != (StatusCode::OK, "{\"clients\":1}\n".to_owned()) {
+            tokio::time::sleep(INTERVAL).await;
+        }
+    })
+    .await;
 }
 
 /// The address in the configuration of the page.

@@ -30,6 +30,8 @@ mod older_reader;
 mod other_producers;
 mod packages;
 mod page;
+mod page_figures;
+mod performance_plot;
 mod precedence;
 mod proxies;
 mod pusher;

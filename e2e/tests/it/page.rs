@@ -30,7 +30,7 @@ async fn a_click_calls_the_api_and_its_event_arrives(browser: BrowserKind) {
     page.wait_for("document.querySelector('#events li .name')?.innerText === 'order.created'").await;
     let payload = page.text("#events li pre").await;
     assert!(payload.starts_with("{\n  \"id\": 1,\n  \"customer\": "), "pretty-printed: {payload}");
-    page.wait_for("document.querySelector('#latency').innerText.endsWith('ms')").await;
+    page.wait_for("document.querySelector('#push').innerText.endsWith('ms')").await;
 
     for (button, event) in [
         ("#update", "order.updated"),
@@ -156,12 +156,24 @@ async fn it_connects_again_when_the_broadcaster_is_back(browser: BrowserKind) {
     page.wait_for("document.querySelector('#events li .name')?.innerText === 'notification'").await;
     assert_eq!((page.text("#gaps").await, page.text("#received").await), ("0".into(), "2".into()));
 
-    // A broadcaster that keeps nothing begins anew.
+    // A broadcaster that keeps nothing begins anew, and what it has sent meanwhile is gone.
+    page.click("#disconnect").await;
+    page.click("#broadcast").await;
+    page.wait_for(
+        "document.querySelector('#away').innerText === 'Queued, this page is not connected: maintenance.planned.'",
+    )
+    .await;
+    shown.queue.is_drained().await;
     restarted.signal(Signal::TERM);
     restarted.exit().await;
     let mut command = broadcaster::command(["--listen", &address, "--history-events", "0", "--queue"]);
     let _without_history = broadcaster::spawn(command.arg(shown.queue.path())).await;
+    page.click("#connect").await;
     page.wait_for("document.querySelector('#gaps').innerText === '1'").await;
+    page.wait_for(
+        "document.querySelector('#away').innerText.startsWith('Connected again, not sent again: maintenance.planned.')",
+    )
+    .await;
     assert!(page.text("#recovery").await.contains("Events may be missing"));
     take(&mut page, browser, "page-gap").await;
     assert_eq!(page.problems(), [""; 0]);
@@ -417,6 +429,7 @@ async fn pictures_are_taken(browser: BrowserKind) {
         page.click(button).await;
         page.wait_for(&format!("document.querySelectorAll('#events li').length === {}", count + 1)).await;
     }
+    page.wait_for("document.querySelector('#clients').innerText === '1'").await;
     for (name, scheme, size) in
         [("page-light", "light", DESKTOP), ("page-dark", "dark", DESKTOP), ("page-phone", "light", (390, 844))]
     {
@@ -478,8 +491,11 @@ impl Shown {
 
     async fn start_in(browser: BrowserKind, size: (u32, u32)) -> Shown {
         let queue = queue_dir();
-        let broadcaster = broadcaster::start_with_tokens(&queue, "*").await;
-        let server = PhpServer::start("demo_endpoint.php", &queue, broadcaster.address().port()).await;
+        let for_operators = ["--admin-listen", "127.0.0.1:0"];
+        let mut broadcaster = broadcaster::start_with_tokens_on(&queue, "*", "127.0.0.1:0", &for_operators).await;
+        let admin = broadcaster::admin_address(&mut broadcaster).await.to_string();
+        let port = broadcaster.address().port();
+        let server = PhpServer::start_with("demo_endpoint.php", &queue, port, &[("ADMIN_ADDRESS", &admin)]).await;
         let browser = Browser::of(browser).await;
         let mut page = browser.open(&format!("http://{}/", server.address()), size).await;
         page.prefer("light").await;

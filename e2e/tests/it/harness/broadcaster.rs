@@ -1,9 +1,11 @@
 //! The broadcaster, started on a port of the system's choice.
 
 use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
 use testkit::{Broadcaster, Process, QueueDir, public_copy, without_settings};
 
 use super::{built, secret};
@@ -33,6 +35,16 @@ pub(crate) async fn start_with_tokens_on(queue: &QueueDir, public: &str, address
 /// Starts a command of [`command`], and returns when it listens.
 pub(crate) async fn spawn(command: &mut Command) -> Broadcaster {
     Broadcaster::new(Process::spawn(command.args(["--log-format", "json"]))).started().await
+}
+
+/// Where it listens for operators, of one that was started with `--admin-listen`.
+pub(crate) async fn admin_address(broadcaster: &mut Broadcaster) -> SocketAddr {
+    let address = |line: &str| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let fields = line.get("fields").unwrap_or(&line);
+        (fields["message"] == "admin listener").then(|| fields["address"].as_str()?.parse().ok())?
+    };
+    broadcaster.line("its admin listener is there", address).await.expect("it has one")
 }
 
 /// Starts one whose queue has another one, and returns when it waits.

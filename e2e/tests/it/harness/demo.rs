@@ -18,20 +18,18 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) async fn start() -> Demo {
         let temporary = temporary_directory();
-        // A shell cannot trap what was ignored when it began, as SIGINT is in jobs that a script has put in the
-        // background.
-        let mut command = Process::command("env");
-        command
-            .arg("--default-signal=INT")
-            .arg(built::repository().join("examples/run"))
-            .env("PORT", "0")
-            .env("TMPDIR", temporary.path())
-            .env("FASTAPI_BROADCASTER", built::broadcaster())
-            .env("FASTAPI_EXTENSION", built::extension());
-        let mut process = Process::spawn(command.env_remove("WS_HOST").env_remove("WS_PORT"));
+        let mut process = spawn(&temporary, 0);
         let page = |line: &str| line.trim().strip_prefix("Open  http://")?.strip_suffix('/')?.parse().ok();
         let page = process.line("it prints the page's address", page).await.expect("the demo starts");
         Demo { process, page, temporary }
+    }
+
+    /// Asks for a port that is taken. Returns how it ended, what it said, and how many files it left behind.
+    pub(crate) async fn refused(port: u16) -> (ExitStatus, Vec<String>, usize) {
+        let temporary = temporary_directory();
+        let mut process = spawn(&temporary, port);
+        let status = process.exit().await;
+        (status, process.stderr(), temporary.path().read_dir().unwrap().count())
     }
 
     /// Where the page is.
@@ -51,4 +49,17 @@ impl Demo {
         let status = self.process.exit().await;
         (status, self.temporary.path().read_dir().unwrap().count())
     }
+}
+
+fn spawn(temporary: &TempDir, port: u16) -> Process {
+    // A shell cannot trap what was ignored when it began, as SIGINT is in jobs that a script has put in the background.
+    let mut command = Process::command("env");
+    command
+        .arg("--default-signal=INT")
+        .arg(built::repository().join("examples/run"))
+        .env("PORT", port.to_string())
+        .env("TMPDIR", temporary.path())
+        .env("FASTAPI_BROADCASTER", built::broadcaster())
+        .env("FASTAPI_EXTENSION", built::extension());
+    Process::spawn(command.env_remove("WS_HOST").env_remove("WS_PORT"))
 }
