@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::{Broadcaster, QueueDir, Signal};
 
 use crate::harness::{
@@ -98,7 +98,7 @@ async fn it_says_that_its_figures_are_old_and_goes_on_when_the_broadcaster_is_ba
 async fn it_asks_for_the_token_where_one_is_needed(browser: BrowserKind) {
     let queue = queue_dir();
     let mut broadcaster = broadcaster::start_with(&queue, &["--admin-listen", "127.0.0.1:0"]).await;
-    let gate = TokenGate::start(admin_address(&mut broadcaster).await, "the token of operators").await;
+    let gate = TokenGate::start(broadcaster::admin_address(&mut broadcaster).await, "the token of operators").await;
     let browser = Browser::of(browser).await;
     let mut page = browser.open(&format!("http://{}/status", gate.address()), DESKTOP).await;
 
@@ -223,16 +223,6 @@ fn detail(table: &str, row: &str) -> String {
     )
 }
 
-/// Where the admin listener of a broadcaster is.
-async fn admin_address(broadcaster: &mut Broadcaster) -> SocketAddr {
-    let address = |line: &str| {
-        let line: Value = serde_json::from_str(line).ok()?;
-        let fields = line.get("fields").unwrap_or(&line);
-        (fields["message"] == "admin listener").then(|| fields["address"].as_str()?.parse().ok())?
-    };
-    broadcaster.line("its admin listener is there", address).await.expect("it has one")
-}
-
 struct Shown {
     page: Page,
     broadcaster: Broadcaster,
@@ -246,7 +236,7 @@ impl Shown {
     async fn start(browser: BrowserKind, size: (u32, u32)) -> Shown {
         let queue = queue_dir();
         let mut broadcaster = broadcaster::start_with(&queue, &["--admin-listen", "127.0.0.1:0"]).await;
-        let admin = admin_address(&mut broadcaster).await;
+        let admin = broadcaster::admin_address(&mut broadcaster).await;
         let browser = Browser::of(browser).await;
         let mut page = browser.open(&format!("http://{admin}/status"), size).await;
         page.wait_for(LIVE).await;

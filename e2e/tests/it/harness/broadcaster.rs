@@ -1,9 +1,11 @@
 //! The broadcaster, started on a port of the system's choice.
 
 use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
 use testkit::{Broadcaster, Process, QueueDir, public_copy, without_settings};
 
 use super::{built, secret};
@@ -41,6 +43,16 @@ pub(crate) async fn standby(queue: &QueueDir) -> Broadcaster {
     let waits = |line: &str| line.contains("waiting to take over").then_some(());
     standby.line("it waits", waits).await.expect("the broadcaster stands by");
     standby
+}
+
+/// Where the admin listener of a broadcaster is.
+pub(crate) async fn admin_address(broadcaster: &mut Broadcaster) -> SocketAddr {
+    let address = |line: &str| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let fields = line.get("fields").unwrap_or(&line);
+        (fields["message"] == "admin listener").then(|| fields["address"].as_str()?.parse().ok())?
+    };
+    broadcaster.line("its admin listener is there", address).await.expect("it has one")
 }
 
 /// A command for a queue.

@@ -17,10 +17,21 @@ impl PhpServer {
     /// Starts a script of `examples` on a port of the system's choice, and returns when it listens. What it keeps is
     /// beside the queue, as is the secret of its tokens.
     pub(crate) async fn start(script: &str, queue: &QueueDir, websocket_port: u16) -> PhpServer {
+        Self::start_with(script, queue, websocket_port, &[]).await
+    }
+
+    /// The same with further variables.
+    pub(crate) async fn start_with(
+        script: &str,
+        queue: &QueueDir,
+        websocket_port: u16,
+        variables: &[(&str, &str)],
+    ) -> PhpServer {
         let mut command = command(queue, websocket_port);
         command
             .env("ORDERS_FILE", queue.path().with_file_name("orders.json"))
-            .env("TOKEN_SECRET_FILE", secret::file(queue));
+            .env("TOKEN_SECRET_FILE", secret::file(queue))
+            .envs(variables.iter().copied());
         Self::serve(&mut command, built::repository().join("examples").join(script)).await
     }
 
