@@ -1,11 +1,12 @@
 <?php
-// What order_dashboard.php, chat_rooms.php and live_counter.php need besides events: JSON requests and answers, users in a PHP
-// session, data in a file. Your framework has all of this. These variables configure it:
+// What these examples need besides events: JSON requests and answers, users in a PHP session, data in a file. Your framework
+// has all of this. These variables configure it:
 //
 //   EVENT_QUEUE_PATH    the queue directory (default: fastapi_websocket.path of php.ini)
 //   TOKEN_SECRET_FILE   a file with the secret that tokens are signed with; the broadcaster gets the same file as
 //                       token_secret_file, or TOKEN_SECRET, the secret itself
 //   WEBSOCKET_PORT      the broadcaster's port, for pages (default: 8081)
+//   WEBSOCKET_PATH      instead of the port: a path of the page's own address, where a proxy passes it on
 //   EXAMPLE_DATA        a directory for the data (default: the system's directory for temporary files)
 
 declare(strict_types=1);
@@ -224,7 +225,12 @@ function servePage(string $page): bool
 /** The broadcaster for a page: on the host by which the browser knows this machine. With TLS it is wss:// and your proxy's path. */
 function websocketUrl(): string
 {
-    $host = parse_url('http://' . ($_SERVER['HTTP_HOST'] ?? '127.0.0.1'), PHP_URL_HOST) ?: '127.0.0.1';
+    $authority = $_SERVER['HTTP_HOST'] ?? '127.0.0.1';
+    $path = getenv('WEBSOCKET_PATH');
+    if ($path) {
+        return "ws://$authority$path";
+    }
+    $host = parse_url("http://$authority", PHP_URL_HOST) ?: '127.0.0.1';
 
     return "ws://$host:" . (getenv('WEBSOCKET_PORT') ?: '8081') . '/';
 }

@@ -1,59 +1,13 @@
 //! The pages of the three examples of channels in a real browser.
 
 use serde_json::json;
-use testkit::{Broadcaster, QueueDir, Signal};
+use testkit::Signal;
 
-use crate::harness::{Browser, Line, Page, PhpServer, Session, broadcaster, queue_dir};
-
-const SIZE: (u32, u32) = (390, 844);
-
-struct Shown {
-    browser: Browser,
-    server: PhpServer,
-    /// Between the pages and the broadcaster.
-    line: Line,
-    broadcaster: Broadcaster,
-    public: &'static str,
-    queue: QueueDir,
-}
-
-impl Shown {
-    async fn start(script: &str, public: &'static str) -> Shown {
-        let queue = queue_dir();
-        let broadcaster = broadcaster::start_with_tokens(&queue, public).await;
-        let line = Line::to(broadcaster.address()).await;
-        let server = PhpServer::start(script, &queue, line.address().port()).await;
-        Shown { browser: Browser::start().await, server, line, broadcaster, public, queue }
-    }
-
-    /// Somebody in another browser.
-    async fn log_in(&self, user: &str) -> Session {
-        Session::log_in(self.server.address(), "/", user).await
-    }
-
-    async fn stop_broadcaster(&mut self, signal: Signal) {
-        self.broadcaster.signal(signal);
-        self.broadcaster.exit().await;
-    }
-
-    /// Starts the broadcaster again on its address.
-    async fn start_broadcaster(&mut self, args: &[&str]) {
-        let address = self.broadcaster.address().to_string();
-        self.broadcaster = broadcaster::start_with_tokens_on(&self.queue, self.public, &address, args).await;
-    }
-
-    /// Opens the page under a name of this machine: cookies of one name are not sent to another.
-    async fn open(&self, host: &str) -> Page {
-        let mut page = self.browser.open(&format!("http://{host}:{}/", self.server.address().port()), SIZE).await;
-        let width = page.evaluate("document.documentElement.scrollWidth").await;
-        assert_eq!(width, SIZE.0);
-        page
-    }
-}
+use crate::harness::{ExampleSite, Page};
 
 #[tokio::test]
 async fn the_order_dashboard_shows_a_customer_his_orders_and_the_shop_all() {
-    let shown = Shown::start("order_dashboard.php", "*").await;
+    let shown = ExampleSite::start("order_dashboard.php", "*").await;
     let (mut ann, mut shop) = (shown.open("127.0.0.1").await, shown.open("localhost").await);
     for (page, user) in [(&mut ann, "ann"), (&mut shop, "shop")] {
         page.wait_for("document.querySelector('#state').innerText === 'nobody is logged in'").await;
@@ -79,7 +33,7 @@ async fn the_order_dashboard_shows_a_customer_his_orders_and_the_shop_all() {
 
 #[tokio::test]
 async fn a_chat_room_of_members_opens_for_who_is_invited() {
-    let shown = Shown::start("chat_rooms.php", "room.*").await;
+    let shown = ExampleSite::start("chat_rooms.php", "room.*").await;
     let (mut ann, mut ben) = (shown.open("127.0.0.1").await, shown.open("localhost").await);
     for (page, user) in [(&mut ann, "ann"), (&mut ben, "ben")] {
         page.wait_for("!document.querySelector('#out').hidden").await;
@@ -122,7 +76,7 @@ const IS_LIVE: &str = "document.querySelector('#state').innerText === 'live'";
 
 #[tokio::test]
 async fn the_order_dashboard_shows_what_was_published_while_the_broadcaster_was_down() {
-    let mut shown = Shown::start("order_dashboard.php", "*").await;
+    let mut shown = ExampleSite::start("order_dashboard.php", "*").await;
     let (mut ann, mut shop) = (shown.log_in("ann").await, shown.log_in("shop").await);
     let mut page = shown.open("127.0.0.1").await;
     page.click("[data-user=ann]").await;
@@ -162,7 +116,7 @@ async fn the_order_dashboard_shows_what_was_published_while_the_broadcaster_was_
 
 #[tokio::test]
 async fn a_chat_room_shows_what_was_said_while_the_broadcaster_was_down() {
-    let mut shown = Shown::start("chat_rooms.php", "room.*").await;
+    let mut shown = ExampleSite::start("chat_rooms.php", "room.*").await;
     let mut ben = shown.log_in("ben").await;
     let mut page = shown.open("127.0.0.1").await;
     page.click("#login button").await;
@@ -194,7 +148,7 @@ async fn a_chat_room_shows_what_was_said_while_the_broadcaster_was_down() {
 
 #[tokio::test]
 async fn what_is_published_between_the_list_and_the_connection_is_shown() {
-    let shown = Shown::start("order_dashboard.php", "*").await;
+    let shown = ExampleSite::start("order_dashboard.php", "*").await;
     let mut ann = shown.log_in("ann").await;
     ann.posted("orders", json!({ "item": "Tea" })).await;
     shown.queue.is_drained().await;
@@ -227,7 +181,7 @@ async fn say(page: &mut Page, text: &str) {
 
 #[tokio::test]
 async fn the_live_counter_shows_everybody_each_visit() {
-    let shown = Shown::start("live_counter.php", "*").await;
+    let shown = ExampleSite::start("live_counter.php", "*").await;
     let (mut one, mut other) = (shown.open("127.0.0.1").await, shown.open("localhost").await);
     for page in [&mut one, &mut other] {
         page.wait_for("document.querySelector('#visits').innerText === '0'").await;

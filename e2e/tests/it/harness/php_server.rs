@@ -31,7 +31,8 @@ impl PhpServer {
         command
             .envs(variables.iter().copied())
             .env("ORDERS_FILE", queue.path().with_file_name("orders.json"))
-            .env("TOKEN_SECRET_FILE", secret::file(queue));
+            .env("TOKEN_SECRET_FILE", secret::file(queue))
+            .envs(variables.iter().copied());
         Self::serve(&mut command, built::repository().join("examples").join(script)).await
     }
 

@@ -1,0 +1,5 @@
+<?php
+
+// The connection `fastapi` is the package's own: it reads FASTAPI_QUEUE, FASTAPI_APP_KEY and FASTAPI_APP_SECRET.
+
+return ['default' => env('BROADCAST_CONNECTION', 'fastapi'), 'connections' => []];
