@@ -89,6 +89,10 @@ fn with_short_help(command: clap::Command) -> clap::Command {
     let all = command.get_after_help().cloned().unwrap_or_default();
     let command = command.after_long_help(all).after_help("Examples, and more about all of this: --help");
     let command = command.mut_args(|arg| {
+        // Most of those of a command are hidden, and no help shows them.
+        if arg.is_hide_set() {
+            return arg;
+        }
         let Some(help) = arg.get_help().map(ToString::to_string) else { return arg };
         match first_sentence(&help) {
             Some(short) => arg.help(short).long_help(help),
