@@ -62,7 +62,7 @@ impl Args {
     pub(crate) fn documented() -> clap::Command {
         let command = Args::command().mut_args(|arg| arg.global(true));
         let options: Vec<clap::Arg> = command.get_arguments().cloned().collect();
-        command.mut_subcommands(|subcommand| {
+        let command = command.mut_subcommands(|subcommand| {
             let shown = options_of(subcommand.get_name());
             let hidden = options.iter().filter(|arg| !shown.contains(&arg.get_id().as_str()));
             let hidden: Vec<clap::Arg> = hidden.map(|arg| arg.clone().hide(true)).collect();
@@ -72,8 +72,42 @@ impl Args {
             }
             let queue = options.iter().filter(|arg| arg.get_id() == "queue").cloned();
             subcommand.args(queue.map(|queue| queue.help(QUEUE_OF_PUBLISH)))
-        })
+        });
+        let is_main = |arg: &clap::Arg| arg.get_short().is_some() || MAIN.contains(&arg.get_id().as_str());
+        with_short_help(command.mut_args(|arg| {
+            let is_main = is_main(&arg);
+            arg.hide_short_help(!is_main)
+        }))
     }
+}
+
+/// The settings that `-h` shows; `--help` shows all.
+const MAIN: [&str; 4] = ["allowed_origins", "token_secret_file", "admin_listen", "log_level"];
+
+/// `-h` is to fit on a screen: the first sentence of each text, and no examples. `--help` and the man pages have all.
+fn with_short_help(command: clap::Command) -> clap::Command {
+    let all = command.get_after_help().cloned().unwrap_or_default();
+    let command = command.after_long_help(all).after_help("Examples, and more about all of this: --help");
+    let command = command.mut_args(|arg| {
+        // Most of those of a command are hidden, and no help shows them.
+        if arg.is_hide_set() {
+            return arg;
+        }
+        let Some(help) = arg.get_help().map(ToString::to_string) else { return arg };
+        match first_sentence(&help) {
+            Some(short) => arg.help(short).long_help(help),
+            None => arg,
+        }
+    });
+    command.mut_subcommands(with_short_help)
+}
+
+/// The first sentence of a text that has several, with the default behind the last one.
+fn first_sentence(text: &str) -> Option<String> {
+    let ends = text.match_indices(". ").find(|(at, _)| text[at + 2..].starts_with(|next: char| next.is_uppercase()));
+    let (end, _) = ends?;
+    let default = text.rfind(" [default: ").map_or("", |at| &text[at..]);
+    Some(format!("{}{default}", &text[..end]))
 }
 
 const QUEUE_OF_PUBLISH: &str = "Queue directory. If it is missing it is created (mode 2770), as queueEvent() does";
@@ -142,7 +176,7 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Prints a shell completion, the sample file or the reference page, or writes the man pages: for packages and
     /// installations by hand
-    #[command(subcommand, hide = true, after_help = generate::EXAMPLES)]
+    #[command(subcommand, after_help = generate::EXAMPLES)]
     Generate(GenerateCommand),
 }
 
@@ -193,7 +227,8 @@ mod tests {
         let mut command = Args::documented();
         command.build();
         let mut shows = |name: &str, option: &str| {
-            let help = command.find_subcommand_mut(name).expect("there is such a command").render_help().to_string();
+            let help =
+                command.find_subcommand_mut(name).expect("there is such a command").render_long_help().to_string();
             help.contains(option)
         };
         assert!(shows("doctor", "--queue") && shows("doctor", "--listen") && shows("doctor", "--config"));
@@ -211,7 +246,7 @@ mod tests {
     #[test]
     fn the_help_of_every_command_has_examples_of_it_in_paragraphs_without_ends_of_lines() {
         fn check(command: &clap::Command, name: &str) {
-            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let text = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
             let (examples, paragraphs) = text.split_once("\n\n").unwrap_or((&text, ""));
             let examples = examples.strip_prefix("Examples:\n").unwrap_or_else(|| panic!("{name} has no examples"));
             assert!(examples.lines().all(|line| line.starts_with("  ")), "{examples}");
@@ -222,6 +257,22 @@ mod tests {
             }
         }
         check(&Args::documented(), "fastapi-broadcaster");
+    }
+
+    #[test]
+    fn the_short_help_fits_on_a_screen_and_the_long_one_has_all() {
+        let mut command = Args::documented().term_width(120);
+        let (short, long) = (command.render_help().to_string(), command.render_long_help().to_string());
+        assert!(short.lines().count() <= 50, "{} lines: {short}", short.lines().count());
+        for shown in ["generate", "doctor", "--queue", "--listen", "--config", "--help"] {
+            assert!(short.contains(shown), "{shown}: {short}");
+        }
+        for hidden in ["Examples:", "--max-outbox-bytes"] {
+            assert!(!short.contains(hidden) && long.contains(hidden), "{hidden}");
+        }
+        let two = "Address. Another sentence, with t. and a number [default: 5]";
+        assert_eq!(first_sentence(two).as_deref(), Some("Address [default: 5]"));
+        assert_eq!(first_sentence("The id, or t. and milliseconds"), None);
     }
 
     #[test]

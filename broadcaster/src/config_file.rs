@@ -1,6 +1,7 @@
 //! The configuration file: a TOML file with the keys of the settings.
 
 mod exposed;
+mod syntax;
 mod text;
 mod values;
 
@@ -40,7 +41,7 @@ pub(crate) enum Refused {
         "with the configuration file {path}: {cause}{line}",
         path = .path.display(), cause = .cause.told(&IN_FILE), line = in_line(*.line)
     )]
-    File { path: PathBuf, line: Option<usize>, cause: ConfigError },
+    File { path: PathBuf, line: Option<usize>, cause: Box<ConfigError> },
 }
 
 /// The table of the broker.
@@ -96,7 +97,7 @@ fn read_with(given: Settings, path: Option<&Path>, needed: fn(Settings) -> Setti
     }
     let resolved = all.clone().resolve().map_err(|error| match given.resolve() {
         Err(alone) if alone.to_string() == error.to_string() => Refused::Given(error),
-        _ => Refused::File { path: path.to_owned(), line: line_of(&text, error.key()), cause: error },
+        _ => Refused::File { path: path.to_owned(), line: line_of(&text, &error), cause: Box::new(error) },
     });
     Ok(Read { settings: all, config: resolved?, lines: lines(&text) })
 }
@@ -132,7 +133,7 @@ impl fmt::Display for Mistake {
 /// The first mistake counts.
 fn parse(text: &str) -> Result<Settings, Mistake> {
     let table = DeTable::parse(text).map_err(|error| {
-        Mistake::at(text, error.span().map_or(0, |span| span.start), None, error.message().replace('\n', " "))
+        Mistake::at(text, error.span().map_or(0, |span| span.start), None, syntax::plain(error.message()))
     })?;
     let mut settings = Settings::default();
     for entry in Entry::all_of(table.get_ref()) {
@@ -207,12 +208,12 @@ fn unknown(table: Option<&str>, key: &str) -> String {
     let mut expected: Vec<String> = of_table.map(|setting| format!("`{}`", setting.name_in_table())).collect();
     match table {
         Some(table) => format!(
-            "unknown field `{key}` in [{table}], expected one of {}; all other keys stand above [{table}]",
+            "there is no key `{key}` in [{table}]: it has {}; all other keys stand above [{table}]",
             expected.join(", ")
         ),
         None => {
             expected.extend(tables().iter().map(|table| format!("[{table}]")));
-            format!("unknown field `{key}`, expected one of {}", expected.join(", "))
+            format!("there is no key `{key}`: the keys are {}", expected.join(", "))
         }
     }
 }
@@ -228,7 +229,7 @@ fn hint(table: Option<&str>, key: &str) -> Option<String> {
     let meant = meant(key, keys.chain(tables.iter().copied()))?;
     let shown = if tables.contains(&meant) { format!("[{meant}]") } else { format!("`{meant}`") };
     let place = table.map_or_else(String::new, |table| format!(" in [{table}]"));
-    Some(format!("unknown field `{key}`{place}: is {shown} meant?"))
+    Some(format!("there is no key `{key}`{place}: is {shown} meant?"))
 }
 
 /// The tables that are no settings themselves.
@@ -251,9 +252,13 @@ fn broker_without_settings(text: &str, all: &Settings) -> Option<Mistake> {
     })
 }
 
-/// The line that sets a key, if one does.
-fn line_of(text: &str, key: &str) -> Option<usize> {
-    lines(text).remove(key)
+/// The line of what is wrong, if it is in the file: that of the key, or that of the table or item.
+fn line_of(text: &str, error: &ConfigError) -> Option<usize> {
+    let table = DeTable::parse(text).ok()?;
+    let entries = Entry::all_of(table.get_ref());
+    let entry = entries.iter().find(|entry| entry.setting().is_some_and(|setting| setting.key == error.key()))?;
+    let item = error.item().and_then(|item| entry.value.get_ref().as_array()?.get(item));
+    Some(line_at(text, item.map_or(entry.key.span().start, |item| item.span().start)))
 }
 
 /// The lines that set keys.
@@ -296,8 +301,8 @@ mod tests {
                 "# comment\nping_interval_secs = 'soon'",
                 "line 2, column 22: ping_interval_secs must be a number of seconds",
             ),
-            ("# comment\na = 1", "line 2, column 1: unknown field `a`"),
-            ("a = 1\nport = 1", "line 1, column 1: unknown field `a`"),
+            ("# comment\na = 1", "line 2, column 1: there is no key `a`"),
+            ("a = 1\nport = 1", "line 1, column 1: there is no key `a`"),
             ("port = ", "line 1, column 8: "),
         ] {
             let error = refused(Settings::default(), text).expect(text);
@@ -417,6 +422,51 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_toml_is_told_in_plain_words_with_what_to_write() {
+        for (text, told) in [
+            ("port 80", "line 1, column 6: a key stands here without a value: write key = value"),
+            ("prot = 1\nport: 80", "line 2, column 7: a key stands here without a value"),
+            ("queue = /srv/queue", "line 1, column 9: the value is neither a number, nor true"),
+            ("max_memory = 64M", "line 1, column 14: the value is neither a number"),
+            ("anonymous = True", "line 1, column 13: write true or false, in small letters"),
+            ("listen = 127.0.0.1:80", "line 1, column 15: this is no number"),
+            ("port = 1\nport = 2", "line 2, column 1: this key or table stands in the file already"),
+            ("queue = 'x", "line 1, column 11: the text has no end"),
+            ("queue = \"x", "line 1, column 11: the text has no end"),
+            ("queue = \"\\d\"", "line 1, column 11: in \"...\" write"),
+            ("[queue", "line 1, column 7: the ] behind the name of the table is missing"),
+            ("[[route", "line 1, column 8: the ]] behind the name"),
+            ("allowed_origins = ['a'", "line 1, column 23: the ] at the end of the list is missing"),
+            ("allowed_origins = 'a', 'b'", "line 1, column 22: there is something behind the value"),
+            ("log_bytes = .5", "line 1, column 13: a number has digits before and behind its point"),
+            ("port = 1e", "line 1, column 10: this is no TOML: invalid exponent"),
+            ("= 5", "line 1, column 1: the key before = is missing"),
+        ] {
+            let error = parse(text).expect_err(text).to_string();
+            assert!(error.starts_with(told) && !error.contains("expected"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_is_told_with_its_own_line() {
+        let routes = "[[route]]\npath = '/x'\nrequire = 'none'\n\n[[route]]\npath = '/y'\nrequire = 'hook'";
+        let apps = "[[app]]\nid = '1'\nkey = 'k'\nsecret = 's'\n[[app]]\nid = '2'\nkey = 'l'\nsecret = 's'";
+        for text in [routes, apps] {
+            let error = refused(Settings::default(), text).expect(text);
+            assert!(error.ends_with(" (line 5 of the file)"), "{error}");
+        }
+    }
+
+    #[test]
+    fn of_several_mistakes_in_a_table_the_first_is_told() {
+        let file = "[[route]]\npath = '/x'\nzoo = 1\nchannels = 5\nrequire = 5";
+        let error = parse(file).expect_err("mistakes").to_string();
+        assert_eq!(error, "line 3, column 1: route has no key `zoo`: it has path, channels, require");
+        let error = parse("[[route]]\npath = '/x'\nmax_connections = 5").expect_err("a key").to_string();
+        assert!(error.ends_with("keys of the whole file stand above all tables"), "{error}");
+    }
+
+    #[test]
     fn what_needs_no_keys_does_not_read_them() {
         let settings = || Settings { token_secret_file: Some(vec!["/no/such/file".into()]), ..Settings::default() };
         assert!(resolve(settings(), None).is_err());
@@ -463,18 +513,15 @@ mod tests {
         for (text, told) in [
             ("\n[broker]\nurl = 1", "line 3, column 7: broker.url must be a text in quotes"),
             ("[broker]\nmax_bytes = '1G'", "line 2, column 13: broker.max_bytes must be a number of bytes"),
-            ("[broker]\nuri = 'x'", "line 2, column 1: unknown field `uri` in [broker]: is `url` meant?"),
-            (
-                "[broker]\nhost = 'x'",
-                "line 2, column 1: unknown field `host` in [broker], expected one of `url`, `prefix`",
-            ),
-            ("[broker]\nport = 1", "line 2, column 1: unknown field `port` in [broker]"),
+            ("[broker]\nuri = 'x'", "line 2, column 1: there is no key `uri` in [broker]: is `url` meant?"),
+            ("[broker]\nhost = 'x'", "line 2, column 1: there is no key `host` in [broker]: it has `url`, `prefix`"),
+            ("[broker]\nport = 1", "line 2, column 1: there is no key `port` in [broker]"),
             ("broker_url = 'x'", "line 1, column 1: `broker_url` is written as `url` below [broker]"),
             ("url = 'x'", "line 1, column 1: `url` is written as `url` below [broker]"),
             ("broker = 'x'", "line 1, column 1: `broker` must be a table: write [broker] above its keys"),
             ("[[broker]]\nurl = 'x'", "line 1, column 3: `broker` must be a table"),
-            ("[brokers]\nurl = 'x'", "line 1, column 2: unknown field `brokers`: is [broker] meant?"),
-            ("[redis]\nurl = 'x'", "line 1, column 2: unknown field `redis`, expected one of `queue`"),
+            ("[brokers]\nurl = 'x'", "line 1, column 2: there is no key `brokers`: is [broker] meant?"),
+            ("[redis]\nurl = 'x'", "line 1, column 2: there is no key `redis`: the keys are `queue`"),
         ] {
             let error = parse(text).expect_err(text).to_string();
             assert!(error.starts_with(told), "{text}: {error}");
@@ -511,10 +558,10 @@ mod tests {
         let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
         assert_eq!(rules, ["cursor.* history_events=1", "b history_ttl_secs=5"]);
         for (table, told) in [
-            ("pattern = 1", "line 2, column 11: channel must be a text in quotes"),
-            ("pattern = 'a*b'\nhistory_events = 1", "line 2, column 11: channel is no pattern"),
+            ("pattern = 1", "line 2, column 11: channel pattern must be a text in quotes"),
+            ("pattern = 'a*b'\nhistory_events = 1", "line 2, column 11: channel pattern is no pattern"),
             ("pattern = 'a'", "line 1, column 1: channel needs history_events or history_ttl_secs or both"),
-            ("pattern = 'a'\nevents = 1", "line 3, column 1: channel has an unknown key"),
+            ("pattern = 'a'\nevents = 1", "line 3, column 1: channel has no key `events`: is `history_events` meant?"),
             ("history_events = 1", "line 1, column 1: channel needs a pattern"),
             ("pattern = 'a'\nhistory_events = -1", "line 3, column 18: channel history_events: must be a whole number"),
         ] {
@@ -531,10 +578,10 @@ mod tests {
         let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
         assert_eq!(rules, ["/admin/* channel=a channel=b require=token", "* require=none"]);
         for (table, told) in [
-            ("path = 1", "line 2, column 8: route must be a text in quotes"),
+            ("path = 1", "line 2, column 8: route path must be a text in quotes"),
             ("path = '/a*b'\nrequire = 'none'", "line 1, column 1: route the path must begin with /"),
             ("path = '/a'", "line 1, column 1: route needs channels or require or both"),
-            ("path = '/a'\nchannel = 'b'", "line 3, column 1: route has an unknown key"),
+            ("path = '/a'\nchannel = 'b'", "line 3, column 1: route has no key `channel`: is `channels` meant?"),
             ("path = '/a'\nchannels = 'b'", "line 3, column 12: route channels: must be a list of texts"),
             ("path = '/a'\nchannels = ['b*']", "line 3, column 13: route channels: "),
             ("path = '/a'\nrequire = 'all'", "line 3, column 11: route require must be token, hook or none"),
@@ -565,9 +612,9 @@ mod tests {
             (&format!("webhooks = {too_many:?}"), "line 1, column 1: app there are 8 webhooks at most"),
             ("webhook_events = []", "line 5, column 18: app webhook events must be one or more of"),
             ("webhook_events = ['all']", "line 5, column 19: app webhook events must be one or more of"),
-            ("webhook = []", "line 5, column 1: app has an unknown key `webhook`: is `webhooks` meant?"),
-            ("kee = 'geheim'", "line 5, column 1: app has an unknown key `kee`: is `key` meant?"),
-            ("port = 1", "line 5, column 1: app has an unknown key `port`, expected id, key, secret, client_events"),
+            ("webhook = []", "line 5, column 1: app has no key `webhook`: is `webhooks` meant?"),
+            ("kee = 'geheim'", "line 5, column 1: app has no key `kee`: is `key` meant?"),
+            ("port = 1", "line 5, column 1: app has no key `port`: it has id, key, secret, client_events"),
             ("client_events = true", r#"line 5, column 17: app client_events must be "off" or "members""#),
             ("client_events = 'all'", r#"line 5, column 17: app client_events must be "off" or "members""#),
             ("global_events = 'yes'", "line 5, column 17: app global_events must be true or false"),
@@ -599,7 +646,7 @@ mod tests {
             ("handshake_timeout", "handshake_timeout_secs"),
         ] {
             let error = parse(&format!("{given} = 1")).expect_err(given).problem;
-            assert_eq!(error, format!("unknown field `{given}`: is `{meant}` meant?"));
+            assert_eq!(error, format!("there is no key `{given}`: is `{meant}` meant?"));
         }
     }
 

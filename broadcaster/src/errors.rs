@@ -39,6 +39,19 @@ pub(crate) fn without_secrets(mut error: clap::Error) -> clap::Error {
     error
 }
 
+/// What is wrong with the command line, in one line and with our words: clap's first paragraph.
+pub(crate) fn of_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
+    let line = lines.collect::<Vec<_>>().join(" ");
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    let line = line.replace("unrecognized subcommand ", "there is no command ");
+    match line.strip_suffix(']').and_then(|line| line.split_once(" [possible values: ")) {
+        Some((line, values)) => format!("{line}: write one of {values}"),
+        None => line,
+    }
+}
+
 /// What is said after an error about something that is mistyped, or that is no option.
 pub(crate) fn hint(error: &clap::Error) -> Option<String> {
     option_hint(error).or_else(|| meant(error).map(|meant| format!("is {meant} meant?")))
@@ -81,4 +94,30 @@ fn meant(error: &clap::Error) -> Option<&str> {
 /// The reader of our output has closed it: it has seen enough.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Args;
+
+    #[test]
+    fn errors_of_the_command_line_are_in_plain_words() {
+        for (line, told) in [
+            ("--port x", "invalid value 'x' for '--port <PORT>': must be a whole number, without a unit"),
+            ("--port 65536", "invalid value '65536' for '--port <PORT>': must be 0 to 65535"),
+            ("--history-events 5k", "invalid value '5k' for '--history-events <COUNT>': must be a whole number"),
+            ("--anonymous yes", "invalid value 'yes' for '--anonymous <BOOL>': write one of true, false"),
+            ("--log-format xml", "invalid value 'xml' for '--log-format <FORMAT>': write one of human, json"),
+            ("generate completion x", "invalid value 'x' for '<SHELL>': write one of bash, "),
+            ("lissen", "there is no command 'lissen'"),
+            ("queue stats", "there is no command 'stats'"),
+            ("failed show", "the following required arguments were not provided: <NAME>"),
+        ] {
+            let words = ["fastapi-broadcaster"].into_iter().chain(line.split(' '));
+            let error = Args::documented().try_get_matches_from(words).expect_err(line);
+            let said = of_line(&error);
+            assert!(said.starts_with(told) && !said.contains("  "), "{line}: {said}");
+        }
+    }
 }

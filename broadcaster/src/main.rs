@@ -34,11 +34,11 @@ use server::log_lines::write_exit_message;
 use crate::args::{Args, Command};
 use crate::commands::config::ConfigCommand;
 use crate::commands::config::show::{self, Sources};
-use crate::commands::listen::BadAddress;
+use crate::commands::listen::{BadAddress, TimedOut};
 use crate::commands::publish::BadPayload;
 use crate::commands::{config, doctor, failed, generate, history, listen, publish, token};
 use crate::config_file::{ExposedSecret, Read};
-use crate::errors::{hint, in_one_line, is_broken_pipe, without_secrets};
+use crate::errors::{hint, in_one_line, is_broken_pipe, of_line, without_secrets};
 use crate::reload::Given;
 
 /// Bad arguments or configuration, or a queue directory that must not be used, as in sysexits.h: only a person can
@@ -50,10 +50,8 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) if error.use_stderr() => {
             let error = without_secrets(error);
-            let (text, hint) = (error.to_string(), hint(&error).map(|hint| format!(": {hint}")));
-            let first = text.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
-            let (first, hint) = (first.trim_start_matches("error: "), hint.unwrap_or_default());
-            return fail(EX_USAGE, &format!("{first}{hint} (see --help)"));
+            let hint = hint(&error).map(|hint| format!(": {hint}")).unwrap_or_default();
+            return fail(EX_USAGE, &format!("{}{hint} (see --help)", of_line(&error)));
         }
         Err(help) => {
             // Nobody reads help from a closed pipe.
@@ -73,6 +71,7 @@ fn main() -> ExitCode {
         Err(Failure::Other(error)) if error.is::<BadPayload>() || error.is::<BadAddress>() => {
             fail(EX_USAGE, &in_one_line(&error))
         }
+        Err(Failure::Other(error)) if error.is::<TimedOut>() => fail(TimedOut::EXIT_CODE, &in_one_line(&error)),
         Err(Failure::Other(error)) => fail(1, &in_one_line(&error)),
     }
 }
@@ -122,12 +121,16 @@ fn run(args: Args) -> Result<(), Failure> {
     }
     let Read { settings, config: mut decided, .. } = read;
     let Some(queue) = decided.queue.clone() else {
-        if let Some(Command::History(command)) = args.command
-            && let Some(directory) = &decided.history_dir
-        {
-            return history::run(None, Some(directory), command).map_err(Failure::Other);
-        }
-        return Err(Failure::Usage(anyhow::anyhow!(NO_QUEUE)));
+        return match (args.command, &decided.history_dir) {
+            (Some(Command::History(command)), Some(directory)) => {
+                history::run(None, Some(directory), command).map_err(Failure::Other)
+            }
+            (Some(Command::Doctor(arguments)), _) if doctor::needs_no_queue(&arguments) => {
+                let exposed = path.as_deref().and_then(ExposedSecret::find);
+                doctor::run(&decided, None, exposed.as_ref(), arguments).map_err(Failure::Other)
+            }
+            _ => Err(Failure::Usage(anyhow::anyhow!(NO_QUEUE))),
+        };
     };
     // Made absolute, a URL would look like a path.
     let usage = |error: queue::EnqueueError| Failure::Usage(error.into());
@@ -148,7 +151,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Some(Command::Queue(command)) => commands::queue::run(&queue, &decided, command),
         Some(Command::History(command)) => history::run(Some(&queue), decided.history_dir.as_deref(), command),
         Some(Command::Publish(arguments)) => publish::run(&queue, decided.max_event_bytes, arguments),
-        Some(Command::Doctor(arguments)) => doctor::run(&decided, &queue, exposed.as_ref(), arguments),
+        Some(Command::Doctor(arguments)) => doctor::run(&decided, Some(&queue), exposed.as_ref(), arguments),
         _ => {
             let given = Given { settings: given, path, running: settings };
             serve::run(decided, &queue, given, &warnings)

@@ -2,6 +2,8 @@
 
 use std::num::IntErrorKind;
 
+use server::config::Whole;
+
 /// Parses a number of bytes, clients or the like.
 pub(crate) fn whole(text: &str) -> Result<u64, &'static str> {
     match text.parse::<u64>() {
@@ -9,6 +11,18 @@ pub(crate) fn whole(text: &str) -> Result<u64, &'static str> {
         Ok(number) if number > 0 => Ok(number),
         _ => Err("must be a whole number of at least 1"),
     }
+}
+
+/// Parses a number that may be 0, in bounds of its own.
+pub(crate) fn bounded(bounds: &Whole, text: &str) -> Result<u64, String> {
+    let number = match text.parse::<i128>() {
+        Ok(number) => number,
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => i128::MAX,
+        Err(error) if *error.kind() == IntErrorKind::NegOverflow => i128::MIN,
+        Err(_) => return Err("must be a whole number, without a unit".to_owned()),
+    };
+    let problem = bounds.problem(number);
+    u64::try_from(number).ok().filter(|_| problem.is_none()).ok_or_else(|| problem.unwrap_or_default())
 }
 
 /// Parses a number of seconds.

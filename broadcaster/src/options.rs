@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 
-use clap::builder::{BoolValueParser, PathBufValueParser, PossibleValue, PossibleValuesParser, RangedI64ValueParser};
+use clap::builder::{BoolValueParser, PathBufValueParser, PossibleValue, PossibleValuesParser};
 use clap::builder::{StringValueParser, TypedValueParser, ValueParser};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -14,7 +14,7 @@ use server::origin::Rule;
 use server::token::{Pattern, Secret};
 use server::{ChannelRule, InvalidApp, Network, RouteRule};
 
-use crate::numbers::{number_of_seconds, whole};
+use crate::numbers::{bounded, number_of_seconds, whole};
 
 /// The settings that flags and variables give.
 #[derive(Debug, Default)]
@@ -83,9 +83,8 @@ fn parser(form: &Form) -> ValueParser {
         Form::Path => PathBufValueParser::new().map(Value::Path).into(),
         Form::Text => StringValueParser::new().map(Value::Text).into(),
         Form::Url => StringValueParser::new().map(|url| Value::Url(Secret::new(url.into_bytes()))).into(),
-        Form::Whole(Whole { least: 0, most, .. }) => {
-            let numbers = RangedI64ValueParser::<u64>::new().range(0..=i64::try_from(most).unwrap_or(i64::MAX));
-            numbers.map(Value::Whole).into()
+        Form::Whole(bounds @ Whole { least: 0, .. }) => {
+            ValueParser::new(move |text: &str| bounded(&bounds, text).map(Value::Whole))
         }
         Form::Whole(_) => ValueParser::new(|text: &str| whole(text).map(Value::Whole)),
         Form::Seconds => ValueParser::new(|text: &str| number_of_seconds(text).map(Value::Seconds)),

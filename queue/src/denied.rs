@@ -38,7 +38,7 @@ fn explain_permission(path: &Path) -> String {
     // From the root downwards, to name the first directory that refuses.
     let above: Vec<&Path> = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()).collect();
     if let Some(closed) = above.iter().rev().find(|above| above.is_dir() && !may(above, Access::EXEC_OK)) {
-        let _ = write!(text, ", which may not enter {}: as root, chmod a+x {}", owned(closed), shown(closed));
+        let _ = write!(text, ", which may not enter {}: {}", owned(closed), remedy_of_closed(closed));
         return text;
     }
     let Ok(metadata) = fs::metadata(path) else {
@@ -68,6 +68,16 @@ fn explain_permission(path: &Path) -> String {
         )
     };
     text
+}
+
+/// The files of people are nobody else's business: a home directory is not to be opened for a queue.
+fn remedy_of_closed(directory: &Path) -> String {
+    let is_home = directory == Path::new("/root") || directory.parent() == Some(Path::new("/home"));
+    if is_home {
+        "it is a home directory, so put the queue elsewhere, for example into /var/lib/fastapi-broadcaster/queue".into()
+    } else {
+        format!("as root, chmod a+x {}", shown(directory))
+    }
 }
 
 fn may(path: &Path, access: Access) -> bool {
@@ -108,4 +118,18 @@ fn user_name(id: u32) -> Option<String> {
 
 fn group_name(id: u32) -> Option<String> {
     Group::from_gid(Gid::from_raw(id)).ok().flatten().map(|group| group.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_directory_is_not_to_be_opened_for_a_queue() {
+        for home in ["/root", "/home/ann"] {
+            let remedy = remedy_of_closed(Path::new(home));
+            assert!(remedy.contains("put the queue elsewhere") && !remedy.contains("chmod"), "{home}: {remedy}");
+        }
+        assert_eq!(remedy_of_closed(Path::new("/home/ann/app")), "as root, chmod a+x /home/ann/app");
+    }
 }

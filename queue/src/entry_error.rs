@@ -5,6 +5,7 @@ use std::str::Utf8Error;
 
 use thiserror::Error;
 
+use crate::json_problem::{place, told};
 use crate::line_error::LineError;
 
 /// Why an entry is rejected. The text stands in the reason file beside the rejected entry.
@@ -14,8 +15,11 @@ pub enum EntryError {
     /// The content is not text.
     #[error("not valid UTF-8: {0}")]
     NotUtf8(#[source] Utf8Error),
+    /// The content is another JSON value, so no event.
+    #[error("a list, and not an object with the keys event and payload")]
+    NotAnObject,
     /// The content is not a JSON object with the known keys, or not all of it was written.
-    #[error("not valid JSON: {0}")]
+    #[error("not valid JSON: {}", told(.0, &place(.0)))]
     NotJson(#[source] serde_json::Error),
     /// The object has no `event`, or it is null.
     #[error("no `event` key")]
@@ -72,7 +76,11 @@ impl EntryError {
     /// its mode.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            EntryError::NotUtf8(_) | EntryError::NotJson(_) | EntryError::Unreadable(_) | EntryError::NoEvents => true,
+            EntryError::NotUtf8(_)
+            | EntryError::NotAnObject
+            | EntryError::NotJson(_)
+            | EntryError::Unreadable(_)
+            | EntryError::NoEvents => true,
             EntryError::Line { problem, .. } => problem.may_pass(),
             _ => false,
         }

@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::channel::MAX_CHANNELS_OF_EVENT;
 use crate::denied;
 use crate::limits::MAX_EVENTS_OF_ENTRY;
+use crate::open_to_all::remedy_of_open_to_all;
 use crate::printable::shown;
 
 /// Why an event was not queued. Nothing is left in the directory.
@@ -178,7 +179,7 @@ pub enum OpenError {
     /// Every user of the machine can write to it, and so send events to every client.
     #[error(
         "the queue directory {path} is writable by every user, and so every user can send events to all clients \
-         (chmod o-w {path})", path = shown(.0)
+         ({remedy})", path = shown(.0), remedy = remedy_of_open_to_all(.0)
     )]
     WorldWritable(PathBuf),
     /// It was never consumed before and holds other files: most likely it is not the directory that was meant.

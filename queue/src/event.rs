@@ -6,7 +6,7 @@ mod lines;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{Error, IgnoredAny, Unexpected};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::channel::ChannelName;
@@ -57,8 +57,7 @@ impl Event {
         let content = std::str::from_utf8(content).map_err(EntryError::NotUtf8)?;
         // Serde would also accept the fields as an array.
         if content.trim_ascii_start().starts_with('[') {
-            let error = serde_json::Error::invalid_type(Unexpected::Seq, &"an object");
-            return Err(EntryError::NotJson(error));
+            return Err(EntryError::NotAnObject);
         }
         let fields: Fields = serde_json::from_str(content).map_err(EntryError::NotJson)?;
         let name = fields.event.ok_or(EntryError::NoName)?;
@@ -200,12 +199,20 @@ mod tests {
     #[test]
     fn refuses_what_is_no_event_and_gives_the_reason() {
         let reason = |content: &[u8]| Event::parse(content).expect_err("no event").to_string();
-        assert!(reason(b"").starts_with("not valid JSON: EOF"));
+        assert!(reason(b"").starts_with("not valid JSON: it ends in the middle, at line 1 column 0"));
         assert!(reason(br#"{"event":"a","payl"#).starts_with("not valid JSON"));
         assert!(reason(b"{\"event\":\"\xff\"}").starts_with("not valid UTF-8"));
-        assert!(reason(b"[1]").starts_with("not valid JSON"));
-        let array = reason(br#" ["name",{"payload":1}]"#);
-        assert!(array.ends_with("invalid type: sequence, expected an object"), "{array}");
+        for list in [&b"[1]"[..], br#" ["name",{"payload":1}]"#] {
+            assert_eq!(reason(list), "a list, and not an object with the keys event and payload");
+        }
+        for (wrong, told) in [
+            (&b"7"[..], "a value has the wrong type, at line 1 column 1: an event is an object"),
+            (br#"{"event":"a","timestamp":"x"}"#, "a value has the wrong type, at line 1 column 28: an event"),
+            (b"{\"event\":1,\n\"event\":2}", "the key `event` is given twice, at line 2 column 7"),
+            (br#"{"event":a}"#, "expected value at line 1 column 10"),
+        ] {
+            assert!(reason(wrong).starts_with(&format!("not valid JSON: {told}")), "{}", reason(wrong));
+        }
         assert_eq!(reason(br#"{"payload":1}"#), "no `event` key");
         assert_eq!(reason(br#"{"event":{},"payload":1}"#), "the event name is not a string");
     }

@@ -5,6 +5,7 @@ use std::str::Utf8Error;
 use thiserror::Error;
 
 use crate::channel::{InvalidChannel, MAX_CHANNELS_OF_EVENT};
+use crate::json_problem::told;
 use crate::limits::{MAX_EVENTS_OF_ENTRY, VERSION};
 
 /// Why a line is no event. It rejects the whole entry, except for one that a newer program wrote.
@@ -66,12 +67,7 @@ impl LineError {
     }
 }
 
-/// The text of an error without its line, which is always 1.
+/// The line of the error is always 1: the entry has more, and this is one of them.
 fn without_line(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    match text.strip_suffix(&place) {
-        Some(text) => format!("{text} at column {}", error.column()),
-        None => text,
-    }
+    told(error, &format!("column {}", error.column()))
 }

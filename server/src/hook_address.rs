@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::http_server::HookUrl;
 use crate::rights::Secret;
 
-pub use crate::http_server::Endpoint;
+pub use crate::http_server::{Endpoint, run_script};
 
 /// The address of a hook, as `auth_hook` gives it. It is shown nowhere as a whole: it may hold a key.
 #[derive(Debug, Clone)]

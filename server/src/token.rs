@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use queue::ChannelName;
+
 use crate::config::Config;
 
 pub use crate::rights::{
@@ -28,6 +30,12 @@ pub fn payload(config: &Config, token: &str) -> Result<Vec<u8>, TokenError> {
 /// The secret that new tokens are signed with, if there is one.
 pub fn signing_secret(config: &Config) -> Option<&Secret> {
     config.rights.secrets.first()
+}
+
+/// A channel with this end that everybody may read, if there is one that is not listed by its name.
+pub fn public_name(config: &Config, end: &str) -> Option<ChannelName> {
+    let mut names = config.rights.public.iter().filter_map(|pattern| pattern.name_with(end));
+    names.find(|name| config.rights.is_public(name))
 }
 
 /// What new tokens must say so that the server takes them: audience and issuer.

@@ -139,7 +139,7 @@ pub fn bad_lines() -> Vec<BadLine> {
         ("payload twice", r#""payload":1,"payload":1"#),
         ("except twice", r#""except":"1.2","except":null"#),
     ] {
-        add(why, object(&[&good, twice]), "not valid JSON: duplicate field");
+        add(why, object(&[&good, twice]), "is given twice, at column ");
     }
 
     // What else it has.

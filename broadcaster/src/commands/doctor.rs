@@ -4,13 +4,15 @@ mod address;
 mod app;
 mod broker;
 mod finding;
+mod fpm;
 mod history;
 mod hook;
 mod journal;
 mod producers;
+mod round_trip;
 
 use std::fs;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
@@ -24,9 +26,9 @@ use rustix::process::{Resource, getrlimit};
 use server::Config;
 
 use finding::Finding::{self, Bad, Good, Note};
-use finding::print;
+use finding::Findings;
 
-use crate::commands::listen;
+use crate::commands::listen::{self, ClientArgs};
 use crate::config_file::ExposedSecret;
 use crate::output::ago;
 use crate::remedy::remedy;
@@ -35,20 +37,38 @@ use crate::serve::descriptors_beside_clients;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DoctorArgs {
-    /// Also queue an event named doctor.ping and wait for it at this address, such as wss://example.com/ws. Every
-    /// client receives that event. Where events for everybody need a token, add ?everybody=1&token=...
+    /// Also connect to this address, such as wss://example.com/ws, queue an event named doctor.ping, and wait for it
+    /// there. It is for a channel that only the doctor has: no other client receives it. Without a queue it only connects
     #[arg(long, value_parser = listen::address)]
     url: Option<String>,
+    #[command(flatten)]
+    client: ClientArgs,
+    /// Address of php-fpm, as `listen` of its pool says: unix:/run/php/php8.2-fpm.sock, or 127.0.0.1:9000. It is asked
+    /// which settings of the extension its workers have. Without it, sockets in /run/php and /run/php-fpm are asked
+    #[arg(long, value_name = "ADDRESS", value_parser = fpm::Address::parse)]
+    fpm: Vec<fpm::Address>,
+    /// Print one JSON object instead
+    #[arg(long)]
+    json: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue
   fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue --url wss://example.com/ws
-  fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue --url \"ws://127.0.0.1:8081/?everybody=1&token=$(cat token)\"
+  fastapi-broadcaster doctor --url wss://example.com/ws --token - <token
+  fastapi-broadcaster doctor --queue /var/lib/fastapi-broadcaster/queue --fpm unix:/run/php/php8.2-fpm.sock
+  fastapi-broadcaster doctor --json --config /etc/fastapi-broadcaster/config.toml | jq '.findings[] | select(.status == \"bad\")'
   sudo -u www-data PHP=php8.3 fastapi-broadcaster doctor --config /etc/fastapi-broadcaster/config.toml
 
 The variable PHP names the PHP whose extension is looked at: a program, without arguments.
+
+php-fpm is asked by a small script in a temporary file, which is deleted afterwards. All users can read it; it holds \
+nothing but the questions.
+
+With --json the keys are is_good (true if nothing is bad) and findings, a list of objects with of (what it is about, a \
+fixed word such as queue, journal, php, fpm or round_trip), status (ok, note or bad), text, and remedy (null if there is \
+none). The texts are for people and change; later versions may add keys and words.
 
 Exit codes: 0 nothing is bad; 64 bad arguments or configuration; 1 something is bad.";
 
@@ -57,41 +77,63 @@ const OLD_BACKLOG: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(
     config: &Config,
-    queue: &Path,
+    queue: Option<&Path>,
     exposed: Option<&ExposedSecret>,
     arguments: DoctorArgs,
 ) -> anyhow::Result<()> {
-    let mut findings = vec![directory(queue, config.max_event_bytes)];
-    findings.extend(exposed.map(|exposed| Note(exposed.to_string(), exposed.remedy())));
-    // Without the right to look it could only guess.
-    if fs::read_dir(queue).is_ok() {
-        findings.extend([owner(queue), backlog(queue, config.max_event_bytes)]);
-        findings.extend([producers::entries(queue, config.max_event_bytes), failed(queue), watch(queue)]);
-        findings.extend(journal::findings(queue));
-        findings.extend(history::findings(config, queue));
+    let DoctorArgs { url, client, fpm, json } = arguments;
+    let client = client.read()?;
+    let mut findings = Findings::default();
+    if let Some(queue) = queue {
+        of_queue(config, queue, exposed, &mut findings);
     }
-    findings.extend(producers::unread_queues(queue));
-    findings.extend(config.broker.iter().flat_map(broker::findings));
-    findings.extend(hook::findings(config));
-    findings.extend(app::findings(config));
-    let port = address::port(config);
-    let round_trip = arguments.url.as_ref().map(|url| address::round_trip(queue, url));
-    findings.push(descriptors(config));
-    // A broadcaster that sends events to the URL listens somewhere: only not where --listen says.
-    if !matches!((&port, &round_trip), (Note(..), Some(Good(_)))) {
-        findings.push(port);
+    let round_trip = url.map(|url| round_trip::round_trip(config, queue, &url, client));
+    if let Some(queue) = queue {
+        let port = address::port(config);
+        findings.add("open_files", [descriptors(config)]);
+        // A broadcaster that sends events to the URL listens somewhere: only not where --listen says.
+        if !matches!((&port, &round_trip), (Note(..), Some(Good(_)))) {
+            findings.add("port", [port]);
+        }
+        findings.add("php", php_extension(queue, config));
     }
-    findings.extend(php_extension(queue));
-    findings.extend(round_trip);
+    findings.add("fpm", fpm::findings(&fpm, queue, config));
+    findings.add("round_trip", round_trip);
     let mut out = io::stdout().lock();
-    let colours = io::stdout().is_terminal();
-    for finding in &findings {
-        print(&mut out, finding, colours)?;
+    if json {
+        writeln!(out, "{}", findings.json())?;
+    } else {
+        findings.print(&mut out, io::stdout().is_terminal())?;
     }
-    if findings.iter().any(|finding| matches!(finding, Bad(..))) {
+    out.flush()?;
+    if findings.has_bad() {
         bail!("something is wrong, see above");
     }
     Ok(())
+}
+
+/// Whether the doctor has something to look at without a queue.
+pub(crate) fn needs_no_queue(arguments: &DoctorArgs) -> bool {
+    arguments.url.is_some() || !arguments.fpm.is_empty()
+}
+
+fn of_queue(config: &Config, queue: &Path, exposed: Option<&ExposedSecret>, findings: &mut Findings) {
+    findings.add("queue", [directory(queue, config.max_event_bytes)]);
+    findings.add("configuration", exposed.map(|exposed| Note(exposed.to_string(), exposed.remedy())));
+    // Without the right to look it could only guess.
+    if fs::read_dir(queue).is_ok() {
+        findings.add("broadcaster", [owner(queue)]);
+        findings.add("backlog", [backlog(queue, config.max_event_bytes)]);
+        findings.add("entries", [producers::entries(queue, config.max_event_bytes)]);
+        findings.add("failed", [failed(queue)]);
+        findings.add("inotify", [watch(queue)]);
+        findings.add("journal", journal::findings(queue, config.max_event_bytes));
+        findings.add("history", history::findings(config, queue));
+    }
+    findings.add("other_queues", producers::unread_queues(queue));
+    findings.add("broker", config.broker.iter().flat_map(broker::findings));
+    findings.add("hook", hook::findings(config));
+    findings.add("application", app::findings(config));
 }
 
 fn directory(queue: &Path, max_event_bytes: u64) -> Finding {
@@ -118,7 +160,10 @@ fn directory(queue: &Path, max_event_bytes: u64) -> Finding {
         metadata.gid()
     );
     if metadata.mode() & 0o002 != 0 {
-        return Bad(described, format!("every user can send events to all clients: chmod o-w {shown}"));
+        return Bad(
+            described,
+            format!("every user can send events to all clients: {}", queue::remedy_of_open_to_all(queue)),
+        );
     }
     if fs::read_dir(queue).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
         return Bad(
@@ -205,7 +250,7 @@ fn descriptors(config: &Config) -> Finding {
     }
 }
 
-fn php_extension(queue: &Path) -> Vec<Finding> {
+fn php_extension(queue: &Path, config: &Config) -> Vec<Finding> {
     let php = std::env::var_os("PHP").filter(|php| !php.is_empty()).unwrap_or_else(|| "php".into());
     let shown = php.display().to_string();
     match Command::new(&php).arg("-i").output() {
@@ -223,7 +268,16 @@ fn php_extension(queue: &Path) -> Vec<Finding> {
                 )];
             }
             let loaded = Good(format!("{shown} (cli) has loaded the extension: {}", settings.join(", ")));
-            std::iter::once(loaded).chain(producers::path_setting(&shown, &settings, queue)).collect()
+            let value = |name: &str| {
+                let line = settings.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(" => "));
+                line.and_then(|values| values.split(" => ").next())
+            };
+            let set = producers::PhpSettings {
+                path: value("fastapi_websocket.path"),
+                queue: value("fastapi_websocket.queue"),
+                max_event_bytes: value("fastapi_websocket.max_event_bytes").and_then(|bytes| bytes.parse().ok()),
+            };
+            std::iter::once(loaded).chain(set.findings(&shown, queue, config)).collect()
         }
     }
 }

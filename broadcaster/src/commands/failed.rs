@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 use queue::{Failed, FailedEntry, FailedError, FileName, InvalidFailedName, shown_bytes};
+use serde_json::{Value, json};
 
 use crate::output::ago;
 use crate::progress;
@@ -15,18 +16,22 @@ use crate::progress;
 pub(crate) enum FailedCommand {
     /// Lists the failed entries with their reasons, oldest first: name, size, age and reason, with tabs between
     #[command(after_help = LIST_EXAMPLES)]
-    List,
+    List {
+        /// Print a JSON list instead
+        #[arg(long)]
+        json: bool,
+    },
     /// Prints the content of a failed entry
     #[command(after_help = SHOW_EXAMPLES)]
     Show {
-        /// Name as listed
+        /// Name as listed, or the record as the log names it, such as <segment>.seg@64
         #[arg(value_parser = failed_name)]
         name: FileName,
         /// As it is, byte for byte, and not with control characters escaped
         #[arg(long)]
         raw: bool,
     },
-    /// Puts entries back into the queue; they are broadcast if they are events now
+    /// Puts entries back into the queue; they are broadcast if they are events now, and come back here if they are not
     #[command(after_help = RETRY_EXAMPLES)]
     Retry(Selection),
     /// Deletes entries
@@ -48,7 +53,10 @@ could be no segment of the journal; it is put back into journal/.";
 const LIST_EXAMPLES: &str = "\
 Examples:
   fastapi-broadcaster failed list --queue /var/lib/fastapi-broadcaster/queue
-  fastapi-broadcaster failed list --config /etc/fastapi-broadcaster/config.toml | cut -f 1";
+  fastapi-broadcaster failed list --config /etc/fastapi-broadcaster/config.toml | cut -f 1
+  fastapi-broadcaster failed list --json --config /etc/fastapi-broadcaster/config.toml | jq -r '.[].reason'
+
+With --json each item of the list has name, bytes, age_secs and reason. Later versions may add keys.";
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
@@ -58,7 +66,10 @@ Examples:
 const RETRY_EXAMPLES: &str = "\
 Examples:
   fastapi-broadcaster failed retry 7.json 8.json --queue /var/lib/fastapi-broadcaster/queue
-  fastapi-broadcaster failed retry --all --queue /var/lib/fastapi-broadcaster/queue";
+  fastapi-broadcaster failed retry --all --queue /var/lib/fastapi-broadcaster/queue
+
+\"put back\" says that the entry waits in the queue again, not that it was sent: the broadcaster reads it afterwards. One \
+that still is no event is put aside again within moments. Correct it first, then look at failed list.";
 
 const DROP_EXAMPLES: &str = "\
 Examples:
@@ -88,11 +99,17 @@ pub(crate) fn failed(queue: &Path, command: FailedCommand) -> anyhow::Result<()>
             {
                 bail!("no entry has failed, so {} has not", names[0])
             }
+            FailedCommand::List { json: true } => Ok(writeln!(out, "[]")?),
             _ => Ok(()),
         };
     };
     match command {
-        FailedCommand::List => {
+        FailedCommand::List { json: true } => {
+            let item = |FailedEntry { name, reason, bytes, age }: FailedEntry| json!({ "name": name.to_string(), "bytes": bytes, "age_secs": age.as_secs_f64(), "reason": reason });
+            let list: Value = folder.list()?.into_iter().map(item).collect();
+            writeln!(out, "{list}")?;
+        }
+        FailedCommand::List { json: false } => {
             for FailedEntry { name, reason, bytes, age } in folder.list()? {
                 writeln!(out, "{name}\t{bytes} bytes\t{}\t{reason}", ago(age))?;
             }

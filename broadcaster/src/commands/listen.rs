@@ -3,16 +3,19 @@
 mod address;
 mod advice;
 mod blocks;
+mod client;
 mod connection;
 mod ended;
 mod event_stream;
 mod explained;
 pub(crate) mod http;
+pub(crate) mod native;
 mod position;
 mod pusher;
 mod request;
 mod socket;
 mod told;
+mod trust;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -21,6 +24,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use clap::Args;
 use queue::printable;
+use serde::Deserialize;
+use thiserror::Error;
 use tokio::time::timeout;
 
 use self::address::{any_address, check_socket};
@@ -28,16 +33,17 @@ use self::advice::of_error;
 use self::connection::Connection;
 use self::ended::{Ended, Pauses};
 use self::position::Position;
-use self::request::{Request, Token, Transport};
+use self::request::{Request, Transport};
 use self::told::{Received, Told, channels_of};
 use super::token::channel;
-use crate::numbers::whole;
+use crate::numbers::{number_of_seconds, whole};
 use crate::output::message_in_one_line;
 
 pub(crate) use address::{BadAddress, address};
+pub(crate) use client::{Client, ClientArgs};
 pub(super) use position::position;
-pub(super) use pusher::problem as pusher_problem;
-pub(crate) use socket::connect;
+pub(crate) use request::Token;
+pub(crate) use trust::Trust;
 
 /// How long a server has to greet a client that names channels. It does so at once.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,9 +59,8 @@ pub(crate) struct ListenArgs {
     /// Channel to subscribe; give it several times for several
     #[arg(long = "channel", value_name = "NAME", value_parser = channel)]
     channels: Vec<String>,
-    /// Token, or - to read it from standard input. Every user of the machine can see an argument: better use - or the variable
-    #[arg(long, env = "FASTAPI_WS_TOKEN", hide_env_values = true, value_parser = Token::parser())]
-    token: Option<Token>,
+    #[command(flatten)]
+    client: ClientArgs,
     /// Subscribe by commands (subprotocol fastapi.v1), and not by the URL
     #[arg(long)]
     native: bool,
@@ -66,9 +71,18 @@ pub(crate) struct ListenArgs {
     /// connection, connect again and go on after the last message
     #[arg(long, value_name = "ID", value_parser = Position::parse)]
     after: Option<Position>,
+    /// Connect again after a lost connection, also without --after: what came meanwhile is then missing
+    #[arg(long)]
+    reconnect: bool,
+    /// Print and count only events of this name; give it several times for several
+    #[arg(long = "event", value_name = "NAME")]
+    events: Vec<String>,
     /// Stop after so many messages
     #[arg(long, short = 'n', value_name = "COUNT", value_parser = whole)]
     count: Option<u64>,
+    /// Stop after so many seconds. With --count, exit code 124 says that not so many messages have come
+    #[arg(long, value_name = "SECONDS", value_parser = timeout_of)]
+    timeout: Option<Duration>,
 }
 
 const EXAMPLES: &str = "\
@@ -76,6 +90,8 @@ Examples:
   fastapi-broadcaster listen ws://127.0.0.1:8081/
   fastapi-broadcaster listen wss://example.com/ws --count 1
   fastapi-broadcaster listen ws://127.0.0.1:8081/ | jq .payload
+  fastapi-broadcaster listen ws://127.0.0.1:8081/ --event order.created --count 1 --timeout 30
+  fastapi-broadcaster listen wss://example.com/ws --header 'Origin: https://example.com' --cookie - <cookie
   fastapi-broadcaster listen ws://127.0.0.1:8081/ --channel news --channel room.7 | jq -r '.channel + \" \" + .event'
   fastapi-broadcaster listen ws://127.0.0.1:8081/ --channel news --after \"t.$(date -d '1 minute ago' +%s000)\"
   fastapi-broadcaster listen https://example.com/events --channel news --sse
@@ -86,15 +102,16 @@ Messages go to standard output, one a line. With channels or --sse each has an i
 is for everybody. What the server tells beside events goes to standard error. The token is sent in the header Authorization.
 
 With --after, standard error says after each connection whether everything that was missed follows. Connections are made \
-again until the server refuses for good; the first one must succeed. With --sse it names the last id in the header \
+again until the server refuses for good; the first one must succeed. --reconnect does the same without a position. With --sse it names the last id in the header \
 Last-Event-ID, and waits at least as long as the server says.
 
 Certificates are checked against those of the system, or those in the file that SSL_CERT_FILE names.
 
-Exit codes: 0 as many messages as --count says have come; 64 bad arguments; 1 no connection, or its end.";
+Exit codes: 0 as many messages as --count says have come, or without --count the time of --timeout is over; 124 that time \
+is over, and not so many messages have come; 64 bad arguments; 1 no connection, or its end.";
 
 pub(crate) fn run(arguments: ListenArgs) -> anyhow::Result<()> {
-    let ListenArgs { url, channels, token, native, sse, after, count } = arguments;
+    let ListenArgs { url, channels, client, native, sse, after, reconnect, events, count, timeout: limit } = arguments;
     let transport = match (native, sse) {
         (_, true) => Transport::EventStream,
         (true, false) => Transport::Native,
@@ -103,23 +120,59 @@ pub(crate) fn run(arguments: ListenArgs) -> anyhow::Result<()> {
     if transport != Transport::EventStream {
         check_socket(&url)?;
     }
-    let token = token.map(Token::read).transpose()?;
-    let request = Request { url, channels, token, transport, position: after };
+    let client = client.read()?;
+    let request = Request { url, channels, client, transport, position: after };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-    let listener =
-        Listener { request, left: count.unwrap_or(u64::MAX), subscribed: BTreeSet::new(), was_greeted: false };
-    runtime.block_on(listener.listen())
+    let listener = Listener {
+        request,
+        reconnect,
+        events,
+        left: count.unwrap_or(u64::MAX),
+        subscribed: BTreeSet::new(),
+        was_greeted: false,
+        was_connected: false,
+    };
+    let Some(limit) = limit else { return runtime.block_on(listener.listen()) };
+    match (runtime.block_on(async { timeout(limit, listener.listen()).await }), count) {
+        (Ok(ended), _) => ended,
+        (Err(_), None) => Ok(()),
+        (Err(_), Some(count)) => Err(TimedOut { count, limit }.into()),
+    }
+}
+
+/// Not so many messages have come as were wanted.
+#[derive(Debug, Error)]
+#[error("the time of {limit:?} is over, and fewer messages than {count} have come")]
+pub(crate) struct TimedOut {
+    count: u64,
+    limit: Duration,
+}
+
+impl TimedOut {
+    /// That of timeout(1).
+    pub(crate) const EXIT_CODE: u8 = 124;
+}
+
+fn timeout_of(text: &str) -> Result<Duration, &'static str> {
+    let seconds = number_of_seconds(text)?;
+    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
+    duration.ok_or("must be a number of seconds above 0, such as 0.5")
 }
 
 struct Listener {
     request: Request,
+    /// Whether it connects again also without a position.
+    reconnect: bool,
+    /// The names of those that are printed; all, if there is none.
+    events: Vec<String>,
     /// So many messages are still to be printed.
     left: u64,
     /// What the server has said that is subscribed.
     subscribed: BTreeSet<String>,
     /// Whether the server is one that this client can come back to.
     was_greeted: bool,
+    was_connected: bool,
 }
 
 impl Listener {
@@ -140,7 +193,8 @@ impl Listener {
                 },
                 Err(ended) => ended,
             };
-            let comes_back = self.request.position.is_some() && self.was_greeted;
+            let comes_back =
+                (self.request.position.is_some() && self.was_greeted) || (self.reconnect && self.was_connected);
             if !comes_back || ended.is_final() {
                 return Err(ended.error);
             }
@@ -154,6 +208,11 @@ impl Listener {
     /// Prints the messages of one connection, until they are enough.
     async fn follow_connection(&mut self, connection: &mut Connection, is_told: &mut bool) -> Result<(), Ended> {
         self.subscribed.clear();
+        self.was_connected = true;
+        if !self.request.is_greeted() {
+            // There is no greeting that would say it.
+            *is_told = false;
+        }
         if let Some(position) = &mut self.request.position {
             position.begin();
         }
@@ -185,13 +244,17 @@ impl Listener {
     }
 
     fn print(&mut self, message: &str) -> io::Result<()> {
-        if self.left > 0 {
+        if self.left > 0 && self.is_wanted(message) {
             let mut out = io::stdout().lock();
             writeln!(out, "{}", message_in_one_line(message))?;
             out.flush()?;
             self.left -= 1;
         }
         Ok(())
+    }
+
+    fn is_wanted(&self, message: &str) -> bool {
+        self.events.is_empty() || name_of(message).is_some_and(|name| self.events.contains(&name))
     }
 
     /// The first message of a server that knows channels.
@@ -269,6 +332,15 @@ impl Listener {
         }
         self.subscribed.extend(channels);
     }
+}
+
+/// The name of an event, if a message is one.
+fn name_of(message: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        event: String,
+    }
+    serde_json::from_str::<Named>(message).ok().map(|named| named.event)
 }
 
 /// What the answer to a position means.

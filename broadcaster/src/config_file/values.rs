@@ -4,7 +4,7 @@
 use std::str::FromStr;
 
 use queue::InvalidChannel;
-use server::config::{Form, Unit, Value, Whole};
+use server::config::{Form, Unit, Value, Whole, all_settings};
 use server::hosts::HostRule;
 use server::origin::Rule;
 use server::token::{InvalidPattern, Pattern, Secret};
@@ -13,9 +13,12 @@ use server::{
     RouteRule, WebhookEvent,
 };
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeString, DeTable, DeValue};
 
 use crate::likeness::meant;
+
+/// A key of a table.
+type Key<'a> = Spanned<DeString<'a>>;
 
 /// The error is where the mistake is, and what would be right.
 pub(super) fn value(form: &Form, given: &Spanned<DeValue<'_>>) -> Result<Value, (usize, String)> {
@@ -96,7 +99,7 @@ fn channel_rule(given: &Spanned<DeValue<'_>>) -> Result<ChannelRule, (usize, Str
     let refuse = |problem: &str| (place, problem.to_owned());
     let table = given.get_ref().as_table().ok_or_else(|| refuse("must be tables: write [[channel]] above each"))?;
     let (mut pattern, mut events, mut seconds) = (None, None, None);
-    for (key, value) in table {
+    for (key, value) in in_order(table) {
         let number = || match value.get_ref() {
             DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
             _ => None,
@@ -105,17 +108,13 @@ fn channel_rule(given: &Spanned<DeValue<'_>>) -> Result<ChannelRule, (usize, Str
             number().ok_or_else(|| (value.span().start, format!("{key}: must be a whole number", key = key.get_ref())))
         };
         match &**key.get_ref() {
-            "pattern" => pattern = Some(parsed::<Pattern>(value, InvalidPattern::to_string)?),
+            "pattern" => {
+                let problem = of_key("pattern");
+                pattern = Some(parsed::<Pattern>(value, InvalidPattern::to_string).map_err(problem)?);
+            }
             ChannelRule::EVENTS => events = Some(number()?),
             ChannelRule::SECONDS => seconds = Some(number()?),
-            _ => {
-                let problem = format!(
-                    "has an unknown key, expected pattern, {} or {}",
-                    ChannelRule::EVENTS,
-                    ChannelRule::SECONDS
-                );
-                return Err((key.span().start, problem));
-            }
+            _ => return Err(unknown(key, &["pattern", ChannelRule::EVENTS, ChannelRule::SECONDS])),
         }
     }
     let pattern = pattern.ok_or_else(|| refuse("needs a pattern, such as pattern = \"cursor.*\""))?;
@@ -132,9 +131,9 @@ fn route(given: &Spanned<DeValue<'_>>) -> Result<RouteRule, (usize, String)> {
     let refuse = |problem: &str| (place, problem.to_owned());
     let table = given.get_ref().as_table().ok_or_else(|| refuse("must be tables: write [[route]] above each"))?;
     let (mut path, mut channels, mut require) = (None, Vec::new(), None);
-    for (key, value) in table {
+    for (key, value) in in_order(table) {
         match &**key.get_ref() {
-            "path" => path = Some(text(value)?),
+            "path" => path = Some(text(value).map_err(of_key("path"))?),
             "channels" => {
                 let problem = || (value.span().start, format!("channels: {}", list_problem("orders")));
                 let list = value.get_ref().as_array().ok_or_else(problem)?;
@@ -142,7 +141,7 @@ fn route(given: &Spanned<DeValue<'_>>) -> Result<RouteRule, (usize, String)> {
                 channels = list.iter().map(name).collect::<Result<_, _>>()?;
             }
             "require" => require = Some(parsed(value, InvalidRouteRule::to_string)?),
-            _ => return Err((key.span().start, "has an unknown key, expected path, channels or require".to_owned())),
+            _ => return Err(unknown(key, &["path", "channels", "require"])),
         }
     }
     let path = path.ok_or_else(|| refuse("needs a path, such as path = \"/admin/*\""))?;
@@ -159,10 +158,10 @@ fn app(given: &Spanned<DeValue<'_>>) -> Result<PusherApp, (usize, String)> {
     let (mut id, mut key, mut secrets) = (None, None, Vec::new());
     let (mut client_events, mut global_events) = (ClientEvents::default(), false);
     let (mut webhooks, mut webhook_events) = (Vec::new(), None);
-    for (name, value) in table {
+    for (name, value) in in_order(table) {
         match &**name.get_ref() {
             name @ ("id" | "key") => {
-                let given = text(value).map_err(|(place, problem)| (place, format!("{name} {problem}")))?;
+                let given = text(value).map_err(of_key(name))?;
                 *(if name == "id" { &mut id } else { &mut key }) = Some(given);
             }
             "secret" => {
@@ -194,13 +193,7 @@ fn app(given: &Spanned<DeValue<'_>>) -> Result<PusherApp, (usize, String)> {
                 let event = |item| parsed::<WebhookEvent>(item, InvalidApp::to_string);
                 webhook_events = Some(list.iter().map(event).collect::<Result<Vec<_>, _>>()?);
             }
-            _ => {
-                let hint = match meant(name.get_ref(), PusherApp::KEYS) {
-                    Some(meant) => format!(": is `{meant}` meant?"),
-                    None => format!(", expected {}", PusherApp::KEYS.join(", ")),
-                };
-                return Err((name.span().start, format!("has an unknown key `{}`{hint}", name.get_ref())));
-            }
+            _ => return Err(unknown(name, &PusherApp::KEYS)),
         }
     }
     let (Some(id), Some(key), false) = (id, key, secrets.is_empty()) else {
@@ -210,6 +203,31 @@ fn app(given: &Spanned<DeValue<'_>>) -> Result<PusherApp, (usize, String)> {
     (app.client_events, app.global_events) = (client_events, global_events);
     app.set_webhooks(webhooks, webhook_events).map_err(|error| refuse(&error.to_string()))?;
     Ok(app)
+}
+
+/// What is said of a key that the tables of a rule do not have.
+fn unknown(key: &Key<'_>, known: &[&str]) -> (usize, String) {
+    let given = key.get_ref();
+    let hint = match meant(given, known.iter().copied()) {
+        Some(meant) => format!("is `{meant}` meant?"),
+        None if all_settings().any(|setting| setting.table.is_none() && setting.key == given.as_ref()) => {
+            format!("it has {}; keys of the whole file stand above all tables", known.join(", "))
+        }
+        None => format!("it has {}", known.join(", ")),
+    };
+    (key.span().start, format!("has no key `{given}`: {hint}"))
+}
+
+/// In the order of the file: the first mistake counts.
+fn in_order<'a>(table: &'a DeTable<'a>) -> Vec<(&'a Key<'a>, &'a Spanned<DeValue<'a>>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+/// Puts the name of a key before what is wrong with its value.
+fn of_key(key: &str) -> impl Fn((usize, String)) -> (usize, String) {
+    move |(place, problem)| (place, format!("{key} {problem}"))
 }
 
 fn text<'a>(given: &'a Spanned<DeValue<'_>>) -> Result<&'a str, (usize, String)> {

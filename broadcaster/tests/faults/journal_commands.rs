@@ -210,6 +210,10 @@ fn records_that_are_no_events_and_files_that_are_no_segments_are_listed_shown_pu
     assert!(entry[1] == "8 bytes" && entry[3].starts_with("line 1: "), "{list}");
     assert!(segment[0] == strange && segment[3].contains("is more than the limit of"), "{list}");
     assert_eq!(printed(&path, &["failed", "show", entry[0]]), "garbage\n");
+    // As the log names it.
+    assert_eq!(printed(&path, &["failed", "show", &format!("{OLD_SEGMENT}@0")]), "garbage\n");
+    let (code, _, error) = run(&path, &["failed", "show", &format!("{OLD_SEGMENT}@")]);
+    assert!(code == 64 && error.contains("failed list shows the names"), "{error}");
     assert!(printed(&path, &["queue", "stat"]).contains("failed\t2\n"));
 
     fs::write(path.join("failed").join(entry[0]), good_line("\"corrected\"")).unwrap();
@@ -246,6 +250,8 @@ fn damage_of_the_journal_is_logged_with_its_place_and_the_rest_is_sent() {
         )),
         "{stat}"
     );
+    let told = format!("note the journal has {} damaged bytes that nobody has read yet", damaged.len());
+    assert!(doctor(&queue).contains(&told), "{}", doctor(&queue));
     let (_, _, error) = run(&queue.path(), &["queue", "dump"]);
     assert_eq!(
         error,
@@ -264,7 +270,8 @@ fn damage_of_the_journal_is_logged_with_its_place_and_the_rest_is_sent() {
 #[test]
 fn the_doctor_tells_of_the_journal_and_of_what_is_in_its_way() {
     let queue = QueueDir::new();
-    assert!(!doctor(&queue).contains("journal"), "none is expected where no broadcaster has run");
+    let report = doctor(&queue);
+    assert!(report.contains("ok   there is no journal: producers write files until a broadcaster"), "{report}");
     let mut broadcaster = broadcaster::start(&queue.path());
     let mut writer = JournalWriter::new();
     append(&mut writer, &queue, 0..1);

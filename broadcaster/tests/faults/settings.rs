@@ -385,7 +385,7 @@ fn a_flag_for_what_belongs_in_the_table_of_the_application_is_told_so() {
 #[test]
 fn a_mistake_in_the_variable_of_the_application_names_the_key() {
     for (given, expected) in [
-        ("id=1 key=k secret=s foo=1", "FASTAPI_WS_APP: has an unknown key `foo`, expected id, key, secret"),
+        ("id=1 key=k secret=s foo=1", "FASTAPI_WS_APP: has no key `foo`: it has id, key, secret"),
         ("id=1 key=k secret=s key=l", "FASTAPI_WS_APP: has `key` twice"),
         ("id=1 key=k secret=s client_events=true", r#"FASTAPI_WS_APP: client_events must be "off" or "members""#),
     ] {
@@ -412,7 +412,7 @@ fn a_configuration_is_checked_without_a_start() {
     for (text, expected) in [
         (
             "# a typo\nmax_conections = 5",
-            "line 2, column 1: unknown field `max_conections`: is `max_connections` meant?",
+            "line 2, column 1: there is no key `max_conections`: is `max_connections` meant?",
         ),
         ("# a range\nmax_connections = 0", "max_connections = 0: must be at least 1 (line 2 of the file)"),
         ("# a part without a level\nlog_level = 'x='", "log_level: is no level: "),

@@ -208,7 +208,7 @@ fn no_error_shows_the_secret_of_a_file_that_is_wrong() {
     let config = queue.root().join("config.toml");
     let secret = "4b5d11f0c8a4e2d9f6b7a3c1e5d8f092";
     for (line, told) in [
-        (format!("token_secrett = \"{secret}\""), "line 2, column 1: unknown field `token_secrett`"),
+        (format!("token_secrett = \"{secret}\""), "line 2, column 1: there is no key `token_secrett`"),
         (format!("token_secret = \"{secret}\""), "line 2, column 16: token_secret must be a list"),
         (format!("token_secret_file = [\"{secret}\"]"), "token_secret_file: cannot read the file: "),
         (format!("port = \"{secret}\""), "line 2, column 8: port must be a whole number"),

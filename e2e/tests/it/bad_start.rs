@@ -124,7 +124,7 @@ async fn numbers_out_of_range_are_refused_as_such_also_after_a_space() {
         (&["--ping-interval-secs", "-1"], "ping_interval_secs = -1"),
         (&["--pong-timeout-secs", "-1"], "pong_timeout_secs = -1"),
         (&["--shutdown-grace-secs", "-1"], "shutdown_grace_secs = -1"),
-        (&["--port", "-1"], "--port <PORT>': -1 is not in 0..=65535"),
+        (&["--port", "-1"], "--port <PORT>': must be 0 to 65535"),
         (&["--max-event-bytes", "-1"], "--max-event-bytes <BYTES>': must be a whole number of at least 1"),
         (&["--failed-max-entries", "-1"], "--failed-max-entries <COUNT>': must be a whole number of at least 1"),
         (&["--failed-max-age-secs", "1.5"], "--failed-max-age-secs <SECONDS>': must be a whole number of at least 1"),

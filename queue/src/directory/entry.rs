@@ -55,13 +55,20 @@ impl FileName {
 }
 
 impl FileName {
-    /// Reads the name of a file in the failed folder: of an entry, or of a segment of the journal.
+    /// Reads the name of a file in the failed folder: of an entry, or of a segment of the journal. That of a record is
+    /// the file that it became there: the log and `queue dump` call it so.
     ///
     /// # Errors
     /// When it can be neither.
     pub fn of_failed(name: &str) -> Result<FileName, InvalidFailedName> {
         let is_segment = SegmentName::of_file(OsStr::new(name)).is_some();
-        if is_segment { Ok(FileName(name.into())) } else { name.parse().map_err(|_| InvalidFailedName) }
+        if is_segment {
+            return Ok(FileName(name.into()));
+        }
+        match name.parse() {
+            Ok(record) => Ok(FileName::of_record(record)),
+            Err(_) => name.parse().map_err(|_| InvalidFailedName),
+        }
     }
 
     /// Whether it is the name of a segment of the journal.
@@ -94,7 +101,10 @@ pub struct InvalidFileName;
 
 /// The text cannot be the name of a failed entry.
 #[derive(Debug, Error)]
-#[error("not the name of an entry: it ends in .json, .events or .seg and has no slash")]
+#[error(
+    "not the name of an entry: it ends in .json, .events or .seg, or it is a record such as <segment>.seg@64, and has no \
+     slash; failed list shows the names"
+)]
 pub struct InvalidFailedName;
 
 impl fmt::Display for FileName {

@@ -15,6 +15,7 @@ pub struct ConfigError {
     key: &'static str,
     given: Given,
     problem: Problem,
+    item: Option<usize>,
 }
 
 /// What is said of the value.
@@ -42,22 +43,32 @@ pub(super) enum Part {
 
 impl ConfigError {
     pub(super) fn new(key: &'static str, value: Value, problem: impl Into<Problem>) -> ConfigError {
-        ConfigError { key, given: Given::Value(value), problem: problem.into() }
+        ConfigError { key, given: Given::Value(value), problem: problem.into(), item: None }
     }
 
     /// The value may be a secret.
     pub(super) fn without_value(key: &'static str, problem: impl Into<Problem>) -> ConfigError {
-        ConfigError { key, given: Given::NotShown, problem: problem.into() }
+        ConfigError { key, given: Given::NotShown, problem: problem.into(), item: None }
     }
 
     /// A setting that has to be there.
     pub(super) fn missing(key: &'static str, problem: impl Into<Problem>) -> ConfigError {
-        ConfigError { key, given: Given::Nothing, problem: problem.into() }
+        ConfigError { key, given: Given::Nothing, problem: problem.into(), item: None }
     }
 
     /// The key as in the file; the flag has dashes.
     pub fn key(&self) -> &'static str {
         self.key
+    }
+
+    /// Of a setting that is a list: which item of it is wrong, from 0.
+    pub(super) fn of_item(self, item: usize) -> ConfigError {
+        ConfigError { item: Some(item), ..self }
+    }
+
+    /// Which item of a list is wrong, from 0, if it is one item.
+    pub fn item(&self) -> Option<usize> {
+        self.item
     }
 
     /// The text for those who call settings so.

@@ -67,23 +67,21 @@ pub(super) fn entrance(values: Values, rights: &Rights) -> Result<Entrance, Conf
         queue: values.auth_hook_queue,
     });
     let routes = values.route.unwrap_or_default();
-    let requires = |what| routes.iter().any(|route| route.require == Some(what));
-    let refuse = |problem| Err(ConfigError::new("route", Value::Routes(routes.clone()), problem));
-    if requires(Require::Hook) && hook.is_none() {
-        return refuse([
-            "one requires a hook, and there is none: set ".into(),
-            Part::Key("auth_hook"),
-            "".into(),
-            "".into(),
-        ]);
+    let requiring = |what| routes.iter().position(|route| route.require == Some(what));
+    let refuse = |item, problem| Err(ConfigError::new("route", Value::Routes(routes.clone()), problem).of_item(item));
+    if let Some(item) = requiring(Require::Hook).filter(|_| hook.is_none()) {
+        let problem =
+            ["one requires a hook, and there is none: set ".into(), Part::Key("auth_hook"), "".into(), "".into()];
+        return refuse(item, problem);
     }
-    if requires(Require::Token) && !rights.takes_tokens() {
-        return refuse([
+    if let Some(item) = requiring(Require::Token).filter(|_| !rights.takes_tokens()) {
+        let problem = [
             "one requires a token, and there is no key: set ".into(),
             Part::Key("token_secret_file"),
             " or ".into(),
             Part::Key("token_public_key_file"),
-        ]);
+        ];
+        return refuse(item, problem);
     }
     Ok(Entrance { hook, routes, proxies: TrustedProxies::new(values.trusted_proxies.unwrap_or_default()) })
 }

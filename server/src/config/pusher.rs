@@ -38,7 +38,7 @@ pub(super) fn app(values: Values) -> Result<Option<PusherApp>, ConfigError> {
     if apps.len() > 1 {
         let problem =
             "there is one application at most: start a broadcaster with its own queue for each other one".to_owned();
-        return Err(ConfigError::new("app", Value::Apps(apps), problem));
+        return Err(ConfigError::new("app", Value::Apps(apps), problem).of_item(1));
     }
     Ok(apps.pop())
 }

@@ -35,7 +35,7 @@ mod upgrade;
 pub use admission::{Admission, AnsweredPaths, MAX_SPARE_SLOTS};
 pub(crate) use bind::listen;
 pub(crate) use entrance::Entrance;
-pub use hook::Endpoint;
+pub use hook::{Endpoint, run_script};
 pub(crate) use hook::{HookOptions, HookUrl};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use hook::{try_output, try_records};

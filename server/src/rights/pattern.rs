@@ -27,6 +27,11 @@ impl Pattern {
         Pattern { text: "".into(), is_prefix: true }
     }
 
+    /// A name that is meant and has this end, if names with a beginning are meant.
+    pub(crate) fn name_with(&self, end: &str) -> Option<ChannelName> {
+        self.is_prefix.then(|| format!("{}{end}", self.text).parse().ok()).flatten()
+    }
+
     /// Whether a channel is meant.
     pub(crate) fn matches(&self, channel: &ChannelName) -> bool {
         if self.is_prefix { channel.as_str().starts_with(&*self.text) } else { channel.as_str() == &*self.text }

@@ -79,9 +79,7 @@ pub enum InvalidApp {
     )]
     WebhookEvent,
     /// A key that it does not have.
-    #[error(
-        "has an unknown key `{0}`, expected id, key, secret, client_events, global_events, webhook or webhook_event"
-    )]
+    #[error("has no key `{0}`: it has id, key, secret, client_events, global_events, webhook or webhook_event")]
     UnknownKey(Box<str>),
     /// A key for which there is one value.
     #[error("has `{0}` twice")]

@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, CONTENT_TYPE, 
 use tokio_tungstenite::tungstenite::http::{Method, Request};
 use url::{Position, Url};
 
+use crate::commands::listen::Trust;
 use crate::commands::listen::http::exchange;
 
 /// How long an answer may take.
@@ -73,7 +74,7 @@ impl Asking {
             request.headers_mut().insert(AUTHORIZATION, value);
         }
         let mut connection = JoinSet::new();
-        let answer = exchange(request, &self.url, &mut connection).await.map_err(|failure| {
+        let answer = exchange(request, &self.url, Trust::System, &mut connection).await.map_err(|failure| {
             let what = format!("the admin listener on {} does not answer (does the broadcaster run?)", self.url);
             failure.explanation.map_or_else(|| failure.error.context(what), anyhow::Error::msg)
         })?;

@@ -6,11 +6,11 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use queue::{Announcement, JournalState, Reader};
+use queue::{Announcement, Backlog, JournalState, Reader};
 
 use super::finding::Finding::{self, Bad, Good, Note};
 
-pub(super) fn findings(queue: &Path) -> Vec<Finding> {
+pub(super) fn findings(queue: &Path, max_event_bytes: u64) -> Vec<Finding> {
     let folder = queue::journal_folder(queue);
     let is_owned = Reader::is_owned(queue);
     let found = match fs::symlink_metadata(&folder) {
@@ -29,7 +29,11 @@ pub(super) fn findings(queue: &Path) -> Vec<Finding> {
         return vec![bad];
     }
     match JournalState::of(queue) {
-        Ok(Some(state)) => of_state(queue, is_owned, &described, &state),
+        Ok(Some(state)) => {
+            let mut findings = of_state(queue, is_owned, &described, &state);
+            findings.extend(damage(queue, max_event_bytes));
+            findings
+        }
         Ok(None) => missing(queue, is_owned).into_iter().collect(),
         Err(error) => vec![Bad(format!("{described}: {error}"), "run the doctor as the broadcaster's user".into())],
     }
@@ -61,17 +65,31 @@ fn permissions(folder: &Path, found: &Metadata, queue: &Path, described: &str) -
     None
 }
 
-/// There is no journal. Nothing to say where none is expected.
-fn missing(queue: &Path, is_owned: bool) -> Option<Finding> {
-    is_owned.then(|| {
+/// What the next broadcaster will leave out. One that runs has said it in its log, and has gone on behind it.
+fn damage(queue: &Path, max_event_bytes: u64) -> Option<Finding> {
+    let bytes = Backlog::of(queue, max_event_bytes).ok()?.damaged_bytes;
+    (bytes > 0).then(|| {
         Note(
-            "there is no journal, so producers write files".into(),
-            match announcement(queue).is_some_and(|reader| reader.reads_journal()) {
-                true => "the broadcaster makes it within a second: see that its user may write to the directory".into(),
-                false => "update the broadcaster: this one is older".into(),
-            },
+            format!("the journal has {bytes} damaged bytes that nobody has read yet: the broadcaster leaves them out"),
+            "power was lost, or another program has written there: events in these bytes are lost, those behind them \
+             are sent"
+                .into(),
         )
     })
+}
+
+/// There is no journal.
+fn missing(queue: &Path, is_owned: bool) -> Option<Finding> {
+    if !is_owned {
+        return Some(Good("there is no journal: producers write files until a broadcaster makes it".into()));
+    }
+    Some(Note(
+        "there is no journal, so producers write files".into(),
+        match announcement(queue).is_some_and(|reader| reader.reads_journal()) {
+            true => "the broadcaster makes it within a second: see that its user may write to the directory".into(),
+            false => "update the broadcaster: this one is older".into(),
+        },
+    ))
 }
 
 fn of_state(queue: &Path, is_owned: bool, described: &str, state: &JournalState) -> Vec<Finding> {

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Uid, User, getgrouplist};
+use server::Config;
 
 use super::finding::Finding::{self, Bad, Good, Note};
 
@@ -57,10 +58,49 @@ pub(super) fn unread_queues(queue: &Path) -> Vec<Finding> {
     above.iter().flat_map(|above| queue::unread_queues(above, queue)).map(|path| unread(&path, queue)).collect()
 }
 
+/// What a PHP says of the extension's settings, as far as the broadcaster has to do with them.
+#[derive(Default)]
+pub(super) struct PhpSettings<'a> {
+    pub(super) path: Option<&'a str>,
+    pub(super) queue: Option<&'a str>,
+    pub(super) max_event_bytes: Option<u64>,
+}
+
+impl PhpSettings<'_> {
+    /// What does not go with this queue and its broadcaster.
+    pub(super) fn findings(&self, php: &str, queue: &Path, config: &Config) -> Vec<Finding> {
+        let path = self.path.and_then(|path| path_setting(php, path, queue));
+        let form = (self.queue == Some("journal")).then(|| journal_setting(php, queue)).flatten();
+        let size = self.max_event_bytes.filter(|bytes| *bytes > config.max_event_bytes).map(|bytes| {
+            Note(
+                format!(
+                    "{php} queues events of up to {bytes} bytes, and the broadcaster puts those of more than {} aside",
+                    config.max_event_bytes
+                ),
+                "give fastapi_websocket.max_event_bytes in php.ini and max_event_bytes of the broadcaster the same value"
+                    .into(),
+            )
+        });
+        path.into_iter().chain(form).chain(size).collect()
+    }
+}
+
+/// PHP writes files as long as nobody has made the journal.
+fn journal_setting(php: &str, queue: &Path) -> Option<Finding> {
+    let is_missing = !queue::journal_folder(queue).exists();
+    is_missing.then(|| {
+        Note(
+            format!(
+                "{php} is set to append to the journal, and there is none: it writes files until a broadcaster makes it"
+            ),
+            format!("start a broadcaster: fastapi-broadcaster --queue {}", queue.display()),
+        )
+    })
+}
+
 /// Whether PHP's own default is this queue.
-pub(super) fn path_setting(php: &str, settings: &[&str], queue: &Path) -> Option<Finding> {
-    let set = settings.iter().find_map(|line| line.strip_prefix("fastapi_websocket.path => "))?;
-    let path = set.split(" => ").next().filter(|path| path.starts_with('/')).map(Path::new)?;
+fn path_setting(php: &str, path: &str, queue: &Path) -> Option<Finding> {
+    let path = Some(path).filter(|path| path.starts_with('/')).map(Path::new)?;
     if path == queue
         || path.canonicalize().ok().is_some_and(|path| queue.canonicalize().is_ok_and(|queue| queue == path))
     {

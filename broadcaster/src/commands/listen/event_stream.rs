@@ -39,7 +39,7 @@ impl EventStream {
         let problem = || format!("cannot connect to {}", url_without_secrets(&request.url));
         let (get, url) = (request.stream()?, request.full_url()?);
         let mut connection = JoinSet::new();
-        let answer = exchange(get, &url, &mut connection).await;
+        let answer = exchange(get, &url, request.client.trust, &mut connection).await;
         let answer = answer.map_err(|Failure { error, is_passing, explanation }| {
             let is_explained = explanation.is_some();
             let error = explanation.map_or_else(|| error.context(problem()), |text| anyhow!("{}: {text}", problem()));

@@ -1,17 +1,15 @@
 //! One request by HTTP/1.1, and the head of its answer.
 
 use std::convert::Infallible;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -21,6 +19,7 @@ use tokio_tungstenite::tungstenite::http::{Request as HttpRequest, Response};
 use url::{Host, Url};
 
 use super::explained::tls_of_io;
+use super::trust::Trust;
 
 /// So much of an answer that is no stream is read, and for so long.
 const MAX_REFUSAL_BYTES: usize = 64 << 10;
@@ -48,6 +47,7 @@ impl Failure {
 pub(crate) async fn exchange<B>(
     request: HttpRequest<B>,
     url: &Url,
+    trust: Trust,
     connection: &mut JoinSet<()>,
 ) -> Result<Response<Incoming>, Failure>
 where
@@ -64,7 +64,7 @@ where
         return exchange_on(stream, request, connection).await;
     }
     let name = ServerName::try_from(host).map_err(Failure::permanent)?;
-    let connector = TlsConnector::from(Arc::new(tls_settings().map_err(Failure::permanent)?));
+    let connector = TlsConnector::from(Arc::new(trust.settings().map_err(Failure::permanent)?));
     let stream = connector.connect(name, stream).await.map_err(|error| {
         let explanation = tls_of_io(&error, url.as_str());
         Failure { explanation, ..Failure::passing(error) }
@@ -90,21 +90,6 @@ where
         ),
         false => Failure::passing(error),
     })
-}
-
-/// Trusts those whom the system trusts, as the WebSocket does.
-fn tls_settings() -> anyhow::Result<ClientConfig> {
-    // It fails only if a provider is set already, and then there is one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        let problems = found.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        return Err(io::Error::new(io::ErrorKind::NotFound, problems))
-            .context("this system trusts nobody: name a file of certificates in the variable SSL_CERT_FILE");
-    }
-    Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
 }
 
 /// An answer that is no stream, with the beginning of its text if that comes soon.

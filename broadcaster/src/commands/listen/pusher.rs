@@ -8,6 +8,6 @@ const PROBLEM: &str = "this path speaks the Pusher protocol, for Laravel Echo an
 const FIRST: [&str; 2] = [r#"{"event":"pusher:connection_established","data":"#, r#"{"event":"pusher:error","data":"#];
 
 /// What is wrong with an address whose server sends this message, if it is that.
-pub(crate) fn problem(message: &str) -> Option<&'static str> {
+pub(super) fn problem(message: &str) -> Option<&'static str> {
     FIRST.iter().any(|first| message.starts_with(first)).then_some(PROBLEM)
 }

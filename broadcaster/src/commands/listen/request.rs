@@ -14,9 +14,10 @@ use tokio_tungstenite::tungstenite::handshake::client::Request as Handshake;
 use tokio_tungstenite::tungstenite::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, HOST, SEC_WEBSOCKET_PROTOCOL,
 };
-use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Request as HttpRequest};
+use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderName, HeaderValue, Request as HttpRequest};
 use url::{Position as Part, Url};
 
+use super::client::Client;
 use super::position::Position;
 use crate::commands::token::read_from;
 
@@ -40,7 +41,7 @@ pub(super) enum Transport {
 pub(super) struct Request {
     pub(super) url: String,
     pub(super) channels: Vec<String>,
-    pub(super) token: Option<Token>,
+    pub(super) client: Client,
     pub(super) transport: Transport,
     /// What comes after it is asked for.
     pub(super) position: Option<Position>,
@@ -48,11 +49,21 @@ pub(super) struct Request {
 
 /// A token. No debug output shows it.
 #[derive(Clone)]
-pub(super) struct Token(String);
+pub(crate) struct Token(String);
 
 impl Token {
     pub(super) fn parser() -> impl TypedValueParser<Value = Token> {
         StringValueParser::new().map(Token)
+    }
+
+    /// One that was made here.
+    pub(crate) fn new(token: String) -> Token {
+        Token(token)
+    }
+
+    /// Whether it is to be read from standard input.
+    pub(super) fn is_of_input(&self) -> bool {
+        self.0 == "-"
     }
 
     /// What is meant: `-` is what comes from standard input.
@@ -112,9 +123,10 @@ impl Request {
     pub(super) fn handshake(&self) -> anyhow::Result<Handshake> {
         let mut handshake = self.full_url()?.as_str().into_client_request()?;
         let headers = handshake.headers_mut();
-        if let Some(token) = &self.token {
+        if let Some(token) = &self.client.token {
             headers.insert(AUTHORIZATION, token.header()?);
         }
+        add_headers(headers, &self.client.headers);
         if self.transport == Transport::Native {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(NATIVE));
         }
@@ -128,13 +140,15 @@ impl Request {
             .header(HOST, &url[Part::BeforeHost..Part::AfterPort])
             .header(ACCEPT, "text/event-stream")
             .header(CACHE_CONTROL, "no-store");
-        if let Some(token) = &self.token {
-            request = request.header(AUTHORIZATION, token.header()?);
-        }
         if let Some(id) = self.position.as_ref().and_then(Position::last_event_id) {
             request = request.header(LAST_EVENT_ID, id);
         }
-        Ok(request.body(Empty::new())?)
+        let mut request = request.body(Empty::new())?;
+        if let Some(token) = &self.client.token {
+            request.headers_mut().insert(AUTHORIZATION, token.header()?);
+        }
+        add_headers(request.headers_mut(), &self.client.headers);
+        Ok(request)
     }
 
     /// The command after the handshake, if there is one.
@@ -149,13 +163,27 @@ impl Request {
     }
 }
 
+/// Adds what the user gives. It replaces what is sent by itself, as `Host`.
+fn add_headers(headers: &mut HeaderMap, given: &HeaderMap) {
+    for name in given.keys() {
+        headers.remove(name);
+    }
+    headers.extend(given.iter().map(|(name, value)| (name.clone(), value.clone())));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn request(url: &str, channels: &[&str], transport: Transport) -> Request {
         let channels = channels.iter().map(|channel| (*channel).to_owned()).collect();
-        Request { url: url.to_owned(), channels, token: Some(Token("a.b.c".to_owned())), transport, position: None }
+        Request {
+            url: url.to_owned(),
+            channels,
+            client: Client { token: Some(Token("a.b.c".to_owned())), ..Client::default() },
+            transport,
+            position: None,
+        }
     }
 
     #[test]
@@ -212,6 +240,13 @@ mod tests {
             assert_eq!(header(&stream, name), Some(HeaderValue::from_static(value)), "{name}");
         }
         assert!(asked.is_greeted() && asked.command().is_none());
+        asked.client.headers.insert("host", HeaderValue::from_static("other"));
+        asked.client.headers.insert("origin", HeaderValue::from_static("https://page"));
+        let given = asked.stream().expect("a request");
+        assert_eq!(header(&given, "host"), Some(HeaderValue::from_static("other")));
+        assert_eq!(header(&given, "origin"), Some(HeaderValue::from_static("https://page")));
+        assert_eq!(given.headers().get_all("host").iter().count(), 1);
+        asked.client.headers.clear();
 
         asked.url = "ws://[::1]:80".to_owned();
         asked.position = Position::parse("t.1").ok();
@@ -233,7 +268,7 @@ mod tests {
         let mut request = request("ws://x/", &[], Transport::Url);
         assert!(!format!("{request:?}{:?}", request.handshake().expect("a request")).contains("a.b.c"));
         assert!(!format!("{:?}", request.stream().expect("a request")).contains("a.b.c"));
-        request.token = Some(Token("a\nb".to_owned()));
+        request.client.token = Some(Token("a\nb".to_owned()));
         let error = request.handshake().expect_err("a token").to_string();
         assert_eq!(error, "the token has characters that no token has");
     }

@@ -1,31 +1,29 @@
 //! A WebSocket: connecting to the address that a page would use, why that fails, and the messages that come.
 
+use std::sync::Arc;
+
 use anyhow::{Context, anyhow};
 use futures_util::{SinkExt, StreamExt};
 use queue::{printable, url_without_secrets};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError, TlsError};
+use tokio_tungstenite::tungstenite::handshake::client::Request as Handshake;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
 
 use super::advice::of_close_code;
 use super::ended::Ended;
 use super::explained::{refusal, tls_of_io, tls_problem};
 use super::pusher;
 use super::request::Request;
+use super::trust::Trust;
 
 /// A connection to a server.
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// Connects as a plain client.
-pub(crate) async fn connect(url: &str) -> anyhow::Result<Socket> {
-    shake_hands(url, url).await.map_err(|ended| ended.error)
-}
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Connects with what is asked for.
-pub(super) async fn open(request: &Request) -> Result<Socket, Ended> {
-    shake_hands(request.handshake()?, &request.url).await
+pub(crate) async fn open(request: &Request) -> Result<Socket, Ended> {
+    shake_hands(request.handshake()?, &request.url, request.client.trust).await
 }
 
 /// The next text message.
@@ -60,10 +58,15 @@ pub(super) async fn send(socket: &mut Socket, command: String) -> Result<(), End
     socket.send(Message::text(command)).await.context("the connection broke").map_err(Ended::passing)
 }
 
-async fn shake_hands(handshake: impl IntoClientRequest + Unpin, url: &str) -> Result<Socket, Ended> {
+async fn shake_hands(handshake: Handshake, url: &str, trust: Trust) -> Result<Socket, Ended> {
     // It fails only if a provider is set already, and then there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match tokio_tungstenite::connect_async(handshake).await {
+    // Without one, the library makes one that trusts the system.
+    let connector = match trust {
+        Trust::System => None,
+        Trust::Anybody => Some(Connector::Rustls(Arc::new(trust.settings()?))),
+    };
+    match tokio_tungstenite::connect_async_tls_with_config(handshake, None, false, connector).await {
         Ok((socket, _)) => Ok(socket),
         Err(error) => {
             let problem = format!("cannot connect to {}", url_without_secrets(url));

@@ -3,6 +3,7 @@
 //!
 //! A question is in [`question`], how it is asked in [`crate::http_client`] and [`over_fastcgi`] (with [`records`]), and
 //! what an answer means in [`answer`], and what the log shows of one in [`excerpt`]. Where the hook is says [`url`].
+//! [`script`] is no question: it runs a script for code outside.
 
 mod answer;
 mod excerpt;
@@ -10,6 +11,7 @@ mod failure;
 mod over_fastcgi;
 mod question;
 mod records;
+mod script;
 mod url;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +40,7 @@ use failure::HookFailure;
 pub(crate) use question::Question;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use records::try_records;
+pub use script::run_script;
 pub use url::Endpoint;
 pub(crate) use url::HookUrl;
 
