@@ -1,4 +1,4 @@
-//! What the doctor finds of php-fpm. A server of its own plays php-fpm here; e2e asks the real one.
+//! What the doctor finds of php-fpm. A server of its own plays php-fpm here.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
