@@ -2,8 +2,8 @@
 #
 #   docker build -f packaging/containers/php.Dockerfile -t fastapi-php .
 #
-# PHP may be another image of PHP 8.1 or newer with php-config, also a thread-safe one, on Debian 12. Begin the Dockerfile
-# of your application with `FROM fastapi-php`.
+# PHP may be another image of PHP 8.1 or newer with php-config, also a thread-safe one, on Debian 12. Begin the
+# Dockerfile of your application with `FROM fastapi-php`.
 ARG RUST=rust:1-bookworm
 ARG PHP=php:8.3-fpm-bookworm
 
