@@ -105,7 +105,7 @@ async fn phpize_builds_what_pie_would_install() {
 
     let script = "phpize=${PHP_CONFIG:-php-config}; \"${phpize/php-config/phpize}\" && ./configure \
                   --enable-fastapi-websocket --with-php-config=\"$(command -v \"${PHP_CONFIG:-php-config}\")\" && \
-                  make FASTAPI_LIBRARY=\"$0\"";
+                  make FASTAPI_LIBRARY=\"$0\" && make install CARGO=no-cargo-for-root INSTALL_ROOT=\"$PWD/root\"";
     let mut command = Process::command("bash");
     command.current_dir(directory.path()).arg("-c").arg(script).arg(built::extension());
     let (status, _) = run(&mut command).await;
