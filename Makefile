@@ -72,6 +72,10 @@ e2e: setup build ## Run the end-to-end tests: PHP, php-fpm behind nginx, broadca
 package: build ## Build the two Debian packages, into target/packages
 	packaging/build $(target)/packages
 
+.PHONY: archives
+archives: build ## Pack the source, the broadcaster and the extension as archives, into target/archives
+	packaging/archives $(target)/archives
+
 .PHONY: pictures
 pictures: setup build ## Take new pictures for docs, from the pages in Chromium
 	cargo test $(CARGO_FLAGS) -p e2e pictures_are_taken::in_chromium

@@ -4,13 +4,11 @@
 //! Blocks stand between fences: ```` ```php run ````. Runnable ones use the directory `/var/lib/fastapi-broadcaster/queue` and the address
 //! `127.0.0.1:8081`, which stand for a queue and a broadcaster of the test's own.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde::Deserialize;
 use tempfile::TempDir;
 use testkit::{Broadcaster, Process, QueueDir, temporary_directory};
 
@@ -67,47 +65,6 @@ async fn json_and_toml_blocks_can_be_parsed() {
             Process::spawn(broadcaster::command(["config", "check", "--queue", "/nowhere", "--config"]).arg(&file));
         assert!(check.exit().await.success(), "{}: {:?}", block.place, check.stderr());
     }
-}
-
-/// The part of a Compose file that is looked at.
-#[derive(Deserialize)]
-struct Compose {
-    services: BTreeMap<String, Service>,
-}
-
-#[derive(Deserialize)]
-struct Service {
-    image: String,
-    command: Option<ServiceCommand>,
-}
-
-/// A list, or a text for a shell.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ServiceCommand {
-    List(Vec<String>),
-    #[expect(dead_code, reason = "only that it is one")]
-    Text(String),
-}
-
-#[tokio::test]
-async fn the_compose_file_starts_the_image_that_is_built_beside_it() {
-    let entrypoint = code("dockerfile").iter().find_map(|file| file.rsplit("ENTRYPOINT ").next().map(str::to_owned));
-    let entrypoint: Vec<String> = serde_json::from_str(&entrypoint.unwrap()).unwrap();
-    assert_eq!(entrypoint[0], "fastapi-broadcaster");
-    let mut checked = 0;
-    for block in blocks("yaml") {
-        let file: Compose =
-            serde_saphyr::from_str(&block.text).unwrap_or_else(|error| panic!("{}: {error}", block.place));
-        for service in file.services.into_values().filter(|service| service.image == "your-broadcaster") {
-            let Some(ServiceCommand::List(arguments)) = service.command else { panic!("{}: no list", block.place) };
-            let line = entrypoint[1..].iter().chain(&arguments).map(String::as_str).chain(["config", "check"]);
-            let mut check = Process::spawn(&mut broadcaster::command(line));
-            assert!(check.exit().await.success(), "{}: {:?}", block.place, check.stderr());
-            checked += 1;
-        }
-    }
-    assert_eq!(checked, 1);
 }
 
 #[tokio::test]

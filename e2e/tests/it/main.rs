@@ -12,6 +12,7 @@ mod admin;
 mod backlog;
 mod bad_start;
 mod channels;
+mod containers;
 mod delivery;
 mod demo;
 mod docs;

@@ -34,6 +34,38 @@ async fn the_same_build_gives_the_same_packages() {
     }
 }
 
+/// Times and rights of files in the work tree, the umask and the folder make no difference.
+#[tokio::test]
+async fn the_same_build_gives_the_same_archives_and_they_hold_what_pie_looks_for() {
+    let (first, second) = (temporary_directory(), temporary_directory());
+    let names = build_archives(first.path(), "022").await;
+    assert_eq!(build_archives(second.path(), "077").await, names);
+    for name in &names {
+        let [first, second] = [&first, &second].map(|folder| fs::read(folder.path().join(name)).unwrap());
+        assert!(first == second, "{name} differs");
+    }
+
+    let composer = fs::read(built::repository().join("composer.json")).unwrap();
+    let composer: serde_json::Value = serde_json::from_slice(&composer).unwrap();
+    let extension = composer["php-ext"]["extension-name"].as_str().unwrap();
+    // PIE 1.4: php_NAME-TAG_phpX.Y-PROCESSOR-OS-LIBC-THREADS.tgz, with the library at its top.
+    let prefix = format!("php_{extension}-v{}_php", env!("CARGO_PKG_VERSION"));
+    let archive = names.iter().find(|name| name.starts_with(&prefix)).unwrap();
+    let parts: Vec<&str> = archive.trim_start_matches(&prefix).trim_end_matches(".tgz").split('-').collect();
+    assert_eq!(parts[1..3], [std::env::consts::ARCH, "linux"], "{archive}");
+    assert!(["nts", "zts"].contains(parts.last().unwrap()), "{archive}");
+    let (status, listed) =
+        run(Process::command("tar").arg("--list").arg("--file").arg(first.path().join(archive))).await;
+    assert!(status.success() && listed.contains(&format!("{extension}.so")), "{listed:?}");
+
+    let source = format!("php_{extension}-v{}-src.tgz", env!("CARGO_PKG_VERSION"));
+    assert!(names.contains(&source), "{names:?}");
+    let (status, listed) =
+        run(Process::command("tar").arg("--list").arg("--file").arg(first.path().join(source))).await;
+    let config = format!("/{}/config.m4", composer["php-ext"]["build-path"].as_str().unwrap());
+    assert!(status.success() && listed.iter().any(|name| name.ends_with(&config)), "{listed:?}");
+}
+
 #[tokio::test]
 async fn units_are_valid_and_hardened() {
     let directory = temporary_directory();
@@ -73,7 +105,7 @@ async fn phpize_builds_what_pie_would_install() {
 
     let script = "phpize=${PHP_CONFIG:-php-config}; \"${phpize/php-config/phpize}\" && ./configure \
                   --enable-fastapi-websocket --with-php-config=\"$(command -v \"${PHP_CONFIG:-php-config}\")\" && \
-                  make FASTAPI_LIBRARY=\"$0\"";
+                  make FASTAPI_LIBRARY=\"$0\" && make install CARGO=no-cargo-for-root INSTALL_ROOT=\"$PWD/root\"";
     let mut command = Process::command("bash");
     command.current_dir(directory.path()).arg("-c").arg(script).arg(built::extension());
     let (status, _) = run(&mut command).await;
@@ -109,6 +141,18 @@ async fn build_packages(folder: &Path) -> Vec<String> {
     command.env("FASTAPI_EXTENSION", built::extension()).env("FASTAPI_BROADCASTER", built::broadcaster()).arg(folder);
     let (status, paths) = run(&mut command).await;
     assert!(status.success() && paths.len() == 2, "{status}: {paths:?}");
+    paths.iter().map(|path| Path::new(path).file_name().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+/// Builds all archives with this umask, and returns their names.
+async fn build_archives(folder: &Path, umask: &str) -> Vec<String> {
+    let mut command = Process::command("bash");
+    command.args(["-c", "umask \"$1\" && exec \"$0\" \"$2\""]).arg(built::repository().join("packaging/archives"));
+    command.arg(umask).arg(folder);
+    command.env("FASTAPI_EXTENSION", built::extension()).env("FASTAPI_BROADCASTER", built::broadcaster());
+    command.env("PHP", built::php());
+    let (status, paths) = run(&mut command).await;
+    assert!(status.success() && paths.len() == 3, "{status}: {paths:?}");
     paths.iter().map(|path| Path::new(path).file_name().unwrap().to_str().unwrap().to_owned()).collect()
 }
 

@@ -7,8 +7,6 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use redis::Value;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use testkit::redis::{RedisOptions, RedisServer, Sentinels};
 use testkit::{Broadcaster, Client, EventStream, Process, QueueDir, eventually, temporary_directory, within};
 
@@ -341,42 +339,16 @@ async fn share_events(redis: &RedisServer, url: &str, flags: &[&str]) {
     assert!(refused.is_empty(), "{refused:?}");
 }
 
-/// The part of a Compose file that is looked at.
-#[derive(Deserialize)]
-struct Compose {
-    services: BTreeMap<String, Service>,
-    volumes: BTreeMap<String, IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct Service {
-    image: String,
-    command: Option<serde_json::Value>,
-    #[serde(default)]
-    environment: BTreeMap<String, String>,
-    #[serde(default)]
-    volumes: Vec<String>,
-}
-
 #[tokio::test]
-async fn the_compose_file_has_arguments_that_the_programs_accept() {
+async fn the_compose_file_starts_redis_with_arguments_that_it_accepts() {
     let text = fs::read_to_string(built::repository().join("examples/scale/compose.yaml")).unwrap();
-    let file: Compose = serde_saphyr::from_str(&text).unwrap();
-    for (name, service) in &file.services {
-        for volume in &service.volumes {
-            let volume = volume.split(':').next().unwrap();
-            assert!(file.volumes.contains_key(volume), "{name}: {volume}");
-        }
+    let file: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+    let services = file["services"].as_object().unwrap();
+    redis_starts(words(&services["redis"]["command"]), None).await;
+    for number in 1..=3 {
+        let service = &services[&format!("broadcaster-{number}")];
+        assert_eq!(service["environment"]["FASTAPI_WS_BROKER_URL"], "redis://redis:6379");
     }
-    let of = |image: &'static str| file.services.values().filter(move |service| service.image == image);
-    for service in of("your-broadcaster") {
-        let host = "redis";
-        assert!(file.services.contains_key(host));
-        assert_eq!(service.environment["FASTAPI_WS_BROKER_URL"], format!("redis://{host}:6379"));
-        accepted(&words(service.command.as_ref().unwrap()), &service.environment).await;
-    }
-    assert_eq!(of("your-broadcaster").count(), 3);
-    redis_starts(words(of("redis:7").next().unwrap().command.as_ref().unwrap()), None).await;
 }
 
 #[tokio::test]
