@@ -108,11 +108,11 @@ fn a_refusal_is_explained_with_what_to_do() {
             &["--channel", USER][..],
             None,
             1,
-            "401 Unauthorized: not authenticated; give a token: ?token= in the address, or --token or FASTAPI_WS_TOKEN of `listen`",
+            "401 Unauthorized: not authenticated; give a valid token: ?token= in the address, or --token or FASTAPI_WS_TOKEN of `listen`",
         ),
         (&["--channel", USER], Some(&other), 1, "403 Forbidden: not allowed; neither the token nor public_channels"),
         (&["--channel", USER], Some(&past), 1, "401 Unauthorized: token expired; get a new token"),
-        (&["--channel", "public.a"], Some(&"x".to_owned()), 1, "not authenticated; give a token"),
+        (&["--channel", "public.a"], Some(&"x".to_owned()), 1, "not authenticated; give a valid token"),
         (
             &["--channel", USER, "--native"],
             None,
@@ -128,7 +128,7 @@ fn a_refusal_is_explained_with_what_to_do() {
             1,
             "(106; subscribe fewer channels, or raise max_channels_per_client",
         ),
-        (&["--channel", USER, "--sse"], None, 1, "401 Unauthorized: not authenticated; give a token"),
+        (&["--channel", USER, "--sse"], None, 1, "401 Unauthorized: not authenticated; give a valid token"),
         (&["--channel", USER, "--sse"], Some(&other), 1, "403 Forbidden: not allowed; neither the token nor"),
         (&["--channel", USER, "--sse"], Some(&past), 1, "401 Unauthorized: token expired; get a new token"),
         (&[&three[..], &["--sse"]].concat(), None, 1, "400 Bad Request: too many channels: at most 2"),
@@ -137,9 +137,9 @@ fn a_refusal_is_explained_with_what_to_do() {
         (&["--channel", "#server-to-user-42"], Some(&good), 64, "only producers may use this name"),
         (&["--channel", USER], Some(&"a\nb".to_owned()), 1, "the token has characters that no token has"),
         // What is for everybody is not public either.
-        (&[], None, 1, "401 Unauthorized: not authenticated; give a token"),
+        (&[], None, 1, "401 Unauthorized: not authenticated; give a valid token"),
         (&[], Some(&good), 1, "403 Forbidden: not allowed"),
-        (&["--sse"], None, 1, "401 Unauthorized: not authenticated; give a token"),
+        (&["--sse"], None, 1, "401 Unauthorized: not authenticated; give a valid token"),
         (&["--sse"], Some(&"a\nb".to_owned()), 1, "the token has characters that no token has"),
     ] {
         let mut command = listen(address, arguments);

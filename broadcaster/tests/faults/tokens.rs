@@ -13,6 +13,10 @@ const SECRET: &str = "a secret of these tests, of 42 bytes in all";
 /// What must be nowhere: the variable splits at commas.
 const PARTS: [&str; 2] = ["a-secret-of-these-tests-of-more-than-32-bytes", "another-secret-of-more-than-32-bytes"];
 
+/// It is signed with the first of them, and ended in 2001.
+const ENDED: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.\
+    eyJleHAiOjEwMDAwMDAwMDAsInN1YiI6IjQyIiwiYWxsb3ciOlsicHJpdmF0ZS1hIl19.F6gYkJ59otsmRmexpiuBQ3hXSiHzQ-xLn7Rb_eExurw";
+
 fn binary(arguments: &[&str]) -> Command {
     let mut binary = command(BINARY);
     binary.args(arguments).env("FASTAPI_WS_TOKEN_SECRET", PARTS.join(","));
@@ -30,6 +34,12 @@ fn made(arguments: &[&str]) -> String {
     let (code, token, error) = run(&[&["token", "create"], arguments].concat());
     assert_eq!((code, error.as_str()), (0, ""), "{arguments:?}");
     token.trim_end().to_owned()
+}
+
+/// A token that is made with another secret.
+fn signed_with(secret: String) -> String {
+    let made = command(BINARY).args(["token", "create"]).env("FASTAPI_WS_TOKEN_SECRET", secret).finish();
+    String::from_utf8(made.stdout).unwrap().trim_end().to_owned()
 }
 
 fn assert_hides(output: &str) {
@@ -82,12 +92,10 @@ fn a_token_is_checked_from_standard_input() {
 #[test]
 fn a_token_that_is_refused_is_told_with_the_rule_and_not_shown() {
     let (token, channel) = (made(&["--user", "42"]), made(&["--channel", "private-a"]));
-    let of_another_key =
-        command(BINARY).args(["token", "create"]).env("FASTAPI_WS_TOKEN_SECRET", "x".repeat(32)).finish();
-    let of_another_key = String::from_utf8(of_another_key.stdout).unwrap();
+    let of_another_key = signed_with("x".repeat(32));
     assert_eq!(run(&["token", "check", &channel]).0, 0, "a token for one channel counts as such");
     for (token, arguments, rule) in [
-        (of_another_key.trim_end(), &[][..], "no configured key has made its signature"),
+        (&*of_another_key, &[][..], "no configured key has made its signature"),
         ("x", &[], "it is no JWT"),
         (&token, &["--token-audience", "us"], "the claim `aud` is missing"),
         (&token, &["--token-issuer", "us"], "the claim `iss` is missing"),
@@ -251,6 +259,26 @@ fn commands_that_need_no_key_do_not_read_it() {
     let output = command(BINARY).args(["config", "check", "--queue", path, "--config", config]).finish();
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(64) && error.contains("cannot read /no/such/file"), "{error}");
+}
+
+#[test]
+fn a_token_of_another_secret_is_logged_once_in_a_while_and_one_that_has_ended_is_not() {
+    let queue = QueueDir::new();
+    let mut command = broadcaster_command(&queue.path());
+    command.args(["--public-channels", "*"]).env("FASTAPI_WS_TOKEN_SECRET", PARTS[0]);
+    let mut broadcaster = Broadcaster::new(Process::spawn(&mut command)).listening();
+    let of_another_secret = signed_with("y".repeat(32));
+    for token in [&of_another_secret, "no token", &of_another_secret, ENDED] {
+        let request =
+            HANDSHAKE.replace("GET / ", &format!("GET /?channel=private-a&token={} ", token.replace(' ', "+")));
+        let answer = String::from_utf8(exchange(broadcaster.address(), request.as_bytes())).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401"), "{token}: {answer}");
+    }
+    broadcaster.stop();
+    let lines = broadcaster.log_lines("a token is refused");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let told = ["WARN", "no configured key has made its signature", "another secret", "end of the line"];
+    assert!(told.iter().all(|text| lines[0].contains(text)), "{lines:?}");
 }
 
 #[test]

@@ -37,10 +37,10 @@ export interface GapEvent {
 }
 
 export interface ErrorEvent {
-    /** A close code (4 digits), or the code of an error of the protocol. */
+    /** A close code (4 digits), or the code of an error of the protocol. 100: something failed for now, as `token` did. */
     code: number;
     message: string;
-    /** The channels that were refused or have ended. Their handlers are not called any more. */
+    /** The channels that were refused or have ended. Their handlers are called again if a later authenticate() brings the right. */
     channels?: string[];
 }
 
@@ -54,8 +54,8 @@ export interface ClientEvents {
 
 export interface Options {
     /**
-     * Where to begin: `EventQueue::now()` of PHP, taken before the page's data was read. What was published since is
-     * sent, or the client tells `gap`.
+     * Where to begin: `EventQueue::now()` of PHP, taken before the page's data was read, or the id of an event. What was
+     * published since is sent, or the client tells `gap`.
      */
     after?: string;
     /** Gives a token. Called before the first connection, and when the server wants a new one. Null: nobody is logged in. */
@@ -110,7 +110,10 @@ export class FastapiClient {
     /** Calls the listener each time. Returns a function that ends it. */
     on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => void): () => void;
 
-    /** Asks for a new token and shows it to the server: after a login, or when the user may read more than before. */
+    /**
+     * Asks for a new token and shows it to the server: after a login, or when the user may read more than before. Channels
+     * that were refused are asked for again.
+     */
     authenticate(): Promise<void>;
 
     /** Connects now; also again, after "closed". A new client does it by itself. */

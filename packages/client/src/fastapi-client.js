@@ -98,6 +98,7 @@ export class FastapiClient {
     /** Asks for a new token and shows it to the server: after a login, or when the user may read more than before. */
     async authenticate() {
         await this.#renew();
+        this.#subscriptions.allow();
         if (this.state === 'connected') this.#session.authenticate(this.#token);
         else if (this.state === 'connecting') this.#connect();
     }
@@ -174,8 +175,9 @@ export class FastapiClient {
         this.#failures = wasConnected || code !== 1006 || this.#failures >= ATTEMPTS ? 0 : this.#failures + 1;
         if (code === 4403 && isStream && all.everybody.answered) {
             // The others were allowed before, so it is one of these.
-            const channels = all.names(({ channel, answered }) => channel !== null && !answered);
-            for (const channel of channels) all.remove(all.get(channel));
+            const isNew = ({ channel, answered, isRefused }) => channel !== null && !answered && !isRefused;
+            const channels = all.names(isNew);
+            for (const channel of channels) all.refuse(channel);
             if (channels.length > 0) {
                 this.#emit('error', { code: 103, message: why, channels });
                 return this.#connect();
@@ -285,6 +287,7 @@ function added(set, one) {
 }
 
 function checked(after) {
-    if (after !== undefined && !/^[\w.-]{1,64}$/.test(after)) throw new TypeError(`not a position: ${after}`);
+    // A moment, as of EventQueue::now(), or an id.
+    if (after !== undefined && !/^(t\.\d{1,20}|(?=[\w.-]{1,64}$)[\w.]+-[\w.-]+)$/.test(after)) throw new TypeError(`not a position: ${after}`);
     return after;
 }

@@ -43,7 +43,7 @@ export class Session {
     open(base) {
         const url = new URL(base), { searchParams } = url, all = this.#all, isStream = this.#isStream;
         const { everybody, tokenInUrl } = this.#options, token = this.#token;
-        const channels = isStream ? all.names(({ channel }) => channel !== null) : [];
+        const channels = isStream ? all.names(({ channel, isRefused }) => channel !== null && !isRefused) : [];
         this.#asked = [null, ...channels];
         this.#after = isStream ? all.oldest() : all.everybody.after;
         for (const channel of channels) searchParams.append('channel', channel);
@@ -82,6 +82,7 @@ export class Session {
         this.#token = token;
         if (this.#isStream || !token) return this.#owner.restart();
         this.#send({ type: 'authenticate', token, everybody: this.#options.everybody || undefined });
+        this.ask();
     }
 
     /** Sends a ping, if the transport can. */
@@ -135,7 +136,7 @@ export class Session {
         this.#begin(channels, after, message.recovered);
         if (this.#isOver) return;
         if (!this.#isStream && this.#token && !this.#options.tokenInUrl) this.authenticate(this.#token);
-        this.ask();
+        else this.ask();
     }
 
     #subscribed({ channels, events = [], recovered }, command) {
@@ -149,15 +150,18 @@ export class Session {
         if (this.#isOver) return;
         // Channels that nobody asked for came with a token. Those that were asked for also get an answer of their own.
         const ours = channels.map((channel) => [channel, this.#all.get(channel)]);
-        const begun = ours.filter(([, one]) => (command ? one?.ref === command.ref : one === undefined)).map(([channel]) => channel);
+        const isBegun = (one) => (command ? one?.ref === command.ref : one === undefined || one.isRefused);
+        const begun = ours.filter(([, one]) => isBegun(one)).map(([channel]) => channel);
         if (begun.length > 0) this.#begin(begun, command?.after, recovered);
         // Their last handler left before the answer.
         for (const [, one] of ours) if (!this.#isOver && one?.isLive && one.isUnused()) this.leave(one);
     }
 
     #begin(channels, after, recovered) {
-        const lost = this.#all.begin(channels, after, recovered);
-        this.#owner.emit('subscribed', { channels, recovered: after === undefined ? null : lost.length === 0 });
+        const lost = this.#all.begin(channels, after, recovered), told = this.#told(channels);
+        if (told.length > 0) {
+            this.#owner.emit('subscribed', { channels: told, recovered: after === undefined ? null : lost.length === 0 });
+        }
         this.#lost(lost);
     }
 
@@ -182,14 +186,19 @@ export class Session {
     }
 
     #refused(channels, code, message) {
-        for (const channel of channels) this.#all.remove(this.#all.get(channel) ?? {});
+        for (const channel of channels) this.#all.refuse(channel);
         if (channels.length > 0) this.#owner.emit('error', { code, message, channels });
     }
 
     /** Tells the page of what it may have missed. */
     #lost(channels) {
-        const told = channels.filter((channel) => channel !== null || this.#options.everybody !== false);
+        const told = this.#told(channels);
         if (told.length > 0) this.#owner.emit('gap', { channels: told });
+    }
+
+    /** Those that the page wants to hear of. */
+    #told(channels) {
+        return channels.filter((channel) => channel !== null || this.#options.everybody !== false);
     }
 
     #subscribe(channels, after) {

@@ -11,12 +11,13 @@ const REMEMBERED = 1000;
  * A channel. `after` is its position: an id, or undefined for a channel that begins with what comes next. `answered` is 0
  * until the server has answered it, then a number that grows with each connection, because ids cannot be ordered. `isLive`:
  * answered on this connection. `ref`: of the `subscribe` that is outstanding. `isOwn`: the page asked for it; otherwise
- * it came with a token or the URL.
+ * it came with a token or the URL. `isRefused`: it is not asked for until the page shows another token.
  */
 class Subscription {
     handlers = new Set();
     answered = 0;
     isLive = false;
+    isRefused = false;
     ref;
 
     constructor(channel, after, isOwn) {
@@ -55,6 +56,19 @@ export class Subscriptions {
         return this.#all.get(subscription.channel) === subscription && this.#all.delete(subscription.channel);
     }
 
+    /** The server has refused a channel, or has ended it: it begins anew when another token may read it. */
+    refuse(channel) {
+        const one = this.get(channel);
+        if (one === undefined) return;
+        if (!one.isOwn) return void this.remove(one);
+        Object.assign(one, { after: undefined, answered: 0, isLive: false, isRefused: true, ref: undefined });
+    }
+
+    /** The page shows another token, so that all may be asked for again. */
+    allow() {
+        for (const one of this.#all.values()) one.isRefused = false;
+    }
+
     names(filter = () => true) {
         return [...this.#all.values()].filter(filter).map(({ channel }) => channel);
     }
@@ -62,8 +76,8 @@ export class Subscriptions {
     /** The channels to ask for, by the position to ask with: those of one position in one command keep their order. */
     toAsk() {
         const groups = new Map();
-        for (const { channel, after, isLive, ref } of this.#all.values()) {
-            if (channel === null || isLive || ref !== undefined) continue;
+        for (const { channel, after, isLive, isRefused, ref } of this.#all.values()) {
+            if (channel === null || isLive || isRefused || ref !== undefined) continue;
             groups.set(after, [...groups.get(after) ?? [], channel]);
         }
         return groups;
@@ -95,6 +109,7 @@ export class Subscriptions {
             const isCovered = one.after === after || (after !== undefined && one.answered > 0);
             if (one.after !== undefined && !(isRecovered && isCovered)) lost.push(channel);
             one.isLive = true;
+            one.isRefused = false;
             one.ref = undefined;
             one.answered = this.#connections;
         }

@@ -148,6 +148,25 @@ test('a token opens its channels; one that is refused leaves the others', async 
     assert.deepEqual(got(page), ['one private-user.42']);
 });
 
+test('a channel that was refused is asked for again after a login', async (t) => {
+    const broadcaster = await Broadcaster.start(t, { FASTAPI_WS_PUBLIC_CHANNELS: 'room.*' });
+    let user = null;
+    const token = () => user && broadcaster.token('--user', user, '--channels', `private-user.${user}`, '--allow', 'private-a');
+    const page = await pageOf(t, broadcaster, { token });
+    for (const channel of ['room.1', 'private-user.42', 'private-a', 'private-b']) page.subscribe(channel);
+    await page.until(() => ['private-user.42', 'private-a', 'private-b'].every((channel) =>
+        page.log.some((line) => line.startsWith('error') && line.includes(channel))));
+    user = '42';
+    await page.client.authenticate();
+    await page.until(() => ['private-user.42', 'private-a'].every((channel) =>
+        page.log.some((line) => line.startsWith('subscribed') && line.split(' ')[1].split(',').includes(channel))));
+    for (const channel of ['room.1', 'private-user.42', 'private-a', 'private-b']) {
+        await broadcaster.publish('one', ['--channel', channel]);
+    }
+    await page.until(() => got(page).length === 3);
+    assert.deepEqual(got(page), ['one room.1', 'one private-user.42', 'one private-a']);
+});
+
 test('events for everybody that need a token come with it', async (t) => {
     const broadcaster = await Broadcaster.start(t, { FASTAPI_WS_PUBLIC_CHANNELS: 'room.*' });
     const token = () => broadcaster.token('--allow', 'everybody');

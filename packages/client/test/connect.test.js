@@ -339,7 +339,9 @@ test('what is not valid is an error of the page at once', async (t) => {
         assert.throws(() => page.client.subscribe(name, () => {}), TypeError, name);
     }
     assert.throws(() => page.client.subscribe('a', () => {}, { after: 'a b' }), TypeError);
-    assert.throws(() => new FastapiClient('ws://127.0.0.1/', { after: '' }), TypeError);
+    for (const after of ['', 'yesterday', 't.', 't.1.5']) {
+        assert.throws(() => new FastapiClient('ws://127.0.0.1/', { after }), TypeError);
+    }
     assert.throws(() => new FastapiClient('no address'), TypeError);
 });
 

@@ -113,7 +113,7 @@ pub(super) fn rights(values: Values, has_hook: bool, app: Option<PusherApp>) -> 
         None => return Err(choose("there is an application (app), so say which channels are for everybody: ")),
     };
     let expected = Expected { audience: values.token_audience, issuer: values.token_issuer };
-    let rights = Rights { public, anonymous, keys: Keys::new(keys), secrets, expected, app };
+    let rights = Rights { public, anonymous, keys: Keys::new(keys), secrets, expected, app, ..Rights::open() };
     if let Some(app) = rights.app.as_ref().filter(|app| app.global_events)
         && !rights.gets_everybody(None, None)
     {

@@ -9,8 +9,7 @@ use serde::de::IgnoredAny;
 
 use crate::http_server::try_query;
 use crate::rights::{
-    Expected, Key, Keys, LEEWAY, MAX_ALLOWED, MAX_INFO_BYTES, MAX_TOKEN_BYTES, MAX_TOKEN_CHANNELS, MAX_USER_BYTES,
-    Rights, Secret,
+    Key, Keys, LEEWAY, MAX_ALLOWED, MAX_INFO_BYTES, MAX_TOKEN_BYTES, MAX_TOKEN_CHANNELS, MAX_USER_BYTES, Rights, Secret,
 };
 
 const SECRET: &[u8] = b"a secret that the fuzzer does not know";
@@ -40,8 +39,7 @@ pub fn token(bytes: &[u8]) {
 fn check(token: &str) -> Result<crate::rights::Claims, crate::rights::TokenError> {
     let secrets = vec![Secret::new(SECRET)];
     let keys = Keys::new(secrets.iter().map(Key::secret).collect());
-    let rights =
-        Rights { public: Vec::new(), anonymous: true, keys, secrets, expected: Expected::default(), app: None };
+    let rights = Rights { public: Vec::new(), keys, secrets, ..Rights::open() };
     rights.read(token, now())
 }
 

@@ -33,7 +33,9 @@ pub enum TokenError {
     )]
     WrongAlgorithm,
     /// No key fits.
-    #[error("no configured key has made its signature")]
+    #[error(
+        "no configured key has made its signature: it was made with another secret, or with the end of the line of its file (rtrim)"
+    )]
     WrongSignature,
     /// A claim that it needs is not there.
     #[error("the claim `{0}` is missing")]
@@ -68,6 +70,14 @@ pub enum TokenError {
     /// It is for another user.
     #[error("it is for another user")]
     OtherUser,
+}
+
+impl TokenError {
+    /// Whether a token of our own application is refused for this reason in the course of things.
+    pub(super) fn is_usual(&self) -> bool {
+        use TokenError::{Expired, ForOneChannel, NotForOneChannel, OtherChannel, OtherUser};
+        matches!(self, Expired | ForOneChannel | NotForOneChannel | OtherChannel | OtherUser)
+    }
 }
 
 /// What a claim, or a value in the answer of a hook, has to be.

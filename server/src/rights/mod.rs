@@ -22,11 +22,11 @@ mod tests;
 mod token;
 mod webhook;
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use queue::ChannelName;
 use thiserror::Error;
-use tracing::debug;
+use tracing::{debug, warn};
 
 pub(crate) use bounds::MAX_KEYS;
 pub use bounds::{
@@ -47,6 +47,8 @@ pub use secret::Secret;
 pub(crate) use webhook::WebhookEvents;
 pub use webhook::{WebhookEvent, WebhookUrl};
 
+use crate::log_limit::SharedLogLimit;
+
 /// What is decided about rights from the settings.
 #[derive(Debug)]
 pub(crate) struct Rights {
@@ -62,6 +64,8 @@ pub(crate) struct Rights {
     pub(crate) expected: Expected,
     /// What clients of the Pusher protocol belong to. Without one there is no such protocol.
     pub(crate) app: Option<PusherApp>,
+    /// Lines of the log about tokens that are refused.
+    pub(crate) refused: SharedLogLimit,
 }
 
 /// Why something was denied. The texts reach clients: no secret is in them.
@@ -99,6 +103,7 @@ impl Rights {
             secrets: Vec::new(),
             expected: Expected::default(),
             app: None,
+            refused: SharedLogLimit::every_minute(),
         }
     }
 
@@ -130,7 +135,7 @@ impl Rights {
 
     /// Who a token says that its bearer is. The token is not logged.
     pub(crate) fn login(&self, token: &str, now: SystemTime) -> Result<Identity, Denial> {
-        self.check(token, now).map(Identity::from).map_err(denied)
+        self.check(token, now).map(Identity::from).map_err(|error| self.denied(error))
     }
 
     /// Whether a client may read a channel, and until when if that is by `token`, one for that channel alone. Otherwise
@@ -154,7 +159,7 @@ impl Rights {
         match (who, token) {
             (Some(who), _) if who.allows(channel) => Ok(None),
             (_, Some(token)) if self.takes_tokens() => {
-                self.check_for(who, channel, token, now).map(Some).map_err(denied)
+                self.check_for(who, channel, token, now).map(Some).map_err(|error| self.denied(error))
             }
             (who, _) => Err(self.lacking(who)),
         }
@@ -168,6 +173,17 @@ impl Rights {
     /// What a client is told that has no right: whether a token could help.
     pub(crate) fn lacking(&self, who: Option<&Identity>) -> Denial {
         if who.is_none() && self.takes_tokens() { Denial::NotAuthenticated } else { Denial::NotAllowed }
+    }
+
+    /// What a client is told. The rule is for the log alone: a token that our application can have made is no news, but
+    /// when the secrets differ nobody gets in, and who operates the server has to learn it.
+    fn denied(&self, error: TokenError) -> Denial {
+        if error.is_usual() {
+            debug!(rule = %error, "a token is refused");
+        } else if let Some(suppressed) = self.refused.allow(Instant::now()) {
+            warn!(rule = %error, suppressed, "a token is refused");
+        }
+        error.into()
     }
 
     /// Until when a token is valid, if it is one for this client and this channel. A token that names no user is for
@@ -199,10 +215,4 @@ impl Rights {
             None => is_public,
         }
     }
-}
-
-/// What a client is told. The rule is for the log alone.
-fn denied(error: TokenError) -> Denial {
-    debug!(rule = %error, "a token is refused");
-    error.into()
 }

@@ -36,7 +36,7 @@ fn rights() -> Rights {
         keys: Keys::new(keys),
         secrets,
         expected: Expected { audience: Some("us".to_owned()), issuer: Some("them".to_owned()) },
-        app: None,
+        ..Rights::open()
     }
 }
 

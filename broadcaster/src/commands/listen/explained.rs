@@ -68,8 +68,8 @@ fn advice(status: StatusCode, said: &str) -> Option<&'static str> {
     match (status, said) {
         (StatusCode::UNAUTHORIZED, "token expired") => Some("get a new token"),
         (StatusCode::UNAUTHORIZED, _) => Some(
-            "give a token: ?token= in the address, or --token or FASTAPI_WS_TOKEN of `listen`; `fastapi-broadcaster token check` \
-             says what is wrong with one",
+            "give a valid token: ?token= in the address, or --token or FASTAPI_WS_TOKEN of `listen`; of one that you gave, \
+             `fastapi-broadcaster token check` says what is wrong with it",
         ),
         (StatusCode::FORBIDDEN, "not allowed") => Some(
             "neither the token nor public_channels of the server allows it: `fastapi-broadcaster token check` shows what a \

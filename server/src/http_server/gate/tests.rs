@@ -17,7 +17,7 @@ fn gate(public: &str, anonymous: bool) -> Gate {
         keys: Keys::new(secrets.iter().map(Key::secret).collect()),
         secrets,
         expected: Expected::default(),
-        app: None,
+        ..Rights::open()
     };
     let answered = AnsweredPaths::new(|target| target.split('?').next() == Some("/chat"));
     Gate::new(AllowedOrigins::any(), None, Arc::new(rights), (Entrance::default(), None), answered, 3)
