@@ -5,7 +5,7 @@ use std::path::Path;
 
 use testkit::{Process, Signal, eventually, temporary_directory};
 
-use crate::harness::{Browser, Page, built, fits};
+use crate::harness::{Browser, Page, built, example_script, fits};
 
 const PHONE: (u32, u32) = (390, 844);
 const IS_LIVE: &str = "document.querySelector('#state').innerText === 'live'";
@@ -20,18 +20,11 @@ struct Started {
 
 impl Started {
     async fn start(temporary: &Path) -> Started {
-        // As for `Demo`: a shell cannot trap what was ignored when it began.
-        let mut command = Process::command("env");
+        let mut command = example_script("two_servers/run", temporary);
         command
-            .arg("--default-signal=INT")
-            .arg(built::repository().join("examples/two_servers/run"))
             .env("PORT", "0")
-            .env("TMPDIR", temporary)
-            .env("PHP", built::php())
             .env("NGINX", built::server_program("nginx"))
-            .env("REDIS_SERVER", built::server_program("redis-server"))
-            .env("FASTAPI_BROADCASTER", built::broadcaster())
-            .env("FASTAPI_EXTENSION", built::extension());
+            .env("REDIS_SERVER", built::server_program("redis-server"));
         let mut process = Process::spawn(&mut command);
         process
             .line("it says how to stop it", |line| line.contains("Ctrl-C stops").then_some(()))
@@ -114,12 +107,9 @@ async fn an_order_of_one_server_is_on_the_pages_of_the_other_and_pages_survive_a
 
 #[tokio::test]
 async fn it_says_what_is_not_installed() {
-    let mut command = Process::command(built::repository().join("examples/two_servers/run"));
-    command
-        .env("REDIS_SERVER", "no-such-redis-server")
-        .env("FASTAPI_BROADCASTER", built::broadcaster())
-        .env("FASTAPI_EXTENSION", built::extension());
-    let mut process = Process::spawn(&mut command);
+    let temporary = temporary_directory();
+    let mut command = example_script("two_servers/run", temporary.path());
+    let mut process = Process::spawn(command.env("REDIS_SERVER", "no-such-redis-server"));
     assert_eq!(process.exit().await.code(), Some(1));
     assert!(process.stderr()[0].contains("no-such-redis-server is not installed"), "{:?}", process.stderr());
 }
