@@ -88,8 +88,8 @@ async fn an_order_of_one_server_is_on_the_pages_of_the_other_and_pages_survive_a
     for page in [&mut *first, &mut *second] {
         page.wait_for("document.querySelector('#orders').innerText.includes('2. Tea')").await;
         page.wait_for(IS_LIVE).await;
-        assert_eq!(page.evaluate("lists").await, 0, "it has the order by an event");
         assert_eq!((page.text("#gap").await, page.text("#problem").await), (String::new(), String::new()));
+        assert_eq!(page.evaluate("lists").await, 0, "it has the order by an event");
         assert_eq!(page.problems(), [""; 0]);
     }
     let breaks = [first.evaluate("breaks").await, second.evaluate("breaks").await];
