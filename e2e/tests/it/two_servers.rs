@@ -2,8 +2,9 @@
 //! the other one.
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use testkit::{Process, Signal, eventually, temporary_directory};
+use testkit::{EventStream, INTERVAL, Process, Signal, eventually, temporary_directory, within};
 
 use crate::harness::{Browser, Page, built, example_script, fits};
 
@@ -45,6 +46,26 @@ impl Started {
         Started { process, both, servers }
     }
 
+    /// Returns when the servers know what was published after a moment that a page of now names. For the seconds by
+    /// which clocks may differ, a broadcaster that has just started cannot know it, and tells of a gap.
+    async fn know_moments(&self) {
+        for (url, _) in &self.servers {
+            let address = url.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+            let ask = async {
+                loop {
+                    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+                    let mut stream = EventStream::open(address, &format!("/ws?after=t.{now}"), "").await;
+                    let first = stream.block().await.expect("an answer");
+                    if first.event.as_deref() != Some("gap") {
+                        break;
+                    }
+                    tokio::time::sleep(INTERVAL).await;
+                }
+            };
+            within("no gap after a moment of now", ask).await;
+        }
+    }
+
     /// Stops a server as the script has printed it.
     async fn stop(&self, server: usize) {
         let mut kill = Process::spawn(Process::command("kill").args(&self.servers[server].1));
@@ -58,6 +79,7 @@ impl Started {
 async fn an_order_of_one_server_is_on_the_pages_of_the_other_and_pages_survive_a_server() {
     let temporary = temporary_directory();
     let mut started = Started::start(temporary.path()).await;
+    started.know_moments().await;
     let browser = Browser::start().await;
     let mut ann = open(&browser, &started.servers[0].0, "ann").await;
     let mut shop = open(&browser, &started.servers[1].0.replace("127.0.0.1", "localhost"), "shop").await;
