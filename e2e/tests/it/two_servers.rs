@@ -1,6 +1,7 @@
 //! `examples/two_servers`: what one server takes, the pages of the other one show; when one is stopped, its pages go on at
 //! the other one.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -50,11 +51,15 @@ impl Started {
     /// which clocks may differ, a broadcaster that has just started cannot know it, and tells of a gap.
     async fn know_moments(&self) {
         for (url, _) in &self.servers {
-            let address = url.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+            let address: SocketAddr = url.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
             let ask = async {
                 loop {
                     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-                    let mut stream = EventStream::open(address, &format!("/ws?after=t.{now}"), "").await;
+                    // Asks as a client of HTTP/1.0, whose answer is not in chunks.
+                    let request = format!(
+                        "GET /ws?after=t.{now} HTTP/1.0\r\nHost: {address}\r\nAccept: text/event-stream\r\n\r\n"
+                    );
+                    let mut stream = EventStream::request(address, &request).await;
                     let first = stream.block().await.expect("an answer");
                     if first.event.as_deref() != Some("gap") {
                         break;
