@@ -1,5 +1,5 @@
-// What the pages of guest_book.php, order_dashboard.php, chat_rooms.php and live_counter.php share: requests to their
-// API, and what they show of the connection, of gaps and of failures.
+// What the pages of the examples share: requests to their API, login and logout, and what they show of the connection,
+// of gaps and of failures.
 
 "use strict";
 
@@ -23,6 +23,22 @@ async function token() {
         if (error.status === 401) return null;
         throw error;
     });
+}
+
+/**
+ * Lets users log in by the buttons that name one, and log out. Calls `begin` when somebody has logged in, and now, for
+ * who is logged in already; calls `end` with the reason when nobody is.
+ */
+function beginWithLogin(begin, end) {
+    for (const button of document.querySelectorAll("[data-user]")) {
+        button.addEventListener("click", () => attempt(call("POST", "login", { user: button.dataset.user }).then(begin)));
+    }
+    byId("logout").addEventListener("click", () => attempt(call("POST", "logout", {}).then(() => end("logged out"))));
+    attempt(begin().catch((error) => {
+        if (error.status !== 401) throw error;
+        // Somebody may have logged in meanwhile.
+        if (byId("in").hidden) end("nobody is logged in");
+    }));
 }
 
 /** The broadcaster's address, which example_support.php knows. */

@@ -128,7 +128,11 @@ function changeJob(array $job): bool
 function raiseAlert(string $on, string $text): bool
 {
     $alert = ['on' => $on, 'text' => $text];
-    operations(fn (array $operations) => array_replace_recursive($operations, ['alerts' => [$on => $alert]]));
+    operations(function (array $operations) use ($on, $alert) {
+        $operations['alerts'][$on] = $alert;
+
+        return $operations;
+    });
 
     // Where many events wait, an alert does not wait for all of them.
     return publish('alert.raised', $alert, priority: EventQueue::HIGH);

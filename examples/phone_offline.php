@@ -77,7 +77,7 @@ function report(): array
         return $deliveries;
     });
     $report = end($deliveries[$user]);
-    // Without a `ttl`: a phone that comes back would not get it any more, and would be told of no gap.
+    // Without a `ttl`: with one, a phone that comes back later would not get the event, and would not be told of a gap.
     $publish = fn (EventQueue $queue) => $queue->publish('delivery.reported', $report, channel: channelOf($user));
     $queued = tellClients($publish);
 

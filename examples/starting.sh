@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What the scripts share that start an example of several processes: sourced by `two_servers/run` and
-# `laravel-echo/run`, which set `example`, their name in messages. Goes to the root of the repository, and makes
-# `directory`, which is removed at the end together with every process that was started.
+# What the scripts share that start several processes: sourced by `run`, `two_servers/run` and `laravel-echo/run`, which
+# set `example`, their name in messages. Goes to the root of the repository, and makes `directory`. At the end every
+# process that was started is stopped, and the directory removed.
 
 : "${example:?}"
 
@@ -11,8 +11,10 @@ die() {
 }
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
-broadcaster=${FASTAPI_BROADCASTER:-${CARGO_TARGET_DIR:-target}/release/fastapi-broadcaster}
-extension=${FASTAPI_EXTENSION:-$PWD/target/release/libfastapi_websocket.so}
+release=$(realpath -m "${CARGO_TARGET_DIR:-target}/release")
+broadcaster=${FASTAPI_BROADCASTER:-$release/fastapi-broadcaster}
+# PHP looks for a relative path in a directory of its own.
+extension=${FASTAPI_EXTENSION:-$release/libfastapi_websocket.so}
 for built in "$broadcaster" "$extension"; do
     [ -e "$built" ] || die "$built does not exist: run 'make build' first"
 done
@@ -49,13 +51,15 @@ wait_for_line() {
     done
 }
 
-# Waits until the broadcaster that is process $2 listens, and prints where. $1 is its log, in JSON.
+# Waits until the broadcaster that is process $2 listens, and prints where. $1 is its log, in JSON, and $3 the message of
+# another listener than that for clients.
 address_of_broadcaster() {
-    wait_for_line "$1" '"listening"' "$2" || {
+    local message=${3:-listening}
+    wait_for_line "$1" "\"$message\"" "$2" || {
         cat "$1" >&2
         die "the broadcaster did not start"
     }
-    sed -n '/"listening"/s/.*"address":"\([^"]*\)".*/\1/p' "$1"
+    sed -n "/\"$message\"/s/.*\"address\":\"\([^\"]*\)\".*/\1/p" "$1"
 }
 
 # Waits until PHP's built-in server listens that is process $2, and prints its URL. $1 is its log.

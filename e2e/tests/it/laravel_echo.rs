@@ -2,7 +2,7 @@
 
 use testkit::{Process, Signal, temporary_directory};
 
-use crate::harness::{Browser, Page, built, fits};
+use crate::harness::{Browser, Page, example_script, fits};
 
 const PHONE: (u32, u32) = (390, 844);
 const ORDERS: &str = "[...document.querySelectorAll('#orders li')].map((item) => item.innerText).join()";
@@ -10,16 +10,7 @@ const ORDERS: &str = "[...document.querySelectorAll('#orders li')].map((item) =>
 #[tokio::test]
 async fn an_order_that_one_page_pays_is_on_the_other_pages_of_its_customer_alone() {
     let temporary = temporary_directory();
-    // As for `Demo`: a shell cannot trap what was ignored when it began.
-    let mut command = Process::command("env");
-    command
-        .arg("--default-signal=INT")
-        .arg(built::repository().join("examples/laravel-echo/run"))
-        .env("TMPDIR", temporary.path())
-        .env("PHP", built::php())
-        .env("FASTAPI_BROADCASTER", built::broadcaster())
-        .env("FASTAPI_EXTENSION", built::extension());
-    let mut process = Process::spawn(&mut command);
+    let mut process = Process::spawn(&mut example_script("laravel-echo/run", temporary.path()));
     let url = |line: &str| line.trim().strip_prefix("Open  ").map(str::to_owned);
     let url = process.line("it prints the page's address", url).await.expect("it starts");
 

@@ -50,13 +50,6 @@ final class ConnectionSettings
         );
     }
 
-    /** The directory that events go to, also if php.ini names it; null if none is set. */
-    public function queueDirectory(): ?string
-    {
-        // Without the extension there is no such setting: false.
-        return $this->queue ?? (ini_get('fastapi_websocket.path') ?: null);
-    }
-
     /**
      * Seconds; null if events do not end.
      *

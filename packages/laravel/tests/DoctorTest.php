@@ -119,7 +119,7 @@ final class DoctorTest extends TestCase
         $directory = new TemporaryDirectory();
         chmod($directory->path, 0755);
         chmod($directory->write('.lock', ''), 0000);
-        $check = new BroadcasterCheck($directory->path);
+        $check = new BroadcasterCheck($directory->path, 'FASTAPI_QUEUE');
         Finding::bad('', '');
         [$grade, $text] = AsNobody::returns(static function () use ($check): array {
             [$finding] = $check->findings();
@@ -138,6 +138,28 @@ final class DoctorTest extends TestCase
         self::assertSame(1, $code, $output);
         self::assertStringContainsString('BAD  this PHP has no extension fastapi_websocket', $output);
         self::assertStringContainsString('-> install it for ' . PHP_BINARY, $output);
+    }
+
+    public function testTheClassesInPhpAreToldInPlaceOfTheExtension(): void
+    {
+        $artisan = new Artisan();
+        $broadcaster = new Broadcaster($artisan->queue);
+        [$code, $output] = $artisan->run(['fastapi:doctor'], withExtension: false, withPolyfill: true);
+
+        self::assertSame(0, $code, $output);
+        self::assertStringContainsString('note fastapi/websocket-polyfill queues the events', $output);
+        self::assertStringContainsString('without the journal', $output);
+        self::assertStringContainsString('-> install the extension', $output);
+        unset($broadcaster);
+    }
+
+    public function testTheQueueDirectoryOfTheClassesInPhpIsFound(): void
+    {
+        $directory = new TemporaryDirectory();
+        $artisan = new Artisan(['FASTAPI_QUEUE' => null, 'FASTAPI_WEBSOCKET_PATH' => $directory->path]);
+        [, $output] = $artisan->run(['fastapi:doctor'], withExtension: false, withPolyfill: true);
+
+        self::assertStringContainsString("can write to the queue directory $directory->path (", $output);
     }
 
     public function testAConnectionThatIsNotOursIsTold(): void
@@ -179,7 +201,7 @@ final class DoctorTest extends TestCase
     {
         $directory = new TemporaryDirectory();
         chmod($directory->path, 0777);
-        [$finding] = (new QueueDirectoryCheck($directory->path))->findings();
+        [$finding] = (new QueueDirectoryCheck($directory->path, 'FASTAPI_QUEUE'))->findings();
 
         self::assertSame(Grade::Bad, $finding->grade);
         self::assertStringContainsString('every user can write', $finding->text);
@@ -190,7 +212,7 @@ final class DoctorTest extends TestCase
     {
         $directory = new TemporaryDirectory();
         chmod($directory->path, 0555);
-        $check = new QueueDirectoryCheck($directory->path);
+        $check = new QueueDirectoryCheck($directory->path, 'FASTAPI_QUEUE');
         // Loaded now: another user may not be able to read the files of the classes.
         Finding::bad('', '');
         [$grade, $text, $remedy] = AsNobody::returns(static function () use ($check): array {

@@ -52,14 +52,20 @@ final class QueuePublisher implements EventPublisher
     public function prepare(iterable $events): PreparedEvents
     {
         $queue = $this->open();
+        $queue->begin();
+        $uids = null;
         try {
-            // What is refused leaves nothing in the transaction, so it may end with its object.
-            $queue->begin();
-
-            return new PreparedQueueEvents($queue, $queue->publishAll($this->withDefaults($events)));
+            $uids = $queue->publishAll($this->withDefaults($events));
         } catch (QueueException $exception) {
             throw new NotQueued($exception->getMessage(), 0, $exception);
+        } finally {
+            // A transaction that ends with its object is a warning, also an empty one.
+            if ($uids === null) {
+                $queue->rollback();
+            }
         }
+
+        return new PreparedQueueEvents($queue, $uids);
     }
 
     /** An object of its own each time: a transaction belongs to its object. */

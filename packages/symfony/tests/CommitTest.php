@@ -117,14 +117,23 @@ final class CommitTest extends TestCase
 
     public function testAWrongEventIsRefusedAtTheCallAndNotAtTheCommit(): void
     {
+        $warnings = [];
+        set_error_handler(static function (int $level, string $message) use (&$warnings): bool {
+            $warnings[] = $message;
+
+            return true;
+        });
         $this->connection->beginTransaction();
         try {
             $this->site->publisher()->publishAll([['event' => 'a'], ['event' => 'b', 'channel' => 'not allowed']]);
             self::fail('a wrong channel is accepted');
         } catch (\ValueError) {
             $this->connection->commit();
+        } finally {
+            restore_error_handler();
         }
 
+        self::assertSame([], $warnings);
         self::assertSame([], $this->site->queuedNames());
         self::assertSame([], $this->site->get(Errors::class)->errors);
     }

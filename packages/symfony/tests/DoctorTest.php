@@ -24,7 +24,7 @@ final class DoctorTest extends TestCase
         [$code, $output] = $site->console('fastapi:doctor');
 
         self::assertSame(0, $code, $output);
-        self::assertStringContainsString("a broadcaster reads $site->queue", $output);
+        self::assertStringContainsString("reads $site->queue", $output);
         self::assertStringContainsString('tokens can be made', $output);
         self::assertStringContainsString('SiteAccess says who may read what', $output);
         unset($broadcaster);
@@ -58,6 +58,24 @@ final class DoctorTest extends TestCase
 
         self::assertSame(1, $doctor->execute([]));
         self::assertStringContainsString($text, $doctor->getDisplay());
+    }
+
+    /** A package for these few files would be one more that every site has to name. */
+    public function testWhatBothDoctorsLookAtIsTheSameCode(): void
+    {
+        $ofLaravel = dirname(__DIR__, 2) . '/laravel/src/Doctor';
+        // Both styles of code are the usual ones there.
+        $common = static fn (string $file): string => str_replace(
+            ['WebSocket\\Laravel\\', '! '],
+            ['WebSocket\\Symfony\\', '!'],
+            file_get_contents($file)
+        );
+        $files = glob(dirname(__DIR__) . '/src/Doctor/*.php');
+
+        self::assertNotSame([], $files);
+        foreach ($files as $file) {
+            self::assertSame($common("$ofLaravel/" . basename($file)), $common($file), $file);
+        }
     }
 
     /** @return array<string, array{array<string, mixed>, string}> */

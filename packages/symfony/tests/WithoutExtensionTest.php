@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace FASTAPI\WebSocket\Symfony\Tests;
 
+use FASTAPI\WebSocket\Laravel\Tests\Support\TemporaryDirectory;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -11,6 +12,13 @@ use PHPUnit\Framework\TestCase;
  */
 final class WithoutExtensionTest extends TestCase
 {
+    private const DOCTOR = '$services = FASTAPI\WebSocket\Symfony\Tests\Support\Services::with([]);
+        $doctor = $services->get(FASTAPI\WebSocket\Symfony\Command\DoctorCommand::class);
+        $doctor->run(
+            new Symfony\Component\Console\Input\ArrayInput([]),
+            new Symfony\Component\Console\Output\StreamOutput(STDOUT)
+        );';
+
     public function testPublishingSaysWhatIsMissing(): void
     {
         $output = $this->outputOf('try {
@@ -33,14 +41,22 @@ final class WithoutExtensionTest extends TestCase
 
     public function testTheDoctorSaysWhatIsMissing(): void
     {
-        $output = $this->outputOf('$services = FASTAPI\WebSocket\Symfony\Tests\Support\Services::with([]);
-            $doctor = $services->get(FASTAPI\WebSocket\Symfony\Command\DoctorCommand::class);
-            $doctor->run(
-                new Symfony\Component\Console\Input\ArrayInput([]),
-                new Symfony\Component\Console\Output\StreamOutput(STDOUT)
-            );');
+        $output = $this->outputOf(self::DOCTOR);
 
         self::assertStringContainsString('BAD  this PHP has no extension fastapi_websocket', $output);
+    }
+
+    public function testTheDoctorTellsOfTheClassesInPhp(): void
+    {
+        $directory = new TemporaryDirectory();
+        $polyfill = var_export(dirname(__DIR__, 2) . '/polyfill/bootstrap.php', true);
+        $output = $this->outputOf(
+            "putenv('FASTAPI_WEBSOCKET_PATH=$directory->path'); require $polyfill; " . self::DOCTOR
+        );
+
+        self::assertStringContainsString('note fastapi/websocket-polyfill queues the events', $output);
+        self::assertStringContainsString('without the journal', $output);
+        self::assertStringContainsString("can write to the queue directory $directory->path (", $output);
     }
 
     private function outputOf(string $code): string

@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use tempfile::TempDir;
 use testkit::{Process, Signal, temporary_directory};
 
-use super::built;
+use super::example_script;
 
 pub(crate) struct Demo {
     process: Process,
@@ -52,14 +52,6 @@ impl Demo {
 }
 
 fn spawn(temporary: &TempDir, port: u16) -> Process {
-    // A shell cannot trap what was ignored when it began, as SIGINT is in jobs that a script has put in the background.
-    let mut command = Process::command("env");
-    command
-        .arg("--default-signal=INT")
-        .arg(built::repository().join("examples/run"))
-        .env("PORT", port.to_string())
-        .env("TMPDIR", temporary.path())
-        .env("FASTAPI_BROADCASTER", built::broadcaster())
-        .env("FASTAPI_EXTENSION", built::extension());
-    Process::spawn(command.env_remove("WS_HOST").env_remove("WS_PORT"))
+    let mut command = example_script("run", temporary.path());
+    Process::spawn(command.env("PORT", port.to_string()).env_remove("WS_HOST").env_remove("WS_PORT"))
 }

@@ -44,7 +44,7 @@ const echo = new Echo.default({
     broadcaster: 'pusher',
     key: @json(config('fastapi.key')),
     wsHost: location.hostname,
-    wsPort: @json((int) env('WEBSOCKET_PORT', 8081)),
+    wsPort: @json((int) config('broadcasting.websocket_port')),
     forceTLS: false,
     enabledTransports: ['ws'],
     // pusher-js wants one, and does not use it when there is a wsHost.

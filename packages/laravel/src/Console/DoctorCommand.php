@@ -7,6 +7,7 @@ namespace FASTAPI\WebSocket\Laravel\Console;
 use FASTAPI\WebSocket\Laravel\ConnectionSettings;
 use FASTAPI\WebSocket\Laravel\Doctor\BroadcasterCheck;
 use FASTAPI\WebSocket\Laravel\Doctor\ConnectionCheck;
+use FASTAPI\WebSocket\Laravel\Doctor\DefaultQueue;
 use FASTAPI\WebSocket\Laravel\Doctor\ExtensionCheck;
 use FASTAPI\WebSocket\Laravel\Doctor\Finding;
 use FASTAPI\WebSocket\Laravel\Doctor\Grade;
@@ -39,12 +40,13 @@ final class DoctorCommand extends Command
             )]);
         }
         $settings = ConnectionSettings::of($connection, (array) $config->get('fastapi'));
-        $directory = $settings->queueDirectory();
+        $directory = $settings->queue ?? DefaultQueue::directory();
+        $setting = 'FASTAPI_QUEUE in .env';
 
         return $this->report([
             ...(new ExtensionCheck())->findings(),
-            ...(new QueueDirectoryCheck($directory))->findings(),
-            ...(new BroadcasterCheck($directory))->findings(),
+            ...(new QueueDirectoryCheck($directory, $setting))->findings(),
+            ...(new BroadcasterCheck($directory, $setting))->findings(),
             ...(new ConnectionCheck($name, $settings, $broadcasts->connection($name), $config, $router))->findings(),
         ]);
     }

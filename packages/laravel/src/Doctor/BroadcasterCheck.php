@@ -9,7 +9,8 @@ namespace FASTAPI\WebSocket\Laravel\Doctor;
  */
 final class BroadcasterCheck
 {
-    public function __construct(private readonly ?string $directory)
+    /** @param string $setting Where the site names the directory. */
+    public function __construct(private readonly ?string $directory, private readonly string $setting)
     {
     }
 
@@ -32,7 +33,7 @@ final class BroadcasterCheck
                 "no broadcaster reads $this->directory: events wait there until one does"
                     . ($this->waiting() === 0 ? '' : ", {$this->waiting()} entries now"),
                 'start it: systemctl start fastapi-broadcaster. If it runs, it reads another directory: '
-                    . 'set FASTAPI_QUEUE to that one'
+                    . "set $this->setting to that one"
             )];
         }
 

@@ -7,22 +7,31 @@ namespace FASTAPI\WebSocket\Laravel\Doctor;
 use FASTAPI\WebSocket\EventQueue;
 
 /**
- * Whether this PHP has the extension, and one that is new enough.
+ * Whether this PHP has the extension, and one that is new enough, or the classes in PHP in its place.
  */
 final class ExtensionCheck
 {
     private const EXTENSION = 'fastapi_websocket';
+
+    private const POLYFILL = 'fastapi/websocket-polyfill';
 
     private const METHODS = ['publish', 'publishAll'];
 
     /** @return list<Finding> */
     public function findings(): array
     {
+        $where = PHP_BINARY . ' (PHP ' . PHP_VERSION . '), and for php-fpm as well';
         if (! extension_loaded(self::EXTENSION)) {
-            return [Finding::bad(
-                'this PHP has no extension ' . self::EXTENSION,
-                'install it for ' . PHP_BINARY . ' (PHP ' . PHP_VERSION . '), and for php-fpm as well'
-            )];
+            return [class_exists(EventQueue::class)
+                ? Finding::note(
+                    self::POLYFILL . ' queues the events, as files and without the journal: this PHP has no extension '
+                        . self::EXTENSION,
+                    "install the extension where that is possible, it is faster: for $where"
+                )
+                : Finding::bad(
+                    'this PHP has no extension ' . self::EXTENSION,
+                    "install it for $where; where that is not possible: composer require " . self::POLYFILL
+                )];
         }
         $version = phpversion(self::EXTENSION);
         $missing = array_filter(self::METHODS, static fn ($method) => ! method_exists(EventQueue::class, $method));

@@ -11,7 +11,8 @@ final class QueueDirectoryCheck
 {
     private const WRITABLE_BY_EVERYBODY = 0002;
 
-    public function __construct(private readonly ?string $directory)
+    /** @param string $setting Where the site names the directory. */
+    public function __construct(private readonly ?string $directory, private readonly string $setting)
     {
     }
 
@@ -20,12 +21,12 @@ final class QueueDirectoryCheck
     {
         $directory = $this->directory;
         if ($directory === null) {
-            return [Finding::bad('no queue directory is set', 'set FASTAPI_QUEUE in .env')];
+            return [Finding::bad('no queue directory is set', "set $this->setting")];
         }
         if (! str_starts_with($directory, '/')) {
             return [Finding::bad(
                 "the queue directory $directory is relative: it is another one in each current directory",
-                'give the whole path in FASTAPI_QUEUE'
+                "give the whole path in $this->setting"
             )];
         }
         if (! is_dir($directory)) {

@@ -52,12 +52,15 @@ final class Artisan
      * @param list<string> $arguments
      * @return array{int, string} The exit code, and what it prints.
      */
-    public function run(array $arguments, bool $withExtension = true): array
+    public function run(array $arguments, bool $withExtension = true, bool $withPolyfill = false): array
     {
         $flags = explode("\n", trim(getenv('FASTAPI_PHP')));
         if (! $withExtension) {
             // With the `-d` before it.
             array_splice($flags, array_search('extension=' . getenv('FASTAPI_EXTENSION'), $flags, true) - 1, 2);
+        }
+        if ($withPolyfill) {
+            array_push($flags, '-d', 'auto_prepend_file=' . dirname(__DIR__, 3) . '/polyfill/bootstrap.php');
         }
         $process = proc_open(
             [...$flags, "{$this->directory->path}/artisan", ...$arguments],

@@ -73,6 +73,7 @@ final class Given
             throw new \ValueError("$of has no \"event\": its name is missing");
         }
         $given = new self(static fn (string $name): string => "$of: \"$name\"");
+        // Each value is checked before the next one is converted, as in the extension: the first wrong one is named.
         $name = $given->converted('event', 'string', Coercion::text(...), $values['event']);
         $channel = $values['channel'];
         if ($channel !== null && !is_array($channel)) {

@@ -4,10 +4,12 @@ declare(strict_types=1);
 
 namespace FASTAPI\WebSocket\Symfony\Command;
 
-use FASTAPI\WebSocket\EventQueue;
+use FASTAPI\WebSocket\Symfony\Doctor\BroadcasterCheck;
+use FASTAPI\WebSocket\Symfony\Doctor\DefaultQueue;
+use FASTAPI\WebSocket\Symfony\Doctor\ExtensionCheck;
 use FASTAPI\WebSocket\Symfony\Doctor\Finding;
 use FASTAPI\WebSocket\Symfony\Doctor\Grade;
-use FASTAPI\WebSocket\Symfony\Doctor\QueueCheck;
+use FASTAPI\WebSocket\Symfony\Doctor\QueueDirectoryCheck;
 use FASTAPI\WebSocket\Symfony\Security\Access;
 use FASTAPI\WebSocket\Symfony\Security\ClientAccess;
 use FASTAPI\WebSocket\Symfony\Security\TokenFactory;
@@ -55,23 +57,16 @@ final class DoctorCommand extends Command
                 'leave it out of the configuration of prod and dev'
             )];
         }
-        // Without the extension there is no such setting: false.
-        $directory = ($this->queue ?? '') !== '' ? $this->queue : (ini_get('fastapi_websocket.path') ?: null);
+        $directory = ($this->queue ?? '') !== '' ? $this->queue : DefaultQueue::directory();
+        $setting = 'fastapi_websocket.queue in the configuration of Symfony';
 
-        return [$this->extension(), ...(new QueueCheck($directory))->findings(), $this->token(), $this->rights()];
-    }
-
-    private function extension(): Finding
-    {
-        if (!class_exists(EventQueue::class)) {
-            return Finding::bad(
-                'this PHP has no extension fastapi_websocket',
-                'install it for ' . PHP_BINARY . ' (PHP ' . PHP_VERSION . '), and for php-fpm as well'
-            );
-        }
-        $version = (string) phpversion('fastapi_websocket');
-
-        return Finding::good(trim("EventQueue is there $version") . ', PHP ' . PHP_VERSION);
+        return [
+            ...(new ExtensionCheck())->findings(),
+            ...(new QueueDirectoryCheck($directory, $setting))->findings(),
+            ...(new BroadcasterCheck($directory, $setting))->findings(),
+            $this->token(),
+            $this->rights(),
+        ];
     }
 
     private function token(): Finding
