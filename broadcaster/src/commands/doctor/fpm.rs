@@ -12,6 +12,7 @@ use queue::Uid;
 use serde::Deserialize;
 use server::Config;
 use server::hook_address::{Endpoint, run_script};
+use server::signal::Signals;
 
 use super::finding::Finding::{self, Bad, Good, Note};
 use super::producers::PhpSettings;
@@ -23,6 +24,8 @@ const FOLDERS: [&str; 2] = ["/run/php", "/run/php-fpm"];
 /// What php-fpm answers for a script that it does not see, or may not read.
 const NOT_SEEN: [&str; 3] = ["File not found", "Access denied", "No input file specified"];
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The exit code of a shell for a command that Ctrl-C has ended.
+const EX_INTERRUPTED: i32 = 130;
 
 /// What the workers are asked. It gets no input and changes nothing.
 const SCRIPT: &str = r#"<?php
@@ -176,7 +179,18 @@ fn ask(address: &Address) -> Result<Answer, Failure> {
                 Endpoint::Tcp(&host, address.port())
             }
         };
-        let output = runtime.block_on(run_script(endpoint, &script.0, LIMIT)).map_err(Failure::Other)?;
+        let output = runtime.block_on(async {
+            // Who presses Ctrl-C while a pool does not answer leaves no file behind.
+            let mut signals = Signals::new().map_err(other)?;
+            tokio::select! {
+                output = run_script(endpoint, &script.0, LIMIT) => output.map(Some).map_err(Failure::Other),
+                _ = signals.next() => Ok(None),
+            }
+        })?;
+        let Some(output) = output else {
+            drop(script);
+            std::process::exit(EX_INTERRUPTED);
+        };
         let output = String::from_utf8_lossy(&output).into_owned();
         if let Some(answer) = output.find('{').and_then(|begin| serde_json::from_str(&output[begin..]).ok()) {
             return Ok(answer);
