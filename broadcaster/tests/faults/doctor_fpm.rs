@@ -62,7 +62,7 @@ fn said(outputs: &[&str]) -> (i32, String) {
 
 fn settings(version: &str, more: &str) -> String {
     format!(
-        "Content-type: text/html\r\n\r\n{{\"loaded\":true,\"version\":\"{version}\",\"php\":\"8.2.0\",\"ini\":\"/etc/php.ini\",{more}}}"
+        "Content-type: text/html\r\n\r\nfastapi-broadcaster doctor: {{\"loaded\":true,\"version\":\"{version}\",\"php\":\"8.2.0\",\"ini\":\"/etc/php.ini\",{more}}}"
     )
 }
 
@@ -91,7 +91,7 @@ fn the_settings_of_a_pool_are_compared_with_the_queue_and_the_broadcaster() {
 fn a_pool_without_the_extension_and_one_that_does_not_see_the_script_are_told_apart() {
     let without = r#"X: y
 
-{"loaded":false,"version":null,"php":"8.2.0","ini":"/etc/php/8.2/fpm/php.ini","path":null,"queue":null,"max_event_bytes":null}"#;
+fastapi-broadcaster doctor: {"loaded":false,"version":null,"php":"8.2.0","ini":"/etc/php/8.2/fpm/php.ini","path":null,"queue":null,"max_event_bytes":null}"#;
     let (code, report) = said(&[without]);
     assert_eq!(code, 1, "{report}");
     assert!(
@@ -109,6 +109,24 @@ fn a_pool_without_the_extension_and_one_that_does_not_see_the_script_are_told_ap
     let (code, report) =
         said(&[not_found, &settings("0.0.1", r#""path":"QUEUE","queue":null,"max_event_bytes":null"#)]);
     assert!(code == 0 && report.contains("has loaded the extension 0.0.1"), "{report}");
+}
+
+#[test]
+fn what_a_site_prints_around_each_script_changes_nothing_and_a_fatal_error_is_no_answer() {
+    let answer = settings(env!("CARGO_PKG_VERSION"), r#""path":"QUEUE","queue":null,"max_event_bytes":null"#);
+    let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+    let page = format!("{head}\r\n\r\n<style>p {{ color: red }}</style>{text}<script>a({{}})</script>\n");
+    let (code, report) = said(&[&page]);
+    assert!(code == 0 && report.contains("has loaded the extension"), "{report}");
+
+    for (output, told) in [
+        ("X-Powered-By: PHP/8.2.0\r\n\r\n", "it answers without a text: a fatal error, perhaps"),
+        ("Status: 500 Internal Server Error\r\nX: y\r\n\r\n", "it answers Status: 500 Internal Server Error"),
+        ("X: y\r\n\r\n\nFatal error: no\n", "it answers Fatal error: no"),
+    ] {
+        let (code, report) = said(&[output]);
+        assert!(code == 1 && report.contains(told), "{told}: {report}");
+    }
 }
 
 #[test]
