@@ -122,7 +122,7 @@ fn what_a_site_prints_around_each_script_changes_nothing_and_a_fatal_error_is_no
     for (output, told) in [
         ("X-Powered-By: PHP/8.2.0\r\n\r\n", "it answers without a text: a fatal error, perhaps"),
         ("Status: 500 Internal Server Error\r\nX: y\r\n\r\n", "it answers Status: 500 Internal Server Error"),
-        ("X: y\r\n\r\n\nFatal error: no\n", "it answers Fatal error: no"),
+        ("X: y\r\n\r\n<br />\nFatal error: no\n", "it answers Fatal error: no"),
     ] {
         let (code, report) = said(&[output]);
         assert!(code == 1 && report.contains(told), "{told}: {report}");

@@ -35,7 +35,7 @@ declare(strict_types=1);
 $set = static fn (string $name): ?string => ini_get("fastapi_websocket.$name") === false
     ? null
     : (string) ini_get("fastapi_websocket.$name");
-echo 'fastapi-broadcaster doctor: ', json_encode([
+echo 'fastapi-broadcaster doctor: ' . json_encode([
     'loaded' => extension_loaded('fastapi_websocket'),
     'version' => phpversion('fastapi_websocket') ?: null,
     'php' => PHP_VERSION,
@@ -112,8 +112,8 @@ fn of_pool(address: &Address, is_given: bool, queue: Option<&Path>, config: &Con
         Err(Failure::NotSeen(folders)) => {
             return vec![Note(
                 format!("{shown} does not see a file that was written to {folders} for it (File not found)"),
-                "it has a /tmp of its own (PrivateTmp=yes of its unit), a chroot, or an open_basedir without these folders, \
-                 or runs in another container: look at phpinfo() of a page of that pool"
+                "it has a /tmp of its own (PrivateTmp=yes of its unit), a chroot, or an open_basedir without these \
+                 folders, or runs in another container: look at phpinfo() of a page of that pool"
                     .into(),
             )];
         }
@@ -217,7 +217,7 @@ fn answer_in(output: &str) -> Option<Answer> {
 fn first_line(output: &str) -> &str {
     let (head, text) = output.split_once("\r\n\r\n").unwrap_or(("", output));
     let status = head.lines().filter(|line| line.starts_with("Status:"));
-    let mut lines = text.lines().chain(status).filter(|line| !line.trim().is_empty());
+    let mut lines = text.lines().chain(status).filter(|line| !matches!(line.trim(), "" | "<br />"));
     lines.next().unwrap_or("without a text: a fatal error, perhaps; the log of its pool says more")
 }
 
