@@ -45,7 +45,8 @@ function serveClients(): void
     }
 }
 
-$path = (string) parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
+// parse_url() takes //name/ for a host. As an address of the page, its link to a second window would lead there.
+$path = explode('?', $_SERVER['REQUEST_URI'], 2)[0];
 $page = [
     '/' => serveDemo(...),
     '/config.json' => serveConfig(...),

@@ -120,9 +120,11 @@ function stored(string $name, ?callable $change = null): array
     $data = json_decode((string) stream_get_contents($file), true) ?: [];
     if ($change !== null) {
         $data = $change($data);
+        // Before the file is emptied: what cannot be encoded must not cost what is stored.
+        $json = json_encode($data, JSON_THROW_ON_ERROR);
         rewind($file);
         ftruncate($file, 0);
-        fwrite($file, json_encode($data, JSON_THROW_ON_ERROR));
+        fwrite($file, $json);
     }
 
     return $data;

@@ -20,8 +20,17 @@ pub(crate) fn in_one_line(error: &anyhow::Error) -> String {
     line
 }
 
-/// An error of the command line that shows no secret of a URL. clap repeats what was given.
+/// Options whose values may be secrets, also when they are wrong: a cookie as the browser shows it, for example.
+const SECRET_OPTIONS: [&str; 3] = ["--header ", "--cookie ", "--token "];
+
+/// An error of the command line that shows no secret: none of a URL, and no header or cookie. clap repeats what was
+/// given.
 pub(crate) fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let option = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    if SECRET_OPTIONS.iter().any(|secret| option.starts_with(secret)) && error.get(ContextKind::InvalidValue).is_some()
+    {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("[hidden]".to_owned()));
+    }
     let hidden: Vec<(ContextKind, ContextValue)> = error
         .context()
         .filter_map(|(kind, value)| match value {
@@ -100,6 +109,22 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 mod tests {
     use super::*;
     use crate::args::Args;
+
+    #[test]
+    fn errors_of_the_command_line_show_no_header_and_no_cookie() {
+        for (option, given) in [
+            ("--header", "Authorization Bearer geheim"),
+            ("--header", "Authorization: geheim\nX: y"),
+            ("--cookie", "a=b; session=geheim"),
+        ] {
+            for command in [&["listen", "ws://127.0.0.1/"][..], &["doctor"]] {
+                let words = [&["fastapi-broadcaster"], command, &[option, given]].concat();
+                let error = Args::documented().try_get_matches_from(words).expect_err(given);
+                let said = of_line(&without_secrets(error));
+                assert!(said.contains(option) && !said.contains("geheim"), "{command:?} {given}: {said}");
+            }
+        }
+    }
 
     #[test]
     fn errors_of_the_command_line_are_in_plain_words() {

@@ -2,13 +2,13 @@
 
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use testkit::QueueDir;
+use testkit::{Process, QueueDir, Signal};
 
-use crate::support::run;
+use crate::support::{BINARY, command, run};
 
 /// Answers one request after the other with such an output. Ends with the number of requests, and returns the scripts.
 fn fpm(socket: &Path, outputs: Vec<String>) -> JoinHandle<Vec<PathBuf>> {
@@ -17,6 +17,18 @@ fn fpm(socket: &Path, outputs: Vec<String>) -> JoinHandle<Vec<PathBuf>> {
 }
 
 fn answer(listener: &UnixListener, output: &str) -> PathBuf {
+    let (mut stream, script) = asked(listener);
+    let mut bytes = vec![1, 6, 0, 1, 0, 0, 0, 0];
+    let output = output.as_bytes();
+    bytes[4..6].copy_from_slice(&u16::try_from(output.len()).unwrap().to_be_bytes());
+    bytes.extend_from_slice(output);
+    bytes.extend_from_slice(&[1, 3, 0, 1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    stream.write_all(&bytes).unwrap();
+    script
+}
+
+/// The next request and its script.
+fn asked(listener: &UnixListener) -> (UnixStream, PathBuf) {
     let mut stream = listener.accept().unwrap().0;
     let mut request = Vec::new();
     let mut part = [0; 4096];
@@ -33,13 +45,7 @@ fn answer(listener: &UnixListener, output: &str) -> PathBuf {
     // The workers run as another user.
     assert_eq!(std::fs::metadata(&script).unwrap().permissions().mode() & 0o777, 0o644);
     assert!(std::fs::read_to_string(&script).unwrap().starts_with("<?php\n"));
-    let mut bytes = vec![1, 6, 0, 1, 0, 0, 0, 0];
-    let output = output.as_bytes();
-    bytes[4..6].copy_from_slice(&u16::try_from(output.len()).unwrap().to_be_bytes());
-    bytes.extend_from_slice(output);
-    bytes.extend_from_slice(&[1, 3, 0, 1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    stream.write_all(&bytes).unwrap();
-    script
+    (stream, script)
 }
 
 /// What is said of a pool that answers so.
@@ -56,7 +62,7 @@ fn said(outputs: &[&str]) -> (i32, String) {
 
 fn settings(version: &str, more: &str) -> String {
     format!(
-        "Content-type: text/html\r\n\r\n{{\"loaded\":true,\"version\":\"{version}\",\"php\":\"8.2.0\",\"ini\":\"/etc/php.ini\",{more}}}"
+        "Content-type: text/html\r\n\r\nfastapi-broadcaster doctor: {{\"loaded\":true,\"version\":\"{version}\",\"php\":\"8.2.0\",\"ini\":\"/etc/php.ini\",{more}}}"
     )
 }
 
@@ -85,7 +91,7 @@ fn the_settings_of_a_pool_are_compared_with_the_queue_and_the_broadcaster() {
 fn a_pool_without_the_extension_and_one_that_does_not_see_the_script_are_told_apart() {
     let without = r#"X: y
 
-{"loaded":false,"version":null,"php":"8.2.0","ini":"/etc/php/8.2/fpm/php.ini","path":null,"queue":null,"max_event_bytes":null}"#;
+fastapi-broadcaster doctor: {"loaded":false,"version":null,"php":"8.2.0","ini":"/etc/php/8.2/fpm/php.ini","path":null,"queue":null,"max_event_bytes":null}"#;
     let (code, report) = said(&[without]);
     assert_eq!(code, 1, "{report}");
     assert!(
@@ -103,6 +109,40 @@ fn a_pool_without_the_extension_and_one_that_does_not_see_the_script_are_told_ap
     let (code, report) =
         said(&[not_found, &settings("0.0.1", r#""path":"QUEUE","queue":null,"max_event_bytes":null"#)]);
     assert!(code == 0 && report.contains("has loaded the extension 0.0.1"), "{report}");
+}
+
+#[test]
+fn what_a_site_prints_around_each_script_changes_nothing_and_a_fatal_error_is_no_answer() {
+    let answer = settings(env!("CARGO_PKG_VERSION"), r#""path":"QUEUE","queue":null,"max_event_bytes":null"#);
+    let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+    let page = format!("{head}\r\n\r\n<style>p {{ color: red }}</style>{text}<script>a({{}})</script>\n");
+    let (code, report) = said(&[&page]);
+    assert!(code == 0 && report.contains("has loaded the extension"), "{report}");
+
+    for (output, told) in [
+        ("X-Powered-By: PHP/8.2.0\r\n\r\n", "it answers without a text: a fatal error, perhaps"),
+        ("Status: 500 Internal Server Error\r\nX: y\r\n\r\n", "it answers Status: 500 Internal Server Error"),
+        ("X: y\r\n\r\n<br />\nFatal error: no\n", "it answers Fatal error: no"),
+    ] {
+        let (code, report) = said(&[output]);
+        assert!(code == 1 && report.contains(told), "{told}: {report}");
+    }
+}
+
+#[test]
+fn a_doctor_that_is_interrupted_leaves_no_script_behind() {
+    let queue = QueueDir::new();
+    let socket = queue.root().join("fpm.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut doctor = command(BINARY);
+        let mut doctor = Process::spawn(doctor.args(["doctor", "--fpm", socket.to_str().unwrap()]));
+        // It gets no answer.
+        let (_stream, script) = asked(&listener);
+        doctor.signal(signal);
+        assert_eq!(doctor.await_exit().code(), Some(130), "{signal:?}");
+        assert!(!script.exists(), "{signal:?}: {}", script.display());
+    }
 }
 
 #[test]

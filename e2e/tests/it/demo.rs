@@ -67,7 +67,9 @@ async fn requests_that_queue_nothing_say_why() {
         assert!(answered == status && answer.contains("error"), "{body}: {answered}, {answer}");
     }
     assert_eq!(get(demo.address(), "/api/events").await.0, StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(get(demo.address(), "/../run").await.0, StatusCode::NOT_FOUND);
+    for path in ["/../run", "//other.example/"] {
+        assert_eq!(get(demo.address(), path).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! `examples/operations_dashboard`: what several producers publish is on the display, for the operations group alone.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use hyper::StatusCode;
 use serde_json::json;
 use testkit::{Process, Signal};
@@ -78,6 +81,17 @@ async fn alerts_are_high_and_figures_are_low_and_end() {
     let [figures, alert] = &dump.stdout()[..] else { panic!("two events: {:?}", dump.stdout()) };
     assert!(figures.contains(".low.") && figures.contains("\"expires_at\""), "{figures}");
     assert!(alert.contains(".high.") && !alert.contains("\"expires_at\""), "{alert}");
+}
+
+#[tokio::test]
+async fn a_text_that_cannot_be_stored_costs_nothing_that_is() {
+    let site = ExampleSite::start(SCRIPT, "*").await;
+    ran(&mut site.in_a_shell(SCRIPT, &["alert", "db1", "the disk is full"])).await;
+    let mut command = site.in_a_shell(SCRIPT, &["alert", "db2"]);
+    let mut alert = Process::spawn(command.arg(OsStr::from_bytes(b"no UTF-8: \xff")));
+    assert!(!alert.exit().await.success());
+    let (_, told) = site.log_in("omar").await.get("operations").await;
+    assert_eq!(told["alerts"], json!([{ "on": "db1", "text": "the disk is full" }]));
 }
 
 #[tokio::test]

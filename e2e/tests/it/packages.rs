@@ -66,6 +66,22 @@ async fn the_same_build_gives_the_same_archives_and_they_hold_what_pie_looks_for
     assert!(status.success() && listed.iter().any(|name| name.ends_with(&config)), "{listed:?}");
 }
 
+/// A commit may have other tags as well; the pushed one names the release.
+#[tokio::test]
+async fn a_release_is_made_of_the_tag_of_its_version_alone() {
+    let version = env!("CARGO_PKG_VERSION");
+    for tag in [format!("v{version}"), "v99.0.0".to_owned(), format!("v{}", version.replace('.', "x"))] {
+        let folder = temporary_directory();
+        let mut command = Process::command(built::repository().join("packaging/release"));
+        command.arg(folder.path()).env("GITHUB_REF_TYPE", "tag").env("GITHUB_REF_NAME", &tag);
+        let mut release = Process::spawn(&mut command);
+        let status = release.exit().await;
+        assert_eq!(status.success(), tag == format!("v{version}"), "{tag}: {:?}", release.stderr());
+        let told = format!("but the tag is {tag}");
+        assert!(status.success() || release.stderr().iter().any(|line| line.ends_with(&told)), "{tag}");
+    }
+}
+
 #[tokio::test]
 async fn units_are_valid_and_hardened() {
     let directory = temporary_directory();

@@ -12,6 +12,7 @@ use queue::Uid;
 use serde::Deserialize;
 use server::Config;
 use server::hook_address::{Endpoint, run_script};
+use server::signal::Signals;
 
 use super::finding::Finding::{self, Bad, Good, Note};
 use super::producers::PhpSettings;
@@ -22,7 +23,11 @@ const LIMIT: Duration = Duration::from_secs(3);
 const FOLDERS: [&str; 2] = ["/run/php", "/run/php-fpm"];
 /// What php-fpm answers for a script that it does not see, or may not read.
 const NOT_SEEN: [&str; 3] = ["File not found", "Access denied", "No input file specified"];
+/// What stands before the answer: a site may let each script of its pool print more, before and after its own output.
+const MARK: &str = "fastapi-broadcaster doctor: ";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The exit code of a shell for a command that Ctrl-C has ended.
+const EX_INTERRUPTED: i32 = 130;
 
 /// What the workers are asked. It gets no input and changes nothing.
 const SCRIPT: &str = r#"<?php
@@ -30,7 +35,7 @@ declare(strict_types=1);
 $set = static fn (string $name): ?string => ini_get("fastapi_websocket.$name") === false
     ? null
     : (string) ini_get("fastapi_websocket.$name");
-echo json_encode([
+echo 'fastapi-broadcaster doctor: ' . json_encode([
     'loaded' => extension_loaded('fastapi_websocket'),
     'version' => phpversion('fastapi_websocket') ?: null,
     'php' => PHP_VERSION,
@@ -107,8 +112,8 @@ fn of_pool(address: &Address, is_given: bool, queue: Option<&Path>, config: &Con
         Err(Failure::NotSeen(folders)) => {
             return vec![Note(
                 format!("{shown} does not see a file that was written to {folders} for it (File not found)"),
-                "it has a /tmp of its own (PrivateTmp=yes of its unit), a chroot, or runs in another container: look at \
-                 phpinfo() of a page of that pool"
+                "it has a /tmp of its own (PrivateTmp=yes of its unit), a chroot, or an open_basedir without these \
+                 folders, or runs in another container: look at phpinfo() of a page of that pool"
                     .into(),
             )];
         }
@@ -176,14 +181,24 @@ fn ask(address: &Address) -> Result<Answer, Failure> {
                 Endpoint::Tcp(&host, address.port())
             }
         };
-        let output = runtime.block_on(run_script(endpoint, &script.0, LIMIT)).map_err(Failure::Other)?;
+        let output = runtime.block_on(async {
+            // Who presses Ctrl-C while a pool does not answer leaves no file behind.
+            let mut signals = Signals::new().map_err(other)?;
+            tokio::select! {
+                output = run_script(endpoint, &script.0, LIMIT) => output.map(Some).map_err(Failure::Other),
+                _ = signals.next() => Ok(None),
+            }
+        })?;
+        let Some(output) = output else {
+            drop(script);
+            std::process::exit(EX_INTERRUPTED);
+        };
         let output = String::from_utf8_lossy(&output).into_owned();
-        if let Some(answer) = output.find('{').and_then(|begin| serde_json::from_str(&output[begin..]).ok()) {
+        if let Some(answer) = answer_in(&output) {
             return Ok(answer);
         }
         if !NOT_SEEN.iter().any(|text| output.contains(text)) {
-            let first = output.lines().find(|line| !line.is_empty()).unwrap_or("nothing");
-            return Err(Failure::Other(format!("it answers {first:.200}")));
+            return Err(Failure::Other(format!("it answers {:.200}", first_line(&output))));
         }
         tried.push(folder.display().to_string());
     }
@@ -191,6 +206,19 @@ fn ask(address: &Address) -> Result<Answer, Failure> {
         true => Err(Failure::Other("no temporary file could be written for it".to_owned())),
         false => Err(Failure::NotSeen(tried.join(" and "))),
     }
+}
+
+fn answer_in(output: &str) -> Option<Answer> {
+    let (_, answer) = output.split_once(MARK)?;
+    serde_json::Deserializer::from_str(answer).into_iter().next()?.ok()
+}
+
+/// What says most of an output that is no answer: the text, or else the status.
+fn first_line(output: &str) -> &str {
+    let (head, text) = output.split_once("\r\n\r\n").unwrap_or(("", output));
+    let status = head.lines().filter(|line| line.starts_with("Status:"));
+    let mut lines = text.lines().chain(status).filter(|line| !matches!(line.trim(), "" | "<br />"));
+    lines.next().unwrap_or("without a text: a fatal error, perhaps; the log of its pool says more")
 }
 
 /// The script in a temporary file, which is deleted with the value. The workers run as another user.

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use anyhow::{Context, bail};
 use clap::Args;
 use tokio_tungstenite::tungstenite::http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, ORIGIN, TRANSFER_ENCODING, UPGRADE,
 };
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -16,6 +16,10 @@ use super::trust::Trust;
 
 /// What stands for standard input.
 const FROM_INPUT: &str = "-";
+/// Headers that hold no secret.
+const PUBLIC: [HeaderName; 2] = [HOST, ORIGIN];
+/// A shorter part of a header is no secret, and may be any word of a text.
+const MIN_SECRET_BYTES: usize = 8;
 /// A server takes less in all.
 const MAX_INPUT_BYTES: u64 = 64 * 1024;
 
@@ -91,6 +95,19 @@ impl Client {
     pub(crate) fn names_somebody(&self) -> bool {
         self.token.is_some() || self.headers.contains_key(AUTHORIZATION) || self.headers.contains_key(COOKIE)
     }
+
+    /// A text of a server without the secrets that it was sent: some answer with the request.
+    pub(super) fn without_secrets(&self, text: &str) -> String {
+        let headers = self.headers.iter().filter(|(name, _)| !PUBLIC.contains(name));
+        let parts = headers.filter_map(|(_, value)| value.to_str().ok()).flat_map(|value| value.split([' ', ';', ',']));
+        // Of a cookie, the value. Other parts may end with = too.
+        let secrets =
+            parts.map(|part| part.split_once('=').map_or(part, |(_, end)| if end.len() < 2 { part } else { end }));
+        let secrets = secrets.chain(self.token.as_ref().map(Token::secret));
+        secrets
+            .filter(|secret| secret.len() >= MIN_SECRET_BYTES)
+            .fold(text.to_owned(), |text, secret| text.replace(secret, "[hidden]"))
+    }
 }
 
 /// The texts, and those of standard input in place of `-`.
@@ -159,6 +176,19 @@ mod tests {
         assert!(!format!("{client:?}{:?}", header("A: geheim")).contains("geheim"));
         assert!(client.names_somebody() && !read(&["Origin: x"], &[]).expect("a header").names_somebody());
         assert!(read(&["-"], &["-"]).expect_err("one input").to_string().contains("only one of"));
+    }
+
+    #[test]
+    fn a_text_of_the_server_is_shown_without_the_secrets_that_it_was_sent() {
+        let mut client =
+            read(&["Origin: https://a.example", "Authorization: Basic Z2VoZWltOng=", "X: a"], &["sid=geheim-1"]);
+        client.as_mut().expect("headers").token = Some(Token::new("geheim-2".to_owned()));
+        let said = client.expect("headers").without_secrets(
+            "Origin: https://a.example\r\nAuthorization: Basic Z2VoZWltOng=\r\nX: a\r\nCookie: sid=geheim-1; geheim-2",
+        );
+        let expected =
+            "Origin: https://a.example\r\nAuthorization: Basic [hidden]\r\nX: a\r\nCookie: sid=[hidden]; [hidden]";
+        assert_eq!(said, expected);
     }
 
     #[test]

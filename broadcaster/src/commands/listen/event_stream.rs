@@ -51,7 +51,7 @@ impl EventStream {
         let is_stream = kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream");
         if answer.status() != StatusCode::OK || !is_stream {
             let status = answer.status().as_u16();
-            let told = refusal(&with_text(answer).await, "event stream");
+            let told = refusal(&with_text(answer).await, "event stream", &request.client);
             return Err(Ended::with_status(status, anyhow!("{}: {told}", problem())));
         }
         Ok(EventStream {

@@ -7,6 +7,8 @@ use rustls::{CertificateError, Error as TlsError, InvalidMessage};
 use tokio_tungstenite::tungstenite::http::header::LOCATION;
 use tokio_tungstenite::tungstenite::http::{Response, StatusCode};
 
+use super::client::Client;
+
 /// Characters of an answer that are shown.
 const MAX_SHOWN: usize = 300;
 
@@ -40,7 +42,7 @@ pub(super) fn tls_problem(error: &TlsError, url: &str) -> Option<String> {
 }
 
 /// What a server has answered that gives no `wanted`: a WebSocket or an event stream.
-pub(super) fn refusal(answer: &Response<Option<Vec<u8>>>, wanted: &str) -> String {
+pub(super) fn refusal(answer: &Response<Option<Vec<u8>>>, wanted: &str, client: &Client) -> String {
     let status = answer.status();
     let mut text = format!("the server answered {status}");
     let location = answer.headers().get(LOCATION).map(|location| String::from_utf8_lossy(location.as_bytes()));
@@ -53,7 +55,7 @@ pub(super) fn refusal(answer: &Response<Option<Vec<u8>>>, wanted: &str) -> Strin
     }
     let body = answer.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
     let is_page = body.trim_start().starts_with('<');
-    let shown: String = body.trim().chars().take(MAX_SHOWN).collect();
+    let shown: String = client.without_secrets(body.trim()).chars().take(MAX_SHOWN).collect();
     if !shown.is_empty() && !is_page {
         text += &format!(": {}", text_without_secrets(&shown));
     }
@@ -82,18 +84,23 @@ fn advice(status: StatusCode, said: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::listen::Token;
 
     #[test]
     fn a_refusal_shows_the_beginning_of_what_was_answered_and_no_page() {
         let told = |status: u16, body: &str| {
             let answer =
                 Response::builder().status(status).header(LOCATION, "/login?token=secret").body(Some(body.into()));
-            refusal(&answer.expect("an answer"), "WebSocket")
+            let client = Client { token: Some(Token::new("geheim-1".to_owned())), ..Client::default() };
+            refusal(&answer.expect("an answer"), "WebSocket", &client)
         };
         assert_eq!(told(503, "full\n"), "the server answered 503 Service Unavailable: full");
         assert_eq!(told(302, "<html>"), "the server answered 302 Found to /login?token=[hidden]");
         assert!(told(200, "<html>").ends_with("no WebSocket at this path: does the proxy pass it on?"));
         assert!(told(400, &"x".repeat(1000)).len() < 400);
+        // A server that answers with the request, and where that is cut off.
+        assert!(told(400, "authorization: Bearer geheim-1").ends_with(": authorization: Bearer [hidden]"));
+        assert!(!told(400, &("x".repeat(MAX_SHOWN - 7) + "geheim-1")).contains("geheim"));
     }
 
     #[test]

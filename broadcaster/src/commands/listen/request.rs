@@ -75,6 +75,11 @@ impl Token {
         Ok(Token(token))
     }
 
+    /// The token itself, to look for it.
+    pub(super) fn secret(&self) -> &str {
+        &self.0
+    }
+
     fn header(&self) -> anyhow::Result<HeaderValue> {
         let mut value = HeaderValue::try_from(format!("Bearer {}", self.0))
             .ok()

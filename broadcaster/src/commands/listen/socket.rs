@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
 
 use super::advice::of_close_code;
+use super::client::Client;
 use super::ended::Ended;
 use super::explained::{refusal, tls_of_io, tls_problem};
 use super::pusher;
@@ -23,7 +24,7 @@ pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Connects with what is asked for.
 pub(crate) async fn open(request: &Request) -> Result<Socket, Ended> {
-    shake_hands(request.handshake()?, &request.url, request.client.trust).await
+    shake_hands(request.handshake()?, &request.url, &request.client).await
 }
 
 /// The next text message.
@@ -58,19 +59,19 @@ pub(super) async fn send(socket: &mut Socket, command: String) -> Result<(), End
     socket.send(Message::text(command)).await.context("the connection broke").map_err(Ended::passing)
 }
 
-async fn shake_hands(handshake: Handshake, url: &str, trust: Trust) -> Result<Socket, Ended> {
+async fn shake_hands(handshake: Handshake, url: &str, client: &Client) -> Result<Socket, Ended> {
     // It fails only if a provider is set already, and then there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // Without one, the library makes one that trusts the system.
-    let connector = match trust {
+    let connector = match client.trust {
         Trust::System => None,
-        Trust::Anybody => Some(Connector::Rustls(Arc::new(trust.settings()?))),
+        Trust::Anybody => Some(Connector::Rustls(Arc::new(client.trust.settings()?))),
     };
     match tokio_tungstenite::connect_async_tls_with_config(handshake, None, false, connector).await {
         Ok((socket, _)) => Ok(socket),
         Err(error) => {
             let problem = format!("cannot connect to {}", url_without_secrets(url));
-            let explained = explain(&error, url).map(|explanation| anyhow!("{problem}: {explanation}"));
+            let explained = explain(&error, url, client).map(|explanation| anyhow!("{problem}: {explanation}"));
             Err(match error {
                 Error::Http(answer) => {
                     Ended::with_status(answer.status().as_u16(), explained.unwrap_or_else(|| anyhow!(problem)))
@@ -89,9 +90,9 @@ async fn shake_hands(handshake: Handshake, url: &str, trust: Trust) -> Result<So
 }
 
 /// What to add to a failure or to say instead; nothing if the error says all there is.
-fn explain(error: &Error, url: &str) -> Option<String> {
+fn explain(error: &Error, url: &str, client: &Client) -> Option<String> {
     match error {
-        Error::Http(answer) => Some(refusal(answer, "WebSocket")),
+        Error::Http(answer) => Some(refusal(answer, "WebSocket", client)),
         Error::Io(error) => tls_of_io(error, url),
         Error::Tls(TlsError::Rustls(error)) => tls_problem(error, url),
         Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol)) => {

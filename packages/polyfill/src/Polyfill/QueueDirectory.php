@@ -91,7 +91,10 @@ final class QueueDirectory
         $fsync = Settings::fsync();
         $temporary = $this->path . '/' . self::TEMPORARY_PREFIX . Uid::at($now) . $suffix;
         // It must not exist, and no process that is started meanwhile gets it.
-        $file = System::call(static fn (): mixed => fopen($temporary, 'xbe'));
+        $file = self::withUmask(
+            0o666 & ~self::ENTRY_MODE,
+            static fn (): mixed => System::call(static fn (): mixed => fopen($temporary, 'xbe')),
+        );
         try {
             self::setModeOfEntry($file, $temporary);
             self::fill($file, $content, $fsync);
@@ -162,6 +165,35 @@ final class QueueDirectory
     }
 
     /**
+     * What is made gets its mode by this umask, at once. PHP can set the mode of a path only, not of an open file, and
+     * whoever else may write to the directory could put a link to another file in its place. The umask of a PHP with
+     * threads is that of all of them.
+     *
+     * @template T
+     *
+     * @param callable(): T $make
+     *
+     * @return T
+     */
+    private static function withUmask(int $umask, callable $make): mixed
+    {
+        if (!self::hasOwnUmask()) {
+            return $make();
+        }
+        $before = umask($umask);
+        try {
+            return $make();
+        } finally {
+            umask($before);
+        }
+    }
+
+    private static function hasOwnUmask(): bool
+    {
+        return !PHP_ZTS && function_exists('umask');
+    }
+
+    /**
      * Sets the mode, from which the umask removed bits, as far as the file system allows: the broadcaster may be
      * another user of the group.
      *
@@ -169,6 +201,9 @@ final class QueueDirectory
      */
     private static function setModeOfEntry($file, string $path): void
     {
+        if (self::hasOwnUmask() || !function_exists('chmod')) {
+            return;
+        }
         $mode = (fstat($file) ?: [])['mode'] ?? 0;
         if (($mode & 0o7777) !== self::ENTRY_MODE) {
             System::quietly(static fn (): bool => chmod($path, self::ENTRY_MODE));
@@ -214,7 +249,10 @@ final class QueueDirectory
     private static function makeOne(string $path, int $mode): void
     {
         try {
-            System::call(static fn (): bool => mkdir($path, $mode & 0o777));
+            self::withUmask(
+                0,
+                static fn (): mixed => System::call(static fn (): bool => mkdir($path, $mode & 0o777)),
+            );
         } catch (SystemError $error) {
             if ($error->is(SystemError::EXISTS)) {
                 return;
@@ -225,7 +263,7 @@ final class QueueDirectory
         clearstatcache();
         $stat = System::call(static fn (): array|false => stat($path));
         $inherited = $stat['mode'] & self::SET_GROUP_ID;
-        if (($stat['mode'] & 0o7777) === ($mode | $inherited)) {
+        if (($stat['mode'] & 0o7777) === ($mode | $inherited) || !function_exists('chmod')) {
             return;
         }
         try {
