@@ -77,7 +77,7 @@ unset($server);
 require __DIR__ . '/../helpers/functions.php';
 remove_directory(queue_directory(__FILE__));
 ?>
---EXPECT--
+--EXPECTF--
 without a token
   {"type":"welcome","client":"CLIENT","version":1,"ping_interval":25,"channels":[],"id":"ID"}
   news: {"type":"subscribed","channels":["news"],"id":"ID"}
@@ -109,6 +109,7 @@ with a token that does not count
   none, with a handler: handshake refused: HTTP/1.1 401 Unauthorized
   page: 4401 token expired
   cookie: the server has closed: not authenticated
+%s WARN a token is refused rule=no configured key has made its signature%s
 without anonymous clients, for pages that are named
   handshake refused: HTTP/1.1 401 Unauthorized
   handshake refused: HTTP/1.1 401 Unauthorized

@@ -28,7 +28,7 @@ impl Native {
         let (url, channels, transport) = (url.to_owned(), Vec::new(), Transport::Native);
         let request = Request { url, channels, client, transport, position: None };
         let mut native = Native(Connection::open(&request).await.map_err(|ended| ended.error)?);
-        match native.told().await? {
+        match in_time(native.told()).await? {
             Told::Welcome { .. } => Ok(native),
             Told::Error { code, message } => bail!("the server refuses: {}{}", printable(&message), of_error(code)),
             _ => bail!("the server does not greet: it is older than channels, or its messages come from a PHP handler"),
@@ -46,15 +46,20 @@ impl Native {
             command["token"] = token.into();
         }
         self.0.send(command.to_string()).await.map_err(|ended| ended.error)?;
-        loop {
-            match self.told().await? {
-                Told::Subscribed { channels, .. } if channels.iter().any(|name| name == channel) => return Ok(Ok(())),
-                Told::Error { code, message } => {
-                    return Ok(Err(Refused(format!("{}{}", printable(&message), of_error(code)))));
+        in_time(async {
+            loop {
+                match self.told().await? {
+                    Told::Subscribed { channels, .. } if channels.iter().any(|name| name == channel) => {
+                        return Ok(Ok(()));
+                    }
+                    Told::Error { code, message } => {
+                        return Ok(Err(Refused(format!("{}{}", printable(&message), of_error(code)))));
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
-        }
+        })
+        .await
     }
 
     /// Waits for an event of the channel.
@@ -75,15 +80,17 @@ impl Native {
 
     /// The next message that is no event.
     async fn told(&mut self) -> anyhow::Result<Told> {
-        let next = async {
-            loop {
-                let received = self.0.next().await.map_err(|ended| ended.error)?;
-                if let Some(told) = received.told {
-                    return Ok(told);
-                }
+        loop {
+            let received = self.0.next().await.map_err(|ended| ended.error)?;
+            if let Some(told) = received.told {
+                return Ok(told);
             }
-        };
-        let told = timeout(ANSWER_TIMEOUT, next).await;
-        told.unwrap_or_else(|_| Err(anyhow!("the server has not answered for {} s", ANSWER_TIMEOUT.as_secs())))
+        }
     }
+}
+
+/// An answer, however much else the server says before it.
+async fn in_time<T>(answer: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let answer = timeout(ANSWER_TIMEOUT, answer).await;
+    answer.unwrap_or_else(|_| Err(anyhow!("the server has not answered for {} s", ANSWER_TIMEOUT.as_secs())))
 }
