@@ -267,7 +267,6 @@ fn php_extension(queue: &Path, config: &Config) -> Vec<Finding> {
                     "extension=fastapi_websocket.so in php.ini, for cli and fpm each, then restart php-fpm".into(),
                 )];
             }
-            let loaded = Good(format!("{shown} (cli) has loaded the extension: {}", settings.join(", ")));
             let value = |name: &str| {
                 let line = settings.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(" => "));
                 line.and_then(|values| values.split(" => ").next())
@@ -277,6 +276,7 @@ fn php_extension(queue: &Path, config: &Config) -> Vec<Finding> {
                 queue: value("fastapi_websocket.queue"),
                 max_event_bytes: value("fastapi_websocket.max_event_bytes").and_then(|bytes| bytes.parse().ok()),
             };
+            let loaded = Good(format!("{shown} (cli) has loaded the extension: {}", set.described()));
             std::iter::once(loaded).chain(set.findings(&shown, queue, config)).collect()
         }
     }
