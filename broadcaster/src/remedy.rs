@@ -6,9 +6,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use nix::unistd::{Gid, Group};
+use nix::unistd::{Gid, Group, Uid};
 use queue::{OpenError, shown};
-use server::Troubled;
+use server::{HistoryError, Troubled};
 
 /// A text without an end, such as "make room on its file system".
 pub(crate) fn remedy(error: &OpenError, queue: &Path) -> String {
@@ -41,6 +41,16 @@ pub(crate) fn remedy(error: &OpenError, queue: &Path) -> String {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on its file system".to_owned(),
         _ => "is --queue right?".to_owned(),
     }
+}
+
+/// What to do about a history directory that is of another user, as after a start by root.
+pub(crate) fn remedy_of_history(error: &HistoryError) -> Option<String> {
+    let HistoryError::Io { path, cause, .. } = error else { return None };
+    let (owner, user) = (fs::symlink_metadata(path).ok()?.uid(), Uid::effective().as_raw());
+    (cause.kind() == ErrorKind::PermissionDenied && owner != user).then(|| {
+        let path = shown(path);
+        format!("the user {owner} has made it: see that no broadcaster runs as that user, then chown -R {user} {path}")
+    })
 }
 
 fn permission(queue: &Path) -> String {

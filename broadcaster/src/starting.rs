@@ -12,7 +12,7 @@ use server::{BindError, Claim, Config, HistoryError, NoApplication};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use crate::remedy::remedy;
+use crate::remedy::{remedy, remedy_of_history};
 use crate::systemd;
 
 /// How often a directory that cannot be used is looked at again.
@@ -128,7 +128,8 @@ impl Start<'_> {
 
     fn wait_for_the_history(&mut self, error: &HistoryError) -> Wait {
         (self.standby, self.address_until) = (None, None);
-        self.log_once(error, "the history log cannot be used yet, waiting until it can");
+        let remedy = remedy_of_history(error).map(|remedy| format!(" ({remedy})")).unwrap_or_default();
+        self.log_once(error, &format!("the history log cannot be used yet, waiting until it can{remedy}"));
         systemd::waiting(&format!("waiting for the history directory: {error}"));
         Wait::Time(RETRY_INTERVAL)
     }

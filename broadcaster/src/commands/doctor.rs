@@ -281,6 +281,7 @@ fn php_extension(queue: &Path, config: &Config) -> Vec<Finding> {
                 queue: value("fastapi_websocket.queue"),
                 max_event_bytes: value("fastapi_websocket.max_event_bytes").and_then(|bytes| bytes.parse().ok()),
             };
+            let loaded = Good(format!("{shown} (cli) has loaded the extension: {}", set.described()));
             std::iter::once(loaded).chain(set.findings(&shown, queue, config)).collect()
         }
     }

@@ -119,6 +119,11 @@ fn the_doctor_compares_the_queue_with_the_one_that_php_is_set_to() {
         |path: &Path| php_with(queue.root(), &format!("fastapi_websocket.path => {0} => {0}", path.display()));
     let (_, report) = doctor(&queue.path(), &setting(&queue.path()));
     assert!(!report.contains("another directory"), "{report}");
+    // Not all of the thirty that php -i lists.
+    let path = queue.path();
+    let loaded =
+        format!("(cli) has loaded the extension: path {}, queue not set, max_event_bytes not set\n", path.display());
+    assert!(report.contains(&loaded), "{report}");
 
     let other = queue.root().join("elsewhere/queue");
     let (_, report) = doctor(&queue.path(), &setting(&other));
@@ -169,6 +174,37 @@ fn a_directory_that_cannot_be_used_is_reported_with_what_helps_against_that() {
     for told in remedies(&queue, &binary, BROADCASTER, GROUP) {
         assert!(told.contains(&format!("directory's group, {GROUP}, and let the group use it: chmod g+rwx")), "{told}");
     }
+}
+
+#[test]
+fn a_history_directory_that_root_has_made_is_reported_with_what_helps_against_that() {
+    if !has_root("to be another user") {
+        return;
+    }
+    let queue = QueueDir::new();
+    queue.give_to(BROADCASTER, GROUP);
+    broadcaster::start(&queue.path()).stop();
+    let history = queue.path().join("history");
+    let remedy = format!("chown -R {BROADCASTER} {}", history.display());
+
+    let binary = public_binary(&queue);
+    let mut waiting = command(&binary);
+    waiting.args(arguments(&queue.path())).uid(BROADCASTER).gid(GROUP);
+    let mut waiting = Broadcaster::spawn(waiting);
+    waiting.await_log("the history log cannot be used yet");
+    let told = waiting.log_lines("cannot be used yet").remove(0);
+    assert!(told.contains("the user 0 has made it") && told.contains(&remedy), "{told}");
+    let mut doctor = command(&binary);
+    doctor.args(["doctor", "--queue"]).arg(queue.path()).env("PHP", "/nowhere/php").uid(BROADCASTER).gid(GROUP);
+    let told = String::from_utf8(doctor.finish().stdout).unwrap();
+    assert!(told.contains(&remedy), "{told}");
+
+    for path in [history.join("log"), history] {
+        chown(path, Some(BROADCASTER), Some(GROUP)).unwrap();
+    }
+    let mut broadcaster = waiting.listening();
+    assert!(broadcaster.log_lines("history begins anew").is_empty(), "{:?}", broadcaster.stderr());
+    broadcaster.stop();
 }
 
 #[test]
@@ -235,7 +271,11 @@ fn the_doctor_looks_at_the_history_directory_and_at_the_log() {
     let good = format!("ok   history directory {shown}, mode 700, user ");
     told(&[], &[&good, "ok   the history log has 0 events\n"]);
     fs::rename(directory.join("log"), queue.root().join("log")).unwrap();
-    told(&[], &[&good, &format!("note the broadcaster that runs writes no history log in {shown}")]);
+    let nothing = format!("note the broadcaster that runs writes no history log in {shown}");
+    told(
+        &[],
+        &[&good, &nothing, "if its history_dir is another, run the doctor with its configuration, as in --config"],
+    );
     fs::rename(queue.root().join("log"), directory.join("log")).unwrap();
     broadcaster.stop();
     let clear = format!("fastapi-broadcaster history clear --history-dir {shown}");
@@ -334,6 +374,22 @@ fn the_doctor_reports_no_idle_port_when_an_event_came_through_another_address() 
     let none = report(&format!("ws://{unused}/"));
     assert!(none.contains(&nothing) && none.contains("BAD  no round trip"), "{none}");
     broadcaster.stop();
+}
+
+#[test]
+fn the_doctor_says_why_it_queues_no_event_into_a_directory_that_it_cannot_use() {
+    let queue = QueueDir::new();
+    let said = |queue: &Path| {
+        let mut doctor = command(BINARY);
+        doctor.args(["doctor", "--url", "ws://127.0.0.1:1/", "--queue"]).arg(queue).env("PHP", "/nowhere/php");
+        String::from_utf8(doctor.finish().stdout).unwrap()
+    };
+    let (missing, file) = (queue.root().join("missing"), queue.root().join("file"));
+    fs::write(&file, "").unwrap();
+    for (queue, why) in [(missing, "No such file or directory"), (file, "it is no directory")] {
+        let told = format!("BAD  no round trip through ws://127.0.0.1:1/: queue directory {}: {why}", queue.display());
+        assert!(said(&queue).contains(&told), "{}", said(&queue));
+    }
 }
 
 /// What the doctor says with these arguments.

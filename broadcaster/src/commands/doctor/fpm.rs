@@ -137,14 +137,10 @@ fn of_pool(address: &Address, is_given: bool, queue: Option<&Path>, config: &Con
         );
     }
     let version = version.unwrap_or_else(|| "of an unknown version".to_owned());
-    let text =
-        |value: &Option<String>| value.clone().filter(|text| !text.is_empty()).unwrap_or_else(|| "not set".into());
-    let mut findings = vec![Good(format!(
-        "{shown} (PHP {php}) has loaded the extension {version}: path {}, queue {}, max_event_bytes {}",
-        text(&path),
-        text(&form),
-        text(&max_event_bytes)
-    ))];
+    let max_event_bytes = max_event_bytes.and_then(|bytes| bytes.parse().ok());
+    let settings = PhpSettings { path: path.as_deref(), queue: form.as_deref(), max_event_bytes };
+    let mut findings =
+        vec![Good(format!("{shown} (PHP {php}) has loaded the extension {version}: {}", settings.described()))];
     if version != VERSION {
         findings.push(Note(
             format!("{shown} has the extension {version}, and this broadcaster is {VERSION}"),
@@ -152,8 +148,6 @@ fn of_pool(address: &Address, is_given: bool, queue: Option<&Path>, config: &Con
         ));
     }
     if let Some(queue) = queue {
-        let max_event_bytes = max_event_bytes.and_then(|bytes| bytes.parse().ok());
-        let settings = PhpSettings { path: path.as_deref(), queue: form.as_deref(), max_event_bytes };
         findings.extend(settings.findings(&shown, queue, config));
     }
     findings

@@ -60,7 +60,7 @@ fn directory(path: &Path) -> Finding {
             format!("{described}: this user, {user}, cannot use it"),
             format!(
                 "run the doctor as the broadcaster's user, as in sudo -u '#{0}' fastapi-broadcaster doctor; if this is that user: \
-                 chown {user} {shown}",
+                 chown -R {user} {shown}",
                 metadata.uid()
             ),
         )
@@ -118,7 +118,9 @@ fn log(path: &Path, queue: &Path, configured: Option<&Path>) -> Option<Finding> 
         Err(LogError::Missing(_)) if !Reader::is_owned(queue) => return None,
         Err(LogError::Missing(_)) => Note(
             format!("the broadcaster that runs writes no history log in {}", path.display()),
-            "see what it logs (a full disk), and whether it has these settings and this version".into(),
+            "if its history_dir is another, run the doctor with its configuration, as in --config \
+             /etc/fastapi-broadcaster/config.toml; else see what it logs (a full disk), and whether it has this version"
+                .into(),
         ),
         Err(error) => Bad(error.to_string(), "the next start begins anew, if it can".into()),
         Ok(LogSummary { next_start: NextStart::BeginsAnew(reason), .. }) => Note(

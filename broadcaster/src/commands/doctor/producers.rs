@@ -67,6 +67,17 @@ pub(super) struct PhpSettings<'a> {
 }
 
 impl PhpSettings<'_> {
+    /// In a few words. The other settings are those of servers in PHP.
+    pub(super) fn described(&self) -> String {
+        let text = |value: Option<&str>| value.filter(|text| !text.is_empty()).unwrap_or("not set").to_owned();
+        format!(
+            "path {}, queue {}, max_event_bytes {}",
+            text(self.path.filter(|path| *path != "no value")),
+            text(self.queue),
+            self.max_event_bytes.map_or_else(|| "not set".to_owned(), |bytes| bytes.to_string())
+        )
+    }
+
     /// What does not go with this queue and its broadcaster.
     pub(super) fn findings(&self, php: &str, queue: &Path, config: &Config) -> Vec<Finding> {
         let path = self.path.and_then(|path| path_setting(php, path, queue));

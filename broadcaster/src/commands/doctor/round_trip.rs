@@ -29,8 +29,9 @@ pub(super) fn round_trip(config: &Config, queue: Option<&Path>, url: &str, clien
     let shown = url_without_secrets(url);
     // To queue an event would make the directory, as the doctor's user.
     if let Some(queue) = queue.filter(|queue| !queue.is_dir()) {
+        let problem = queue.metadata().map_or_else(|error| error.to_string(), |_| "it is no directory".to_owned());
         return Bad(
-            format!("no round trip through {shown}: there is no queue directory {}", queue.display()),
+            format!("no round trip through {shown}: queue directory {}: {problem}", queue.display()),
             "see above".into(),
         );
     }

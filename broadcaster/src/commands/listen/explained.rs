@@ -35,7 +35,7 @@ pub(super) fn tls_problem(error: &TlsError, url: &str) -> Option<String> {
         ) => None,
         TlsError::InvalidCertificate(_) => Some(format!(
             "nobody whom this system trusts has signed the server's certificate: name the file of its authority, or of the \
-             certificate if it has signed itself, in the variable SSL_CERT_FILE ({error})"
+             certificate if it has signed itself, in the variable SSL_CERT_FILE; for a test --insecure suffices ({error})"
         )),
         _ => None,
     }
