@@ -271,11 +271,6 @@ fn php_extension(queue: &Path, config: &Config) -> Vec<Finding> {
                 let line = settings.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(" => "));
                 line.and_then(|values| values.split(" => ").next())
             };
-            // Those of producers. The others are of a server in PHP.
-            let of_producers = ["path", "queue", "fsync", "max_event_bytes"];
-            let told = of_producers
-                .map(|name| format!("{name} {}", value(&format!("fastapi_websocket.{name}")).unwrap_or("unknown")));
-            let loaded = Good(format!("{shown} (cli) has loaded the extension: {}", told.join(", ")));
             let set = producers::PhpSettings {
                 path: value("fastapi_websocket.path"),
                 queue: value("fastapi_websocket.queue"),
