@@ -6,6 +6,7 @@ use std::process::{Command, ExitStatus};
 
 use testkit::{Process, is_root, skipped, temporary_directory};
 
+use crate::docs;
 use crate::harness::built;
 
 #[tokio::test]
@@ -92,18 +93,35 @@ async fn units_are_valid_and_hardened() {
         fs::write(directory.path().join(unit), text).unwrap();
     }
     let unit = directory.path().join("fastapi-broadcaster.service");
-    let mut verify = Process::command("systemd-analyze");
-    let mut process = Process::spawn(verify.args(["verify", "--man=no"]).arg(&unit));
-    let status = process.exit().await;
-    // It also reports on units of this machine.
-    let said: Vec<String> = process.stderr().into_iter().filter(|line| line.contains("fastapi")).collect();
-    assert!(status.success() && said.is_empty(), "{status}: {said:?}");
+    is_accepted(&unit).await;
 
     // Exposure in tenths: 96 without any setting, 20 and below is what systemd calls OK.
     let mut security = Process::command("systemd-analyze");
     security.args(["security", "--offline=true", "--threshold=20", "--no-pager"]).arg(&unit);
     let (status, stdout) = run(&mut security).await;
     assert!(status.success(), "{:?}", stdout.last());
+}
+
+#[tokio::test]
+async fn the_unit_of_the_documents_is_accepted() {
+    let units: Vec<String> = docs::code("ini").into_iter().filter(|text| text.contains("[Service]")).collect();
+    let [text] = &units[..] else { panic!("{} units", units.len()) };
+    let program = "/usr/local/bin/fastapi-broadcaster";
+    assert!(text.contains(program), "{text}");
+    let directory = temporary_directory();
+    let unit = directory.path().join("fastapi-broadcaster.service");
+    fs::write(&unit, text.replace(program, built::broadcaster().to_str().unwrap())).unwrap();
+    is_accepted(&unit).await;
+}
+
+/// systemd says nothing about a unit.
+async fn is_accepted(unit: &Path) {
+    let mut verify = Process::command("systemd-analyze");
+    let mut process = Process::spawn(verify.args(["verify", "--man=no"]).arg(unit));
+    let status = process.exit().await;
+    // It also reports on units of this machine.
+    let said: Vec<String> = process.stderr().into_iter().filter(|line| line.contains("fastapi")).collect();
+    assert!(status.success() && said.is_empty(), "{status}: {said:?}");
 }
 
 #[tokio::test]
