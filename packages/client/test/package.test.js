@@ -24,8 +24,10 @@ test('a bundler makes one module of it, of the size that the README says', async
     const module = await import(`data:text/javascript;base64,${Buffer.from(bytes).toString('base64')}`);
     assert.deepEqual(Object.keys(module), ['FastapiClient']);
     const [, minified, gzipped] = /([\d.]+) kB minified, ([\d.]+) kB gzipped/.exec(await readFile(path('README.md'), 'utf8'));
-    const kilobytes = (length) => (length / 1000).toFixed(1);
-    assert.deepEqual([minified, gzipped], [kilobytes(bytes.length), kilobytes(gzipSync(bytes, { level: 9 }).length)]);
+    assert.equal(minified, (bytes.length / 1000).toFixed(1));
+    // Versions of zlib differ by some bytes.
+    const compressed = gzipSync(bytes, { level: 9 }).length;
+    assert(Math.abs(gzipped * 1000 - compressed) <= 100, `${compressed} bytes`);
 });
 
 test('a page loads it without a build: its files import each other by relative paths alone', async () => {
