@@ -16,6 +16,7 @@ mod containers;
 mod delivery;
 mod demo;
 mod docs;
+mod doctor;
 mod document_scripts;
 mod echo;
 mod event_source;

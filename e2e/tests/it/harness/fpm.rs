@@ -43,6 +43,11 @@ impl Fpm {
         format!("fastcgi://{path}/socket?script={path}/{script}")
     }
 
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.path().join("socket")
+    }
+
     /// What the scripts keep beside the queue.
     pub(crate) fn data(&self, name: &str) -> PathBuf {
         self.directory.path().join("data").join(name)
