@@ -69,9 +69,9 @@ export class FastapiClient {
         if (!/^[\w=@,.;:/-]{1,200}$/.test(channel)) throw new TypeError(`not the name of a channel: ${channel}`);
         const all = this.#subscriptions;
         let one = all.get(channel);
-        if (one === undefined) {
+        if (one === undefined || one.isRefused) {
             // The page's own `after` is for what it begins with.
-            one = all.add(channel, checked(after) ?? (all.everybody.answered ? undefined : this.#options.after), true);
+            one = all.want(channel, checked(after) ?? (all.everybody.answered ? undefined : this.#options.after));
             if (this.state === 'connected') this.#later('ask', 0, () => this.#session.ask());
         } else if (after !== undefined && (one.answered || after !== one.after)) {
             // The server leaves out what this client had already, so this handler cannot get it.

@@ -11,7 +11,8 @@ const REMEMBERED = 1000;
  * A channel. `after` is its position: an id, or undefined for a channel that begins with what comes next. `answered` is 0
  * until the server has answered it, then a number that grows with each connection, because ids cannot be ordered. `isLive`:
  * answered on this connection. `ref`: of the `subscribe` that is outstanding. `isOwn`: the page asked for it; otherwise
- * it came with a token or the URL. `isRefused`: it is not asked for until the page shows another token.
+ * it came with a token or the URL. `isRefused`: it is not asked for until the page shows another
+ * token, or subscribes it again.
  */
 class Subscription {
     handlers = new Set();
@@ -49,6 +50,12 @@ export class Subscriptions {
         const subscription = new Subscription(channel, after, isOwn);
         this.#all.set(channel, subscription);
         return subscription;
+    }
+
+    /** The page subscribes a channel that is not there, or was refused: that keeps its handlers. */
+    want(channel, after) {
+        const one = this.get(channel) ?? this.add(channel, after, true);
+        return Object.assign(one, { after, isRefused: false });
     }
 
     /** True if this one was there; a later one of the same channel stays. */

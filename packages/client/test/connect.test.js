@@ -271,6 +271,29 @@ test('a server without room for channels that it had is asked later, for a new o
     await page.has('error 106 b');
 });
 
+test('a channel that was refused is asked for again when the page subscribes it again, from the new position', async (t) => {
+    const { script, page } = await start(t);
+    const leaves = [page.client.subscribe('a', () => {})];
+    const peer = await script.next();
+    peer.say(WELCOME);
+    const { ref } = await peer.command();
+    peer.say({ type: 'error', ref, code: 103, message: 'a: not allowed' });
+    await page.has('error 103 a');
+    leaves.push(page.client.subscribe('a', () => {}, { after: 't.5' }));
+    const { ref: again, ...command } = await peer.command();
+    assert.deepEqual(command, { type: 'subscribe', channels: ['a'], after: 't.5' });
+    peer.say({ type: 'subscribed', ref: again, channels: ['a'], recovered: true, id: '1' });
+    await page.has('subscribed a true');
+    assert(!page.log.some((line) => line.startsWith('gap')), page.log.join());
+    // Both handlers are of the same subscription: it ends with the last of them.
+    leaves[0]();
+    page.subscribe('b');
+    assert.deepEqual((await peer.command()).channels, ['b']);
+    leaves[1]();
+    const { type, channels } = await peer.command();
+    assert.deepEqual({ type, channels }, { type: 'unsubscribe', channels: ['a'] });
+});
+
 test('a subscription that the server ends is told and not asked for again', async (t) => {
     const { script, page } = await start(t);
     page.subscribe('a');
