@@ -9,7 +9,11 @@ const SIZE: (u32, u32) = (390, 844);
 
 /// Names that a block takes from the page that it is a part of, and what they are here.
 const TAKEN: [(&str, &str); 9] = [
-    ("client", "const client = new (await import('/fastapi-client/src/fastapi-client.js')).FastapiClient('/ws');"),
+    (
+        "client",
+        "const { FastapiClient: Client } = await import('/fastapi-client/src/fastapi-client.js');
+         const client = new Client('/ws', { token: async () => (await fetch('/token')).text() });",
+    ),
     ("token", "const token = await (await fetch('/token')).text();"),
     ("FastapiClient", "const { FastapiClient } = await import('/fastapi-client/src/fastapi-client.js');"),
     ("apply", "const apply = console.log;"),
